@@ -1,0 +1,67 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Every folder under `Sources/hero` is a module. Imports only point down this list.
+let shims = "Sources/hero/Shims"
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Sources/hero/\(name)")
+}
+
+func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(
+    name: name, path: "\(shims)/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func tests(_ module: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(module)Tests", dependencies: [.byName(name: module)] + dependencies + ["TestSupport"],
+    path: "Tests/\(module)Tests")
+}
+
+let package = Package(
+  name: "hero",
+  products: [.executable(name: "hero", targets: ["hero"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    systemLibrary("CLMDB", pkgConfig: "lmdb", apt: "liblmdb-dev"),
+    systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+    systemLibrary("CLZ4", pkgConfig: "liblz4", apt: "liblz4-dev"),
+    systemLibrary("CZip", pkgConfig: "libzip", apt: "libzip-dev"),
+    .target(
+      name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
+
+    module("Engine", ["COpenBLAS", "CKernels"]),
+    module("Formats", ["CLMDB", "CZstd", "CLZ4", "CZip"]),
+    module("Text", ["Formats"]),
+    module("Metrics", ["Formats"]),
+    module("Corpus", ["Text", "Formats"]),
+    module("Model", ["Engine", "Formats"]),
+    module("Tasks", ["Model", "Corpus", "Metrics"]),
+    module("Training", ["Tasks"]),
+    module("Demo", ["Formats"]),
+    .executableTarget(
+      name: "hero",
+      dependencies: [
+        "Training", "Demo",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/hero/Commands"),
+
+    .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
+    tests("Engine"),
+    tests("Formats"),
+    tests("Text"),
+    tests("Metrics"),
+    tests("Corpus"),
+    tests("Model"),
+    tests("Tasks"),
+    tests("Training"),
+    .testTarget(
+      name: "CommandTests", dependencies: ["hero", "TestSupport"], path: "Tests/CommandTests"),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,32 @@
+/// What is wrong with somebody's input: which file, where in it, what, and what to do about it.
+///
+/// Every reader throws this and nothing else, so that a command can print one clear message and exit with 1.
+public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
+  /// The file or folder, as the user named it.
+  public var file: String?
+  /// Where in the file: `line 12`, `key "show_s01e01"`, `byte 4096`, `parameter "q_feat_attn…"`.
+  public var place: String?
+  /// What is wrong, as a clause without a full stop.
+  public var problem: String
+  /// What the user can do, as a sentence without a full stop.
+  public var cure: String?
+
+  public init(_ problem: String, file: String? = nil, place: String? = nil, cure: String? = nil) {
+    self.problem = problem
+    self.file = file
+    self.place = place
+    self.cure = cure
+  }
+
+  /// The same error, with whatever the thrower did not know filled in.
+  public func located(file: String? = nil, place: String? = nil, cure: String? = nil) -> DataError {
+    DataError(
+      problem, file: self.file ?? file, place: self.place ?? place, cure: self.cure ?? cure)
+  }
+
+  public var description: String {
+    let location = [file, place].compactMap { $0 }.joined(separator: ", ")
+    let head = location.isEmpty ? problem : "\(location): \(problem)"
+    return cure.map { "\(head). \($0)." } ?? "\(head)."
+  }
+}

@@ -1,0 +1,1 @@
+const int hero_kernels_placeholder = 0;

@@ -1,0 +1,1 @@
+const int hero_openblas_placeholder = 0;
