@@ -1,0 +1,89 @@
+import Foundation
+
+/// A file mapped read-only into memory, every access to which is checked against its length.
+///
+/// Pages are brought in as they are touched, so opening costs nothing and memory is the system's to reclaim.
+/// The file must not be shortened while it is open.
+public final class MappedFile: Sendable {
+  /// The path, as the user named it.
+  public let path: String
+  /// The file's length in bytes.
+  public let count: Int
+
+  private nonisolated(unsafe) let base: UnsafeRawPointer?
+
+  /// Maps the whole of `path`. An empty file maps to no bytes.
+  ///
+  /// Throws `DataError` if the path is missing, unreadable or not a plain file.
+  public init(path: String) throws {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw DataError.system("open", file: path) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw DataError.system("read", file: path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw DataError("not a plain file", file: path, cure: "Give the path of a file")
+    }
+    self.path = path
+    count = Int(status.st_size)
+    if count == 0 {
+      base = nil
+    } else {
+      guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED
+      else { throw DataError.system("map", file: path) }
+      base = UnsafeRawPointer(address)
+    }
+  }
+
+  deinit {
+    if let base { munmap(UnsafeMutableRawPointer(mutating: base), count) }
+  }
+
+  /// How a range of the file will be read, so that the system can read ahead or leave it.
+  public enum Advice: Sendable { case normal, random, sequential }
+
+  /// Tells the system how the whole file will be read.
+  public func advise(_ advice: Advice) {
+    guard let base else { return }
+    let value =
+      switch advice {
+      case .normal: MADV_NORMAL
+      case .random: MADV_RANDOM
+      case .sequential: MADV_SEQUENTIAL
+      }
+    madvise(UnsafeMutableRawPointer(mutating: base), count, Int32(value))
+  }
+
+  /// Runs `body` on `length` bytes from `offset`; the pointer is valid only inside it.
+  ///
+  /// Throws `DataError` if the range is not wholly inside the file.
+  public func withBytes<Result>(
+    at offset: Int, count length: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) throws -> Result {
+    guard offset >= 0, length >= 0, offset <= count, length <= count - offset else {
+      throw DataError(
+        "\(length) bytes asked for, but the file has \(count)", file: path, place: "byte \(offset)",
+        cure: "The file is cut short or damaged; get it again")
+    }
+    return try withExtendedLifetime(self) {
+      try body(UnsafeRawBufferPointer(start: base.map { $0 + offset }, count: length))
+    }
+  }
+
+  /// Runs `body` on all bytes of the file.
+  public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+    try withBytes(at: 0, count: count, body)
+  }
+
+  /// A copy of `length` bytes from `offset`.
+  public func bytes(at offset: Int, count length: Int) throws -> [UInt8] {
+    try withBytes(at: offset, count: length) { [UInt8]($0) }
+  }
+
+  /// The little-endian integer at `offset`, which needs no alignment.
+  public func integer<Value: FixedWidthInteger>(at offset: Int, as type: Value.Type) throws -> Value {
+    try withBytes(at: offset, count: MemoryLayout<Value>.size) {
+      Value(littleEndian: $0.loadUnaligned(as: Value.self))
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import Foundation
+
+extension DataError {
+  /// The operating system's complaint about `file`, with a cure for the usual ones.
+  public static func system(_ action: String, file: String, code: Int32 = errno) -> DataError {
+    let cure: String? =
+      switch code {
+      case ENOENT: "Check the path"
+      case EACCES, EPERM, EROFS: "Check the permissions"
+      case ENOSPC, EDQUOT: "Free some space on that disk, then run again"
+      case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)"
+      default: nil
+      }
+    return DataError("cannot \(action): \(String(cString: strerror(code)))", file: file, cure: cure)
+  }
+}
