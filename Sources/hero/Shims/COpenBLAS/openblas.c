@@ -1,1 +1,48 @@
-const int hero_openblas_placeholder = 0;
+#include "COpenBLAS.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef void (*sgemm_function)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                               const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
+
+static sgemm_function sgemm;
+static const char *core = "";
+
+static void prefer_wide_kernels(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+#endif
+}
+
+const char *hero_blas_load(void) {
+  if (sgemm) return NULL;
+  prefer_wide_kernels();
+  static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", "libblas.so.3"};
+  void *library = NULL;
+  for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
+    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  if (!library) return dlerror();
+  sgemm_function found = (sgemm_function)dlsym(library, "cblas_sgemm");
+  if (!found) return "the BLAS library has no cblas_sgemm";
+  void (*set_threads)(int) = (void (*)(int))dlsym(library, "openblas_set_num_threads");
+  if (set_threads) set_threads(1);
+  char *(*core_name)(void) = (char *(*)(void))dlsym(library, "openblas_get_corename");
+  core = core_name ? core_name() : "unknown";
+  sgemm = found;
+  return NULL;
+}
+
+const char *hero_blas_core(void) { return core; }
+
+void hero_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, float alpha, const float *a,
+                long lda, const float *b, long ldb, float beta, float *c, long ldc) {
+  enum { row_major = 101, plain = 111, transposed = 112 };
+  sgemm(row_major, transpose_a ? transposed : plain, transpose_b ? transposed : plain, (int)m, (int)n, (int)k,
+        alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+}

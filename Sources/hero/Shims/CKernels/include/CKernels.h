@@ -1,1 +1,97 @@
+#ifndef HERO_KERNELS_H
+#define HERO_KERNELS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+/// The loops that OpenBLAS does not cover, compiled once per instruction set and chosen at run time.
+///
+/// Every function works on a range of rows or elements on the calling thread; the engine's pool divides the work.
+/// Matrices are row-major float32; `ld…` is the distance between rows in elements.
+
+/// Dropout of one tensor: element (row, column) is kept iff the 16 bits that Philox4x32-10 gives for it are at
+/// least `threshold`. A row takes ceil(columns / 128) groups of 128 elements; group g of row r is made of the 16
+/// counters (r * groups + g) * 16 + lane; its slot s holds half s % 2 of word s / 2 for columns 16 s … 16 s + 15.
+typedef struct {
+  uint32_t key[2];     // the seed
+  uint32_t stream;     // counter word 1: which tensor of the step
+  uint32_t step;       // counter word 2
+  uint32_t threshold;  // drop probability * 65536; 0 = no dropout
+} hero_dropout;
+
+typedef struct {
+  float learning_rate, beta1, beta2, epsilon, weight_decay;
+  float step_size;      // learning rate with bias corrections
+  float gradient_scale; // clipping
+} hero_adam;
+
+typedef struct {
+  const char *name;
+
+  // Element-wise
+  void (*add)(float *y, const float *x, long n);                       // y += x
+  void (*scale)(float *y, float factor, long n);                       // y *= factor
+  double (*sum_of_squares)(const float *x, long n);
+  void (*bias)(float *y, const float *bias, long rows, long columns);  // y += bias
+  void (*bias_relu)(float *y, const float *bias, long rows, long columns);
+  void (*bias_gelu)(float *pre, float *out, const float *bias, long rows, long columns);
+  void (*relu_backward)(float *dx, const float *dy, const float *y, long n);
+  void (*gelu_backward)(float *dx, const float *dy, const float *pre, long n);
+  void (*column_sums)(float *sums, const float *x, long ldx, long rows, long columns, bool accumulate);
+  void (*dropout)(float *y, const float *x, long first_row, long rows, long columns, const hero_dropout *drop);
+
+  // Layer norm over s = residual + dropout(x), with dropout on the result as well.
+  void (*norm)(float *y, float *s, float *mean, float *inverse, const float *x, const float *residual,
+               const float *gamma, const float *beta, float epsilon, long first_row, long rows, long columns,
+               const hero_dropout *drop_in, const hero_dropout *drop_out);
+  // ds goes to d_residual (added if accumulate_residual) and, masked by drop_in, to dx (added if accumulate_x).
+  void (*norm_backward)(float *dx, bool accumulate_x, float *d_residual, bool accumulate_residual,
+                        float *d_gamma, float *d_beta, const float *dy, const float *s, const float *mean,
+                        const float *inverse, const float *gamma, long first_row, long rows, long columns,
+                        const hero_dropout *drop_in, const hero_dropout *drop_out, float *scratch);
+
+  // One head of one sequence. probabilities: query_count x padded key_count. scratch as hero_attention_scratch.
+  void (*attention)(float *out, long ld_out, float *probabilities, const float *q, long ldq, const float *k,
+                    const float *v, long ldk, long query_count, long key_count, long head, float scale,
+                    bool causal, long drop_first_row, const hero_dropout *drop, float *scratch);
+  void (*attention_backward)(float *dq, long ld_dq, float *dk, float *dv, long ld_dk, const float *d_out,
+                             long ld_out, const float *probabilities, const float *q, long ldq, const float *k,
+                             const float *v, long ldk, long query_count, long key_count, long head,
+                             float scale, long drop_first_row, const hero_dropout *drop, float *scratch);
+
+  // Losses. Row-wise log-sum-exp of x[0 ..< columns].
+  float (*log_sum_exp)(const float *x, long columns);
+  // x = exp(x - shift) * factor
+  void (*exp_shift_scale)(float *x, float shift, float factor, long n);
+  float (*sum)(const float *x, long n);
+  float (*dot)(const float *x, const float *y, long n);
+  void (*axpy)(float *y, float factor, const float *x, long n);        // y += factor * x
+
+  // Optimizers, over one run of parameters.
+  void (*adamw)(float *p, const float *g, float *m, float *v, long n, const hero_adam *o);
+  void (*adam)(float *p, const float *g, float *m, float *v, long n, const hero_adam *o);
+  void (*adamax)(float *p, const float *g, float *m, float *u, long n, const hero_adam *o);
+} hero_kernels;
+
+/// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512 in the environment overrules.
+const hero_kernels *hero_kernels_best(void);
+
+/// Every kernel set this processor can run, for the tests. Returns their number (at most 3).
+int hero_kernels_all(const hero_kernels *sets[3]);
+
+/// Floats of scratch that `attention` and `attention_backward` need.
+long hero_attention_scratch(long query_count, long key_count, long head);
+
+/// Keys rounded up to the width of a stored row of probabilities.
+static inline __attribute__((always_inline)) long hero_padded(long n) { return (n + 15) & ~15L; }
+
+/// Tells the processor that this is a spin loop.
+static inline void hero_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+#endif

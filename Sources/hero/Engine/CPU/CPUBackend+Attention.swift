@@ -1,0 +1,115 @@
+import CKernels
+
+extension CPUBackend {
+  /// One item of work: a head of a sequence.
+  private struct Item {
+    var sequence: Int
+    var head: Int
+    var probabilities: Int
+    var firstRow: Int
+  }
+
+  /// Heads of sequences, with the place of their probabilities and of their dropout rows.
+  private func items(_ input: AttentionInput) -> [Item] {
+    var items: [Item] = []
+    items.reserveCapacity(input.heads * input.querySegments.count)
+    var (place, row) = (0, 0)
+    for s in 0..<input.querySegments.count {
+      let (queries, keys) = (input.querySegments[s].count, input.keySegments[s].count)
+      if queries == 0 { continue }
+      for head in 0..<input.heads {
+        items.append(Item(sequence: s, head: head, probabilities: place, firstRow: row))
+        place += queries * hero_padded(keys)
+        row += queries
+      }
+    }
+    return items
+  }
+
+  private func scratchSize(_ input: AttentionInput) -> Int {
+    let most = { (s: Segments) in (0..<s.count).lazy.map { s[$0].count }.max() ?? 0 }
+    return hero_attention_scratch(
+      most(input.querySegments), most(input.keySegments), input.width / input.heads) + 16
+  }
+
+  /// Items in runs, so that threads meet rarely; the runs are the same for any number of threads.
+  private func forEachRun(
+    of items: [Item], scratchEach each: Int, _ body: (ArraySlice<Item>, UnsafeMutablePointer<Float>) -> Void
+  ) {
+    let run = 24
+    let runs = (items.count + run - 1) / run
+    let lanes = pool.threads
+    let storage = scratch(parts: lanes, each: each)
+    let room = storage.pointer
+    // Lane l takes runs l, l + lanes, …: each has scratch of its own.
+    pool.run(min(lanes, max(1, runs))) { lane in
+      for number in stride(from: lane, to: runs, by: lanes) {
+        body(items[number * run..<min(items.count, (number + 1) * run)], room + lane * each)
+      }
+    }
+    withExtendedLifetime(storage) {}
+  }
+
+  public func attention(_ input: AttentionInput, probabilities: Tensor, out: Tensor) {
+    let head = input.width / input.heads
+    let scale = 1 / Float(head).squareRoot()
+    let (q, ldq) = (input.queries.pointer + input.queryColumn, input.queries.columns)
+    let (k, ldk) = (input.keysValues.pointer + input.keyColumn, input.keysValues.columns)
+    let v = input.keysValues.pointer + input.valueColumn
+    let (kept, result) = (probabilities.pointer, out.pointer)
+    input.dropout.withKernelForm { drop in
+      forEachRun(of: items(input), scratchEach: scratchSize(input)) { run, scratch in
+        for item in run {
+          let (queries, keys) = (input.querySegments[item.sequence], input.keySegments[item.sequence])
+          let column = item.head * head
+          if keys.isEmpty {
+            for r in queries { (result + r * input.width + column).update(repeating: 0, count: head) }
+            continue
+          }
+          kernels.attention(
+            result + queries.lowerBound * input.width + column, input.width, kept + item.probabilities,
+            q + queries.lowerBound * ldq + column, ldq, k + keys.lowerBound * ldk + column,
+            v + keys.lowerBound * ldk + column, ldk, queries.count, keys.count, head, scale, input.causal,
+            item.firstRow, drop, scratch)
+        }
+      }
+    }
+  }
+
+  public func attentionBackward(
+    _ dy: Tensor, _ input: AttentionInput, probabilities: Tensor, dQueries: Tensor, dKeysValues: Tensor
+  ) {
+    let head = input.width / input.heads
+    let scale = 1 / Float(head).squareRoot()
+    let (q, ldq) = (input.queries.pointer + input.queryColumn, input.queries.columns)
+    let (k, ldk) = (input.keysValues.pointer + input.keyColumn, input.keysValues.columns)
+    let v = input.keysValues.pointer + input.valueColumn
+    let dq = dQueries.pointer + input.queryColumn
+    let (dk, dv) = (dKeysValues.pointer + input.keyColumn, dKeysValues.pointer + input.valueColumn)
+    let (gradient, kept) = (dy.pointer, probabilities.pointer)
+    for s in 0..<input.keySegments.count where input.querySegments[s].isEmpty || input.keySegments[s].isEmpty
+    {
+      for r in input.keySegments[s] {
+        (dk + r * ldk).update(repeating: 0, count: input.width)
+        (dv + r * ldk).update(repeating: 0, count: input.width)
+      }
+      for r in input.querySegments[s] { (dq + r * ldq).update(repeating: 0, count: input.width) }
+    }
+    input.dropout.withKernelForm { drop in
+      forEachRun(of: items(input), scratchEach: scratchSize(input)) { run, scratch in
+        for item in run {
+          let (queries, keys) = (input.querySegments[item.sequence], input.keySegments[item.sequence])
+          let column = item.head * head
+          if keys.isEmpty { continue }
+          let keyAt = keys.lowerBound * ldk + column
+          kernels.attention_backward(
+            dq + queries.lowerBound * ldq + column, ldq, dk + keyAt, dv + keyAt, ldk,
+            gradient + queries.lowerBound * input.width + column, input.width, kept + item.probabilities,
+            q + queries.lowerBound * ldq + column, ldq, k + keyAt, v + keyAt, ldk, queries.count, keys.count,
+            head,
+            scale, item.firstRow, drop, scratch)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import CKernels
+import Foundation
+
+extension CPUBackend {
+  public func optimizerStep(
+    _ kind: OptimizerKind, slices: [OptimizerSlice], parameters: Tensor, gradients: Tensor, first: Tensor,
+    second: Tensor, betas: (Float, Float), epsilon: Float, gradientScale: Float
+  ) {
+    let (p, g, m, v) = (parameters.pointer, gradients.pointer, first.pointer, second.pointer)
+    let (beta1, beta2) = (Double(betas.0), Double(betas.1))
+    for slice in slices {
+      let (correction1, correction2) = (
+        1 - pow(beta1, Double(slice.step)), 1 - pow(beta2, Double(slice.step))
+      )
+      let rate = Double(slice.learningRate)
+      let (stepSize, carried): (Double, Double) =
+        switch kind {
+        case .adamw: (rate * correction2.squareRoot() / correction1, rate)
+        case .adam: (rate / correction1, correction2.squareRoot())
+        case .adamax: (rate / correction1, rate)
+        }
+      var settings = hero_adam(
+        learning_rate: Float(carried), beta1: betas.0, beta2: betas.1, epsilon: epsilon,
+        weight_decay: slice.weightDecay, step_size: Float(stepSize), gradient_scale: gradientScale)
+      withUnsafePointer(to: &settings) { settings in
+        pool.split(slice.range.count, grain: 1 << 12, multiple: 16) { range, _ in
+          let at = slice.range.lowerBound + range.lowerBound
+          switch kind {
+          case .adamw: kernels.adamw(p + at, g + at, m + at, v + at, range.count, settings)
+          case .adam: kernels.adam(p + at, g + at, m + at, v + at, range.count, settings)
+          case .adamax: kernels.adamax(p + at, g + at, m + at, v + at, range.count, settings)
+          }
+        }
+      }
+    }
+  }
+}

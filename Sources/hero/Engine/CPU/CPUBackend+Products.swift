@@ -1,0 +1,90 @@
+import CKernels
+import COpenBLAS
+
+extension CPUBackend {
+  /// C = op(A)·op(B) (+ C), divided over the threads along C's longer side.
+  ///
+  /// OpenBLAS packs the undivided operand once a thread; along the longer side that costs least.
+  func product(
+    _ a: UnsafePointer<Float>, transposed ta: Bool, lda: Int, _ b: UnsafePointer<Float>, transposed tb: Bool,
+    ldb: Int, m: Int, n: Int, k: Int, accumulate: Bool, c: UnsafeMutablePointer<Float>, ldc: Int
+  ) {
+    guard m > 0, n > 0 else { return }
+    let beta: Float = accumulate ? 1 : 0
+    let small = m * n * k < 1 << 17
+    if m >= n {
+      pool.split(m, grain: small ? m : 8, multiple: 8) { rows, _ in
+        let start = rows.lowerBound
+        hero_sgemm(
+          ta, tb, rows.count, n, k, 1, a + (ta ? start : start * lda), lda, b, ldb, beta, c + start * ldc, ldc
+        )
+      }
+    } else {
+      pool.split(n, grain: small ? n : 16, multiple: 16) { columns, _ in
+        let start = columns.lowerBound
+        hero_sgemm(
+          ta, tb, m, columns.count, k, 1, a, lda, b + (tb ? start * ldb : start), ldb, beta, c + start, ldc)
+      }
+    }
+  }
+
+  public func linear(
+    _ x: Tensor, weight: Tensor, bias: Tensor?, activation: Activation, pre: Tensor, out: Tensor
+  ) {
+    let (rows, inner, columns) = (x.rows, x.columns, weight.rows)
+    precondition(weight.columns == inner && out.rows == rows && out.columns == columns)
+    let target = activation == .gelu ? pre : out
+    product(
+      x.pointer, transposed: false, lda: inner, weight.pointer, transposed: true, ldb: inner, m: rows,
+      n: columns,
+      k: inner, accumulate: false, c: target.pointer, ldc: columns)
+    let (argument, result, shift) = (target.pointer, out.pointer, bias?.pointer)
+    if activation == .none && bias == nil { return }
+    pool.split(rows, grain: 1 + (1 << 13) / max(1, columns)) { range, _ in
+      let start = range.lowerBound * columns
+      switch activation {
+      case .none: kernels.bias(result + start, shift, range.count, columns)
+      case .relu: kernels.bias_relu(result + start, shift, range.count, columns)
+      case .gelu: kernels.bias_gelu(argument + start, result + start, shift, range.count, columns)
+      }
+    }
+  }
+
+  public func linearBackward(
+    _ dy: Tensor, x: Tensor, weight: Tensor, activation: Activation, saved: Tensor, dx: GradientTarget?,
+    dWeight: GradientTarget?, dBias: GradientTarget?
+  ) {
+    let (rows, inner, columns) = (x.rows, x.columns, weight.rows)
+    let gradient = dy.pointer
+    if activation != .none {
+      let kept = saved.pointer
+      pool.split(dy.count, grain: 1 << 13, multiple: 16) { range, _ in
+        let at = range.lowerBound
+        switch activation {
+        case .none: break
+        case .relu: kernels.relu_backward(gradient + at, gradient + at, kept + at, range.count)
+        case .gelu: kernels.gelu_backward(gradient + at, gradient + at, kept + at, range.count)
+        }
+      }
+    }
+    if let dBias {
+      let sums = dBias.tensor.pointer
+      pool.split(columns, grain: 64, multiple: 64) { range, _ in
+        kernels.column_sums(
+          sums + range.lowerBound, gradient + range.lowerBound, columns, rows, range.count, dBias.accumulate)
+      }
+    }
+    if let dWeight {
+      product(
+        gradient, transposed: true, lda: columns, x.pointer, transposed: false, ldb: inner, m: columns,
+        n: inner,
+        k: rows, accumulate: dWeight.accumulate, c: dWeight.tensor.pointer, ldc: inner)
+    }
+    if let dx {
+      product(
+        gradient, transposed: false, lda: columns, weight.pointer, transposed: false, ldb: inner, m: rows,
+        n: inner,
+        k: columns, accumulate: dx.accumulate, c: dx.tensor.pointer, ldc: inner)
+    }
+  }
+}

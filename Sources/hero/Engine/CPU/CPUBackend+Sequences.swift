@@ -1,0 +1,153 @@
+import CKernels
+
+extension CPUBackend {
+  public func softmaxPool(_ x: Tensor, scores: Tensor, segments: Segments, weights: Tensor, out: Tensor) {
+    precondition(scores.count == x.rows && segments.rows == x.rows && out.rows == segments.count)
+    let columns = x.columns
+    let (from, score, share, to) = (x.pointer, scores.pointer, weights.pointer, out.pointer)
+    pool.split(segments.count, grain: 1 + (1 << 10) / max(1, columns)) { range, _ in
+      for s in range {
+        let rows = segments[s]
+        let pooled = to + s * columns
+        pooled.update(repeating: 0, count: columns)
+        if rows.isEmpty { continue }
+        let own = share + rows.lowerBound
+        own.update(from: score + rows.lowerBound, count: rows.count)
+        kernels.exp_shift_scale(own, kernels.log_sum_exp(own, rows.count), 1, rows.count)
+        for r in rows { kernels.axpy(pooled, share[r], from + r * columns, columns) }
+      }
+    }
+  }
+
+  public func softmaxPoolBackward(
+    _ dy: Tensor, x: Tensor, segments: Segments, weights: Tensor, dx: GradientTarget?,
+    dScores: GradientTarget?
+  ) {
+    let columns = x.columns
+    let (gradient, from, share) = (dy.pointer, x.pointer, weights.pointer)
+    let (toX, toScores) = (dx?.tensor.pointer, dScores?.tensor.pointer)
+    pool.split(segments.count, grain: 1 + (1 << 10) / max(1, columns)) { range, _ in
+      for s in range {
+        let rows = segments[s]
+        let g = gradient + s * columns
+        var along: Float = 0
+        if toScores != nil {
+          for r in rows { along += share[r] * kernels.dot(g, from + r * columns, columns) }
+        }
+        for r in rows {
+          if let toScores {
+            let slope = share[r] * (kernels.dot(g, from + r * columns, columns) - along)
+            toScores[r] = slope + (dScores?.accumulate == true ? toScores[r] : 0)
+          }
+          if let toX {
+            if dx?.accumulate != true { (toX + r * columns).update(repeating: 0, count: columns) }
+            kernels.axpy(toX + r * columns, share[r], g, columns)
+          }
+        }
+      }
+    }
+  }
+
+  public func segmentMax(_ x: Tensor, segments: Segments, places: Tensor, out: Tensor) {
+    precondition(x.columns == segments.rows && out.rows == x.rows && out.columns == segments.count)
+    let (from, to, place) = (x.pointer, out.pointer, places.pointer)
+    pool.split(x.rows, grain: 1 + (1 << 12) / max(1, x.columns)) { range, _ in
+      for r in range {
+        let row = from + r * x.columns
+        for s in 0..<segments.count {
+          let columns = segments[s]
+          var best = columns.lowerBound
+          for c in columns where row[c] > row[best] { best = c }
+          to[r * segments.count + s] = columns.isEmpty ? 0 : row[best]
+          // Exact: a column number below 2²⁴ is a float.
+          place[r * segments.count + s] = columns.isEmpty ? -1 : Float(best)
+        }
+      }
+    }
+  }
+
+  public func segmentMaxBackward(_ dy: Tensor, segments: Segments, places: Tensor, dx: GradientTarget) {
+    let (gradient, place, to) = (dy.pointer, places.pointer, dx.tensor.pointer)
+    let columns = dx.tensor.columns
+    pool.split(dx.tensor.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
+      for r in range {
+        if !dx.accumulate { (to + r * columns).update(repeating: 0, count: columns) }
+        for s in 0..<segments.count where place[r * segments.count + s] >= 0 {
+          to[r * columns + Int(place[r * segments.count + s])] += gradient[r * segments.count + s]
+        }
+      }
+    }
+  }
+
+  public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], out: Tensor) {
+    precondition(queries.columns == x.columns && pairs.count == queries.rows)
+    let columns = x.columns
+    let (q, from, to) = (queries.pointer, x.pointer, out.pointer)
+    let starts = Segments(lengths: pairs.map(\.count)).offsets
+    pool.split(pairs.count, grain: 4) { range, _ in
+      for p in range {
+        for (i, r) in pairs[p].enumerated() {
+          to[starts[p] + i] = kernels.dot(q + p * columns, from + r * columns, columns)
+        }
+      }
+    }
+  }
+
+  /// On one thread: several queries may share rows, and a batch has few.
+  public func pairDotBackward(
+    _ dy: Tensor, _ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], dQueries: GradientTarget?,
+    dx: GradientTarget?
+  ) {
+    let columns = x.columns
+    let (gradient, q, from) = (dy.pointer, queries.pointer, x.pointer)
+    let (toQueries, toX) = (dQueries?.tensor.pointer, dx?.tensor.pointer)
+    for target in [dQueries, dx] {
+      if let target, !target.accumulate {
+        target.tensor.pointer.update(repeating: 0, count: target.tensor.count)
+      }
+    }
+    var at = 0
+    for (p, rows) in pairs.enumerated() {
+      for r in rows {
+        if let toQueries { kernels.axpy(toQueries + p * columns, gradient[at], from + r * columns, columns) }
+        if let toX { kernels.axpy(toX + r * columns, gradient[at], q + p * columns, columns) }
+        at += 1
+      }
+    }
+  }
+
+  public func convolve(_ x: Tensor, kernel: Tensor, segments: Segments, out: Tensor) {
+    let (from, weight, to) = (x.pointer, kernel.pointer, out.pointer)
+    let half = kernel.count / 2
+    for s in 0..<segments.count {
+      for i in segments[s] {
+        var total: Float = 0
+        for t in max(segments[s].lowerBound, i - half)..<min(segments[s].upperBound, i + half + 1) {
+          total += weight[t - i + half] * from[t]
+        }
+        to[i] = total
+      }
+    }
+  }
+
+  public func convolveBackward(
+    _ dy: Tensor, x: Tensor, kernel: Tensor, segments: Segments, dx: GradientTarget?, dKernel: GradientTarget?
+  ) {
+    let (gradient, from, weight) = (dy.pointer, x.pointer, kernel.pointer)
+    let (toX, toKernel) = (dx?.tensor.pointer, dKernel?.tensor.pointer)
+    for target in [dx, dKernel] {
+      if let target, !target.accumulate {
+        target.tensor.pointer.update(repeating: 0, count: target.tensor.count)
+      }
+    }
+    let half = kernel.count / 2
+    for s in 0..<segments.count {
+      for i in segments[s] {
+        for t in max(segments[s].lowerBound, i - half)..<min(segments[s].upperBound, i + half + 1) {
+          toX?[t] += weight[t - i + half] * gradient[i]
+          toKernel?[t - i + half] += from[t] * gradient[i]
+        }
+      }
+    }
+  }
+}

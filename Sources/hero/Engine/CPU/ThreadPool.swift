@@ -1,0 +1,109 @@
+import CKernels
+import Foundation
+import Synchronization
+
+/// A fixed set of threads that share out one loop at a time.
+///
+/// The engine's only threads: OpenBLAS is told to use one, and products are divided here, so that the two never compete for
+/// cores. Between loops the workers spin for some microseconds (the next operation usually follows at once), then sleep.
+final class ThreadPool: @unchecked Sendable {
+  let threads: Int
+  private let generation = Atomic<Int>(0)
+  private let next = Atomic<Int>(0)
+  private let unfinished = Atomic<Int>(0)
+  private let sleepers = Atomic<Int>(0)
+  private let stopping = Atomic<Bool>(false)
+  private let lock = NSCondition()
+  private var count = 0
+  private var body: (Int) -> Void = { _ in }
+  private var workers: [Thread] = []
+
+  init(threads: Int) {
+    self.threads = max(1, threads)
+    for number in 1..<max(2, self.threads) where self.threads > 1 {
+      let worker = Thread { [self] in work() }
+      worker.stackSize = 1 << 20
+      worker.name = "hero-\(number)"
+      workers.append(worker)
+      worker.start()
+    }
+  }
+
+  /// Runs `body(0)` … `body(count - 1)`, each once, on whichever thread is free; returns when all have run.
+  func run(_ count: Int, _ body: (Int) -> Void) {
+    guard count > 1, threads > 1 else {
+      for i in 0..<count { body(i) }
+      return
+    }
+    withoutActuallyEscaping(body) { escapable in
+      self.count = count
+      self.body = escapable
+      next.store(0, ordering: .relaxed)
+      unfinished.store(workers.count, ordering: .relaxed)
+      generation.add(1, ordering: .sequentiallyConsistent)
+      if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
+        lock.lock()
+        lock.broadcast()
+        lock.unlock()
+      }
+      takeTurns()
+      while unfinished.load(ordering: .acquiring) > 0 { hero_pause() }
+      self.body = { _ in }
+    }
+  }
+
+  private func takeTurns() {
+    while true {
+      let i = next.add(1, ordering: .relaxed).oldValue
+      if i >= count { return }
+      body(i)
+    }
+  }
+
+  private func work() {
+    var seen = 0
+    while true {
+      var spins = 0
+      while generation.load(ordering: .acquiring) == seen {
+        spins += 1
+        if spins < 4_000 {
+          hero_pause()
+        } else {
+          sleep(until: seen)
+        }
+        if stopping.load(ordering: .relaxed) { return }
+      }
+      seen += 1
+      takeTurns()
+      unfinished.subtract(1, ordering: .releasing)
+    }
+  }
+
+  private func sleep(until seen: Int) {
+    lock.lock()
+    sleepers.add(1, ordering: .sequentiallyConsistent)
+    while generation.load(ordering: .sequentiallyConsistent) == seen, !stopping.load(ordering: .relaxed) {
+      lock.wait()
+    }
+    sleepers.subtract(1, ordering: .sequentiallyConsistent)
+    lock.unlock()
+  }
+
+}
+
+extension ThreadPool {
+  /// Divides `0 ..< count` into one range a thread, each at least `grain` long and a multiple of `multiple`.
+  func split(
+    _ count: Int, grain: Int = 1, multiple: Int = 1, _ body: (_ range: Range<Int>, _ part: Int) -> Void
+  ) {
+    guard count > 0 else { return }
+    let parts = max(1, min(threads, count / max(1, grain)))
+    guard parts > 1 else { return body(0..<count, 0) }
+    let share = ((count + parts - 1) / parts + multiple - 1) / multiple * multiple
+    run(parts) { part in
+      let start = min(count, part * share)
+      let end = min(count, start + share)
+      if start < end { body(start..<end, part) }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/// Adam's family over a `ParameterStore` (spec §7; the reference's `optim/`).
+public final class Optimizer {
+  public let kind: OptimizerKind
+  public let betas: (Float, Float)
+  public let epsilon: Float
+  public let store: ParameterStore
+  private let weightDecay: (Parameter) -> Float
+  private let learningRateFactor: (Parameter) -> Float
+
+  /// First and second moments (for Adamax the second is the running maximum), in the arena's places.
+  public let first: Tensor
+  public let second: Tensor
+
+  /// - Parameters:
+  ///   - epsilon: AdamW's default is the reference's 1e-6; Adam and Adamax have torch's 1e-8.
+  ///   - weightDecay: of each parameter.
+  ///   - learningRateFactor: multiplies the rate for each parameter (the reference's `lr_mul`).
+  public init(
+    _ kind: OptimizerKind, store: ParameterStore, betas: (Float, Float), epsilon: Float? = nil,
+    weightDecay: @escaping (Parameter) -> Float,
+    learningRateFactor: @escaping (Parameter) -> Float = { _ in 1 }
+  ) {
+    self.kind = kind
+    self.store = store
+    self.betas = betas
+    self.epsilon = epsilon ?? (kind == .adamw ? 1e-6 : 1e-8)
+    self.weightDecay = weightDecay
+    self.learningRateFactor = learningRateFactor
+    first = store.backend.makeTensor(rows: 1, columns: store.count)
+    second = store.backend.makeTensor(rows: 1, columns: store.count)
+    store.backend.fill(first, with: 0)
+    store.backend.fill(second, with: 0)
+  }
+
+  /// One update from the gradients in the store.
+  ///
+  /// A parameter that never had a gradient is left alone; one that has none this time moves with gradient zero.
+  /// - Parameter gradientScale: multiplies every gradient first (clipping).
+  public func step(learningRate: Float, gradientScale: Float = 1) {
+    var slices: [OptimizerSlice] = []
+    for parameter in store.parameters where parameter.count > 0 {
+      if !parameter.hasGradient {
+        if parameter.updates == nil { continue }
+        store.backend.fill(store.target(for: [parameter], rows: 1, columns: parameter.count).tensor, with: 0)
+      }
+      let updates = (parameter.updates ?? 0) + 1
+      parameter.updates = updates
+      let slice = OptimizerSlice(
+        range: parameter.range, weightDecay: weightDecay(parameter),
+        learningRate: learningRate * learningRateFactor(parameter), step: updates)
+      if let last = slices.last, last.continues(in: slice) {
+        slices[slices.count - 1].range = last.range.lowerBound..<slice.range.upperBound
+      } else {
+        slices.append(slice)
+      }
+    }
+    store.backend.optimizerStep(
+      kind, slices: slices, parameters: store.values, gradients: store.gradients, first: first,
+      second: second,
+      betas: betas, epsilon: epsilon, gradientScale: gradientScale)
+  }
+}
+
+extension OptimizerSlice {
+  fileprivate func continues(in next: OptimizerSlice) -> Bool {
+    range.upperBound == next.range.lowerBound && weightDecay == next.weightDecay
+      && learningRate == next.learningRate && step == next.step
+  }
+}

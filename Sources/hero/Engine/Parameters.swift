@@ -1,0 +1,165 @@
+/// How a parameter starts.
+public enum Initializer: Sendable, Equatable {
+  case constant(Float)
+  /// N(0, deviation²)
+  case normal(deviation: Float)
+}
+
+/// One named array that training changes.
+public final class Parameter {
+  /// The reference's name, as it stands in checkpoints.
+  public let name: String
+  /// As in checkpoints, e.g. `[1, 1, 5]` for a convolution.
+  public let shape: [Int]
+  public let initializer: Initializer
+  /// Updates so far. Nil until a gradient first reaches the parameter: optimizers leave it alone till then.
+  public internal(set) var updates: Int?
+  /// Whether the arena holds this step's gradient.
+  public internal(set) var hasGradient = false
+  let offset: Int
+  unowned let store: ParameterStore
+
+  init(name: String, shape: [Int], initializer: Initializer, offset: Int, store: ParameterStore) {
+    self.name = name
+    self.shape = shape
+    self.initializer = initializer
+    self.offset = offset
+    self.store = store
+  }
+
+  public var count: Int { shape.reduce(1, *) }
+  /// Where the elements lie in the store's arenas.
+  public var range: Range<Int> { offset..<offset + count }
+
+  /// The values as a matrix: the first dimension by the product of the others; a vector is one row.
+  public private(set) lazy var tensor: Tensor = store.stack([self])
+
+  /// This step's gradient, a view into the arena.
+  public var gradient: Tensor? {
+    hasGradient ? store.gradients.slice(range, rows: tensor.rows, columns: tensor.columns) : nil
+  }
+}
+
+/// All parameters of a model, end to end in one arena, their gradients in another: the optimizer, the gradient norm
+/// and an all-reduce each make one pass.
+public final class ParameterStore {
+  public let backend: any Backend
+  public private(set) var parameters: [Parameter] = []
+  private var byName: [String: Parameter] = [:]
+  private var size = 0
+
+  public init(backend: any Backend) { self.backend = backend }
+
+  /// Declares a parameter. Weights that are multiplied together (query, key, value) are declared one after the other.
+  public func add(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Parameter {
+    precondition(byName[name] == nil, "parameter \(name) was declared twice")
+    let parameter = Parameter(name: name, shape: shape, initializer: initializer, offset: size, store: self)
+    parameters.append(parameter)
+    byName[name] = parameter
+    size += parameter.count
+    return parameter
+  }
+
+  public subscript(name: String) -> Parameter? { byName[name] }
+
+  /// Elements of all parameters together.
+  public var count: Int { size }
+
+  /// Every value, in the order of declaration. Made at the first use, after which nothing can be declared.
+  public private(set) lazy var values: Tensor = backend.makeTensor(rows: 1, columns: size)
+
+  /// Every gradient, in the same places; holds this step's where `hasGradient`.
+  public private(set) lazy var gradients: Tensor = backend.makeTensor(rows: 1, columns: size)
+
+  /// Several parameters that lie end to end, as one matrix with their rows one below the other.
+  public func stack(_ group: [Parameter]) -> Tensor {
+    let columns = group[0].shape.count == 1 ? group[0].count : group[0].shape.dropFirst().reduce(1, *)
+    for (left, right) in zip(group, group.dropFirst()) {
+      precondition(
+        left.range.upperBound == right.range.lowerBound, "\(right.name) does not follow \(left.name)")
+    }
+    let count = group.reduce(0) { $0 + $1.count }
+    let isVector = group[0].shape.count == 1
+    return Tensor(
+      rows: isVector ? 1 : count / columns, columns: isVector ? count : columns, storage: values.storage,
+      offset: group[0].offset, needsGradient: true, parameters: group)
+  }
+
+  /// Draws every parameter from its initializer; each has a random stream of its own, named by its place.
+  public func initialize(seed: UInt64) {
+    for (number, parameter) in parameters.enumerated() {
+      initialize(parameter, seed: seed, stream: UInt32(number))
+    }
+  }
+
+  private func initialize(_ parameter: Parameter, seed: UInt64, stream: UInt32) {
+    switch parameter.initializer {
+    case .constant(let value):
+      backend.fill(parameter.tensor, with: value)
+    case .normal(let deviation):
+      var random = RandomStream(seed: seed, stream: stream)
+      var values: [Float] = []
+      values.reserveCapacity(parameter.count + 1)
+      while values.count < parameter.count {
+        let (a, b) = random.normalPair()
+        values.append(a * deviation)
+        values.append(b * deviation)
+      }
+      set(parameter, to: Array(values.prefix(parameter.count)))
+    }
+  }
+
+  public func set(_ parameter: Parameter, to values: [Float]) {
+    precondition(values.count == parameter.count)
+    values.withUnsafeBufferPointer { backend.upload($0, to: parameter.tensor) }
+  }
+
+  public func values(of parameter: Parameter) -> [Float] { backend.values(of: parameter.tensor) }
+
+  /// Forgets the gradients of the last step. Nothing is written: the first gradient to arrive overwrites.
+  public func clearGradients() {
+    for parameter in parameters { parameter.hasGradient = false }
+  }
+
+  /// The runs of the arena that hold gradients, as few as possible.
+  public var gradientRanges: [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    for parameter in parameters where parameter.hasGradient && parameter.count > 0 {
+      if let last = ranges.last, last.upperBound == parameter.offset {
+        ranges[ranges.count - 1] = last.lowerBound..<parameter.range.upperBound
+      } else {
+        ranges.append(parameter.range)
+      }
+    }
+    return ranges
+  }
+
+  /// The norm of all gradients together.
+  public func gradientNorm() -> Double {
+    gradientRanges.reduce(0) { $0 + backend.sumOfSquares(gradients.slice($1, rows: 1, columns: $1.count)) }
+      .squareRoot()
+  }
+
+  /// Where the gradient of these adjoining parameters goes.
+  func target(for group: [Parameter], rows: Int, columns: Int) -> GradientTarget {
+    let fresh = group.filter { !$0.hasGradient }
+    let accumulate = fresh.count < group.count
+    for parameter in fresh {
+      if accumulate {
+        backend.fill(gradients.slice(parameter.range, rows: 1, columns: parameter.count), with: 0)
+      }
+      parameter.hasGradient = true
+    }
+    let range = group[0].offset..<group[0].offset + rows * columns
+    return GradientTarget(
+      tensor: gradients.slice(range, rows: rows, columns: columns), accumulate: accumulate)
+  }
+}
+
+extension Tensor {
+  /// A stretch of this tensor's elements in another shape.
+  func slice(_ range: Range<Int>, rows: Int, columns: Int) -> Tensor {
+    precondition(range.count == rows * columns && range.upperBound <= count)
+    return Tensor(rows: rows, columns: columns, storage: storage, offset: offset + range.lowerBound)
+  }
+}

@@ -1,0 +1,65 @@
+import Foundation
+
+/// Philox4x32-10, a counter-based random generator: the n-th number of a stream is a function of (key, counter), so any
+/// run can be repeated or resumed at any place, on any number of threads, on any backend.
+///
+/// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+public enum Philox {
+  /// Four independent 32-bit words for one counter.
+  public static func block(
+    _ counter: SIMD4<UInt32>, key: SIMD2<UInt32>
+  ) -> SIMD4<UInt32> {
+    var c = counter
+    var k = key
+    for _ in 0..<10 {
+      let p0 = UInt64(c[0]) &* 0xD251_1F53
+      let p1 = UInt64(c[2]) &* 0xCD9E_8D57
+      c = SIMD4(
+        UInt32(truncatingIfNeeded: p1 >> 32) ^ c[1] ^ k[0], UInt32(truncatingIfNeeded: p1),
+        UInt32(truncatingIfNeeded: p0 >> 32) ^ c[3] ^ k[1], UInt32(truncatingIfNeeded: p0))
+      k = SIMD2(k[0] &+ 0x9E37_79B9, k[1] &+ 0xBB67_AE85)
+    }
+    return c
+  }
+}
+
+/// A stream of random numbers named by (seed, step, stream), as a Swift generator.
+public struct RandomStream: RandomNumberGenerator, Sendable {
+  private let key: SIMD2<UInt32>
+  private var counter: SIMD4<UInt32>
+  private var words = SIMD4<UInt32>()
+  private var used = 4
+
+  /// - Parameters:
+  ///   - seed: the run's seed.
+  ///   - step: what changes with time (an update, an epoch).
+  ///   - stream: what the numbers are for, so that two uses never share any.
+  public init(seed: UInt64, step: UInt64 = 0, stream: UInt32) {
+    key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+    // The step's upper half rides in the stream word's place of the domain: 2⁴⁸ steps before a repeat.
+    counter = SIMD4(
+      0, stream, UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32) << 16 | 0x57AE)
+  }
+
+  private mutating func nextWord() -> UInt32 {
+    if used == 4 {
+      words = Philox.block(counter, key: key)
+      counter[0] &+= 1
+      used = 0
+    }
+    used += 1
+    return words[used - 1]
+  }
+
+  public mutating func next() -> UInt64 { UInt64(nextWord()) | UInt64(nextWord()) << 32 }
+
+  /// Uniform in [0, 1), 24 bits.
+  public mutating func uniform() -> Float { Float(nextWord() >> 8) * 0x1p-24 }
+
+  /// Standard normal pairs by Box and Muller's transform.
+  public mutating func normalPair() -> (Float, Float) {
+    let radius = (-2 * log(Double(nextWord()) * 0x1p-32 + 0x1p-33)).squareRoot()
+    let angle = 2 * Double.pi * Double(nextWord()) * 0x1p-32
+    return (Float(radius * cos(angle)), Float(radius * sin(angle)))
+  }
+}

@@ -1,0 +1,114 @@
+extension Tape {
+  /// activation(x·weightᵀ + bias).
+  /// - Parameters:
+  ///   - x: [n, k]
+  ///   - weight: [m, k]; need not be a parameter (scores are products of two results).
+  ///   - bias: m elements
+  /// - Returns: [n, m]
+  public func linear(
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, activation: Activation = .none
+  ) -> Tensor {
+    let out = output(rows: x.rows, columns: weight.rows, from: [x, weight, bias])
+    // Without a backward pass to come, a GELU's argument can lie where its result will.
+    let pre =
+      activation == .gelu && out.needsGradient
+      ? backend.makeTensor(rows: out.rows, columns: out.columns) : out
+    backend.linear(x, weight: weight, bias: bias, activation: activation, pre: pre, out: out)
+    let saved = activation == .relu ? out.withoutGradient : pre.withoutGradient
+    record(out) { [unowned self] dy in
+      backend.linearBackward(
+        dy, x: x, weight: weight, activation: activation, saved: saved, dx: target(x),
+        dWeight: target(weight),
+        dBias: target(bias))
+    }
+    return out
+  }
+
+  /// dropout(LN(residual + dropout(x))): a transformer sublayer's end, or an embedding's.
+  /// - Parameters:
+  ///   - x: [n, d]
+  ///   - residual: [n, d]
+  ///   - gamma: d elements, as is `beta`.
+  ///   - innerDropout: probability for x before the sum; `outerDropout` for the result.
+  ///   - overwriting: x is not used by anything else, and its memory may hold the sum.
+  public func layerNorm(
+    _ x: Tensor, residual: Tensor? = nil, _ gamma: Tensor, _ beta: Tensor, epsilon: Float,
+    innerDropout: Float = 0,
+    outerDropout: Float = 0, overwriting: Bool = false
+  ) -> Tensor {
+    let out = output(rows: x.rows, columns: x.columns, from: [x, residual, gamma, beta])
+    let (inner, outer) = (dropout(innerDropout), dropout(outerDropout))
+    let untouched = residual == nil && inner == nil
+    let sum =
+      untouched || overwriting ? x.withoutGradient : backend.makeTensor(rows: x.rows, columns: x.columns)
+    let statistics = backend.makeTensor(rows: 2, columns: x.rows)
+    backend.layerNorm(
+      x, residual: residual, gamma: gamma, beta: beta, epsilon: epsilon, inner: inner, outer: outer, sum: sum,
+      statistics: statistics, out: out)
+    record(out) { [unowned self] dy in
+      guard let dGamma = target(gamma), let dBeta = target(beta) else {
+        preconditionFailure("norms are trained")
+      }
+      backend.layerNormBackward(
+        dy, sum: sum, statistics: statistics, gamma: gamma, inner: inner, outer: outer, dx: target(x),
+        dResidual: target(residual), dGamma: dGamma, dBeta: dBeta)
+    }
+    return out
+  }
+
+  /// Σ over terms of table[index[r]] (−1: nothing; no indices: row r itself): embeddings, gathers, merges of
+  /// sequences, residual sums.
+  /// - Returns: [indices, columns of the tables]
+  public func gatherSum(_ terms: [(table: Tensor, indices: Indices?)]) -> Tensor {
+    let rows = terms[0].indices?.count ?? terms[0].table.rows
+    let out = output(rows: rows, columns: terms[0].table.columns, from: terms.map(\.table))
+    backend.gatherSum(terms, out: out)
+    record(out) { [unowned self] dy in
+      let identity = terms.lastIndex { $0.indices == nil }
+      for (number, term) in terms.enumerated() where term.indices != nil && term.table.needsGradient {
+        guard let target = target(term.table) else { continue }
+        if !target.accumulate { backend.fill(target.tensor, with: 0) }
+        backend.scatterAdd(dy, indices: terms[number].indices, to: target.tensor)
+      }
+      for (number, term) in terms.enumerated() where term.indices == nil {
+        accumulate(dy, to: term.table, mayKeep: number == identity)
+      }
+    }
+    return out
+  }
+
+  /// Rows of `x` in the order of `indices`; −1 gives a row of zeros.
+  public func gather(_ x: Tensor, _ indices: Indices) -> Tensor { gatherSum([(x, indices)]) }
+
+  public func add(_ x: Tensor, _ y: Tensor) -> Tensor { gatherSum([(x, nil), (y, nil)]) }
+
+  /// Each element kept with probability 1 − p and scaled to keep the mean.
+  public func dropout(_ x: Tensor, probability: Float) -> Tensor {
+    guard let dropout = dropout(probability) else { return x }
+    let out = output(rows: x.rows, columns: x.columns, from: [x])
+    backend.dropout(x, dropout, out: out)
+    record(out) { [unowned self] dy in
+      backend.dropout(dy, dropout, out: dy)
+      accumulate(dy, to: x, mayKeep: true)
+    }
+    return out
+  }
+
+  /// Rows scaled to unit length; lengths below `floor` count as `floor`.
+  public func normalizeRows(_ x: Tensor, floor: Float) -> Tensor {
+    let out = output(rows: x.rows, columns: x.columns, from: [x])
+    let lengths = backend.makeTensor(rows: 1, columns: x.rows)
+    backend.normalizeRows(x, floor: floor, lengths: lengths, out: out)
+    let unit = out.withoutGradient
+    record(out) { [unowned self] dy in
+      guard let dx = target(x) else { return }
+      backend.normalizeRowsBackward(dy, out: unit, floor: floor, lengths: lengths, dx: dx)
+    }
+    return out
+  }
+}
+
+extension Tensor {
+  /// The same elements, outside the tape: what a backward step keeps must not keep the tape alive.
+  var withoutGradient: Tensor { Tensor(rows: rows, columns: columns, storage: storage, offset: offset) }
+}

@@ -1,0 +1,84 @@
+extension Tape {
+  /// Softmax attention within each packed sequence: softmax(QKᵀ/√d)·V per head, with dropout on the probabilities.
+  /// - Parameters:
+  ///   - queries: [Σ query lengths, …], queries in the columns from `queryColumn`.
+  ///   - keysValues: [Σ key lengths, …]; the same tensor as `queries` for self-attention.
+  ///   - width: columns of each of q, k and v; divided among `heads`.
+  /// - Returns: [Σ query lengths, width]
+  public func attention(
+    queries: Tensor, queryColumn: Int = 0, keysValues: Tensor, keyColumn: Int, valueColumn: Int, width: Int,
+    heads: Int, querySegments: Segments, keySegments: Segments, causal: Bool = false,
+    dropout probability: Float
+  ) -> Tensor {
+    precondition(querySegments.count == keySegments.count && width % heads == 0)
+    let input = AttentionInput(
+      queries: queries, queryColumn: queryColumn, keysValues: keysValues, keyColumn: keyColumn,
+      valueColumn: valueColumn, width: width, heads: heads, querySegments: querySegments,
+      keySegments: keySegments,
+      causal: causal, dropout: dropout(probability))
+    let out = output(rows: queries.rows, columns: width, from: [queries, keysValues])
+    let probabilities = backend.makeTensor(rows: 1, columns: input.probabilityCount)
+    backend.attention(input, probabilities: probabilities, out: out)
+    record(out) { [unowned self] dy in
+      // The columns of q, k and v fill their tensors, which nothing else reads.
+      guard let dQueries = target(queries),
+        let dKeysValues = queries === keysValues ? dQueries : target(keysValues)
+      else { return }
+      precondition(!dQueries.accumulate && !dKeysValues.accumulate)
+      backend.attentionBackward(
+        dy, input, probabilities: probabilities, dQueries: dQueries.tensor, dKeysValues: dKeysValues.tensor)
+    }
+    return out
+  }
+
+  /// Σ softmax(scores within a segment)·rows, one row a segment.
+  /// - Parameters:
+  ///   - x: [rows, d]
+  ///   - scores: [rows, 1]
+  /// - Returns: [segments, d]; zeros for an empty segment.
+  public func softmaxPool(_ x: Tensor, scores: Tensor, segments: Segments) -> Tensor {
+    let out = output(rows: segments.count, columns: x.columns, from: [x, scores])
+    let weights = backend.makeTensor(rows: 1, columns: x.rows)
+    backend.softmaxPool(x, scores: scores, segments: segments, weights: weights, out: out)
+    record(out) { [unowned self] dy in
+      backend.softmaxPoolBackward(
+        dy, x: x, segments: segments, weights: weights, dx: target(x), dScores: target(scores))
+    }
+    return out
+  }
+
+  /// The largest of each segment's columns. x: [m, segments.rows] → [m, segments].
+  public func segmentMax(_ x: Tensor, segments: Segments) -> Tensor {
+    let out = output(rows: x.rows, columns: segments.count, from: [x])
+    let places = backend.makeTensor(rows: x.rows, columns: segments.count)
+    backend.segmentMax(x, segments: segments, places: places, out: out)
+    record(out) { [unowned self] dy in
+      guard let dx = target(x) else { return }
+      backend.segmentMaxBackward(dy, segments: segments, places: places, dx: dx)
+    }
+    return out
+  }
+
+  /// Dot products of query row p with the rows `pairs[p]` of x, end to end.
+  /// - Returns: [1, Σ lengths of the pairs]
+  public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: [Range<Int>]) -> Tensor {
+    let out = output(rows: 1, columns: pairs.reduce(0) { $0 + $1.count }, from: [queries, x])
+    backend.pairDot(queries, x, pairs: pairs, out: out)
+    record(out) { [unowned self] dy in
+      backend.pairDotBackward(dy, queries, x, pairs: pairs, dQueries: target(queries), dx: target(x))
+    }
+    return out
+  }
+
+  /// A centred 1-D convolution of every segment by itself. x: [1, rows]; kernel: odd number of elements.
+  public func convolve(_ x: Tensor, kernel: Tensor, segments: Segments) -> Tensor {
+    precondition(x.count == segments.rows && kernel.count % 2 == 1)
+    let out = output(rows: 1, columns: x.count, from: [x, kernel])
+    backend.convolve(x, kernel: kernel, segments: segments, out: out)
+    record(out) { [unowned self] dy in
+      backend.convolveBackward(
+        dy, x: x, kernel: kernel, segments: segments, dx: target(x), dKernel: target(kernel))
+    }
+    return out
+  }
+}

@@ -1,0 +1,38 @@
+#include "CKernels.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const hero_kernels hero_kernels_base;
+#if defined(__x86_64__)
+extern const hero_kernels hero_kernels_avx2, hero_kernels_avx512;
+#endif
+
+int hero_kernels_all(const hero_kernels *sets[3]) {
+  int count = 0;
+  sets[count++] = &hero_kernels_base;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[count++] = &hero_kernels_avx2;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    sets[count++] = &hero_kernels_avx512;
+#endif
+  return count;
+}
+
+const hero_kernels *hero_kernels_best(void) {
+  const hero_kernels *sets[3];
+  int count = hero_kernels_all(sets);
+  const char *wanted = getenv("HERO_KERNELS");
+  for (int i = 0; wanted && i < count; i++)
+    if (strcmp(sets[i]->name, wanted) == 0) return sets[i];
+  return sets[count - 1];
+}
+
+long hero_attention_scratch(long query_count, long key_count, long head) {
+  long keys = hero_padded(key_count), width = hero_padded(head);
+  long most = query_count > key_count ? query_count : key_count;
+  return head * keys + 2 * most * width + 2 * query_count * keys;
+}

@@ -1,1 +1,0 @@
-const int hero_kernels_placeholder = 0;

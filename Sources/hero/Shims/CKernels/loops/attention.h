@@ -1,0 +1,145 @@
+// Softmax attention of one head over one sequence. Sequences here are short (a subtitle sentence, a query, a clip), so a
+// call to a general matrix product costs more than the product: these blocks work on scratch that fits the first caches.
+
+// C[rows x width] = A[rows x inner] * B[inner x width]; width a multiple of 16; A by strides, so that it may be transposed.
+INLINE void block(int height, int vectors, long inner, const float *a, long row_stride, long column_stride,
+                  const float *b, long ldb, float *c, long ldc) {
+  vf sums[6][4];
+  for (int i = 0; i < height; i++)
+    for (int j = 0; j < vectors; j++) sums[i][j] = 0;
+  for (long k = 0; k < inner; k++) {
+    vf right[4];
+    for (int j = 0; j < vectors; j++) right[j] = load(b + k * ldb + j * LANES);
+    for (int i = 0; i < height; i++) {
+      vf left = a[i * row_stride + k * column_stride];
+      for (int j = 0; j < vectors; j++) sums[i][j] = vfma(left, right[j], sums[i][j]);
+    }
+  }
+  for (int i = 0; i < height; i++)
+    for (int j = 0; j < vectors; j++) store(c + i * ldc + j * LANES, sums[i][j]);
+}
+
+static void product(long rows, long width, long inner, const float *a, long row_stride, long column_stride,
+                    const float *b, long ldb, float *c, long ldc) {
+#define PANEL(vectors)                                                                                          \
+  {                                                                                                             \
+    long i = 0;                                                                                                 \
+    for (; i + 4 <= rows; i += 4)                                                                               \
+      block(4, vectors, inner, a + i * row_stride, row_stride, column_stride, b + j, ldb, c + i * ldc + j, ldc); \
+    for (; i < rows; i++)                                                                                       \
+      block(1, vectors, inner, a + i * row_stride, row_stride, column_stride, b + j, ldb, c + i * ldc + j, ldc); \
+  }
+  long j = 0;
+  for (; j + 4 * LANES <= width; j += 4 * LANES) PANEL(4)
+  switch ((width - j) / LANES) {
+    case 3: PANEL(3) break;
+    case 2: PANEL(2) break;
+    case 1: PANEL(1) break;
+    default: break;
+  }
+#undef PANEL
+}
+
+// to[columns x padded(rows)] = fromᵀ, zero-padded.
+INLINE void pack_transposed(float *to, const float *from, long ld, long rows, long columns) {
+  long width = hero_padded(rows);
+  for (long c = 0; c < columns; c++) {
+    for (long r = 0; r < rows; r++) to[c * width + r] = from[r * ld + c];
+    for (long r = rows; r < width; r++) to[c * width + r] = 0;
+  }
+}
+
+// from's rows, zero-padded to a multiple of 16 columns; from itself where nothing is to be padded.
+INLINE const float *pack(float *to, long *ld_to, const float *from, long ld, long rows, long columns) {
+  long width = hero_padded(columns);
+  if (width == columns) {
+    *ld_to = ld;
+    return from;
+  }
+  for (long r = 0; r < rows; r++) {
+    memcpy(to + r * width, from + r * ld, (size_t)columns * sizeof *to);
+    memset(to + r * width + columns, 0, (size_t)(width - columns) * sizeof *to);
+  }
+  *ld_to = width;
+  return to;
+}
+
+INLINE void unpack(float *to, long ld, const float *from, long width, long rows, long columns) {
+  for (long r = 0; r < rows; r++) memcpy(to + r * ld, from + r * width, (size_t)columns * sizeof *to);
+}
+
+static void attention(float *out, long ld_out, float *probabilities, const float *q, long ldq, const float *k,
+                      const float *v, long ldk, long query_count, long key_count, long head, float scale_by,
+                      bool causal, long drop_first_row, const hero_dropout *drop, float *scratch) {
+  long keys = hero_padded(key_count), width = hero_padded(head);
+  float *transposed = scratch, *values = transposed + head * keys, *result = values + key_count * width;
+  float *dropped = result + query_count * width;
+  pack_transposed(transposed, k, ldk, key_count, head);
+  product(query_count, keys, head, q, ldq, 1, transposed, keys, probabilities, keys);
+  for (long i = 0; i < query_count; i++) {
+    float *row = probabilities + i * keys;
+    long seen = causal && i + 1 < key_count ? i + 1 : key_count;
+    float top = -INFINITY;
+    for (long j = 0; j < seen; j++) top = row[j] > top ? row[j] : top;
+    vf total = 0;
+    for (long j = 0; j < keys; j += LANES) {
+      vf e = j < seen ? first_lanes(vexp((load(row + j) - top) * scale_by), seen - j) : (vf)0;
+      total += e;
+      store(row + j, e);
+    }
+    float inverse = 1.0f / hsum(total);
+    for (long j = 0; j < keys; j += LANES) store(row + j, load(row + j) * inverse);
+  }
+  const float *weights = probabilities;
+  if (drops(drop)) {
+    memcpy(dropped, probabilities, (size_t)(query_count * keys) * sizeof *dropped);
+    for (long i = 0; i < query_count; i++) drop_row(dropped + i * keys, drop_first_row + i, keys, drop);
+    weights = dropped;
+  }
+  long ldv;
+  const float *packed = pack(values, &ldv, v, ldk, key_count, head);
+  if (width == head) {
+    product(query_count, width, key_count, weights, keys, 1, packed, ldv, out, ld_out);
+  } else {
+    product(query_count, width, key_count, weights, keys, 1, packed, ldv, result, width);
+    unpack(out, ld_out, result, width, query_count, head);
+  }
+}
+
+// Writes (never adds to) dq, dk and dv. With P the probabilities, D their dropout factors, S = scale * Q Kᵀ:
+// dV = (P D)ᵀ dO, dP = D * (dO Vᵀ), dS = P (dP - rowsum(P dP)), dQ = scale * dS K, dK = scale * dSᵀ Q.
+static void attention_backward(float *dq, long ld_dq, float *dk, float *dv, long ld_dk, const float *d_out,
+                               long ld_out, const float *probabilities, const float *q, long ldq, const float *k,
+                               const float *v, long ldk, long query_count, long key_count, long head,
+                               float scale_by, long drop_first_row, const hero_dropout *drop, float *scratch) {
+  long keys = hero_padded(key_count), width = hero_padded(head), most = query_count > key_count ? query_count : key_count;
+  float *transposed = scratch, *padded = transposed + head * keys, *result = padded + most * width;
+  float *weights = result + most * width, *slopes = weights + query_count * keys;
+  bool exact = width == head;
+  memcpy(weights, probabilities, (size_t)(query_count * keys) * sizeof *weights);
+  if (drops(drop))
+    for (long i = 0; i < query_count; i++) drop_row(weights + i * keys, drop_first_row + i, keys, drop);
+
+  long ld;
+  const float *packed = pack(padded, &ld, d_out, ld_out, query_count, head);
+  product(key_count, width, query_count, weights, 1, keys, packed, ld, exact ? dv : result, exact ? ld_dk : width);
+  if (!exact) unpack(dv, ld_dk, result, width, key_count, head);
+
+  pack_transposed(transposed, v, ldk, key_count, head);
+  product(query_count, keys, head, d_out, ld_out, 1, transposed, keys, slopes, keys);
+  for (long i = 0; i < query_count; i++) {
+    const float *p = probabilities + i * keys;
+    float *row = slopes + i * keys;
+    if (drops(drop)) drop_row(row, drop_first_row + i, keys, drop);
+    float along = dot(p, row, keys);
+    for (long j = 0; j < keys; j += LANES) store(row + j, load(p + j) * (load(row + j) - along) * scale_by);
+  }
+
+  packed = pack(padded, &ld, k, ldk, key_count, head);
+  product(query_count, width, key_count, slopes, keys, 1, packed, ld, exact ? dq : result, exact ? ld_dq : width);
+  if (!exact) unpack(dq, ld_dq, result, width, query_count, head);
+
+  packed = pack(padded, &ld, q, ldq, query_count, head);
+  product(key_count, width, query_count, slopes, 1, keys, packed, ld, exact ? dk : result, exact ? ld_dk : width);
+  if (!exact) unpack(dk, ld_dk, result, width, key_count, head);
+}
