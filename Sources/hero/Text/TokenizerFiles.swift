@@ -18,14 +18,8 @@ enum TokenizerFiles {
   }
 
   /// Token to id, from `vocab.json`.
-  static func vocabulary(at path: String) throws(DataError) -> [String: Int32] {
-    _ = try text(at: path)
-    let json: JSON
-    do {
-      json = try JSON.read(path: path)
-    } catch {
-      throw (error as? DataError) ?? DataError("\(error)", file: path)
-    }
+  static func vocabulary(at path: String) throws -> [String: Int32] {
+    let json = try JSON.parse(try text(at: path), file: path)
     guard let object = json.object else {
       throw DataError("expected an object of token: id", file: path)
     }
