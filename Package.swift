@@ -23,7 +23,8 @@ let package = Package(
   name: "hero",
   products: [.executable(name: "hero", targets: ["hero"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
   ],
   targets: [
     systemLibrary("CLMDB", pkgConfig: "lmdb", apt: "liblmdb-dev"),
@@ -35,7 +36,12 @@ let package = Package(
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
 
     module("Engine", ["COpenBLAS", "CKernels"]),
-    module("Formats", ["CLMDB", "CZstd", "CLZ4", "CZip"]),
+    module(
+      "Formats",
+      [
+        "CLMDB", "CZstd", "CLZ4", "CZip",
+        .product(name: "OrderedCollections", package: "swift-collections"),
+      ]),
     module("Text", ["Formats"]),
     module("Metrics", ["Formats"]),
     module("Corpus", ["Text", "Formats"]),

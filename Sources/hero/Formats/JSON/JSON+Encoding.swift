@@ -1,0 +1,160 @@
+extension JSON {
+  /// How a value is written.
+  public enum Style: Sendable {
+    /// No spaces, text as UTF-8.
+    case compact
+    /// As Python's `json.dumps(value)`: ", " and ": ", text as ASCII with `\u` escapes.
+    case python
+    /// As Python's `json.dumps(value, indent=4)`.
+    case pretty
+  }
+
+  /// The value as text. Numbers are written as Python writes them, `NaN` and `Infinity` included.
+  public func encoded(style: Style = .compact) -> String {
+    String(decoding: encodedBytes(style: style), as: UTF8.self)
+  }
+
+  /// The value as UTF-8.
+  public func encodedBytes(style: Style = .compact) -> [UInt8] {
+    var encoder = JSONEncoder(style: style)
+    encoder.write(self)
+    return encoder.bytes
+  }
+}
+
+/// Writes JSON values into a buffer of bytes.
+private struct JSONEncoder {
+  let style: JSON.Style
+  var bytes: [UInt8] = []
+  private var depth = 0
+
+  init(style: JSON.Style) { self.style = style }
+
+  mutating func write(_ value: JSON) {
+    switch value {
+    case .null: append("null")
+    case .bool(let value): append(value ? "true" : "false")
+    case .int(let value): append(String(value))
+    case .double(let value): append(PythonNumber.repr(value))
+    case .string(let value): write(text: value)
+    case .array(let elements):
+      writeList(open: "[", close: "]", elements) { $0.write($1) }
+    case .object(let members):
+      writeList(open: "{", close: "}", members) {
+        $0.write(text: $1.key)
+        $0.append($0.style == .compact ? ":" : ": ")
+        $0.write($1.value)
+      }
+    }
+  }
+
+  private mutating func writeList<Elements: Sequence>(
+    open: String, close: String, _ elements: Elements,
+    _ writeElement: (inout JSONEncoder, Elements.Element) -> Void
+  ) {
+    append(open)
+    depth += 1
+    var isFirst = true
+    for element in elements {
+      if !isFirst { append(style == .python ? ", " : ",") }
+      isFirst = false
+      startLine()
+      writeElement(&self, element)
+    }
+    depth -= 1
+    if !isFirst { startLine() }
+    append(close)
+  }
+
+  private mutating func startLine() {
+    guard style == .pretty else { return }
+    bytes.append(0x0A)
+    bytes.append(contentsOf: repeatElement(0x20, count: 4 * depth))
+  }
+
+  private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+  private mutating func write(text: String) {
+    append("\"")
+    let isPlain = text.utf8.allSatisfy {
+      $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C && (style == .compact || $0 < 0x7F)
+    }
+    if isPlain { append(text) } else { writeEscaped(text) }
+    append("\"")
+  }
+
+  private mutating func writeEscaped(_ text: String) {
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": append("\\\"")
+      case "\\": append("\\\\")
+      case "\n": append("\\n")
+      case "\r": append("\\r")
+      case "\t": append("\\t")
+      case "\u{08}": append("\\b")
+      case "\u{0C}": append("\\f")
+      case "\u{20}"..."\u{7E}": bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+      default:
+        if style == .compact, scalar.value >= 0x7F {
+          bytes.append(contentsOf: Character(scalar).utf8)
+        } else {
+          for unit in Character(scalar).utf16 { appendEscape(unit) }
+        }
+      }
+    }
+  }
+
+  private mutating func appendEscape(_ unit: UInt16) {
+    let digits = String(unit, radix: 16)
+    append("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
+  }
+}
+
+/// Numbers as Python prints them.
+public enum PythonNumber {
+  /// Python's `repr(float)`: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e16.
+  public static func repr(_ value: Double) -> String {
+    if value.isNaN { return "NaN" }
+    if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
+    if value == 0 { return value.sign == .minus ? "-0.0" : "0.0" }
+    var digits: [UInt8] = []
+    var point: Int?
+    var exponent = 0
+    // Swift prints the same shortest digits, but changes to exponents elsewhere: take its digits and place the point.
+    let text = value.magnitude.description
+    for (offset, byte) in text.utf8.enumerated() {
+      if byte == UInt8(ascii: ".") {
+        point = digits.count
+      } else if byte == UInt8(ascii: "e") {
+        exponent = Int(text.utf8.dropFirst(offset + 1).drop { $0 == UInt8(ascii: "+") }.asText) ?? 0
+        break
+      } else {
+        digits.append(byte)
+      }
+    }
+    var pointPlace = (point ?? digits.count) + exponent
+    let zeros = digits.prefix { $0 == UInt8(ascii: "0") }.count
+    digits.removeFirst(zeros)
+    pointPlace -= zeros
+    while digits.count > 1, digits.last == UInt8(ascii: "0") { digits.removeLast() }
+    return (value < 0 ? "-" : "") + place(digits.asText, point: pointPlace)
+  }
+
+  /// The number 0.`digits` · 10^`point` in Python's layout.
+  private static func place(_ digits: String, point: Int) -> String {
+    let count = digits.utf8.count
+    if point > 16 || point < -3 {
+      let power = point - 1
+      let tail = count > 1 ? "." + digits.dropFirst() : ""
+      let size = String(power.magnitude)
+      return digits.prefix(1) + tail + (power < 0 ? "e-" : "e+") + (size.utf8.count < 2 ? "0" : "") + size
+    }
+    if point <= 0 { return "0." + String(repeating: "0", count: -point) + digits }
+    if point >= count { return digits + String(repeating: "0", count: point - count) + ".0" }
+    return digits.prefix(point) + "." + digits.dropFirst(point)
+  }
+}
+
+extension Collection<UInt8> {
+  fileprivate var asText: String { String(decoding: self, as: UTF8.self) }
+}

@@ -1,0 +1,112 @@
+import OrderedCollections
+
+/// A JSON value. Objects keep the order of their keys, and integers stay apart from other numbers, as in Python.
+public enum JSON: Equatable, Sendable {
+  case null
+  case bool(Bool)
+  /// A number without point and exponent that fits; larger ones become `double`.
+  case int(Int)
+  case double(Double)
+  case string(String)
+  case array([JSON])
+  case object(JSONObject)
+}
+
+/// The members of a JSON object in the order in which they were written. Of a repeated key the last value counts.
+public struct JSONObject: Equatable, Sendable, Sequence, ExpressibleByDictionaryLiteral {
+  private var members: OrderedDictionary<String, JSON>
+
+  public init() { members = [:] }
+
+  public init(dictionaryLiteral elements: (String, JSON)...) {
+    members = OrderedDictionary(elements) { _, last in last }
+  }
+
+  /// The object with the given members.
+  public init(_ elements: some Sequence<(key: String, value: JSON)>) {
+    members = [:]
+    members.reserveCapacity(elements.underestimatedCount)
+    for (key, value) in elements { members[key] = value }
+  }
+
+  /// The value of `key`, or nil; setting nil removes the member.
+  public subscript(key: String) -> JSON? {
+    get { members[key] }
+    set { members[key] = newValue }
+  }
+
+  public var count: Int { members.count }
+  public var isEmpty: Bool { members.isEmpty }
+  public var keys: [String] { Array(members.keys) }
+  public var values: [JSON] { Array(members.values) }
+
+  public func makeIterator() -> OrderedDictionary<String, JSON>.Iterator { members.makeIterator() }
+
+  public var underestimatedCount: Int { members.count }
+}
+
+// MARK: - Access
+
+extension JSON {
+  public var isNull: Bool { self == .null }
+
+  public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+
+  public var int: Int? { if case .int(let value) = self { value } else { nil } }
+
+  /// The number, whether it was written as an integer or not.
+  public var double: Double? {
+    switch self {
+    case .int(let value): Double(value)
+    case .double(let value): value
+    default: nil
+    }
+  }
+
+  public var string: String? { if case .string(let value) = self { value } else { nil } }
+
+  public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
+
+  public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
+
+  /// The member `key` of an object; nil if there is none or this is not an object.
+  public subscript(key: String) -> JSON? {
+    get { object?[key] }
+    set {
+      guard case .object(var members) = self else { return }
+      self = .null
+      members[key] = newValue
+      self = .object(members)
+    }
+  }
+
+  /// What kind of value this is, for messages: `a string`, `an object` …
+  public var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a boolean"
+    case .int: "an integer"
+    case .double: "a number"
+    case .string: "a string"
+    case .array: "a list"
+    case .object: "an object"
+    }
+  }
+}
+
+// MARK: - Literals
+
+extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
+  ExpressibleByDictionaryLiteral
+{
+  public init(nilLiteral: ()) { self = .null }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(integerLiteral value: Int) { self = .int(value) }
+  public init(floatLiteral value: Double) { self = .double(value) }
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  public init(dictionaryLiteral elements: (String, JSON)...) {
+    self = .object(JSONObject(elements.lazy.map { (key: $0.0, value: $0.1) }))
+  }
+}

@@ -1,0 +1,314 @@
+/// A parser over bytes: one pass, no characters, no string per number.
+///
+/// Accepts what Python's `json` accepts: RFC 8259, plus `NaN`, `Infinity` and `-Infinity`. A lone surrogate, which a
+/// Swift string cannot hold, becomes U+FFFD. The number of the line is counted only when an error is thrown.
+struct JSONParser {
+  /// Deeper nesting than this is refused, so that a hostile file cannot exhaust the stack.
+  static let depthLimit = 512
+
+  private let bytes: UnsafeRawBufferPointer
+  private(set) var position = 0
+  private var depth = 0
+  private let file: String?
+  private let firstLine: Int
+
+  init(_ bytes: UnsafeRawBufferPointer, file: String?, firstLine: Int = 1) {
+    self.bytes = bytes
+    self.file = file
+    self.firstLine = firstLine
+    if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { position = 3 }
+  }
+
+  /// The one value that the bytes hold.
+  mutating func parseDocument() throws(DataError) -> JSON {
+    let value = try parseValue()
+    try expectEnd()
+    return value
+  }
+
+  /// The members of the one object that the bytes hold, each handed on as soon as it is read.
+  mutating func parseMembers(_ body: (String, JSON) throws -> Void) throws {
+    skipSpace()
+    guard peek() == UInt8(ascii: "{") else { throw error("expected an object") }
+    try parseObjectBody(body)
+    try expectEnd()
+  }
+
+  private mutating func expectEnd() throws(DataError) {
+    skipSpace()
+    if position < bytes.count { throw error("there is more text after the value") }
+  }
+
+  func error(_ problem: String) -> DataError {
+    let read = bytes[..<Swift.min(position, bytes.count)]
+    let line = read.reduce(firstLine) { $1 == 0x0A ? $0 + 1 : $0 }
+    return DataError(
+      "malformed JSON: \(problem)", file: file, place: "line \(line)", cure: "Correct that line")
+  }
+
+  // MARK: - Values
+
+  private func peek() -> UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  private mutating func skipSpace() {
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x0A, 0x0D, 0x09: position += 1
+      default: return
+      }
+    }
+  }
+
+  private mutating func parseValue() throws(DataError) -> JSON {
+    skipSpace()
+    guard let byte = peek() else { throw error("the text ends where a value should be") }
+    switch byte {
+    case UInt8(ascii: "\""): return .string(try parseString())
+    case UInt8(ascii: "{"):
+      var object = JSONObject()
+      try parseObject { object[$0] = $1 }
+      return .object(object)
+    case UInt8(ascii: "["): return .array(try parseArray())
+    case UInt8(ascii: "t"): return try parseWord("true", .bool(true))
+    case UInt8(ascii: "f"): return try parseWord("false", .bool(false))
+    case UInt8(ascii: "n"): return try parseWord("null", .null)
+    case UInt8(ascii: "N"): return try parseWord("NaN", .double(.nan))
+    case UInt8(ascii: "I"): return try parseWord("Infinity", .double(.infinity))
+    default: return try parseNumber()
+    }
+  }
+
+  private mutating func parseWord(_ word: StaticString, _ value: JSON) throws(DataError) -> JSON {
+    let count = word.utf8CodeUnitCount
+    guard bytes.count - position >= count,
+      (0..<count).allSatisfy({ word.utf8Start[$0] == bytes[position + $0] })
+    else { throw error("expected a value") }
+    position += count
+    return value
+  }
+
+  private mutating func enter() throws(DataError) {
+    depth += 1
+    if depth > Self.depthLimit { throw error("nested deeper than \(Self.depthLimit) levels") }
+    position += 1
+  }
+
+  private mutating func parseArray() throws(DataError) -> [JSON] {
+    try enter()
+    defer { depth -= 1 }
+    var elements: [JSON] = []
+    skipSpace()
+    if peek() == UInt8(ascii: "]") {
+      position += 1
+      return elements
+    }
+    while true {
+      elements.append(try parseValue())
+      skipSpace()
+      switch peek() {
+      case UInt8(ascii: ","): position += 1
+      case UInt8(ascii: "]"):
+        position += 1
+        return elements
+      default: throw error("expected \",\" or \"]\" in a list")
+      }
+    }
+  }
+
+  private mutating func parseObject(_ body: (String, JSON) -> Void) throws(DataError) {
+    do { try parseObjectBody(body) } catch let error as DataError { throw error } catch {
+      throw self.error("\(error)")
+    }
+  }
+
+  private mutating func parseObjectBody(_ body: (String, JSON) throws -> Void) throws {
+    try enter()
+    defer { depth -= 1 }
+    skipSpace()
+    if peek() == UInt8(ascii: "}") {
+      position += 1
+      return
+    }
+    while true {
+      skipSpace()
+      guard peek() == UInt8(ascii: "\"") else { throw error("expected a key in double quotes") }
+      let key = try parseString()
+      skipSpace()
+      guard peek() == UInt8(ascii: ":") else { throw error("expected \":\" after a key") }
+      position += 1
+      let value = try parseValue()
+      try body(key, value)
+      skipSpace()
+      switch peek() {
+      case UInt8(ascii: ","): position += 1
+      case UInt8(ascii: "}"):
+        position += 1
+        return
+      default: throw error("expected \",\" or \"}\" in an object")
+      }
+    }
+  }
+
+  // MARK: - Numbers
+
+  private mutating func parseNumber() throws(DataError) -> JSON {
+    let start = position
+    let negative = peek() == UInt8(ascii: "-")
+    if negative { position += 1 }
+    if negative, peek() == UInt8(ascii: "I") {
+      return try parseWord("Infinity", .double(-.infinity))
+    }
+    var magnitude: UInt64 = 0
+    var digits = 0
+    let integerStart = position
+    readDigits(into: &magnitude, &digits)
+    let integerDigits = position - integerStart
+    guard integerDigits > 0 else { throw error("expected a value") }
+    if integerDigits > 1, bytes[integerStart] == UInt8(ascii: "0") {
+      throw error("a number with leading zeros")
+    }
+    var isInteger = true
+    var exponent = 0
+    if peek() == UInt8(ascii: ".") {
+      isInteger = false
+      position += 1
+      let fractionStart = position
+      readDigits(into: &magnitude, &digits)
+      exponent = fractionStart - position
+      guard exponent < 0 else { throw error("a number without digits after its point") }
+    }
+    if let byte = peek(), byte | 0x20 == UInt8(ascii: "e") {
+      isInteger = false
+      exponent = try readExponent(adding: exponent)
+    }
+    if digits <= 18 {
+      if isInteger { return .int(negative ? -Int(magnitude) : Int(magnitude)) }
+      // Both are exact in a double, so one operation rounds correctly (Clinger 1990).
+      if magnitude < 1 << 53, exponent.magnitude <= 22 {
+        let power = Self.powersOfTen[Int(exponent.magnitude)]
+        let value = exponent < 0 ? Double(magnitude) / power : Double(magnitude) * power
+        return .double(negative ? -value : value)
+      }
+    }
+    let text = String(decoding: bytes[start..<position], as: UTF8.self)
+    if isInteger, let value = Int(text) { return .int(value) }
+    guard let value = Double(text) else { throw error("a number that cannot be read") }
+    return .double(value)
+  }
+
+  /// Reads digits; `magnitude` is right as long as `digits`, leading zeros not counted, is at most 18.
+  private mutating func readDigits(into magnitude: inout UInt64, _ digits: inout Int) {
+    while position < bytes.count {
+      let digit = bytes[position] &- UInt8(ascii: "0")
+      guard digit < 10 else { return }
+      magnitude = magnitude &* 10 &+ UInt64(digit)
+      if magnitude != 0 || digits > 0 { digits += 1 }
+      position += 1
+    }
+  }
+
+  private mutating func readExponent(adding base: Int) throws(DataError) -> Int {
+    position += 1
+    let negative = peek() == UInt8(ascii: "-")
+    if negative || peek() == UInt8(ascii: "+") { position += 1 }
+    let start = position
+    var value = 0
+    while let byte = peek(), byte &- UInt8(ascii: "0") < 10 {
+      value = Swift.min(value * 10 + Int(byte &- UInt8(ascii: "0")), 1_000_000)
+      position += 1
+    }
+    guard position > start else { throw error("a number without digits in its exponent") }
+    return base + (negative ? -value : value)
+  }
+
+  private static let powersOfTen: [Double] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+  ]
+
+  // MARK: - Strings
+
+  private mutating func parseString() throws(DataError) -> String {
+    position += 1
+    let start = position
+    while position < bytes.count {
+      switch bytes[position] {
+      case UInt8(ascii: "\""):
+        let text = try string(bytes[start..<position])
+        position += 1
+        return text
+      case UInt8(ascii: "\\"): return try parseEscapedString(from: start)
+      case 0..<0x20: throw error("a control character inside a string")
+      default: position += 1
+      }
+    }
+    throw error("a string that does not end")
+  }
+
+  private func string(_ utf8: some Sequence<UInt8>) throws(DataError) -> String {
+    guard let text = String(validating: utf8, as: UTF8.self) else {
+      throw error("a string that is not valid UTF-8")
+    }
+    return text
+  }
+
+  private mutating func parseEscapedString(from start: Int) throws(DataError) -> String {
+    var unescaped = [UInt8](bytes[start..<position])
+    while position < bytes.count {
+      let byte = bytes[position]
+      position += 1
+      switch byte {
+      case UInt8(ascii: "\""): return try string(unescaped)
+      case UInt8(ascii: "\\"): try parseEscape(into: &unescaped)
+      case 0..<0x20: throw error("a control character inside a string")
+      default: unescaped.append(byte)
+      }
+    }
+    throw error("a string that does not end")
+  }
+
+  private mutating func parseEscape(into text: inout [UInt8]) throws(DataError) {
+    guard let byte = peek() else { throw error("a string that does not end") }
+    position += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+    case UInt8(ascii: "b"): text.append(0x08)
+    case UInt8(ascii: "f"): text.append(0x0C)
+    case UInt8(ascii: "n"): text.append(0x0A)
+    case UInt8(ascii: "r"): text.append(0x0D)
+    case UInt8(ascii: "t"): text.append(0x09)
+    case UInt8(ascii: "u"):
+      let unit = try parseHexadecimal()
+      guard UTF16.isLeadSurrogate(unit), position + 1 < bytes.count,
+        bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u")
+      else { return append(Unicode.Scalar(unit), to: &text) }
+      let mark = position
+      position += 2
+      let next = try parseHexadecimal()
+      if UTF16.isTrailSurrogate(next) {
+        let value = 0x10000 + (UInt32(unit) - 0xD800) << 10 + (UInt32(next) - 0xDC00)
+        append(Unicode.Scalar(value), to: &text)
+      } else {
+        position = mark
+        append(nil, to: &text)
+      }
+    default: throw error("an unknown escape in a string")
+    }
+  }
+
+  private func append(_ scalar: Unicode.Scalar?, to text: inout [UInt8]) {
+    text.append(contentsOf: Character(scalar ?? "\u{FFFD}").utf8)
+  }
+
+  private mutating func parseHexadecimal() throws(DataError) -> UInt16 {
+    var value: UInt16 = 0
+    for _ in 0..<4 {
+      guard let byte = peek(), let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        throw error("a \\u escape without four hexadecimal digits")
+      }
+      value = value << 4 | UInt16(digit)
+      position += 1
+    }
+    return value
+  }
+}

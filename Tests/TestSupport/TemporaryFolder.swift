@@ -1,0 +1,17 @@
+import Foundation
+
+/// A folder of a test's own, removed with everything in it when the value goes.
+public final class TemporaryFolder: Sendable {
+  public let root: String
+
+  public init() throws {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("hero-test-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    root = url.path
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: root) }
+
+  /// The path of `name` inside.
+  public func path(_ name: String) -> String { root + "/" + name }
+}
