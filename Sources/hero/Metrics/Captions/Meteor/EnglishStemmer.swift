@@ -28,7 +28,8 @@ struct EnglishStemmer {
     ("ical", "ic"), ("ness", ""), ("ful", ""),
   ]
   private static let endings = [
-    "ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism", "ate", "iti", "ous", "ive", "ize", "ion",
+    "ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism", "ate", "iti", "ous", "ive", "ize",
+    "ion",
     "al", "er", "ic",
   ]
 
@@ -119,7 +120,8 @@ struct EnglishStemmer {
     replace(suffix, by: "")
     if ["at", "bl", "iz"].contains(where: hasSuffix) {
       word.append("e")
-    } else if let last = word.last, word.count >= 2, word[word.count - 2] == last, Self.doubles.contains(last) {
+    } else if let last = word.last, word.count >= 2, word[word.count - 2] == last, Self.doubles.contains(last)
+    {
       word.removeLast()
     } else if word.count == region1, endsInShortSyllable(at: word.count) {
       word.append("e")
@@ -127,7 +129,9 @@ struct EnglishStemmer {
   }
 
   private mutating func replaceFinalY() {
-    guard let last = word.last, last == "y" || last == "Y", word.count > 2, !isVowel(word.count - 2) else { return }
+    guard let last = word.last, last == "y" || last == "Y", word.count > 2, !isVowel(word.count - 2) else {
+      return
+    }
     word[word.count - 1] = "i"
   }
 

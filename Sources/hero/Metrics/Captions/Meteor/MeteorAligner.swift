@@ -72,8 +72,9 @@ struct MeteorAligner {
       // A path ends early only where matches overlap the fixed ones; the search then goes on from the best.
       paths = extended.isEmpty ? Array(ranked(paths).prefix(1)) : extended
     }
-    for index in paths.indices { paths[index].closeChunk() }
-    let best = ranked(Array(ranked(paths).prefix(beamWidth))).first ?? start
+    var finished = Array(ranked(paths).prefix(beamWidth))
+    for index in finished.indices { finished[index].closeChunk() }
+    let best = ranked(finished).first ?? start
     return best.chosen.compactMap { $0 }
   }
 

@@ -49,7 +49,9 @@ struct MeteorNormalizer: Sendable {
 
   // MARK: Characters
 
-  private static func isASCIISpace(_ c: Unicode.Scalar) -> Bool { (0x09...0x0D).contains(c.value) || c == " " }
+  private static func isASCIISpace(_ c: Unicode.Scalar) -> Bool {
+    (0x09...0x0D).contains(c.value) || c == " "
+  }
 
   private static func isSpace(_ c: Unicode.Scalar) -> Bool {
     switch c.value {

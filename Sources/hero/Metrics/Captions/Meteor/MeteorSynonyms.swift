@@ -42,7 +42,7 @@ struct MeteorSynonyms: Sendable {
     if word.hasSuffix("ss") || word.utf16.count <= 2 { return word }
     for (inflected, base) in Self.endings where word.hasSuffix(inflected) {
       let candidate = word.dropLast(inflected.count) + base
-      if synsets[candidate[...]] != nil { return word.hasSuffix("ful") ? candidate + "ful" : String(candidate) }
+      if synsets[candidate[...]] != nil { return String(candidate) }
     }
     return nil
   }

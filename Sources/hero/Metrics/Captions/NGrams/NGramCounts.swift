@@ -73,5 +73,7 @@ struct CountedClip {
 
 /// The words of a tokenised caption, split at white space of any kind, as Python's `split()`.
 func words(of tokens: String) -> [Substring] {
-  tokens.split { $0.unicodeScalars.allSatisfy { $0.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains($0) } }
+  tokens.split {
+    $0.unicodeScalars.allSatisfy { $0.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains($0) }
+  }
 }

@@ -56,7 +56,11 @@ enum PTBEscapes {
   private static func mapped(_ token: String, _ replacement: (Unicode.Scalar) -> String?) -> String {
     var result = ""
     for scalar in token.unicodeScalars {
-      if let replacement = replacement(scalar) { result += replacement } else { result.unicodeScalars.append(scalar) }
+      if let replacement = replacement(scalar) {
+        result += replacement
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
     }
     return result
   }
@@ -69,7 +73,9 @@ enum PTBEscapes {
     var index = 0
     while index < scalars.count {
       let end = index + wanted.count
-      if end <= scalars.count, zip(scalars[index..<end], wanted).allSatisfy({ $0.properties.lowercaseMapping == String($1) }) {
+      if end <= scalars.count,
+        zip(scalars[index..<end], wanted).allSatisfy({ $0.properties.lowercaseMapping == String($1) })
+      {
         result += character
         index = end
       } else {

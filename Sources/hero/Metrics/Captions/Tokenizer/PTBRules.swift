@@ -63,7 +63,8 @@ enum PTBRules {
     seq(apostrophe, .one("2-9"), .text("0s")), seq(apostrophe, .text("til"), .text("l").optional),
     seq(plainLetter.some, .one("aeiouyAEIOUY"), anyApostrophe, .one("aeiouA-Z"), plainLetter.many),
     seq(apostrophe, .text("cause")), seq(.text("cont'd"), .text(".").optional),
-    .anyOf("'twas nor'easter c'mon e'er s'mores ev'ry li'l nat'l"), seq(.text("o"), anyApostrophe, .text("o")))
+    .anyOf("'twas nor'easter c'mon e'er s'mores ev'ry li'l nat'l"), seq(.text("o"), anyApostrophe, .text("o"))
+  )
 
   // MARK: Numbers
 
@@ -139,7 +140,8 @@ enum PTBRules {
   private static let quotes = either(
     apostrophe, .text("''"),
     .one("`\u{2018}-\u{201F}\u{91}-\u{94}\u{2039}\u{203A}\u{AB}\u{BB}").times(1...2))
-  private static let smiley = seq(.one("<>").optional, .one(":;="), .one("-o*'").optional, .one("()DPdpO\\{@|[]"))
+  private static let smiley = seq(
+    .one("<>").optional, .one(":;="), .one("-o*'").optional, .one("()DPdpO\\{@|[]"))
   private static let asianSmiley = either(
     seq(.one("-^x=~<>'"), .text("_"), .one("-^x=~<>'")),
     seq(.text("("), .one("-^x=~<>'"), .one("_.").optional, .one("-^x=~<>'"), .text(")")),
@@ -181,7 +183,8 @@ enum PTBRules {
     PTBRule(
       either(
         seq(.text("-"), .anyOf("RRB LRB RCB LCB RSB LSB"), .text("-")), .text("C.D.s"), .text("pro-"),
-        .text("anti-"), seq(.text("S"), ampersand, .anyOf("P-500 Ls")), seq(.text("Cap"), apostrophe, .text("n")),
+        .text("anti-"), seq(.text("S"), ampersand, .anyOf("P-500 Ls")),
+        seq(.text("Cap"), apostrophe, .text("n")),
         seq(.text("c"), apostrophe, .text("est"))), .ampersand),
     PTBRule(slashed), PTBRule(either(seq(.one("A-Z").many, .text("$")), .text("#"))),
     PTBRule(
@@ -198,12 +201,14 @@ enum PTBRules {
       seq(PTBWords.beforeNumber, .text(".")), before: seq(spaceOrNewline.optional, .set(LexerSet(.digit))),
       .beforeNumber),
     PTBRule(
-      seq(either(seq(.text("pt"), .one("eyEY")), .text("co")), .text(".")), before: seq(space, .anyOf("ltd lim"))),
+      seq(either(seq(.text("pt"), .one("eyEY")), .text("co")), .text(".")),
+      before: seq(space, .anyOf("ltd lim"))),
     PTBRule(seq(PTBWords.usuallyInside, .text(".")), before: sentenceEnd, .sentenceFinalAbbreviation),
     PTBRule(seq(PTBWords.usuallyInside, .text(".")), before: seq(.not(""), .not(""))),
     PTBRule(seq(PTBWords.usuallyInside, .text(".")), .sentenceFinalAbbreviation),
     PTBRule(seq(either(PTBWords.usuallyBeforeName, acronym), .text("."))),
-    PTBRule(either(PTBWords.usuallyBeforeName, acronym), before: space), PTBRule(acronym, before: spaceOrNewline),
+    PTBRule(either(PTBWords.usuallyBeforeName, acronym), before: space),
+    PTBRule(acronym, before: spaceOrNewline),
     PTBRule(seq(apostrophe, arabic.times(2)), before: spaceOrNewline),
     PTBRule(fileName, before: either(spaceOrNewline, .one(".?!,"))),
     PTBRule(seq(word, .text(".")), before: insideSentence, .withoutSoftHyphens),
@@ -223,9 +228,11 @@ enum PTBRules {
     PTBRule(
       either(
         LexerPattern.text(".").times(3...5),
-        seq(seq(.text("."), .one(" \u{A0}")).times(2...4), .text(".")), .one("\u{85}\u{2026}")), .replace("...")),
+        seq(seq(.text("."), .one(" \u{A0}")).times(2...4), .text(".")), .one("\u{85}\u{2026}")),
+      .replace("...")),
     PTBRule(either(LexerPattern.text("@").some, LexerPattern.text("#").some, LexerPattern.text("_").some)),
-    PTBRule(either(LexerPattern.text("*").some, LexerPattern.text("\\*").times(1...3))), PTBRule(insideSentence),
+    PTBRule(either(LexerPattern.text("*").some, LexerPattern.text("\\*").times(1...3))),
+    PTBRule(insideSentence),
     PTBRule(LexerPattern.one("?!").some),
     PTBRule(.one(".\u{A1}\u{BF}\u{037E}\u{0589}\u{061F}\u{06D4}\u{0700}-\u{0702}\u{07FA}\u{3002}")),
     PTBRule(.text("=")), PTBRule(.text("/")),

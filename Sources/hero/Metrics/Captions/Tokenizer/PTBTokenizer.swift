@@ -17,7 +17,8 @@ public final class PTBTokenizer {
 
   public init() {
     var parts: [Int: (pattern: LexerAutomaton, following: LexerAutomaton)] = [:]
-    automaton = LexerAutomaton(rules.map { rule in rule.following.map { seq(rule.pattern, $0) } ?? rule.pattern })
+    automaton = LexerAutomaton(
+      rules.map { rule in rule.following.map { seq(rule.pattern, $0) } ?? rule.pattern })
     for (number, rule) in rules.enumerated() {
       guard let following = rule.following else { continue }
       parts[number] = (LexerAutomaton([rule.pattern]), LexerAutomaton([following]))
