@@ -7,16 +7,17 @@ import Synchronization
 /// The engine's only threads: OpenBLAS is told to use one, and products are divided here, so that the two never compete for
 /// cores. Between loops the workers spin for some microseconds (the next operation usually follows at once), then sleep.
 final class ThreadPool: @unchecked Sendable {
+  /// How many threads share a loop, the caller's included.
   let threads: Int
   private let generation = Atomic<Int>(0)
   private let next = Atomic<Int>(0)
   private let unfinished = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
+  private let busy = Atomic<Bool>(false)
   private let lock = NSCondition()
   private var count = 0
   private var body: (Int) -> Void = { _ in }
-  private var workers: [Thread] = []
 
   init(threads: Int) {
     self.threads = max(1, threads)
@@ -24,22 +25,34 @@ final class ThreadPool: @unchecked Sendable {
       let worker = Thread { [self] in work() }
       worker.stackSize = 1 << 20
       worker.name = "hero-\(number)"
-      workers.append(worker)
       worker.start()
     }
   }
 
+  /// Lets the threads end, and with them the pool; loops still work, on the calling thread.
+  func stop() {
+    stopping.store(true, ordering: .sequentiallyConsistent)
+    lock.lock()
+    lock.broadcast()
+    lock.unlock()
+  }
+
   /// Runs `body(0)` … `body(count - 1)`, each once, on whichever thread is free; returns when all have run.
+  ///
+  /// A loop that starts while another is under way (from its body) runs on the calling thread.
   func run(_ count: Int, _ body: (Int) -> Void) {
-    guard count > 1, threads > 1 else {
+    guard count > 1, threads > 1, !stopping.load(ordering: .relaxed),
+      !busy.exchange(true, ordering: .acquiring)
+    else {
       for i in 0..<count { body(i) }
       return
     }
+    defer { busy.store(false, ordering: .releasing) }
     withoutActuallyEscaping(body) { escapable in
       self.count = count
       self.body = escapable
       next.store(0, ordering: .relaxed)
-      unfinished.store(workers.count, ordering: .relaxed)
+      unfinished.store(threads - 1, ordering: .relaxed)
       generation.add(1, ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
         lock.lock()
@@ -47,7 +60,12 @@ final class ThreadPool: @unchecked Sendable {
         lock.unlock()
       }
       takeTurns()
-      while unfinished.load(ordering: .acquiring) > 0 { hero_pause() }
+      var spins = 0
+      while unfinished.load(ordering: .acquiring) > 0 {
+        spins += 1
+        // With more threads than cores the one waited for may not be running at all.
+        if spins < 20_000 { hero_pause() } else { sched_yield() }
+      }
       self.body = { _ in }
     }
   }
@@ -88,7 +106,6 @@ final class ThreadPool: @unchecked Sendable {
     sleepers.subtract(1, ordering: .sequentiallyConsistent)
     lock.unlock()
   }
-
 }
 
 extension ThreadPool {
