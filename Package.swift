@@ -47,12 +47,12 @@ let package = Package(
     module("Corpus", ["Text", "Formats"]),
     module("Model", ["Engine", "Formats"]),
     module("Tasks", ["Model", "Corpus", "Metrics"]),
-    module("Training", ["Tasks"]),
+    module("Training", ["Tasks", "Formats"]),
     module("Demo", ["Formats"]),
     .executableTarget(
       name: "hero",
       dependencies: [
-        "Training", "Demo",
+        "Training", "Demo", "Corpus", "Formats",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/hero/Commands"),

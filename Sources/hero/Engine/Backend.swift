@@ -83,6 +83,7 @@ public protocol Backend: AnyObject {
   /// where none will follow). x: [n, k], weight: [m, k], bias: m elements.
   func linear(_ x: Tensor, weight: Tensor, bias: Tensor?, activation: Activation, pre: Tensor, out: Tensor)
   /// `dy` is overwritten with the gradient of the activation's argument. `saved`: `pre` of a GELU, `out` of a ReLU.
+  /// `dx` is done before `dWeight`: of x·xᵀ both are one tensor, and the second adds to what the first wrote.
   func linearBackward(
     _ dy: Tensor, x: Tensor, weight: Tensor, activation: Activation, saved: Tensor, dx: GradientTarget?,
     dWeight: GradientTarget?, dBias: GradientTarget?)

@@ -3,6 +3,8 @@ public enum Initializer: Sendable, Equatable {
   case constant(Float)
   /// N(0, deviation²)
   case normal(deviation: Float)
+  /// Uniform in [−bound, bound).
+  case uniform(bound: Float)
 }
 
 /// One named array that training changes.
@@ -106,6 +108,9 @@ public final class ParameterStore {
         values.append(b * deviation)
       }
       set(parameter, to: Array(values.prefix(parameter.count)))
+    case .uniform(let bound):
+      var random = RandomStream(seed: seed, stream: stream)
+      set(parameter, to: (0..<parameter.count).map { _ in (2 * random.uniform() - 1) * bound })
     }
   }
 
@@ -162,4 +167,9 @@ extension Tensor {
     precondition(range.count == rows * columns && range.upperBound <= count)
     return Tensor(rows: rows, columns: columns, storage: storage, offset: offset + range.lowerBound)
   }
+}
+
+extension Parameter {
+  /// This and the parameters that follow it in the arena, as one matrix; see `ParameterStore.stack`.
+  public func stacked(with group: [Parameter]) -> Tensor { store.stack(group) }
 }

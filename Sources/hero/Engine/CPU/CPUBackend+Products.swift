@@ -74,17 +74,17 @@ extension CPUBackend {
           sums + range.lowerBound, gradient + range.lowerBound, columns, rows, range.count, dBias.accumulate)
       }
     }
-    if let dWeight {
-      product(
-        gradient, transposed: true, lda: columns, x.pointer, transposed: false, ldb: inner, m: columns,
-        n: inner,
-        k: rows, accumulate: dWeight.accumulate, c: dWeight.tensor.pointer, ldc: inner)
-    }
     if let dx {
       product(
         gradient, transposed: false, lda: columns, weight.pointer, transposed: false, ldb: inner, m: rows,
         n: inner,
         k: columns, accumulate: dx.accumulate, c: dx.tensor.pointer, ldc: inner)
+    }
+    if let dWeight {
+      product(
+        gradient, transposed: true, lda: columns, x.pointer, transposed: false, ldb: inner, m: columns,
+        n: inner,
+        k: rows, accumulate: dWeight.accumulate, c: dWeight.tensor.pointer, ldc: inner)
     }
   }
 }

@@ -11,10 +11,10 @@ extension Tape {
   public func crossEntropy(
     _ logits: Tensor, columns: Int? = nil, targets: Indices, smoothing: Float = 0, weight: Float
   ) -> [Float] {
-    lossRows(logits.rows, logits) { rowLosses in
+    lossRows(logits.rows, logits, weight) { gradientScale, rowLosses in
       backend.crossEntropy(
         logits, columns: columns ?? logits.columns, targets: targets, smoothing: smoothing,
-        gradientScale: logits.needsGradient ? weight : nil, rowLosses: rowLosses)
+        gradientScale: gradientScale, rowLosses: rowLosses)
     }
   }
 
@@ -22,21 +22,23 @@ extension Tape {
   public func segmentCrossEntropy(
     _ logits: Tensor, segments: Segments, targets: Indices, weight: Float
   ) -> [Float] {
-    lossRows(segments.count, logits) { rowLosses in
+    lossRows(segments.count, logits, weight) { gradientScale, rowLosses in
       backend.segmentCrossEntropy(
-        logits, segments: segments, targets: targets, gradientScale: logits.needsGradient ? weight : nil,
-        rowLosses: rowLosses)
+        logits, segments: segments, targets: targets, gradientScale: gradientScale, rowLosses: rowLosses)
     }
   }
 
   private func lossRows(
-    _ count: Int, _ logits: Tensor, _ compute: (UnsafeMutableBufferPointer<Float>) -> Void
+    _ count: Int, _ logits: Tensor, _ weight: Float,
+    _ compute: (_ gradientScale: Float?, UnsafeMutableBufferPointer<Float>) -> Void
   ) -> [Float] {
+    let goesBack = isTraining && logits.needsGradient
+    precondition(!goesBack || logits.parameters.isEmpty, "a loss would overwrite a parameter")
     let losses = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-      compute(UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      compute(goesBack ? weight : nil, UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
       initialized = count
     }
-    if logits.needsGradient {
+    if goesBack {
       let gradient = logits.withoutGradient
       recordLoss { [unowned self] in accumulate(gradient, to: logits, mayKeep: true) }
     }

@@ -11,18 +11,9 @@ typedef void (*sgemm_function)(int order, int trans_a, int trans_b, int m, int n
 static sgemm_function sgemm;
 static const char *core = "";
 
-static void prefer_wide_kernels(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
-#endif
-}
-
 const char *hero_blas_load(void) {
   if (sgemm) return NULL;
-  prefer_wide_kernels();
+  setenv("OPENBLAS_NUM_THREADS", "1", 1);
   static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", "libblas.so.3"};
   void *library = NULL;
   for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)

@@ -3,10 +3,10 @@
 
 #include <stdbool.h>
 
-/// Loads OpenBLAS at run time and tells it to use one thread: the engine splits products over its own pool.
+/// Loads OpenBLAS at run time, without threads of its own: the engine splits products over its own pool.
 ///
-/// OpenBLAS 0.3.21 and older does not know AMD's newer cores and falls back to AVX2 kernels on processors that
-/// have AVX-512; loading it by hand lets us name the better kernel set first, which doubles its speed there.
+/// Linked in the usual way, OpenBLAS would start a thread per core before `main`, and a machine without it could not
+/// even print what is missing. OPENBLAS_CORETYPE is honoured, as OpenBLAS's users expect.
 /// Returns NULL on success, else what went wrong.
 const char *hero_blas_load(void);
 

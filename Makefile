@@ -1,0 +1,29 @@
+SHELL := bash
+
+HERO := .build/release/hero
+
+.PHONY: build demo test format lint bench packages
+
+build: packages
+	swift build -c release
+
+## Makes a small corpus, trains on it and shows what was learnt, in some minutes.
+demo: build
+	$(HERO) demo --output demo
+
+test: packages
+	swift test -c release -Xswiftc -enable-testing
+
+format:
+	swift format --in-place --recursive Sources Tests Package.swift
+
+lint:
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+## BATCH: the lengths of a batch of videos, as JSON.
+bench: build
+	$(HERO) bench finetune --batch $(or $(BATCH),$(error Give BATCH=FILE, the lengths of a batch))
+	$(HERO) bench encode --batch $(BATCH)
+
+packages:
+	@Scripts/install-packages

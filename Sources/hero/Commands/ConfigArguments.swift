@@ -1,0 +1,40 @@
+import ArgumentParser
+import Training
+
+/// The options of commands that train: a JSON file, and a flag for every key that it can have.
+///
+/// The keys come from ``RunOptions``; give the command's help their table by `discussion(for:)`.
+struct ConfigArguments: ParsableArguments {
+  @Option(help: ArgumentHelp("JSON file of options, as the reference's config/*.json.", valueName: "file"))
+  var config: String?
+
+  @Flag(help: "Go on with the run in --output-dir from its last state, or begin where there is none.")
+  var resume = false
+
+  @Argument(
+    parsing: .allUnrecognized,
+    help: ArgumentHelp(
+      "Any key of the file as a flag: --learning-rate 1e-4; see above.", valueName: "options"))
+  var overrides: [String] = []
+
+  /// The configuration of the run.
+  ///
+  /// - Parameter task: the task, for a command that has only one.
+  /// - Parameter log: takes warnings about the file.
+  /// - Throws: `UsageError` for flags, `DataError` for the file.
+  func load(task: RunTask? = nil, log: RunLog) throws -> RunConfiguration {
+    let (configuration, warnings) = try RunConfiguration.load(task: task, file: config, arguments: overrides)
+    warnings.forEach(log.warning)
+    return configuration
+  }
+
+  /// The part of a command's help that lists every key with its default.
+  static func discussion(for families: Set<TaskFamily>) -> String {
+    """
+    Every key of the JSON file is also a flag, which wins over the file: --learning-rate 1e-4, \
+    --learning-rate=1e-4; --compressed-db, --no-compressed-db; --betas 0.9 0.98.
+
+    \(RunOptions.help(for: families))
+    """
+  }
+}

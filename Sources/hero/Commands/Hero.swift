@@ -1,0 +1,21 @@
+import ArgumentParser
+import Foundation
+
+/// The program: one command per piece of work.
+@main
+struct Hero: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hero",
+    abstract:
+      "Find moments in videos, answer questions about them and caption them, by text and sight (HERO, EMNLP 2020).",
+    discussion: """
+      Flags may be written with dashes or, as in the reference's scripts, with underscores. \
+      The exit status is 0 for success, 1 for bad input, 2 for a wrong command line, 130 after Ctrl-C.
+      """,
+    version: "0.1.0",
+    subcommands: [])
+
+  static func main() {
+    Foundation.exit(Program.run(arguments: Array(CommandLine.arguments.dropFirst())))
+  }
+}

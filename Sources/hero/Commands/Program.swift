@@ -1,0 +1,65 @@
+import ArgumentParser
+import Formats
+import Foundation
+import Training
+
+/// From words of a command line to an exit status.
+enum Program {
+  /// Runs a command; results go to standard output, all else to standard error.
+  ///
+  /// - Returns: 0, 1 for bad input, 2 for a wrong command line, 128 + signal where one ended the work.
+  static func run(arguments: [String]) -> Int32 {
+    do {
+      var command = try Hero.parseAsRoot(dashed(arguments))
+      try command.run()
+      return 0
+    } catch let interruption as Interruption {
+      return interruption.exitStatus
+    } catch let error as UsageError {
+      return complain("\(error)\nSee '\(helpCommand(arguments))' for more information.", status: 2)
+    } catch let error as DataError {
+      return complain("\(error)", status: 1)
+    } catch {
+      return report(error)
+    }
+  }
+
+  /// Flags with the dashes that the parser knows: the reference's scripts have underscores.
+  static func dashed(_ arguments: [String]) -> [String] {
+    var flags = true
+    return arguments.map { word in
+      if word == "--" { flags = false }
+      guard flags, word.hasPrefix("--") else { return word }
+      let end = word.firstIndex(of: "=") ?? word.endIndex
+      return String(word[..<end]).replacing("_", with: "-") + word[end...]
+    }
+  }
+
+  /// What ArgumentParser throws, help and version included, and what the system throws.
+  private static func report(_ error: any Error) -> Int32 {
+    if let code = error as? ExitCode { return code.rawValue }
+    let message = Hero.fullMessage(for: error)
+    switch Hero.exitCode(for: error) {
+    case .success:
+      print(message)
+      return 0
+    case .validationFailure:
+      let head = "Error: "
+      return complain(message.hasPrefix(head) ? String(message.dropFirst(head.count)) : message, status: 2)
+    default:
+      let isSystems = error is CocoaError || error is POSIXError || error is any LocalizedError
+      return complain(isSystems ? error.localizedDescription : "\(error)", status: 1)
+    }
+  }
+
+  private static func complain(_ message: String, status: Int32) -> Int32 {
+    // The wish to tell may fail like any other writing; the status still tells.
+    try? FileHandle.standardError.write(contentsOf: Data("hero: error: \(message)\n".utf8))
+    return status
+  }
+
+  private static func helpCommand(_ arguments: [String]) -> String {
+    let subcommand = arguments.first { !$0.hasPrefix("-") }
+    return (["hero"] + (subcommand.map { [$0] } ?? []) + ["--help"]).joined(separator: " ")
+  }
+}

@@ -1,0 +1,93 @@
+import Foundation
+
+/// A file that appears under its name only when it is complete.
+///
+/// What is written goes to a temporary file beside it; `commit` brings that to the disk and renames it. What stood
+/// under the name before stays untouched until then, and stays for good if the writer is let go without `commit`.
+public final class AtomicFile {
+  /// The name that the file will have.
+  public let path: String
+  private let temporary: String
+  private var descriptor: Int32
+  private var buffer: [UInt8] = []
+
+  private static let bufferSize = 1 << 20
+
+  /// Begins the file `path`, whose folder must exist.
+  public init(path: String) throws {
+    self.path = path
+    let url = URL(fileURLWithPath: path)
+    temporary =
+      url.deletingLastPathComponent()
+      .appendingPathComponent(".\(url.lastPathComponent).\(getpid())-\(UInt32.random(in: 0 ... .max))").path
+    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw DataError.system("write", file: path) }
+  }
+
+  deinit { discard() }
+
+  /// Appends bytes.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    if buffer.count + bytes.count > Self.bufferSize { try flush() }
+    if bytes.count > Self.bufferSize { try writeThrough(bytes) } else { buffer.append(contentsOf: bytes) }
+  }
+
+  /// Appends bytes.
+  public func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+
+  /// Appends text as UTF-8.
+  public func write(_ text: String) throws {
+    var text = text
+    try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Brings the bytes to the disk and gives the file its name.
+  public func commit() throws {
+    do {
+      try flush()
+      guard fsync(descriptor) == 0 || errno == EINVAL else { throw DataError.system("write", file: path) }
+      close(descriptor)
+      descriptor = -1
+      guard rename(temporary, path) == 0 else { throw DataError.system("write", file: path) }
+      OutputFolder.synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+    } catch {
+      discard()
+      throw error
+    }
+  }
+
+  /// Writes the whole file at once.
+  public static func write(_ bytes: [UInt8], to path: String) throws {
+    let file = try AtomicFile(path: path)
+    try file.write(bytes)
+    try file.commit()
+  }
+
+  /// Writes the whole file at once, as UTF-8.
+  public static func write(_ text: String, to path: String) throws {
+    try write(Array(text.utf8), to: path)
+  }
+
+  private func flush() throws {
+    try buffer.withUnsafeBytes { try writeThrough($0) }
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  private func writeThrough(_ bytes: UnsafeRawBufferPointer) throws {
+    guard descriptor >= 0 else { throw DataError("the file is finished already", file: path) }
+    var done = 0
+    while done < bytes.count {
+      let written = Foundation.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+      if written < 0, errno == EINTR { continue }
+      guard written > 0 else { throw DataError.system("write", file: path) }
+      done += written
+    }
+  }
+
+  private func discard() {
+    guard descriptor >= 0 else { return }
+    close(descriptor)
+    descriptor = -1
+    unlink(temporary)
+  }
+}

@@ -1,0 +1,158 @@
+import CLZ4
+import CZstd
+
+/// How the values of a store are compressed.
+public enum Compression: String, CaseIterable, Sendable {
+  case none
+  /// LZ4 frames, byte for byte as Python's `lz4.frame.compress(value)` makes them.
+  case lz4
+  /// Zstandard frames of level 3 with a checksum.
+  case zstd
+
+  /// `bytes`, compressed.
+  public func compress(_ bytes: [UInt8]) throws -> [UInt8] {
+    switch self {
+    case .none: bytes
+    case .lz4: try Self.compressLZ4(bytes)
+    case .zstd: try Self.compressZstandard(bytes)
+    }
+  }
+
+  /// The most that `decompress` gives back unless told otherwise: 2 GiB.
+  public static let defaultLimit = 1 << 31
+
+  /// What `bytes` hold, told by their first bytes: a Zstandard frame, an LZ4 frame, or else themselves.
+  ///
+  /// - Parameter limit: the number of bytes beyond which the output is refused, so that a small value cannot take all memory.
+  public static func decompress(_ bytes: [UInt8], limit: Int = defaultLimit) throws -> [UInt8] {
+    switch detect(bytes) {
+    case .none: bytes
+    case .lz4: try decompressLZ4(bytes, limit: limit)
+    case .zstd: try decompressZstandard(bytes, limit: limit)
+    }
+  }
+
+  /// What `bytes` are compressed with, told by their first four.
+  public static func detect(_ bytes: [UInt8]) -> Compression {
+    if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return .zstd }
+    return bytes.starts(with: [0x04, 0x22, 0x4D, 0x18]) ? .lz4 : .none
+  }
+
+  private static let cure = "The store is damaged; make or download it again"
+
+  /// A buffer that grows as the decoder fills it, never beyond `limit`.
+  private struct Output {
+    let limit: Int
+    var bytes: [UInt8]
+    var count = 0
+
+    init(input: Int, limit: Int) {
+      self.limit = limit
+      bytes = [UInt8](repeating: 0, count: min(limit + 1, max(4096, 4 * input)))
+    }
+
+    mutating func makeRoom() throws {
+      if count > limit {
+        throw DataError("decompresses to more than \(limit) bytes", cure: Compression.cure)
+      }
+      if count == bytes.count {
+        let room = min(bytes.count, limit + 1 - count)
+        bytes.append(contentsOf: repeatElement(0, count: room))
+      }
+    }
+
+    func finished() throws -> [UInt8] {
+      if count > limit {
+        throw DataError("decompresses to more than \(limit) bytes", cure: Compression.cure)
+      }
+      return Array(bytes[..<count])
+    }
+  }
+
+  // MARK: - LZ4
+
+  private static func compressLZ4(_ bytes: [UInt8]) throws -> [UInt8] {
+    var preferences = LZ4F_preferences_t()
+    preferences.frameInfo.contentSize = UInt64(bytes.count)
+    var output = [UInt8](repeating: 0, count: LZ4F_compressFrameBound(bytes.count, &preferences))
+    let size = LZ4F_compressFrame(&output, output.count, bytes, bytes.count, &preferences)
+    try checkLZ4(size)
+    output.removeLast(output.count - size)
+    return output
+  }
+
+  private static func checkLZ4(_ code: Int) throws {
+    if LZ4F_isError(code) != 0 {
+      throw DataError("LZ4: \(String(cString: LZ4F_getErrorName(code)))", cure: cure)
+    }
+  }
+
+  private static func decompressLZ4(_ bytes: [UInt8], limit: Int) throws -> [UInt8] {
+    var context: OpaquePointer?
+    try checkLZ4(LZ4F_createDecompressionContext(&context, UInt32(LZ4F_VERSION)))
+    defer { LZ4F_freeDecompressionContext(context) }
+    var output = Output(input: bytes.count, limit: limit)
+    var position = 0
+    while true {
+      try output.makeRoom()
+      var produced = output.bytes.count - output.count
+      var consumed = bytes.count - position
+      let hint = bytes.withUnsafeBytes { input in
+        output.bytes.withUnsafeMutableBytes { room in
+          LZ4F_decompress(
+            context, room.baseAddress.map { $0 + output.count }, &produced,
+            input.baseAddress.map { $0 + position }, &consumed, nil)
+        }
+      }
+      try checkLZ4(hint)
+      output.count += produced
+      position += consumed
+      if hint == 0 { break }
+      if produced == 0, consumed == 0 { throw DataError("LZ4: the frame ends early", cure: cure) }
+    }
+    if position < bytes.count { throw DataError("LZ4: there are more bytes after the frame", cure: cure) }
+    return try output.finished()
+  }
+
+  // MARK: - Zstandard
+
+  private static func checkZstandard(_ code: Int) throws {
+    if ZSTD_isError(code) != 0 {
+      throw DataError("Zstandard: \(String(cString: ZSTD_getErrorName(code)))", cure: cure)
+    }
+  }
+
+  private static func compressZstandard(_ bytes: [UInt8]) throws -> [UInt8] {
+    guard let context = ZSTD_createCCtx() else { throw DataError("Zstandard: out of memory") }
+    defer { ZSTD_freeCCtx(context) }
+    try checkZstandard(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1))
+    var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
+    let size = ZSTD_compress2(context, &output, output.count, bytes, bytes.count)
+    try checkZstandard(size)
+    output.removeLast(output.count - size)
+    return output
+  }
+
+  private static func decompressZstandard(_ bytes: [UInt8], limit: Int) throws -> [UInt8] {
+    guard let context = ZSTD_createDCtx() else { throw DataError("Zstandard: out of memory") }
+    defer { ZSTD_freeDCtx(context) }
+    var output = Output(input: bytes.count, limit: limit)
+    return try bytes.withUnsafeBytes { raw in
+      var input = ZSTD_inBuffer(src: raw.baseAddress, size: raw.count, pos: 0)
+      while true {
+        try output.makeRoom()
+        let before = (output.count, input.pos)
+        let hint = output.bytes.withUnsafeMutableBytes { room in
+          var buffer = ZSTD_outBuffer(dst: room.baseAddress, size: room.count, pos: output.count)
+          defer { output.count = buffer.pos }
+          return ZSTD_decompressStream(context, &buffer, &input)
+        }
+        try checkZstandard(hint)
+        if hint == 0, input.pos == input.size { return try output.finished() }
+        if before == (output.count, input.pos) {
+          throw DataError("Zstandard: the frame ends early", cure: cure)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import Foundation
+
+/// A folder that appears under its name only when it is complete.
+///
+/// It is filled as `NAME.partial` and renamed by `commit`; one let go without `commit` is removed. What a killed run
+/// left as `NAME.partial` is cleared by the next one, but never what another program made or a running one still fills.
+public final class OutputFolder {
+  /// The name that the folder will have.
+  public let path: String
+  /// Where it is filled until then.
+  public let partial: String
+  private var mark: Int32
+
+  private static let markName = ".hero-partial"
+
+  /// Begins the folder `path`. Throws if there is something of that name that is not an empty folder.
+  public init(path: String) throws {
+    let name = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    self.path = name
+    partial = name + ".partial"
+    try Self.refuseExisting(name)
+    let parent = URL(fileURLWithPath: name).deletingLastPathComponent().path
+    do {
+      try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
+    } catch {
+      throw DataError("cannot make the folder: \(error.localizedDescription)", file: parent)
+    }
+    let isNew = mkdir(partial, 0o777) == 0
+    if !isNew, errno != EEXIST { throw DataError.system("make the folder", file: partial) }
+    let markPath = partial + "/" + Self.markName
+    if !isNew, access(markPath, F_OK) != 0 {
+      let content = try? FileManager.default.contentsOfDirectory(atPath: partial)
+      guard content?.isEmpty == true else {
+        throw DataError("is in the way", file: partial, cure: "Move or remove it")
+      }
+    }
+    mark = open(markPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    guard mark >= 0 else { throw DataError.system("write", file: partial) }
+    guard flock(mark, LOCK_EX | LOCK_NB) == 0 else {
+      close(mark)
+      throw DataError(
+        "another run is writing it", file: partial, cure: "Wait until it ends, or write elsewhere")
+    }
+    for leftOver in (try? FileManager.default.contentsOfDirectory(atPath: partial)) ?? []
+    where leftOver != Self.markName {
+      try? FileManager.default.removeItem(atPath: partial + "/" + leftOver)
+    }
+  }
+
+  deinit { discard() }
+
+  /// The path of `name` inside the folder while it is filled.
+  public func file(_ name: String) -> String { partial + "/" + name }
+
+  /// Makes the folder `name` inside, if it is not there yet; its path.
+  public func folder(_ name: String) throws -> String {
+    let path = file(name)
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw DataError("cannot make the folder: \(error.localizedDescription)", file: path)
+    }
+    return path
+  }
+
+  /// Brings everything to the disk and gives the folder its name.
+  public func commit() throws {
+    guard mark >= 0 else { throw DataError("the folder is finished already", file: path) }
+    try Self.refuseExisting(path)
+    if let names = FileManager.default.enumerator(atPath: partial) {
+      for case let name as String in names { Self.synchronize(partial + "/" + name) }
+    }
+    unlink(partial + "/" + Self.markName)
+    Self.synchronize(partial)
+    guard rename(partial, path) == 0 else { throw DataError.system("name the finished folder", file: path) }
+    Self.synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+    close(mark)
+    mark = -1
+  }
+
+  private func discard() {
+    guard mark >= 0 else { return }
+    try? FileManager.default.removeItem(atPath: partial)
+    close(mark)
+    mark = -1
+  }
+
+  private static func refuseExisting(_ path: String) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return }
+    let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: path))?.isEmpty == true
+    if !isFolder.boolValue || !isEmpty {
+      throw DataError("exists already", file: path, cure: "Remove it, or write elsewhere")
+    }
+  }
+
+  /// Brings a file or a folder's list of names to the disk, where the file system can.
+  static func synchronize(_ path: String) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
+  }
+}

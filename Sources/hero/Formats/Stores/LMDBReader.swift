@@ -1,0 +1,130 @@
+import Foundation
+
+/// A read-only LMDB store: byte keys in order, each with a value.
+///
+/// Needs neither a lock file nor a writable folder, may be shared by threads, and answers a damaged or hostile file
+/// with a `DataError`.
+public final class LMDBReader: Sendable {
+  /// The store's folder, as the user named it.
+  public let path: String
+  private let file: LMDBFile
+
+  /// Opens the store at `path`: a folder with a `data.mdb`, or the file itself.
+  public init(path: String) throws {
+    self.path = path
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw DataError("there is no such store", file: path, cure: "Check the path")
+    }
+    let data = path + "/data.mdb"
+    if isFolder.boolValue, !FileManager.default.fileExists(atPath: data) {
+      throw DataError("the folder has no data.mdb", file: path, cure: "Give the folder of an LMDB store")
+    }
+    file = try LMDBFile(path: isFolder.boolValue ? data : path)
+  }
+
+  /// The number of entries.
+  public var count: Int { file.entries }
+
+  /// The value of `key`, or nil if the store has none.
+  public func get(_ key: String) throws -> [UInt8]? { try get(key: Array(key.utf8)) }
+
+  /// The value of `key`, or nil if the store has none.
+  public func get(key: [UInt8]) throws -> [UInt8]? {
+    guard var number = file.root else { return nil }
+    for _ in 0..<LMDBFile.depthLimit {
+      let page = try file.page(number)
+      let (index, isEqual) = try search(page, for: key)
+      if page.isLeaf { return isEqual ? try value(page, index) : nil }
+      number = try child(page, index)
+    }
+    throw file.damaged("the tree is deeper than \(LMDBFile.depthLimit) pages", page: number)
+  }
+
+  /// Whether the store has `key`.
+  public func contains(_ key: String) throws -> Bool {
+    guard var number = file.root else { return false }
+    for _ in 0..<LMDBFile.depthLimit {
+      let page = try file.page(number)
+      let (index, isEqual) = try search(page, for: Array(key.utf8))
+      if page.isLeaf { return isEqual }
+      number = try child(page, index)
+    }
+    throw file.damaged("the tree is deeper than \(LMDBFile.depthLimit) pages", page: number)
+  }
+
+  /// Calls `body` with every entry in the order of the keys' bytes.
+  public func forEach(_ body: (_ key: [UInt8], _ value: [UInt8]) throws -> Void) throws {
+    try walk { page, index, key in try body(key, try value(page, index)) }
+  }
+
+  /// Calls `body` with every key in the order of their bytes; no values are read.
+  public func forEachKey(_ body: (_ key: [UInt8]) throws -> Void) throws {
+    try walk { _, _, key in try body(key) }
+  }
+
+  // MARK: - The tree
+
+  private func node(_ page: LMDBPage, _ index: Int) throws -> (key: Range<Int>, content: LMDBPage.Content) {
+    guard let node = page.node(index) else {
+      throw file.damaged("entry \(index) is malformed", page: page.number)
+    }
+    return node
+  }
+
+  private func child(_ page: LMDBPage, _ index: Int) throws -> Int {
+    guard case .child(let number) = try node(page, index).content else {
+      throw file.damaged("entry \(index) is malformed", page: page.number)
+    }
+    return number
+  }
+
+  private func value(_ page: LMDBPage, _ index: Int) throws -> [UInt8] {
+    switch try node(page, index).content {
+    case .value(let range): page.copy(range)
+    case .overflow(let number, let count): try file.overflow(number, count: count)
+    case .child: throw file.damaged("entry \(index) is malformed", page: page.number)
+    }
+  }
+
+  /// In a leaf the first entry not before `key`; in a branch the entry to go down by, the first of which has no key.
+  private func search(_ page: LMDBPage, for key: [UInt8]) throws -> (index: Int, isEqual: Bool) {
+    if !page.isLeaf, page.count == 0 { throw file.damaged("a branch page is empty", page: page.number) }
+    var low = page.isLeaf ? 0 : 1
+    var high = page.count
+    while low < high {
+      let middle = (low + high) / 2
+      let order = page.compare(key, with: try node(page, middle).key)
+      if order == 0 { return (middle, true) }
+      if order < 0 { high = middle } else { low = middle + 1 }
+    }
+    return (page.isLeaf ? low : low - 1, false)
+  }
+
+  private func walk(_ visit: (LMDBPage, Int, [UInt8]) throws -> Void) throws {
+    guard let root = file.root else { return }
+    var path: [(page: LMDBPage, next: Int)] = [(try file.page(root), 0)]
+    var visited = 1
+    var found = 0
+    while let (page, index) = path.last {
+      if index >= page.count {
+        path.removeLast()
+        continue
+      }
+      path[path.count - 1].next += 1
+      if page.isLeaf {
+        found += 1
+        try visit(page, index, page.copy(try node(page, index).key))
+        continue
+      }
+      visited += 1
+      guard path.count < LMDBFile.depthLimit, visited <= file.lastPage else {
+        throw file.damaged("the tree runs in circles", page: page.number)
+      }
+      path.append((try file.page(try child(page, index)), 0))
+    }
+    guard found == file.entries else {
+      throw file.damaged("\(found) entries found where \(file.entries) should be", page: root)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/// A stretch of the prediction that METEOR takes to mean the same as a stretch of the reference.
+struct MeteorMatch {
+  /// Which of the scorer's matchers found it, by its place among them.
+  var matcher: Int
+  var predictionStart: Int
+  var predictionLength: Int
+  var referenceStart: Int
+  var referenceLength: Int
+
+  init(matcher: Int, prediction: Range<Int>, reference: Range<Int>) {
+    self.matcher = matcher
+    predictionStart = prediction.lowerBound
+    predictionLength = prediction.count
+    referenceStart = reference.lowerBound
+    referenceLength = reference.count
+  }
+
+  var prediction: Range<Int> { predictionStart..<(predictionStart + predictionLength) }
+  var reference: Range<Int> { referenceStart..<(referenceStart + referenceLength) }
+}
+
+/// All matches between a prediction and a reference, the alignment still to be chosen.
+struct MeteorMatches {
+  /// The matches that begin at each word of the reference.
+  private(set) var byReferenceStart: [[MeteorMatch]]
+  /// How many matches cover each word.
+  private(set) var predictionCoverage: [Int]
+  private(set) var referenceCoverage: [Int]
+
+  init(predictionLength: Int, referenceLength: Int) {
+    byReferenceStart = Array(repeating: [], count: referenceLength)
+    predictionCoverage = Array(repeating: 0, count: predictionLength)
+    referenceCoverage = Array(repeating: 0, count: referenceLength)
+  }
+
+  mutating func add(_ match: MeteorMatch) {
+    byReferenceStart[match.referenceStart].append(match)
+    for word in match.prediction { predictionCoverage[word] += 1 }
+    for word in match.reference { referenceCoverage[word] += 1 }
+  }
+
+  /// Whether no other match touches any of its words.
+  func isUncontested(_ match: MeteorMatch) -> Bool {
+    byReferenceStart[match.referenceStart].count == 1
+      && match.reference.allSatisfy { referenceCoverage[$0] == 1 }
+      && match.prediction.allSatisfy { predictionCoverage[$0] == 1 }
+  }
+}

@@ -1,0 +1,55 @@
+/// Phrases and their paraphrases, limited to those whose words all occur in the captions at hand.
+///
+/// METEOR's English table has five million entries; an entry with a word that no caption has can match nothing.
+struct ParaphraseTable {
+  private struct Node {
+    var next: [Int: Int] = [:]
+    /// The paraphrases of the phrase that ends here.
+    var paraphrases: [Int] = []
+  }
+
+  private var words: [String: Int] = [:]
+  private var nodes: [Node] = [Node()]
+  private var paraphrases: [[Int]] = []
+
+  /// The number of a word, or -1 for one that is in no entry.
+  func number(_ word: String) -> Int { words[word] ?? -1 }
+
+  var count: Int { paraphrases.count }
+
+  /// Adds an entry after those that are there.
+  mutating func add(phrase: [String], paraphrase: [String]) {
+    let phrase = phrase.map { intern($0) }
+    let paraphrase = paraphrase.map { intern($0) }
+    var node = 0
+    for word in phrase {
+      if let known = nodes[node].next[word] {
+        node = known
+      } else {
+        nodes.append(Node())
+        nodes[node].next[word] = nodes.count - 1
+        node = nodes.count - 1
+      }
+    }
+    nodes[node].paraphrases.append(paraphrases.count)
+    paraphrases.append(paraphrase)
+  }
+
+  /// The paraphrases of the phrases that begin at a word, the shorter phrases first.
+  func paraphrases(in sentence: [Int], from start: Int) -> [(phraseLength: Int, paraphrase: [Int])] {
+    var found: [(phraseLength: Int, paraphrase: [Int])] = []
+    var node = 0
+    for position in start..<sentence.count {
+      guard let next = nodes[node].next[sentence[position]] else { break }
+      node = next
+      found += nodes[node].paraphrases.map { (position - start + 1, paraphrases[$0]) }
+    }
+    return found
+  }
+
+  private mutating func intern(_ word: String) -> Int {
+    if let known = words[word] { return known }
+    words[word] = words.count
+    return words.count - 1
+  }
+}

@@ -1,0 +1,79 @@
+/// How often each sequence of one to four tokens occurs in a sentence.
+///
+/// Sequences are numbered by a shared `NGramIndex` and kept in the order in which they first occur, so that sums over
+/// them come out the same in every run.
+struct NGramCounts {
+  static let longest = 4
+
+  struct Entry {
+    /// The sequence's number in the index.
+    var id: Int
+    /// Its length less one.
+    var order: Int
+    var count: Int
+  }
+
+  private(set) var entries: [Entry] = []
+  private(set) var places: [Int: Int] = [:]
+  /// Tokens in the sentence.
+  let tokens: Int
+
+  init(_ sentence: [Substring], index: NGramIndex) {
+    let words = sentence.map { index.word($0) }
+    tokens = words.count
+    for length in 1...Self.longest where length <= words.count {
+      for start in 0...(words.count - length) {
+        add(index.sequence(words[start..<(start + length)]), order: length - 1)
+      }
+    }
+  }
+
+  /// How often a sequence occurs here.
+  func count(of id: Int) -> Int {
+    places[id].map { entries[$0].count } ?? 0
+  }
+
+  private mutating func add(_ id: Int, order: Int) {
+    if let place = places[id] {
+      entries[place].count += 1
+    } else {
+      places[id] = entries.count
+      entries.append(Entry(id: id, order: order, count: 1))
+    }
+  }
+}
+
+/// Numbers for words and for sequences of words, in the order of their first appearance.
+final class NGramIndex {
+  private var words: [Substring: Int] = [:]
+  private var sequences: [[Int]: Int] = [:]
+
+  /// How many sequences have a number.
+  var count: Int { sequences.count }
+
+  func word(_ word: Substring) -> Int {
+    if let known = words[word] { return known }
+    words[word] = words.count
+    return words.count - 1
+  }
+
+  func sequence(_ words: ArraySlice<Int>) -> Int {
+    let key = Array(words)
+    if let known = sequences[key] { return known }
+    sequences[key] = sequences.count
+    return sequences.count - 1
+  }
+}
+
+/// One clip's prediction and references, tokenised and counted.
+struct CountedClip {
+  var prediction: NGramCounts
+  var references: [NGramCounts]
+}
+
+/// The words of a tokenised caption, split at white space of any kind, as Python's `split()`.
+func words(of tokens: String) -> [Substring] {
+  tokens.split {
+    $0.unicodeScalars.allSatisfy { $0.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains($0) }
+  }
+}

@@ -1,0 +1,32 @@
+/// ROUGE-L: the longest common subsequence with the references (Lin, 2004), with coco-caption's weight of recall.
+enum RougeL {
+  private static let beta = 1.2
+
+  /// The score of a prediction, from 0 to 1. Tokens are split at single spaces, so an empty caption is one empty token.
+  static func score(prediction: String, references: [String]) -> Double {
+    let predicted = prediction.split(separator: " ", omittingEmptySubsequences: false)
+    var precision = 0.0
+    var recall = 0.0
+    for reference in references {
+      let expected = reference.split(separator: " ", omittingEmptySubsequences: false)
+      let common = Double(longestCommonSubsequence(expected, predicted))
+      precision = max(precision, common / Double(predicted.count))
+      recall = max(recall, common / Double(expected.count))
+    }
+    guard precision != 0, recall != 0 else { return 0 }
+    return (1 + beta * beta) * precision * recall / (recall + beta * beta * precision)
+  }
+
+  private static func longestCommonSubsequence(_ a: [Substring], _ b: [Substring]) -> Int {
+    var lengths = [Int](repeating: 0, count: b.count + 1)
+    for word in a {
+      var diagonal = 0
+      for (column, other) in b.enumerated() {
+        let above = lengths[column + 1]
+        lengths[column + 1] = word == other ? diagonal + 1 : max(above, lengths[column])
+        diagonal = above
+      }
+    }
+    return lengths[b.count]
+  }
+}

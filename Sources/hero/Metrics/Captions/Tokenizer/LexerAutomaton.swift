@@ -1,0 +1,125 @@
+/// Finds the longest match of several patterns at once.
+///
+/// A nondeterministic automaton (Thompson's construction) whose deterministic states are made when a text first needs
+/// them, and kept.
+final class LexerAutomaton {
+  private struct Node {
+    /// Where to go on a character of the set.
+    var step: (set: LexerSet, next: Int)?
+    /// Where to go without reading.
+    var free: [Int] = []
+    /// The pattern that ends here.
+    var accepts: Int?
+  }
+
+  private struct State {
+    var nodes: [Int]
+    /// The first of the patterns that end here.
+    var accepts: Int?
+    /// The next state by character; `dead` where there is none.
+    var next: [UInt16: Int] = [:]
+  }
+
+  private static let dead = -1
+  private var nodes: [Node] = []
+  private var states: [State] = []
+  private var numbers: [[Int]: Int] = [:]
+  private var startState = 0
+
+  init(_ patterns: [LexerPattern]) {
+    nodes.append(Node())
+    for (number, pattern) in patterns.enumerated() {
+      let end = addNode()
+      nodes[end].accepts = number
+      nodes[0].free.append(add(pattern, before: end))
+    }
+    startState = state(of: [0])
+  }
+
+  /// Reads from `start` as far as any pattern can match.
+  ///
+  /// - Parameter visit: told of every place where a pattern ends, in ascending order, and the first such pattern.
+  func scan(_ text: [UInt16], from start: Int, visit: (_ end: Int, _ pattern: Int) -> Void) {
+    var state = startState
+    var position = start
+    while true {
+      if let pattern = states[state].accepts { visit(position, pattern) }
+      guard position < text.count else { return }
+      state = next(state, text[position])
+      guard state != Self.dead else { return }
+      position += 1
+    }
+  }
+
+  /// Whether the first pattern matches exactly this part of a text.
+  func matches(_ text: [UInt16], _ range: Range<Int>) -> Bool {
+    var state = startState
+    for position in range {
+      state = next(state, text[position])
+      guard state != Self.dead else { return false }
+    }
+    return states[state].accepts != nil
+  }
+
+  private func next(_ state: Int, _ unit: UInt16) -> Int {
+    if let known = states[state].next[unit] { return known }
+    let reached = states[state].nodes.compactMap { node -> Int? in
+      guard let step = nodes[node].step, step.set.contains(unit) else { return nil }
+      return step.next
+    }
+    let next = reached.isEmpty ? Self.dead : self.state(of: reached)
+    states[state].next[unit] = next
+    return next
+  }
+
+  /// The number of the state that stands for these nodes and all that they reach without reading.
+  private func state(of start: [Int]) -> Int {
+    var seen = Set(start)
+    var open = start
+    while let node = open.popLast() {
+      for next in nodes[node].free where seen.insert(next).inserted { open.append(next) }
+    }
+    let members = seen.filter { nodes[$0].step != nil || nodes[$0].accepts != nil }.sorted()
+    if let known = numbers[members] { return known }
+    let accepts = members.compactMap { nodes[$0].accepts }.min()
+    states.append(State(nodes: members, accepts: accepts))
+    numbers[members] = states.count - 1
+    return states.count - 1
+  }
+
+  private func addNode() -> Int {
+    nodes.append(Node())
+    return nodes.count - 1
+  }
+
+  /// Adds the nodes of a pattern that is followed by `end`, and returns its first.
+  private func add(_ pattern: LexerPattern, before end: Int) -> Int {
+    switch pattern {
+    case .set(let set):
+      let node = addNode()
+      nodes[node].step = (set, end)
+      return node
+    case .sequence(let parts):
+      return parts.reversed().reduce(end) { add($1, before: $0) }
+    case .choice(let parts):
+      let node = addNode()
+      for part in parts { nodes[node].free.append(add(part, before: end)) }
+      return node
+    case .repeated(let part, let minimum, let maximum):
+      var first = end
+      if let maximum {
+        for _ in minimum..<max(minimum, maximum) {
+          let node = addNode()
+          nodes[node].free = [add(part, before: first), end]
+          first = node
+        }
+      } else {
+        let loop = addNode()
+        nodes[loop].free = [add(part, before: loop), end]
+        first = loop
+      }
+      for _ in 0..<minimum { first = add(part, before: first) }
+      return first
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Formats
+
+/// The answers of a question answering run: `{question: answer}`.
+///
+/// An answer is the index of the chosen one (TVQA, How2QA), or 1 and 0 for true and false statements (VIOLIN).
+public struct AnswerResults: Sendable, Equatable {
+  public struct Row: Sendable, Equatable {
+    public var id: QueryID
+    public var answer: Int
+
+    public init(id: QueryID, answer: Int) {
+      self.id = id
+      self.answer = answer
+    }
+  }
+
+  public var rows: [Row]
+
+  public init(rows: [Row] = []) {
+    self.rows = rows
+  }
+
+  /// Reads a result file.
+  public init(path: String) throws {
+    rows = []
+    try JSON.readMembers(path: path) { id, value in
+      guard let answer = value.int ?? value.bool.map({ $0 ? 1 : 0 }) else {
+        throw DataError("the answer is \(value.kind), not an integer", file: path, place: "question \(id)")
+      }
+      rows.append(Row(id: QueryID(id), answer: answer))
+    }
+  }
+
+  /// Writes the result file, in the order of the rows.
+  public func write(path: String) throws {
+    let file = try ResultFile(path: path)
+    try file.write("{")
+    for (number, row) in rows.enumerated() {
+      try file.write("\(number == 0 ? "" : ",")\(JSON.string(row.id.text).encoded()):\(row.answer)")
+    }
+    try file.write("}\n")
+    try file.finish()
+  }
+}

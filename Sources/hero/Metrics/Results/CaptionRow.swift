@@ -1,0 +1,75 @@
+import Formats
+
+/// The captions of one clip, as TVC's files hold them, one a line: `{"vid_name", "clip_id", "ts", "descs": [{"desc"}]}`.
+public struct CaptionRow: Sendable, Equatable {
+  public var video: String
+  public var clip: QueryID
+  /// Where the clip begins and ends, in seconds, as the file has it; nil where it does not say.
+  public var times: [Double]?
+  public var captions: [String]
+
+  public init(video: String, clip: QueryID, times: [Double]?, captions: [String]) {
+    self.video = video
+    self.clip = clip
+    self.times = times
+    self.captions = captions
+  }
+
+  /// Reads one line. A row without `descs`, as in hidden test splits, has no captions.
+  public init(json row: JSON) throws {
+    guard let clip = QueryID(row["clip_id"]) else {
+      throw DataError("the row has no \"clip_id\"")
+    }
+    self.init(video: row["vid_name"]?.string ?? "", clip: clip, times: nil, captions: [])
+    times = row["ts"]?.array.map { $0.compactMap(\.double) }
+    guard let descriptions = row["descs"], descriptions != .null else { return }
+    guard let list = descriptions.array else {
+      throw DataError("\"descs\" is \(descriptions.kind), not a list", place: "clip \(clip)")
+    }
+    captions = try list.map { description in
+      guard let caption = description["desc"]?.string ?? description.string else {
+        throw DataError("an entry of \"descs\" has no text \"desc\"", place: "clip \(clip)")
+      }
+      return caption
+    }
+  }
+
+  public var json: JSON {
+    [
+      "vid_name": .string(video), "clip_id": clip.json,
+      "ts": times.map { .array($0.map { .double($0) }) } ?? .null,
+      "descs": .array(captions.map { ["desc": .string($0)] }),
+    ]
+  }
+
+  /// Reads a file of rows, or a file with one list of them.
+  public static func read(path: String) throws -> [CaptionRow] {
+    var rows: [CaptionRow] = []
+    try JSONLines.read(path: path) { _, value in
+      for row in value.array ?? [value] { rows.append(try CaptionRow(json: row)) }
+    }
+    guard !rows.isEmpty else {
+      throw DataError("holds no captions", file: path, cure: "Give a file with one clip a line")
+    }
+    return rows
+  }
+}
+
+/// Writes TVC's result file, a clip at a time.
+public final class CaptionWriter {
+  private let file: ResultFile
+
+  /// Begins the file; nothing stands at `path` before `finish()`.
+  public init(path: String) throws {
+    file = try ResultFile(path: path)
+  }
+
+  public func write(_ row: CaptionRow) throws {
+    try file.write(row.json.encoded() + "\n")
+  }
+
+  /// Completes the file and puts it in its place.
+  public func finish() throws {
+    try file.finish()
+  }
+}

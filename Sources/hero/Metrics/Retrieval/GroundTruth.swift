@@ -1,0 +1,53 @@
+import Formats
+
+/// What a retrieval query should find.
+public struct RetrievalTruth: Sendable, Equatable {
+  public var id: QueryID
+  /// The name of the video.
+  public var video: String
+  /// The moment as each annotator marked it; empty where a data set names only the video.
+  public var spans: [Span]
+  /// What the query speaks of: `v` video, `t` subtitles, `vt` both; nil where the data set does not say.
+  public var type: String?
+
+  public init(id: QueryID, video: String, spans: [Span], type: String? = nil) {
+    self.id = id
+    self.video = video
+    self.spans = spans
+    self.type = type
+  }
+
+  /// How many of the annotators' spans a prediction must match: two of four or more (DiDeMo), else one.
+  var agreementNeeded: Int { spans.count >= 4 ? 2 : 1 }
+
+  /// Reads an annotation row: `desc_id` (or MSR-VTT's `sen_id`), `vid_name`, `ts` as one span or a list of spans, `type`.
+  ///
+  /// - Returns: nil where the row does not name a video: the ground truth is hidden.
+  /// - Throws: `DataError` for a row without an id or with a `ts` of another form.
+  public init?(annotation row: JSON) throws {
+    guard let id = QueryID(row["desc_id"] ?? row["sen_id"] ?? row["qid"]) else {
+      throw DataError("the row has no \"desc_id\"")
+    }
+    guard let video = row["vid_name"]?.string else { return nil }
+    self.init(
+      id: id, video: video, spans: try Self.spans(row["ts"], of: id), type: row["type"]?.string)
+  }
+
+  private static func spans(_ json: JSON?, of id: QueryID) throws -> [Span] {
+    guard let json, json != .null else { return [] }
+    if let span = span(json) { return [span] }
+    let spans = json.array?.map(span)
+    guard let spans, !spans.isEmpty, !spans.contains(nil) else {
+      throw DataError(
+        "\"ts\" is neither [start, end] nor a list of such spans", place: "query \(id)")
+    }
+    return spans.compactMap { $0 }
+  }
+
+  private static func span(_ json: JSON) -> Span? {
+    guard let times = json.array, times.count == 2, let start = times[0].double,
+      let end = times[1].double
+    else { return nil }
+    return Span(Float(start), Float(end))
+  }
+}

@@ -1,0 +1,145 @@
+import Foundation
+
+/// Collects the best moments of one query over any number of videos.
+///
+/// The score of frames i … j of a video is `factor · start[i] · end[j]`, for `minLength ≤ j − i < maxLength` only
+/// (`min_pred_l`, `max_pred_l`). The reference fills, masks and sorts the whole length × length table of every video;
+/// here rows that cannot reach the kept list are skipped, and the list is a heap of `capacity` (`max_before_nms`) moments.
+/// Moments that score 0 are no answers and are left out. Equal scores rank by the place of the video among those
+/// added, then by start, then by end.
+public struct MomentScorer {
+  /// A moment in frames of the video that `add` was told.
+  public struct Moment: Sendable, Equatable {
+    public var video: Int
+    /// The first frame.
+    public var start: Int
+    /// The last frame, itself part of the moment.
+    public var end: Int
+    public var score: Float
+  }
+
+  private struct Place {
+    var video: Int
+    var start: Int
+    var end: Int
+  }
+
+  /// No clip has this many frames; keeps sums of lengths from overflowing.
+  private static let longest = 1 << 30
+
+  private let minLength: Int
+  private let maxLength: Int
+  private var list: BoundedTopList<Place>
+  private var candidatesSeen = 0
+  private var reachableEnd: [Float] = []
+  private var window: [Int] = []
+
+  /// - Parameters:
+  ///   - minLength: the smallest `j − i` (`min_pred_l`).
+  ///   - maxLength: one more than the largest `j − i` (`max_pred_l`).
+  ///   - capacity: how many moments to keep (`max_before_nms`).
+  public init(minLength: Int, maxLength: Int, capacity: Int) {
+    self.minLength = min(max(0, minLength), Self.longest)
+    self.maxLength = min(max(0, maxLength), Self.longest)
+    list = BoundedTopList(capacity: capacity)
+  }
+
+  /// The factor by which a video's similarity to the query weighs its moments: exp(alpha · score) (`q2c_alpha`).
+  public static func videoFactor(similarity: Float, alpha: Float) -> Float {
+    exp(alpha * similarity)
+  }
+
+  /// Adds the moments of one video.
+  ///
+  /// - Parameters:
+  ///   - video: the number under which the video's moments are reported.
+  ///   - factor: multiplies every score; 1 where the video is given.
+  ///   - start: the probability that the moment starts at each frame [n].
+  ///   - end: the probability that it ends there [n].
+  public mutating func add(video: Int, factor: Float = 1, start: [Float], end: [Float]) {
+    start.withUnsafeBufferPointer { start in
+      end.withUnsafeBufferPointer { end in
+        add(video: video, factor: factor, start: start, end: end)
+      }
+    }
+  }
+
+  /// The same, from borrowed memory. Frames that only one of the two has are ignored.
+  public mutating func add(
+    video: Int, factor: Float = 1, start: UnsafeBufferPointer<Float>, end: UnsafeBufferPointer<Float>
+  ) {
+    let count = min(start.count, end.count)
+    let firstOrder = candidatesSeen
+    candidatesSeen += count * count
+    guard minLength < maxLength, count > minLength else { return }
+    findReachableEnds(end, count: count)
+    for i in 0..<(count - minLength) {
+      let scaled = factor * start[i]
+      let reach = scaled * reachableEnd[i]
+      guard reach > 0, reach >= list.threshold else { continue }
+      for j in (i + minLength)..<min(i + maxLength, count) {
+        let score = scaled * end[j]
+        guard score > 0 else { continue }
+        list.insert(
+          score: score, order: firstOrder + i * count + j, payload: Place(video: video, start: i, end: j))
+      }
+    }
+  }
+
+  /// The moments kept, the best first.
+  public func moments() -> [Moment] {
+    list.sorted().map {
+      Moment(video: $0.payload.video, start: $0.payload.start, end: $0.payload.end, score: $0.score)
+    }
+  }
+
+  /// The moments kept, the best first, in seconds: from the start of the first frame to the end of the last.
+  ///
+  /// - Parameter frameInterval: seconds per frame.
+  public func predictions(frameInterval: Float) -> [MomentPrediction] {
+    moments().map {
+      MomentPrediction(
+        video: $0.video, start: Float($0.start) * frameInterval,
+        end: Float($0.end) * frameInterval + frameInterval, score: $0.score)
+    }
+  }
+
+  /// Forgets all moments, to score another query in the same memory.
+  public mutating func removeAll() {
+    list.removeAll()
+    candidatesSeen = 0
+  }
+
+  /// For every start frame, the largest end probability that `minLength` and `maxLength` let it reach, in one pass:
+  /// `window` holds the frames ahead whose probability nothing later exceeds.
+  private mutating func findReachableEnds(_ end: UnsafeBufferPointer<Float>, count: Int) {
+    reachableEnd.removeAll(keepingCapacity: true)
+    reachableEnd.append(contentsOf: repeatElement(0, count: count))
+    window.removeAll(keepingCapacity: true)
+    var head = 0
+    var next = minLength
+    for i in 0..<(count - minLength) {
+      while next < min(i + maxLength, count) {
+        while window.count > head, let last = window.last, end[last] <= end[next] { window.removeLast() }
+        window.append(next)
+        next += 1
+      }
+      while window[head] < i + minLength { head += 1 }
+      reachableEnd[i] = end[window[head]]
+    }
+  }
+}
+
+/// The `count` best videos by score, the best first; equal scores in the order of the candidates.
+///
+/// - Parameters:
+///   - scores: one score per candidate.
+///   - count: how many to keep; fewer candidates are fine (`max_vcmr_video` may exceed the corpus).
+/// - Returns: positions in `scores`. Scores that are not numbers are left out.
+public func topRanked(_ scores: [Float], count: Int) -> [Int] {
+  var list = BoundedTopList<Void>(capacity: count)
+  for (position, score) in scores.enumerated() {
+    list.insert(score: score, order: position, payload: ())
+  }
+  return list.sorted().map(\.order)
+}

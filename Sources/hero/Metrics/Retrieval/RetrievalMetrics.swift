@@ -1,0 +1,101 @@
+import Formats
+
+/// Recall of moments and videos, as TVR's own evaluation counts it (`utils/tvr_standalone_eval.py` of the reference).
+///
+/// A query is answered at rank k and IoU t if one of its first k predictions is in the right video and overlaps the
+/// true moment by at least t. Percentages of queries, rounded to two places.
+public struct RetrievalMetrics: Sendable {
+  public static let recallDepths = [1, 5, 10, 100]
+  public static let overlaps: [Float] = [0.5, 0.7]
+  /// The query types by which recall is reported, in order.
+  public static let queryTypes = ["v", "t", "vt"]
+  /// No prediction past this rank counts.
+  static let deepest = 100
+
+  /// The recalls.
+  public private(set) var table = MetricTable()
+  /// Queries with a ground truth but no predictions, in its order. They count as not answered.
+  public private(set) var unanswered: [QueryID] = []
+
+  /// Measures the predictions of a result file.
+  ///
+  /// - Parameters:
+  ///   - results: predictions per task, the best first.
+  ///   - truth: one per query. Where none has a span, moments are not measured.
+  ///   - byQueryType: whether to add the recall within each query type, for those types that occur.
+  /// - Throws: `DataError` if predictions answer a query without ground truth, or a true video has no number.
+  public init(results: RetrievalResults, truth: [RetrievalTruth], byQueryType: Bool) throws {
+    var byType: [MetricTable.Group] = []
+    for (task, queries) in results.tasks
+    where !task.findsMoments || truth.contains(where: { !$0.spans.isEmpty }) {
+      let hits = try Self.hits(task: task, queries: queries, truth: truth, results: results)
+      if task == results.tasks.first?.task {
+        let answered = Set(queries.map(\.id))
+        unanswered = truth.map(\.id).filter { !answered.contains($0) }
+      }
+      table.groups.append(
+        MetricTable.Group(name: task.rawValue, metrics: Self.recalls(task: task, hits: hits, type: nil)))
+      if byQueryType {
+        let metrics = Self.queryTypes.flatMap { type in
+          let ofType = zip(hits, truth).filter { $0.1.type == type }.map(\.0)
+          return ofType.isEmpty ? [] : Self.recalls(task: task, hits: ofType, type: type)
+        }
+        byType.append(MetricTable.Group(name: "\(task.rawValue)_by_type", metrics: metrics))
+      }
+    }
+    table.groups += byType.filter { !$0.metrics.isEmpty }
+  }
+
+  /// For each query and criterion, the first rank, from 0, that meets it; `deepest` if none does.
+  private typealias FirstHits = [Int]
+
+  private static func criteria(_ task: RetrievalTask) -> [Float?] {
+    task.findsMoments ? overlaps : [nil]
+  }
+
+  private static func hits(
+    task: RetrievalTask, queries: [QueryPredictions], truth: [RetrievalTruth], results: RetrievalResults
+  ) throws -> [FirstHits] {
+    let known = Set(truth.map(\.id))
+    if let stranger = queries.first(where: { !known.contains($0.id) }) {
+      throw DataError(
+        "\(task.rawValue) answers query \(stranger.id), which has no ground truth",
+        cure: "Use the annotations of the split that the predictions were made for")
+    }
+    let predictions = Dictionary(queries.map { ($0.id, $0.predictions) }) { first, _ in first }
+    return try truth.map { truth in
+      guard let video = results.videoIndex[truth.video] else {
+        throw DataError(
+          "video \"\(truth.video)\" of query \(truth.id) is not among the candidates",
+          cure: "Evaluate with the vid2dur_idx.json and the split that hold this video")
+      }
+      let ranked = (predictions[truth.id] ?? []).prefix(deepest)
+      return criteria(task).map { overlap in
+        ranked.firstIndex { answers($0, truth, video: video, overlap: overlap) } ?? deepest
+      }
+    }
+  }
+
+  private static func answers(
+    _ prediction: MomentPrediction, _ truth: RetrievalTruth, video: Int, overlap: Float?
+  ) -> Bool {
+    guard prediction.video == video else { return false }
+    guard let overlap else { return true }
+    let span = Span(prediction.start, prediction.end)
+    let agreeing = truth.spans.count { temporalIoU(span, $0) >= overlap }
+    return agreeing >= truth.agreementNeeded
+  }
+
+  private static func recalls(
+    task: RetrievalTask, hits: [FirstHits], type: String?
+  ) -> [(name: String, value: Double)] {
+    criteria(task).enumerated().flatMap { criterion, overlap in
+      recallDepths.map { depth in
+        let answered = hits.count { $0[criterion] < depth }
+        let share = hits.isEmpty ? 0 : Double(answered) / Double(hits.count)
+        let name = [type, overlap.map { "\($0)" }, "r\(depth)"].compactMap { $0 }.joined(separator: "-")
+        return (name, MetricTable.percentage(share))
+      }
+    }
+  }
+}

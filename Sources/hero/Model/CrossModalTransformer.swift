@@ -1,0 +1,129 @@
+import Engine
+
+/// The cross-modal transformer `v_encoder.f_encoder`: a sentence's frames and words together (spec §5; paper §3.1).
+public final class CrossModalTransformer {
+  private let store: ParameterStore
+  private let config: TransformerConfiguration
+  let words: Embedding
+  private let positions: Embedding
+  private let types: Embedding
+  private let textNorm: LayerNorm
+  private let imageLinear: Linear
+  private let imageInputNorm: LayerNorm
+  private let imagePositions: Embedding
+  private let imageMask: Embedding
+  private let imageNorm: LayerNorm
+  private let encoder: TransformerEncoder
+  let head: LanguageModelHead
+
+  /// What a pass is to return of each sequence.
+  enum Output { case frames, tokens }
+
+  init(_ store: ParameterStore, _ name: String, _ model: ModelConfiguration) {
+    self.store = store
+    config = model.cross
+    let (width, deviation) = (config.hiddenSize, config.initializerRange)
+    encoder = TransformerEncoder(store, "\(name).encoder", config)
+    words = Embedding(store, "\(name).embeddings.word_embeddings", model.vocabularyRows, width, deviation: deviation)
+    positions = Embedding(
+      store, "\(name).embeddings.position_embeddings", config.positions, width, deviation: deviation)
+    types = Embedding(
+      store, "\(name).embeddings.token_type_embeddings", max(2, config.typeVocabulary), width, deviation: deviation)
+    textNorm = LayerNorm(store, "\(name).embeddings.LayerNorm", width)
+    let image = "\(name).img_embeddings"
+    imageLinear = Linear(store, "\(image).img_linear", model.featureWidth, width, deviation: deviation)
+    imageInputNorm = LayerNorm(store, "\(image).img_LayerNorm", model.featureWidth)
+    imagePositions = Embedding(
+      store, "\(image).position_embeddings", model.framePositions, width, deviation: deviation)
+    imageMask = Embedding(store, "\(image).mask_embedding", 2, model.featureWidth, deviation: deviation)
+    imageNorm = LayerNorm(store, "\(image).LayerNorm", width)
+    _ = Linear(store, "\(name).pooler.dense", width, width, deviation: deviation)
+    head = LanguageModelHead(store, "\(name).lm_head", words: words, model)
+  }
+
+  /// Frames and words of every sequence.
+  /// - Parameters:
+  ///   - features: [frames, featureWidth]
+  ///   - mask: per feature row 1 (masked) or −1; nil if nothing is masked.
+  /// - Returns: the wanted rows of the last layer, in the sequences' order.
+  func callAsFunction(
+    _ tape: Tape, _ plan: CrossModalPlan, features: Tensor, mask: Indices?, output: Output
+  ) -> Tensor {
+    let text = embedText(tape, plan.tokens, plan.tokenPositions)
+    var input = text
+    if plan.frameRows.count > 0 {
+      let frames = embedFrames(tape, plan, features: features, mask: mask)
+      input = tape.gatherSum([(frames, plan.fromFrames), (text, plan.fromTokens)])
+    }
+    return encoder(tape, input, plan.segments, selection: output == .frames ? plan.frames : plan.tokenRows)
+  }
+
+  /// Text alone, as for queries. All rows of the last layer.
+  func callAsFunction(_ tape: Tape, text sequences: [[Int32]]) -> (rows: Tensor, segments: Segments) {
+    let plan = CrossModalPlan(
+      sequences.map { SubtitleSequence(frames: [], tokens: $0) }, textPositions: config.positions)
+    return (
+      encoder(tape, embedText(tape, plan.tokens, plan.tokenPositions), plan.segments), plan.segments
+    )
+  }
+
+  /// Embedded words without the layers (video question answering feeds them to the temporal transformer).
+  func embed(_ tape: Tape, text sequences: [[Int32]]) -> (rows: Tensor, segments: Segments) {
+    let plan = CrossModalPlan(
+      sequences.map { SubtitleSequence(frames: [], tokens: $0) }, textPositions: config.positions)
+    return (embedText(tape, plan.tokens, plan.tokenPositions), plan.segments)
+  }
+
+  /// dropout(LN(word + position + type)).
+  private func embedText(_ tape: Tape, _ tokens: Indices, _ positionOfToken: Indices) -> Tensor {
+    let sum = tape.gatherSum([
+      (words.weight.tensor, tokens), (positions.weight.tensor, positionOfToken),
+      (types.weight.tensor, constant(1, count: tokens.count)),
+    ])
+    return textNorm(tape, sum, outerDropout: config.hiddenDropout)
+  }
+
+  /// dropout(LN(W·LN(feature) + position + type)), a row per frame of a sequence.
+  private func embedFrames(_ tape: Tape, _ plan: CrossModalPlan, features: Tensor, mask: Indices?) -> Tensor {
+    let visible = maskedFeatures(tape, features, mask: mask, embedding: imageMask)
+    let projected = imageLinear(tape, imageInputNorm(tape, visible))
+    let sum = tape.gatherSum([
+      (projected, plan.frameRows), (imagePositions.weight.tensor, plan.framePositions),
+      (types.weight.tensor, constant(1, count: plan.frameRows.count)),
+    ])
+    return imageNorm(tape, sum, outerDropout: config.hiddenDropout)
+  }
+}
+
+/// The features, with the mask embedding's row 1 added where a frame is hidden (its feature is zero).
+func maskedFeatures(_ tape: Tape, _ features: Tensor, mask: Indices?, embedding: Embedding) -> Tensor {
+  guard let mask else { return features }
+  return tape.gatherSum([(features, nil), (embedding.weight.tensor, mask)])
+}
+
+/// The same row number for everybody.
+func constant(_ row: Int32, count: Int) -> Indices { Indices([Int32](repeating: row, count: count)) }
+
+/// dense → GELU → LN → words, the word scores tied to the word embedding. Parameters `NAME.dense.*`,
+/// `NAME.LayerNorm.*`, `NAME.bias`.
+final class LanguageModelHead {
+  private let dense: Linear
+  private let norm: LayerNorm
+  private let bias: Parameter
+  private let words: Embedding
+  let vocabulary: Int
+
+  init(_ store: ParameterStore, _ name: String, words: Embedding, _ model: ModelConfiguration) {
+    let width = model.cross.hiddenSize
+    bias = store.add("\(name).bias", [model.vocabularyRows], .constant(0))
+    dense = Linear(store, "\(name).dense", width, width, deviation: model.cross.initializerRange)
+    norm = LayerNorm(store, "\(name).LayerNorm", width)
+    self.words = words
+    vocabulary = model.cross.vocabulary ?? 0
+  }
+
+  /// [n, width] → [n, vocabulary rounded up to 8]; the padding's columns mean nothing.
+  func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {
+    tape.linear(norm(tape, dense(tape, x, activation: .gelu)), words.weight.tensor, bias.tensor)
+  }
+}

@@ -1,0 +1,95 @@
+import Engine
+
+/// Names of the parameters of one attention block, which the reference spells differently in encoder and decoder.
+struct AttentionNames {
+  var projections: String
+  var output: String
+}
+
+/// Multi-head attention with its output projection, residual and layer norm.
+struct AttentionBlock {
+  private let query: (weight: Parameter, bias: Parameter)
+  private let key: (weight: Parameter, bias: Parameter)
+  private let value: (weight: Parameter, bias: Parameter)
+  private let dense: Linear
+  private let norm: LayerNorm
+  private let heads: Int
+  private let width: Int
+  private let hiddenDropout: Float
+  private let attentionDropout: Float
+
+  init(_ store: ParameterStore, _ names: AttentionNames, _ config: TransformerConfiguration) {
+    width = config.hiddenSize
+    heads = config.heads
+    hiddenDropout = config.hiddenDropout
+    attentionDropout = config.attentionDropout
+    // The three weights lie end to end, and so do the biases: one product serves them.
+    let parts = ["query", "key", "value"]
+    let weights = parts.map {
+      store.add(
+        "\(names.projections).\($0).weight", [config.hiddenSize, config.hiddenSize],
+        .normal(deviation: config.initializerRange))
+    }
+    let biases = parts.map { store.add("\(names.projections).\($0).bias", [config.hiddenSize], .constant(0)) }
+    query = (weights[0], biases[0])
+    key = (weights[1], biases[1])
+    value = (weights[2], biases[2])
+    dense = Linear(store, "\(names.output).dense", width, width, deviation: config.initializerRange)
+    norm = LayerNorm(store, "\(names.output).LayerNorm", width, epsilon: innerEpsilon)
+  }
+
+  /// Self-attention over packed sequences.
+  /// - Parameters:
+  ///   - x: [rows, width]
+  ///   - selection: compute only these rows' results (each sequence's in order), which is all that the last layer of an
+  ///     encoder is asked for; keys and values still come from all rows.
+  func callAsFunction(
+    _ tape: Tape, _ x: Tensor, _ segments: Segments, causal: Bool = false, selection: RowSelection? = nil
+  ) -> Tensor {
+    guard let selection else {
+      let all = tape.linear(
+        x, stack([query.weight, key.weight, value.weight]), stack([query.bias, key.bias, value.bias]))
+      let context = tape.attention(
+        queries: all, keysValues: all, keyColumn: width, valueColumn: 2 * width, width: width, heads: heads,
+        querySegments: segments, keySegments: segments, causal: causal, dropout: attentionDropout)
+      return finish(tape, context, residual: x)
+    }
+    let chosen = tape.gather(x, selection.rows)
+    return attend(tape, chosen, selection.segments, keysValues: project(tape, x), segments, causal: causal)
+  }
+
+  /// Keys and values of a memory [rows, width] → [rows, 2·width].
+  func project(_ tape: Tape, _ memory: Tensor) -> Tensor {
+    tape.linear(memory, stack([key.weight, value.weight]), stack([key.bias, value.bias]))
+  }
+
+  /// Attention of `x` to keys and values from `project`.
+  func attend(
+    _ tape: Tape, _ x: Tensor, _ segments: Segments, keysValues: Tensor, _ keySegments: Segments, causal: Bool = false
+  ) -> Tensor {
+    let queries = tape.linear(x, query.weight.tensor, query.bias.tensor)
+    let context = tape.attention(
+      queries: queries, keysValues: keysValues, keyColumn: 0, valueColumn: width, width: width, heads: heads,
+      querySegments: segments, keySegments: keySegments, causal: causal, dropout: attentionDropout)
+    return finish(tape, context, residual: x)
+  }
+
+  private func finish(_ tape: Tape, _ context: Tensor, residual: Tensor) -> Tensor {
+    norm(
+      tape, dense(tape, context), residual: residual, innerDropout: hiddenDropout, overwriting: true)
+  }
+
+  private func stack(_ group: [Parameter]) -> Tensor { group[0].stacked(with: group) }
+}
+
+/// Some rows of packed sequences.
+public struct RowSelection {
+  public var rows: Indices
+  /// How many rows each sequence keeps.
+  public var segments: Segments
+
+  public init(rows: Indices, segments: Segments) {
+    self.rows = rows
+    self.segments = segments
+  }
+}

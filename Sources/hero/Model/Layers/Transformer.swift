@@ -1,0 +1,54 @@
+import Engine
+
+/// The feed-forward half of a layer: dense → GELU → dense, residual, layer norm.
+struct FeedForward {
+  private let up: Linear
+  private let down: Linear
+  private let norm: LayerNorm
+  private let dropout: Float
+
+  init(_ store: ParameterStore, up: String, down: String, _ config: TransformerConfiguration) {
+    let deviation = config.initializerRange
+    self.up = Linear(store, "\(up).dense", config.hiddenSize, config.intermediateSize, deviation: deviation)
+    self.down = Linear(store, "\(down).dense", config.intermediateSize, config.hiddenSize, deviation: deviation)
+    norm = LayerNorm(store, "\(down).LayerNorm", config.hiddenSize, epsilon: innerEpsilon)
+    dropout = config.hiddenDropout
+  }
+
+  func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {
+    let inner = up(tape, x, activation: .gelu)
+    return norm(tape, down(tape, inner), residual: x, innerDropout: dropout, overwriting: true)
+  }
+}
+
+/// Post-norm transformer layers over packed sequences (BERT's; the reference's `BertEncoder`).
+struct TransformerEncoder {
+  private let layers: [(attention: AttentionBlock, feedForward: FeedForward)]
+
+  /// - Parameter name: parameters are `NAME.layer.N.attention.…`, `NAME.layer.N.intermediate.…`, `NAME.layer.N.output.…`.
+  init(_ store: ParameterStore, _ name: String, _ config: TransformerConfiguration) {
+    layers = (0..<config.layers).map { number in
+      let layer = "\(name).layer.\(number)"
+      let names = AttentionNames(projections: "\(layer).attention.self", output: "\(layer).attention.output")
+      return (
+        AttentionBlock(store, names, config),
+        FeedForward(store, up: "\(layer).intermediate", down: "\(layer).output", config)
+      )
+    }
+  }
+
+  /// - Parameters:
+  ///   - x: [rows, width], sequences end to end.
+  ///   - selection: the rows wanted of the last layer; all if nil.
+  /// - Returns: the wanted rows.
+  func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments, selection: RowSelection? = nil) -> Tensor {
+    var x = x
+    for (number, layer) in layers.enumerated() {
+      let last = number == layers.count - 1
+      x = layer.attention(tape, x, segments, selection: last ? selection : nil)
+      x = layer.feedForward(tape, x)
+    }
+    if layers.isEmpty, let selection { return tape.gather(x, selection.rows) }
+    return x
+  }
+}

@@ -1,0 +1,67 @@
+import Formats
+
+extension TransformerConfiguration {
+  /// - Parameters:
+  ///   - json: one of `f_config`, `c_config`, `q_config`, `d_config`.
+  ///   - key, file: named in errors.
+  init(_ json: JSON, key: String, file: String) throws {
+    func fail(_ problem: String, _ cure: String? = nil) -> DataError {
+      DataError(problem, file: file, place: "\"\(key)\"", cure: cure)
+    }
+    func integer(_ name: String, _ allowed: ClosedRange<Int>, default fallback: Int? = nil) throws -> Int {
+      guard let value = json[name] else {
+        if let fallback { return fallback }
+        throw fail("\"\(name)\" is missing")
+      }
+      guard let number = value.int, allowed.contains(number) else {
+        throw fail("\"\(name)\" is not a whole number from \(allowed.lowerBound) to \(allowed.upperBound)")
+      }
+      return number
+    }
+    func probability(_ name: String, default fallback: Double) throws -> Float {
+      guard let value = json[name] else { return Float(fallback) }
+      guard let number = value.double, (0..<1).contains(number) else { throw fail("\"\(name)\" is not in 0 ..< 1") }
+      return Float(number)
+    }
+    guard json.object != nil else { throw fail("is missing or not an object") }
+    hiddenSize = try integer("hidden_size", 1...65_536)
+    layers = try integer("num_hidden_layers", 0...1_000)
+    heads = try integer("num_attention_heads", 1...4_096)
+    intermediateSize = try integer("intermediate_size", 1...1_048_576)
+    positions = try integer("max_position_embeddings", 1...1_048_576)
+    typeVocabulary = try integer("type_vocab_size", 0...65_536, default: 1)
+    vocabulary = json["vocab_size"] == nil ? nil : try integer("vocab_size", 1...16_777_216)
+    hiddenDropout = try probability("hidden_dropout_prob", default: 0.1)
+    attentionDropout = try probability("attention_probs_dropout_prob", default: 0.1)
+    initializerRange = try probability("initializer_range", default: 0.02)
+    if let activation = json["hidden_act"]?.string, activation != "gelu" {
+      throw fail("\"hidden_act\" is \"\(activation)\"", "hero computes the exact GELU only: set it to \"gelu\"")
+    }
+    guard hiddenSize % heads == 0 else {
+      throw fail("\"hidden_size\" \(hiddenSize) is not a multiple of \"num_attention_heads\" \(heads)")
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// - Parameters:
+  ///   - json: `{"f_config": …, "c_config": …, "q_config": …, "d_config": …}`.
+  ///   - file: named in errors.
+  public init(_ json: JSON, file: String, featureWidth: Int, framePositions: Int = 100) throws {
+    cross = try TransformerConfiguration(json["f_config"] ?? .null, key: "f_config", file: file)
+    temporal = try TransformerConfiguration(json["c_config"] ?? .null, key: "c_config", file: file)
+    query = try json["q_config"].map { try TransformerConfiguration($0, key: "q_config", file: file) } ?? cross
+    decoder = try json["d_config"].map { try TransformerConfiguration($0, key: "d_config", file: file) }
+    self.featureWidth = featureWidth
+    self.framePositions = framePositions
+    guard cross.vocabulary != nil else {
+      throw DataError("\"vocab_size\" is missing", file: file, place: "\"f_config\"")
+    }
+    for (key, other) in [("c_config", temporal), ("q_config", query), ("d_config", decoder ?? cross)]
+    where other.hiddenSize != cross.hiddenSize {
+      throw DataError(
+        "\"hidden_size\" is \(other.hiddenSize), that of \"f_config\" \(cross.hiddenSize)", file: file,
+        place: "\"\(key)\"", cure: "Give all parts of the model the same width")
+    }
+  }
+}

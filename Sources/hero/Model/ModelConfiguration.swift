@@ -1,0 +1,74 @@
+/// One transformer's settings, as the reference's configuration files give them.
+public struct TransformerConfiguration: Equatable, Sendable {
+  public var hiddenSize: Int
+  public var layers: Int
+  public var heads: Int
+  public var intermediateSize: Int
+  public var hiddenDropout: Float
+  public var attentionDropout: Float
+  public var positions: Int
+  public var typeVocabulary: Int
+  /// Nil where the transformer has no words of its own.
+  public var vocabulary: Int?
+  public var initializerRange: Float
+
+  public init(
+    hiddenSize: Int, layers: Int, heads: Int, intermediateSize: Int, positions: Int, typeVocabulary: Int = 2,
+    vocabulary: Int? = nil, hiddenDropout: Float = 0.1, attentionDropout: Float = 0.1, initializerRange: Float = 0.02
+  ) {
+    precondition(hiddenSize % heads == 0)
+    self.hiddenSize = hiddenSize
+    self.layers = layers
+    self.heads = heads
+    self.intermediateSize = intermediateSize
+    self.positions = positions
+    self.typeVocabulary = typeVocabulary
+    self.vocabulary = vocabulary
+    self.hiddenDropout = hiddenDropout
+    self.attentionDropout = attentionDropout
+    self.initializerRange = initializerRange
+  }
+}
+
+/// A model's shape: the reference's `model_config` file plus what the stores and the checkpoint fix.
+public struct ModelConfiguration: Equatable, Sendable {
+  /// The cross-modal transformer over a sentence and its frames.
+  public var cross: TransformerConfiguration
+  /// The temporal transformer over a video's frames.
+  public var temporal: TransformerConfiguration
+  /// The query encoder; the cross-modal settings where the file has none.
+  public var query: TransformerConfiguration
+  /// The caption decoder, where the file has one.
+  public var decoder: TransformerConfiguration?
+  /// Width of a frame's feature.
+  public var featureWidth: Int
+  /// Positions a frame can have within one subtitle sentence, and places FOM can predict.
+  public var framePositions: Int
+
+  public init(
+    cross: TransformerConfiguration, temporal: TransformerConfiguration, query: TransformerConfiguration,
+    decoder: TransformerConfiguration? = nil, featureWidth: Int, framePositions: Int = 100
+  ) {
+    self.cross = cross
+    self.temporal = temporal
+    self.query = query
+    self.decoder = decoder
+    self.featureWidth = featureWidth
+    self.framePositions = framePositions
+  }
+
+  /// Rows of the word embedding: the vocabulary rounded up to a multiple of 8, as the reference pads it.
+  public var vocabularyRows: Int { ((cross.vocabulary ?? 0) + 7) / 8 * 8 }
+
+  /// One dropout probability everywhere, the reference's `dropout` option.
+  public mutating func setDropout(_ probability: Float) {
+    func set(_ part: inout TransformerConfiguration) {
+      part.hiddenDropout = probability
+      part.attentionDropout = probability
+    }
+    set(&cross)
+    set(&temporal)
+    set(&query)
+    if decoder != nil { set(&decoder!) }
+  }
+}

@@ -1,0 +1,38 @@
+import Engine
+
+/// A query as one vector: `q_feat_attn` over the cross-modal transformer's text (spec §5 "Query").
+final class QueryEncoder {
+  private let input: NormedProjection
+  private let positions: Embedding
+  private let norm: LayerNorm
+  private let attention: AttentionBlock
+  private let mapping: Linear
+  private let config: TransformerConfiguration
+
+  init(_ store: ParameterStore, _ name: String, _ model: ModelConfiguration) {
+    config = model.query
+    let (width, deviation) = (config.hiddenSize, model.cross.initializerRange)
+    input = NormedProjection(
+      store, "\(name).query_input_proj", model.cross.hiddenSize, width, dropout: config.hiddenDropout,
+      deviation: deviation)
+    positions = Embedding(
+      store, "\(name).query_pos_embed.position_embeddings", config.positions, width, deviation: deviation)
+    norm = LayerNorm(store, "\(name).query_pos_embed.LayerNorm", width)
+    let names = AttentionNames(
+      projections: "\(name).query_self_attention.self", output: "\(name).query_self_attention.output")
+    attention = AttentionBlock(store, names, config)
+    mapping = Linear(store, "\(name).modular_vector_mapping", width, 1, deviation: deviation, bias: false)
+  }
+
+  /// - Parameters:
+  ///   - text: [Σ tokens, width] from the cross-modal transformer.
+  ///   - segments: the queries.
+  /// - Returns: [queries, width]
+  func callAsFunction(_ tape: Tape, _ text: Tensor, _ segments: Segments) -> Tensor {
+    let sum = tape.gatherSum([
+      (input(tape, text), nil), (positions.weight.tensor, rowPositions(segments)),
+    ])
+    let attended = attention(tape, norm(tape, sum, outerDropout: config.hiddenDropout), segments)
+    return tape.softmaxPool(attended, scores: mapping(tape, attended), segments: segments)
+  }
+}

@@ -1,0 +1,56 @@
+import Engine
+
+/// Video corpus moment retrieval: the video encoder, a query encoder, a video score and two span predictors
+/// (spec §5; paper §3.2 "VSM"). Also the model that pre-training shapes.
+public final class RetrievalModel {
+  public let store: ParameterStore
+  public let configuration: ModelConfiguration
+  public let videoEncoder: VideoEncoder
+  private let queryEncoder: QueryEncoder
+  private let spanQuery: Linear
+  private let startKernel: Parameter
+  private let endKernel: Parameter
+
+  public init(_ configuration: ModelConfiguration, backend: any Backend) {
+    self.configuration = configuration
+    store = ParameterStore(backend: backend)
+    videoEncoder = VideoEncoder(store, configuration)
+    let (width, deviation) = (configuration.cross.hiddenSize, configuration.cross.initializerRange)
+    spanQuery = Linear(store, "video_query_linear", width, width, deviation: deviation)
+    // As PyTorch starts a convolution: uniform within 1/√(inputs).
+    let bound = 1 / Float(5).squareRoot()
+    startKernel = store.add("video_st_predictor.weight", [1, 1, 5], .uniform(bound: bound))
+    endKernel = store.add("video_ed_predictor.weight", [1, 1, 5], .uniform(bound: bound))
+    queryEncoder = QueryEncoder(store, "q_feat_attn", configuration)
+  }
+
+  /// Token ids of queries → [queries, width].
+  public func encodeQueries(_ tape: Tape, _ queries: [[Int32]]) -> Tensor {
+    let text = videoEncoder.cross(tape, text: queries)
+    return queryEncoder(tape, text.rows, text.segments)
+  }
+
+  /// Cosine similarity of every query with the best frame of every video.
+  /// - Parameters:
+  ///   - queries: [m, width]
+  ///   - frames: [Σ frames, width]
+  /// - Returns: [m, videos]
+  public func videoScores(_ tape: Tape, queries: Tensor, frames: Tensor, videos: Segments) -> Tensor {
+    let similarity = tape.linear(
+      tape.normalizeRows(queries, floor: 1e-5), tape.normalizeRows(frames, floor: 1e-5))
+    return tape.segmentMax(similarity, segments: videos)
+  }
+
+  /// Start and end logits of query q over the frames `pairs[q]`.
+  /// - Returns: two of [1, Σ frames of the pairs], end to end, and their segments.
+  public func spanLogits(
+    _ tape: Tape, queries: Tensor, frames: Tensor, pairs: [Range<Int>]
+  ) -> (start: Tensor, end: Tensor, segments: Segments) {
+    let segments = Segments(lengths: pairs.map(\.count))
+    let similarity = tape.pairDot(spanQuery(tape, queries), frames, pairs: pairs)
+    return (
+      tape.convolve(similarity, kernel: startKernel.tensor, segments: segments),
+      tape.convolve(similarity, kernel: endKernel.tensor, segments: segments), segments
+    )
+  }
+}

@@ -1,0 +1,113 @@
+import Engine
+
+/// The hierarchical video encoder `v_encoder`: sentences with their frames, then all frames of a video in time
+/// (spec §5 "Fusion", "Temporal transformer"; paper §3.1).
+public final class VideoEncoder {
+  public let cross: CrossModalTransformer
+  private let frameTransform: NormedProjection
+  let temporal: TemporalTransformer
+  private let maskEmbedding: Embedding
+  private let config: ModelConfiguration
+  let featureRegression: FeatureRegression
+  let frameOrder: PredictionHead
+
+  init(_ store: ParameterStore, _ model: ModelConfiguration) {
+    config = model
+    let (width, deviation) = (model.cross.hiddenSize, model.cross.initializerRange)
+    cross = CrossModalTransformer(store, "v_encoder.f_encoder", model)
+    frameTransform = NormedProjection(
+      store, "v_encoder.frame_transform", model.featureWidth, width, dropout: model.cross.hiddenDropout,
+      deviation: deviation)
+    temporal = TemporalTransformer(store, "v_encoder.c_encoder", model.temporal)
+    featureRegression = FeatureRegression(store, "v_encoder.feat_regress", model)
+    maskEmbedding = Embedding(
+      store, "v_encoder.mask_embedding", 2, model.featureWidth, deviation: deviation)
+    frameOrder = PredictionHead(
+      store, "v_encoder.fom_output", width, model.framePositions, deviation: deviation)
+  }
+
+  /// Frames with what their sentences say, before time: fused cross-modal outputs + transformed features.
+  /// - Returns: [Σ frames, width]
+  func fuse(_ tape: Tape, _ batch: VideoBatch) -> Tensor {
+    // A sentence without frames reaches no frame: nothing downstream reads it.
+    let sequences = batch.sequences.filter { !$0.frames.isEmpty }
+    let plan = CrossModalPlan(sequences, textPositions: config.cross.positions)
+    let features = tape.backend.makeTensor(batch.features, rows: batch.frameCount, columns: batch.featureWidth)
+    let mask = batch.maskedFrames.isEmpty ? nil : maskIndices(batch)
+    let transformed = frameTransform(tape, maskedFeatures(tape, features, mask: mask, embedding: maskEmbedding))
+    guard !sequences.isEmpty else { return transformed }
+    let frames = cross(tape, plan, features: features, mask: mask, output: .frames)
+    var slots = [Int32](repeating: -1, count: batch.frameCount)
+    for (row, frame) in plan.frameRows.values.enumerated() { slots[Int(frame)] = Int32(row) }
+    return tape.gatherSum([(transformed, nil), (frames, Indices(slots))])
+  }
+
+  /// All frames of every video, encoded.
+  /// - Returns: [Σ frames, width], the videos end to end.
+  public func callAsFunction(_ tape: Tape, _ batch: VideoBatch) -> Tensor {
+    temporal(tape, fuse(tape, batch), Segments(lengths: batch.lengths))
+  }
+
+  private func maskIndices(_ batch: VideoBatch) -> Indices {
+    var mask = [Int32](repeating: -1, count: batch.frameCount)
+    for frame in batch.maskedFrames { mask[frame] = 1 }
+    return Indices(mask)
+  }
+}
+
+/// The temporal transformer `v_encoder.c_encoder` over the frames of one video.
+final class TemporalTransformer {
+  private let positions: Embedding
+  private let norm: LayerNorm
+  private let encoder: TransformerEncoder
+  private let config: TransformerConfiguration
+
+  init(_ store: ParameterStore, _ name: String, _ config: TransformerConfiguration) {
+    self.config = config
+    positions = Embedding(
+      store, "\(name).embeddings.position_embeddings", config.positions, config.hiddenSize,
+      deviation: config.initializerRange)
+    norm = LayerNorm(store, "\(name).embeddings.LayerNorm", config.hiddenSize)
+    encoder = TransformerEncoder(store, "\(name).encoder", config)
+    _ = Linear(
+      store, "\(name).pooler.dense", config.hiddenSize, config.hiddenSize, deviation: config.initializerRange)
+  }
+
+  /// dropout(LN(x + position)), positions counted from 0 in every segment.
+  func embed(_ tape: Tape, _ x: Tensor, _ segments: Segments) -> Tensor {
+    let sum = tape.gatherSum([(x, nil), (positions.weight.tensor, rowPositions(segments))])
+    return norm(tape, sum, outerDropout: config.hiddenDropout)
+  }
+
+  /// The layers alone, on rows that are embedded already.
+  func encode(_ tape: Tape, _ x: Tensor, _ segments: Segments, selection: RowSelection? = nil) -> Tensor {
+    encoder(tape, x, segments, selection: selection)
+  }
+
+  func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments) -> Tensor {
+    encode(tape, embed(tape, x, segments), segments)
+  }
+}
+
+/// 0, 1, 2 … within every segment.
+func rowPositions(_ segments: Segments) -> Indices {
+  Indices(segments.lengths.flatMap { (0..<Int32($0)) })
+}
+
+/// MFM's head `v_encoder.feat_regress`: dense → GELU → LN → dense to the feature's width.
+final class FeatureRegression {
+  private let first: Linear
+  private let norm: LayerNorm
+  private let second: Linear
+
+  init(_ store: ParameterStore, _ name: String, _ model: ModelConfiguration) {
+    let (width, deviation) = (model.cross.hiddenSize, model.cross.initializerRange)
+    first = Linear(store, "\(name).net.0", width, width, deviation: deviation)
+    norm = LayerNorm(store, "\(name).net.2", width)
+    second = Linear(store, "\(name).net.3", width, model.featureWidth, deviation: deviation)
+  }
+
+  func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {
+    second(tape, norm(tape, first(tape, x, activation: .gelu)))
+  }
+}

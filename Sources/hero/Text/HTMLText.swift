@@ -1,0 +1,97 @@
+/// HTML character references in subtitles, as Python's `html.unescape` replaces them (HTML 5 rules).
+enum HTMLText {
+  /// The text with `&amp;`, `&#39;`, `&#x27;` … replaced; names without their semicolon too, the longest first.
+  static func unescaped(_ text: String) -> String {
+    guard text.utf8.contains(UInt8(ascii: "&")) else { return text }
+    let scalars = Array(text.unicodeScalars)
+    var result = String.UnicodeScalarView()
+    var index = 0
+    while index < scalars.count {
+      if scalars[index] == "&", let (replacement, end) = reference(in: scalars, after: index + 1) {
+        result.append(contentsOf: replacement.unicodeScalars)
+        index = end
+      } else {
+        result.append(scalars[index])
+        index += 1
+      }
+    }
+    return String(result)
+  }
+
+  /// What the reference that starts at `start` (behind its ampersand) stands for, and where it ends.
+  private static func reference(
+    in scalars: [Unicode.Scalar], after start: Int
+  ) -> (replacement: String, end: Int)? {
+    guard start < scalars.count, scalars[start] == "#" else { return named(in: scalars, after: start) }
+    let isHexadecimal = start + 1 < scalars.count && (scalars[start + 1] == "x" || scalars[start + 1] == "X")
+    let digits = start + (isHexadecimal ? 2 : 1)
+    var index = digits
+    var number: UInt32 = 0
+    while index < scalars.count, let digit = digit(scalars[index], radix: isHexadecimal ? 16 : 10) {
+      // Anything past the last code point means the same, so the number may stop growing there.
+      number = min(number * (isHexadecimal ? 16 : 10) + digit, 0x11_0000)
+      index += 1
+    }
+    guard index > digits else { return nil }
+    if index < scalars.count, scalars[index] == ";" { index += 1 }
+    return (character(number), index)
+  }
+
+  private static func digit(_ scalar: Unicode.Scalar, radix: UInt32) -> UInt32? {
+    switch scalar.value {
+    case 0x30...0x39: scalar.value - 0x30
+    case 0x41...0x46 where radix == 16: scalar.value - 0x41 + 10
+    case 0x61...0x66 where radix == 16: scalar.value - 0x61 + 10
+    default: nil
+    }
+  }
+
+  /// The character of a numeric reference: Windows-1252 for C1 controls, nothing for other invalid code points.
+  private static func character(_ number: UInt32) -> String {
+    switch number {
+    case 0, 0xD800...0xDFFF, 0x11_0000...: return "\u{FFFD}"
+    case 0x0D: return "\r"
+    case 0x80...0x9F: return String(windows1252[Int(number) - 0x80])
+    case 0x01...0x08, 0x0B, 0x0E...0x1F, 0x7F, 0xFDD0...0xFDEF: return ""
+    case _ where number & 0xFFFE == 0xFFFE: return ""
+    default: return Unicode.Scalar(number).map { String($0) } ?? "\u{FFFD}"
+    }
+  }
+
+  /// What browsers take 0x80 … 0x9F for.
+  private static let windows1252 = Array(
+    "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8D}Ž\u{8F}\u{90}‘’“”•–—˜™š›œ\u{9D}žŸ".unicodeScalars)
+
+  /// A name of at most 32 scalars and its semicolon, or else its longest beginning that is a name.
+  private static func named(
+    in scalars: [Unicode.Scalar], after start: Int
+  ) -> (replacement: String, end: Int)? {
+    var end = start
+    while end < scalars.count, end - start < 32, isNameScalar(scalars[end]) { end += 1 }
+    guard end > start else { return nil }
+    let hasSemicolon = end < scalars.count && scalars[end] == ";"
+    if hasSemicolon, let character = HTMLEntities.characters[spelling(scalars[start..<end])] {
+      return (character, end + 1)
+    }
+    var length = end - start
+    while length >= 2 {
+      let name = spelling(scalars[start..<start + length])
+      if HTMLEntities.legacyNames.contains(name), let character = HTMLEntities.characters[name] {
+        return (character, start + length)
+      }
+      length -= 1
+    }
+    return nil
+  }
+
+  private static func spelling(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
+    String(String.UnicodeScalarView(scalars))
+  }
+
+  private static func isNameScalar(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "\t", "\n", "\u{0C}", " ", "<", "&", "#", ";": false
+    default: true
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import Formats
+
+/// RoBERTa's byte-level BPE, giving exactly the ids of transformers 2.0.0's `RobertaTokenizer.tokenize` followed
+/// by `convert_tokens_to_ids`.
+///
+/// No space is put before the first word, surrounding white space goes, and special tokens inside the text are
+/// one token each. It may be shared by threads.
+public final class Tokenizer: Sendable {
+  /// `<pad>`, `<s>`, `</s>`, `</s>`, `<s>`, `<mask>` and `<unk>`.
+  public let pad, bos, eos, sep, cls, mask, unk: Int32
+  /// The ids that a random replacement is drawn from in masked-language modelling: `.` … `<|endoftext|>`.
+  public let vRange: Range<Int32>
+  /// One more than the largest id.
+  public let vocabularySize: Int
+
+  private let vocabulary: [String: Int32]
+  private let tokens: [Int32: String]
+  private let merges: MergeTable
+  /// The id of each symbol of `merges`.
+  private let symbolIDs: [Int32]
+  private let specials: SpecialTokens
+  private let cache = WordCache()
+
+  /// Reads `vocab.json` and `merges.txt` in `directory`.
+  /// - Throws: `DataError` where one of them is missing or malformed, or where a token that HERO needs has no id.
+  public init(directory: String) throws {
+    let path = directory + "/vocab.json"
+    let vocabulary = try TokenizerFiles.vocabulary(at: path)
+    merges = try MergeTable(path: directory + "/merges.txt")
+    func id(_ token: String) throws(DataError) -> Int32 {
+      guard let id = vocabulary[token] else {
+        throw DataError(
+          "no token \"\(token)\"", file: path, cure: "Take the vocab.json of a RoBERTa tokenizer")
+      }
+      return id
+    }
+    bos = try id("<s>")
+    eos = try id("</s>")
+    pad = try id("<pad>")
+    unk = try id("<unk>")
+    mask = try id("<mask>")
+    cls = bos
+    sep = eos
+    let first = try id(".")
+    let last = try id("<|endoftext|>")
+    guard first <= last else {
+      throw DataError("\".\" has a larger id (\(first)) than \"<|endoftext|>\" (\(last))", file: path)
+    }
+    vRange = first..<last + 1
+    specials = SpecialTokens(["<s>", "</s>", "<unk>", "<pad>", "<mask>"].map { ($0, vocabulary[$0] ?? 0) })
+    symbolIDs = merges.spellings.map { [unk] in vocabulary[$0] ?? unk }
+    tokens = Dictionary(vocabulary.map { ($1, $0) }, uniquingKeysWith: { min($0, $1) })
+    vocabularySize = Int(vocabulary.values.max() ?? 0) + 1
+    self.vocabulary = vocabulary
+  }
+
+  /// The ids of a text as it is: a caption.
+  public func encode(_ text: String) -> [Int32] {
+    var text = text
+    return text.withUTF8 { bytes in
+      var ids: [Int32] = []
+      guard !bytes.isEmpty else { return ids }
+      ids.reserveCapacity(bytes.count / 4 + 2)
+      let stripped = PythonText.strippedRange(of: bytes, in: 0..<bytes.count)
+      // Splitting white space by `<s>` leaves an empty first piece, which the reference takes for the token.
+      guard !stripped.isEmpty else { return [bos] }
+      specials.forEachPiece(of: bytes, in: stripped) { piece in
+        switch piece {
+        case .special(let id): ids.append(id)
+        case .text(let range): append(bytes, range, to: &ids)
+        }
+      }
+      return ids
+    }
+  }
+
+  /// The ids of a query, question, answer or statement: lower-cased first if it is all upper case.
+  public func encodeQuery(_ text: String) -> [Int32] {
+    encode(PythonText.isUpper(text) ? PythonText.lowered(text) : text)
+  }
+
+  /// The ids of a subtitle sentence: HTML references replaced, then as a query.
+  public func encodeSubtitle(_ text: String) -> [Int32] {
+    encodeQuery(HTMLText.unescaped(text))
+  }
+
+  /// The text of tokens; bytes that are not UTF-8 become U+FFFD, and ids without a token become `<unk>`.
+  public func decode(_ ids: [Int32]) -> String {
+    String(decoding: ids.flatMap { ByteAlphabet.bytes(of: tokens[$0] ?? "<unk>") }, as: UTF8.self)
+  }
+
+  /// The id of a token as `vocab.json` spells it.
+  public func id(of token: String) -> Int32? { vocabulary[token] }
+
+  /// A token as `vocab.json` spells it.
+  public func token(of id: Int32) -> String? { tokens[id] }
+
+  private func append(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, to ids: inout [Int32]) {
+    var words = PreTokenizer(bytes, range: range)
+    while let word = words.next() {
+      cache.append(UnsafeBufferPointer(rebasing: bytes[word]), to: &ids) { word in
+        merges.symbols(of: word).map { symbolIDs[Int($0)] }
+      }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import Formats
+
+/// One corpus of a pre-training configuration: an entry of `targets`.
+public struct PretrainingTarget: Equatable, Sendable {
+  /// A part of a corpus and the tasks drawn from it.
+  public struct Split: Equatable, Sendable {
+    public let name: String
+    /// `mlm`, `mfm-nce`, `mffr`, `fom`, `vsm`.
+    public let tasks: [String]
+    /// How often each task is drawn.
+    public let ratio: [Int]
+    /// Files with the ids of videos to train on, one per feature store.
+    public let trainIDs: [String]
+    /// File with the ids of videos to validate on; they are in the first feature store.
+    public let valIDs: String
+  }
+
+  public let name: String
+  public let subtitles: String
+  /// Feature folders: `vfeat_db`, or one per entry of `vfeat_shards` inside it.
+  public let videos: [String]
+  public let frameInterval: Double
+  /// `frameInterval` as the file spells it, which is how feature folders are named.
+  public let frameIntervalSpelling: String
+  public let splits: [Split]
+  /// How often the corpus is drawn: its entry of `targets_ratio`.
+  public let ratio: Int
+}
+
+extension RunConfiguration {
+  /// The tasks of pre-training.
+  public static let pretrainingTasks = ["mlm", "mfm-nce", "mffr", "fom", "vsm"]
+
+  /// The corpora of pre-training, their paths joined to `txt_db` and `img_db`.
+  ///
+  /// - Throws: `DataError` naming the entry of `targets` that is wrong.
+  public func pretrainingTargets() throws -> [PretrainingTarget] {
+    guard let entries = self.targets.array, !entries.isEmpty else {
+      throw DataError(
+        "must be a list of at least one corpus", place: "key \"targets\"",
+        cure: "See Configs/pretrain-tv.json for an example")
+    }
+    let ratios = self.targetsRatio.isEmpty ? entries.map { _ in 1 } : self.targetsRatio
+    guard ratios.count == entries.count else {
+      throw DataError(
+        "targets has \(entries.count) corpora and targets_ratio \(ratios.count) numbers",
+        cure: "Give targets_ratio one number for each corpus")
+    }
+    return try zip(entries, ratios).enumerated().map { index, pair in
+      let fields = TargetFields(json: pair.0, place: "targets[\(index)]")
+      let root = try join(self.videoRoot, fields.value("vfeat_db", String.self))
+      let shards = try fields.optional("vfeat_shards", [String].self)
+      let interval = try fields.optional("vfeat_interval", Double.self) ?? self.frameInterval
+      guard interval > 0 else { throw fields.wrong("vfeat_interval", "a number above 0") }
+      let spelling = fields.json["vfeat_interval"]?.encoded(style: .python) ?? spelling(of: \.frameInterval)
+      return PretrainingTarget(
+        name: try fields.value("name", String.self),
+        subtitles: join(self.textRoot, try fields.value("sub_txt_db", String.self)),
+        videos: shards.map { $0.map { join(root, $0) } } ?? [root], frameInterval: interval,
+        frameIntervalSpelling: spelling,
+        splits: try splits(of: fields, stores: shards?.count ?? 1), ratio: pair.1)
+    }
+  }
+
+  private func splits(of target: TargetFields, stores: Int) throws -> [PretrainingTarget.Split] {
+    guard let entries = target.json["splits"]?.array, !entries.isEmpty else {
+      throw target.wrong("splits", "a list of at least one split")
+    }
+    return try entries.enumerated().map { index, entry in
+      let fields = TargetFields(json: entry, place: "\(target.place).splits[\(index)]")
+      let tasks = try fields.value("tasks", [String].self)
+      guard !tasks.isEmpty, tasks.allSatisfy(Self.pretrainingTasks.contains) else {
+        throw fields.wrong("tasks", "a list of " + Self.pretrainingTasks.joined(separator: ", "))
+      }
+      let ratio = try fields.optional("ratio", [Int].self) ?? tasks.map { _ in 1 }
+      guard ratio.count == tasks.count, ratio.allSatisfy({ $0 >= 0 }) else {
+        throw fields.wrong("ratio", "\(tasks.count) whole numbers, one for each of tasks")
+      }
+      let trainIDs = try fields.value("train_idx", [String].self)
+      guard trainIDs.count == stores else {
+        throw fields.wrong("train_idx", "\(stores) files, one for each feature store")
+      }
+      return PretrainingTarget.Split(
+        name: try fields.value("name", String.self), tasks: tasks, ratio: ratio,
+        trainIDs: trainIDs.map { join(self.textRoot, $0) },
+        valIDs: join(self.textRoot, try fields.value("val_idx", String.self)))
+    }
+  }
+
+  private func join(_ root: String?, _ path: String) -> String {
+    guard let root, !path.hasPrefix("/") else { return path }
+    return root.hasSuffix("/") ? root + path : "\(root)/\(path)"
+  }
+}
+
+/// An entry of `targets`, whose fields are read with errors that name their place.
+private struct TargetFields {
+  let json: JSON
+  let place: String
+
+  func value<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value {
+    guard let value = try optional(key, type) else {
+      throw wrong(key, Value.expectation)
+    }
+    return value
+  }
+
+  func optional<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value? {
+    guard let field = json[key] else { return nil }
+    guard let value = Value(json: field) else { throw wrong(key, Value.expectation) }
+    return value
+  }
+
+  func wrong(_ key: String, _ expectation: String) -> DataError {
+    let found = json[key].map { "not " + $0.encoded(style: .python) } ?? "and is missing"
+    return DataError("must be \(expectation), \(found)", place: "key \"\(place).\(key)\"")
+  }
+}

@@ -1,0 +1,68 @@
+import Formats
+
+extension RunConfiguration {
+  /// The configuration of a new run: defaults, then the file, then the flags.
+  ///
+  /// - Parameters:
+  ///   - command: `.pretrain` for pre-training; nil where a flag or the file names the task.
+  /// - Returns: the configuration and warnings for the user.
+  /// - Throws: `UsageError` for flags, `DataError` for the file or options that do not go together.
+  public static func load(task fixed: RunTask? = nil, file: String?, arguments: [String]) throws
+    -> (configuration: RunConfiguration, warnings: [String])
+  {
+    let flags = try RunArguments(arguments)
+    let object = try file.map { try readObject($0) } ?? JSONObject()
+    let task = try fixed ?? task(flags: flags, object: object, file: file)
+    var configuration = RunConfiguration(task: task)
+    let warnings = try configuration.apply(object, file: file ?? "")
+    try configuration.apply(flags)
+    try configuration.validate()
+    return (configuration, warnings)
+  }
+
+  /// The configuration of a run that was made before, by this program or by the reference.
+  ///
+  /// - Parameter path: `log/hps.json`.
+  /// - Parameter task: the task, where the caller knows it; the reference's captioning runs do not say.
+  public static func read(hyperparameters path: String, task known: RunTask? = nil) throws -> RunConfiguration
+  {
+    let object = try readObject(path)
+    let task = try known ?? task(in: object, file: path)
+    guard let task else {
+      throw DataError("does not say which task the run was trained for", file: path, cure: "Give --task")
+    }
+    var configuration = RunConfiguration(task: task)
+    _ = try configuration.apply(object, file: path)
+    return configuration
+  }
+
+  private static func readObject(_ path: String) throws -> JSONObject {
+    guard let object = try JSON.read(path: path).object else {
+      throw DataError("is not a JSON object", file: path, cure: "Give a file of options, {\"key\": value, …}")
+    }
+    return object
+  }
+
+  private static func task(flags: RunArguments, object: JSONObject, file: String?) throws -> RunTask {
+    let task = flags.value(of: RunOptions.shared.task).flatMap(RunTask.init(json:))
+    guard let task = try task ?? Self.task(in: object, file: file ?? "") else {
+      throw UsageError("which task? Give --task " + RunTask.finetuning.map(\.rawValue).joined(separator: "|"))
+    }
+    guard task != .pretrain else { throw UsageError("use 'hero pretrain' for pre-training") }
+    return task
+  }
+
+  /// The task that a file names, or that its keys show: the reference's captioning and pre-training files name none.
+  private static func task(in object: JSONObject, file: String) throws -> RunTask? {
+    if let value = object[RunOptions.shared.task.name] {
+      guard let task = RunTask(json: value) else {
+        throw DataError(
+          "must be \(RunTask.expectation), not \(value.encoded(style: .python))", file: file,
+          place: "key \"task\"")
+      }
+      return task
+    }
+    if object[RunOptions.shared.trainCaptions.name] != nil { return .tvc }
+    return object[RunOptions.shared.targets.name] == nil ? nil : .pretrain
+  }
+}

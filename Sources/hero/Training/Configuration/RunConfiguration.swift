@@ -1,0 +1,100 @@
+import Formats
+
+/// The options of one run: the defaults of its task, then its JSON file, then its flags.
+///
+/// Options are read by the names of ``RunOptions``, each with its own type: `configuration.learningRate` is a `Double`.
+@dynamicMemberLookup
+public struct RunConfiguration: Equatable, Sendable {
+  public let task: RunTask
+  /// The values of the options that the task uses, by key, then whatever else the file had.
+  private var values: JSONObject
+
+  public var family: TaskFamily { task.family }
+
+  /// The defaults of a task.
+  public init(task: RunTask) {
+    self.task = task
+    values = JSONObject()
+    for option in RunOptions.used(by: task.family) {
+      values[option.name] = option.defaultJSON(for: task.family)
+    }
+    values[RunOptions.shared.task.name] = .string(task.rawValue)
+  }
+
+  /// The value of an option; its default where the task does not use it.
+  public subscript<Value>(dynamicMember option: KeyPath<RunOptions, RunOption<Value>>) -> Value {
+    get {
+      let option = RunOptions.shared[keyPath: option]
+      return values[option.name].flatMap(Value.init(json:)) ?? option.defaultValue(for: family)
+    }
+    set { values[RunOptions.shared[keyPath: option].name] = newValue.json }
+  }
+
+  /// A number as the file spells it, which is how Python names feature folders (`_2` or `_2.0`).
+  public func spelling(of option: KeyPath<RunOptions, RunOption<Double>>) -> String {
+    let option = RunOptions.shared[keyPath: option]
+    return (values[option.name] ?? option.defaultJSON(for: family)).encoded(style: .python)
+  }
+
+  /// All options as they were run, for `log/hps.json`: the reference's `json.dump(vars(args), indent=4)`.
+  public var json: JSON { .object(values) }
+
+  /// Takes a key's value; an option that the task does not use is kept for the record only.
+  mutating func set(_ option: any AnyRunOption, _ value: JSON) { values[option.name] = value }
+
+  /// Takes the options of a JSON file.
+  ///
+  /// - Returns: warnings about keys that mean nothing. They are kept, as the reference keeps them.
+  /// - Throws: `DataError` naming the file and the key whose value has the wrong type or is out of range.
+  public mutating func apply(_ object: JSONObject, file: String) throws -> [String] {
+    var warnings: [String] = []
+    for (key, value) in object where key != RunOptions.shared.task.name {
+      guard let option = RunOptions.named(key) else {
+        warnings.append("\(file): \(unknown(key))")
+        values[key] = value
+        continue
+      }
+      // The published files have an alias beside nothing or beside the key itself, which then holds.
+      if key != option.name, object[option.name] != nil { continue }
+      switch option.accept(value) {
+      case .success(let accepted): set(option, accepted)
+      case .failure(let error):
+        throw DataError(
+          "must be \(error.expectation), not \(value.encoded(style: .python))", file: file,
+          place: "key \"\(key)\"")
+      }
+    }
+    return warnings
+  }
+
+  private func unknown(_ key: String) -> String {
+    let names = RunOptions.used(by: family).map(\.name)
+    let hint = nearestName(to: key, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+    return "unknown key \"\(key)\" has no effect\(hint)"
+  }
+
+  /// What options must be to one another.
+  ///
+  /// - Throws: `DataError` naming the options and the cure.
+  public func validate() throws {
+    if family.ranks {
+      let counts = [self.hardPoolSizes.count, self.hardNegativeWeights.count, self.hardNegativeStarts.count]
+      guard Set(counts).count == 1 else {
+        throw DataError(
+          "hard_pool_size, hard_neg_weights and hard_negtiave_start_step have \(counts[0]), \(counts[1]) and "
+            + "\(counts[2]) values",
+          cure: "Give each as many values as there are stages of hard negatives")
+      }
+    }
+    if family == .momentRetrieval, self.minSpanLength >= self.maxSpanLength {
+      throw DataError(
+        "min_pred_l is \(self.minSpanLength) and max_pred_l \(self.maxSpanLength), which allows no moment",
+        cure: "Make max_pred_l larger than min_pred_l")
+    }
+    if family == .pretraining { _ = try pretrainingTargets() }
+  }
+}
+
+extension TaskFamily {
+  fileprivate var ranks: Bool { Set<TaskFamily>.ranking.contains(self) }
+}

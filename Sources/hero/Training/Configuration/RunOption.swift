@@ -1,0 +1,148 @@
+import Formats
+
+/// Headings under which `--help` lists the options.
+public enum RunOptionGroup: String, CaseIterable, Sendable {
+  case data = "Data"
+  case model = "Model"
+  case training = "Training"
+  case losses = "Losses"
+  case evaluation = "Validation and evaluation"
+  case ignored = "Accepted without effect"
+}
+
+/// An option of any type, as tables and parsers see it.
+public protocol AnyRunOption: Sendable {
+  /// The key in JSON files, in the reference's spelling.
+  var name: String { get }
+  /// Other keys that mean the same.
+  var aliases: [String] { get }
+  var group: RunOptionGroup { get }
+  var help: String { get }
+  /// Who uses it.
+  var families: Set<TaskFamily> { get }
+  /// What a value must be, as in "must be …".
+  var expectation: String { get }
+  var isBoolean: Bool { get }
+  var takesManyWords: Bool { get }
+
+  func defaultJSON(for family: TaskFamily) -> JSON
+  /// The value as it is kept, or what is wrong with it as in "must be …".
+  func accept(_ json: JSON) -> Result<JSON, UnacceptableValue>
+  func accept(words: [String]) -> Result<JSON, UnacceptableValue>
+}
+
+/// What a value must be, as in "must be …".
+public struct UnacceptableValue: Error, Equatable { public let expectation: String }
+
+/// One option of a run: a key of the reference's JSON files and a flag of the command line.
+public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
+  public let name: String
+  public let aliases: [String]
+  public let group: RunOptionGroup
+  public let help: String
+  public let families: Set<TaskFamily>
+  let fallback: Value
+  let exceptions: [TaskFamily: Value]
+  let requirement: Requirement<Value>?
+
+  /// - Parameters:
+  ///   - fallback: the default of the reference's argument parser.
+  ///   - exceptions: where a family's script has another default.
+  init(
+    _ name: String, _ group: RunOptionGroup, _ fallback: Value, in families: Set<TaskFamily> = .every,
+    except exceptions: [TaskFamily: Value] = [:], _ requirement: Requirement<Value>? = nil,
+    aliases: [String] = [], help: String
+  ) {
+    self.name = name
+    self.aliases = aliases
+    self.group = group
+    self.help = help
+    self.families = families
+    self.fallback = fallback
+    self.exceptions = exceptions
+    self.requirement = requirement
+  }
+
+  public var expectation: String { requirement?.expectation ?? Value.expectation }
+  public var isBoolean: Bool { Value.self == Bool.self }
+  public var takesManyWords: Bool { Value.takesManyWords }
+
+  func defaultValue(for family: TaskFamily) -> Value { exceptions[family] ?? fallback }
+  public func defaultJSON(for family: TaskFamily) -> JSON { defaultValue(for: family).json }
+
+  public func accept(_ json: JSON) -> Result<JSON, UnacceptableValue> {
+    guard let value = Value(json: json), requirement?.holds(value) ?? true else {
+      return .failure(UnacceptableValue(expectation: expectation))
+    }
+    // A number keeps its spelling: the reference names feature folders by it (`_2` or `_2.0`).
+    return .success(Value.self == Double.self ? json : value.json)
+  }
+
+  public func accept(words: [String]) -> Result<JSON, UnacceptableValue> {
+    guard !words.isEmpty, let value = Value(words: words), requirement?.holds(value) ?? true else {
+      return .failure(UnacceptableValue(expectation: expectation))
+    }
+    return .success(value.json)
+  }
+}
+
+/// A limit on an option's value.
+struct Requirement<Value: ConfigurationValue>: Sendable {
+  let expectation: String
+  let holds: @Sendable (Value) -> Bool
+}
+
+extension Requirement where Value == Int {
+  static func atLeast(_ least: Int) -> Requirement {
+    Requirement(expectation: "a whole number, \(least) or more") { $0 >= least }
+  }
+
+  static func atLeast(_ least: Int, or exception: Int) -> Requirement {
+    Requirement(expectation: "a whole number, \(least) or more, or \(exception)") {
+      $0 >= least || $0 == exception
+    }
+  }
+}
+
+extension Requirement where Value == Double {
+  static var positive: Requirement { Requirement(expectation: "a number above 0") { $0 > 0 } }
+  static var notNegative: Requirement { Requirement(expectation: "a number, 0 or more") { $0 >= 0 } }
+  static var probability: Requirement {
+    Requirement(expectation: "a number from 0 to 1") { (0...1).contains($0) }
+  }
+  static var probabilityBelowOne: Requirement {
+    Requirement(expectation: "a number from 0 to below 1") { (0..<1).contains($0) }
+  }
+  static var positiveOrMinusOne: Requirement {
+    Requirement(expectation: "a number above 0, or -1") { $0 > 0 || $0 == -1 }
+  }
+  static var thresholdOrMinusOne: Requirement {
+    Requirement(expectation: "a number from 0 to 1, or -1") { (0...1).contains($0) || $0 == -1 }
+  }
+}
+
+extension Requirement where Value == [Double] {
+  static var pairBelowOne: Requirement {
+    Requirement(expectation: "two numbers from 0 to below 1") { pair in
+      pair.count == 2 && pair.allSatisfy { (0..<1).contains($0) }
+    }
+  }
+}
+
+extension Requirement where Value == [Int] {
+  static func each(atLeast least: Int) -> Requirement {
+    Requirement(expectation: "whole numbers, each \(least) or more") { $0.allSatisfy { $0 >= least } }
+  }
+}
+
+extension Set<TaskFamily> {
+  static let every = Set(TaskFamily.allCases)
+  /// All but pre-training.
+  static let finetuning = every.subtracting([.pretraining])
+  /// Fine-tuning on the stores `*_query_txt_db`.
+  static let querying = finetuning.subtracting([.captioning])
+  /// Families with video-level ranking losses.
+  static let ranking: Set = [.momentRetrieval, .videoRetrieval, .pretraining]
+  /// Families that learn spans by ranking's side.
+  static let spanning: Set = [.momentRetrieval, .pretraining]
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Synchronization
+
+/// A place for lines and, on a terminal, one status line that stays below them.
+public final class Console: Sendable {
+  /// Standard error, where progress and messages go, so that standard output holds results only.
+  public static let standardError = Console(
+    isTerminal: isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb",
+    width: { terminalWidth(STDERR_FILENO) }
+  ) { text in
+    // Nobody may be listening any more, which is no reason to stop.
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+  }
+
+  public let isTerminal: Bool
+  private let width: @Sendable () -> Int
+  private let write: @Sendable (String) -> Void
+  private let status = Mutex("")
+
+  /// - Parameters:
+  ///   - width: columns of the terminal now.
+  ///   - write: takes text to show as it is; called by one thread at a time.
+  public init(
+    isTerminal: Bool, width: @escaping @Sendable () -> Int, write: @escaping @Sendable (String) -> Void
+  ) {
+    self.isTerminal = isTerminal
+    self.width = width
+    self.write = write
+  }
+
+  /// Shows a line, above the status.
+  public func print(_ line: String) {
+    status.withLock { status in
+      write(status.isEmpty ? "\(line)\n" : "\(Self.eraseLine)\(line)\n\(status)")
+    }
+  }
+
+  /// Replaces the status line; an empty one removes it. Does nothing where there is no terminal.
+  public func show(status line: String) {
+    guard isTerminal else { return }
+    // A line that wraps could not be erased.
+    let fitting = String(line.prefix(max(width() - 1, 1)))
+    status.withLock { status in
+      guard status != fitting else { return }
+      status = fitting
+      write(Self.eraseLine + fitting)
+    }
+  }
+
+  private static let eraseLine = "\r\u{1B}[2K"
+
+  private static func terminalWidth(_ descriptor: Int32) -> Int {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import Synchronization
+
+/// Shows how far a long piece of work is: a bar with rate and remaining time on a terminal, else a line now and then.
+///
+/// Any thread may report.
+public final class ProgressReporter: Sendable {
+  private struct State {
+    var done: Int
+    var note = ""
+    var lastShown: Double?
+  }
+
+  /// What the work is, as in "Training".
+  public let label: String
+  /// How many units there are, or nil where nobody knows.
+  public let total: Int?
+  private let unit: String
+  private let first: Int
+  private let start: Double
+  private let console: Console
+  private let now: @Sendable () -> Double
+  private let state: Mutex<State>
+
+  /// - Parameters:
+  ///   - unit: what is counted, in the plural.
+  ///   - done: units done before, as by a run that goes on; they do not count for the rate.
+  ///   - now: seconds on a clock that never goes back.
+  public init(
+    _ label: String, total: Int?, unit: String, done: Int = 0, console: Console = .standardError,
+    now: @escaping @Sendable () -> Double = { ProcessInfo.processInfo.systemUptime }
+  ) {
+    self.label = label
+    self.total = total
+    self.unit = unit
+    self.console = console
+    self.now = now
+    first = done
+    start = now()
+    state = Mutex(State(done: done))
+  }
+
+  /// Counts units as done.
+  ///
+  /// - Parameter note: what else to show, as "loss 2.31"; nil leaves the last one.
+  public func advance(by units: Int = 1, note: String? = nil) {
+    state.withLock { state in
+      state.done += units
+      if let note { state.note = note }
+      let time = now()
+      if let last = state.lastShown, time - last < interval { return }
+      // On a terminal the first sign comes at once; elsewhere short work stays silent until it ends.
+      if !console.isTerminal, state.lastShown == nil, time - start < interval { return }
+      state.lastShown = time
+      show(state, at: time)
+    }
+  }
+
+  /// Removes the bar and leaves one line that says what was done and how fast.
+  public func finish() {
+    state.withLock { state in
+      console.show(status: "")
+      let seconds = now() - start
+      let rate = Self.rate(state.done - first, in: seconds, of: unit)
+      console.print(
+        "\(label): \(state.done) \(unit) in \(Self.duration(seconds))\(rate.map { ", \($0)" } ?? "")")
+    }
+  }
+
+  private var interval: Double { console.isTerminal ? 0.1 : 10 }
+
+  private func show(_ state: State, at time: Double) {
+    let seconds = time - start
+    let here = state.done - first
+    var parts: [String] = []
+    if let rate = Self.rate(here, in: seconds, of: unit) { parts.append(rate) }
+    if let total, here > 0, state.done < total {
+      parts.append("\(Self.duration(seconds / Double(here) * Double(total - state.done))) left")
+    }
+    if !state.note.isEmpty { parts.append(state.note) }
+    let count = total.map { "\(state.done)/\($0)" } ?? "\(state.done)"
+    let details = parts.isEmpty ? "" : "  " + parts.joined(separator: ", ")
+    if console.isTerminal {
+      console.show(status: "\(label) \(bar(state.done))\(count)\(details)")
+    } else {
+      console.print("\(label): \(count) \(unit)\(details)")
+    }
+  }
+
+  private func bar(_ done: Int) -> String {
+    guard let total, total > 0 else { return "" }
+    let width = 24
+    let filled = min(max(done * width / total, 0), width)
+    return String(repeating: "━", count: filled) + String(repeating: "┄", count: width - filled) + " "
+  }
+
+  private static func rate(_ units: Int, in seconds: Double, of unit: String) -> String? {
+    guard units > 0, seconds > 0 else { return nil }
+    let rate = Double(units) / seconds
+    if rate < 1 { return String(format: "%.1f s each", 1 / rate) }
+    return String(format: rate < 10 ? "%.1f %@/s" : "%.0f %@/s", rate, unit)
+  }
+
+  /// Seconds as people say them: `42 s`, `3:07`, `1:02:03`.
+  static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds < 1e7 else { return "long" }
+    let whole = Int(max(seconds, 0).rounded())
+    if whole < 60 { return "\(whole) s" }
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+    return hours > 0
+      ? String(format: "%d:%02d:%02d", hours, minutes, rest) : String(format: "%d:%02d", minutes, rest)
+  }
+}

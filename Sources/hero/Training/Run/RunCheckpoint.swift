@@ -1,0 +1,27 @@
+/// One file of weights in a run's `ckpt` folder.
+public struct RunCheckpoint: Equatable, Sendable {
+  public enum Format: String, CaseIterable, Sendable {
+    case safetensors
+    /// PyTorch's, as the reference saves.
+    case pt
+  }
+
+  /// Updates done when it was saved.
+  public let step: Int
+  /// What its name says after `model_step_`: the step, and `_final` after the reference's last update.
+  public let name: String
+  public let path: String
+  public let format: Format
+
+  /// From a file's name, `model_step_200.safetensors`, `model_step_5000_final.pt`; nil for other files.
+  init?(fileName: String, folder: String) {
+    guard
+      let match = fileName.wholeMatch(of: /model_step_(([0-9]+)(_final)?)\.(safetensors|pt)/),
+      let step = Int(match.2), let format = Format(rawValue: String(match.4))
+    else { return nil }
+    self.step = step
+    self.format = format
+    name = String(match.1)
+    path = "\(folder)/\(fileName)"
+  }
+}

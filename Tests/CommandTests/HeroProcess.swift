@@ -1,0 +1,62 @@
+import Foundation
+
+/// One run of the built program.
+struct HeroProcess {
+  let status: Int32
+  let output: String
+  let errors: String
+
+  /// Runs `hero` and waits for it.
+  init(_ arguments: String..., folder: String = NSTemporaryDirectory()) throws {
+    try self.init(arguments: arguments, folder: folder)
+  }
+
+  init(arguments: [String], folder: String = NSTemporaryDirectory()) throws {
+    let process = Process()
+    process.executableURL = Self.binary
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    // Standard error is drained beside standard output: a full pipe would stop the program.
+    let collected = Collected()
+    let reader = Thread { collected.finish(errors.fileHandleForReading.readDataToEndOfFile()) }
+    reader.start()
+    self.output = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    self.errors = String(decoding: collected.wait(), as: UTF8.self)
+    status = process.terminationStatus
+  }
+
+  /// Beside the test bundle, where the build puts both.
+  private static var binary: URL {
+    var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+    while folder.path != "/" {
+      let candidate = folder.appendingPathComponent("hero")
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: candidate.path, isDirectory: &isFolder), !isFolder.boolValue {
+        return candidate
+      }
+      folder.deleteLastPathComponent()
+    }
+    return URL(fileURLWithPath: "hero")
+  }
+}
+
+/// Bytes that another thread reads.
+private final class Collected: @unchecked Sendable {
+  private let done = DispatchSemaphore(value: 0)
+  private var bytes = Data()
+
+  func finish(_ bytes: Data) {
+    self.bytes = bytes
+    done.signal()
+  }
+
+  func wait() -> Data {
+    done.wait()
+    return bytes
+  }
+}

@@ -1,0 +1,117 @@
+import Testing
+
+@testable import Engine
+
+@Suite(.serialized) struct AttentionTests {
+  /// Around every multiple of the vectors' 16 lanes, and empty.
+  static let lengths = [1, 2, 0, 5, 15, 16, 17, 33, 70, 4]
+
+  /// Self-attention reads q, k and v from one product.
+  @Test(arguments: [8, 16, 20, 64], [false, true])
+  func selfAttention(head: Int, causal: Bool) throws {
+    try run(head: head, heads: head == 64 ? 1 : 2, Self.lengths, causal: causal)
+  }
+
+  @Test(arguments: [8, 16, 20])
+  func droppedProbabilities(head: Int) throws {
+    try run(head: head, heads: 2, Self.lengths, dropout: 0.3)
+  }
+
+  @Test func droppedCausally() throws { try run(head: 16, heads: 3, [3, 40, 1], causal: true, dropout: 0.1) }
+
+  /// More keys than one group of 128 random numbers.
+  @Test func longSequence() throws { try run(head: 4, heads: 1, [150, 3], dropout: 0.2) }
+
+  @Test func everyLength() throws { try run(head: 8, heads: 1, Array(1...34)) }
+
+  private func run(
+    head: Int, heads: Int, _ lengths: [Int], causal: Bool = false, dropout: Float = 0
+  ) throws {
+    let width = head * heads
+    let shape = Referee.AttentionShape(
+      width: width, heads: heads, queryLengths: lengths, keyLengths: lengths, keyColumn: width,
+      valueColumn: 2 * width, causal: causal, dropout: dropout)
+    let segments = Segments(lengths: lengths)
+    try OperationCheck([.random(segments.rows, 3 * width, seed: 1)]) { tape, t in
+      tape.attention(
+        queries: t[0], keysValues: t[0], keyColumn: width, valueColumn: 2 * width, width: width, heads: heads,
+        querySegments: segments, keySegments: segments, causal: causal, dropout: dropout)
+    } referee: { m in
+      Referee.attention(m[0], m[0], shape)
+    }.run()
+  }
+
+  /// Queries and keys of different lengths, some of them empty on one side or both.
+  @Test(arguments: [8, 16, 20, 64], [Float(0), 0.25])
+  func crossAttention(head: Int, dropout: Float) throws {
+    let (width, queries, keys) = (2 * head, [3, 0, 5, 1, 20, 0, 2], [7, 4, 0, 40, 17, 0, 1])
+    let shape = Referee.AttentionShape(
+      width: width, heads: 2, queryLengths: queries, keyLengths: keys, keyColumn: 0, valueColumn: width,
+      dropout: dropout)
+    let (querySegments, keySegments) = (Segments(lengths: queries), Segments(lengths: keys))
+    try OperationCheck([
+      .random(querySegments.rows, width, seed: 1), .random(keySegments.rows, 2 * width, seed: 2),
+    ]) { tape, t in
+      tape.attention(
+        queries: t[0], keysValues: t[1], keyColumn: 0, valueColumn: width, width: width, heads: 2,
+        querySegments: querySegments, keySegments: keySegments, dropout: dropout)
+    } referee: { m in
+      Referee.attention(m[0], m[1], shape)
+    }.run()
+  }
+
+  /// A sequence's result and gradient do not depend on what else is in the batch.
+  @Test func independentOfTheBatch() throws {
+    let (width, lengths) = (32, [5, 30, 17])
+    let x = Matrix.random(lengths.reduce(0, +), 3 * width, seed: 3)
+    try Backends.forEach { backend in
+      let together = attend(x, lengths, width, backend)
+      var start = 0
+      for length in lengths {
+        let range = start * 3 * width..<(start + length) * 3 * width
+        var alone = Matrix(rows: length, columns: 3 * width)
+        alone.values = Array(x.values[range])
+        let (out, gradient) = attend(alone, [length], width, backend)
+        #expect(out == Array(together.out[start * width..<(start + length) * width]))
+        #expect(gradient == Array(together.gradient[range]))
+        start += length
+      }
+    }
+  }
+
+  private func attend(
+    _ x: Matrix, _ lengths: [Int], _ width: Int, _ backend: CPUBackend
+  ) -> (out: [Float], gradient: [Float]) {
+    let tape = Tape.training(backend, seed: 1, step: 1)
+    let input = leaf(x, on: backend)
+    let segments = Segments(lengths: lengths)
+    let out = tape.attention(
+      queries: input, keysValues: input, keyColumn: width, valueColumn: 2 * width, width: width, heads: 2,
+      querySegments: segments, keySegments: segments, dropout: 0)
+    let values = backend.values(of: out)
+    // The gradient of half the sum of squares.
+    tape.customLoss([out]) { $0 }
+    tape.backward()
+    return (values, input.gradient.map { backend.values(of: $0) } ?? [])
+  }
+
+  /// Scores that differ by thousands: the softmax is one-hot, and nothing overflows.
+  @Test func hugeScores() throws {
+    let (width, length) = (16, 20)
+    let shape = Referee.AttentionShape(
+      width: width, heads: 1, queryLengths: [length], keyLengths: [length], keyColumn: width,
+      valueColumn: 2 * width)
+    let segments = Segments(lengths: [length])
+    var check = OperationCheck([.random(length, 3 * width, scale: 30, seed: 1)]) { tape, t in
+      tape.attention(
+        queries: t[0], keysValues: t[0], keyColumn: width, valueColumn: 2 * width, width: width, heads: 1,
+        querySegments: segments, keySegments: segments, dropout: 0)
+    } referee: { m in
+      Referee.attention(m[0], m[0], shape)
+    }
+    // A score of some thousands has a rounding error of 1e-4, which is the relative error of its exponential.
+    check.forwardTolerance = 1e-3
+    check.gradientTolerance = 1e-2
+    try check.run()
+  }
+}

@@ -1,0 +1,36 @@
+import CKernels
+
+@testable import Engine
+
+/// The backends a check runs on: every kernel set of this processor, with 1, 2 and 3 threads.
+enum Backends {
+  static var kernelSets: [hero_kernels] {
+    var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: 3)
+    let count = sets.withUnsafeMutableBufferPointer { hero_kernels_all($0.baseAddress) }
+    return sets.prefix(Int(count)).compactMap { $0?.pointee }
+  }
+
+  static func forEach(_ body: (CPUBackend) throws -> Void) throws {
+    for kernels in kernelSets {
+      for threads in 1...3 {
+        let backend = try CPUBackend(threads: threads, kernels: kernels)
+        poison(backend)
+        try body(backend)
+      }
+    }
+  }
+
+  /// Leaves NaN in the memory that the next tensors will get, so that whoever reads before writing is found out.
+  static func poison(_ backend: CPUBackend) {
+    var held: [Tensor] = []
+    for power in 10...14 {
+      for quarter in 4..<8 {
+        for _ in 0..<10 {
+          let tensor = backend.makeTensor(rows: 1, columns: (1 << power) / 4 * quarter)
+          backend.fill(tensor, with: .nan)
+          held.append(tensor)
+        }
+      }
+    }
+  }
+}

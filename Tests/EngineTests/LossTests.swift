@@ -1,0 +1,87 @@
+import Testing
+
+@testable import Engine
+
+@Suite(.serialized) struct LossTests {
+  /// The losses overwrite their logits, so these are a copy of the input.
+  private func copy(_ tape: Tape, _ x: Tensor) -> Tensor { tape.gatherSum([(x, nil)]) }
+
+  @Test(arguments: [(5, 5), (16, 16), (50, 57), (1000, 1008), (2, 2)], [Float(0), 0.1])
+  func crossEntropyEqualsReferee(shape: (columns: Int, width: Int), smoothing: Float) throws {
+    let (columns, width) = shape
+    let rows = 13
+    var random = TestRandom(seed: 1)
+    var targets = (0..<rows).map { _ in Int.random(in: 0..<columns, using: &random) }
+    targets[4] = -1
+    targets[12] = -1
+    let fixed = targets
+    try OperationCheck([.random(rows, width, scale: 3, seed: 2)], weight: 0.25) { tape, t in
+      tape.crossEntropy(
+        copy(tape, t[0]), columns: columns, targets: Indices(fixed), smoothing: smoothing, weight: 0.25)
+    } referee: { m in
+      Referee.crossEntropy(m[0], columns: columns, targets: fixed, smoothing: Double(smoothing))
+    }.run()
+  }
+
+  @Test func segmentCrossEntropyEqualsReferee() throws {
+    let segments = Segments(lengths: [4, 0, 16, 33, 1, 5])
+    let targets = [3, 0, 15, 20, 0, -1]
+    try OperationCheck([.random(1, segments.rows, scale: 3, seed: 2)], weight: -1.5) { tape, t in
+      tape.segmentCrossEntropy(
+        copy(tape, t[0]), segments: segments, targets: Indices(targets), weight: -1.5)
+    } referee: { m in
+      Referee.segmentCrossEntropy(m[0], segments, targets)
+    }.run()
+  }
+
+  /// Logits that masks have pushed far down, and huge ones.
+  @Test(arguments: [-1e10, 1e4])
+  func extremeLogits(extreme: Double) throws {
+    var logits = Matrix.random(3, 40, seed: 1)
+    for c in stride(from: 0, to: 40, by: 3) { logits[1, c] = extreme }
+    logits[2, 39] = extreme
+    let input = logits
+    var check = OperationCheck([input], weight: 1) { tape, t in
+      tape.crossEntropy(copy(tape, t[0]), targets: Indices([0, 4, 5]), weight: 1)
+    } referee: { m in
+      // Softmax underflows where the loss itself does not: log p = x − max − log Σ exp(x − max).
+      Matrix(rows: 3, columns: 1) { r, _ in
+        let row = Array(m[0].values[r * 40..<(r + 1) * 40])
+        return Referee.logSumExp(row) - row[[0, 4, 5][r]]
+      }
+    }
+    check.forwardTolerance = 1e-6
+    try check.run()
+  }
+
+  @Test func customLossSeesValuesAndSetsGradients() throws {
+    try Backends.forEach { backend in
+      let x = leaf(Matrix(row: [1, -2, 3]), on: backend)
+      let y = leaf(Matrix(row: [5]), on: backend)
+      let tape = Tape.training(backend, seed: 1, step: 1)
+      tape.customLoss([x, y]) { values in
+        #expect(values == [[1, -2, 3], [5]])
+        return [[0.5, 0, -1], [7]]
+      }
+      tape.backward()
+      #expect(x.gradient.map { backend.values(of: $0) } == [0.5, 0, -1])
+      #expect(y.gradient.map { backend.values(of: $0) } == [7])
+    }
+  }
+
+  /// A loss only measured changes nothing.
+  @Test func inferenceLeavesLogits() throws {
+    try Backends.forEach { backend in
+      let logits = Matrix.random(4, 20, seed: 1)
+      let tensor = leaf(logits, on: backend)
+      let tape = Tape.inference(backend)
+      let losses = tape.crossEntropy(tensor, targets: Indices([0, 1, -1, 19]), weight: 1)
+      let row = leaf(Matrix(row: logits.values), on: backend)
+      _ = tape.segmentCrossEntropy(
+        row, segments: Segments(lengths: [40, 40]), targets: Indices([1, 2]), weight: 1)
+      #expect(losses.count == 4 && losses[2] == 0)
+      #expect(backend.values(of: tensor) == logits.floats)
+      #expect(backend.values(of: row) == logits.floats)
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import Testing
+
+@testable import Engine
+
+/// Holds an operation of the tape against a referee in double precision: its result, and the gradient of a random linear
+/// functional of the result against central differences of the referee.
+struct OperationCheck {
+  /// Seed and step of the tapes, which fix the dropout masks.
+  static let seed: UInt64 = 0x0123_4567_89AB_CDEF
+  static let step: UInt64 = 3
+
+  /// Of the result, relative to its largest element.
+  var forwardTolerance = 1e-5
+  /// Of all gradients of one input, relative to their norm.
+  var gradientTolerance = 1e-4
+  /// Whether the tape's closure leaves its inputs as they are.
+  var keepsInputs = true
+  var inputs: [Matrix]
+  private let compute: (Tape, [Tensor]) -> [Float]
+  private let referee: ([Matrix]) -> Matrix
+  private let functional: (Matrix) -> Matrix
+
+  /// An operation with a tensor as its result.
+  init(
+    _ inputs: [Matrix], _ operation: @escaping (Tape, [Tensor]) -> Tensor,
+    referee: @escaping ([Matrix]) -> Matrix
+  ) {
+    self.inputs = inputs
+    self.referee = referee
+    let weights = { (like: Matrix) in Matrix.random(like.rows, like.columns, seed: 99) }
+    functional = weights
+    compute = { tape, tensors in
+      let result = operation(tape, tensors)
+      let values = tape.backend.values(of: result)
+      tape.customLoss([result]) { _ in [weights(Matrix(rows: result.rows, columns: result.columns)).floats] }
+      return values
+    }
+  }
+
+  /// A loss, whose gradient starts with `weight` of each of its rows.
+  init(
+    _ inputs: [Matrix], weight: Float, losses: @escaping (Tape, [Tensor]) -> [Float],
+    referee: @escaping ([Matrix]) -> Matrix
+  ) {
+    self.inputs = inputs
+    self.referee = referee
+    functional = { Matrix(rows: $0.rows, columns: $0.columns, repeating: Double(weight)) }
+    compute = losses
+  }
+
+  /// A direction in which one input is moved, and how fast the functional then grows.
+  private struct Probe {
+    var elements: Range<Int>
+    var direction: [Double]
+    var slope: Double
+  }
+
+  func run(sourceLocation: SourceLocation = #_sourceLocation) throws {
+    let expected = referee(inputs)
+    let weights = functional(expected)
+    let probes = inputs.indices.map { self.probes(of: $0, weights) }
+    try Backends.forEach { backend in
+      let label = Comment(rawValue: backend.summary)
+      let tensors = inputs.map { leaf($0, on: backend) }
+      let tape = Tape.training(backend, seed: Self.seed, step: Self.step)
+      let result = compute(tape, tensors)
+      try #require(result.count == expected.count, label, sourceLocation: sourceLocation)
+      let error = zip(result, expected.values).reduce(0) { max($0, distance(Double($1.0), $1.1)) }
+      #expect(
+        error <= forwardTolerance * max(expected.magnitude, 1e-3), label, sourceLocation: sourceLocation)
+      if keepsInputs {
+        for (tensor, input) in zip(tensors, inputs) {
+          #expect(backend.values(of: tensor) == input.floats, label, sourceLocation: sourceLocation)
+        }
+      }
+      tape.backward()
+      for (number, tensor) in tensors.enumerated() {
+        let gradient =
+          tensor.gradient.map { backend.values(of: $0) } ?? [Float](repeating: 0, count: tensor.count)
+        check(
+          gradient, probes[number], "gradient of input \(number), \(backend.summary)",
+          sourceLocation: sourceLocation)
+      }
+    }
+  }
+
+  private func check(
+    _ gradient: [Float], _ probes: [Probe], _ label: Comment, sourceLocation: SourceLocation
+  ) {
+    var (error, size) = (0.0, 0.0)
+    for probe in probes {
+      let slope = zip(gradient[probe.elements], probe.direction).reduce(0) { $0 + Double($1.0) * $1.1 }
+      error += distance(slope, probe.slope) * distance(slope, probe.slope)
+      size += probe.slope * probe.slope
+    }
+    #expect(
+      error.squareRoot() <= gradientTolerance * max(size.squareRoot(), 1e-3), label,
+      sourceLocation: sourceLocation)
+  }
+
+  /// A NaN is infinitely far from everything.
+  private func distance(_ a: Double, _ b: Double) -> Double { (a - b).isNaN ? .infinity : abs(a - b) }
+
+  /// Every element of a small input by itself; of a large one a random direction for every row.
+  private func probes(of number: Int, _ weights: Matrix) -> [Probe] {
+    let input = inputs[number]
+    if input.count <= 200 {
+      return (0..<input.count).map { probe(number, $0..<$0 + 1, [1], weights) }
+    }
+    return (0..<input.rows).map { row in
+      probe(
+        number, row * input.columns..<(row + 1) * input.columns,
+        Matrix.random(1, input.columns, seed: UInt64(1000 + row)).values, weights)
+    }
+  }
+
+  private func probe(_ number: Int, _ elements: Range<Int>, _ direction: [Double], _ weights: Matrix) -> Probe
+  {
+    let width = 1e-5
+    func value(_ sign: Double) -> Double {
+      var moved = inputs
+      for (element, amount) in zip(elements, direction) {
+        moved[number].values[element] += sign * width * amount
+      }
+      return zip(referee(moved).values, weights.values).reduce(0) { $0 + $1.0 * $1.1 }
+    }
+    return Probe(elements: elements, direction: direction, slope: (value(1) - value(-1)) / (2 * width))
+  }
+}
+
+/// A tensor that is nobody's result and wants its gradient.
+func leaf(_ matrix: Matrix, on backend: CPUBackend) -> Tensor {
+  let tensor = Tensor(
+    rows: matrix.rows, columns: matrix.columns, storage: backend.makeStorage(count: matrix.count),
+    needsGradient: true)
+  matrix.floats.withUnsafeBufferPointer { backend.upload($0, to: tensor) }
+  return tensor
+}

@@ -1,0 +1,68 @@
+import Testing
+
+@testable import Engine
+
+/// Gathers, sums, dropout, unit rows.
+@Suite(.serialized) struct RowTests {
+  @Test(arguments: [1, 16, 21, 200])
+  func gatherSumEqualsReferee(columns: Int) throws {
+    var random = TestRandom(seed: 5)
+    let (rows, tables) = (50, [9, 30])
+    let indices = tables.map { table in (0..<rows).map { _ in Int.random(in: -1..<table, using: &random) } }
+    let inputs = [
+      Matrix.random(tables[0], columns, seed: 1), .random(tables[1], columns, seed: 2),
+      .random(rows, columns, seed: 3), .random(rows, columns, seed: 4),
+    ]
+    try OperationCheck(inputs) { tape, t in
+      tape.gatherSum([(t[0], Indices(indices[0])), (t[2], nil), (t[1], Indices(indices[1])), (t[3], nil)])
+    } referee: { m in
+      Referee.gatherSum([(m[0], indices[0]), (m[2], nil), (m[1], indices[1]), (m[3], nil)])
+    }.run()
+  }
+
+  @Test func rowsWithoutAnyTermAreZero() throws {
+    try OperationCheck([.random(3, 20, seed: 1)]) { tape, t in
+      tape.gather(t[0], Indices([-1, 2, -1, -1]))
+    } referee: { m in
+      Referee.gatherSum([(m[0], [-1, 2, -1, -1])])
+    }.run()
+  }
+
+  @Test func gatherOfNothing() throws {
+    try OperationCheck([.random(3, 20, seed: 1)]) { tape, t in
+      tape.gather(t[0], Indices([Int]()))
+    } referee: { m in
+      Referee.gatherSum([(m[0], [])])
+    }.run()
+  }
+
+  @Test(arguments: [1, 15, 128, 300], [Float(0.1), 0.5])
+  func dropoutEqualsReferee(columns: Int, probability: Float) throws {
+    let mask = Referee.dropoutFactors(rows: 40, columns: columns, probability: probability, stream: 1)
+    try OperationCheck([.random(40, columns, seed: 1)]) { tape, t in
+      tape.dropout(t[0], probability: probability)
+    } referee: { m in
+      Referee.times(m[0], mask)
+    }.run()
+  }
+
+  @Test(arguments: [2, 16, 45, 256])
+  func normalizeRowsEqualsReferee(columns: Int) throws {
+    var x = Matrix.random(12, columns, seed: 1)
+    // Some rows below the floor, one of them zero.
+    for c in 0..<columns {
+      x[3, c] = 0
+      x[4, c] = Double(Float(x[4, c] * 1e-3))
+      x[9, c] = Double(Float(x[9, c] * 1e-4))
+    }
+    for floor in [Float(0.5), 1e-5] {
+      // Rows far below the smaller floor are not smooth on the scale of the differences.
+      let inputs = floor == 0.5 ? x : Matrix.random(12, columns, seed: 2)
+      try OperationCheck([inputs]) { tape, t in
+        tape.normalizeRows(t[0], floor: floor)
+      } referee: { m in
+        Referee.normalizeRows(m[0], floor: floor)
+      }.run()
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import Testing
+
+@testable import Engine
+
+/// Operations on packed sequences other than attention.
+@Suite(.serialized) struct SegmentTests {
+  let segments = Segments(lengths: [3, 1, 0, 20, 17, 2, 0, 33])
+
+  @Test(arguments: [1, 16, 50, 128])
+  func softmaxPoolEqualsReferee(columns: Int) throws {
+    try OperationCheck([
+      .random(segments.rows, columns, seed: 1), .random(segments.rows, 1, scale: 2, seed: 2),
+    ]) { tape, t in
+      tape.softmaxPool(t[0], scores: t[1], segments: segments)
+    } referee: { m in
+      Referee.softmaxPool(m[0], m[1], segments)
+    }.run()
+  }
+
+  /// What masks look like: the masked rows have no part in the sum.
+  @Test func softmaxPoolOfMaskedRows() throws {
+    let segments = Segments(lengths: [4, 20])
+    var scores = Matrix.random(24, 1, seed: 2)
+    for r in [0, 2, 5, 20, 23] { scores[r, 0] = -1e10 }
+    try OperationCheck([.random(24, 10, seed: 1), scores]) { tape, t in
+      tape.softmaxPool(t[0], scores: t[1], segments: segments)
+    } referee: { m in
+      Referee.softmaxPool(m[0], m[1], segments)
+    }.run()
+  }
+
+  @Test(arguments: [1, 7, 90])
+  func segmentMaxEqualsReferee(rows: Int) throws {
+    try OperationCheck([.random(rows, segments.rows, seed: 1)]) { tape, t in
+      tape.segmentMax(t[0], segments: segments)
+    } referee: { m in
+      Referee.segmentMax(m[0], segments)
+    }.run()
+  }
+
+  /// The first of equal values has the gradient, all of it.
+  @Test func segmentMaxOfTies() throws {
+    try Backends.forEach { backend in
+      let x = leaf(Matrix(row: [1, 2, 2, 2, -1, -1]), on: backend)
+      let tape = Tape.training(backend, seed: 1, step: 1)
+      let out = tape.segmentMax(x, segments: Segments(lengths: [4, 2]))
+      tape.customLoss([out]) { _ in [[3, 5]] }
+      tape.backward()
+      #expect(x.gradient.map { backend.values(of: $0) } == [0, 3, 0, 0, 5, 0])
+    }
+  }
+
+  @Test(arguments: [1, 24, 100])
+  func pairDotEqualsReferee(columns: Int) throws {
+    let pairs = [0..<4, 2..<9, 5..<5, 0..<12, 11..<12, 2..<9]
+    try OperationCheck([.random(pairs.count, columns, seed: 1), .random(12, columns, seed: 2)]) { tape, t in
+      tape.pairDot(t[0], t[1], pairs: pairs)
+    } referee: { m in
+      Referee.pairDot(m[0], m[1], pairs)
+    }.run()
+  }
+
+  @Test(arguments: [1, 3, 5, 9])
+  func convolveEqualsReferee(width: Int) throws {
+    try OperationCheck([.random(1, segments.rows, seed: 1), .random(1, width, seed: 2)]) { tape, t in
+      tape.convolve(t[0], kernel: t[1], segments: segments)
+    } referee: { m in
+      Referee.convolve(m[0], m[1], segments)
+    }.run()
+  }
+}

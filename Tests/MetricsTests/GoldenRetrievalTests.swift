@@ -1,0 +1,84 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Metrics
+
+/// The reference's results of `golden/expected/eval`, measured against the annotations of its corpus.
+@Suite(.enabled(if: SharedData.golden != nil, "no golden folder; set HERO_GOLDEN_DIR"))
+struct GoldenRetrievalTests {
+  private let golden: URL
+
+  init() throws { golden = try #require(SharedData.golden) }
+
+  private func path(_ name: String) -> String { golden.appendingPathComponent(name).path }
+
+  private func expected(_ name: String) throws -> [String: Double] {
+    let members = try #require(try JSON.read(path: path("expected/eval/\(name).metrics.json")).object)
+    return Dictionary(
+      uniqueKeysWithValues: members.compactMap { key, value in value.double.map { (key, $0) } })
+  }
+
+  private func truth(_ split: String) throws -> [RetrievalTruth] {
+    var truth: [RetrievalTruth] = []
+    try JSONLines.read(path: path("corpus/ann/tvr_\(split).jsonl")) { _, row in
+      if let query = try RetrievalTruth(annotation: row) { truth.append(query) }
+    }
+    return truth
+  }
+
+  private var suppression: (options: NonMaximumSuppression, name: String) {
+    get throws {
+      let options = try JSON.read(path: path("expected/options.json"))["eval"]
+      let threshold = try #require(options?["nms_thd"]?.double)
+      let limit = try #require(options?["max_after_nms"]?.int)
+      return (NonMaximumSuppression(threshold: Float(threshold), limit: limit), "nms_\(threshold)")
+    }
+  }
+
+  @Test(arguments: ["val", "test"])
+  func metricsAreTheReferences(split: String) throws {
+    let results = try RetrievalResults(path: path("expected/eval/tvr_\(split).results.json"))
+    let expected = try expected("tvr_\(split)")
+    let truth = try truth(split)
+    let metrics = try RetrievalMetrics(results: results, truth: truth, byQueryType: true)
+    #expect(metrics.unanswered.isEmpty)
+    // The file holds moments after suppression, and videos, which none befalls.
+    let moments = MetricTable(groups: metrics.table.groups.filter { !$0.name.hasPrefix("VR") })
+    let videos = MetricTable(groups: metrics.table.groups.filter { $0.name.hasPrefix("VR") })
+    let measured =
+      try moments.flattened(prefix: "valid_\(split)", suffix: suppression.name)
+      + videos.flattened(prefix: "valid_\(split)")
+    #expect(measured.count == expected.keys.count { $0.contains("_nms_") || $0.contains("_VR") })
+    for (name, value) in measured { #expect(expected[name] == value, "\(name)") }
+  }
+
+  @Test(arguments: ["val", "test"])
+  func suppressedResultsStayAsTheyAre(split: String) throws {
+    let results = try RetrievalResults(path: path("expected/eval/tvr_\(split).results.json"))
+    let again = results.suppressed(by: try suppression.options)
+    #expect(again.tasks.count == 2)
+    for (task, queries) in again.tasks {
+      let before = try #require(results[task])
+      for (query, original) in zip(queries, before) {
+        // Rows that score 0 are the reference's padding.
+        #expect(query.predictions.filter { $0.score > 0 } == original.predictions.filter { $0.score > 0 })
+      }
+    }
+  }
+
+  @Test(arguments: [("tvqa", "val"), ("tvqa", "test"), ("violin", "val"), ("violin", "test")])
+  func accuraciesAreTheReferences(task: String, split: String) throws {
+    let answers = try AnswerResults(path: path("expected/eval/\(task)_\(split).results.json"))
+    var truth: [(id: QueryID, answer: Int)] = []
+    try JSONLines.read(path: path("corpus/ann/\(task)_\(split).jsonl")) { _, row in
+      let answer = row["answer_idx"]?.int ?? row["label"]?.bool.map { $0 ? 1 : 0 }
+      truth.append((try #require(QueryID(row["qid"] ?? row["desc_id"])), try #require(answer)))
+    }
+    let accuracy = try Accuracy(answers: answers, truth: truth)
+    let reported = try expected("\(task)_\(split)").first { $0.key.hasSuffix("acc") }
+    #expect(accuracy.share == reported?.value)
+    #expect(accuracy.unanswered.isEmpty)
+  }
+}

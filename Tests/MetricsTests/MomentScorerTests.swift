@@ -1,0 +1,82 @@
+import Testing
+
+@testable import Metrics
+
+/// A small generator with a fixed sequence.
+struct Sequence64: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return state ^ (state >> 29)
+  }
+}
+
+@Suite struct MomentScorerTests {
+  /// Every allowed moment of every video, sorted: what the scorer must find without doing so.
+  private func exhaustive(
+    _ videos: [(factor: Float, start: [Float], end: [Float])], minLength: Int, maxLength: Int
+  ) -> [MomentScorer.Moment] {
+    var all: [MomentScorer.Moment] = []
+    for (video, (factor, start, end)) in videos.enumerated() {
+      for i in start.indices {
+        for j in end.indices where j - i >= minLength && j - i < maxLength {
+          let score = factor * start[i] * end[j]
+          if score > 0 { all.append(.init(video: video, start: i, end: j, score: score)) }
+        }
+      }
+    }
+    return all.enumerated().sorted { a, b in
+      a.element.score != b.element.score ? a.element.score > b.element.score : a.offset < b.offset
+    }.map(\.element)
+  }
+
+  @Test(arguments: [1, 3, 50, 10_000], [(0, 1), (1, 4), (2, 16), (5, 1000), (3, 3)])
+  func findsWhatSortingTheWholeTableFinds(capacity: Int, lengths: (Int, Int)) {
+    var random = Sequence64(state: UInt64(capacity * 31 + lengths.1))
+    for _ in 0..<20 {
+      let videos = (0..<3).map { _ in
+        let count = Int.random(in: 0...40, using: &random)
+        // Few distinct values, so that equal scores occur, and zeros.
+        let start = (0..<count).map { _ in Float(Int.random(in: 0...6, using: &random)) / 8 }
+        let end = (0..<count).map { _ in Float(Int.random(in: 0...6, using: &random)) / 8 }
+        return (factor: Float(Int.random(in: 1...4, using: &random)), start: start, end: end)
+      }
+      var scorer = MomentScorer(minLength: lengths.0, maxLength: lengths.1, capacity: capacity)
+      for (number, video) in videos.enumerated() {
+        scorer.add(video: number, factor: video.factor, start: video.start, end: video.end)
+      }
+      let expected = exhaustive(videos, minLength: lengths.0, maxLength: lengths.1)
+      #expect(scorer.moments() == Array(expected.prefix(capacity)))
+      scorer.removeAll()
+      #expect(scorer.moments().isEmpty)
+    }
+  }
+
+  @Test func reportsSecondsFromTheFirstFrameToTheEndOfTheLast() {
+    var scorer = MomentScorer(minLength: 1, maxLength: 9, capacity: 5)
+    scorer.add(video: 7, start: [0, 1, 0], end: [0, 0, 0.5])
+    let predictions = scorer.predictions(frameInterval: 1.5)
+    #expect(predictions == [MomentPrediction(video: 7, start: 1.5, end: 4.5, score: 0.5)])
+  }
+
+  @Test func survivesExtremeLengths() {
+    var scorer = MomentScorer(minLength: -5, maxLength: .max, capacity: 2)
+    scorer.add(video: 0, start: [1, 1], end: [1, .nan])
+    scorer.add(video: 1, start: [], end: [1])
+    #expect(scorer.moments().allSatisfy { $0.score == 1 })
+    var none = MomentScorer(minLength: .max, maxLength: .max, capacity: 0)
+    none.add(video: 0, start: [1], end: [1])
+    #expect(none.moments().isEmpty)
+  }
+
+  @Test func weighsVideosByTheirSimilarity() {
+    #expect(abs(MomentScorer.videoFactor(similarity: 0.25, alpha: 20) - 148.41316) < 1e-3)
+  }
+
+  @Test func ranksVideosDeterministically() {
+    #expect(topRanked([0.5, 0.9, 0.5, .nan, 0.1], count: 3) == [1, 0, 2])
+    #expect(topRanked([0.5], count: 10) == [0])
+    #expect(topRanked([], count: 10).isEmpty)
+  }
+}

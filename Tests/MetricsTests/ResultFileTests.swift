@@ -1,0 +1,125 @@
+import Formats
+import Foundation
+import Testing
+
+@testable import Metrics
+
+/// A folder that is gone after the test.
+final class TemporaryFolder {
+  let url: URL
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory.appendingPathComponent("hero-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+  func write(_ text: String, to name: String) throws -> String {
+    try Data(text.utf8).write(to: url.appendingPathComponent(name))
+    return path(name)
+  }
+}
+
+@Suite struct ResultFileTests {
+  @Test func retrievalResultsSurviveWritingAndReading() throws {
+    let folder = try TemporaryFolder()
+    let queries = [
+      QueryPredictions(
+        id: "165",
+        predictions: [
+          MomentPrediction(video: 13, start: 4.5, end: 9, score: 0.050448276),
+          MomentPrediction(video: 13, start: 3, end: 7.5, score: 0),
+        ]), QueryPredictions(id: "clip-a", predictions: []),
+    ]
+    let videos = [QueryPredictions(id: "165", predictions: [MomentPrediction(video: 2, score: -0.5)])]
+    let results = RetrievalResults(
+      videoIndex: ["b": 13, "a": 2], tasks: [(.singleVideoMoment, queries), (.video, videos)])
+    try results.write(path: folder.path("r.json"))
+    let text = try String(contentsOfFile: folder.path("r.json"), encoding: .utf8)
+    #expect(
+      text.hasPrefix(
+        #"{"video2idx":{"a":2,"b":13},"SVMR":[{"desc_id":165,"desc":"","predictions":[[13,4.5,9.0,"#))
+    #expect(text.contains(#"{"desc_id":"clip-a""#))
+    #expect(text.contains("[2,0,0,-0.5]"))
+    let read = try RetrievalResults(path: folder.path("r.json"))
+    #expect(read.videoIndex == results.videoIndex)
+    #expect(read[.singleVideoMoment]?[0].predictions == Array(queries[0].predictions.prefix(1)))
+    #expect(read[.video] == videos)
+    #expect(read[.videoCorpusMoment] == nil)
+  }
+
+  @Test func anUnfinishedFileLeavesWhatWasThere() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write("before", to: "r.json")
+    do {
+      let writer = try RetrievalResultWriter(path: path, videoIndex: [:])
+      try writer.begin(.video)
+    }
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "before")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["r.json"])
+    #expect(throws: DataError.self) { try CaptionWriter(path: folder.path("missing/r.json")) }
+  }
+
+  @Test(arguments: [
+    "", "[]", "{}", #"{"video2idx": {}}"#, #"{"VR": []}"#, #"{"video2idx": [], "VR": []}"#,
+    #"{"video2idx": {"a": "b"}, "VR": []}"#, #"{"video2idx": {}, "VR": {}}"#,
+    #"{"video2idx": {}, "VR": [{"desc_id": 1}]}"#, #"{"video2idx": {}, "VR": [{"predictions": []}]}"#,
+    #"{"video2idx": {}, "VR": [{"desc_id": 1, "predictions": [[1, 2]]}]}"#,
+    #"{"video2idx": {}, "VR": [{"desc_id": 1, "predictions": [[1.5, 0, 0, 1]]}]}"#,
+    #"{"video2idx": {}, "VR": [{"desc_id": 1, "predictions": [[1e300, 0, 0, 1]]}]}"#,
+    #"{"video2idx": {}, "VR": [{"desc_id": 1, "predictions": ["x"]}]}"#,
+  ])
+  func malformedRetrievalResultsAreRefused(text: String) throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.write(text, to: "r.json")
+    let error = #expect(throws: DataError.self) { try RetrievalResults(path: path) }
+    #expect(error?.file == path)
+  }
+
+  @Test func aTruncatedFileIsRefusedAtEveryLength() throws {
+    let folder = try TemporaryFolder()
+    let text = #"{"video2idx":{"a":0},"VR":[{"desc_id":1,"desc":"","predictions":[[0,0,0,0.5]]}]}"#
+    for length in 0..<text.utf8.count {
+      let path = try folder.write(String(text.prefix(length)), to: "r.json")
+      #expect(throws: DataError.self) { try RetrievalResults(path: path) }
+    }
+  }
+
+  @Test func answersSurviveWritingAndReading() throws {
+    let folder = try TemporaryFolder()
+    let answers = AnswerResults(rows: [.init(id: "960", answer: 3), .init(id: "clip \"a\"-0", answer: 0)])
+    try answers.write(path: folder.path("a.json"))
+    #expect(try AnswerResults(path: folder.path("a.json")) == answers)
+    let bad = try folder.write(#"{"1": "two"}"#, to: "b.json")
+    #expect(throws: DataError.self) { try AnswerResults(path: bad) }
+  }
+
+  @Test func accuracyCountsMissingAnswersAsWrong() throws {
+    let answers = AnswerResults(rows: [.init(id: "1", answer: 3), .init(id: "2", answer: 0)])
+    let accuracy = try Accuracy(answers: answers, truth: [("1", 3), ("2", 1), ("3", 0), ("4", 0)])
+    #expect(accuracy.share == 0.25)
+    #expect(accuracy.unanswered == ["3", "4"])
+    #expect(throws: DataError.self) { try Accuracy(answers: answers, truth: [("1", 3)]) }
+  }
+
+  @Test func captionRowsSurviveWritingAndReading() throws {
+    let folder = try TemporaryFolder()
+    let rows = [
+      CaptionRow(video: "v", clip: "539", times: [0.44, 4.17], captions: ["A cat.", "Ein Käse"]),
+      CaptionRow(video: "v", clip: "540", times: nil, captions: []),
+    ]
+    let writer = try CaptionWriter(path: folder.path("c.jsonl"))
+    for row in rows { try writer.write(row) }
+    try writer.finish()
+    #expect(try CaptionRow.read(path: folder.path("c.jsonl")) == rows)
+    for bad in [
+      #"{"vid_name": "v"}"#, #"{"clip_id": 1, "descs": 2}"#, #"{"clip_id": 1, "descs": [{}]}"#, "", "{",
+    ] {
+      let path = try folder.write(bad, to: "bad.jsonl")
+      #expect(throws: DataError.self) { try CaptionRow.read(path: path) }
+    }
+  }
+}

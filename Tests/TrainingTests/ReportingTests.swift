@@ -1,0 +1,132 @@
+import Formats
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Training
+
+/// Takes what a console shows, and a clock that only moves when told.
+private final class Screen: Sendable {
+  private let text = Mutex("")
+  private let seconds = Mutex(0.0)
+
+  func console(terminal: Bool, width: Int = 200) -> Console {
+    Console(isTerminal: terminal, width: { width }) { [self] written in text.withLock { $0 += written } }
+  }
+
+  var shown: String { text.withLock { $0 } }
+  var lines: [String] { shown.split(separator: "\n").map(String.init) }
+  var time: Double { seconds.withLock { $0 } }
+  func wait(_ time: Double) { seconds.withLock { $0 += time } }
+}
+
+struct ProgressReporterTests {
+  private let screen = Screen()
+
+  @Test func plainLinesComeEveryTenSeconds() {
+    let progress = ProgressReporter(
+      "Training", total: 100, unit: "steps", console: screen.console(terminal: false), now: { screen.time })
+    for _ in 0..<50 {
+      screen.wait(0.5)
+      progress.advance(note: "loss 2.00")
+    }
+    #expect(
+      screen.lines == [
+        "Training: 20/100 steps  2.0 steps/s, 40 s left, loss 2.00",
+        "Training: 40/100 steps  2.0 steps/s, 30 s left, loss 2.00",
+      ])
+    progress.finish()
+    #expect(screen.lines.last == "Training: 50 steps in 25 s, 2.0 steps/s")
+  }
+
+  @Test func theBarStaysBelowOtherLines() {
+    let console = screen.console(terminal: true, width: 60)
+    let progress = ProgressReporter(
+      "Reading", total: 4, unit: "videos", done: 1, console: console, now: { screen.time })
+    screen.wait(2)
+    progress.advance()
+    console.print("one is broken")
+    progress.finish()
+    let frames = screen.shown.components(separatedBy: "\r\u{1B}[2K")
+    #expect(frames[1] == "Reading ━━━━━━━━━━━━┄┄┄┄┄┄┄┄┄┄┄┄ 2/4  2.0 s each, 4 s left")
+    #expect(frames[2] == "one is broken\n" + frames[1])
+    #expect(frames.allSatisfy { $0.split(separator: "\n").allSatisfy { $0.count < 60 } })
+    #expect(screen.shown.hasSuffix("Reading: 2 videos in 2 s, 2.0 s each\n"))
+  }
+
+  @Test func manyThreadsCountTogether() async {
+    let progress = ProgressReporter(
+      "Reading", total: nil, unit: "videos", console: screen.console(terminal: false), now: { screen.time })
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 { group.addTask { for _ in 0..<100 { progress.advance() } } }
+    }
+    progress.finish()
+    #expect(screen.lines == ["Reading: 800 videos in 0 s"])
+  }
+
+  @Test func durationsAreShort() {
+    #expect(
+      [0.4, 59, 187, 3723, .infinity].map(ProgressReporter.duration) == [
+        "0 s", "59 s", "3:07", "1:02:03", "long",
+      ])
+  }
+}
+
+struct RunLogTests {
+  @Test func linesWaitForTheFile() throws {
+    let folder = try TemporaryFolder()
+    let screen = Screen()
+    let log = RunLog(console: screen.console(terminal: false), now: { Date(timeIntervalSince1970: 0) })
+    log.info("before")
+    let path = try folder.file("log.txt", "an earlier run\n")
+    try log.attach(path: path)
+    log.warning("after")
+    let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+    #expect(lines.count == 3)
+    #expect(lines[0] == "an earlier run")
+    #expect(lines[1].hasSuffix(" - INFO - hero -   before"))
+    #expect(lines[2].hasSuffix(" - WARNING - hero -   after"))
+    #expect(screen.lines.map { $0.dropFirst(9) } == ["before", "warning: after"])
+    #expect(throws: DataError.self) {
+      try RunLog(console: screen.console(terminal: false)).attach(path: folder.path)
+    }
+  }
+}
+
+struct MetricsTableTests {
+  @Test func columnsAreAligned() {
+    var table = MetricsTable(title: "Test", headings: ["", "R@1", "R@10"])
+    table.add("VCMR", [1.5, 23])
+    table.add("VR", [nil, 100])
+    #expect(
+      table.rendered(.plain) == """
+        Test
+               R@1    R@10
+        VCMR  1.50   23.00
+        VR          100.00
+        """)
+    #expect(
+      table.rendered() == """
+        Test
+        ┌──────┬──────┬────────┐
+        │      │  R@1 │   R@10 │
+        ├──────┼──────┼────────┤
+        │ VCMR │ 1.50 │  23.00 │
+        │ VR   │      │ 100.00 │
+        └──────┴──────┴────────┘
+        """)
+  }
+
+  @Test func retrievalIsSortedByWhatPeopleLookAt() {
+    let table = MetricsTable.retrieval([
+      "valid_val_VR/VR_r1": 4, "valid_val_SVMR_nms_0.5/SVMR_0.7-r10": 3, "valid_val_VCMR/VCMR_0.7-r1": 2,
+      "valid_val_VCMR/VCMR_0.5-r1": 1, "valid_val_VCMR_by_type/VCMR_by_type_vt-0.5-r1": 5, "valid/loss": 9,
+    ])
+    #expect(table.headings == ["", "R@1", "R@10"])
+    #expect(
+      table.rows == [
+        ["VCMR IoU 0.5", "1.00", ""], ["VCMR IoU 0.7", "2.00", ""], ["VR", "4.00", ""],
+        ["VCMR (both) IoU 0.5", "5.00", ""], ["SVMR IoU 0.7 NMS 0.5", "", "3.00"],
+      ])
+  }
+}
