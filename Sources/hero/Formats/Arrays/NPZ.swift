@@ -36,6 +36,13 @@ public enum NPZ {
       arrays.map { (name: "\($0.name).npy", bytes: try NPY.encode($0.array)) }, compress: compress)
   }
 
+  /// Writes such an archive; the file appears only when it is complete.
+  public static func write(
+    path: String, _ arrays: [(name: String, array: NDArray)], compress: Bool = false
+  ) throws {
+    try AtomicFile.write(encode(arrays, compress: compress), to: path)
+  }
+
   private static func all(_ zip: ZipReader) throws -> [(name: String, array: NDArray)] {
     try zip.entries.map { (name: arrayName($0), array: try array($0, in: zip)) }
   }

@@ -32,7 +32,9 @@ final class ZipReader {
     file = path
     memory = nil
     var status = stat()
-    archiveSize = stat(path, &status) == 0 ? Int(status.st_size) : 0
+    guard stat(path, &status) == 0 else { throw DataError.system("open", file: path) }
+    archiveSize = Int(status.st_size)
+    guard archiveSize > 0 else { throw Self.emptyFile(path) }
     var code: Int32 = 0
     guard let handle = zip_open(path, ZIP_RDONLY, &code) else {
       var error = zip_error_t()
@@ -47,6 +49,8 @@ final class ZipReader {
   /// Opens an archive held in `bytes`.
   init(bytes: [UInt8], file: String?) throws {
     self.file = file
+    // libzip takes no bytes at all for an archive without entries.
+    guard !bytes.isEmpty else { throw Self.emptyFile(file) }
     archiveSize = bytes.count
     let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
     bytes.withUnsafeBytes {
@@ -131,6 +135,10 @@ final class ZipReader {
     DataError(
       "the entry \(what)", file: file, place: "entry “\(entry.name)”",
       cure: "The file is cut short or damaged; get it again")
+  }
+
+  private static func emptyFile(_ file: String?) -> DataError {
+    DataError("the file is empty", file: file, cure: "The file is cut short; get it again")
   }
 
   private static func failure(_ error: inout zip_error_t, file: String?) -> DataError {
