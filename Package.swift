@@ -64,7 +64,7 @@ let package = Package(
     tests("Metrics"),
     tests("Corpus"),
     tests("Model"),
-    tests("Tasks"),
+    tests("Tasks", ["Model", "Engine"]),
     tests("Training"),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "TestSupport"], path: "Tests/CommandTests"),
