@@ -26,6 +26,10 @@ extension TextStoreBuilder {
       try writer.put(try ClipRow(row, video: video, sentences: sentences), tokenizer: tokenizer)
     }
     try writer.finish()
+    if writer.repeatedCaptions > 0 {
+      report.notes.append(
+        "\(writer.repeatedCaptions) captions have an id that an earlier one has; the last counts")
+    }
   }
 }
 
@@ -89,33 +93,29 @@ private final class CaptionWriter {
   private let folder: OutputFolder
   private let captionEntries: TextEntryWriter
   private let clipEntries: TextEntryWriter
-  private let captionVideos: JSONObjectFile
   private let clipVideos: JSONObjectFile
+  private var captionVideos = JSONObject()
   private var videoCaptions = JSONObject()
   private var videoClips = JSONObject()
+  /// Captions whose id an earlier one has; as in the reference, the last counts.
+  private(set) var repeatedCaptions = 0
 
   init(folder: OutputFolder, compression: Compression) throws {
     self.folder = folder
     captionEntries = try TextEntryWriter(folder: folder.folder("cap.db"), compression: compression)
     clipEntries = try TextEntryWriter(folder: folder.folder("clip.db"), compression: compression)
-    captionVideos = try JSONObjectFile(path: folder.file("cap.db/cap2vid.json"))
     clipVideos = try JSONObjectFile(path: folder.file("clip.db/clip2vid.json"))
   }
 
   func put(_ clip: ClipRow, tokenizer: Tokenizer) throws {
-    var seen: Set<String> = []
-    for caption in clip.captions {
-      guard !captionEntries.contains(caption.id), seen.insert(caption.id).inserted else {
-        throw BadRow("the caption id \"\(caption.id)\" occurs twice")
-      }
-    }
     let ids = clip.captions.map { tokenizer.encode($0.row["desc"]?.string ?? "") }
     try clipEntries.put(clip.id, clipFields(clip, ids: ids))
     try clipVideos.append(clip.id, .string(clip.video))
     videoClips.append(.string(clip.id), to: clip.video)
     for (caption, ids) in zip(clip.captions, ids) {
-      try captionEntries.put(caption.id, captionFields(caption.row, of: clip, ids: ids))
-      try captionVideos.append(caption.id, .string(clip.video))
+      let isNew = try captionEntries.replace(caption.id, captionFields(caption.row, of: clip, ids: ids))
+      if !isNew { repeatedCaptions += 1 }
+      captionVideos[caption.id] = .string(clip.video)
       videoCaptions.append(.string(caption.id), to: clip.video)
     }
   }
@@ -147,13 +147,15 @@ private final class CaptionWriter {
   func finish() throws {
     try captionEntries.finish()
     try clipEntries.finish()
-    try captionVideos.finish()
     try clipVideos.finish()
-    try AtomicFile.write("{}", to: folder.file("cap.db/id2len.json"))
-    try AtomicFile.write(
-      JSON.object(videoCaptions).encoded(style: .python), to: folder.file("cap.db/vid2caps.json"))
-    try AtomicFile.write(
-      JSON.object(videoClips).encoded(style: .python), to: folder.file("clip.db/vid2clips.json"))
+    try write([:], to: "cap.db/id2len.json")
+    try write(captionVideos, to: "cap.db/cap2vid.json")
+    try write(videoCaptions, to: "cap.db/vid2caps.json")
+    try write(videoClips, to: "clip.db/vid2clips.json")
+  }
+
+  private func write(_ object: JSONObject, to name: String) throws {
+    try AtomicFile.write(JSON.object(object).encodedBytes(style: .python), to: folder.file(name))
   }
 }
 

@@ -12,14 +12,21 @@ final class TextEntryWriter {
     self.compression = compression
   }
 
-  /// Whether an entry of that key is there already.
-  func contains(_ key: String) -> Bool { keys.contains(key) }
-
   /// Adds an entry: compressed MessagePack with the row's keys in order.
   /// - Throws: `BadRow` if the key is there already.
   func put(_ key: String, _ row: JSONObject) throws {
-    guard keys.insert(key).inserted else { throw BadRow("the id \"\(key)\" occurs twice") }
-    try store.put(key, compression.compress(MessagePack(.object(row)).encode()))
+    guard try put(key, row, replacing: false) else { throw BadRow("the id \"\(key)\" occurs twice") }
+  }
+
+  /// Adds an entry, or puts it in the place of the one that its key has.
+  /// - Returns: whether the key is new.
+  func replace(_ key: String, _ row: JSONObject) throws -> Bool { try put(key, row, replacing: true) }
+
+  private func put(_ key: String, _ row: JSONObject, replacing: Bool) throws -> Bool {
+    let isNew = keys.insert(key).inserted
+    guard isNew || replacing else { return false }
+    try store.put(key, compression.compress(MessagePack(.object(row)).encode()), replacing: replacing)
+    return isNew
   }
 
   func finish() throws { try store.finish() }
