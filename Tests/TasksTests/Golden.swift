@@ -56,7 +56,7 @@ struct Golden {
   func rows(_ name: String, mask: String) throws -> [[Int]] {
     let (values, shape) = (try #require(batch[name]).int64s(), try #require(batch[name]).shape)
     let kept = try #require(batch[mask])
-    let flags = kept.int64s()
+    let flags = try kept.int64s()
     return (0..<shape[0]).map { r in
       (0..<shape[1]).filter { $0 < kept.shape[1] && flags[r * kept.shape[1] + $0] != 0 }
         .map { Int(values[r * shape[1] + $0]) }
