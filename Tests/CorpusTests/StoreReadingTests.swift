@@ -5,7 +5,7 @@ import Testing
 @testable import Corpus
 @testable import Formats
 
-@Suite(.enabled(if: Golden.isThere, "no golden folder")) struct TextStoreGoldenTests {
+@Suite(.enabled(if: Golden.isThere, "no golden folder")) struct StoreReadingGoldenTests {
   static let splits = ["train", "val", "test"]
 
   @Test(arguments: ["tvr", "how2r"], splits)
@@ -134,7 +134,7 @@ import Testing
   }
 }
 
-@Suite struct TextStoreTests {
+@Suite struct StoreReadingTests {
   static let meta: JSON = [
     "PAD": 1, "BOS": 0, "EOS": 2, "SEP": 2, "CLS": 0, "MASK": 50264, "UNK": 3, "v_range": [4, 50260],
     "task": "tvr",
