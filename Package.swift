@@ -66,6 +66,7 @@ let package = Package(
     tests("Model"),
     tests("Tasks", ["Model", "Engine"]),
     tests("Training"),
+    tests("Demo", ["Text"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "TestSupport"], path: "Tests/CommandTests"),
   ],
