@@ -107,7 +107,8 @@ struct Golden {
     let slots = try #require(batch["q_vidx"]).int64s().map { Int($0) }
     return RetrievalBatch(
       videos: try videos(), queries: queries,
-      slots: stride(from: 0, to: queries.count, by: queriesPerSlot).map { slots[$0] }, queriesPerSlot: queriesPerSlot,
+      slots: stride(from: 0, to: queries.count, by: queriesPerSlot).map { slots[$0] },
+      queriesPerSlot: queriesPerSlot,
       targets: queries.indices.map { (Int(targets[2 * $0]), Int(targets[2 * $0 + 1])) })
   }
 }
@@ -123,7 +124,9 @@ func expectClose(
   }
   let largest = expected.map(abs).max() ?? 0
   let error = zip(actual, expected).map { abs($0 - $1) }.max() ?? 0
-  #expect(error <= tolerance * largest, "\(what): off by \(error), largest \(largest)", sourceLocation: sourceLocation)
+  #expect(
+    error <= tolerance * largest, "\(what): off by \(error), largest \(largest)",
+    sourceLocation: sourceLocation)
 }
 
 /// Gradients: ‖a − b‖ ≤ 1e-4·‖b‖ + 1e-6·(norm of all), per parameter; and exactly those parameters that should have one.
@@ -137,12 +140,17 @@ func expectGradients(
       #expect(norm == 0, "\(parameter.name) should have no gradient", sourceLocation: sourceLocation)
       continue
     }
-    let actual = parameter.gradient.map { store.backend.values(of: $0) } ?? [Float](repeating: 0, count: wanted.count)
+    let actual =
+      parameter.gradient.map { store.backend.values(of: $0) } ?? [Float](repeating: 0, count: wanted.count)
     let error = squares(zip(actual, wanted).map { $0 - $1 }).squareRoot()
     let allowed = 1e-4 * squares(wanted).squareRoot() + 1e-6 * all
-    #expect(error <= allowed, "gradient of \(parameter.name): off by \(error), allowed \(allowed)", sourceLocation: sourceLocation)
+    #expect(
+      error <= allowed, "gradient of \(parameter.name): off by \(error), allowed \(allowed)",
+      sourceLocation: sourceLocation)
   }
-  for name in expected.keys where store[name] == nil { Issue.record("no parameter \(name)", sourceLocation: sourceLocation) }
+  for name in expected.keys where store[name] == nil {
+    Issue.record("no parameter \(name)", sourceLocation: sourceLocation)
+  }
 }
 
 private func squares(_ values: [Float]) -> Double { values.reduce(0) { $0 + Double($1) * Double($1) } }

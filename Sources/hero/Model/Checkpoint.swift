@@ -29,7 +29,9 @@ public final class Checkpoint {
       let torch = try TorchCheckpoint(path: path)
       let prefix = torch.stateName.map { $0 + "." } ?? ""
       source = .torch(torch, prefix: prefix)
-      names = torch.tensors.map(\.name).filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+      names = torch.tensors.map(\.name).filter { $0.hasPrefix(prefix) }.map {
+        String($0.dropFirst(prefix.count))
+      }
     }
   }
 
@@ -94,7 +96,8 @@ extension ParameterStore {
         report.mismatched.append((name, array.shape, parameter.shape))
       } else {
         throw DataError(
-          "has the shape \(array.shape) in the checkpoint, \(parameter.shape) in the model", file: checkpoint.path,
+          "has the shape \(array.shape) in the checkpoint, \(parameter.shape) in the model",
+          file: checkpoint.path,
           place: "parameter \"\(name)\"",
           cure: "Use the model_config and the feature store that the checkpoint was trained with")
       }

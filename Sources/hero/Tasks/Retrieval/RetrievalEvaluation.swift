@@ -57,7 +57,9 @@ public struct RetrievalEvaluator {
     for first in stride(from: 0, to: queries.ids.count, by: max(1, options.queryBatch)) {
       let ids = queries.ids[first..<min(queries.ids.count, first + max(1, options.queryBatch))]
       try answer(try ids.map { try queries.query($0) }) { task, predictions in
-        if let place = found.firstIndex(where: { $0.task == task }) { found[place].queries.append(predictions) }
+        if let place = found.firstIndex(where: { $0.task == task }) {
+          found[place].queries.append(predictions)
+        }
       }
       progress(first + ids.count)
     }
@@ -79,7 +81,9 @@ public struct RetrievalEvaluator {
     var ranked: [[Int]] = []
     var own: [Int?] = []
     for (number, query) in batch.enumerated() {
-      ranked.append(topRanked(Array(scores[number * videos..<(number + 1) * videos]), count: max(1, options.videosSearched)))
+      ranked.append(
+        topRanked(
+          Array(scores[number * videos..<(number + 1) * videos]), count: max(1, options.videosSearched)))
       let place = query.video.flatMap { index.videos.place(of: $0) }
       if place == nil, let name = query.video, options.tasks.contains(.singleVideoMoment) {
         throw queries.notACandidate(name, query: query.id)
