@@ -11,7 +11,7 @@ import Testing
     ("&nosuchname;", "&nosuchname;"), ("&", "&"), ("&;&&", "&;&&"),
     ("&CounterClockwiseContourIntegral;", "∳"),
     ("&amp\(String(repeating: "a", count: 40))", "&\(String(repeating: "a", count: 40))"),
-    ("&AMP;&Amp;", "&&Amp;"),
+    ("&AMP;&Amp;", "&&Amp;"), ("&\u{212A}scr;", "&\u{212A}scr;"), ("&ltß;", "<ß;"),
   ])
   func replacesNames(_ text: String, unescaped: String) {
     #expect(HTMLText.unescaped(text) == unescaped)

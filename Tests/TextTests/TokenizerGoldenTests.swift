@@ -21,7 +21,8 @@ import Testing
       #expect(tokenizer.encodeQuery(text) == (try ids("query")), "line \(line), query")
       #expect(tokenizer.encodeSubtitle(text) == (try ids("subtitle")), "line \(line), subtitle")
       #expect(tokenizer.encode(text) == caption, "line \(line), caption")
-      #expect(tokenizer.decode(caption) == row["decoded"]?.string, "line \(line), decoding")
+      let decoded = try #require(row["decoded"]?.string)
+      #expect(tokenizer.decode(caption).utf8.elementsEqual(decoded.utf8), "line \(line), decoding")
       rows += 1
     }
     #expect(rows == 3081)

@@ -28,7 +28,8 @@ public struct AttentionInput {
   public var width: Int
   public var heads: Int
   public var querySegments: Segments
-  public var keySegments: Segments
+  /// The key and value rows of each sequence. In a backward pass they are disjoint and cover all rows.
+  public var keyRanges: [Range<Int>]
   /// Query i of a sequence sees keys 0 … i only.
   public var causal: Bool
   public var dropout: Dropout?
@@ -37,7 +38,7 @@ public struct AttentionInput {
   public var probabilityCount: Int {
     var total = 0
     for i in 0..<querySegments.count {
-      total += querySegments[i].count * ((keySegments[i].count + 15) & ~15)
+      total += querySegments[i].count * ((keyRanges[i].count + 15) & ~15)
     }
     return total * heads
   }
@@ -94,6 +95,8 @@ public protocol Backend: AnyObject {
   /// to[index[r]] += from[r].
   func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor)
   func dropout(_ x: Tensor, _ dropout: Dropout, out: Tensor)
+  /// out[c, r] = x[r, c]; meant for the few columns of a prediction head.
+  func transpose(_ x: Tensor, out: Tensor)
   /// out = dropout(gamma·(s − mean)/σ + beta) with s = residual + dropout(x). `sum` may share memory with x.
   /// `statistics`: [2, rows], means then inverse deviations.
   func layerNorm(
@@ -139,7 +142,7 @@ public protocol Backend: AnyObject {
   func crossEntropy(
     _ logits: Tensor, columns: Int, targets: Indices, smoothing: Float, gradientScale: Float?,
     rowLosses: UnsafeMutableBufferPointer<Float>)
-  /// The same over packed segments of one row: target is the place within the segment.
+  /// The same over packed segments of each row: targets are places within the segment, row after row.
   func segmentCrossEntropy(
     _ logits: Tensor, segments: Segments, targets: Indices, gradientScale: Float?,
     rowLosses: UnsafeMutableBufferPointer<Float>)

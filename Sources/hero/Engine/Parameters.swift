@@ -34,7 +34,9 @@ public final class Parameter {
   public var range: Range<Int> { offset..<offset + count }
 
   /// The values as a matrix: the first dimension by the product of the others; a vector is one row.
-  public private(set) lazy var tensor: Tensor = store.stack([self])
+  ///
+  /// Made anew each time: kept, it and the parameter would keep each other and the arena.
+  public var tensor: Tensor { store.stack([self]) }
 
   /// This step's gradient, a view into the arena.
   public var gradient: Tensor? {
@@ -49,12 +51,14 @@ public final class ParameterStore {
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var size = 0
+  private var isSealed = false
 
   public init(backend: any Backend) { self.backend = backend }
 
   /// Declares a parameter. Weights that are multiplied together (query, key, value) are declared one after the other.
   public func add(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Parameter {
     precondition(byName[name] == nil, "parameter \(name) was declared twice")
+    precondition(!isSealed, "parameter \(name) was declared after the values were made")
     let parameter = Parameter(name: name, shape: shape, initializer: initializer, offset: size, store: self)
     parameters.append(parameter)
     byName[name] = parameter
@@ -68,7 +72,10 @@ public final class ParameterStore {
   public var count: Int { size }
 
   /// Every value, in the order of declaration. Made at the first use, after which nothing can be declared.
-  public private(set) lazy var values: Tensor = backend.makeTensor(rows: 1, columns: size)
+  public private(set) lazy var values: Tensor = {
+    isSealed = true
+    return backend.makeTensor(rows: 1, columns: size)
+  }()
 
   /// Every gradient, in the same places; holds this step's where `hasGradient`.
   public private(set) lazy var gradients: Tensor = backend.makeTensor(rows: 1, columns: size)

@@ -85,6 +85,7 @@ public final class Segments {
   public var rows: Int { offsets[offsets.count - 1] }
   public subscript(i: Int) -> Range<Int> { offsets[i]..<offsets[i + 1] }
   public var lengths: [Int] { (0..<count).map { self[$0].count } }
+  public var ranges: [Range<Int>] { (0..<count).map { self[$0] } }
 }
 
 /// Where a backward operation leaves a gradient.

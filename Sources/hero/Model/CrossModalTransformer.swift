@@ -16,19 +16,18 @@ public final class CrossModalTransformer {
   private let encoder: TransformerEncoder
   let head: LanguageModelHead
 
-  /// What a pass is to return of each sequence.
-  enum Output { case frames, tokens }
-
   init(_ store: ParameterStore, _ name: String, _ model: ModelConfiguration) {
     self.store = store
     config = model.cross
     let (width, deviation) = (config.hiddenSize, config.initializerRange)
     encoder = TransformerEncoder(store, "\(name).encoder", config)
-    words = Embedding(store, "\(name).embeddings.word_embeddings", model.vocabularyRows, width, deviation: deviation)
+    words = Embedding(
+      store, "\(name).embeddings.word_embeddings", model.vocabularyRows, width, deviation: deviation)
     positions = Embedding(
       store, "\(name).embeddings.position_embeddings", config.positions, width, deviation: deviation)
     types = Embedding(
-      store, "\(name).embeddings.token_type_embeddings", max(2, config.typeVocabulary), width, deviation: deviation)
+      store, "\(name).embeddings.token_type_embeddings", max(2, config.typeVocabulary), width,
+      deviation: deviation)
     textNorm = LayerNorm(store, "\(name).embeddings.LayerNorm", width)
     let image = "\(name).img_embeddings"
     imageLinear = Linear(store, "\(image).img_linear", model.featureWidth, width, deviation: deviation)
@@ -43,19 +42,22 @@ public final class CrossModalTransformer {
 
   /// Frames and words of every sequence.
   /// - Parameters:
-  ///   - features: [frames, featureWidth]
+  ///   - features: [feature rows, featureWidth]
+  ///   - rows: the feature row of every frame of a sequence.
   ///   - mask: per feature row 1 (masked) or −1; nil if nothing is masked.
+  ///   - selection: the rows wanted.
   /// - Returns: the wanted rows of the last layer, in the sequences' order.
   func callAsFunction(
-    _ tape: Tape, _ plan: CrossModalPlan, features: Tensor, mask: Indices?, output: Output
+    _ tape: Tape, _ plan: CrossModalPlan, features: Tensor, rows: Indices, mask: Indices?,
+    selection: RowSelection
   ) -> Tensor {
     let text = embedText(tape, plan.tokens, plan.tokenPositions)
     var input = text
-    if plan.frameRows.count > 0 {
-      let frames = embedFrames(tape, plan, features: features, mask: mask)
+    if plan.frameNumbers.count > 0 {
+      let frames = embedFrames(tape, plan, features: features, rows: rows, mask: mask)
       input = tape.gatherSum([(frames, plan.fromFrames), (text, plan.fromTokens)])
     }
-    return encoder(tape, input, plan.segments, selection: output == .frames ? plan.frames : plan.tokenRows)
+    return encoder(tape, input, plan.segments, selection: selection)
   }
 
   /// Text alone, as for queries. All rows of the last layer.
@@ -84,12 +86,14 @@ public final class CrossModalTransformer {
   }
 
   /// dropout(LN(W·LN(feature) + position + type)), a row per frame of a sequence.
-  private func embedFrames(_ tape: Tape, _ plan: CrossModalPlan, features: Tensor, mask: Indices?) -> Tensor {
+  private func embedFrames(
+    _ tape: Tape, _ plan: CrossModalPlan, features: Tensor, rows: Indices, mask: Indices?
+  ) -> Tensor {
     let visible = maskedFeatures(tape, features, mask: mask, embedding: imageMask)
     let projected = imageLinear(tape, imageInputNorm(tape, visible))
     let sum = tape.gatherSum([
-      (projected, plan.frameRows), (imagePositions.weight.tensor, plan.framePositions),
-      (types.weight.tensor, constant(1, count: plan.frameRows.count)),
+      (projected, rows), (imagePositions.weight.tensor, plan.framePositions),
+      (types.weight.tensor, constant(1, count: plan.frameNumbers.count)),
     ])
     return imageNorm(tape, sum, outerDropout: config.hiddenDropout)
   }

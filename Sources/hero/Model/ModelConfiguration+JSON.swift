@@ -20,7 +20,9 @@ extension TransformerConfiguration {
     }
     func probability(_ name: String, default fallback: Double) throws -> Float {
       guard let value = json[name] else { return Float(fallback) }
-      guard let number = value.double, (0..<1).contains(number) else { throw fail("\"\(name)\" is not in 0 ..< 1") }
+      guard let number = value.double, (0..<1).contains(number) else {
+        throw fail("\"\(name)\" is not in 0 ..< 1")
+      }
       return Float(number)
     }
     guard json.object != nil else { throw fail("is missing or not an object") }
@@ -35,7 +37,8 @@ extension TransformerConfiguration {
     attentionDropout = try probability("attention_probs_dropout_prob", default: 0.1)
     initializerRange = try probability("initializer_range", default: 0.02)
     if let activation = json["hidden_act"]?.string, activation != "gelu" {
-      throw fail("\"hidden_act\" is \"\(activation)\"", "hero computes the exact GELU only: set it to \"gelu\"")
+      throw fail(
+        "\"hidden_act\" is \"\(activation)\"", "hero computes the exact GELU only: set it to \"gelu\"")
     }
     guard hiddenSize % heads == 0 else {
       throw fail("\"hidden_size\" \(hiddenSize) is not a multiple of \"num_attention_heads\" \(heads)")
@@ -50,7 +53,8 @@ extension ModelConfiguration {
   public init(_ json: JSON, file: String, featureWidth: Int, framePositions: Int = 100) throws {
     cross = try TransformerConfiguration(json["f_config"] ?? .null, key: "f_config", file: file)
     temporal = try TransformerConfiguration(json["c_config"] ?? .null, key: "c_config", file: file)
-    query = try json["q_config"].map { try TransformerConfiguration($0, key: "q_config", file: file) } ?? cross
+    query =
+      try json["q_config"].map { try TransformerConfiguration($0, key: "q_config", file: file) } ?? cross
     decoder = try json["d_config"].map { try TransformerConfiguration($0, key: "d_config", file: file) }
     self.featureWidth = featureWidth
     self.framePositions = framePositions

@@ -14,7 +14,8 @@ public struct TransformerConfiguration: Equatable, Sendable {
 
   public init(
     hiddenSize: Int, layers: Int, heads: Int, intermediateSize: Int, positions: Int, typeVocabulary: Int = 2,
-    vocabulary: Int? = nil, hiddenDropout: Float = 0.1, attentionDropout: Float = 0.1, initializerRange: Float = 0.02
+    vocabulary: Int? = nil, hiddenDropout: Float = 0.1, attentionDropout: Float = 0.1,
+    initializerRange: Float = 0.02
   ) {
     precondition(hiddenSize % heads == 0)
     self.hiddenSize = hiddenSize

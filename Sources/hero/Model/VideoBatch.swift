@@ -2,7 +2,7 @@ import Engine
 
 /// One sentence of subtitles with its frames: a sequence of the cross-modal transformer.
 public struct SubtitleSequence: Equatable, Sendable {
-  /// Frames of the sentence, as rows of the batch's features.
+  /// Frames of the sentence, counted over all videos of the batch.
   public var frames: [Int]
   /// Token ids, the leading special token included.
   public var tokens: [Int32]
@@ -17,7 +17,7 @@ public struct SubtitleSequence: Equatable, Sendable {
 ///
 /// Made on a loading thread; holds no tensors. Everything that can be derived from the sequences is derived here, once.
 public struct VideoBatch: Sendable {
-  /// [Σ frames, featureWidth], the videos end to end.
+  /// [rows, featureWidth], the videos end to end.
   public let features: [Float]
   public let featureWidth: Int
   /// Frames of each video.
@@ -25,14 +25,20 @@ public struct VideoBatch: Sendable {
   public let sequences: [SubtitleSequence]
   /// Rows of `features` that MFM hides: they are zero there and get the mask embedding.
   public let maskedFrames: [Int]
+  /// The row of `features` of every frame where videos share rows (one video with several answers); nil where the
+  /// frames are the rows.
+  public let featureRows: [Int]?
 
   public var frameCount: Int { lengths.reduce(0, +) }
 
-  /// - Precondition: sequences' frames are rows of `features`, each used at most once.
+  /// - Precondition: each frame is in at most one sequence.
   public init(
-    features: [Float], featureWidth: Int, lengths: [Int], sequences: [SubtitleSequence], maskedFrames: [Int] = []
+    features: [Float], featureWidth: Int, lengths: [Int], sequences: [SubtitleSequence],
+    maskedFrames: [Int] = [],
+    featureRows: [Int]? = nil
   ) {
-    precondition(features.count == lengths.reduce(0, +) * featureWidth)
+    precondition(featureRows?.count ?? (features.count / featureWidth) == lengths.reduce(0, +))
+    self.featureRows = featureRows
     self.features = features
     self.featureWidth = featureWidth
     self.lengths = lengths
@@ -43,8 +49,8 @@ public struct VideoBatch: Sendable {
 
 /// Where the rows of packed sequences come from and go to.
 struct CrossModalPlan {
-  /// Per frame of a sequence: its row in the batch's features, and its position in the sequence.
-  var frameRows: Indices
+  /// Per frame of a sequence: which frame of the batch it is, and its position in the sequence.
+  var frameNumbers: [Int]
   var framePositions: Indices
   var tokens: Indices
   var tokenPositions: Indices
@@ -62,7 +68,7 @@ struct CrossModalPlan {
   ///   - textPositions: positions the text table has; later tokens share the last that the reference uses (511).
   init(_ sequences: [SubtitleSequence], textPositions: Int) {
     let lastPosition = min(511, textPositions - 1)
-    var frameRows: [Int32] = []
+    var frameNumbers: [Int] = []
     var framePositions: [Int32] = []
     var tokens: [Int32] = []
     var tokenPositions: [Int32] = []
@@ -73,9 +79,9 @@ struct CrossModalPlan {
     for sequence in sequences {
       for (position, frame) in sequence.frames.enumerated() {
         frameOutputs.append(Int32(fromFrames.count))
-        fromFrames.append(Int32(frameRows.count))
+        fromFrames.append(Int32(frameNumbers.count))
         fromTokens.append(-1)
-        frameRows.append(Int32(frame))
+        frameNumbers.append(frame)
         framePositions.append(Int32(position))
       }
       for (position, token) in sequence.tokens.enumerated() {
@@ -86,7 +92,7 @@ struct CrossModalPlan {
         tokenPositions.append(Int32(min(position, lastPosition)))
       }
     }
-    self.frameRows = Indices(frameRows)
+    self.frameNumbers = frameNumbers
     self.framePositions = Indices(framePositions)
     self.tokens = Indices(tokens)
     self.tokenPositions = Indices(tokenPositions)

@@ -32,14 +32,19 @@ public final class VideoEncoder {
     // A sentence without frames reaches no frame: nothing downstream reads it.
     let sequences = batch.sequences.filter { !$0.frames.isEmpty }
     let plan = CrossModalPlan(sequences, textPositions: config.cross.positions)
-    let features = tape.backend.makeTensor(batch.features, rows: batch.frameCount, columns: batch.featureWidth)
-    let mask = batch.maskedFrames.isEmpty ? nil : maskIndices(batch)
-    let transformed = frameTransform(tape, maskedFeatures(tape, features, mask: mask, embedding: maskEmbedding))
-    guard !sequences.isEmpty else { return transformed }
-    let frames = cross(tape, plan, features: features, mask: mask, output: .frames)
+    let rows = batch.features.count / batch.featureWidth
+    let features = tape.backend.makeTensor(batch.features, rows: rows, columns: batch.featureWidth)
+    let mask = batch.maskedFrames.isEmpty ? nil : maskIndices(batch, rows: rows)
+    let transformed = frameTransform(
+      tape, maskedFeatures(tape, features, mask: mask, embedding: maskEmbedding))
+    let shared = batch.featureRows.map { Indices($0) }
+    guard !sequences.isEmpty else { return shared.map { tape.gather(transformed, $0) } ?? transformed }
+    let frameRows = plan.frameNumbers.map { batch.featureRows?[$0] ?? $0 }
+    let frames = cross(
+      tape, plan, features: features, rows: Indices(frameRows), mask: mask, selection: plan.frames)
     var slots = [Int32](repeating: -1, count: batch.frameCount)
-    for (row, frame) in plan.frameRows.values.enumerated() { slots[Int(frame)] = Int32(row) }
-    return tape.gatherSum([(transformed, nil), (frames, Indices(slots))])
+    for (row, frame) in plan.frameNumbers.enumerated() { slots[frame] = Int32(row) }
+    return tape.gatherSum([(transformed, shared), (frames, Indices(slots))])
   }
 
   /// All frames of every video, encoded.
@@ -48,8 +53,8 @@ public final class VideoEncoder {
     temporal(tape, fuse(tape, batch), Segments(lengths: batch.lengths))
   }
 
-  private func maskIndices(_ batch: VideoBatch) -> Indices {
-    var mask = [Int32](repeating: -1, count: batch.frameCount)
+  private func maskIndices(_ batch: VideoBatch, rows: Int) -> Indices {
+    var mask = [Int32](repeating: -1, count: rows)
     for frame in batch.maskedFrames { mask[frame] = 1 }
     return Indices(mask)
   }

@@ -88,10 +88,11 @@ enum HTMLText {
     String(String.UnicodeScalarView(scalars))
   }
 
+  /// Names are ASCII; whatever else stands there ends one.
   private static func isNameScalar(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar {
     case "\t", "\n", "\u{0C}", " ", "<", "&", "#", ";": false
-    default: true
+    default: scalar.isASCII
     }
   }
 }

@@ -15,7 +15,7 @@ extension CPUBackend {
     items.reserveCapacity(input.heads * input.querySegments.count)
     var (place, row) = (0, 0)
     for s in 0..<input.querySegments.count {
-      let (queries, keys) = (input.querySegments[s].count, input.keySegments[s].count)
+      let (queries, keys) = (input.querySegments[s].count, input.keyRanges[s].count)
       if queries == 0 { continue }
       for head in 0..<input.heads {
         items.append(Item(sequence: s, head: head, probabilities: place, firstRow: row))
@@ -27,9 +27,9 @@ extension CPUBackend {
   }
 
   private func scratchSize(_ input: AttentionInput) -> Int {
-    let most = { (s: Segments) in (0..<s.count).lazy.map { s[$0].count }.max() ?? 0 }
-    return hero_attention_scratch(
-      most(input.querySegments), most(input.keySegments), input.width / input.heads) + 16
+    let queries = input.querySegments.lengths.max() ?? 0
+    let keys = input.keyRanges.lazy.map(\.count).max() ?? 0
+    return hero_attention_scratch(queries, keys, input.width / input.heads) + 16
   }
 
   /// Items in runs, so that threads meet rarely; the runs are the same for any number of threads.
@@ -60,7 +60,7 @@ extension CPUBackend {
     input.dropout.withKernelForm { drop in
       forEachRun(of: items(input), scratchEach: scratchSize(input)) { run, scratch in
         for item in run {
-          let (queries, keys) = (input.querySegments[item.sequence], input.keySegments[item.sequence])
+          let (queries, keys) = (input.querySegments[item.sequence], input.keyRanges[item.sequence])
           let column = item.head * head
           if keys.isEmpty {
             for r in queries { (result + r * input.width + column).update(repeating: 0, count: head) }
@@ -87,9 +87,8 @@ extension CPUBackend {
     let dq = dQueries.pointer + input.queryColumn
     let (dk, dv) = (dKeysValues.pointer + input.keyColumn, dKeysValues.pointer + input.valueColumn)
     let (gradient, kept) = (dy.pointer, probabilities.pointer)
-    for s in 0..<input.keySegments.count where input.querySegments[s].isEmpty || input.keySegments[s].isEmpty
-    {
-      for r in input.keySegments[s] {
+    for (s, keys) in input.keyRanges.enumerated() where input.querySegments[s].isEmpty || keys.isEmpty {
+      for r in keys {
         (dk + r * ldk).update(repeating: 0, count: input.width)
         (dv + r * ldk).update(repeating: 0, count: input.width)
       }
@@ -98,7 +97,7 @@ extension CPUBackend {
     input.dropout.withKernelForm { drop in
       forEachRun(of: items(input), scratchEach: scratchSize(input)) { run, scratch in
         for item in run {
-          let (queries, keys) = (input.querySegments[item.sequence], input.keySegments[item.sequence])
+          let (queries, keys) = (input.querySegments[item.sequence], input.keyRanges[item.sequence])
           let column = item.head * head
           if keys.isEmpty { continue }
           let keyAt = keys.lowerBound * ldk + column

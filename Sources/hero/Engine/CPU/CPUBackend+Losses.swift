@@ -43,20 +43,19 @@ extension CPUBackend {
     _ logits: Tensor, segments: Segments, targets: Indices, gradientScale: Float?,
     rowLosses: UnsafeMutableBufferPointer<Float>
   ) {
-    precondition(targets.count == segments.count && logits.count == segments.rows)
-    let x = logits.pointer
-    for s in 0..<segments.count {
-      let rows = segments[s]
-      let target = Int(targets.values[s])
+    precondition(targets.count == logits.rows * segments.count && logits.columns == segments.rows)
+    for number in 0..<targets.count {
+      let rows = segments[number % segments.count]
+      let row = logits.pointer + number / segments.count * logits.columns + rows.lowerBound
+      let target = Int(targets.values[number])
       guard target >= 0, !rows.isEmpty else {
-        rowLosses[s] = 0
-        if gradientScale != nil { (x + rows.lowerBound).update(repeating: 0, count: rows.count) }
+        rowLosses[number] = 0
+        if gradientScale != nil { row.update(repeating: 0, count: rows.count) }
         continue
       }
       precondition(target < rows.count)
-      let row = x + rows.lowerBound
       let total = kernels.log_sum_exp(row, rows.count)
-      rowLosses[s] = total - row[target]
+      rowLosses[number] = total - row[target]
       guard let gradientScale else { continue }
       kernels.exp_shift_scale(row, total, gradientScale, rows.count)
       row[target] -= gradientScale

@@ -66,6 +66,17 @@ extension CPUBackend {
     }
   }
 
+  public func transpose(_ x: Tensor, out: Tensor) {
+    precondition(x.rows == out.columns && x.columns == out.rows)
+    let (from, to) = (x.pointer, out.pointer)
+    let (rows, columns) = (x.rows, x.columns)
+    pool.split(rows, grain: 1 + (1 << 14) / max(1, columns)) { range, _ in
+      for r in range {
+        for c in 0..<columns { to[c * rows + r] = from[r * columns + c] }
+      }
+    }
+  }
+
   public func layerNorm(
     _ x: Tensor, residual: Tensor?, gamma: Tensor, beta: Tensor, epsilon: Float, inner: Dropout?,
     outer: Dropout?,

@@ -22,6 +22,8 @@ public final class CPUBackend: Backend {
     self.kernels = kernels
   }
 
+  deinit { pool.stop() }
+
   static var defaultThreads: Int {
     for name in ["HERO_NUM_THREADS", "OMP_NUM_THREADS"] {
       if let text = ProcessInfo.processInfo.environment[name], let count = Int(text), count > 0 {

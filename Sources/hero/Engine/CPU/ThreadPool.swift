@@ -7,16 +7,19 @@ import Synchronization
 /// The engine's only threads: OpenBLAS is told to use one, and products are divided here, so that the two never compete for
 /// cores. Between loops the workers spin for some microseconds (the next operation usually follows at once), then sleep.
 final class ThreadPool: @unchecked Sendable {
+  /// How many threads share a loop, the caller's included.
   let threads: Int
-  private let generation = Atomic<Int>(0)
-  private let next = Atomic<Int>(0)
+  /// The loop's number in the upper half, the next index nobody has taken in the lower.
+  private let turn = Atomic<UInt64>(0)
+  private let count = Atomic<Int>(0)
+  /// Indices whose body has not returned.
   private let unfinished = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
+  private let busy = Atomic<Bool>(false)
   private let lock = NSCondition()
-  private var count = 0
+  /// Of the loop under way; read only by who has taken an index of it, for which the loop then waits.
   private var body: (Int) -> Void = { _ in }
-  private var workers: [Thread] = []
 
   init(threads: Int) {
     self.threads = max(1, threads)
@@ -24,71 +27,106 @@ final class ThreadPool: @unchecked Sendable {
       let worker = Thread { [self] in work() }
       worker.stackSize = 1 << 20
       worker.name = "hero-\(number)"
-      workers.append(worker)
       worker.start()
     }
   }
 
+  /// Lets the threads end, and with them the pool; loops still work, on the calling thread.
+  func stop() {
+    stopping.store(true, ordering: .sequentiallyConsistent)
+    lock.lock()
+    lock.broadcast()
+    lock.unlock()
+  }
+
   /// Runs `body(0)` … `body(count - 1)`, each once, on whichever thread is free; returns when all have run.
+  ///
+  /// A thread that is asleep or has no core is not waited for: the others take its share. A loop that starts while
+  /// another is under way (from its body) runs on the calling thread.
   func run(_ count: Int, _ body: (Int) -> Void) {
-    guard count > 1, threads > 1 else {
+    guard count > 1, threads > 1, !stopping.load(ordering: .relaxed),
+      !busy.exchange(true, ordering: .acquiring)
+    else {
       for i in 0..<count { body(i) }
       return
     }
+    defer { busy.store(false, ordering: .releasing) }
+    precondition(count <= Int(UInt32.max))
     withoutActuallyEscaping(body) { escapable in
-      self.count = count
       self.body = escapable
-      next.store(0, ordering: .relaxed)
-      unfinished.store(workers.count, ordering: .relaxed)
-      generation.add(1, ordering: .sequentiallyConsistent)
+      self.count.store(count, ordering: .relaxed)
+      unfinished.store(count, ordering: .relaxed)
+      let number = Self.number(turn.load(ordering: .relaxed)) &+ 1
+      turn.store(UInt64(number) << 32, ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
         lock.lock()
         lock.broadcast()
         lock.unlock()
       }
-      takeTurns()
-      while unfinished.load(ordering: .acquiring) > 0 { hero_pause() }
+      takeTurns(in: number)
+      var spins = 0
+      while unfinished.load(ordering: .acquiring) > 0 {
+        spins += 1
+        // With more threads than cores the one waited for may not be running at all.
+        if spins < 20_000 { hero_pause() } else { sched_yield() }
+      }
       self.body = { _ in }
     }
   }
 
-  private func takeTurns() {
-    while true {
-      let i = next.add(1, ordering: .relaxed).oldValue
-      if i >= count { return }
-      body(i)
+  private static func number(_ turn: UInt64) -> UInt32 { UInt32(turn >> 32) }
+
+  private func takeTurns(in number: UInt32) {
+    var seen = turn.load(ordering: .acquiring)
+    while Self.number(seen) == number {
+      let index = Int(UInt32(truncatingIfNeeded: seen))
+      // Should the next loop have set its count meanwhile, then the turn has changed too, and the exchange fails.
+      if index >= count.load(ordering: .relaxed) { return }
+      let (taken, now) = turn.compareExchange(
+        expected: seen, desired: seen + 1, successOrdering: .acquiringAndReleasing,
+        failureOrdering: .acquiring)
+      if taken {
+        perform(index)
+        unfinished.subtract(1, ordering: .releasing)
+        seen = turn.load(ordering: .acquiring)
+      } else {
+        seen = now
+      }
     }
   }
 
+  /// A call of its own, so that nothing holds on to the body once an index is reported as done.
+  @inline(never) private func perform(_ index: Int) { body(index) }
+
   private func work() {
-    var seen = 0
+    var done: UInt32 = 0
     while true {
       var spins = 0
-      while generation.load(ordering: .acquiring) == seen {
+      while Self.number(turn.load(ordering: .acquiring)) == done {
         spins += 1
         if spins < 4_000 {
           hero_pause()
         } else {
-          sleep(until: seen)
+          sleep(after: done)
         }
         if stopping.load(ordering: .relaxed) { return }
       }
-      seen += 1
-      takeTurns()
-      unfinished.subtract(1, ordering: .releasing)
+      done = Self.number(turn.load(ordering: .acquiring))
+      takeTurns(in: done)
     }
   }
 
-  private func sleep(until seen: Int) {
+  private func sleep(after done: UInt32) {
     lock.lock()
     sleepers.add(1, ordering: .sequentiallyConsistent)
-    while generation.load(ordering: .sequentiallyConsistent) == seen, !stopping.load(ordering: .relaxed) {
+    while Self.number(turn.load(ordering: .sequentiallyConsistent)) == done,
+      !stopping.load(ordering: .relaxed)
+    {
       lock.wait()
     }
     sleepers.subtract(1, ordering: .sequentiallyConsistent)
     lock.unlock()
   }
-
 }
 
 extension ThreadPool {

@@ -94,6 +94,18 @@ extension Tape {
     return out
   }
 
+  /// [n, m] → [m, n], for the few columns of a prediction head.
+  public func transpose(_ x: Tensor) -> Tensor {
+    let out = output(rows: x.columns, columns: x.rows, from: [x])
+    backend.transpose(x, out: out)
+    record(out) { [unowned self] dy in
+      let dx = backend.makeTensor(rows: x.rows, columns: x.columns)
+      backend.transpose(dy, out: dx)
+      accumulate(dx, to: x, mayKeep: true)
+    }
+    return out
+  }
+
   /// Rows scaled to unit length; lengths below `floor` count as `floor`.
   public func normalizeRows(_ x: Tensor, floor: Float) -> Tensor {
     let out = output(rows: x.rows, columns: x.columns, from: [x])

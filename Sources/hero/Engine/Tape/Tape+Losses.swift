@@ -18,11 +18,15 @@ extension Tape {
     }
   }
 
-  /// Cross-entropy within each segment of one row of logits [1, rows]; targets count from the segment's start.
+  /// Cross-entropy within each segment of each row of logits.
+  /// - Parameters:
+  ///   - logits: [k, rows]
+  ///   - targets: k · segments places, counted from the segment's start, row after row; −1 leaves one out.
+  /// - Returns: k · segments losses, unweighted.
   public func segmentCrossEntropy(
     _ logits: Tensor, segments: Segments, targets: Indices, weight: Float
   ) -> [Float] {
-    lossRows(segments.count, logits, weight) { gradientScale, rowLosses in
+    lossRows(logits.rows * segments.count, logits, weight) { gradientScale, rowLosses in
       backend.segmentCrossEntropy(
         logits, segments: segments, targets: targets, gradientScale: gradientScale, rowLosses: rowLosses)
     }

@@ -4,17 +4,19 @@ extension Tape {
   ///   - queries: [Σ query lengths, …], queries in the columns from `queryColumn`.
   ///   - keysValues: [Σ key lengths, …]; the same tensor as `queries` for self-attention.
   ///   - width: columns of each of q, k and v; divided among `heads`.
+  ///   - keyRanges: the rows of `keysValues` that each sequence attends to. Without a backward pass they may overlap and
+  ///     leave gaps (caches, beams over one memory).
   /// - Returns: [Σ query lengths, width]
   public func attention(
     queries: Tensor, queryColumn: Int = 0, keysValues: Tensor, keyColumn: Int, valueColumn: Int, width: Int,
-    heads: Int, querySegments: Segments, keySegments: Segments, causal: Bool = false,
+    heads: Int, querySegments: Segments, keyRanges: [Range<Int>], causal: Bool = false,
     dropout probability: Float
   ) -> Tensor {
-    precondition(querySegments.count == keySegments.count && width % heads == 0)
+    precondition(querySegments.count == keyRanges.count && width % heads == 0)
     let input = AttentionInput(
       queries: queries, queryColumn: queryColumn, keysValues: keysValues, keyColumn: keyColumn,
       valueColumn: valueColumn, width: width, heads: heads, querySegments: querySegments,
-      keySegments: keySegments,
+      keyRanges: keyRanges,
       causal: causal, dropout: dropout(probability))
     let out = output(rows: queries.rows, columns: width, from: [queries, keysValues])
     let probabilities = backend.makeTensor(rows: 1, columns: input.probabilityCount)
@@ -25,10 +27,23 @@ extension Tape {
         let dKeysValues = queries === keysValues ? dQueries : target(keysValues)
       else { return }
       precondition(!dQueries.accumulate && !dKeysValues.accumulate)
+      precondition(keyRanges.reduce(0) { $0 + $1.count } == keysValues.rows, "every key needs a gradient")
       backend.attentionBackward(
         dy, input, probabilities: probabilities, dQueries: dQueries.tensor, dKeysValues: dKeysValues.tensor)
     }
     return out
+  }
+
+  /// Attention where sequence s has the keys of segment s.
+  public func attention(
+    queries: Tensor, queryColumn: Int = 0, keysValues: Tensor, keyColumn: Int, valueColumn: Int, width: Int,
+    heads: Int, querySegments: Segments, keySegments: Segments, causal: Bool = false,
+    dropout probability: Float
+  ) -> Tensor {
+    attention(
+      queries: queries, queryColumn: queryColumn, keysValues: keysValues, keyColumn: keyColumn,
+      valueColumn: valueColumn, width: width, heads: heads, querySegments: querySegments,
+      keyRanges: keySegments.ranges, causal: causal, dropout: probability)
   }
 
   /// Σ softmax(scores within a segment)·rows, one row a segment.

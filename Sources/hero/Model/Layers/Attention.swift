@@ -55,7 +55,8 @@ struct AttentionBlock {
       return finish(tape, context, residual: x)
     }
     let chosen = tape.gather(x, selection.rows)
-    return attend(tape, chosen, selection.segments, keysValues: project(tape, x), segments, causal: causal)
+    return attend(
+      tape, chosen, selection.segments, keysValues: project(tape, x), segments.ranges, causal: causal)
   }
 
   /// Keys and values of a memory [rows, width] → [rows, 2·width].
@@ -65,12 +66,13 @@ struct AttentionBlock {
 
   /// Attention of `x` to keys and values from `project`.
   func attend(
-    _ tape: Tape, _ x: Tensor, _ segments: Segments, keysValues: Tensor, _ keySegments: Segments, causal: Bool = false
+    _ tape: Tape, _ x: Tensor, _ segments: Segments, keysValues: Tensor, _ keyRanges: [Range<Int>],
+    causal: Bool = false
   ) -> Tensor {
     let queries = tape.linear(x, query.weight.tensor, query.bias.tensor)
     let context = tape.attention(
       queries: queries, keysValues: keysValues, keyColumn: 0, valueColumn: width, width: width, heads: heads,
-      querySegments: segments, keySegments: keySegments, causal: causal, dropout: attentionDropout)
+      querySegments: segments, keyRanges: keyRanges, causal: causal, dropout: attentionDropout)
     return finish(tape, context, residual: x)
   }
 

@@ -10,7 +10,10 @@ struct Linear {
   let weight: Parameter
   let bias: Parameter?
 
-  init(_ store: ParameterStore, _ name: String, _ inputs: Int, _ outputs: Int, deviation: Float, bias: Bool = true) {
+  init(
+    _ store: ParameterStore, _ name: String, _ inputs: Int, _ outputs: Int, deviation: Float,
+    bias: Bool = true
+  ) {
     weight = store.add("\(name).weight", [outputs, inputs], .normal(deviation: deviation))
     self.bias = bias ? store.add("\(name).bias", [outputs], .constant(0)) : nil
   }
@@ -58,7 +61,9 @@ struct NormedProjection {
   let linear: Linear
   let dropout: Float
 
-  init(_ store: ParameterStore, _ name: String, _ inputs: Int, _ outputs: Int, dropout: Float, deviation: Float) {
+  init(
+    _ store: ParameterStore, _ name: String, _ inputs: Int, _ outputs: Int, dropout: Float, deviation: Float
+  ) {
     norm = LayerNorm(store, "\(name).LayerNorm", inputs)
     linear = Linear(store, "\(name).net.1", inputs, outputs, deviation: deviation)
     self.dropout = dropout

@@ -10,7 +10,8 @@ struct FeedForward {
   init(_ store: ParameterStore, up: String, down: String, _ config: TransformerConfiguration) {
     let deviation = config.initializerRange
     self.up = Linear(store, "\(up).dense", config.hiddenSize, config.intermediateSize, deviation: deviation)
-    self.down = Linear(store, "\(down).dense", config.intermediateSize, config.hiddenSize, deviation: deviation)
+    self.down = Linear(
+      store, "\(down).dense", config.intermediateSize, config.hiddenSize, deviation: deviation)
     norm = LayerNorm(store, "\(down).LayerNorm", config.hiddenSize, epsilon: innerEpsilon)
     dropout = config.hiddenDropout
   }
@@ -41,7 +42,9 @@ struct TransformerEncoder {
   ///   - x: [rows, width], sequences end to end.
   ///   - selection: the rows wanted of the last layer; all if nil.
   /// - Returns: the wanted rows.
-  func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments, selection: RowSelection? = nil) -> Tensor {
+  func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments, selection: RowSelection? = nil)
+    -> Tensor
+  {
     var x = x
     for (number, layer) in layers.enumerated() {
       let last = number == layers.count - 1

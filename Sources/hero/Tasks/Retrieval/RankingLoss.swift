@@ -60,7 +60,8 @@ struct RankingLoss {
       // A video draws one negative for all its queries.
       let drawn = options.useAllNegatives ? nil : draw(scores, negatives, &random)
       for m in own {
-        query += rank(scores, m * videos + video, drawn.map { [$0] } ?? negatives, share, &queryGradient, &random)
+        query += rank(
+          scores, m * videos + video, drawn.map { [$0] } ?? negatives, share, &queryGradient, &random)
       }
     }
   }

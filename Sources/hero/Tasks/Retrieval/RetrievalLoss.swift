@@ -40,7 +40,9 @@ public struct RetrievalBatch: Sendable {
   }
 
   /// Rows of the batch's frames that query `m`'s own video has.
-  func pairs(_ segments: Segments) -> [Range<Int>] { queries.indices.map { segments[slots[$0 / queriesPerSlot]] } }
+  func pairs(_ segments: Segments) -> [Range<Int>] {
+    queries.indices.map { segments[slots[$0 / queriesPerSlot]] }
+  }
 }
 
 /// What a batch cost: the parts are weighted, their sum is the loss.
@@ -66,7 +68,8 @@ extension RetrievalModel {
     let frames = videoEncoder(tape, batch.videos)
     let segments = Segments(lengths: batch.videos.lengths)
     let queries = encodeQueries(tape, batch.queries)
-    let dropped = tape.isTraining && options.spanDropProbability > 0 && random.uniform() <= options.spanDropProbability
+    let dropped =
+      tape.isTraining && options.spanDropProbability > 0 && random.uniform() <= options.spanDropProbability
     if options.spanWeight != 0, !dropped {
       result.span = spanLoss(tape, batch, queries: queries, frames: frames, segments, options.spanWeight)
     }
@@ -89,7 +92,8 @@ extension RetrievalModel {
   }
 
   private func spanLoss(
-    _ tape: Tape, _ batch: RetrievalBatch, queries: Tensor, frames: Tensor, _ segments: Segments, _ weight: Float
+    _ tape: Tape, _ batch: RetrievalBatch, queries: Tensor, frames: Tensor, _ segments: Segments,
+    _ weight: Float
   ) -> Float {
     let logits = spanLogits(tape, queries: queries, frames: frames, pairs: batch.pairs(segments))
     var total: Float = 0

@@ -1,0 +1,94 @@
+import Formats
+import Foundation
+
+/// An annotation file, read row by row in the reference's form whatever its own form is.
+struct AnnotationFile {
+  /// A row's place (`line 3`), and the row or what is wrong with it.
+  typealias Handler = (_ place: String, _ row: Result<JSONObject, BadRow>) throws -> Void
+
+  private let task: TextStoreTask
+  private let path: String
+  private let split: String?
+  private let clipInterval: Double
+
+  init(builder: TextStoreBuilder) {
+    task = builder.task
+    path = builder.annotation
+    split = builder.split
+    clipInterval = builder.clipInterval
+  }
+
+  /// Calls `body` with every row.
+  /// - Throws: `DataError` naming the line that is not JSON, and what `body` throws.
+  func forEachRow(_ body: Handler) throws {
+    switch (task, try AnnotationForm.detect(path: path)) {
+    case (.how2r, .table): try How2Annotation(task: .how2r, clipInterval: clipInterval).read(path, body)
+    case (.how2qa, .table): try How2Annotation(task: .how2qa, clipInterval: clipInterval).read(path, body)
+    case (.msrvtt, .table): try MSRVTTAnnotation.readTable(path, body)
+    case (.msrvtt, .document): try MSRVTTAnnotation(split: split).read(path, body)
+    case (.didemo, .document), (.didemo, .list): try DiDeMoAnnotation.read(path, body)
+    case (.violin, .document): try ViolinAnnotation(split: split).read(path, body)
+    case (_, .lines): try readLines(body)
+    case (_, .table), (_, .document), (_, .list):
+      throw DataError(
+        "not an annotation of \(task.rawValue) in a form that its authors publish", file: path,
+        cure: "Give JSON lines, or check --task")
+    }
+  }
+
+  /// The reference's own form.
+  private func readLines(_ body: Handler) throws {
+    try JSONLines.read(path: path) { line, value in
+      guard let row = value.object else {
+        return try body("line \(line)", .failure(BadRow("is \(value.kind), not an object")))
+      }
+      try body("line \(line)", .success(row))
+    }
+  }
+}
+
+/// The form of an annotation file, told by its first line.
+enum AnnotationForm: Equatable {
+  /// One JSON object per line.
+  case lines
+  /// One JSON object in the whole file.
+  case document
+  /// One JSON list in the whole file.
+  case list
+  /// Comma-separated values.
+  case table
+
+  private struct Found: Error { var form: AnnotationForm }
+
+  /// Longer first lines belong to a document: rows are short.
+  private static let longestRow = 1 << 20
+
+  static func detect(path: String) throws -> AnnotationForm {
+    do {
+      try FileBytes.forEachLine(path: path) { line in
+        let bytes = line.drop { $0 == 0x20 || (0x09...0x0D).contains($0) || [0xEF, 0xBB, 0xBF].contains($0) }
+        if let first = bytes.first { throw Found(form: form(of: bytes, first: first)) }
+      }
+    } catch let found as Found {
+      return found.form
+    }
+    throw DataError("the file is empty", file: path, cure: "Make or download it again")
+  }
+
+  private static func form(of line: Slice<UnsafeRawBufferPointer>, first: UInt8) -> AnnotationForm {
+    switch first {
+    case UInt8(ascii: "["): return .list
+    case UInt8(ascii: "{"): break
+    default: return .table
+    }
+    guard line.count <= longestRow else { return .document }
+    guard let object = try? JSON.parse(UnsafeRawBufferPointer(rebasing: line)).object else {
+      // A row that was cut off is an error of its line; only a document's first line ends in the middle of things.
+      let last = line.last { $0 != 0x20 && !(0x09...0x0D).contains($0) }
+      return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ",")].contains(last) ? .document : .lines
+    }
+    let isDocument =
+      object["sentences"]?.array != nil || (!object.isEmpty && object.values.allSatisfy { $0.object != nil })
+    return isDocument ? .document : .lines
+  }
+}

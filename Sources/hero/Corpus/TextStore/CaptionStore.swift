@@ -1,0 +1,169 @@
+import Formats
+import Text
+
+/// The caption store, `cap.db` and `clip.db` (`prepro_tvc.py`).
+extension TextStoreBuilder {
+  func buildCaptions(
+    in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
+    onSkip: (String) -> Void
+  ) throws {
+    guard let subtitles else {
+      throw DataError(
+        "captions need to know their video's subtitles", cure: "Give --subtitles, the subtitles' JSON lines")
+    }
+    let options: JSONObject = [
+      "annotation": .string(annotation), "subtitles": .string(subtitles), "output": .string(output),
+      "toker": .string(self.tokenizer),
+    ]
+    try StoreMeta.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    let times = try SentenceTimes(path: subtitles)
+    let writer = try CaptionWriter(folder: folder, compression: compression)
+    try forEachRow(report: &report, onSkip: onSkip) { row in
+      let video = try row.id("vid_name")
+      guard let sentences = times.byVideo[video] else {
+        throw BadRow("\(subtitles) does not have \"\(video)\"")
+      }
+      try writer.put(try ClipRow(row, video: video, sentences: sentences), tokenizer: tokenizer)
+    }
+    try writer.finish()
+    if writer.repeatedCaptions > 0 {
+      report.notes.append(
+        "\(writer.repeatedCaptions) captions have an id that an earlier one has; the last counts")
+    }
+  }
+}
+
+/// The times of all sentences of all videos.
+private struct SentenceTimes {
+  private(set) var byVideo: [String: [(start: Double, end: Double)]] = [:]
+
+  init(path: String) throws {
+    var byVideo: [String: [(start: Double, end: Double)]] = [:]
+    try JSONLines.read(path: path) { _, row in
+      guard let video = row["vid_name"]?.string, let sentences = row["sub"]?.array else {
+        throw DataError("not {\"vid_name\": …, \"sub\": […]}", cure: "Give the subtitles' JSON lines")
+      }
+      byVideo[video] = try sentences.map { sentence in
+        guard let start = sentence["start"]?.double, let end = sentence["end"]?.double else {
+          throw DataError("a sentence of \"\(video)\" has no start or end", cure: "Correct that line")
+        }
+        return (start, end)
+      }
+    }
+    self.byVideo = byVideo
+  }
+}
+
+/// A clip with its captions as the annotation has them.
+private struct ClipRow {
+  let id: String
+  let video: String
+  let moment: JSON
+  let duration: JSON
+  /// The sentences that overlap the moment.
+  let sentences: JSON
+  let captions: [(id: String, row: JSONObject)]
+
+  init(_ row: JSONObject, video: String, sentences: [(start: Double, end: Double)]) throws {
+    id = try row.id("clip_id")
+    self.video = video
+    moment = row["ts"] ?? .null
+    try Moment.check(moment, name: "ts")
+    _ = try row.number("duration")
+    duration = row["duration"] ?? .null
+    let pair = moment.array ?? []
+    let (start, end) = (pair.first?.double ?? 0, pair.last?.double ?? 0)
+    self.sentences = .integers(
+      sentences.indices.filter { index in
+        let sentence = sentences[index]
+        return (start < sentence.start && sentence.start < end)
+          || (start < sentence.end && sentence.end < end)
+          || (sentence.start < start && start < end && end < sentence.end)
+      })
+    captions = try (row["descs"]?.array ?? []).map { caption in
+      guard let caption = caption.object else { throw BadRow("a caption is \(caption.kind)") }
+      _ = try caption.text("desc")
+      return (try caption.id("desc_id"), caption)
+    }
+  }
+}
+
+/// The two stores and their side files.
+private final class CaptionWriter {
+  private let folder: OutputFolder
+  private let captionEntries: TextEntryWriter
+  private let clipEntries: TextEntryWriter
+  private let clipVideos: JSONObjectFile
+  private var captionVideos = JSONObject()
+  private var videoCaptions = JSONObject()
+  private var videoClips = JSONObject()
+  /// Captions whose id an earlier one has; as in the reference, the last counts.
+  private(set) var repeatedCaptions = 0
+
+  init(folder: OutputFolder, compression: Compression) throws {
+    self.folder = folder
+    captionEntries = try TextEntryWriter(folder: folder.folder("cap.db"), compression: compression)
+    clipEntries = try TextEntryWriter(folder: folder.folder("clip.db"), compression: compression)
+    clipVideos = try JSONObjectFile(path: folder.file("clip.db/clip2vid.json"))
+  }
+
+  func put(_ clip: ClipRow, tokenizer: Tokenizer) throws {
+    let ids = clip.captions.map { tokenizer.encode($0.row["desc"]?.string ?? "") }
+    try clipEntries.put(clip.id, clipFields(clip, ids: ids))
+    try clipVideos.append(clip.id, .string(clip.video))
+    videoClips.append(.string(clip.id), to: clip.video)
+    for (caption, ids) in zip(clip.captions, ids) {
+      let isNew = try captionEntries.replace(caption.id, captionFields(caption.row, of: clip, ids: ids))
+      if !isNew { repeatedCaptions += 1 }
+      captionVideos[caption.id] = .string(clip.video)
+      videoCaptions.append(.string(caption.id), to: clip.video)
+    }
+  }
+
+  private func captionFields(_ row: JSONObject, of clip: ClipRow, ids: [Int32]) -> JSONObject {
+    var fields = row
+    fields["input_ids"] = .integers(ids)
+    fields["vid_name"] = .string(clip.video)
+    fields["clip_id"] = .string(clip.id)
+    fields["ts"] = clip.moment
+    fields["sub_indices"] = clip.sentences
+    fields["duration"] = clip.duration
+    return fields
+  }
+
+  private func clipFields(_ clip: ClipRow, ids: [[Int32]]) -> JSONObject {
+    let captions = zip(clip.captions, ids).map { caption, ids in
+      JSON.object([
+        "id": caption.row["desc_id"] ?? .null, "input_ids": .integers(ids),
+        "text": caption.row["desc"] ?? .null,
+      ])
+    }
+    return [
+      "vid_name": .string(clip.video), "ts": clip.moment, "sub_indices": clip.sentences,
+      "duration": clip.duration, "captions": .array(captions),
+    ]
+  }
+
+  func finish() throws {
+    try captionEntries.finish()
+    try clipEntries.finish()
+    try clipVideos.finish()
+    try write([:], to: "cap.db/id2len.json")
+    try write(captionVideos, to: "cap.db/cap2vid.json")
+    try write(videoCaptions, to: "cap.db/vid2caps.json")
+    try write(videoClips, to: "clip.db/vid2clips.json")
+  }
+
+  private func write(_ object: JSONObject, to name: String) throws {
+    try AtomicFile.write(JSON.object(object).encodedBytes(style: .python), to: folder.file(name))
+  }
+}
+
+extension JSONObject {
+  /// Adds a value to the list under `key`, which begins empty.
+  fileprivate mutating func append(_ value: JSON, to key: String) {
+    var list = self[key]?.array ?? []
+    list.append(value)
+    self[key] = .array(list)
+  }
+}

@@ -1,0 +1,135 @@
+import Formats
+import Foundation
+import Text
+
+/// Query, question-answering and statement stores (`prepro_query.py`).
+extension TextStoreBuilder {
+  /// One row's entry, and what the side files say of it.
+  private struct QueryEntry {
+    var id: String
+    var fields: JSONObject
+    /// The number of tokens; for questions that of the question and of each answer.
+    var length: JSON
+    var video: String?
+  }
+
+  func buildQueries(
+    in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
+    onSkip: (String) -> Void
+  ) throws {
+    let options: JSONObject = [
+      "annotation": .string(annotation), "output": .string(output), "toker": .string(self.tokenizer),
+      "task": .string(task.rawValue),
+    ]
+    try StoreMeta.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    let entries = try TextEntryWriter(folder: folder.partial, compression: compression)
+    let lengths = try JSONObjectFile(path: folder.file("id2len.json"))
+    let videos = try JSONObjectFile(path: folder.file("query2video.json"))
+    let rows = try JSONLinesFile(path: folder.file("query_data.jsonl"))
+    var withoutVideo = 0
+    try forEachRow(report: &report, onSkip: onSkip) { row in
+      let entry = try self.entry(of: row, with: tokenizer)
+      try entries.put(entry.id, entry.fields)
+      try lengths.append(entry.id, entry.length)
+      try rows.append(row)
+      if let video = entry.video {
+        try videos.append(entry.id, .string(video))
+      } else {
+        withoutVideo += 1
+      }
+    }
+    try entries.finish()
+    try lengths.finish()
+    try videos.finish()
+    try rows.finish()
+    if withoutVideo > 0 {
+      try writeVideoIDs(to: folder, report: &report, missing: withoutVideo)
+    }
+  }
+
+  private func entry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
+    switch task {
+    case .tvqa: try questionEntry(of: row, answers: 5, with: tokenizer)
+    case .how2qa: try questionEntry(of: row, answers: 4, with: tokenizer)
+    default: try queryEntry(of: row, with: tokenizer)
+    }
+  }
+
+  /// A query with its moment, a caption with its video, or a statement with its label.
+  private func queryEntry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
+    let id = task == .msrvtt ? try row.id("sen_id", "retrieval_key", "desc_id") : try row.id("desc_id")
+    let ids = tokenizer.encodeQuery(try row.text("desc"))
+    let video = try row.optionalText("vid_name")
+    if let video { try StoreKey.checked(video, name: "vid_name") }
+    let target = try target(of: row)
+    if task == .violin || task == .msrvtt, video == nil { throw BadRow("no \"vid_name\"") }
+    var fields = row
+    if let video { fields["vid"] = .string(video) }
+    fields["input_ids"] = .integers(ids)
+    fields["target"] = target
+    fields["qid"] = .string(id)
+    return QueryEntry(id: id, fields: fields, length: .int(ids.count), video: video)
+  }
+
+  private func target(of row: JSONObject) throws -> JSON {
+    let target = (task == .violin ? row["label"] : row["ts"]) ?? .null
+    if target.isNull { return target }
+    if task == .violin {
+      guard target.bool != nil || target.int == 0 || target.int == 1 else {
+        throw BadRow("\"label\" is \(target.encoded()), neither true nor false")
+      }
+    } else {
+      try Moment.checkOneOrMore(target, name: "ts")
+    }
+    return target
+  }
+
+  /// A question with its answers and the moment that answers it.
+  private func questionEntry(
+    of row: JSONObject, answers: Int, with tokenizer: Tokenizer
+  ) throws -> QueryEntry {
+    let id = try row.id("qid")
+    let texts = try ["q"].map(row.text) + (0..<answers).map { try row.text("a\($0)") }
+    let ids = texts.map(tokenizer.encodeQuery)
+    let video = try row.text("vid_name")
+    try StoreKey.checked(video, name: "vid_name")
+    var fields = row
+    fields["input_ids"] = .array(ids.map { .integers($0) })
+    fields["vid"] = .string(video)
+    fields["ts"] = row["ts"] ?? .null
+    fields["target"] = try answerIndex(of: row, answers: answers)
+    fields["qid"] = .string(id)
+    return QueryEntry(id: id, fields: fields, length: .integers(ids.map(\.count)), video: video)
+  }
+
+  private func answerIndex(of row: JSONObject, answers: Int) throws -> JSON {
+    guard let value = row["answer_idx"], !value.isNull else { return .null }
+    guard let index = value.int ?? value.string.flatMap({ Int($0) }), (0..<answers).contains(index) else {
+      throw BadRow("\"answer_idx\" is \(value.encoded()), not an answer from 0 to \(answers - 1)")
+    }
+    return .int(index)
+  }
+
+  /// `video_ids.json`, the videos among which queries without one are looked for.
+  private func writeVideoIDs(
+    to folder: OutputFolder, report: inout TextStoreReport, missing: Int
+  ) throws {
+    let rows = "\(missing) \(missing == 1 ? "row does" : "rows do") not tell a video"
+    guard let vid2durIdx else {
+      report.notes.append("\(rows); with --vid2dur-idx the store would list the videos to search")
+      return
+    }
+    let splits = try VideoDurations.videos(at: vid2durIdx)
+    let file = URL(fileURLWithPath: annotation).lastPathComponent
+    let named = splits.filter { file.contains($0.split) }.max { $0.split.count < $1.split.count }
+    let wanted = split.flatMap { name in splits.first { $0.split == name } } ?? (split == nil ? named : nil)
+    guard let chosen = wanted ?? (splits.count == 1 && split == nil ? splits.first : nil) else {
+      throw DataError(
+        "\(rows), and which of its splits they belong to is not clear", file: vid2durIdx,
+        cure: "Give --split: \(splits.map(\.split).joined(separator: ", "))")
+    }
+    let ids = JSON.array(chosen.names.map { .string($0) })
+    try AtomicFile.write(ids.encoded(style: .python), to: folder.file("video_ids.json"))
+    report.notes.append("\(rows): video_ids.json lists the \(chosen.names.count) of \"\(chosen.split)\"")
+  }
+}

@@ -1,0 +1,72 @@
+import Formats
+
+/// Checked access to the fields of an annotation's row.
+extension JSONObject {
+  /// A text that must be there.
+  func text(_ key: String) throws -> String {
+    guard let value = self[key] else { throw BadRow("no \"\(key)\"") }
+    guard let text = value.string else { throw BadRow("\"\(key)\" is \(value.kind), not text") }
+    return text
+  }
+
+  /// A text that may be missing or null.
+  func optionalText(_ key: String) throws -> String? {
+    guard let value = self[key], !value.isNull else { return nil }
+    return try text(key)
+  }
+
+  /// An id, an integer or a text, as the key of an LMDB store.
+  func id(_ keys: String...) throws -> String {
+    guard let key = keys.first(where: { self[$0] != nil }), let value = self[key] else {
+      throw BadRow("no \"\(keys[0])\"")
+    }
+    return try StoreKey.checked(value, name: key)
+  }
+
+  /// A finite number that must be there.
+  func number(_ key: String) throws -> Double {
+    guard let value = self[key] else { throw BadRow("no \"\(key)\"") }
+    guard let number = value.double, number.isFinite else {
+      throw BadRow("\"\(key)\" is \(value.encoded()), not a number")
+    }
+    return number
+  }
+}
+
+/// Ids as keys of an LMDB store.
+enum StoreKey {
+  static func checked(_ value: JSON, name: String) throws -> String {
+    guard let key = value.string ?? value.int.map(String.init) else {
+      throw BadRow("\"\(name)\" is \(value.kind), not an id")
+    }
+    return try checked(key, name: name)
+  }
+
+  @discardableResult
+  static func checked(_ key: String, name: String) throws -> String {
+    guard (1...511).contains(key.utf8.count) else {
+      throw BadRow("\"\(name)\" has \(key.utf8.count) bytes; a store's key has 1 to 511")
+    }
+    return key
+  }
+}
+
+/// A moment's start and end in seconds.
+enum Moment {
+  /// Checks a pair of numbers in order.
+  static func check(_ value: JSON, name: String) throws {
+    guard let pair = value.array, pair.count == 2, let start = pair[0].double, let end = pair[1].double,
+      start.isFinite, end.isFinite, start >= 0, end >= start
+    else {
+      throw BadRow("\"\(name)\" is \(value.encoded()), not [start, end] in seconds")
+    }
+  }
+
+  /// Checks a pair of numbers, or the pairs that several annotators gave.
+  static func checkOneOrMore(_ value: JSON, name: String) throws {
+    guard let elements = value.array, let first = elements.first, first.array != nil else {
+      return try check(value, name: name)
+    }
+    for element in elements { try check(element, name: name) }
+  }
+}

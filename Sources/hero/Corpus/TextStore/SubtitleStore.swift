@@ -1,0 +1,187 @@
+import Formats
+import Foundation
+import Text
+
+/// The subtitle store (`prepro_sub.py`).
+extension TextStoreBuilder {
+  /// The most frames of a video, beyond which its number of frames is taken for a mistake.
+  private static let mostFrames = 1_000_000
+
+  func buildSubtitles(
+    in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
+    onSkip: (String) -> Void
+  ) throws {
+    guard let vid2nframe else {
+      throw DataError(
+        "subtitles can only be matched to frames when the videos' numbers of frames are known",
+        cure: "Give --vid2nframe, the id2nframe.json that convert-videodb writes")
+    }
+    let options: JSONObject = [
+      "annotation": .string(annotation), "vid2nframe": .string(vid2nframe),
+      "frame_length": .double(frameLength),
+      "output": .string(output), "toker": .string(self.tokenizer), "task": "tv",
+    ]
+    try StoreMeta.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    try copyVideoDurations(to: folder)
+    let frameCounts = try Self.frameCounts(path: vid2nframe)
+    let entries = try TextEntryWriter(folder: folder.partial, compression: compression)
+    let lengths = try JSONObjectFile(path: folder.file("vid2len.json"))
+    let longest = try JSONObjectFile(path: folder.file("vid2max_frame_sub_len.json"))
+    let information = try JSONObjectFile(path: folder.file("sub_info.json"))
+    try forEachRow(report: &report, onSkip: onSkip) { row in
+      let video = try row.id("vid_name")
+      guard let frames = frameCounts[video] else { throw BadRow("\(vid2nframe) does not have \"\(video)\"") }
+      let subtitles = try SubtitleRow(row, video: video)
+      let entry = try subtitles.entry(frames: frames, frameLength: frameLength, tokenizer: tokenizer)
+      try entries.put(video, entry.fields)
+      try lengths.append(video, .int(entry.frames))
+      try longest.append(video, .int(entry.longest))
+      try information.append(video, .object(entry.information))
+    }
+    try entries.finish()
+    try lengths.finish()
+    try longest.finish()
+    try information.finish()
+  }
+
+  private func copyVideoDurations(to folder: OutputFolder) throws {
+    guard let vid2durIdx else { return }
+    _ = try VideoDurations.videos(at: vid2durIdx)
+    try AtomicFile.write(try FileBytes.read(path: vid2durIdx), to: folder.file("vid2dur_idx.json"))
+  }
+
+  private static func frameCounts(path: String) throws -> [String: Int] {
+    var counts: [String: Int] = [:]
+    try JSON.readMembers(path: path) { video, value in
+      guard let frames = value.int, (0...mostFrames).contains(frames) else {
+        throw DataError(
+          "is \(value.encoded()), not a number of frames", file: path, place: "video \"\(video)\"",
+          cure: "Give the id2nframe.json that convert-videodb writes")
+      }
+      counts[video] = frames
+    }
+    return counts
+  }
+}
+
+/// A video's subtitles as the annotation has them.
+private struct SubtitleRow {
+  /// A video without subtitles gets empty ones of this many frames.
+  private static let framesOfEmptySubtitle = 5
+
+  private let row: JSONObject
+  private let video: String
+  private var texts: [String] = []
+  private var times: [SubtitleTime] = []
+  /// The end of the last sentence, as it is written.
+  private var end = 0.0
+
+  struct Entry {
+    var fields: JSONObject
+    var frames: Int
+    /// The most tokens and frames that a sentence has together.
+    var longest: Int
+    var information: JSONObject
+  }
+
+  init(_ row: JSONObject, video: String) throws {
+    self.row = row
+    self.video = video
+    guard let sentences = row["sub"]?.array else { throw BadRow("\"sub\" is not a list of sentences") }
+    for (index, sentence) in sentences.enumerated() {
+      guard let fields = sentence.object else { throw BadRow("sentence \(index) is \(sentence.kind)") }
+      texts.append(try fields.text("text"))
+      let start = try fields.number("start")
+      end = try fields.number("end")
+      times.append(SubtitleTime(start: Float(start), end: Float(end)))
+    }
+    for index in times.indices.dropFirst() where times[index].start < times[index - 1].start {
+      throw BadRow("sentence \(index) of \"\(video)\" starts before the one above it")
+    }
+  }
+
+  func entry(frames: Int, frameLength: Double, tokenizer: Tokenizer) throws -> Entry {
+    var frames = frames
+    if frames == 0, !times.isEmpty {
+      guard abs(end) < 1e6 else { throw BadRow("the last sentence ends at \(end) s") }
+      frames = max(0, Int(end.rounded(.towardZero) / frameLength))
+    }
+    guard !times.isEmpty, frames > 0 else { return emptyEntry(frames: frames, frameLength: frameLength) }
+    let matching = try SubtitleMatching(times: times, frames: frames, frameLength: frameLength)
+    let ids = texts.map(tokenizer.encodeSubtitle)
+    let touched = matching.touched.map { $0 ?? [] }
+    let longest = zip(ids, touched).map { $0.count + $1.count }.max() ?? 0
+    let unmatched = matching.unmatched
+    let fields = self.fields(
+      ids: ids, owned: matching.owned, touched: touched, unmatched: unmatched, frames: frames,
+      longest: longest)
+    return Entry(
+      fields: fields, frames: frames, longest: longest,
+      information: information(matching, unmatched: unmatched))
+  }
+
+  private func emptyEntry(frames: Int, frameLength: Double) -> Entry {
+    let pieces = stride(from: 0, to: frames, by: Self.framesOfEmptySubtitle).map {
+      Array($0..<min($0 + Self.framesOfEmptySubtitle, frames))
+    }
+    let longest = pieces.map(\.count).max() ?? 0
+    let fields = self.fields(
+      ids: pieces.map { _ in [] }, owned: pieces, touched: pieces, unmatched: [], frames: frames,
+      longest: longest)
+    let information: JSONObject = [
+      "num_of_frames": .int(frames), "max_sub_length": 0, "max_sub_duration": 0, "max_gap_time": 0,
+      "max_overlap_time": 0, "max_matched_frame_len": 0, "max_unmatched_group_len": .double(frameLength),
+      "extra_long_subs": 0,
+    ]
+    return Entry(fields: fields, frames: frames, longest: longest, information: information)
+  }
+
+  /// The row with what the matching adds, in the reference's order and with its spelling.
+  private func fields(
+    ids: [[Int32]], owned: [[Int]], touched: [[Int]], unmatched: [Int], frames: Int, longest: Int
+  ) -> JSONObject {
+    func pairs(_ lists: [[Int]]) -> JSON {
+      .array(lists.enumerated().map { .array([.int($0), .integers($1)]) })
+    }
+    var fields = row
+    fields["unmatched_frames"] = .integers(unmatched)
+    fields["input_ids"] = .array(ids.map { .integers($0) })
+    fields["unique_sub2frames"] = pairs(owned)
+    fields["sub2frames"] = pairs(touched)
+    fields["v_id"] = .string(video)
+    fields["duration"] = .int(frames)
+    fields["max_mtached_sub_len"] = .int(longest)
+    return fields
+  }
+
+  /// The video's part of `sub_info.json`.
+  private func information(_ matching: SubtitleMatching, unmatched: [Int]) -> JSONObject {
+    func object(_ members: some Sequence<(Int, JSON)>) -> JSON {
+      .object(JSONObject(members.map { (key: String($0), value: $1) }))
+    }
+    func seconds(_ value: Float?) -> JSON { value.map { .double(Double($0)) } ?? 0 }
+    let touched = matching.touched.enumerated().compactMap { index, frames in
+      frames.map { (index, JSON.integers($0)) }
+    }
+    let subtitles = matching.subtitles.enumerated().filter { !$1.isEmpty }
+    let owners = matching.owner.enumerated().compactMap { frame, owner in
+      owner.map { (frame, JSON.int($0)) }
+    }
+    let words = texts.map { $0.unicodeScalars.count { $0 == " " } + 1 }
+    return [
+      "num_of_frames": .int(matching.subtitles.count),
+      "unique_sub2frames": object(matching.owned.enumerated().map { ($0, .integers($1)) }),
+      "sub2frames": object(touched),
+      "frame2subs": object(subtitles.map { ($0, .integers($1)) }),
+      "frame2unique_sub": object(owners),
+      "unmatched_frames": .integers(unmatched),
+      "max_sub_length": .int(words.max() ?? 0),
+      "max_sub_duration": seconds(matching.statistics.maxDuration),
+      "max_gap_time": seconds(matching.statistics.maxGap),
+      "max_overlap_time": seconds(matching.statistics.maxOverlap),
+      "max_matched_frame_len": .int(matching.owned.map(\.count).max() ?? 0),
+      "max_unmatched_group_len": .int(matching.longestUnmatchedRun),
+      "extra_long_subs": .int(matching.statistics.extraLong),
+    ]
+  }
+}

@@ -1,0 +1,119 @@
+import Formats
+import Text
+
+/// What a text store holds and how its annotation reads.
+public enum TextStoreTask: String, CaseIterable, Sendable {
+  case tvr, how2r, didemo, msrvtt
+  case tvqa, how2qa
+  case violin
+  case tvc
+  case subtitles
+}
+
+/// Makes the text stores that training and evaluation read, as the reference's `prepro_query.py`, `prepro_sub.py` and
+/// `prepro_tvc.py` do: what `hero create-txtdb` runs.
+///
+/// The annotation is in the form that its authors publish or in the reference's; its content tells which. It is read
+/// row by row, so that memory holds only ids. Rows that cannot be used are named and skipped. The folder appears under
+/// its name only when it is whole, and nothing that exists is overwritten.
+public struct TextStoreBuilder: Sendable {
+  public var task: TextStoreTask
+  /// The annotation file.
+  public var annotation: String
+  /// The folder to make.
+  public var output: String
+  /// The folder of the tokenizer, which the store's `meta.json` names.
+  public var tokenizer: String
+  /// How the values are compressed; the reference reads `lz4` only.
+  public var compression = Compression.zstd
+  /// JSON file {video: frames}, needed for subtitles.
+  public var vid2nframe: String?
+  /// Seconds per frame, for subtitles.
+  public var frameLength = 1.5
+  /// JSON file {split: {video: [seconds, index]}}: copied into a subtitle store, and the list of videos of a query
+  /// store whose queries do not tell theirs.
+  public var vid2durIdx: String?
+  /// JSON lines of subtitles, needed for TVC.
+  public var subtitles: String?
+  /// The part to take of an annotation file that holds several; all of it if nil.
+  public var split: String?
+  /// Seconds of the pieces `<vid>.<k>` into which How2's features were cut; 0 if they were not.
+  public var clipInterval = 60.0
+
+  public init(task: TextStoreTask, annotation: String, output: String, tokenizer: String) {
+    self.task = task
+    self.annotation = annotation
+    self.output = output
+    self.tokenizer = tokenizer
+  }
+
+  /// Makes the store.
+  /// - Parameter onSkip: called with one line for every row that cannot be used.
+  /// - Throws: `DataError` for a file that is missing or malformed, an output that exists, a full disk, or an annotation
+  ///   without a single row that can be used.
+  @discardableResult
+  public func build(onSkip: (String) -> Void = { _ in }) throws -> TextStoreReport {
+    guard frameLength.isFinite, frameLength > 0 else {
+      throw DataError("the frame length is \(frameLength) s", cure: "Give a positive number of seconds")
+    }
+    let tokenizer = try Tokenizer(directory: tokenizer)
+    let folder = try OutputFolder(path: output)
+    var report = TextStoreReport()
+    switch task {
+    case .tvr, .how2r, .didemo, .msrvtt, .violin, .tvqa, .how2qa:
+      try buildQueries(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
+    case .tvc:
+      try buildCaptions(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
+    case .subtitles:
+      try buildSubtitles(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
+    }
+    guard report.rows > 0 else {
+      throw DataError(
+        report.firstProblem.map { "no row of it can be used; the first: \($0)" } ?? "there is no row in it",
+        file: annotation, cure: "Check that it is an annotation of \(task.rawValue)")
+    }
+    try folder.commit()
+    return report
+  }
+
+  /// Hands every usable row on; what `handle` throws as `BadRow` is counted and told.
+  func forEachRow(
+    report: inout TextStoreReport, onSkip: (String) -> Void, _ handle: (JSONObject) throws -> Void
+  ) throws {
+    var counts = report
+    try AnnotationFile(builder: self).forEachRow { place, row in
+      do {
+        try handle(try row.get())
+        counts.rows += 1
+      } catch let bad as BadRow {
+        let message = "\(annotation), \(place): \(bad.reason)"
+        counts.skipped += 1
+        counts.firstProblem = counts.firstProblem ?? message
+        onSkip(message)
+      }
+    }
+    report = counts
+  }
+}
+
+/// What came of an annotation.
+public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
+  /// Rows that are in the store.
+  public internal(set) var rows = 0
+  /// Rows that could not be used.
+  public internal(set) var skipped = 0
+  /// What the user should know besides.
+  public internal(set) var notes: [String] = []
+  var firstProblem: String?
+
+  public var description: String {
+    (["\(rows) rows stored, \(skipped) skipped"] + notes).joined(separator: "\n")
+  }
+}
+
+/// A row of an annotation that cannot be used; the others still can.
+struct BadRow: Error {
+  var reason: String
+
+  init(_ reason: String) { self.reason = reason }
+}

@@ -1,0 +1,49 @@
+/// Conversions between 32-bit floats and the two 16-bit kinds, written without branches so that the compiler
+/// turns the loops into vector code.
+enum HalfPrecision {
+  /// The IEEE half with these bits, as a float; exact for every half, subnormals and infinities included.
+  @inline(__always)
+  static func float(half bits: UInt16) -> Float {
+    let magnitude = UInt32(bits & 0x7fff) << 13
+    // The exponent moves from the half's bias of 15 to the float's 127. A subnormal gets an exponent of its
+    // own to subtract again, so that no subnormal float arises even where the processor flushes them.
+    let normal = magnitude &+ 0x3800_0000
+    let subnormal = (Float(bitPattern: magnitude &+ 0x3880_0000) - Float(bitPattern: 0x3880_0000)).bitPattern
+    let finite = bits & 0x7c00 == 0 ? subnormal : normal
+    let value = bits & 0x7c00 == 0x7c00 ? magnitude | 0x7f80_0000 : finite
+    return Float(bitPattern: value | UInt32(bits & 0x8000) << 16)
+  }
+
+  /// The bfloat16 with these bits, as a float; exact.
+  @inline(__always)
+  static func float(brain bits: UInt16) -> Float {
+    Float(bitPattern: UInt32(bits) << 16)
+  }
+
+  /// The bits of the half nearest to `value`, ties to even.
+  @inline(__always)
+  static func half(_ value: Float) -> UInt16 {
+    let bits = value.bitPattern
+    let sign = UInt16(truncatingIfNeeded: (bits >> 16) & 0x8000)
+    let magnitude = bits & 0x7fff_ffff
+    if magnitude >= 0x7f80_0000 {
+      return sign | (magnitude > 0x7f80_0000 ? 0x7e00 : 0x7c00)
+    }
+    if magnitude >= 0x477f_f000 { return sign | 0x7c00 }
+    if magnitude < 0x3880_0000 {
+      // Adding 0.5 lines the float's last bit up with the half's smallest subnormal, and rounds.
+      let aligned = (Float(bitPattern: magnitude) + 0.5).bitPattern
+      return sign | UInt16(truncatingIfNeeded: aligned &- 0x3f00_0000)
+    }
+    let rounded = magnitude &+ 0xfff &+ ((magnitude >> 13) & 1)
+    return sign | UInt16(truncatingIfNeeded: (rounded &- 0x3800_0000) >> 13)
+  }
+
+  /// The bits of the bfloat16 nearest to `value`, ties to even.
+  @inline(__always)
+  static func brain(_ value: Float) -> UInt16 {
+    let bits = value.bitPattern
+    if bits & 0x7fff_ffff > 0x7f80_0000 { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
+    return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) >> 16)
+  }
+}

@@ -1,0 +1,89 @@
+/// A dense array as files hold it: a shape, an element type and the elements' bytes.
+///
+/// The bytes are little-endian and row-major, whatever the file's order was.
+public struct NDArray: Equatable, Sendable {
+  /// The size of each dimension; empty for a single number.
+  public let shape: [Int]
+  /// What the elements are.
+  public let type: ScalarType
+  /// The elements, little-endian, last dimension fastest.
+  public let bytes: [UInt8]
+
+  /// An array of bytes that are already little-endian and row-major.
+  ///
+  /// Throws `DataError` if the shape does not account for exactly these bytes.
+  public init(shape: [Int], type: ScalarType, bytes: [UInt8]) throws {
+    guard let expected = Self.byteCount(shape: shape, type: type) else {
+      throw DataError("an array of shape \(shape) is impossible")
+    }
+    guard bytes.count == expected else {
+      throw DataError(
+        "an array of shape \(shape) and type \(type) takes \(expected) bytes, but there are \(bytes.count)")
+    }
+    self.init(unchecked: bytes, shape: shape, type: type)
+  }
+
+  /// An array of 32-bit floats; `floats.count` must be the product of `shape`.
+  public init(floats: [Float], shape: [Int]) {
+    self.init(values: floats, shape: shape, type: .float32)
+  }
+
+  /// An array of 64-bit integers; `int64s.count` must be the product of `shape`.
+  public init(int64s: [Int64], shape: [Int]) {
+    self.init(values: int64s, shape: shape, type: .int64)
+  }
+
+  /// An array of 32-bit integers; `int32s.count` must be the product of `shape`.
+  public init(int32s: [Int32], shape: [Int]) {
+    self.init(values: int32s, shape: shape, type: .int32)
+  }
+
+  private init<Value: BitwiseCopyable>(values: [Value], shape: [Int], type: ScalarType) {
+    precondition(values.count == shape.reduce(1, *), "\(values.count) values do not fill shape \(shape)")
+    self.init(unchecked: values.withUnsafeBytes { [UInt8]($0) }, shape: shape, type: type)
+  }
+
+  init(unchecked bytes: [UInt8], shape: [Int], type: ScalarType) {
+    self.shape = shape
+    self.type = type
+    self.bytes = bytes
+  }
+
+  /// The number of elements.
+  public var count: Int { bytes.count / type.size }
+
+  /// The bytes an array of this shape takes; nil if a dimension is negative or the product overflows.
+  public static func byteCount(shape: [Int], type: ScalarType) -> Int? {
+    var total = type.size
+    var isEmpty = false
+    for dimension in shape {
+      guard dimension >= 0 else { return nil }
+      if dimension == 0 {
+        isEmpty = true
+        continue
+      }
+      let (product, overflow) = total.multipliedReportingOverflow(by: dimension)
+      guard !overflow else { return nil }
+      total = product
+    }
+    return isEmpty ? 0 : total
+  }
+
+  /// The same elements under another shape of the same size.
+  public func reshaped(_ shape: [Int]) throws -> NDArray {
+    try NDArray(shape: shape, type: type, bytes: bytes)
+  }
+
+  /// Rows `range` of the first dimension.
+  ///
+  /// Throws `DataError` if the array has no first dimension or not as many rows.
+  public func rows(_ range: Range<Int>) throws -> NDArray {
+    guard let rowCount = shape.first, range.lowerBound >= 0, range.upperBound <= rowCount else {
+      throw DataError("rows \(range) asked of an array of shape \(shape)")
+    }
+    if range.count == rowCount { return self }
+    let stride = bytes.count / max(rowCount, 1)
+    let slice = bytes[range.lowerBound * stride..<range.upperBound * stride]
+    return NDArray(unchecked: [UInt8](slice), shape: [range.count] + shape.dropFirst(), type: type)
+  }
+}

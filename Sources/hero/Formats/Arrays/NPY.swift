@@ -1,0 +1,69 @@
+import Foundation
+
+/// numpy's file of one array (`.npy`, format versions 1 to 3).
+///
+/// Source: numpy's "NEP 1 — A simple file format for NumPy arrays". Arrays of Python objects are refused,
+/// for they are pickles; Fortran order and big-endian elements are put right on the way in.
+public enum NPY {
+  /// Decodes one array.
+  ///
+  /// Throws `DataError`, naming `file`, if the bytes are not a whole `.npy` of an element type in `ScalarType`.
+  public static func decode(_ bytes: [UInt8], file: String? = nil) throws -> NDArray {
+    try bytes.withUnsafeBytes { try decode($0, file: file) }
+  }
+
+  /// Reads the array in the file at `path`.
+  public static func read(path: String) throws -> NDArray {
+    try MappedFile(path: path).withBytes { try decode($0, file: path) }
+  }
+
+  static func decode(_ buffer: UnsafeRawBufferPointer, file: String?) throws -> NDArray {
+    do {
+      var cursor = ByteCursor(buffer)
+      let header = try NPYHeader(&cursor)
+      guard let byteCount = NDArray.byteCount(shape: header.shape, type: header.type) else {
+        throw DataError("an array of shape \(header.shape) is impossible", place: "header")
+      }
+      guard byteCount <= cursor.remaining else {
+        throw DataError(
+          "an array of shape \(header.shape) and type \(header.type) takes \(byteCount) bytes, "
+            + "but \(cursor.remaining) follow the header",
+          cure: "The file is cut short or damaged; get it again")
+      }
+      var elements = [UInt8](try cursor.take(byteCount))
+      if header.isBigEndian { ElementOrder.swapBytes(&elements, elementSize: header.type.size) }
+      if header.isFortranOrder {
+        elements = ElementOrder.rowMajor(
+          fromFortran: elements, shape: header.shape, elementSize: header.type.size)
+      }
+      return NDArray(unchecked: elements, shape: header.shape, type: header.type)
+    } catch let error as DataError {
+      throw error.located(file: file)
+    }
+  }
+
+  /// Encodes `array` as numpy's `save` does (version 1, header padded to a multiple of 64 bytes).
+  ///
+  /// Throws `DataError` for `bfloat16`, which numpy has no name for.
+  public static func encode(_ array: NDArray) throws -> [UInt8] {
+    guard let description = array.type.numpyDescription else {
+      throw DataError("numpy files cannot hold \(array.type)", cure: "Convert it to float32 first")
+    }
+    let dimensions = array.shape.map(String.init)
+    let shape = dimensions.count == 1 ? "(\(dimensions[0]),)" : "(\(dimensions.joined(separator: ", ")))"
+    var header = "{'descr': '\(description)', 'fortran_order': False, 'shape': \(shape), }"
+    // numpy leaves room for the first dimension to grow to 20 digits in place.
+    header += String(repeating: " ", count: dimensions.first.map { 21 - $0.utf8.count } ?? 0)
+    let preamble = 10
+    let padding = 64 - (preamble + header.utf8.count + 1) % 64
+    header += String(repeating: " ", count: padding) + "\n"
+    guard let length = UInt16(exactly: header.utf8.count) else {
+      throw DataError("an array of \(array.shape.count) dimensions does not fit a numpy header")
+    }
+    var output = NPYHeader.magic + [1, 0, UInt8(length & 0xff), UInt8(length >> 8)]
+    output.reserveCapacity(preamble + Int(length) + array.bytes.count)
+    output += header.utf8
+    output += array.bytes
+    return output
+  }
+}

@@ -1,0 +1,74 @@
+import Foundation
+
+/// numpy's archive of named arrays (`.npz`): a zip of `.npy` files, stored or deflated.
+public enum NPZ {
+  /// Whether `bytes` begin like a zip archive.
+  public static func recognizes(_ bytes: [UInt8]) -> Bool {
+    bytes.count >= 4 && bytes[0] == 0x50 && bytes[1] == 0x4b
+      && (bytes[2] == 3 && bytes[3] == 4 || bytes[2] == 5 && bytes[3] == 6)
+  }
+
+  /// All arrays of the archive at `path`, in its order, without the `.npy` of their names.
+  ///
+  /// Throws `DataError` if the archive or any array in it is damaged or of an unknown kind.
+  public static func read(path: String) throws -> [(name: String, array: NDArray)] {
+    try all(ZipReader(path: path))
+  }
+
+  /// All arrays of an archive in memory; `file` is what errors call it.
+  public static func read(bytes: [UInt8], file: String? = nil) throws -> [(name: String, array: NDArray)] {
+    try all(ZipReader(bytes: bytes, file: file))
+  }
+
+  /// The array called `name` in the archive at `path`; the other entries are not looked at.
+  public static func read(path: String, name: String) throws -> NDArray {
+    try one(name, in: ZipReader(path: path))
+  }
+
+  /// The array called `name` of an archive in memory; the other entries are not looked at.
+  public static func read(bytes: [UInt8], name: String, file: String? = nil) throws -> NDArray {
+    try one(name, in: ZipReader(bytes: bytes, file: file))
+  }
+
+  /// An archive that numpy reads, deflated (as `savez_compressed`) or stored (as `savez`).
+  public static func encode(_ arrays: [(name: String, array: NDArray)], compress: Bool) throws -> [UInt8] {
+    try ZipWriter.archive(
+      arrays.map { (name: "\($0.name).npy", bytes: try NPY.encode($0.array)) }, compress: compress)
+  }
+
+  /// Writes such an archive; the file appears only when it is complete.
+  public static func write(
+    path: String, _ arrays: [(name: String, array: NDArray)], compress: Bool = false
+  ) throws {
+    try AtomicFile.write(encode(arrays, compress: compress), to: path)
+  }
+
+  private static func all(_ zip: ZipReader) throws -> [(name: String, array: NDArray)] {
+    try zip.entries.map { (name: arrayName($0), array: try array($0, in: zip)) }
+  }
+
+  private static func one(_ name: String, in zip: ZipReader) throws -> NDArray {
+    guard let entry = zip.entries.first(where: { arrayName($0) == name }) else {
+      let names = zip.entries.prefix(8).map(arrayName).joined(separator: ", ")
+      throw DataError(
+        "no array “\(name)” in the archive, which holds " + (names.isEmpty ? "nothing" : names),
+        file: zip.file)
+    }
+    return try array(entry, in: zip)
+  }
+
+  private static func arrayName(_ entry: ZipReader.Entry) -> String {
+    entry.name.hasSuffix(".npy") ? String(entry.name.dropLast(4)) : entry.name
+  }
+
+  private static func array(_ entry: ZipReader.Entry, in zip: ZipReader) throws -> NDArray {
+    do {
+      return try NPY.decode(try zip.read(entry), file: zip.file)
+    } catch let error as DataError {
+      let place = "array “\(arrayName(entry))”"
+      throw DataError(
+        error.problem, file: error.file, place: error.place.map { "\(place), \($0)" } ?? place,
+        cure: error.cure)
+    }
+  }
+}

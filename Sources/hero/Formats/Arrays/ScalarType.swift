@@ -1,0 +1,58 @@
+/// The element types that arrays, checkpoints and feature files hold.
+public enum ScalarType: String, CaseIterable, Sendable {
+  case float16, bfloat16, float32, float64
+  case int8, uint8, int16, int32, int64
+  case bool
+
+  /// Bytes per element.
+  public var size: Int {
+    switch self {
+    case .int8, .uint8, .bool: 1
+    case .float16, .bfloat16, .int16: 2
+    case .float32, .int32: 4
+    case .float64, .int64: 8
+    }
+  }
+
+  /// Whether the type holds real numbers rather than integers or truth values.
+  public var isFloatingPoint: Bool {
+    switch self {
+    case .float16, .bfloat16, .float32, .float64: true
+    case .int8, .uint8, .int16, .int32, .int64, .bool: false
+    }
+  }
+
+  /// numpy's code without the byte order, such as `f4`; nil for `bfloat16`, which numpy does not have.
+  public var numpyCode: String? {
+    switch self {
+    case .float16: "f2"
+    case .bfloat16: nil
+    case .float32: "f4"
+    case .float64: "f8"
+    case .int8: "i1"
+    case .uint8: "u1"
+    case .int16: "i2"
+    case .int32: "i4"
+    case .int64: "i8"
+    case .bool: "b1"
+    }
+  }
+
+  /// numpy's description of the little-endian type, such as `<f4` or `|b1`; nil for `bfloat16`.
+  public var numpyDescription: String? {
+    numpyCode.map { (size == 1 ? "|" : "<") + $0 }
+  }
+
+  /// The type and byte order of a numpy description such as `<f4`, `>i8`, `|b1` or `f2`; nil for any other.
+  static func numpy(_ description: String) -> (type: ScalarType, isBigEndian: Bool)? {
+    var code = Substring(description)
+    var isBigEndian = false
+    if let first = code.first, "<>|=".contains(first) {
+      isBigEndian = first == ">"
+      code = code.dropFirst()
+    }
+    if code == "?" { return (.bool, false) }
+    guard let type = allCases.first(where: { $0.numpyCode.map { $0 == code } ?? false }) else { return nil }
+    return (type, isBigEndian && type.size > 1)
+  }
+}

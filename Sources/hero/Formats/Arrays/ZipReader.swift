@@ -1,0 +1,157 @@
+import CZip
+import Foundation
+
+/// A zip archive opened for reading, in a file or in memory.
+///
+/// No entry makes it allocate more than its compressed bytes can possibly hold. Not for use from several
+/// threads at once.
+final class ZipReader {
+  /// One file in the archive.
+  struct Entry {
+    var name: String
+    var index: UInt64
+    /// Bytes after decompression, as the archive's directory says.
+    var size: Int
+    var compressedSize: Int
+  }
+
+  /// A deflate stream cannot expand by more than this.
+  private static let largestExpansion = 1032
+  private static let chunk = 1 << 20
+
+  let file: String?
+  private(set) var entries: [Entry] = []
+  private let handle: OpaquePointer
+  /// Bytes of the whole archive, which no entry's compressed bytes can exceed.
+  private let archiveSize: Int
+  /// What libzip reads from when the archive is in memory.
+  private let memory: UnsafeMutableRawPointer?
+
+  /// Opens the archive at `path`.
+  init(path: String) throws {
+    file = path
+    memory = nil
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw DataError.system("open", file: path) }
+    archiveSize = Int(status.st_size)
+    guard archiveSize > 0 else { throw Self.emptyFile(path) }
+    var code: Int32 = 0
+    guard let handle = zip_open(path, ZIP_RDONLY, &code) else {
+      var error = zip_error_t()
+      zip_error_init_with_code(&error, code)
+      defer { zip_error_fini(&error) }
+      throw Self.failure(&error, file: path)
+    }
+    self.handle = handle
+    try readDirectory()
+  }
+
+  /// Opens an archive held in `bytes`.
+  init(bytes: [UInt8], file: String?) throws {
+    self.file = file
+    // libzip takes no bytes at all for an archive without entries.
+    guard !bytes.isEmpty else { throw Self.emptyFile(file) }
+    archiveSize = bytes.count
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
+    bytes.withUnsafeBytes {
+      memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count)
+    }
+    var error = zip_error_t()
+    zip_error_init(&error)
+    defer { zip_error_fini(&error) }
+    guard let source = zip_source_buffer_create(memory, zip_uint64_t(bytes.count), 0, &error) else {
+      memory.deallocate()
+      throw Self.failure(&error, file: file)
+    }
+    guard let handle = zip_open_from_source(source, ZIP_RDONLY, &error) else {
+      zip_source_free(source)
+      memory.deallocate()
+      throw Self.failure(&error, file: file)
+    }
+    self.memory = memory
+    self.handle = handle
+    try readDirectory()
+  }
+
+  deinit {
+    zip_discard(handle)
+    memory?.deallocate()
+  }
+
+  /// The decompressed bytes of `entry`, its checksum verified.
+  func read(_ entry: Entry) throws -> [UInt8] {
+    guard entry.compressedSize <= archiveSize, entry.size / Self.largestExpansion <= entry.compressedSize
+    else {
+      throw damaged(
+        entry,
+        "claims \(entry.size) bytes from \(entry.compressedSize) compressed ones, which cannot be so "
+          + "in an archive of \(archiveSize)")
+    }
+    guard let stream = zip_fopen_index(handle, entry.index, 0) else {
+      throw damaged(entry, "cannot be opened: \(String(cString: zip_strerror(handle)))")
+    }
+    defer { zip_fclose(stream) }
+    var bytes: [UInt8] = []
+    // What the directory claims is believed at first only as far as features usually shrink.
+    bytes.reserveCapacity(min(entry.size, max(entry.compressedSize.multipliedOrMax(by: 8), Self.chunk)))
+    let chunk = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: min(entry.size, Self.chunk) + 1, alignment: 16)
+    defer { chunk.deallocate() }
+    // Reading on to the end, one byte past what is claimed, is what has the checksum compared.
+    while true {
+      let count = zip_fread(stream, chunk.baseAddress, zip_uint64_t(chunk.count))
+      guard count >= 0 else {
+        throw damaged(entry, "cannot be read: \(String(cString: zip_file_strerror(stream)))")
+      }
+      if count == 0 { break }
+      bytes.append(contentsOf: chunk[..<Int(count)])
+      guard bytes.count <= entry.size else {
+        throw damaged(entry, "holds more than the \(entry.size) bytes it claims")
+      }
+    }
+    guard bytes.count == entry.size else {
+      throw damaged(entry, "ends after \(bytes.count) of \(entry.size) bytes")
+    }
+    return bytes
+  }
+
+  private func readDirectory() throws {
+    let count = zip_get_num_entries(handle, 0)
+    guard count >= 0 else { throw DataError("a zip archive without a directory", file: file) }
+    for index in 0..<zip_uint64_t(count) {
+      var status = zip_stat_t()
+      zip_stat_init(&status)
+      let needed = zip_uint64_t(ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE)
+      guard zip_stat_index(handle, index, 0, &status) == 0, status.valid & needed == needed,
+        let name = status.name, let size = Int(exactly: status.size),
+        let compressedSize = Int(exactly: status.comp_size)
+      else { throw DataError("a damaged directory of the zip archive", file: file, place: "entry \(index)") }
+      entries.append(
+        Entry(name: String(cString: name), index: index, size: size, compressedSize: compressedSize))
+    }
+  }
+
+  private func damaged(_ entry: Entry, _ what: String) -> DataError {
+    DataError(
+      "the entry \(what)", file: file, place: "entry “\(entry.name)”",
+      cure: "The file is cut short or damaged; get it again")
+  }
+
+  private static func emptyFile(_ file: String?) -> DataError {
+    DataError("the file is empty", file: file, cure: "The file is cut short; get it again")
+  }
+
+  private static func failure(_ error: inout zip_error_t, file: String?) -> DataError {
+    DataError(
+      "not a readable zip archive (\(String(cString: zip_error_strerror(&error))))", file: file,
+      cure: "The file is missing, cut short or of another kind; get it again")
+  }
+}
+
+extension Int {
+  /// The product, or the largest integer where it does not fit.
+  func multipliedOrMax(by other: Int) -> Int {
+    let (product, overflow) = multipliedReportingOverflow(by: other)
+    return overflow ? .max : product
+  }
+}

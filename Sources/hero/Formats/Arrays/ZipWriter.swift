@@ -1,0 +1,70 @@
+import CZip
+import Foundation
+
+/// Builds a zip archive in memory.
+enum ZipWriter {
+  /// An archive of `entries` in order, deflated or stored, with a fixed date so that equal input gives equal bytes.
+  static func archive(_ entries: [(name: String, bytes: [UInt8])], compress: Bool) throws -> [UInt8] {
+    var error = zip_error_t()
+    zip_error_init(&error)
+    defer { zip_error_fini(&error) }
+    // libzip deletes an archive without entries, so the empty one is written out: an end record and nothing else.
+    if entries.isEmpty { return Array("PK".utf8) + [5, 6] + [UInt8](repeating: 0, count: 18) }
+    guard let target = zip_source_buffer_create(nil, 0, 0, &error) else { throw failure(&error) }
+    defer { zip_source_free(target) }
+    guard let handle = zip_open_from_source(target, ZIP_TRUNCATE, &error) else { throw failure(&error) }
+    // Closing the archive gives up its hold on the source, which is still to be read.
+    zip_source_keep(target)
+    do {
+      for entry in entries { try add(entry.name, entry.bytes, compress: compress, to: handle) }
+      guard zip_close(handle) == 0 else { throw DataError(String(cString: zip_strerror(handle))) }
+    } catch {
+      zip_discard(handle)
+      throw error
+    }
+    return try contents(of: target)
+  }
+
+  private static func add(_ name: String, _ bytes: [UInt8], compress: Bool, to handle: OpaquePointer) throws {
+    // libzip reads the bytes only when the archive is closed, and frees them itself.
+    let copy = malloc(max(bytes.count, 1))
+    guard let copy else { throw DataError("out of memory for \(bytes.count) bytes") }
+    bytes.withUnsafeBytes { source in
+      if let base = source.baseAddress { copy.copyMemory(from: base, byteCount: source.count) }
+    }
+    guard let source = zip_source_buffer(handle, copy, zip_uint64_t(bytes.count), 1) else {
+      free(copy)
+      throw DataError(String(cString: zip_strerror(handle)))
+    }
+    let index = zip_file_add(handle, name, source, zip_flags_t(ZIP_FL_ENC_UTF_8))
+    guard index >= 0 else {
+      zip_source_free(source)
+      throw DataError(String(cString: zip_strerror(handle)))
+    }
+    let method = compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE
+    // 1 January 1980, the first day zip knows and the one numpy writes.
+    guard zip_set_file_compression(handle, zip_uint64_t(index), method, 0) == 0,
+      zip_file_set_dostime(handle, zip_uint64_t(index), 0, 0x21, 0) == 0
+    else { throw DataError(String(cString: zip_strerror(handle))) }
+  }
+
+  private static func contents(of source: OpaquePointer) throws -> [UInt8] {
+    var status = zip_stat_t()
+    guard zip_source_stat(source, &status) == 0, zip_source_open(source) == 0 else {
+      throw DataError("the zip archive just made cannot be read back")
+    }
+    defer { zip_source_close(source) }
+    let size = Int(status.size)
+    return try [UInt8](unsafeUninitializedCapacity: size) { output, written in
+      while written < size {
+        let count = zip_source_read(source, output.baseAddress! + written, zip_uint64_t(size - written))
+        guard count > 0 else { throw DataError("the zip archive just made cannot be read back") }
+        written += Int(count)
+      }
+    }
+  }
+
+  private static func failure(_ error: inout zip_error_t) -> DataError {
+    DataError("no zip archive can be made: \(String(cString: zip_error_strerror(&error)))")
+  }
+}

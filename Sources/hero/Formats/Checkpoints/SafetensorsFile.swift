@@ -1,0 +1,131 @@
+import Foundation
+
+/// A safetensors file, mapped into memory: its list is read when it is opened, each tensor when it is asked for.
+///
+/// Source: the format's description (8 bytes of length, a JSON header, the tensors' bytes without holes). Safe to use
+/// from several threads.
+public final class SafetensorsFile: Sendable {
+  /// What the header says of one tensor.
+  public struct Entry: Equatable, Sendable {
+    public var name: String
+    public var type: ScalarType
+    public var shape: [Int]
+    /// Where the elements are, from the file's beginning.
+    var range: Range<Int>
+  }
+
+  /// The longest header the format's own readers accept.
+  private static let longestHeader = 100_000_000
+
+  /// The path, as the user named it.
+  public let path: String
+  /// The tensors, in the order in which their bytes stand in the file.
+  public let entries: [Entry]
+  /// What else the writer noted down.
+  public let metadata: [String: String]
+
+  private let file: MappedFile
+  private let places: [String: Int]
+
+  /// Reads the list of the file at `path`.
+  ///
+  /// Throws `DataError` if the header is malformed, or does not account for every byte of the file.
+  public init(path: String) throws {
+    self.path = path
+    let file = try MappedFile(path: path)
+    self.file = file
+    let length = try file.integer(at: 0, as: UInt64.self)
+    guard length <= Self.longestHeader, length <= file.count - 8 else {
+      throw DataError(
+        "a header of \(length) bytes in a file of \(file.count)", file: path, place: "byte 0",
+        cure: "The file is cut short or no safetensors file")
+    }
+    let start = 8 + Int(length)
+    let header = try file.withBytes(at: 8, count: Int(length)) { try JSON.parse($0, file: path) }
+    (entries, metadata) = try Self.parse(header, file: path, start: start, end: file.count)
+    places = Dictionary(entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
+  }
+
+  /// The tensor of this name; nil if there is none.
+  public func array(named name: String) throws -> NDArray? {
+    guard let entry = entry(named: name) else { return nil }
+    return try array(entry)
+  }
+
+  /// The tensor of an entry of this file, copied out of it.
+  public func array(_ entry: Entry) throws -> NDArray {
+    try withBytes(of: entry) { try NDArray(shape: entry.shape, type: entry.type, bytes: [UInt8]($0)) }
+  }
+
+  /// What the header says of the tensor of this name; nil if there is none.
+  public func entry(named name: String) -> Entry? {
+    places[name].map { entries[$0] }
+  }
+
+  /// Runs `body` on a tensor's little-endian bytes where they stand in the mapped file, not necessarily aligned.
+  public func withBytes<Result>(
+    of entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) throws -> Result {
+    try file.withBytes(at: entry.range.lowerBound, count: entry.range.count, body)
+  }
+
+  private static func parse(
+    _ header: JSON, file: String, start: Int, end: Int
+  ) throws -> ([Entry], [String: String]) {
+    guard let members = header.object else { throw DataError("the header is not a JSON object", file: file) }
+    var metadata: [String: String] = [:]
+    var entries: [Entry] = []
+    for (name, value) in members {
+      if name == "__metadata__" {
+        for (key, note) in value.object ?? [:] { metadata[key] = note.string }
+      } else {
+        do {
+          entries.append(try entry(name, value, start: start, end: end))
+        } catch let error as DataError {
+          throw error.located(file: file, place: "tensor “\(name)”")
+        }
+      }
+    }
+    // Tensors of no bytes stand anywhere; the others follow one another from the header to the end.
+    entries.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
+    var position = start
+    for entry in entries {
+      guard entry.range.lowerBound == position else {
+        throw DataError(
+          "the bytes of the tensor overlap others or leave a hole", file: file,
+          place: "tensor “\(entry.name)”",
+          cure: "The file is damaged; get it again")
+      }
+      position = entry.range.upperBound
+    }
+    guard position == end else {
+      throw DataError(
+        "\(end - position) bytes belong to no tensor", file: file, place: "byte \(position)",
+        cure: "The file is damaged; get it again")
+    }
+    return (entries, metadata)
+  }
+
+  private static func entry(_ name: String, _ value: JSON, start: Int, end: Int) throws -> Entry {
+    guard let code = value["dtype"]?.string, let sizes = value["shape"]?.array,
+      let offsets = value["data_offsets"]?.array, offsets.count == 2, let lower = offsets[0].int,
+      let upper = offsets[1].int
+    else { throw DataError("the header lacks one of dtype, shape and data_offsets") }
+    guard let type = Safetensors.types.first(where: { $0.code == code })?.type else {
+      throw DataError("elements of type \(code)", cure: "Save the tensor as F32, F16 or BF16")
+    }
+    let shape = sizes.compactMap(\.int)
+    guard shape.count == sizes.count, let byteCount = NDArray.byteCount(shape: shape, type: type) else {
+      throw DataError("an impossible shape")
+    }
+    guard 0 <= lower, lower <= upper, upper <= end - start else {
+      throw DataError(
+        "bytes \(lower) to \(upper) of \(end - start)", cure: "The file is cut short or damaged; get it again"
+      )
+    }
+    guard upper - lower == byteCount else {
+      throw DataError("\(upper - lower) bytes for shape \(shape) of \(code), which takes \(byteCount)")
+    }
+    return Entry(name: name, type: type, shape: shape, range: start + lower..<start + upper)
+  }
+}

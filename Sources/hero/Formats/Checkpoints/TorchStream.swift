@@ -1,0 +1,111 @@
+import Foundation
+
+/// The format before PyTorch 1.6: pickles of a magic number, a version, the machine's sizes, the value and the list
+/// of storage keys, then for each key an element count and the elements.
+final class TorchStream: TorchStorageSource {
+  private static let magic: [UInt8] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
+  private static let version = 1001
+
+  let root: PickleValue
+  private let file: MappedFile
+  /// For each key, where its elements are in the file.
+  private let ranges: [String: Range<Int>]
+
+  init(file: MappedFile) throws {
+    self.file = file
+    (root, ranges) = try file.withBytes { buffer in
+      do {
+        return try Self.parse(buffer)
+      } catch let error as DataError {
+        throw error.located(file: file.path)
+      }
+    }
+  }
+
+  func bytes(of storage: TorchStorage) throws -> [UInt8] {
+    guard let range = ranges[storage.key] else {
+      throw DataError("the checkpoint lacks storage “\(storage.key)”", file: file.path)
+    }
+    return try file.bytes(at: range.lowerBound, count: range.count)
+  }
+
+  private static func parse(_ buffer: UnsafeRawBufferPointer) throws -> (PickleValue, [String: Range<Int>]) {
+    var position = 0
+    func next() throws -> PickleValue {
+      let start = position
+      do {
+        let (value, byteCount) = try Pickle.decode(
+          UnsafeRawBufferPointer(rebasing: buffer[position...]), file: nil)
+        position += byteCount
+        return value
+      } catch let error as DataError where start > 0 {
+        // The places of an inner pickle count from its own beginning.
+        throw DataError(
+          error.problem, place: "pickle at byte \(start)" + (error.place.map { ", its \($0)" } ?? ""),
+          cure: error.cure)
+      }
+    }
+
+    guard case .bigInteger(magic)? = try? next() else {
+      throw DataError(
+        "neither a zip archive nor an older PyTorch checkpoint", place: "byte 0",
+        cure: "Give a file that torch.save wrote, or a .safetensors file")
+    }
+    guard try next() == .int(version) else {
+      throw DataError("a PyTorch stream of a version other than \(version)", place: "byte 14")
+    }
+    if case .bool(false)? = try next()["little_endian"] {
+      throw DataError(
+        "the checkpoint was saved on a big-endian machine", cure: "Save it again on a little-endian one")
+    }
+    let root = try next()
+    var sizes: [String: Int] = [:]
+    collectElementSizes(root, into: &sizes)
+    guard let keys = try next().elements else {
+      throw DataError("the list of storages is not a list", place: "byte \(position)")
+    }
+    return (root, try ranges(of: keys, sizes: sizes, in: buffer, from: position))
+  }
+
+  private static func ranges(
+    of keys: [PickleValue], sizes: [String: Int], in buffer: UnsafeRawBufferPointer, from start: Int
+  ) throws -> [String: Range<Int>] {
+    var cursor = ByteCursor(buffer)
+    _ = try cursor.take(start)
+    var ranges: [String: Range<Int>] = [:]
+    for key in keys {
+      guard let key = key.string ?? key.int.map(String.init) else {
+        throw DataError("a storage's key is not text", place: "byte \(start)")
+      }
+      let place = cursor.position
+      let count = try cursor.integer(Int64.self)
+      // A storage that no tensor in the value uses has no known type, so whatever follows cannot be found.
+      guard let size = sizes[key] else {
+        throw DataError("storage “\(key)” belongs to no tensor", place: "byte \(place)")
+      }
+      let (byteCount, overflow) = Int(count).multipliedReportingOverflow(by: size)
+      guard count >= 0, !overflow, byteCount <= cursor.remaining else {
+        throw DataError(
+          "storage “\(key)” announces \(count) elements where \(cursor.remaining) bytes are left",
+          place: "byte \(place)", cure: "The file is cut short or damaged; get it again")
+      }
+      ranges[key] = cursor.position..<cursor.position + byteCount
+      _ = try cursor.take(byteCount)
+    }
+    return ranges
+  }
+
+  private static func collectElementSizes(_ value: PickleValue, into sizes: inout [String: Int]) {
+    switch value {
+    case .tensor(let tensor): sizes[tensor.storage.key] = tensor.storage.type.size
+    case .dictionary(let entries):
+      for entry in entries {
+        collectElementSizes(entry.key, into: &sizes)
+        collectElementSizes(entry.value, into: &sizes)
+      }
+    case .list(let elements), .tuple(let elements), .set(let elements):
+      for element in elements { collectElementSizes(element, into: &sizes) }
+    default: break
+    }
+  }
+}

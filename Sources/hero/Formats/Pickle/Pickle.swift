@@ -1,0 +1,36 @@
+import Foundation
+
+/// Reads Python pickles, protocols 0 to 5, without ever doing what they ask for.
+///
+/// A pickle is a program. This reader runs the part that builds numbers, texts and containers; a call is kept as
+/// data and afterwards understood if it makes a numpy array or scalar, a torch tensor or a plain container. Any other
+/// name is refused where it stands. Depth and size are bounded, so that no pickle exhausts stack or memory.
+///
+/// Source: Python's `pickletools` (the opcodes and their meaning).
+public enum Pickle {
+  /// The value in `bytes`; `file` is what errors call it.
+  ///
+  /// Throws `DataError`, naming the byte, if the pickle is damaged or asks for anything but data.
+  public static func decode(_ bytes: [UInt8], file: String? = nil) throws -> PickleValue {
+    try bytes.withUnsafeBytes { try decode($0, file: file).value }
+  }
+
+  /// The value in the file at `path`.
+  public static func read(path: String) throws -> PickleValue {
+    try MappedFile(path: path).withBytes { try decode($0, file: path).value }
+  }
+
+  /// The first value in `buffer` and the bytes it took.
+  static func decode(
+    _ buffer: UnsafeRawBufferPointer, file: String?
+  ) throws -> (value: PickleValue, byteCount: Int) {
+    do {
+      var machine = PickleMachine(buffer)
+      let result = try machine.run()
+      var reader = PickleInterpreter(objects: machine.objects, byteCount: machine.cursor.position)
+      return (try reader.value(of: result), machine.cursor.position)
+    } catch let error as DataError {
+      throw error.located(file: file)
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import Engine
+import Foundation
+
+/// How captions are searched for.
+public struct DecodingOptions: Equatable, Sendable {
+  public var beginning: Int32
+  public var end: Int32
+  /// Words at most.
+  public var maximumSteps: Int
+  /// 1 is greedy, the reference's way.
+  public var beams: Int
+  /// Beams rank by log probability / lengthᵖ, p being this.
+  public var lengthPenalty: Float
+
+  public init(beginning: Int32, end: Int32, maximumSteps: Int = 30, beams: Int = 1, lengthPenalty: Float = 1)
+  {
+    self.beginning = beginning
+    self.end = end
+    self.maximumSteps = maximumSteps
+    self.beams = beams
+    self.lengthPenalty = lengthPenalty
+  }
+}
+
+extension CaptionModel {
+  /// The caption of each clip: ids without `BOS` and `EOS`.
+  /// - Parameters:
+  ///   - memory, clips: from `memory(_:_:clips:)`.
+  public func decode(_ tape: Tape, memory: Tensor, clips: Segments, _ options: DecodingOptions) -> [[Int32]] {
+    let steps = min(options.maximumSteps, decoder.maximumLength)
+    guard clips.count > 0, steps > 0 else { return clips.lengths.map { _ in [] } }
+    return options.beams > 1
+      ? searchBeams(tape, memory: memory, clips: clips, options, steps: steps)
+      : decodeGreedily(tape, memory: memory, clips: clips, options, steps: steps)
+  }
+
+  /// The best word at each step; a caption that has ended leaves the batch.
+  private func decodeGreedily(
+    _ tape: Tape, memory: Tensor, clips: Segments, _ options: DecodingOptions, steps: Int
+  ) -> [[Int32]] {
+    var captions = [[Int32]](repeating: [], count: clips.count)
+    var open = Array(0..<clips.count)
+    var last = [Int32](repeating: options.beginning, count: clips.count)
+    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.ranges, capacity: steps)
+    for _ in 0..<steps {
+      let best = bestWords(tape, decoder.step(tape, cache, last: last))
+      var going: [Int] = []
+      for (row, word) in best.enumerated() where word != options.end {
+        captions[open[row]].append(word)
+        going.append(row)
+      }
+      if going.isEmpty { break }
+      if going.count < open.count { decoder.keep(tape, cache, going) }
+      open = going.map { open[$0] }
+      last = going.map { best[$0] }
+    }
+    return captions
+  }
+
+  /// The first of the highest scores of every row.
+  private func bestWords(_ tape: Tape, _ scores: Tensor) -> [Int32] {
+    let values = tape.backend.values(of: scores)
+    return (0..<scores.rows).map { row in
+      let start = row * scores.columns
+      var best = start
+      for place in start..<start + vocabulary where values[place] > values[best] { best = place }
+      return Int32(best - start)
+    }
+  }
+
+  private struct Hypothesis {
+    var clip: Int
+    var words: [Int32]
+    var logProbability: Float
+
+    func score(_ penalty: Float) -> Float { logProbability / pow(Float(words.count + 1), penalty) }
+  }
+
+  private func searchBeams(
+    _ tape: Tape, memory: Tensor, clips: Segments, _ options: DecodingOptions, steps: Int
+  ) -> [[Int32]] {
+    var open = (0..<clips.count).map { Hypothesis(clip: $0, words: [], logProbability: 0) }
+    var finished = [[Hypothesis]](repeating: [], count: clips.count)
+    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.ranges, capacity: steps)
+    for step in 0..<steps {
+      let last = open.map { $0.words.last ?? options.beginning }
+      let values = tape.backend.values(of: decoder.step(tape, cache, last: last))
+      let width = values.count / open.count
+      var candidates = [[(parent: Int, hypothesis: Hypothesis)]](repeating: [], count: clips.count)
+      for (row, hypothesis) in open.enumerated() {
+        let scores = values[row * width..<row * width + vocabulary]
+        for (word, logProbability) in topLogProbabilities(scores, options.beams) {
+          var next = hypothesis
+          next.logProbability += logProbability
+          if word == options.end {
+            finished[next.clip].append(next)
+          } else {
+            next.words.append(word)
+            candidates[next.clip].append((row, next))
+          }
+        }
+      }
+      var parents: [Int] = []
+      var survivors: [Hypothesis] = []
+      for clip in 0..<clips.count {
+        let ranked = candidates[clip].sorted { $0.hypothesis.logProbability > $1.hypothesis.logProbability }
+        // An ended caption that no open one can reach any more closes its clip.
+        let bar = finished[clip].map { $0.score(options.lengthPenalty) }.max() ?? -.infinity
+        for candidate in ranked.prefix(options.beams) {
+          var longest = candidate.hypothesis
+          longest.words += [Int32](repeating: 0, count: steps - step - 1)
+          if longest.score(options.lengthPenalty) > bar {
+            parents.append(candidate.parent)
+            survivors.append(candidate.hypothesis)
+          }
+        }
+      }
+      open = survivors
+      if open.isEmpty { break }
+      decoder.keep(tape, cache, parents)
+    }
+    for hypothesis in open { finished[hypothesis.clip].append(hypothesis) }
+    return finished.map { ended in
+      ended.max { $0.score(options.lengthPenalty) < $1.score(options.lengthPenalty) }?.words ?? []
+    }
+  }
+
+  /// The `count` most probable words with their log probabilities, best first.
+  private func topLogProbabilities(_ scores: ArraySlice<Float>, _ count: Int) -> [(Int32, Float)] {
+    var top: [(place: Int, score: Float)] = []
+    for place in scores.indices where top.count < count || scores[place] > top[top.count - 1].score {
+      let spot = top.firstIndex { scores[place] > $0.score } ?? top.count
+      top.insert((place, scores[place]), at: spot)
+      if top.count > count { top.removeLast() }
+    }
+    let most = top.first?.score ?? 0
+    let total = scores.reduce(Float(0)) { $0 + exp($1 - most) }
+    return top.map { (Int32($0.place - scores.startIndex), $0.score - most - log(total)) }
+  }
+}

@@ -1,0 +1,172 @@
+import Engine
+
+/// Clips of videos and the captions that describe them.
+public struct CaptionBatch: Sendable {
+  public var videos: VideoBatch
+  /// Of each caption: its clip's video, and the clip's frames within that video.
+  public var clips: [(video: Int, frames: Range<Int>)]
+  /// Token ids of each caption, the leading `BOS` included; the targets are the same shifted by one.
+  public var inputs: [[Int32]]
+  public var targets: [[Int32]]
+
+  public init(
+    videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], inputs: [[Int32]], targets: [[Int32]]
+  ) {
+    precondition(clips.count == inputs.count && zip(inputs, targets).allSatisfy { $0.count == $1.count })
+    self.videos = videos
+    self.clips = clips
+    self.inputs = inputs
+    self.targets = targets
+  }
+}
+
+/// The captioner (spec §5 "Captioner"; the reference's `HeroForTvc`): a decoder over a clip's encoded frames.
+public final class CaptionModel {
+  public let store: ParameterStore
+  public let configuration: ModelConfiguration
+  public let videoEncoder: VideoEncoder
+  let decoder: CaptionDecoder
+
+  /// - Precondition: the configuration has a decoder.
+  public init(_ configuration: ModelConfiguration, backend: any Backend) {
+    guard let decoder = configuration.decoder else { preconditionFailure("no decoder configured") }
+    self.configuration = configuration
+    store = ParameterStore(backend: backend)
+    videoEncoder = VideoEncoder(store, configuration)
+    self.decoder = CaptionDecoder(
+      store, decoder, words: videoEncoder.cross.words, head: videoEncoder.cross.head)
+  }
+
+  /// Encoded frames of every clip, one clip after the other.
+  /// - Returns: [Σ clip frames, width] and the clips.
+  public func memory(
+    _ tape: Tape, _ videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)]
+  ) -> (rows: Tensor, clips: Segments) {
+    let frames = videoEncoder(tape, videos)
+    let segments = Segments(lengths: videos.lengths)
+    let rows = clips.flatMap { clip in clip.frames.map { Int32(segments[clip.video].lowerBound + $0) } }
+    return (tape.gather(frames, Indices(rows)), Segments(lengths: clips.map(\.frames.count)))
+  }
+
+  /// Scores of every next word, while the right captions are fed in.
+  /// - Returns: [Σ caption tokens, vocabulary rounded up to 8]
+  public func scores(_ tape: Tape, _ batch: CaptionBatch) -> Tensor {
+    let memory = memory(tape, batch.videos, clips: batch.clips)
+    return decoder(tape, batch.inputs, memory: memory.rows, memory.clips)
+  }
+
+  /// Words that scores are about; later columns are padding.
+  public var vocabulary: Int { videoEncoder.cross.head.vocabulary }
+}
+
+/// Causal self-attention, attention to the memory, feed-forward; post-norm. Names as the reference spells them.
+final class CaptionDecoder {
+  private struct Layer {
+    let own: AttentionBlock
+    let cross: AttentionBlock
+    let feedForward: FeedForward
+
+    init(_ store: ParameterStore, _ name: String, _ config: TransformerConfiguration) {
+      own = AttentionBlock(
+        store, AttentionNames(projections: "\(name).self_attention", output: "\(name).add_norm_1"), config)
+      cross = AttentionBlock(
+        store, AttentionNames(projections: "\(name).dec_enc_attention", output: "\(name).add_norm_2"), config)
+      feedForward = FeedForward(store, up: "\(name).intermidiate", down: "\(name).add_norm_3", config)
+    }
+  }
+
+  private let words: Embedding
+  private let positions: Embedding
+  private let norm: LayerNorm
+  private let layers: [Layer]
+  private let head: LanguageModelHead
+  private let width: Int
+  /// Tokens a caption can have.
+  let maximumLength: Int
+
+  init(_ store: ParameterStore, _ config: TransformerConfiguration, words: Embedding, head: LanguageModelHead)
+  {
+    self.words = words
+    self.head = head
+    width = config.hiddenSize
+    maximumLength = config.positions
+    positions = Embedding(
+      store, "position_embeddings", config.positions, config.hiddenSize, deviation: config.initializerRange)
+    norm = LayerNorm(store, "emb_LayerNorm", config.hiddenSize)
+    layers = (0..<config.layers).map { Layer(store, "decoder.layer.\($0)", config) }
+  }
+
+  /// Whole captions at once.
+  func callAsFunction(_ tape: Tape, _ captions: [[Int32]], memory: Tensor, _ clips: Segments) -> Tensor {
+    let segments = Segments(lengths: captions.map(\.count))
+    var x = embed(tape, tokens: Indices(captions.flatMap { $0 }), positions: rowPositions(segments))
+    for layer in layers {
+      x = layer.own(tape, x, segments, causal: true)
+      x = layer.cross.attend(tape, x, segments, keysValues: layer.cross.project(tape, memory), clips.ranges)
+      x = layer.feedForward(tape, x)
+    }
+    return head(tape, x)
+  }
+
+  private func embed(_ tape: Tape, tokens: Indices, positions rows: Indices) -> Tensor {
+    norm(tape, tape.gatherSum([(words.weight.tensor, tokens), (positions.weight.tensor, rows)]))
+  }
+
+  /// What decoding word by word keeps: each layer's keys and values of the memory and of the words so far.
+  final class Cache {
+    fileprivate let memory: [Tensor]
+    fileprivate var own: [Tensor]
+    fileprivate let capacity: Int
+    /// The memory rows of each sequence that is being decoded.
+    fileprivate var memoryRanges: [Range<Int>]
+    fileprivate(set) var length = 0
+
+    fileprivate init(memory: [Tensor], own: [Tensor], capacity: Int, memoryRanges: [Range<Int>]) {
+      self.memory = memory
+      self.own = own
+      self.capacity = capacity
+      self.memoryRanges = memoryRanges
+    }
+  }
+
+  /// - Parameters:
+  ///   - memoryRanges: rows of `memory` for each sequence to decode; several may share one clip.
+  ///   - capacity: the most words to decode.
+  func makeCache(_ tape: Tape, memory: Tensor, memoryRanges: [Range<Int>], capacity: Int) -> Cache {
+    let own = layers.map { _ in
+      let rows = tape.backend.makeTensor(rows: memoryRanges.count * capacity, columns: 2 * width)
+      tape.backend.fill(rows, with: 0)
+      return rows
+    }
+    return Cache(
+      memory: layers.map { $0.cross.project(tape, memory) }, own: own, capacity: capacity,
+      memoryRanges: memoryRanges)
+  }
+
+  /// One more word for every sequence: its scores [sequences, vocabulary rounded up to 8].
+  func step(_ tape: Tape, _ cache: Cache, last: [Int32]) -> Tensor {
+    precondition(last.count == cache.memoryRanges.count && cache.length < cache.capacity)
+    let segments = Segments(lengths: last.map { _ in 1 })
+    let place = Indices(last.indices.map { $0 * cache.capacity + cache.length })
+    let seen = last.indices.map { $0 * cache.capacity..<$0 * cache.capacity + cache.length + 1 }
+    var x = embed(tape, tokens: Indices(last), positions: constant(Int32(cache.length), count: last.count))
+    for (number, layer) in layers.enumerated() {
+      // The cache's new rows are zero: adding writes them.
+      tape.backend.scatterAdd(layer.own.project(tape, x), indices: place, to: cache.own[number])
+      x = layer.own.attend(tape, x, segments, keysValues: cache.own[number], seen)
+      x = layer.cross.attend(tape, x, segments, keysValues: cache.memory[number], cache.memoryRanges)
+      x = layer.feedForward(tape, x)
+    }
+    cache.length += 1
+    return head(tape, x)
+  }
+
+  /// Goes on with some of the sequences (a beam's survivors, those that have not ended), in the given order.
+  func keep(_ tape: Tape, _ cache: Cache, _ sequences: [Int]) {
+    let rows = Indices(
+      sequences.flatMap { s in (0..<cache.capacity).map { $0 < cache.length ? s * cache.capacity + $0 : -1 } }
+    )
+    cache.own = cache.own.map { tape.gather($0, rows) }
+    cache.memoryRanges = sequences.map { cache.memoryRanges[$0] }
+  }
+}

@@ -1,0 +1,160 @@
+import Formats
+import Foundation
+
+/// The output folder of a run, laid out as the reference lays it out.
+///
+///     log/hps.json  log/model_config.json  log/log.txt  log/events.out.tfevents.…
+///     ckpt/model_step_N.safetensors        weights, at every validation
+///     ckpt/state_step_N.safetensors        what --resume goes on from, the last two
+///     results/                             predictions of validations
+///
+/// Folders that the reference made are read too: their checkpoints are `ckpt/model_step_N.pt`.
+public struct RunFolder: Equatable, Sendable {
+  public let path: String
+
+  public init(path: String) {
+    self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+  }
+
+  public var logs: String { "\(path)/log" }
+  public var hyperparameters: String { "\(path)/log/hps.json" }
+  public var modelConfiguration: String { "\(path)/log/model_config.json" }
+  public var logFile: String { "\(path)/log/log.txt" }
+  public var checkpoints: String { "\(path)/ckpt" }
+  public var results: String { "\(path)/results" }
+  private var bestRecord: String { "\(path)/log/best.json" }
+
+  /// Where `hero eval` writes for a split.
+  public func evaluationResults(split: String) -> String { "\(path)/results_\(split)" }
+
+  /// Where the weights after an update are saved.
+  public func checkpointPath(step: Int) -> String { "\(checkpoints)/model_step_\(step).safetensors" }
+
+  // MARK: Beginning
+
+  /// Whether some run has written here.
+  public var holdsRun: Bool {
+    FileManager.default.fileExists(atPath: hyperparameters) || !entries(checkpoints).isEmpty
+  }
+
+  /// Refuses a folder that holds a run, before any work is done.
+  ///
+  /// - Throws: `DataError` with the cure.
+  public func requireUnused() throws {
+    guard !holdsRun else {
+      throw DataError(
+        "the folder already holds a run", file: path,
+        cure: "Go on with that run by --resume, or choose another --output-dir")
+    }
+  }
+
+  /// Makes the folders and writes down what the run is made of.
+  ///
+  /// - Parameters:
+  ///   - modelConfiguration: the content of `model_config`, kept as it is.
+  ///   - resuming: whether the folder may hold this run already.
+  /// - Throws: `DataError` where the folder holds a run and `resuming` is false, or cannot be written.
+  public func create(configuration: RunConfiguration, modelConfiguration model: JSON, resuming: Bool) throws {
+    if !resuming { try requireUnused() }
+    for folder in [logs, checkpoints, results] {
+      do {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      } catch {
+        throw DataError(
+          "cannot be made (\(error.localizedDescription))", file: folder,
+          cure: "Check --output-dir and its permissions")
+      }
+    }
+    try AtomicFile.write(configuration.json.encoded(style: .pretty), to: hyperparameters)
+    try AtomicFile.write(model.encoded(style: .pretty), to: modelConfiguration)
+  }
+
+  // MARK: Reading a run
+
+  /// The options that the run was trained with.
+  ///
+  /// - Throws: `DataError` where the folder holds no run.
+  public func configuration(task: RunTask? = nil) throws -> RunConfiguration {
+    guard FileManager.default.fileExists(atPath: hyperparameters) else {
+      throw DataError(
+        "holds no run: there is no log/hps.json", file: path,
+        cure: "Give the --output-dir of a finished 'hero finetune' or of the reference")
+    }
+    return try RunConfiguration.read(hyperparameters: hyperparameters, task: task)
+  }
+
+  /// All checkpoints, oldest first; of two with one step, the one this program wrote comes last.
+  public func savedCheckpoints() -> [RunCheckpoint] {
+    entries(checkpoints).compactMap { RunCheckpoint(fileName: $0, folder: checkpoints) }.sorted {
+      ($0.step, $0.format == .safetensors ? 1 : 0, $0.name) < (
+        $1.step, $1.format == .safetensors ? 1 : 0, $1.name
+      )
+    }
+  }
+
+  /// The checkpoint that a user means.
+  ///
+  /// - Parameter name: a file, a step (`5000`, `5000_final`), `latest` or `best`.
+  /// - Returns: the file's path, and what to call it in the names of results.
+  /// - Throws: `DataError` listing what there is.
+  public func checkpoint(named name: String) throws -> (path: String, label: String) {
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: name, isDirectory: &isFolder), !isFolder.boolValue {
+      let file = URL(fileURLWithPath: name).lastPathComponent
+      let label = RunCheckpoint(fileName: file, folder: "")?.name ?? (file as NSString).deletingPathExtension
+      return (name, label)
+    }
+    let saved = savedCheckpoints()
+    let wanted = name == "best" ? best().map { String($0.step) } ?? "latest" : name
+    let found =
+      wanted == "latest"
+      ? saved.last : saved.last { $0.name == wanted } ?? saved.last { String($0.step) == wanted }
+    guard let found else {
+      let there = saved.map(\.name).joined(separator: ", ")
+      throw DataError(
+        "has no checkpoint \"\(name)\"", file: checkpoints,
+        cure: there.isEmpty
+          ? "Give --checkpoint a file" : "Give --checkpoint one of \(there), latest, best or a file")
+    }
+    return (found.path, found.name)
+  }
+
+  // MARK: The best checkpoint
+
+  /// The best validation so far.
+  public struct Best: Equatable, Sendable {
+    public let step: Int
+    public let metric: String
+    public let value: Double
+  }
+
+  public func best() -> Best? {
+    guard let record = try? JSON.read(path: bestRecord), let step = record["step"]?.int,
+      let metric = record["metric"]?.string, let value = record["value"]?.double
+    else { return nil }
+    return Best(step: step, metric: metric, value: value)
+  }
+
+  /// Records a validation if it is the best so far.
+  ///
+  /// - Parameter higherIsBetter: false for losses.
+  /// - Returns: whether it is.
+  @discardableResult
+  public func record(_ validation: Best, higherIsBetter: Bool = true) throws -> Bool {
+    if let best = best(), best.metric == validation.metric {
+      guard higherIsBetter ? validation.value > best.value : validation.value < best.value else {
+        return false
+      }
+    }
+    guard validation.value.isFinite else { return false }
+    let json: JSON = [
+      "step": .int(validation.step), "metric": .string(validation.metric), "value": .double(validation.value),
+    ]
+    try AtomicFile.write(json.encoded(style: .pretty), to: bestRecord)
+    return true
+  }
+
+  func entries(_ folder: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+  }
+}

@@ -1,0 +1,35 @@
+import Foundation
+
+/// A folder of its own for a test, removed with it.
+final class ScratchFolder {
+  let url = FileManager.default.temporaryDirectory.appendingPathComponent("corpus-\(UUID().uuidString)")
+
+  init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+  /// Writes a file; its path.
+  func file(_ name: String, _ text: String) throws -> String {
+    try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+    return path(name)
+  }
+
+  /// Writes a tokenizer of single bytes; its path.
+  func tokenizer() throws -> String {
+    let folder = path("tokenizer")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    var tokens = ["<s>", "<pad>", "</s>", "<unk>", "."]
+    tokens += "abcdefghijklmnopqrstuvwxyzĠ?".map { String($0) } + ["<|endoftext|>", "<mask>"]
+    let entries = tokens.enumerated().map { "\"\($1)\": \($0)" }.joined(separator: ", ")
+    try "{\(entries)}".write(toFile: folder + "/vocab.json", atomically: true, encoding: .utf8)
+    try "#version: 0.2\nĠ z\n".write(toFile: folder + "/merges.txt", atomically: true, encoding: .utf8)
+    return folder
+  }
+
+  /// What is in a file.
+  func contents(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
+
+  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+}
