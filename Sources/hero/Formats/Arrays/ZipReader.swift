@@ -7,7 +7,7 @@ import Foundation
 /// threads at once.
 public final class ZipReader {
   /// One file in the archive.
-  public struct Entry {
+  public struct Entry: Sendable {
     /// The path inside the archive.
     public var name: String
     var index: UInt64
