@@ -36,6 +36,7 @@ extension Tape {
     innerDropout: Float = 0,
     outerDropout: Float = 0, overwriting: Bool = false
   ) -> Tensor {
+    precondition(x !== residual, "two gradients would go to one place")
     let out = output(rows: x.rows, columns: x.columns, from: [x, residual, gamma, beta])
     let (inner, outer) = (dropout(innerDropout), dropout(outerDropout))
     let untouched = residual == nil && inner == nil
