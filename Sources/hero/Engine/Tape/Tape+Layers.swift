@@ -81,6 +81,7 @@ extension Tape {
   /// Rows of `x` in the order of `indices`; −1 gives a row of zeros.
   public func gather(_ x: Tensor, _ indices: Indices) -> Tensor { gatherSum([(x, indices)]) }
 
+  /// x + y, of the same shape.
   public func add(_ x: Tensor, _ y: Tensor) -> Tensor { gatherSum([(x, nil), (y, nil)]) }
 
   /// Each element kept with probability 1 − p and scaled to keep the mean.
