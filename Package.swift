@@ -66,6 +66,7 @@ let package = Package(
     tests("Model"),
     tests("Tasks"),
     tests("Training"),
+    tests("Demo", ["Text"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "TestSupport"], path: "Tests/CommandTests"),
   ],

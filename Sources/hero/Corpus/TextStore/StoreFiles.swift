@@ -78,7 +78,7 @@ extension JSON {
 }
 
 /// `meta.json`: what the store was made from, and the special ids that readers need.
-enum StoreMeta {
+enum StoreMetaFile {
   static func write(to folder: OutputFolder, options: JSONObject, tokenizer: Tokenizer, path: String) throws {
     var meta = options
     meta["tokenizer"] = .string(path)

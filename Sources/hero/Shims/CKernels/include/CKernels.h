@@ -12,6 +12,7 @@
 /// Dropout of one tensor: element (row, column) is kept iff the 16 bits that Philox4x32-10 gives for it are at
 /// least `threshold`. A row takes ceil(columns / 128) groups of 128 elements; group g of row r is made of the 16
 /// counters (r * groups + g) * 16 + lane; its slot s holds half s % 2 of word s / 2 for columns 16 s … 16 s + 15.
+/// The other counter words are the stream, the step and 0xD20B, which keeps dropout's numbers apart from all others.
 typedef struct {
   uint32_t key[2];     // the seed
   uint32_t stream;     // counter word 1: which tensor of the step

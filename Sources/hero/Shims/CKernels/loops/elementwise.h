@@ -58,8 +58,9 @@ static void bias_relu(float *y, const float *b, long rows, long columns) {
   for (long r = 0; r < rows; r++)
     for (long c = 0; c < columns; c += LANES) {
       float *p = y + r * columns + c;
-      vf shift = b ? load_up_to(b + c, columns - c) : (vf)0;
-      store_up_to(p, vmax(load_up_to(p, columns - c) + shift, (vf)0), columns - c);
+      vf x = load_up_to(p, columns - c) + (b ? load_up_to(b + c, columns - c) : (vf)0);
+      // Not a maximum: that would make 0 of NaN.
+      store_up_to(p, vselect(x < 0.0f, (vf)0, x), columns - c);
     }
 }
 

@@ -24,7 +24,15 @@ INLINE vf load_up_to(const float *p, long n) { return n >= LANES ? load(p) : loa
 INLINE void store_up_to(float *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
 // The first n lanes, the rest zero.
 INLINE vf first_lanes(vf v, long n) { return n >= LANES ? v : load_part((const float *)&v, n); }
+// Where the processor has no such instruction, the builtins are calls of the C library, one for each lane.
+#if defined(SET_FUSES) || defined(__FMA__) || defined(__aarch64__)
 INLINE vf vfma(vf a, vf b, vf c) { return __builtin_elementwise_fma(a, b, c); }
+INLINE vf vround(vf a) { return __builtin_elementwise_rint(a); }
+#else
+INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+// To the nearest whole number, for sizes below 2^22.
+INLINE vf vround(vf a) { return (a + 12582912.0f) - 12582912.0f; }
+#endif
 INLINE vf vmax(vf a, vf b) { return __builtin_elementwise_max(a, b); }
 INLINE vf vmin(vf a, vf b) { return __builtin_elementwise_min(a, b); }
 INLINE vf vabs(vf a) { return __builtin_elementwise_abs(a); }
@@ -39,10 +47,11 @@ INLINE float hsum(vf v) {
 INLINE float hmax(vf v) { return __builtin_reduce_max(v); }
 
 // e^x by x = n ln 2 + r, |r| <= ln 2 / 2, and the Taylor polynomial of degree 7 in r (remainder below 5e-9).
+// Between 1e-38 and 2e38; NaN stays NaN, while n is made from a number in any case.
 INLINE vf vexp(vf x) {
-  x = vmin(vmax(x, (vf)-87.33f), (vf)88.0f);
-  vf n = __builtin_elementwise_rint(x * 1.44269504088896341f);
-  vf r = vfma(n, (vf)-0.693145751953125f, x);
+  vf bounded = vmin(vmax(x, (vf)-87.33f), (vf)88.0f);
+  vf n = vround(bounded * 1.44269504088896341f);
+  vf r = vfma(n, (vf)-0.693145751953125f, vselect(x == x, bounded, x));
   r = vfma(n, (vf)-1.42860682030941723e-6f, r);
   vf p = 1.0f / 5040;
   p = vfma(p, r, (vf)(1.0f / 720));

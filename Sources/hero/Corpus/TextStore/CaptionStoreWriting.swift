@@ -15,7 +15,7 @@ extension TextStoreBuilder {
       "annotation": .string(annotation), "subtitles": .string(subtitles), "output": .string(output),
       "toker": .string(self.tokenizer),
     ]
-    try StoreMeta.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
     let times = try SentenceTimes(path: subtitles)
     let writer = try CaptionWriter(folder: folder, compression: compression)
     try forEachRow(report: &report, onSkip: onSkip) { row in

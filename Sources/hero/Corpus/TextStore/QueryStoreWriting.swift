@@ -21,7 +21,7 @@ extension TextStoreBuilder {
       "annotation": .string(annotation), "output": .string(output), "toker": .string(self.tokenizer),
       "task": .string(task.rawValue),
     ]
-    try StoreMeta.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
     let entries = try TextEntryWriter(folder: folder.partial, compression: compression)
     let lengths = try JSONObjectFile(path: folder.file("id2len.json"))
     let videos = try JSONObjectFile(path: folder.file("query2video.json"))

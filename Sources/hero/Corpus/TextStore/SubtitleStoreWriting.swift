@@ -21,7 +21,7 @@ extension TextStoreBuilder {
       "frame_length": .double(frameLength),
       "output": .string(output), "toker": .string(self.tokenizer), "task": "tv",
     ]
-    try StoreMeta.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
     try copyVideoDurations(to: folder)
     let frameCounts = try Self.frameCounts(path: vid2nframe)
     let entries = try TextEntryWriter(folder: folder.partial, compression: compression)

@@ -1,0 +1,68 @@
+import Formats
+import Foundation
+
+extension DemoCorpus {
+  /// Writes the corpus as the folder `path`:
+  ///
+  ///     ann/{tvr,how2r,didemo,msrvtt,tvqa,how2qa,violin,tvc}_{train,val,test}.jsonl
+  ///     ann/{tv_subtitles.jsonl,tv_vid2nframe.json,vid2dur_idx.json}
+  ///     features/{resnet_features,slowfast_features}/tv/<video>.npz     entry "features", float16
+  ///     tokenizer/{vocab.json,merges.txt}
+  ///     pretrain_splits/{tv_train,tv_val}.json
+  ///
+  /// Throws a `DataError` if there is something at `path` that is not an empty folder, or if the disk refuses;
+  /// the folder appears only when it is whole.
+  public func write(to path: String) throws {
+    let output = try OutputFolder(path: path)
+    try writeAnnotations(to: output)
+    try writeFeatures(to: output)
+    try tokenizer().write(to: output.folder("tokenizer"))
+    try output.commit()
+  }
+
+  private func writeAnnotations(to output: OutputFolder) throws {
+    let annotations = try output.folder("ann")
+    for task in DemoTask.allCases {
+      for split in DemoSplit.allCases {
+        try writeLines(rows(task, split), to: "\(annotations)/\(task.rawValue)_\(split.rawValue).jsonl")
+      }
+    }
+    try writeLines(subtitleRows(), to: "\(annotations)/tv_subtitles.jsonl")
+    try writeJSON(frameCounts(), to: "\(annotations)/tv_vid2nframe.json")
+    try writeJSON(durations(), to: "\(annotations)/vid2dur_idx.json")
+    let splits = try output.folder("pretrain_splits")
+    try writeJSON(pretrainSplit(training: true), to: "\(splits)/tv_train.json")
+    try writeJSON(pretrainSplit(training: false), to: "\(splits)/tv_val.json")
+  }
+
+  private func writeFeatures(to output: OutputFolder) throws {
+    let appearance = try output.folder("features/resnet_features/tv")
+    let motion = try output.folder("features/slowfast_features/tv")
+    let features = FrameFeatures(options: options)
+    for scenario in scenarios {
+      try writeArray(features.appearance(of: scenario), to: "\(appearance)/\(scenario.name).npz")
+      try writeArray(features.motion(of: scenario), to: "\(motion)/\(scenario.name).npz")
+    }
+  }
+
+  /// As float16. The folder brings its files to the disk together, so none is synchronised by itself here.
+  private func writeArray(_ array: NDArray, to path: String) throws {
+    let bytes = try NPZ.encode(
+      [(name: "features", array: array.asHalfPrecision(.float16))], compress: false)
+    do {
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+    } catch {
+      throw DataError("cannot write: \(error.localizedDescription)", file: path)
+    }
+  }
+
+  private func writeLines(_ rows: [JSON], to path: String) throws {
+    let file = try AtomicFile(path: path)
+    for row in rows { try file.write(row.encoded(style: .python) + "\n") }
+    try file.commit()
+  }
+
+  private func writeJSON(_ value: JSON, to path: String) throws {
+    try AtomicFile.write(value.encoded(style: .python), to: path)
+  }
+}

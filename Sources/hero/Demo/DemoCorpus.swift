@@ -1,0 +1,127 @@
+import Formats
+
+/// The tasks that a demo corpus has annotations for, by the name that the files begin with.
+public enum DemoTask: String, CaseIterable, Sendable {
+  case tvr, how2r, didemo, msrvtt, tvqa, how2qa, violin, tvc
+}
+
+/// The project's own small synthetic corpus: videos in which people do things to objects at places and talk,
+/// with annotations for every task in the form in which the authors of TVR, TVQA, VIOLIN, TVC, How2R, How2QA,
+/// DiDeMo and MSR-VTT publish theirs.
+///
+/// Features are random codes of what a frame shows, so nothing can be known without learning what the codes
+/// mean; what people talk about is only in the subtitles. Validation and test videos combine known people,
+/// actions, objects, places and topics in ways that training videos do not.
+public struct DemoCorpus: Sendable {
+  public let options: DemoOptions
+  let scenarios: [Scenario]
+
+  /// Throws a `DataError` for options that make no corpus.
+  public init(_ options: DemoOptions = DemoOptions()) throws {
+    try options.validate()
+    self.options = options
+    scenarios = ScenarioWriter(options: options).scenarios()
+  }
+
+  /// The names of the videos of one split, as numbered.
+  public func videos(in split: DemoSplit) -> [String] { scenarios(in: split).map { $0.name } }
+
+  /// What guessing reaches on a split in percent, so that a run can show what was learnt; empty for captions.
+  ///
+  /// By the names that metrics have: `VCMR_0.5-r1`, `SVMR_0.7-r10` and `VR_r1` where moments are sought, `VR_r1`
+  /// for MSR-VTT, `acc` for questions and statements. Retrieval guesses draw different candidates at random,
+  /// each as likely as any other. `minimumLength` and `maximumLength` are `min_pred_l` and `max_pred_l`, in frames.
+  public func chance(
+    of task: DemoTask, on split: DemoSplit = .test, minimumLength: Int = 2, maximumLength: Int = 16
+  ) -> [String: Double] {
+    let scenarios = scenarios(in: split)
+    let levels = ChanceLevels(
+      scenarios: scenarios, options: options, minimumLength: minimumLength, maximumLength: maximumLength)
+    let retrieval = RetrievalAnnotations(options: options)
+    switch task {
+    case .tvr, .how2r:
+      return levels.ofMoments(
+        scenarios.map { scenario in retrieval.queries(of: scenario).map { [$0.moment] } })
+    case .didemo:
+      return levels.ofMoments(
+        scenarios.map { scenario in
+          retrieval.queries(of: scenario).map { retrieval.didemoMoments($0, in: scenario) }
+        })
+    case .msrvtt: return levels.ofVideos()
+    case .tvqa: return ["acc": 20]
+    case .how2qa: return ["acc": 25]
+    case .violin: return ["acc": 50]
+    case .tvc: return [:]
+    }
+  }
+
+  func scenarios(in split: DemoSplit) -> [Scenario] { scenarios.filter { $0.split == split } }
+
+  /// The rows of `ann/<task>_<split>.jsonl`.
+  func rows(_ task: DemoTask, _ split: DemoSplit) -> [JSON] {
+    let retrieval = RetrievalAnnotations(options: options)
+    let questions = QuestionAnnotations(options: options)
+    let captions = CaptionAnnotations(options: options)
+    return scenarios(in: split).flatMap { scenario in
+      switch task {
+      case .tvr: retrieval.tvrRows(scenario)
+      case .how2r: retrieval.how2rRows(scenario)
+      case .didemo: retrieval.didemoRows(scenario)
+      case .msrvtt: retrieval.msrvttRows(scenario)
+      case .tvqa: questions.tvqaRows(scenario)
+      case .how2qa: questions.how2qaRows(scenario)
+      case .violin: questions.violinRows(scenario)
+      case .tvc: captions.rows(scenario)
+      }
+    }
+  }
+
+  /// The rows of `ann/tv_subtitles.jsonl`.
+  func subtitleRows() -> [JSON] { scenarios.map { $0.subtitleRow(options: options) } }
+
+  /// `ann/tv_vid2nframe.json`: {video: frames}.
+  func frameCounts() -> JSON {
+    .object(object(scenarios.map { ($0.name, .int($0.frameCount)) }))
+  }
+
+  /// `ann/vid2dur_idx.json`: {split: {video: [seconds, index]}}.
+  func durations() -> JSON {
+    .object(
+      object(
+        DemoSplit.allCases.map { split in
+          let videos = scenarios(in: split).map { scenario in
+            (scenario.name, JSON.array([.double(scenario.duration), .int(scenario.index)]))
+          }
+          return (split.rawValue, .object(object(videos)))
+        }))
+  }
+
+  /// `pretrain_splits/tv_<name>.json`: the training videos, and all others to watch pre-training with.
+  func pretrainSplit(training: Bool) -> JSON {
+    .array(scenarios.filter { ($0.split == .train) == training }.map { .string($0.name) })
+  }
+
+  /// The tokenizer, learnt from what is said about and in the training videos.
+  func tokenizer() -> DemoTokenizer {
+    let annotations = DemoTask.allCases.flatMap { rows($0, .train) }
+    let subtitles = scenarios(in: .train).map { $0.subtitleRow(options: options) }
+    return DemoTokenizer(texts: (annotations + subtitles).flatMap(sentences), mergeLimit: options.merges)
+  }
+
+  /// The sentences that a row holds: the strings under the keys that annotations use for text.
+  private func sentences(_ row: JSON) -> [String] {
+    switch row {
+    case .array(let items): items.flatMap(sentences)
+    case .object(let object):
+      object.flatMap { key, value -> [String] in
+        let isText = ["desc", "q", "text", "a0", "a1", "a2", "a3", "a4"].contains(key)
+        return isText ? value.string.map { [$0] } ?? [] : sentences(value)
+      }
+    default: []
+    }
+  }
+
+  private func object(_ pairs: [(String, JSON)]) -> JSONObject {
+    JSONObject(pairs.map { (key: $0.0, value: $0.1) })
+  }
+}

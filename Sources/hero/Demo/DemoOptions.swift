@@ -1,0 +1,54 @@
+import Formats
+
+/// How large a demo corpus to make, and from which seed.
+public struct DemoOptions: Equatable, Sendable {
+  /// The same options give the same files, byte for byte.
+  public var seed: UInt64 = 0
+  public var trainVideos = 800
+  public var valVideos = 80
+  public var testVideos = 80
+  /// Queries, questions and statement pairs of a video, for each kind.
+  public var queriesPerVideo = 5
+  /// How many frames a video may have.
+  public var frames = 16...30
+  /// Seconds a frame stands for.
+  public var frameInterval = 1.5
+  /// Width of the 2D features, which show people, objects and places.
+  public var appearanceWidth = 96
+  /// Width of the 3D features, which show actions.
+  public var motionWidth = 96
+  /// Standard deviation of what is added to every feature; a concept's code has about 0.6.
+  public var noise: Float = 0.5
+  /// At most this many merges are learnt for the tokenizer.
+  public var merges = 800
+
+  public init() {}
+
+  /// The number of videos of one part.
+  public func videos(in split: DemoSplit) -> Int {
+    switch split {
+    case .train: trainVideos
+    case .val: valVideos
+    case .test: testVideos
+    }
+  }
+
+  /// Throws a `DataError` that names the option if the corpus cannot be made.
+  func validate() throws {
+    func check(_ holds: Bool, _ problem: String) throws {
+      guard holds else { throw DataError(problem, cure: "Choose another value for the demo corpus") }
+    }
+    try check(
+      DemoSplit.allCases.allSatisfy { (1...100_000).contains(videos(in: $0)) },
+      "every split needs between 1 and 100000 videos")
+    try check((1...20).contains(queriesPerVideo), "queries per video must be between 1 and 20")
+    try check(
+      frames.lowerBound >= 10 && frames.upperBound <= 100, "videos must have between 10 and 100 frames")
+    try check(frameInterval >= 0.5 && frameInterval <= 10, "a frame must stand for 0.5 to 10 seconds")
+    try check(
+      (8...4096).contains(appearanceWidth) && (8...4096).contains(motionWidth),
+      "features must be between 8 and 4096 wide")
+    try check(noise >= 0 && noise <= 10, "noise must be between 0 and 10")
+    try check((0...100_000).contains(merges), "the number of merges must be between 0 and 100000")
+  }
+}

@@ -1,0 +1,111 @@
+import Formats
+
+/// The queries of the tasks that find videos and moments: TVR, How2R, DiDeMo and MSR-VTT.
+struct RetrievalAnnotations {
+  let options: DemoOptions
+
+  /// One sentence about one scene of a video, with its moment.
+  struct Query: Equatable, Sendable {
+    let id: Int
+    let text: String
+    let type: QueryType
+    /// Seconds, within the video.
+    let moment: ClosedRange<Double>
+    let scene: Int
+  }
+
+  /// The queries of TVR and How2R. Every scene has one before any has a second.
+  func queries(of scenario: Scenario) -> [Query] {
+    var random = SeededRandom(seed: options.seed, "queries", scenario.index)
+    let order = random.shuffled(Array(scenario.scenes.indices))
+    return (0..<options.queriesPerVideo).map { number in
+      let scene = order[number % order.count]
+      let draw = random.unit()
+      let wanted: QueryType = draw < 0.4 ? .video : draw < 0.7 ? .both : .text
+      let (text, type) = SceneWords(scenario.scenes[scene]).sentence(wanted, form: random.below(12))
+      return Query(
+        id: 1000 + scenario.index * options.queriesPerVideo + number, text: text, type: type,
+        moment: moment(of: scenario.scenes[scene], in: scenario, &random), scene: scene)
+    }
+  }
+
+  /// A scene's seconds as an annotator marks them: within a quarter of a frame, and inside the video.
+  func moment(
+    of scene: Scene, in scenario: Scenario, _ random: inout SeededRandom
+  ) -> ClosedRange<Double> {
+    let slack = options.frameInterval / 4
+    let start = Double(scene.frames.lowerBound) * options.frameInterval + random.between(-slack, slack)
+    let end = Double(scene.frames.upperBound) * options.frameInterval + random.between(-slack, slack)
+    return roundToHundredths(max(0, start))...roundToHundredths(min(scenario.duration, end))
+  }
+
+  /// `{vid_name, duration, ts, desc, type, desc_id}`.
+  func tvrRows(_ scenario: Scenario) -> [JSON] {
+    queries(of: scenario).map { query in
+      [
+        "vid_name": .string(scenario.name), "duration": .double(scenario.duration),
+        "ts": pair(query.moment), "desc": .string(query.text), "type": .string(query.type.rawValue),
+        "desc_id": .int(query.id),
+      ]
+    }
+  }
+
+  /// As TVR's rows, without the type.
+  func how2rRows(_ scenario: Scenario) -> [JSON] {
+    queries(of: scenario).map { query in
+      [
+        "vid_name": .string(scenario.name), "duration": .double(scenario.duration),
+        "ts": pair(query.moment), "desc": .string(query.text), "desc_id": .int(query.id),
+      ]
+    }
+  }
+
+  /// Four annotators mark each moment: two agree, one begins a frame early, one ends a frame late.
+  func didemoMoments(_ query: Query, in scenario: Scenario) -> [ClosedRange<Double>] {
+    let (start, end) = (query.moment.lowerBound, query.moment.upperBound)
+    let early = max(0, roundToHundredths(start - options.frameInterval))
+    let late = min(scenario.duration, roundToHundredths(end + options.frameInterval))
+    return [start...end, start...end, early...end, start...late]
+  }
+
+  /// As How2R's rows with several moments; all about what is seen, since DiDeMo has no speech.
+  func didemoRows(_ scenario: Scenario) -> [JSON] {
+    var random = SeededRandom(seed: options.seed, "didemo", scenario.index)
+    return queries(of: scenario).map { query in
+      let text = SceneWords(scenario.scenes[query.scene]).seen(form: random.below(4))
+      return [
+        "vid_name": .string(scenario.name), "duration": .double(scenario.duration),
+        "ts": .array(didemoMoments(query, in: scenario).map(pair)), "desc": .string(text),
+        "desc_id": .int(query.id),
+      ]
+    }
+  }
+
+  /// `{sen_id, clip_name, vid_name, desc}`: each sentence describes the video, from one scene or two of them.
+  func msrvttRows(_ scenario: Scenario) -> [JSON] {
+    var random = SeededRandom(seed: options.seed, "msrvtt", scenario.index)
+    return (0..<options.queriesPerVideo).map { number in
+      let order = random.shuffled(scenario.scenes)
+      let one = SceneWords(order[0])
+      let two = SceneWords(order[1])
+      let text =
+        switch random.below(4) {
+        case 0: one.seenAndHeard(form: random.below(3)) ?? one.seen(form: 0)
+        case 1: "\(one.person.name) is \(one.action.gerund) \(one.object) \(one.place) in this video."
+        case 2 where one.person != two.person:
+          "\(one.person.name) \(one.action.third) \(one.object) and "
+            + "\(two.person.name) \(two.action.third) \(two.object)."
+        default:
+          "\(one.person.name) \(one.action.third) \(one.object) and \(two.person.name) is \(two.place)."
+        }
+      return [
+        "sen_id": .int(1000 + scenario.index * options.queriesPerVideo + number),
+        "clip_name": .string(scenario.name), "vid_name": .string(scenario.name), "desc": .string(text),
+      ]
+    }
+  }
+
+  private func pair(_ moment: ClosedRange<Double>) -> JSON {
+    .array([.double(moment.lowerBound), .double(moment.upperBound)])
+  }
+}

@@ -1,0 +1,81 @@
+import Formats
+import Foundation
+
+/// A training state on the disk, `ckpt/state_step_N.safetensors`: tensors, and the rest as JSON in the file's metadata,
+/// so that one rename makes the whole of it valid or leaves the one before.
+public struct SavedTrainingState: Sendable {
+  public let state: TrainingState
+  /// The tensors, such as `model.…`, `exp_avg.…`, `exp_avg_sq.…`, each read when it is asked for.
+  public let tensors: SafetensorsFile
+
+  static let metadataKey = "hero_state"
+
+  /// - Throws: `DataError` where the file is damaged or is no such state.
+  init(path: String) throws {
+    tensors = try SafetensorsFile(path: path)
+    guard let text = tensors.metadata[Self.metadataKey] else {
+      throw DataError("holds no training state", file: path)
+    }
+    do {
+      state = try TrainingState(json: JSON.parse(text, file: path))
+    } catch let error as DataError {
+      throw error.located(file: path, cure: "Delete the file to go on from the state before it")
+    }
+  }
+}
+
+extension RunFolder {
+  /// How many states are kept: one more than needed, in case the last is damaged.
+  private static let statesKept = 2
+
+  /// The states of the run, oldest first.
+  func savedStates() -> [(step: Int, path: String)] {
+    entries(checkpoints).compactMap { name in
+      guard let match = name.wholeMatch(of: /state_step_([0-9]+)\.safetensors/), let step = Int(match.1)
+      else {
+        return nil
+      }
+      return (step, "\(checkpoints)/\(name)")
+    }.sorted { $0.step < $1.step }
+  }
+
+  /// Saves the state of an update, then drops all but the last two.
+  ///
+  /// - Parameters:
+  ///   - tensors: names and shapes.
+  ///   - bytes: the little-endian elements of tensor number `index`, asked for once each, so that the state need not
+  ///     be in memory twice.
+  /// - Throws: `DataError`; the earlier states still stand then.
+  public func save(
+    _ state: TrainingState, tensors: [(name: String, type: ScalarType, shape: [Int])],
+    bytes: (_ index: Int) throws -> [UInt8]
+  ) throws {
+    try Safetensors.write(
+      path: "\(checkpoints)/state_step_\(state.step).safetensors", list: tensors,
+      metadata: [SavedTrainingState.metadataKey: state.json.encoded(style: .compact)], bytes: bytes)
+    // States past this one belong to a run that was resumed from before them.
+    let others = savedStates().filter { $0.step != state.step }
+    let kept = others.map(\.step).filter { $0 < state.step }.suffix(Self.statesKept - 1)
+    for other in others where !kept.contains(other.step) {
+      try? FileManager.default.removeItem(atPath: other.path)
+    }
+  }
+
+  /// The newest state that can be read, or nil where the run has saved none.
+  ///
+  /// - Parameter warn: takes what is wrong with newer ones.
+  /// - Throws: `DataError` where there are states and none can be read.
+  public func latestState(warn: (String) -> Void) throws -> SavedTrainingState? {
+    var failure: (any Error)?
+    for (_, path) in savedStates().reversed() {
+      do {
+        return try SavedTrainingState(path: path)
+      } catch {
+        warn("\(error)")
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return nil
+  }
+}

@@ -1,0 +1,117 @@
+import Testing
+
+@testable import Engine
+
+/// A small network with every kind of layer, trained on one batch.
+@Suite(.serialized) struct TrainingStepTests {
+  private struct Network {
+    let backend: CPUBackend
+    let store: ParameterStore
+    let optimizer: Optimizer
+    let segments = Segments(lengths: [5, 9, 1, 20])
+    let width = 32
+    let words = 40
+
+    init(_ backend: CPUBackend, seed: UInt64) {
+      self.backend = backend
+      store = ParameterStore(backend: backend)
+      _ = store.add("word", [words, width], .normal(deviation: 0.5))
+      for layer in 0..<2 {
+        for name in ["query", "key", "value"] {
+          _ = store.add("\(layer).\(name).weight", [width, width], .normal(deviation: 0.2))
+        }
+        for name in ["query", "key", "value"] {
+          _ = store.add("\(layer).\(name).bias", [width], .constant(0))
+        }
+        _ = store.add("\(layer).up", [2 * width, width], .normal(deviation: 0.2))
+        _ = store.add("\(layer).down", [width, 2 * width], .normal(deviation: 0.2))
+        _ = store.add("\(layer).gamma", [width], .constant(1))
+        _ = store.add("\(layer).beta", [width], .constant(0))
+      }
+      store.initialize(seed: seed)
+      optimizer = Optimizer(.adamw, store: store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
+    }
+
+    private func tensor(_ name: String) -> Tensor {
+      guard let parameter = store[name] else { preconditionFailure("no \(name)") }
+      return parameter.tensor
+    }
+
+    private func stack(_ layer: Int, _ kind: String) -> Tensor {
+      store.stack(["query", "key", "value"].compactMap { store["\(layer).\($0).\(kind)"] })
+    }
+
+    func step(_ number: Int, seed: UInt64) -> Float {
+      store.clearGradients()
+      let tape = Tape.training(backend, seed: seed, step: UInt64(number))
+      let ids = (0..<segments.rows).map { $0 * 7 % words }
+      var x = tape.gather(tensor("word"), Indices(ids))
+      for layer in 0..<2 {
+        let fused = tape.linear(x, stack(layer, "weight"), stack(layer, "bias"))
+        let context = tape.attention(
+          queries: fused, keysValues: fused, keyColumn: width, valueColumn: 2 * width, width: width, heads: 2,
+          querySegments: segments, keySegments: segments, dropout: 0.1)
+        let hidden = tape.linear(context, tensor("\(layer).up"), activation: .gelu)
+        x = tape.layerNorm(
+          tape.linear(hidden, tensor("\(layer).down")), residual: x, tensor("\(layer).gamma"),
+          tensor("\(layer).beta"), epsilon: 1e-12, innerDropout: 0.1, overwriting: true)
+      }
+      let losses = tape.crossEntropy(
+        tape.linear(x, tensor("word")), targets: Indices(ids.map { ($0 + 1) % words }),
+        weight: 1 / Float(ids.count))
+      tape.backward()
+      let norm = store.gradientNorm()
+      optimizer.step(learningRate: 0.01, gradientScale: Float(min(1, 5 / norm)))
+      return losses.reduce(0, +) / Float(losses.count)
+    }
+  }
+
+  @Test func memoryStaysAndTheLossFalls() throws {
+    try Backends.forEach { backend in
+      let network = Network(backend, seed: 3)
+      var losses: [Float] = []
+      var memory: [Int] = []
+      for number in 0..<30 {
+        losses.append(network.step(number, seed: 3))
+        memory.append(backend.memory.now)
+      }
+      #expect(losses[0] > 2.5 && losses[29] < 0.3 * losses[0], "\(backend.summary)")
+      #expect(Set(memory.dropFirst()).count == 1)
+      #expect(backend.memory.peak >= backend.memory.now)
+    }
+  }
+
+  /// On a backend that has nothing in its pool yet, only the first two steps take memory.
+  @Test func secondStepTakesTheLastMemory() throws {
+    let backend = try CPUBackend(threads: 2)
+    let network = Network(backend, seed: 3)
+    _ = network.step(0, seed: 3)
+    _ = network.step(1, seed: 3)
+    let after = backend.memory.now
+    for number in 2..<8 { _ = network.step(number, seed: 3) }
+    #expect(backend.memory.now == after && after > 0)
+  }
+
+  @Test func runsRepeatBitForBit() throws {
+    for kernels in Backends.kernelSets {
+      for threads in 1...3 {
+        let runs = try (0..<2).map { _ in
+          let backend = try CPUBackend(threads: threads, kernels: kernels)
+          let network = Network(backend, seed: 9)
+          let losses = (0..<5).map { network.step($0, seed: 9) }
+          return losses + backend.values(of: network.store.values)
+        }
+        #expect(runs[0] == runs[1])
+      }
+    }
+  }
+
+  @Test func anotherSeedIsAnotherRun() throws {
+    let backend = try CPUBackend(threads: 1)
+    let losses = [(3, 3), (4, 3), (3, 4)].map { initial, dropout in
+      let network = Network(backend, seed: UInt64(initial))
+      return (0..<2).map { network.step($0, seed: UInt64(dropout)) }
+    }
+    #expect(Set(losses).count == 3)
+  }
+}

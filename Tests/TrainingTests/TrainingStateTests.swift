@@ -1,0 +1,89 @@
+import Formats
+import Foundation
+import Testing
+
+@testable import Training
+
+struct TrainingStateTests {
+  private let temporary: TemporaryFolder
+  private let folder: RunFolder
+  private let tensors = [
+    ("model.a.weight", NDArray(floats: [1, -2, .infinity], shape: [3])),
+    ("model.b", NDArray(floats: [0.5], shape: [])),
+    ("exp_avg.a.weight", NDArray(floats: [0, 0, 1e-30], shape: [3])),
+  ]
+
+  init() throws {
+    temporary = try TemporaryFolder()
+    folder = RunFolder(path: temporary.path)
+    try folder.create(configuration: RunConfiguration(task: .tvr), modelConfiguration: [:], resuming: false)
+  }
+
+  private func state(_ step: Int) -> TrainingState {
+    TrainingState(
+      step: step, seed: 42, randomCounters: ["dropout": step * 7],
+      positions: ["tvr": .init(epoch: 2, item: 96)],
+      averages: ["loss/tvr": 1.25, "loss/none": 1e-300])
+  }
+
+  private func save(_ step: Int) throws {
+    try folder.save(state(step), tensors: tensors.map { ($0.0, $0.1.type, $0.1.shape) }) {
+      tensors[$0].1.bytes
+    }
+  }
+
+  @Test func aStateReadsBackAsItWas() throws {
+    try save(5)
+    let saved = try #require(try folder.latestState { Issue.record("\($0)") })
+    #expect(saved.state == state(5))
+    #expect(saved.tensors.entries.count == tensors.count)
+    for (name, array) in tensors { #expect(try saved.tensors.array(named: name) == array) }
+  }
+
+  @Test func theLastTwoAreKept() throws {
+    #expect(try folder.latestState { Issue.record("\($0)") } == nil)
+    for step in [100, 200, 1000] { try save(step) }
+    #expect(folder.savedStates().map(\.step) == [200, 1000])
+    // A run that went on from 200 makes what came after it void.
+    try save(300)
+    #expect(folder.savedStates().map(\.step) == [200, 300])
+  }
+
+  @Test func aFailedSaveLeavesTheOneBefore() throws {
+    try save(1)
+    #expect(throws: DataError.self) {
+      try folder.save(state(2), tensors: [("a", .float32, [3])]) { _ in [0] }
+    }
+    #expect(try folder.latestState { Issue.record("\($0)") }?.state == state(1))
+    #expect(folder.savedStates().count == 1)
+  }
+
+  @Test func aDamagedStateLeavesTheOneBefore() throws {
+    try save(1)
+    try save(2)
+    let path = folder.savedStates()[1].path
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    for length in 0..<bytes.count {
+      try bytes.prefix(length).write(to: URL(fileURLWithPath: path))
+      var warnings: [String] = []
+      #expect(try folder.latestState { warnings.append($0) }?.state == state(1))
+      #expect(warnings.count == 1 && warnings[0].contains(path))
+    }
+    try Data("{}".utf8).write(to: URL(fileURLWithPath: folder.savedStates()[0].path))
+    #expect(throws: DataError.self) { try folder.latestState { _ in } }
+  }
+
+  @Test(arguments: [
+    #"{"version": 2, "step": 1, "seed": 1, "random_counters": {}, "positions": {}, "averages": {}}"#, "[",
+    "3",
+    #"{"version": 1, "step": -1, "seed": 1, "random_counters": {}, "positions": {}, "averages": {}}"#,
+    #"{"version": 1, "step": 1, "seed": 1, "random_counters": {"a": "b"}, "positions": {}, "averages": {}}"#,
+    #"{"version": 1, "step": 1, "seed": 1, "random_counters": {}, "positions": {"a": {"epoch": 1}}, "averages": {}}"#,
+  ])
+  func strangeMetadataIsRefused(text: String) throws {
+    let path = "\(temporary.path)/ckpt/state_step_1.safetensors"
+    try Safetensors.write(path: path, tensors: [], metadata: ["hero_state": text])
+    let error = #expect(throws: DataError.self) { try SavedTrainingState(path: path) }
+    #expect(error?.file == path)
+  }
+}
