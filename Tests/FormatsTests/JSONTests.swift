@@ -142,11 +142,11 @@ import Testing
     let members = (0..<1_000_000).map { "\"\($0)\": \($0 % 50)" }.joined(separator: ", ")
     try Data("{\(members)}".utf8).write(to: URL(fileURLWithPath: path))
     var sum = 0
-    let duration = try ContinuousClock().measure {
+    let seconds = try ProcessorTime.measure {
       try JSON.readMembers(path: path) { _, value in sum += value.int ?? 0 }
     }
     #expect(sum == 1_000_000 / 50 * (49 * 50 / 2))
-    #expect(duration < .seconds(5))
+    #expect(seconds < 5)
   }
 
   @Test(.enabled(if: SharedData.golden != nil, "no golden folder"))

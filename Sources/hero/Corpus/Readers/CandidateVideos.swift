@@ -1,0 +1,50 @@
+import Formats
+
+/// The videos among which moments are searched, with the numbers that result files know them by (spec §8).
+public struct CandidateVideos: Sendable, Equatable {
+  /// In the order in which they are numbered first to last in the list that they come from.
+  public let names: [String]
+  /// The number of each.
+  public let indices: [Int]
+  private let places: [String: Int]
+
+  init(_ videos: [(name: String, index: Int)]) {
+    names = videos.map(\.name)
+    indices = videos.map(\.index)
+    places = Dictionary(zip(names, names.indices)) { first, _ in first }
+  }
+
+  public var count: Int { names.count }
+
+  /// The place of a video in `names`, or nil if it is no candidate.
+  public func place(of video: String) -> Int? { places[video] }
+
+  /// The number of a video in result files, or nil if it is no candidate.
+  public func index(of video: String) -> Int? { places[video].map { indices[$0] } }
+
+  /// The `video2idx` member of a result file.
+  public var json: JSON { .object(JSONObject(zip(names, indices).map { (key: $0, value: JSON.int($1)) })) }
+
+  /// All videos that `vid2dur_idx.json` of the subtitle store lists under `split`, numbered as it says.
+  ///
+  /// Without that file (DiDeMo, MSR-VTT), or without subtitles: the videos of `queries`, numbered by their place among
+  /// the sorted names of the feature store.
+  public init(split: String, queries: QueryStore, subtitles: SubtitleStore?, features: FeatureStore) throws {
+    if let splits = subtitles?.splits {
+      guard let listed = splits.first(where: { $0.name == split }) else {
+        let names = splits.map(\.name).joined(separator: ", ")
+        throw DataError(
+          "there is no split \"\(split)\"", file: subtitles.map { $0.path + "/vid2dur_idx.json" },
+          cure: "Ask for one of: \(names)")
+      }
+      self.init(listed.videos.map { ($0.name, $0.index) })
+      return
+    }
+    let numbers = features.sortedNumbers()
+    self.init(
+      try queries.videos.map { video in
+        guard let number = numbers[video] else { throw features.missing(video) }
+        return (video, number)
+      })
+  }
+}

@@ -1,0 +1,101 @@
+import Formats
+
+/// A sentence that describes a clip.
+public struct Caption: Sendable, Equatable {
+  /// The `desc_id` of the annotation, a number or a string.
+  public let id: JSON
+  public let tokens: [Int32]
+  public let text: String?
+}
+
+/// A stretch of a video with its captions.
+public struct CaptionClip: Sendable, Equatable {
+  public let id: String
+  public let video: String
+  public let span: TimeSpan
+  /// The subtitle sentences that are heard in it.
+  public let subtitles: [Int]
+  public let captions: [Caption]
+}
+
+/// A store of TVC: clips with captions, by video. May be shared by threads.
+///
+/// Source: `CaptionTokLmdb`, `TvcTokLmdb` of the reference.
+public final class CaptionStore: Sendable {
+  /// The folder, as the user named it.
+  public let path: String
+  public let meta: StoreMeta
+  private let clips: LMDBReader
+  private let captions: LMDBReader
+  private let videoTable: IdentifierTable
+  /// The clips of all videos, end to end, and where each video's begin.
+  private let clipNames: [String]
+  private let clipStarts: [Int]
+
+  /// Opens the store; reads its side files only.
+  public init(path: String) throws {
+    self.path = path
+    meta = try StoreMeta(path: path + "/meta.json")
+    clips = try LMDBReader(path: path + "/clip.db")
+    captions = try LMDBReader(path: path + "/cap.db")
+    var table = IdentifierTable()
+    var names: [String] = []
+    var starts = [0]
+    let file = path + "/clip.db/vid2clips.json"
+    try JSON.readMembers(path: file) { video, list in
+      let ids = list.array?.compactMap { $0.string ?? $0.int.map(String.init) }
+      guard let ids, ids.count == list.array?.count, table.insert(video) == starts.count - 1 else {
+        throw DataError(
+          "not a list of clip ids, or the second for that video", file: file, place: "key \"\(video)\"",
+          cure: "Make the store again")
+      }
+      names += ids
+      starts.append(names.count)
+    }
+    videoTable = table
+    clipNames = names
+    clipStarts = starts
+  }
+
+  /// The videos, in the order of `vid2clips.json`.
+  public var videos: [String] { videoTable.names }
+
+  /// The ids of all clips, video by video.
+  public var clipIDs: [String] { clipNames }
+
+  /// The ids of a video's clips.
+  public func clipIDs(of video: String) -> [String] {
+    guard let number = videoTable.number(of: video) else { return [] }
+    return Array(clipNames[clipStarts[number]..<clipStarts[number + 1]])
+  }
+
+  /// The clip `id` with all its captions.
+  public func clip(_ id: String) throws -> CaptionClip {
+    let record = try clips.record(id, of: path + "/clip.db")
+    guard let video = record.video else { throw record.error("a clip without a video") }
+    guard let span = TimeSpan(record["ts"]) else { throw record.error("\"ts\" is not a moment") }
+    let captions = try (record["captions"]?.array ?? []).map {
+      Caption(
+        id: $0["id"]?.json ?? .null, tokens: try record.tokens($0["input_ids"], "input_ids"),
+        text: $0["text"]?.string)
+    }
+    return CaptionClip(
+      id: id, video: video, span: span,
+      subtitles: try record["sub_indices"].map { try record.indices($0, "sub_indices") } ?? [],
+      captions: captions)
+  }
+
+  /// The caption `id` and the id of its clip.
+  public func caption(_ id: String) throws -> (caption: Caption, clip: String) {
+    let record = try captions.record(id, of: path + "/cap.db")
+    guard let clip = record["clip_id"]?.string ?? record["clip_id"]?.int.map(String.init) else {
+      throw record.error("a caption without a clip")
+    }
+    return (
+      Caption(
+        id: record["desc_id"]?.json ?? .string(id),
+        tokens: try record.tokens(record["input_ids"], "input_ids"),
+        text: record["desc"]?.string), clip
+    )
+  }
+}

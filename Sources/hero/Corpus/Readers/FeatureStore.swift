@@ -1,0 +1,168 @@
+import Formats
+import Foundation
+import Synchronization
+
+/// The frames of one video.
+public struct FrameFeatures: Sendable, Equatable {
+  /// Frames.
+  public let count: Int
+  /// Features of a frame.
+  public let width: Int
+  /// [count, width], row-major.
+  public let values: [Float]
+}
+
+/// A store of video features. May be shared by threads.
+///
+/// Source: `VideoFeatLmdb` of the reference. A value is MessagePack with an array in msgpack-numpy form, or an `.npz`,
+/// either plain or compressed with Zstandard or LZ4; its first bytes tell.
+public final class FeatureStore: Sendable {
+  /// The LMDB folder.
+  public let path: String
+  private let reader: LMDBReader
+  private let table: IdentifierTable
+  private let frameCounts: [Int32]
+  /// Features of a frame, known from the first value read.
+  private let knownWidth = Mutex<Int?>(nil)
+
+  /// Opens a store; reads `id2nframe.json` only.
+  ///
+  /// - Parameters:
+  ///   - path: the LMDB folder itself, or the folder of a data set such as `video_db/tv` with `id2nframe.json` and
+  ///     `{featureVersion}_{frameLength}[_compressed]` in it.
+  ///   - featureVersion: `feat_version`, such as `resnet_slowfast`.
+  ///   - frameLength: `vfeat_interval`, seconds per frame. Both `_2` and `_2.0` are found.
+  ///   - compressed: `compressed_db`. Where only the other kind exists, that is taken.
+  public init(
+    path: String, featureVersion: String = "resnet_slowfast", frameLength: Double = 1.5,
+    compressed: Bool = false
+  ) throws {
+    let folder = try Self.locate(
+      path, featureVersion: featureVersion, frameLength: frameLength, compressed: compressed)
+    self.path = folder
+    reader = try LMDBReader(path: folder)
+    var table = IdentifierTable()
+    var counts: [Int32] = []
+    let file = try Self.sideFile(of: folder)
+    try JSON.readMembers(path: file) { video, value in
+      guard let count = value.int.flatMap({ Int32(exactly: $0) }), count >= 0 else {
+        throw DataError(
+          "not a number of frames", file: file, place: "key \"\(video)\"", cure: "Make the store again")
+      }
+      let number = table.insert(video)
+      if number < counts.count { counts[number] = count } else { counts.append(count) }
+    }
+    self.table = table
+    frameCounts = counts
+  }
+
+  private static func locate(
+    _ path: String, featureVersion: String, frameLength: Double, compressed: Bool
+  ) throws -> String {
+    let files = FileManager.default
+    guard files.fileExists(atPath: path) else {
+      throw DataError("there is no such feature store", file: path, cure: "Check the path")
+    }
+    if files.fileExists(atPath: path + "/data.mdb") { return path }
+    let printed = PythonNumber.repr(frameLength)
+    let numbers = printed.hasSuffix(".0") ? [String(printed.dropLast(2)), printed] : [printed]
+    let endings = compressed ? ["_compressed", ""] : ["", "_compressed"]
+    let names = endings.flatMap { ending in numbers.map { "\(featureVersion)_\($0)\(ending)" } }
+    for name in names where files.fileExists(atPath: "\(path)/\(name)/data.mdb") { return "\(path)/\(name)" }
+    throw DataError(
+      "no feature store \(names.joined(separator: ", nor ")) in this folder", file: path,
+      cure: "Check the feature version and the seconds per frame, or give the folder that holds data.mdb")
+  }
+
+  private static func sideFile(of folder: String) throws -> String {
+    let parent = URL(fileURLWithPath: folder).deletingLastPathComponent().path
+    for candidate in [parent + "/id2nframe.json", folder + "/id2nframe.json"]
+    where FileManager.default.fileExists(atPath: candidate) {
+      return candidate
+    }
+    throw DataError(
+      "there is no id2nframe.json beside this folder", file: folder,
+      cure: "Copy it from where the store was made, or make the store again")
+  }
+
+  // MARK: - Side file
+
+  /// The videos, in the order of `id2nframe.json`.
+  public var videos: [String] { table.names }
+
+  public func contains(_ video: String) -> Bool { table.number(of: video) != nil }
+
+  /// The number of frames of a video as `id2nframe.json` says, or nil if it does not know it.
+  public func frameCount(of video: String) -> Int? { table.number(of: video).map { Int(frameCounts[$0]) } }
+
+  /// Every video's place among the sorted names, as Python sorts them: by code points.
+  public func sortedNumbers() -> [String: Int] {
+    let sorted = table.names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return Dictionary(zip(sorted, sorted.indices)) { first, _ in first }
+  }
+
+  /// The error for a video that the store lacks.
+  func missing(_ video: String) -> DataError {
+    DataError(
+      "the feature store lacks a video that is asked for", file: path, place: "video \"\(video)\"",
+      cure: "Convert its features, or leave its items out")
+  }
+
+  // MARK: - Values
+
+  /// Features of a frame.
+  ///
+  /// Throws `DataError` if the store holds no video that can be read.
+  public func width() throws -> Int {
+    if let width = knownWidth.withLock({ $0 }) { return width }
+    guard let first = table.names.first else { throw DataError("the feature store is empty", file: path) }
+    return try features(of: first, maxFrames: 1).width
+  }
+
+  /// The first frames of a video.
+  ///
+  /// - Parameter maxFrames: the most frames to give; nil for all.
+  ///
+  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, or is not as wide as the others.
+  public func features(of video: String, maxFrames: Int? = nil) throws -> FrameFeatures {
+    guard let bytes = try reader.get(video) else { throw missing(video) }
+    do {
+      let array = try Self.array(in: try Compression.decompress(bytes), file: path)
+      guard array.shape.count == 2, array.type.isFloatingPoint else {
+        throw DataError(
+          "features of shape \(array.shape) and type \(array.type), where frames × width of floats are needed",
+          cure: "Convert its features again")
+      }
+      let (frames, width) = (array.shape[0], array.shape[1])
+      guard frames > 0, width > 0 else {
+        throw DataError("the video has no frames", cure: "Convert its features again, or leave its items out")
+      }
+      try check(width: width)
+      let kept = min(frames, max(1, maxFrames ?? frames))
+      return FrameFeatures(count: kept, width: width, values: try array.rows(0..<kept).floats())
+    } catch let error as DataError {
+      throw error.located(file: path, place: "video \"\(video)\"")
+    }
+  }
+
+  private func check(width: Int) throws {
+    let expected = knownWidth.withLock { known in
+      if known == nil { known = width }
+      return known ?? width
+    }
+    if width != expected {
+      throw DataError(
+        "its frames have \(width) features, those of other videos \(expected)",
+        cure: "Convert all videos alike")
+    }
+  }
+
+  private static func array(in content: [UInt8], file: String) throws -> NDArray {
+    if NPZ.recognizes(content) { return try NPZ.read(bytes: content, name: "features", file: file) }
+    let value = try MessagePack.decode(content)
+    guard let features = value["features"] else {
+      throw DataError("the value has no \"features\"", cure: "Convert its features again")
+    }
+    return try MessagePackNumpy.decode(features)
+  }
+}

@@ -1,0 +1,64 @@
+/// Names numbered in the order in which they came, found by name in constant time.
+///
+/// Two names are the same if their bytes are, as in the stores (Swift's own comparison takes different spellings of an
+/// accented letter for one). Hashes are kept, so that growing to a million names hashes none of them twice.
+struct IdentifierTable: Sendable {
+  private(set) var names: [String] = []
+  private var hashes: [UInt32] = []
+  /// Open addressing: a name's number, or −1.
+  private var slots: [Int32] = [Int32](repeating: -1, count: 16)
+
+  var count: Int { names.count }
+
+  /// The number of `name`, or nil if it has not come.
+  func number(of name: String) -> Int? {
+    let number = slots[slot(of: name, hash: Self.hash(name))]
+    return number < 0 ? nil : Int(number)
+  }
+
+  /// The number of `name`, which gets the next one if it has not come before.
+  mutating func insert(_ name: String) -> Int {
+    let hash = Self.hash(name)
+    var place = slot(of: name, hash: hash)
+    if slots[place] >= 0 { return Int(slots[place]) }
+    if 2 * names.count >= slots.count {
+      grow()
+      place = slot(of: name, hash: hash)
+    }
+    slots[place] = Int32(clamping: names.count)
+    names.append(name)
+    hashes.append(hash)
+    return names.count - 1
+  }
+
+  private static func hash(_ name: String) -> UInt32 {
+    var hasher = Hasher()
+    let isDone: Void? = name.utf8.withContiguousStorageIfAvailable {
+      hasher.combine(bytes: UnsafeRawBufferPointer($0))
+    }
+    if isDone == nil { for byte in name.utf8 { hasher.combine(byte) } }
+    return UInt32(truncatingIfNeeded: hasher.finalize())
+  }
+
+  /// The slot that holds `name`, or the free one where it belongs; at least half of all are free.
+  private func slot(of name: String, hash: UInt32) -> Int {
+    let mask = slots.count - 1
+    var place = Int(hash) & mask
+    while slots[place] >= 0 {
+      let number = Int(slots[place])
+      if hashes[number] == hash, names[number].utf8.elementsEqual(name.utf8) { return place }
+      place = (place + 1) & mask
+    }
+    return place
+  }
+
+  private mutating func grow() {
+    slots = [Int32](repeating: -1, count: 2 * slots.count)
+    let mask = slots.count - 1
+    for (number, hash) in hashes.enumerated() {
+      var place = Int(hash) & mask
+      while slots[place] >= 0 { place = (place + 1) & mask }
+      slots[place] = Int32(clamping: number)
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import Formats
+
+/// A sentence to find a moment or a video for.
+public struct Query: Sendable, Equatable {
+  public let id: String
+  /// The `desc_id` of the annotation, a number or a string; the id where it has none.
+  public let descriptionID: JSON
+  /// The video it is about, or nil on hidden splits.
+  public let video: String?
+  public let tokens: [Int32]
+  /// The annotated moments: none on hidden splits and for MSR-VTT, one for most, several for DiDeMo.
+  public let spans: [TimeSpan]
+  /// The sentence.
+  public let text: String?
+  /// What the sentence speaks of: `v` video, `t` text, `vt` both; nil where it is not annotated.
+  public let type: String?
+}
+
+/// A store of queries: `tvr`, `how2r`, `didemo` or `msrvtt`.
+///
+/// Source: `TvrEncoder`/`QueryTokLmdb` of the reference. May be shared by threads.
+public final class QueryStore: Sendable {
+  /// The folder, as the user named it.
+  public let path: String
+  private let store: TextStore
+
+  /// Opens the store; reads its side files only.
+  public init(path: String) throws {
+    self.path = path
+    store = try TextStore(path: path)
+  }
+
+  public var meta: StoreMeta { store.meta }
+
+  /// The ids in the order of `id2len.json`.
+  public var ids: [String] { store.ids }
+
+  /// The ids of queries with at most `maxTextLength` tokens; all, if it is not positive.
+  public func ids(maxTextLength: Int) -> [String] {
+    guard maxTextLength > 0 else { return ids }
+    return zip(store.ids, store.lengths).filter { Int($1.own) <= maxTextLength }.map(\.0)
+  }
+
+  /// The number of tokens of a query, without the special ones.
+  public func length(of id: String) -> Int? { store.length(of: id)?.own }
+
+  /// The video of a query, or nil where it is hidden.
+  public func video(of id: String) -> String? { store.video(of: id) }
+
+  /// The distinct videos that the queries are about; where these are hidden, those of `video_ids.json`.
+  public var videos: [String] { store.videos.names }
+
+  /// The file with the annotations as they were given.
+  public var annotationPath: String { path + "/query_data.jsonl" }
+
+  /// The query `id`.
+  ///
+  /// Throws `DataError` naming it if it is missing or malformed; an unreadable moment is malformed.
+  public func query(_ id: String) throws -> Query {
+    let record = try store.record(id)
+    return Query(
+      id: id, descriptionID: record["desc_id"]?.json ?? .string(id),
+      video: store.video(of: id) ?? record.video,
+      tokens: try record.tokens(record["input_ids"], "input_ids"), spans: try spans(record),
+      text: record["desc"]?.string, type: record["type"]?.string)
+  }
+
+  private func spans(_ record: StoreRecord) throws -> [TimeSpan] {
+    guard let field = record["target"] ?? record["ts"] else { return [] }
+    if let span = TimeSpan(field) { return [span] }
+    guard let list = field.array else {
+      throw record.error("\"ts\" is neither a moment nor a list of moments")
+    }
+    return try list.map {
+      guard let span = TimeSpan($0) else { throw record.error("\"ts\" holds something that is not a moment") }
+      return span
+    }
+  }
+}

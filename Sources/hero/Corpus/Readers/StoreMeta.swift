@@ -1,0 +1,47 @@
+import Formats
+
+/// What a text store's `meta.json` says: the special tokens it was made with.
+public struct StoreMeta: Sendable, Equatable {
+  public let pad: Int32
+  public let bos: Int32
+  public let eos: Int32
+  public let sep: Int32
+  public let cls: Int32
+  public let mask: Int32
+  public let unk: Int32
+  /// The ids that a random replacement in masked language modelling is drawn from.
+  public let vRange: Range<Int32>
+  /// `tvr`, `tvqa`, `tv` …, or nil where the file does not say (caption stores).
+  public let task: String?
+  /// The whole file.
+  public let json: JSON
+
+  /// Reads `meta.json`.
+  public init(path: String) throws {
+    let json = try JSON.read(path: path)
+    func number(_ value: JSON?, _ key: String) throws -> Int32 {
+      guard let number = value?.int, let id = Int32(exactly: number), id >= 0 else {
+        throw DataError("\"\(key)\" is not a token id", file: path, cure: "Make the store again")
+      }
+      return id
+    }
+    func id(_ key: String) throws -> Int32 { try number(json[key], key) }
+    pad = try id("PAD")
+    bos = try id("BOS")
+    eos = try id("EOS")
+    sep = try id("SEP")
+    cls = try id("CLS")
+    mask = try id("MASK")
+    unk = try id("UNK")
+    guard let range = json["v_range"]?.array, range.count == 2 else {
+      throw DataError("\"v_range\" is not a pair of token ids", file: path, cure: "Make the store again")
+    }
+    let (start, end) = (try number(range[0], "v_range"), try number(range[1], "v_range"))
+    guard start < end else {
+      throw DataError("\"v_range\" is empty", file: path, cure: "Make the store again")
+    }
+    vRange = start..<end
+    task = json["task"]?.string
+    self.json = json
+  }
+}

@@ -1,0 +1,114 @@
+import Formats
+import Foundation
+
+/// A video's subtitles: the sentences' tokens, and which frames each is spoken in.
+public struct Subtitles: Sendable, Equatable {
+  public let video: String
+  /// Token ids of each sentence, without special tokens.
+  public let sentences: [[Int32]]
+  /// Sentences with the frames that are theirs alone, possibly none, in order (`unique_sub2frames`).
+  public let frames: [(sentence: Int, frames: [Int])]
+
+  public static func == (left: Subtitles, right: Subtitles) -> Bool {
+    left.video == right.video && left.sentences == right.sentences
+      && left.frames.elementsEqual(right.frames) { $0 == $1 }
+  }
+}
+
+/// What `vid2dur_idx.json` says of a video.
+public struct ListedVideo: Sendable, Equatable {
+  public let name: String
+  /// Seconds.
+  public let duration: Double
+  /// The number that result files know the video by.
+  public let index: Int
+}
+
+/// A store of subtitles. May be shared by threads.
+///
+/// Source: `SubTokLmdb` of the reference.
+public final class SubtitleStore: Sendable {
+  /// The folder, as the user named it.
+  public let path: String
+  public let meta: StoreMeta
+  private let reader: LMDBReader
+  private let table: IdentifierTable
+  private let lengths: [Int32]
+  /// The lists of `vid2dur_idx.json` by split, in its order; nil without that file.
+  public let splits: [(name: String, videos: [ListedVideo])]?
+
+  /// Opens the store; reads its side files only.
+  public init(path: String) throws {
+    self.path = path
+    meta = try StoreMeta(path: path + "/meta.json")
+    reader = try LMDBReader(path: path)
+    var table = IdentifierTable()
+    var lengths: [Int32] = []
+    let file = path + "/vid2len.json"
+    try JSON.readMembers(path: file) { video, value in
+      guard let length = value.int.flatMap({ Int32(exactly: $0) }), length >= 0 else {
+        throw DataError(
+          "not a number of frames", file: file, place: "key \"\(video)\"", cure: "Make the store again")
+      }
+      let number = table.insert(video)
+      if number < lengths.count { lengths[number] = length } else { lengths.append(length) }
+    }
+    self.table = table
+    self.lengths = lengths
+    splits = try Self.readSplits(path: path + "/vid2dur_idx.json")
+  }
+
+  private static func readSplits(path: String) throws -> [(name: String, videos: [ListedVideo])]? {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    var splits: [(name: String, videos: [ListedVideo])] = []
+    try JSON.readMembers(path: path) { split, list in
+      guard let members = list.object else {
+        throw DataError(
+          "not an object of videos", file: path, place: "key \"\(split)\"", cure: "Get it again")
+      }
+      let videos = try members.map { name, value in
+        guard let pair = value.array, pair.count == 2, let duration = pair[0].double, let index = pair[1].int,
+          index >= 0
+        else {
+          throw DataError("not [seconds, index]", file: path, place: "key \"\(name)\"", cure: "Get it again")
+        }
+        return ListedVideo(name: name, duration: duration, index: index)
+      }
+      splits.append((split, videos))
+    }
+    return splits
+  }
+
+  /// The videos, in the order of `vid2len.json`.
+  public var videos: [String] { table.names }
+
+  public func contains(_ video: String) -> Bool { table.number(of: video) != nil }
+
+  /// The number of frames that the video had when its subtitles were matched.
+  public func frameCount(of video: String) -> Int? { table.number(of: video).map { Int(lengths[$0]) } }
+
+  /// The subtitles of a video.
+  ///
+  /// Throws `DataError` naming the video if it is missing or malformed, or a frame belongs to two sentences.
+  public func subtitles(of video: String) throws -> Subtitles {
+    let record = try reader.record(video, of: path)
+    let sentences = try record.tokenLists("input_ids")
+    guard let pairs = record["unique_sub2frames"]?.array else {
+      throw record.error("\"unique_sub2frames\" is not a list")
+    }
+    var taken: Set<Int> = []
+    let frames = try pairs.map { pair in
+      guard let parts = pair.array, parts.count == 2, let sentence = parts[0].int,
+        sentences.indices.contains(sentence)
+      else {
+        throw record.error("\"unique_sub2frames\" holds something that is not a sentence with its frames")
+      }
+      let own = try record.indices(parts[1], "unique_sub2frames")
+      for frame in own where !taken.insert(frame).inserted {
+        throw record.error("frame \(frame) belongs to two sentences")
+      }
+      return (sentence: sentence, frames: own)
+    }
+    return Subtitles(video: video, sentences: sentences, frames: frames)
+  }
+}

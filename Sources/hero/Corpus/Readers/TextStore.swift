@@ -1,0 +1,113 @@
+import Formats
+import Foundation
+
+/// What the stores of queries, questions and statements share: ids, their lengths and videos, and the rows.
+///
+/// Only the side files are read when it is opened, and of them only what a run needs, so that a store with a million
+/// ids opens in seconds; a row is read and decoded when it is asked for.
+struct TextStore: Sendable {
+  let path: String
+  let meta: StoreMeta
+  /// The ids of `id2len.json`, in its order.
+  let identifiers: IdentifierTable
+  /// Per id: the tokens, and of the answers the longest (0 where there are none).
+  let lengths: [(own: Int32, longestAnswer: Int32)]
+  /// The distinct videos of the ids, in the order of the side file.
+  let videos: IdentifierTable
+  private let videoNumbers: [Int32]
+  private let reader: LMDBReader
+
+  init(path: String) throws {
+    self.path = path
+    meta = try StoreMeta(path: path + "/meta.json")
+    reader = try LMDBReader(path: path)
+    var identifiers = IdentifierTable()
+    var lengths: [(own: Int32, longestAnswer: Int32)] = []
+    let lengthFile = path + "/id2len.json"
+    try JSON.readMembers(path: lengthFile) { id, value in
+      guard let length = Self.length(value) else {
+        throw DataError(
+          "no length, nor a list of lengths", file: lengthFile, place: "key \"\(id)\"",
+          cure: "Make the store again")
+      }
+      let number = identifiers.insert(id)
+      if number < lengths.count { lengths[number] = length } else { lengths.append(length) }
+    }
+    var videos = IdentifierTable()
+    var videoNumbers: [Int32] = []
+    let videoFile = path + "/query2video.json"
+    if FileManager.default.fileExists(atPath: videoFile) {
+      videoNumbers = [Int32](repeating: -1, count: identifiers.count)
+      try JSON.readMembers(path: videoFile) { id, value in
+        guard let number = identifiers.number(of: id), let video = value.string else { return }
+        videoNumbers[number] = Int32(clamping: videos.insert(video))
+      }
+    }
+    let listFile = path + "/video_ids.json"
+    if videos.count == 0, FileManager.default.fileExists(atPath: listFile) {
+      for video in try Self.videoNames(path: listFile) { _ = videos.insert(video) }
+    }
+    self.identifiers = identifiers
+    self.lengths = lengths
+    self.videos = videos
+    self.videoNumbers = videoNumbers
+  }
+
+  private static func length(_ value: JSON) -> (own: Int32, longestAnswer: Int32)? {
+    func count(_ value: JSON) -> Int32? { value.int.flatMap { $0 >= 0 ? Int32(exactly: $0) : nil } }
+    if let own = count(value) { return (own, 0) }
+    guard let list = value.array, let first = list.first, let own = count(first) else { return nil }
+    var longest: Int32 = 0
+    for element in list.dropFirst() {
+      guard let answer = count(element) else { return nil }
+      longest = max(longest, answer)
+    }
+    return (own, longest)
+  }
+
+  /// The names in a `video_ids.json`: a list, or lists by split.
+  private static func videoNames(path: String) throws -> [String] {
+    let json = try JSON.read(path: path)
+    let lists = json.object?.values ?? [json]
+    return try lists.flatMap { list in
+      guard let names = list.array?.compactMap(\.string), names.count == list.array?.count else {
+        throw DataError("not a list of video names", file: path, cure: "Make the store again")
+      }
+      return names
+    }
+  }
+
+  var ids: [String] { identifiers.names }
+
+  /// The video of an id as the side file says, or nil where it does not.
+  func video(of id: String) -> String? {
+    guard let number = identifiers.number(of: id), number < videoNumbers.count, videoNumbers[number] >= 0
+    else { return nil }
+    return videos.names[Int(videoNumbers[number])]
+  }
+
+  func length(of id: String) -> (own: Int, longestAnswer: Int)? {
+    identifiers.number(of: id).map { (Int(lengths[$0].own), Int(lengths[$0].longestAnswer)) }
+  }
+
+  func record(_ id: String) throws -> StoreRecord { try reader.record(id, of: path) }
+}
+
+extension LMDBReader {
+  /// The row of `key`: decompressed by its magic bytes, then decoded.
+  func record(_ key: String, of file: String) throws -> StoreRecord {
+    let place = "key \"\(key)\""
+    guard let bytes = try get(key) else {
+      throw DataError(
+        "the store has no such item", file: file, place: place,
+        cure: "Make the store again from the same annotations, or leave that item out")
+    }
+    do {
+      let content = try Compression.decompress(bytes, limit: 1 << 28)
+      return StoreRecord(
+        value: try MessagePack.decode(content, file: file, place: place), file: file, key: key)
+    } catch let error as DataError {
+      throw error.located(file: file, place: place)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import Formats
+
+/// Brings a video's features and subtitles together (spec §4).
+///
+/// Source: `VideoFeatSubTokDataset` and `VideoFeatDataset` of the reference. May be shared by threads.
+public final class VideoReader: Sendable {
+  /// Where the frames come from.
+  public let features: FeatureStore
+  /// Where the text comes from, or nil for video alone.
+  public let subtitles: SubtitleStore?
+  /// Frames beyond this many are dropped; nil for none.
+  public let maxClipLength: Int?
+  /// The sentences before a sentence that are put before it.
+  public let contextLength: Int
+  private let lead: Int32
+
+  /// A reader of frames with subtitles.
+  ///
+  /// - Parameters:
+  ///   - maxClipLength: `max_clip_len`; not positive for no cap.
+  ///   - contextLength: `sub_ctx_len`.
+  public init(features: FeatureStore, subtitles: SubtitleStore, maxClipLength: Int, contextLength: Int) {
+    self.features = features
+    self.subtitles = subtitles
+    self.maxClipLength = maxClipLength > 0 ? maxClipLength : nil
+    self.contextLength = max(0, contextLength)
+    lead = subtitles.meta.sep
+  }
+
+  /// A reader of frames alone: one sequence with all frames and the text `[CLS]`.
+  ///
+  /// - Parameter cls: the id of `[CLS]`, from the query store's meta data.
+  public init(features: FeatureStore, videoOnly cls: Int32, maxClipLength: Int) {
+    self.features = features
+    subtitles = nil
+    self.maxClipLength = maxClipLength > 0 ? maxClipLength : nil
+    contextLength = 0
+    lead = cls
+  }
+
+  /// Throws `DataError` naming the first of `videos` that a store lacks. Looks into side files only.
+  public func check(_ videos: some Sequence<String>) throws {
+    for video in videos {
+      if !features.contains(video) { throw features.missing(video) }
+      if let subtitles, !subtitles.contains(video) { throw Self.missing(video, in: subtitles) }
+    }
+  }
+
+  private static func missing(_ video: String, in store: SubtitleStore) -> DataError {
+    DataError(
+      "the subtitle store lacks a video that is asked for", file: store.path, place: "video \"\(video)\"",
+      cure: "Add its subtitles and make the store again, or leave its items out")
+  }
+
+  /// The frames that `read` will give a video, as the side files say; nil if they do not know it.
+  public func frameCount(of video: String) -> Int? {
+    features.frameCount(of: video).map { min($0, maxClipLength ?? $0) }
+  }
+
+  /// Reads a video.
+  ///
+  /// Throws `DataError` naming it if a store lacks it, if it has no frames, or if something about it is malformed.
+  public func read(_ video: String) throws -> VideoItem {
+    let frames = try features.features(of: video, maxFrames: maxClipLength)
+    guard let subtitles else {
+      let whole = VideoSubtitle(index: 0, frames: Array(0..<frames.count), tokens: [lead])
+      return VideoItem(
+        name: video, frameCount: frames.count, featureWidth: frames.width, features: frames.values,
+        subtitles: [whole], sentences: [])
+    }
+    guard subtitles.contains(video) else { throw Self.missing(video, in: subtitles) }
+    let text = try subtitles.subtitles(of: video)
+    return VideoItem(
+      name: video, frameCount: frames.count, featureWidth: frames.width, features: frames.values,
+      subtitles: Self.walk(text, frameCount: frames.count).map { sentence, own in
+        VideoSubtitle(index: sentence, frames: own, tokens: tokens(of: sentence, in: text.sentences))
+      },
+      sentences: text.sentences)
+  }
+
+  /// The sentences that are left when the video is cut to `frameCount` frames.
+  ///
+  /// A sentence that loses frames ends the walk and is kept if some remain; one that had none stays, with none.
+  static func walk(_ text: Subtitles, frameCount: Int) -> [(sentence: Int, frames: [Int])] {
+    var kept: [(sentence: Int, frames: [Int])] = []
+    for (sentence, frames) in text.frames {
+      let inside = frames.filter { $0 < frameCount }
+      if inside.count == frames.count {
+        kept.append((sentence, frames))
+        continue
+      }
+      if !inside.isEmpty { kept.append((sentence, inside)) }
+      break
+    }
+    return kept
+  }
+
+  /// `[SEP]` and the ids of the sentence after those of its context, less the sentences in `omitted`.
+  public func tokens(of sentence: Int, in sentences: [[Int32]], omitting omitted: Set<Int> = []) -> [Int32] {
+    var tokens = [lead]
+    for index in max(0, sentence - contextLength)...sentence
+    where index < sentences.count && !omitted.contains(index) {
+      tokens += sentences[index]
+    }
+    return tokens
+  }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Corpus
+@testable import Formats
+
+@Suite struct FeatureStoreTests {
+  @Test(.enabled(if: Golden.isThere, "no golden folder"), arguments: [false, true])
+  func featuresAreThoseOfTheFiles(_ compressed: Bool) throws {
+    let store = try Golden.features(compressed: compressed)
+    #expect(store.path.hasSuffix("_compressed") == compressed)
+    let root = try Golden.path("corpus/features")
+    for video in store.videos {
+      let features = try store.features(of: video)
+      #expect(features.count == store.frameCount(of: video))
+      #expect(try features.width == store.width())
+      let parts = try ["resnet", "slowfast"].map {
+        try NPZ.read(path: "\(root)/\($0)_features/tv/\(video).npz", name: "features")
+      }
+      let rows = try (0..<features.count).flatMap { row in
+        try parts.flatMap { try $0.rows(row..<row + 1).floats() }
+      }
+      #expect(features.values == rows, "\(video)")
+      let three = try store.features(of: video, maxFrames: 3)
+      #expect(three.values == Array(features.values.prefix(3 * features.width)))
+    }
+    #expect(try FeatureStore(path: store.path).videos == store.videos)
+  }
+
+  /// A store with one array a video.
+  static func makeStore(_ path: String, name: String, _ videos: [(String, [UInt8])], frames: Int = 2) throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    let writer = try LMDBWriter(path: "\(path)/\(name)")
+    for (video, bytes) in videos { try writer.put(video, bytes) }
+    try writer.finish()
+    let counts = videos.map { (key: $0.0, value: JSON.int(frames)) }
+    try AtomicFile.write(JSON.object(JSONObject(counts)).encoded(), to: path + "/id2nframe.json")
+  }
+
+  static func value(_ array: NDArray) throws -> [UInt8] {
+    MessagePack.map([(.string("features"), try MessagePackNumpy.encode(array))]).encode()
+  }
+
+  @Test func everyFormOfValueIsTold() throws {
+    let folder = try TemporaryFolder()
+    let array = NDArray(floats: [1, 2, 3, -4, 0.5, 6], shape: [2, 3])
+    let half = try array.asHalfPrecision(.float16)
+    let packed = try Self.value(array)
+    try Self.makeStore(
+      folder.root, name: "resnet_slowfast_2.0",
+      [
+        ("plain", packed), ("half", try Self.value(half)), ("zstd", try Compression.zstd.compress(packed)),
+        ("lz4", try Compression.lz4.compress(packed)),
+        ("npz", try NPZ.encode([("other", array), ("features", half)], compress: true)),
+      ])
+    let store = try FeatureStore(path: folder.root, frameLength: 2, compressed: true)
+    for video in store.videos {
+      #expect(
+        try store.features(of: video) == FrameFeatures(count: 2, width: 3, values: [1, 2, 3, -4, 0.5, 6]),
+        "\(video)")
+    }
+  }
+
+  @Test func bothSpellingsOfTheIntervalAreFound() throws {
+    for name in ["resnet_slowfast_2", "resnet_slowfast_2.0", "resnet_slowfast_2_compressed"] {
+      let folder = try TemporaryFolder()
+      try Self.makeStore(folder.root, name: name, [])
+      #expect(try FeatureStore(path: folder.root, frameLength: 2).path == folder.path(name))
+      #expect(try FeatureStore(path: folder.path(name)).videos.isEmpty)
+      let error = try #require(throws: DataError.self) {
+        try FeatureStore(path: folder.root, frameLength: 1.5)
+      }
+      #expect(error.problem.contains("resnet_slowfast_1.5"))
+      try FileManager.default.removeItem(atPath: folder.path("id2nframe.json"))
+      #expect(throws: DataError.self) { try FeatureStore(path: folder.root, frameLength: 2) }
+    }
+    #expect(throws: DataError.self) { try FeatureStore(path: "no/such/folder") }
+  }
+
+  @Test func valuesThatAreNoFeaturesAreNamed() throws {
+    let folder = try TemporaryFolder()
+    let good = try Self.value(NDArray(floats: [1, 2], shape: [1, 2]))
+    try Self.makeStore(
+      folder.root, name: "resnet_slowfast_1.5",
+      [
+        ("good", good), ("wide", try Self.value(NDArray(floats: [1, 2, 3], shape: [1, 3]))),
+        ("flat", try Self.value(NDArray(floats: [1, 2], shape: [2]))),
+        ("integers", try Self.value(NDArray(int64s: [1, 2], shape: [1, 2]))),
+        ("empty", try Self.value(NDArray(floats: [], shape: [0, 2]))), ("nothing", []),
+        ("other", MessagePack.map([(.string("x"), .int(1))]).encode()), ("npz", Array("PK\u{3}\u{4}".utf8)),
+      ])
+    let store = try FeatureStore(path: folder.root)
+    #expect(try store.width() == 2)
+    for video in store.videos.dropFirst() + ["absent"] {
+      let error = try #require(throws: DataError.self) { try store.features(of: video) }
+      #expect(error.place == "video \"\(video)\"" && error.file == store.path, "\(video)")
+    }
+    for length in 0..<good.count {
+      try Self.makeStore(
+        folder.path("\(length)"), name: "resnet_slowfast_1.5", [("cut", Array(good[..<length]))])
+      let cut = try FeatureStore(path: folder.path("\(length)"))
+      #expect(throws: DataError.self) { try cut.features(of: "cut") }
+    }
+  }
+}
