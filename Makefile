@@ -11,6 +11,9 @@ build: packages
 demo: build
 	$(HERO) demo --output demo
 
+## METEOR's data for the tests: where HERO_METEOR_DATA says, else in the Python package pycocoevalcap if that is installed.
+test: export HERO_METEOR_DATA ?= $(shell python3 -c "import importlib.util as u; \
+  s = u.find_spec('pycocoevalcap'); print(s.submodule_search_locations[0] + '/meteor' if s else '')" 2>/dev/null)
 test: packages
 	swift test -c release -Xswiftc -enable-testing
 

@@ -31,6 +31,7 @@ let package = Package(
     systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
     systemLibrary("CLZ4", pkgConfig: "liblz4", apt: "liblz4-dev"),
     systemLibrary("CZip", pkgConfig: "libzip", apt: "libzip-dev"),
+    systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     .target(
       name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
@@ -39,7 +40,7 @@ let package = Package(
     module(
       "Formats",
       [
-        "CLMDB", "CZstd", "CLZ4", "CZip",
+        "CLMDB", "CZstd", "CLZ4", "CZip", "CZlib",
         .product(name: "OrderedCollections", package: "swift-collections"),
       ]),
     module("Text", ["Formats"]),

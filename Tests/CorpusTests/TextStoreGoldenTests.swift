@@ -25,7 +25,7 @@ import Testing
     let golden = try #require(SharedData.golden)
     let expected = golden.appendingPathComponent("db/txt_db/\(name)").path
     let meta = try JSON.read(path: expected + "/meta.json")
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     var builder = TextStoreBuilder(
       task: try task(of: meta), annotation: try path(meta, "annotation", in: golden),
       output: scratch.path(name), tokenizer: try path(meta, "toker", in: golden))

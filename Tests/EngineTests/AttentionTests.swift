@@ -60,6 +60,28 @@ import Testing
     }.run()
   }
 
+  /// Beams share a memory and caches have room to grow: ranges that overlap, leave gaps and come in any order.
+  @Test func anyKeyRanges() throws {
+    let (width, ranges, lengths) = (40, [10..<15, 0..<12, 10..<15, 30..<30, 20..<41], [1, 2, 4, 1, 3])
+    let (queries, keysValues) = (Matrix.random(11, width, seed: 1), Matrix.random(45, 2 * width, seed: 2))
+    // The referee has each sequence's keys to itself.
+    let rows = ranges.flatMap { Array($0) }
+    let expected = Referee.attention(
+      queries, Matrix(rows: rows.count, columns: 2 * width) { keysValues[rows[$0], $1] },
+      Referee.AttentionShape(
+        width: width, heads: 2, queryLengths: lengths, keyLengths: ranges.map(\.count), keyColumn: 0,
+        valueColumn: width))
+    try Backends.forEach { backend in
+      let out = Tape.inference(backend).attention(
+        queries: leaf(queries, on: backend), keysValues: leaf(keysValues, on: backend), keyColumn: 0,
+        valueColumn: width, width: width, heads: 2, querySegments: Segments(lengths: lengths),
+        keyRanges: ranges, dropout: 0.5)
+      for (value, wanted) in zip(backend.values(of: out), expected.values) {
+        #expect(abs(Double(value) - wanted) <= 1e-5 * expected.magnitude, "\(backend.summary)")
+      }
+    }
+  }
+
   /// A sequence's result and gradient do not depend on what else is in the batch.
   @Test func independentOfTheBatch() throws {
     let (width, lengths) = (32, [5, 30, 17])

@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Training
@@ -88,7 +89,7 @@ struct RunLogTests {
     #expect(lines[2].hasSuffix(" - WARNING - hero -   after"))
     #expect(screen.lines.map { $0.dropFirst(9) } == ["before", "warning: after"])
     #expect(throws: DataError.self) {
-      try RunLog(console: screen.console(terminal: false)).attach(path: folder.path)
+      try RunLog(console: screen.console(terminal: false)).attach(path: folder.root)
     }
   }
 }

@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Training
@@ -10,7 +11,7 @@ struct RunFolderTests {
 
   init() throws {
     temporary = try TemporaryFolder()
-    folder = RunFolder(path: temporary.path + "/run/")
+    folder = RunFolder(path: temporary.root + "/run/")
   }
 
   private func touch(_ names: String...) throws {

@@ -17,7 +17,8 @@ extension DemoCorpus {
     try writeAnnotations(to: output)
     try writeFeatures(to: output)
     try tokenizer().write(to: output.folder("tokenizer"))
-    try output.commit()
+    // Thousands of small files, and the seed makes them again: not worth waiting for the disk.
+    try output.commit(synchronizing: false)
   }
 
   private func writeAnnotations(to output: OutputFolder) throws {
@@ -45,7 +46,7 @@ extension DemoCorpus {
     }
   }
 
-  /// As float16. The folder brings its files to the disk together, so none is synchronised by itself here.
+  /// As float16.
   private func writeArray(_ array: NDArray, to path: String) throws {
     let bytes = try NPZ.encode(
       [(name: "features", array: array.asHalfPrecision(.float16))], compress: false)

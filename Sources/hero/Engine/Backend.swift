@@ -69,6 +69,7 @@ public protocol Backend: AnyObject {
   var memory: (peak: Int, now: Int) { get }
 
   // MARK: Memory
+  /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int) -> Storage
   func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor)
   func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>)
@@ -94,6 +95,7 @@ public protocol Backend: AnyObject {
   func gatherSum(_ terms: [(table: Tensor, indices: Indices?)], out: Tensor)
   /// to[index[r]] += from[r].
   func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor)
+  /// Each element times its factor of 0 or 1 / (1 − p); `out` may be `x`, and the backward pass is the same operation.
   func dropout(_ x: Tensor, _ dropout: Dropout, out: Tensor)
   /// out[c, r] = x[r, c]; meant for the few columns of a prediction head.
   func transpose(_ x: Tensor, out: Tensor)
@@ -112,6 +114,8 @@ public protocol Backend: AnyObject {
     _ dy: Tensor, out: Tensor, floor: Float, lengths: Tensor, dx: GradientTarget)
 
   // MARK: Sequences
+  /// out = dropout(softmax(QKᵀ/√d))·V for each head of each sequence: [queries, width]. `probabilities`, before dropout,
+  /// are kept for the backward pass. A sequence without keys gives zeros.
   func attention(_ input: AttentionInput, probabilities: Tensor, out: Tensor)
   /// dq, dk and dv go to the columns of the inputs' gradients (written, not added).
   func attentionBackward(
@@ -148,6 +152,8 @@ public protocol Backend: AnyObject {
     rowLosses: UnsafeMutableBufferPointer<Float>)
 
   // MARK: Updates
+  /// One update of the slices of `parameters`; `first` and `second` are the moments in the same places, and every
+  /// gradient is multiplied by `gradientScale` first.
   func optimizerStep(
     _ kind: OptimizerKind, slices: [OptimizerSlice], parameters: Tensor, gradients: Tensor, first: Tensor,
     second: Tensor, betas: (Float, Float), epsilon: Float, gradientScale: Float)

@@ -121,11 +121,13 @@ public final class ParameterStore {
     }
   }
 
+  /// Overwrites a parameter with as many values, row by row.
   public func set(_ parameter: Parameter, to values: [Float]) {
     precondition(values.count == parameter.count)
     values.withUnsafeBufferPointer { backend.upload($0, to: parameter.tensor) }
   }
 
+  /// A parameter's values, row by row.
   public func values(of parameter: Parameter) -> [Float] { backend.values(of: parameter.tensor) }
 
   /// Forgets the gradients of the last step. Nothing is written: the first gradient to arrive overwrites.

@@ -88,6 +88,11 @@ public final class Segments {
   public var ranges: [Range<Int>] { (0..<count).map { self[$0] } }
 }
 
+extension Range<Int> {
+  /// Whether all of it lies in `0 ..< count`.
+  func isWithin(_ count: Int) -> Bool { lowerBound >= 0 && upperBound <= count }
+}
+
 /// Where a backward operation leaves a gradient.
 public struct GradientTarget {
   public let tensor: Tensor

@@ -64,10 +64,13 @@ public final class OutputFolder {
   }
 
   /// Brings everything to the disk and gives the folder its name.
-  public func commit() throws {
+  ///
+  /// `synchronizing: false` leaves the first to the system, for thousands of small files that can be made again:
+  /// after a power cut the folder may then be there without all that was in it.
+  public func commit(synchronizing: Bool = true) throws {
     guard mark >= 0 else { throw DataError("the folder is finished already", file: path) }
     try Self.refuseExisting(path)
-    if let names = FileManager.default.enumerator(atPath: partial) {
+    if synchronizing, let names = FileManager.default.enumerator(atPath: partial) {
       for case let name as String in names { Self.synchronize(partial + "/" + name) }
     }
     unlink(partial + "/" + Self.markName)

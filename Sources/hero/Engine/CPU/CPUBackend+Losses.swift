@@ -7,6 +7,7 @@ extension CPUBackend {
     rowLosses: UnsafeMutableBufferPointer<Float>
   ) {
     precondition(targets.count == logits.rows && rowLosses.count == logits.rows && columns <= logits.columns)
+    precondition(smoothing >= 0 && smoothing < 1 && (smoothing == 0 || columns > 1))
     let x = logits.pointer
     let width = logits.columns
     let other = columns > 1 ? smoothing / Float(columns - 1) : 0

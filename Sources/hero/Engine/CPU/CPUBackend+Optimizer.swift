@@ -8,7 +8,9 @@ extension CPUBackend {
   ) {
     let (p, g, m, v) = (parameters.pointer, gradients.pointer, first.pointer, second.pointer)
     let (beta1, beta2) = (Double(betas.0), Double(betas.1))
+    precondition([gradients, first, second].allSatisfy { $0.count == parameters.count })
     for slice in slices {
+      precondition(slice.range.isWithin(parameters.count) && slice.step > 0)
       let (correction1, correction2) = (
         1 - pow(beta1, Double(slice.step)), 1 - pow(beta2, Double(slice.step))
       )

@@ -33,6 +33,7 @@ extension CPUBackend {
   ) {
     let (rows, inner, columns) = (x.rows, x.columns, weight.rows)
     precondition(weight.columns == inner && out.rows == rows && out.columns == columns)
+    precondition(bias?.count ?? columns == columns && pre.count == out.count)
     let target = activation == .gelu ? pre : out
     product(
       x.pointer, transposed: false, lda: inner, weight.pointer, transposed: true, ldb: inner, m: rows,

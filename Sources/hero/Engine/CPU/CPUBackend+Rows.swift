@@ -17,7 +17,6 @@ extension CPUBackend {
     let result = out.pointer
     for term in terms {
       precondition(term.table.columns == columns && (term.indices?.count ?? term.table.rows) == out.rows)
-      assert(term.indices?.values.allSatisfy { $0 >= -1 && $0 < term.table.rows } ?? true)
     }
     let sources = terms.map { $0.table.pointer }
     pool.split(out.rows, grain: 1 + (1 << 13) / max(1, columns)) { range, _ in
@@ -27,6 +26,7 @@ extension CPUBackend {
         for (term, source) in zip(terms, sources) {
           let from = term.indices.map { Int($0.values[r]) } ?? r
           if from < 0 { continue }
+          precondition(from < term.table.rows)
           if written {
             kernels.add(row, source + from * columns, columns)
           } else {
@@ -43,6 +43,7 @@ extension CPUBackend {
   public func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor) {
     guard let indices else { return add(from, to: to) }
     precondition(from.columns == to.columns && indices.count == from.rows)
+    precondition(indices.values.allSatisfy { $0 < to.rows })
     let columns = from.columns
     let (source, target) = (from.pointer, to.pointer)
     let grain = from.count < 1 << 13 ? columns : 16
@@ -56,6 +57,7 @@ extension CPUBackend {
   }
 
   public func dropout(_ x: Tensor, _ dropout: Dropout, out: Tensor) {
+    precondition(x.count == out.count)
     let columns = x.columns
     let (from, to) = (x.pointer, out.pointer)
     Optional(dropout).withKernelForm { form in
@@ -84,6 +86,7 @@ extension CPUBackend {
   ) {
     let (rows, columns) = (x.rows, x.columns)
     precondition(gamma.count == columns && beta.count == columns && statistics.count == 2 * rows)
+    precondition(sum.count == x.count && out.count == x.count && residual?.count ?? x.count == x.count)
     let (from, kept, result) = (x.pointer, sum.pointer, out.pointer)
     let (means, inverses) = (statistics.pointer, statistics.pointer + rows)
     let (g, b, other) = (gamma.pointer, beta.pointer, residual?.pointer)
@@ -134,6 +137,7 @@ extension CPUBackend {
   }
 
   public func normalizeRows(_ x: Tensor, floor: Float, lengths: Tensor, out: Tensor) {
+    precondition(lengths.count == x.rows && out.count == x.count)
     let columns = x.columns
     let (from, to, norms) = (x.pointer, out.pointer, lengths.pointer)
     pool.split(x.rows, grain: 1 + (1 << 13) / max(1, columns)) { range, _ in

@@ -81,6 +81,7 @@ extension CPUBackend {
 
   public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], out: Tensor) {
     precondition(queries.columns == x.columns && pairs.count == queries.rows)
+    precondition(pairs.allSatisfy { $0.isEmpty || $0.isWithin(x.rows) })
     let columns = x.columns
     let (q, from, to) = (queries.pointer, x.pointer, out.pointer)
     let starts = Segments(lengths: pairs.map(\.count)).offsets

@@ -36,6 +36,7 @@ extension Tape {
     innerDropout: Float = 0,
     outerDropout: Float = 0, overwriting: Bool = false
   ) -> Tensor {
+    precondition(x !== residual, "two gradients would go to one place")
     let out = output(rows: x.rows, columns: x.columns, from: [x, residual, gamma, beta])
     let (inner, outer) = (dropout(innerDropout), dropout(outerDropout))
     let untouched = residual == nil && inner == nil
@@ -80,6 +81,7 @@ extension Tape {
   /// Rows of `x` in the order of `indices`; −1 gives a row of zeros.
   public func gather(_ x: Tensor, _ indices: Indices) -> Tensor { gatherSum([(x, indices)]) }
 
+  /// x + y, of the same shape.
   public func add(_ x: Tensor, _ y: Tensor) -> Tensor { gatherSum([(x, nil), (y, nil)]) }
 
   /// Each element kept with probability 1 − p and scaled to keep the mean.

@@ -13,6 +13,12 @@ extension Tape {
     dropout probability: Float
   ) -> Tensor {
     precondition(querySegments.count == keyRanges.count && width % heads == 0)
+    precondition(
+      querySegments.rows == queries.rows
+        && keyRanges.allSatisfy { $0.isEmpty || $0.isWithin(keysValues.rows) })
+    precondition(queryColumn >= 0 && queryColumn + width <= queries.columns)
+    precondition(
+      min(keyColumn, valueColumn) >= 0 && max(keyColumn, valueColumn) + width <= keysValues.columns)
     let input = AttentionInput(
       queries: queries, queryColumn: queryColumn, keysValues: keysValues, keyColumn: keyColumn,
       valueColumn: valueColumn, width: width, heads: heads, querySegments: querySegments,
@@ -22,11 +28,14 @@ extension Tape {
     let probabilities = backend.makeTensor(rows: 1, columns: input.probabilityCount)
     backend.attention(input, probabilities: probabilities, out: out)
     record(out) { [unowned self] dy in
-      // The columns of q, k and v fill their tensors, which nothing else reads.
       guard let dQueries = target(queries),
         let dKeysValues = queries === keysValues ? dQueries : target(keysValues)
-      else { return }
+      else { preconditionFailure("queries, keys and values are trained") }
+      // What is written to the columns of q, k and v is the whole gradient of their tensors, which nothing else reads.
       precondition(!dQueries.accumulate && !dKeysValues.accumulate)
+      precondition(
+        queries === keysValues
+          ? queries.columns == 3 * width : queries.columns == width && keysValues.columns == 2 * width)
       precondition(keyRanges.reduce(0) { $0 + $1.count } == keysValues.rows, "every key needs a gradient")
       backend.attentionBackward(
         dy, input, probabilities: probabilities, dQueries: dQueries.tensor, dKeysValues: dKeysValues.tensor)
@@ -52,6 +61,7 @@ extension Tape {
   ///   - scores: [rows, 1]
   /// - Returns: [segments, d]; zeros for an empty segment.
   public func softmaxPool(_ x: Tensor, scores: Tensor, segments: Segments) -> Tensor {
+    precondition(x !== scores, "two gradients would go to one place")
     let out = output(rows: segments.count, columns: x.columns, from: [x, scores])
     let weights = backend.makeTensor(rows: 1, columns: x.rows)
     backend.softmaxPool(x, scores: scores, segments: segments, weights: weights, out: out)

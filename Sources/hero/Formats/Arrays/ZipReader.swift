@@ -5,10 +5,11 @@ import Foundation
 ///
 /// No entry makes it allocate more than its compressed bytes can possibly hold. Not for use from several
 /// threads at once.
-final class ZipReader {
+public final class ZipReader {
   /// One file in the archive.
-  struct Entry {
-    var name: String
+  public struct Entry: Sendable {
+    /// The path inside the archive.
+    public var name: String
     var index: UInt64
     /// Bytes after decompression, as the archive's directory says.
     var size: Int
@@ -20,7 +21,8 @@ final class ZipReader {
   private static let chunk = 1 << 20
 
   let file: String?
-  private(set) var entries: [Entry] = []
+  /// The files, in the order of the archive's directory.
+  public private(set) var entries: [Entry] = []
   private let handle: OpaquePointer
   /// Bytes of the whole archive, which no entry's compressed bytes can exceed.
   private let archiveSize: Int
@@ -28,7 +30,7 @@ final class ZipReader {
   private let memory: UnsafeMutableRawPointer?
 
   /// Opens the archive at `path`.
-  init(path: String) throws {
+  public init(path: String) throws {
     file = path
     memory = nil
     var status = stat()
@@ -79,7 +81,7 @@ final class ZipReader {
   }
 
   /// The decompressed bytes of `entry`, its checksum verified.
-  func read(_ entry: Entry) throws -> [UInt8] {
+  public func read(_ entry: Entry) throws -> [UInt8] {
     guard entry.compressedSize <= archiveSize, entry.size / Self.largestExpansion <= entry.compressedSize
     else {
       throw damaged(

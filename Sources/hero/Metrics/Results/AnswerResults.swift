@@ -33,12 +33,12 @@ public struct AnswerResults: Sendable, Equatable {
 
   /// Writes the result file, in the order of the rows.
   public func write(path: String) throws {
-    let file = try ResultFile(path: path)
+    let file = try AtomicFile(path: path)
     try file.write("{")
     for (number, row) in rows.enumerated() {
       try file.write("\(number == 0 ? "" : ",")\(JSON.string(row.id.text).encoded()):\(row.answer)")
     }
     try file.write("}\n")
-    try file.finish()
+    try file.commit()
   }
 }

@@ -57,11 +57,11 @@ public struct CaptionRow: Sendable, Equatable {
 
 /// Writes TVC's result file, a clip at a time.
 public final class CaptionWriter {
-  private let file: ResultFile
+  private let file: AtomicFile
 
   /// Begins the file; nothing stands at `path` before `finish()`.
   public init(path: String) throws {
-    file = try ResultFile(path: path)
+    file = try AtomicFile(path: path)
   }
 
   public func write(_ row: CaptionRow) throws {
@@ -70,6 +70,6 @@ public final class CaptionWriter {
 
   /// Completes the file and puts it in its place.
   public func finish() throws {
-    try file.finish()
+    try file.commit()
   }
 }

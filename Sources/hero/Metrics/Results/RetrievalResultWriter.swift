@@ -2,7 +2,7 @@ import Formats
 
 /// Writes a retrieval result file query by query, so that no more than one query's predictions are in memory.
 public final class RetrievalResultWriter {
-  private let file: ResultFile
+  private let file: AtomicFile
   private var task: RetrievalTask?
   private var isFirstQuery = true
 
@@ -10,7 +10,7 @@ public final class RetrievalResultWriter {
   ///
   /// - Parameter videoIndex: the number of each candidate video, written in the order of the numbers.
   public init(path: String, videoIndex: [String: Int]) throws {
-    file = try ResultFile(path: path)
+    file = try AtomicFile(path: path)
     let videos = videoIndex.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
     let object = JSONObject(videos.lazy.map { (key: $0.key, value: JSON.int($0.value)) })
     try file.write("{\"video2idx\":\(JSON.object(object).encoded())")
@@ -38,7 +38,7 @@ public final class RetrievalResultWriter {
   public func finish() throws {
     try endTask()
     try file.write("}\n")
-    try file.finish()
+    try file.commit()
   }
 
   private func endTask() throws {

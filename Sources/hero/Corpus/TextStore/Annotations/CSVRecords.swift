@@ -1,6 +1,7 @@
 import Formats
 
-/// Comma-separated values as RFC 4180 has them: quoted fields may hold commas, doubled quotes and line feeds.
+/// Comma-separated values as Python's `csv` reads them: quoted fields may hold commas, doubled quotes and line feeds;
+/// a quote inside a field that does not start with one stands for itself.
 enum CSVRecords {
   /// A record with a quote left open would swallow the rest of the file; one may not be longer than this.
   private static let longestRecord = 1 << 16
@@ -11,72 +12,90 @@ enum CSVRecords {
     throws
   {
     var pending: [(number: Int, bytes: [UInt8])] = []
-    var size = 0
     var number = 0
-    func flush(atEnd: Bool) throws {
-      while let first = pending.first {
-        var joined: [UInt8] = []
-        var used = 0
-        repeat {
-          if used > 0 { joined.append(0x0A) }
-          joined += pending[used].bytes
-          used += 1
-        } while used < pending.count && !isClosed(joined)
-        if isClosed(joined) {
-          pending.removeFirst(used)
-          try body(first.number, fields(of: joined))
-        } else if atEnd || size > longestRecord {
-          pending.removeFirst()
-          size -= first.bytes.count
-          try body(first.number, .failure(BadRow("a quote is opened and not closed")))
-        } else {
-          return
-        }
-      }
-      size = 0
-    }
     try FileBytes.forEachLine(path: path) { line in
       number += 1
       var bytes = Array(line)
       if number == 1, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
-      if pending.isEmpty, bytes.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) { return }
-      if pending.isEmpty, isClosed(bytes) { return try body(number, fields(of: bytes)) }
-      size += bytes.count
-      let closes = bytes.contains(0x22)
+      if bytes.last == 0x0D { bytes.removeLast() }
       pending.append((number, bytes))
-      if closes || size > longestRecord { try flush(atEnd: false) }
+      try emit(&pending, atEnd: false, body)
     }
-    try flush(atEnd: true)
+    try emit(&pending, atEnd: true, body)
   }
 
-  /// Whether the quotes of a record come in pairs.
-  private static func isClosed(_ bytes: [UInt8]) -> Bool { bytes.count { $0 == 0x22 }.isMultiple(of: 2) }
-
-  private static func fields(of record: [UInt8]) -> Result<[String], BadRow> {
-    guard let text = String(validating: record, as: UTF8.self) else {
-      return .failure(BadRow("is not UTF-8"))
-    }
-    var fields: [String] = []
-    var field = String.UnicodeScalarView()
-    var isQuoted = false
-    var mayDouble = false
-    for scalar in text.unicodeScalars {
-      if scalar == "\"" {
-        if !isQuoted, mayDouble { field.append(scalar) }
-        mayDouble = isQuoted
-        isQuoted.toggle()
+  /// Hands on the records that `pending` has whole.
+  private static func emit(
+    _ pending: inout [(number: Int, bytes: [UInt8])], atEnd: Bool,
+    _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void
+  ) throws {
+    while let first = pending.first {
+      if first.bytes.allSatisfy({ $0 == 0x20 }) {
+        pending.removeFirst()
+        continue
+      }
+      var parser = CSVParser()
+      var used = 0
+      repeat {
+        parser.append(pending[used].bytes)
+        used += 1
+      } while parser.isOpen && !parser.isBroken && used < pending.count
+      if !parser.isOpen, !parser.isBroken {
+        pending.removeFirst(used)
+        try body(first.number, parser.fields())
+      } else if parser.isBroken || atEnd || parser.size > longestRecord {
+        pending.removeFirst()
+        try body(first.number, .failure(BadRow("a quote is opened and not closed")))
       } else {
-        mayDouble = false
-        if scalar == ",", !isQuoted {
-          fields.append(String(field))
-          field = String.UnicodeScalarView()
-        } else {
-          field.append(scalar)
-        }
+        return
       }
     }
-    if field.last == "\r" { field.removeLast() }
-    fields.append(String(field))
-    return .success(fields)
+  }
+}
+
+/// A record on its way through its lines.
+private struct CSVParser {
+  private enum State { case start, plain, quoted, closed }
+
+  private var state = State.start
+  private var lines = 0
+  private var done: [[UInt8]] = []
+  private var field: [UInt8] = []
+  /// Bytes taken.
+  private(set) var size = 0
+  /// Whether a quoted field goes on in the next line.
+  var isOpen: Bool { state == .quoted }
+  /// Whether a field of several lines goes on behind its closing quote: then its opening one was left open.
+  private(set) var isBroken = false
+
+  mutating func append(_ line: [UInt8]) {
+    if isOpen { field.append(0x0A) }
+    lines += 1
+    size += line.count + 1
+    for byte in line {
+      switch (state, byte) {
+      case (.start, 0x22): state = .quoted
+      case (.quoted, 0x22): state = .closed
+      case (.quoted, _): field.append(byte)
+      case (.closed, 0x22):
+        field.append(byte)
+        state = .quoted
+      case (_, 0x2C):
+        done.append(field)
+        field = []
+        state = .start
+      default:
+        if state == .closed, lines > 1 { isBroken = true }
+        field.append(byte)
+        state = .plain
+      }
+    }
+  }
+
+  /// The fields of a record that is not open.
+  func fields() -> Result<[String], BadRow> {
+    let texts = (done + [field]).map { String(validating: $0, as: UTF8.self) }
+    let valid = texts.compactMap { $0 }
+    return valid.count == texts.count ? .success(valid) : .failure(BadRow("is not UTF-8"))
   }
 }

@@ -1,22 +1,16 @@
 import Foundation
+import TestSupport
 
-/// A folder of its own for a test, removed with it.
-final class ScratchFolder {
-  let url = FileManager.default.temporaryDirectory.appendingPathComponent("corpus-\(UUID().uuidString)")
+@testable import Corpus
 
-  init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
-
+extension TemporaryFolder {
   /// Writes a file; its path.
   func file(_ name: String, _ text: String) throws -> String {
     try text.write(toFile: path(name), atomically: true, encoding: .utf8)
     return path(name)
   }
 
-  /// Writes a tokenizer of single bytes; its path.
+  /// Writes a tokenizer of single letters; its path.
   func tokenizer() throws -> String {
     let folder = path("tokenizer")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -32,4 +26,11 @@ final class ScratchFolder {
   func contents(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
 
   func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+  /// A builder of `out.db` from an annotation with the given content.
+  func builder(_ task: TextStoreTask, _ annotation: String) throws -> TextStoreBuilder {
+    TextStoreBuilder(
+      task: task, annotation: try file("annotation", annotation), output: path("out.db"),
+      tokenizer: try tokenizer())
+  }
 }

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Corpus
+import Formats
+import Training
+
+extension TextStoreTask: ExpressibleByArgument {}
+extension Compression: ExpressibleByArgument {}
+
+/// `hero create-txtdb`: annotations to a text store.
+struct CreateTxtdb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "create-txtdb",
+    abstract: "Make a store of tokenised text from annotations.",
+    discussion: """
+      Reads annotations in the form that their authors publish (TVR, TVQA, VIOLIN and TVC as JSON lines, How2R and \
+      How2QA as CSV, DiDeMo and MSR-VTT as JSON) or in the reference's. Rows that cannot be used are named and \
+      skipped. The store appears only when it is whole; one that exists is not overwritten.
+
+        hero create-txtdb --task tvr --annotation tvr_val_release.jsonl \\
+          --output txt_db/tvr_val.db --tokenizer roberta-base
+        hero create-txtdb --task subtitles --annotation tv_subtitles.jsonl \\
+          --output txt_db/tv_subtitles.db --tokenizer roberta-base \\
+          --vid2nframe tv_vid2nframe.json --vid2dur-idx tvr_video2dur_idx.json
+      """)
+
+  @Option(help: "What the annotations are.")
+  var task: TextStoreTask
+
+  @Option(help: ArgumentHelp("File of annotations.", valueName: "file"))
+  var annotation: String
+
+  @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
+  var output: String
+
+  @Option(
+    name: [.long, .customLong("toker")],
+    help: ArgumentHelp("Folder with vocab.json and merges.txt.", valueName: "folder"))
+  var tokenizer: String
+
+  @Option(help: "Compression of values; the reference reads lz4 only.")
+  var compression = Compression.zstd
+
+  @Option(help: ArgumentHelp("Which part to take of a file that holds several.", valueName: "split"))
+  var split: String?
+
+  @Option(
+    name: .customLong("vid2nframe"),
+    help: ArgumentHelp("Frames of each video, for subtitles: JSON {video: frames}.", valueName: "file"))
+  var frameCounts: String?
+
+  @Option(help: ArgumentHelp("Seconds per frame, for subtitles.", valueName: "seconds"))
+  var frameLength = 1.5
+
+  @Option(
+    name: .customLong("vid2dur-idx"),
+    help: ArgumentHelp(
+      "The candidates of retrieval, copied into the store: JSON {split: {video: [seconds, index]}}.",
+      valueName: "file"))
+  var durations: String?
+
+  @Option(help: ArgumentHelp("JSON lines of the videos' subtitles, for tvc.", valueName: "file"))
+  var subtitles: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Seconds of the pieces that How2's videos were cut into, 0 if they were not.", valueName: "seconds"))
+  var clipInterval = 60.0
+
+  /// Skipped rows that are named; the others are counted.
+  private static let namedRows = 50
+
+  func run() throws {
+    if task == .subtitles, frameCounts == nil { throw UsageError("--task subtitles needs --vid2nframe") }
+    if task == .tvc, subtitles == nil { throw UsageError("--task tvc needs --subtitles") }
+    guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
+    guard clipInterval >= 0, clipInterval.isFinite else {
+      throw UsageError("--clip-interval must be 0 or more")
+    }
+    var builder = TextStoreBuilder(task: task, annotation: annotation, output: output, tokenizer: tokenizer)
+    builder.compression = compression
+    builder.split = split
+    builder.vid2nframe = frameCounts
+    builder.frameLength = frameLength
+    builder.vid2durIdx = durations
+    builder.subtitles = subtitles
+    builder.clipInterval = clipInterval
+    let console = Console.standardError
+    var skipped = 0
+    let report = try builder.build { message in
+      skipped += 1
+      if skipped <= Self.namedRows { console.print("skipped: \(message)") }
+      if skipped == Self.namedRows + 1 { console.print("skipped: more rows, which are counted only") }
+    }
+    print("\(output): \(report)")
+  }
+}

@@ -1,0 +1,55 @@
+import CZlib
+
+/// Reading gzip files from front to back.
+public enum Gzip {
+  private static let chunk = 1 << 18
+  /// No text that people compress line by line has a longer one.
+  private static let longestLine = 1 << 24
+
+  /// Calls `body` with every line of the decompressed text, without its line feed; the bytes are valid only inside it.
+  ///
+  /// The file is decompressed in pieces, so memory grows with the longest line only.
+  ///
+  /// - Throws: `DataError` for a file that is missing, is no gzip file, is cut short or damaged, or has a line of more
+  ///   than 16 MiB; and what `body` throws.
+  public static func forEachLine(path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    guard let file = gzopen(path, "rb") else { throw DataError.system("open", file: path) }
+    defer { gzclose_r(file) }
+    gzbuffer(file, UInt32(chunk))
+    var pending: [UInt8] = []
+    while true {
+      let searched = pending.count
+      let got = try append(from: file, path: path, to: &pending)
+      var start = 0
+      try pending.withUnsafeBytes { bytes in
+        var from = searched
+        while let end = bytes[from...].firstIndex(of: 0x0A) {
+          try body(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+          start = end + 1
+          from = start
+        }
+        if got == 0, start < bytes.count { try body(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
+      }
+      if got == 0 { return }
+      pending.removeFirst(start)
+      guard pending.count < longestLine else { throw damaged(path, "has a line of more than 16 MiB") }
+    }
+  }
+
+  /// Decompresses a piece; the number of bytes got, 0 at the end.
+  private static func append(from file: gzFile, path: String, to bytes: inout [UInt8]) throws -> Int {
+    let old = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: chunk))
+    let got = bytes.withUnsafeMutableBytes { gzread(file, $0.baseAddress.map { $0 + old }, UInt32(chunk)) }
+    bytes.removeLast(chunk - max(0, Int(got)))
+    if gzdirect(file) != 0 { throw damaged(path, "is not a gzip file") }
+    var code: Int32 = Z_OK
+    let message = gzerror(file, &code).map { String(cString: $0) } ?? ""
+    if got < 0 || code == Z_BUF_ERROR { throw damaged(path, "cannot be decompressed (\(message))") }
+    return Int(got)
+  }
+
+  private static func damaged(_ path: String, _ problem: String) -> DataError {
+    DataError(problem, file: path, cure: "The file is cut short, damaged or of another kind; get it again")
+  }
+}

@@ -1,0 +1,121 @@
+import Formats
+
+/// A clip's predicted caption and what people wrote of it.
+public struct ScoredClip: Sendable, Equatable {
+  public var id: QueryID
+  public var prediction: String
+  public var references: [String]
+
+  public init(id: QueryID, prediction: String, references: [String]) {
+    self.id = id
+    self.prediction = prediction
+    self.references = references
+  }
+}
+
+/// Scores captions as coco-caption does, without Java: BLEU-1 to BLEU-4, METEOR, ROUGE-L and CIDEr-D over Penn
+/// Treebank tokens in lower case without punctuation.
+///
+/// Names are the reference's, values percentages; a CIDEr of 100 is 1 in coco-caption.
+public struct CaptionScorer: Sendable {
+  /// The metrics, in the order in which they are reported.
+  public static let metricNames = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"]
+
+  /// The clips, in the order in which they were given.
+  public let ids: [QueryID]
+  /// The score of all clips together, by metric.
+  public let corpus: [(name: String, value: Double)]
+  /// The score of each clip, by metric, in the order of `ids`.
+  public let clips: [String: [Double]]
+  /// Whether METEOR had synonyms and paraphrases. If not, it matched equal words and stems only.
+  public let hasMeteorData: Bool
+
+  /// Scores the clips.
+  ///
+  /// - Parameters:
+  ///   - clips: predictions with one reference or more each. The order matters to coco-caption where a caption ends in an
+  ///     abbreviation.
+  ///   - meteor: the data of METEOR 1.5, or nil.
+  /// - Throws: `DataError` if there is no clip, a clip has no reference, or METEOR's data cannot be read.
+  public init(_ clips: [ScoredClip], meteor: MeteorResources?) throws {
+    guard !clips.isEmpty else { throw DataError("there are no captions to score") }
+    if let bare = clips.first(where: { $0.references.isEmpty }) {
+      throw DataError(
+        "clip \(bare.id) has no reference caption",
+        cure: "Give references for every clip that has a prediction")
+    }
+    let tokenizer = PTBTokenizer()
+    let predictions = tokenizer.tokenize(clips.map(\.prediction))
+    var rest = tokenizer.tokenize(clips.flatMap(\.references))[...]
+    let references = clips.map { clip in
+      defer { rest = rest.dropFirst(clip.references.count) }
+      return Array(rest.prefix(clip.references.count))
+    }
+    let index = NGramIndex()
+    let counted = zip(predictions, references).map { prediction, references in
+      CountedClip(
+        prediction: NGramCounts(words(of: prediction), index: index),
+        references: references.map { NGramCounts(words(of: $0), index: index) })
+    }
+    let bleu = Bleu.scores(counted)
+    let cider = CiderD(counted, index: index)
+    let ciderScores = counted.map { cider.score($0) }
+    let rouge = zip(predictions, references).map { RougeL.score(prediction: $0, references: $1) }
+    let meteorScores = try Self.meteor(predictions, references, resources: meteor)
+
+    let corpus =
+      bleu.corpus + [meteorScores.corpus, Self.mean(rouge), Self.mean(ciderScores)]
+    let each =
+      (0..<NGramCounts.longest).map { order in bleu.clips.map { $0[order] } } + [
+        meteorScores.clips, rouge, ciderScores,
+      ]
+    ids = clips.map(\.id)
+    self.corpus = zip(Self.metricNames, corpus).map { ($0, $1 * 100) }
+    self.clips = Dictionary(
+      uniqueKeysWithValues: zip(Self.metricNames, each).map { ($0, $1.map { $0 * 100 }) })
+    hasMeteorData = meteor != nil
+  }
+
+  /// Scores every clip that has references, ordered by id.
+  ///
+  /// - Throws: `DataError` as the other initializer, and if a clip with references has no prediction or the other
+  ///   way round.
+  public init(
+    references: [QueryID: [String]], predictions: [QueryID: String], meteor: MeteorResources?
+  ) throws {
+    let missing = references.keys.filter { predictions[$0] == nil }
+    let strangers = predictions.keys.filter { references[$0] == nil }
+    if let first = missing.min() {
+      throw DataError(
+        "\(missing.count) clips have references but no prediction, clip \(first) the first of them",
+        cure: "Predict captions for every clip of the split")
+    }
+    if let first = strangers.min() {
+      throw DataError(
+        "\(strangers.count) clips have a prediction but no reference, clip \(first) the first of them",
+        cure: "Give the references of the split that the predictions were made for")
+    }
+    try self.init(
+      predictions.sorted { $0.key < $1.key }.map { id, prediction in
+        ScoredClip(id: id, prediction: prediction, references: references[id] ?? [])
+      }, meteor: meteor)
+  }
+
+  private static func mean(_ values: [Double]) -> Double {
+    values.reduce(0, +) / Double(values.count)
+  }
+
+  private static func meteor(
+    _ predictions: [String], _ references: [[String]], resources: MeteorResources?
+  ) throws -> (corpus: Double, clips: [Double]) {
+    let captions = [predictions, references.flatMap { $0 }].joined()
+    var scorer = try MeteorScorer(resources: resources, captions: captions)
+    var total = MeteorStatistics()
+    let scores = zip(predictions, references).map { prediction, references in
+      let statistics = scorer.statistics(prediction: prediction, references: references)
+      total += statistics
+      return statistics.score
+    }
+    return (total.score, scores)
+  }
+}

@@ -1,0 +1,12 @@
+import Foundation
+
+extension TemporaryFolder {
+  /// Writes a file, in folders that are made for it, and gives its path.
+  public func file(_ name: String, _ text: String) throws -> String {
+    let url = URL(fileURLWithPath: path(name))
+    try FileManager.default.createDirectory(
+      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: url)
+    return url.path
+  }
+}
