@@ -1,0 +1,86 @@
+import Formats
+import Foundation
+
+/// Makes the feature store that training and evaluation read, as the reference's `collect_video_feature_paths.py` and
+/// `convert_videodb.py` do together: what `hero convert-videodb` runs.
+///
+/// Several threads read feature files, one writes them in order; memory holds a few videos and everybody's names.
+/// Files that cannot be read are named, listed in `corrupted.json` and left out. The store appears under its name only
+/// when it is whole, and nothing that exists is overwritten.
+public struct VideoStoreBuilder: Sendable {
+  public var options: VideoStoreOptions
+
+  public init(_ options: VideoStoreOptions) {
+    self.options = options
+  }
+
+  /// Makes the store.
+  ///
+  /// - Parameters:
+  ///   - onSkip: called with one line for every video that cannot be read.
+  ///   - progress: called after every video; what it throws ends the run, which then leaves no store behind.
+  /// - Throws: `DataError` for options that do not fit, a source that is missing, an output that exists or disagrees
+  ///   with what is beside it, a full disk, or a source without a single video that can be read.
+  @discardableResult
+  public func run(
+    onSkip: (String) -> Void = { _ in }, progress: (VideoStoreProgress) throws -> Void = { _ in }
+  ) throws -> VideoStoreReport {
+    try options.check()
+    let (videos, notes) = try FeatureFileList(options.source).videos()
+    let folder = try OutputFolder(path: options.storePath)
+    for note in notes { onSkip(note) }
+    let output = try VideoStoreOutput(folder: folder, datasetFolder: options.datasetPath)
+    let encoder = VideoEncoder(options: options)
+    var done = 0
+    try OrderedWork.run(
+      count: videos.count, threads: options.threadCount,
+      work: { index in Result { try encoder.encode(videos[index]) } },
+      consume: { index, result in
+        let name = videos[index].name
+        do {
+          try output.put(try result.get(), video: name)
+        } catch let bad as UnreadableVideo {
+          output.skip(name)
+          onSkip("video \"\(name)\" is left out: \(bad.reason)")
+        }
+        done += 1
+        try progress(VideoStoreProgress(done: done, total: videos.count))
+      })
+    return try output.finish(source: options.source.path)
+  }
+}
+
+/// How far a run is, in videos.
+public struct VideoStoreProgress: Equatable, Sendable {
+  public var done: Int
+  public var total: Int
+}
+
+/// What came of a run.
+public struct VideoStoreReport: Equatable, Sendable, CustomStringConvertible {
+  /// The folder of the store.
+  public internal(set) var path: String
+  /// Entries of the store: videos, or their pieces.
+  public internal(set) var entries = 0
+  /// Frames in all of them.
+  public internal(set) var frames = 0
+  /// Numbers per frame.
+  public internal(set) var width = 0
+  /// The videos that could not be read.
+  public internal(set) var corrupted: [String] = []
+  /// What the user should know besides.
+  public internal(set) var notes: [String] = []
+
+  public var description: String {
+    let head =
+      "\(path): \(entries) entries, \(frames) frames of \(width), \(corrupted.count) videos unreadable"
+    return ([head] + notes).joined(separator: "\n")
+  }
+}
+
+/// A video whose features cannot be used; the others still can.
+struct UnreadableVideo: Error {
+  var reason: String
+
+  init(_ reason: String) { self.reason = reason }
+}

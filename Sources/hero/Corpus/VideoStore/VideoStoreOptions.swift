@@ -1,0 +1,79 @@
+import Formats
+import Foundation
+
+/// What a feature store is made of, and where.
+public struct VideoStoreOptions: Sendable {
+  /// Where the feature files are listed.
+  public enum Source: Sendable {
+    /// A folder with `slowfast_features/…/<vid>.npz` and `resnet_features/…/<vid>.npz`.
+    case folder(String)
+    /// The reference's `video_feat_info.pkl`, {vid: (frames, slowfast path, resnet path, folder)}.
+    case infoFile(String)
+
+    var path: String {
+      switch self {
+      case .folder(let path), .infoFile(let path): path
+      }
+    }
+  }
+
+  public var source: Source
+  /// The folder of all feature stores, in which `dataset` names one.
+  public var output: String
+  public var dataset: String
+  /// Seconds per frame, which the store's name tells.
+  public var frameLength = 1.5
+  /// What the features are, which the store's name tells.
+  public var featVersion = "resnet_slowfast"
+  /// Whether values are compressed `.npz` archives instead of MessagePack.
+  public var compress = false
+  /// How MessagePack values are compressed; the reference reads `none` only.
+  public var compression = Compression.none
+  /// Seconds of the pieces `<vid>.<k>` into which videos are cut; not cut if 0 or negative.
+  public var clipInterval = 0.0
+  /// Threads that read and encode.
+  public var threadCount = ProcessInfo.processInfo.activeProcessorCount
+
+  public init(source: Source, output: String, dataset: String) {
+    self.source = source
+    self.output = output
+    self.dataset = dataset
+  }
+
+  /// The folder that holds the store, `id2nframe.json` and `corrupted.json`.
+  public var datasetPath: String {
+    let output = output.count > 1 && output.hasSuffix("/") ? String(output.dropLast()) : output
+    return dataset.isEmpty ? output : "\(output)/\(dataset)"
+  }
+
+  /// The store's folder: `{feat_version}_{frame_length}`, the number as Python prints a float, and `_compressed`.
+  public var storePath: String {
+    "\(datasetPath)/\(featVersion)_\(PythonNumber.repr(frameLength))\(compress ? "_compressed" : "")"
+  }
+
+  /// Frames in a piece; nil if videos are not cut.
+  var clipFrames: Int? {
+    clipInterval > 0 ? Int(min(clipInterval / frameLength, 1e9)) : nil
+  }
+
+  func check() throws {
+    guard frameLength.isFinite, frameLength > 0 else {
+      throw DataError("the frame length is \(frameLength) s", cure: "Give a positive number of seconds")
+    }
+    guard clipInterval.isFinite, clipFrames.map({ $0 > 0 }) ?? true else {
+      throw DataError(
+        "a clip interval of \(clipInterval) s holds no frame of \(frameLength) s",
+        cure: "Give a longer clip interval, such as 60")
+    }
+    guard threadCount > 0 else {
+      throw DataError("\(threadCount) threads read nothing", cure: "Give 1 or more")
+    }
+    guard !(compress && compression != .none) else {
+      throw DataError(
+        "values cannot be compressed as npz and again", cure: "Give one kind of compression only")
+    }
+    for (name, part) in [("dataset", dataset), ("feature version", featVersion)] where part.hasPrefix("/") {
+      throw DataError("the \(name) “\(part)” is a path", cure: "Give a name")
+    }
+  }
+}

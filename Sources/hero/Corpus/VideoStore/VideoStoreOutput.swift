@@ -1,0 +1,108 @@
+import Formats
+import Foundation
+
+/// The store being written and the files beside it.
+final class VideoStoreOutput {
+  private let folder: OutputFolder
+  private let store: LMDBWriter
+  /// Written beside the store under its name only when the store is whole; nil where one is there already.
+  private let counts: JSONObjectFile?
+  /// What an `id2nframe.json` of another store of the same videos says.
+  private let existingCounts: [String: Int]
+  private let countsPath: String
+  private let corruptedPath: String
+  private var report: VideoStoreReport
+  /// What LMDB takes as a key.
+  private static let longestKey = 511
+
+  init(folder: OutputFolder, datasetFolder: String) throws {
+    self.folder = folder
+    countsPath = datasetFolder + "/id2nframe.json"
+    corruptedPath = datasetFolder + "/corrupted.json"
+    report = VideoStoreReport(path: folder.path)
+    store = try LMDBWriter(path: folder.partial)
+    if FileManager.default.fileExists(atPath: countsPath) {
+      existingCounts = try Self.readCounts(countsPath)
+      counts = nil
+    } else {
+      existingCounts = [:]
+      counts = try JSONObjectFile(path: countsPath)
+    }
+  }
+
+  /// Adds a video's entries.
+  /// - Throws: `UnreadableVideo` if it is not as wide as those before; `DataError` if it cannot be written, or an
+  ///   `id2nframe.json` that is there already says something else.
+  func put(_ video: VideoEncoder.Encoded, video name: String) throws {
+    if report.entries > 0, video.width != report.width {
+      throw UnreadableVideo("its frames are \(video.width) wide, those before \(report.width)")
+    }
+    if let key = video.entries.map(\.key).first(where: { !(1...Self.longestKey).contains($0.utf8.count) }) {
+      throw UnreadableVideo("a name must have 1 to \(Self.longestKey) bytes, this one has \(key.utf8.count)")
+    }
+    report.width = video.width
+    for entry in video.entries {
+      try store.put(entry.key, entry.value)
+      if let counts {
+        try counts.append(entry.key, .int(entry.frames))
+      } else if existingCounts[entry.key] != entry.frames {
+        let known = existingCounts[entry.key].map { "\($0) frames" } ?? "nothing"
+        throw DataError(
+          "it says \(known) where the features have \(entry.frames)", file: countsPath,
+          place: "video \"\(entry.key)\"", cure: "Give another dataset or output, or move what is there away")
+      }
+      report.entries += 1
+      report.frames += entry.frames
+    }
+  }
+
+  /// Notes a video that is left out.
+  func skip(_ name: String) {
+    report.corrupted.append(name)
+  }
+
+  /// Makes everything appear under its name, the store last.
+  func finish(source: String) throws -> VideoStoreReport {
+    guard report.entries > 0 else {
+      throw DataError(
+        "none of its \(report.corrupted.count) videos can be read", file: source,
+        cure: "Check that the feature files are whole, with an array “features” in each")
+    }
+    try store.finish()
+    if let counts {
+      try counts.finish()
+    } else if existingCounts.count > report.entries {
+      let missing = existingCounts.count - report.entries
+      report.notes.append(
+        "\(countsPath) was there and is kept; it also lists \(missing) that are not in this store")
+    }
+    try writeCorrupted()
+    try folder.commit()
+    return report
+  }
+
+  /// Adds the names to those of another store of the same dataset, if there are any.
+  private func writeCorrupted() throws {
+    guard !report.corrupted.isEmpty else { return }
+    var names: [JSON] = []
+    if FileManager.default.fileExists(atPath: corruptedPath) {
+      names = try JSON.read(path: corruptedPath).array ?? []
+    }
+    let known = Set(names.compactMap(\.string))
+    names += report.corrupted.filter { !known.contains($0) }.map(JSON.string)
+    try AtomicFile.write(JSON.array(names).encoded(style: .python), to: corruptedPath)
+  }
+
+  private static func readCounts(_ path: String) throws -> [String: Int] {
+    var counts: [String: Int] = [:]
+    try JSON.readMembers(path: path) { name, value in
+      guard let frames = value.int else {
+        throw DataError(
+          "is \(value.kind), not a number of frames", file: path, place: "video \"\(name)\"",
+          cure: "Move the file away")
+      }
+      counts[name] = frames
+    }
+    return counts
+  }
+}
