@@ -21,16 +21,20 @@ struct ConvertVideodbTests {
     #expect(run.output.contains("\(expected) entries"))
   }
 
-  @Test(arguments: [[], ["--feature-dir", "a", "--vfeat-info-file", "b"], ["--feature-dir", "a", "--nproc", "0"]])
+  @Test(arguments: [
+    [], ["--feature-dir", "a", "--vfeat-info-file", "b"], ["--feature-dir", "a", "--nproc", "0"],
+  ])
   func wrongCommandLinesExitWithTwo(more: [String]) throws {
     let run = try HeroProcess(
-      arguments: ["convert-videodb", "--output", folder.root, "--dataset", "tv", "--frame-length", "1.5"] + more)
+      arguments: ["convert-videodb", "--output", folder.root, "--dataset", "tv", "--frame-length", "1.5"]
+        + more)
     #expect(run.status == 2, "\(run.errors)")
   }
 
   @Test func aMissingFolderIsNamed() throws {
     let run = try HeroProcess(
-      "convert-videodb", "--feature-dir", folder.path("none"), "--output", folder.path("db"), "--dataset", "tv",
+      "convert-videodb", "--feature-dir", folder.path("none"), "--output", folder.path("db"), "--dataset",
+      "tv",
       "--frame-length", "2")
     #expect(run.status == 1)
     #expect(run.errors.contains(folder.path("none")))

@@ -21,7 +21,8 @@ struct ConvertVideodb: ParsableCommand {
   @Option(help: ArgumentHelp("Folder with resnet_features and slowfast_features.", valueName: "folder"))
   var featureDir: String?
 
-  @Option(help: ArgumentHelp("The reference's video_feat_info.pkl, in place of --feature-dir.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The reference's video_feat_info.pkl, in place of --feature-dir.", valueName: "file"))
   var vfeatInfoFile: String?
 
   @Option(help: ArgumentHelp("Folder of all feature stores.", valueName: "folder"))
@@ -44,7 +45,8 @@ struct ConvertVideodb: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Cut videos into pieces of so many seconds: 60 for HowTo100M, -1 for not at all.", valueName: "seconds"))
+      "Cut videos into pieces of so many seconds: 60 for HowTo100M, -1 for not at all.", valueName: "seconds")
+  )
   var clipInterval = -1.0
 
   @Option(help: ArgumentHelp("Threads that read and encode (default: all cores).", valueName: "count"))
