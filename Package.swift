@@ -65,7 +65,7 @@ let package = Package(
     tests("Metrics"),
     tests("Corpus"),
     tests("Model"),
-    tests("Tasks"),
+    tests("Tasks", ["Model", "Engine"]),
     tests("Training"),
     tests("Demo", ["Text"]),
     .testTarget(

@@ -36,9 +36,26 @@ public final class RetrievalModel {
   ///   - frames: [Σ frames, width]
   /// - Returns: [m, videos]
   public func videoScores(_ tape: Tape, queries: Tensor, frames: Tensor, videos: Segments) -> Tensor {
-    let similarity = tape.linear(
-      tape.normalizeRows(queries, floor: 1e-5), tape.normalizeRows(frames, floor: 1e-5))
+    let similarity = tape.linear(normalized(tape, queries), normalized(tape, frames))
     return tape.segmentMax(similarity, segments: videos)
+  }
+
+  /// Rows of unit length; what `videoScores` compares.
+  public func normalized(_ tape: Tape, _ rows: Tensor) -> Tensor { tape.normalizeRows(rows, floor: 1e-5) }
+
+  /// What queries look for in frames: [m, width] → [m, width], to be multiplied with encoded frames.
+  public func spanQueries(_ tape: Tape, _ queries: Tensor) -> Tensor { spanQuery(tape, queries) }
+
+  /// Start and end logits from the products of span queries and frames.
+  /// - Parameter similarity: [1, Σ frames], stretches of frames end to end.
+  /// - Returns: two of [1, Σ frames].
+  public func spanLogits(
+    _ tape: Tape, similarity: Tensor, _ segments: Segments
+  ) -> (start: Tensor, end: Tensor) {
+    (
+      tape.convolve(similarity, kernel: startKernel.tensor, segments: segments),
+      tape.convolve(similarity, kernel: endKernel.tensor, segments: segments)
+    )
   }
 
   /// Start and end logits of query q over the frames `pairs[q]`.
@@ -47,10 +64,8 @@ public final class RetrievalModel {
     _ tape: Tape, queries: Tensor, frames: Tensor, pairs: [Range<Int>]
   ) -> (start: Tensor, end: Tensor, segments: Segments) {
     let segments = Segments(lengths: pairs.map(\.count))
-    let similarity = tape.pairDot(spanQuery(tape, queries), frames, pairs: pairs)
-    return (
-      tape.convolve(similarity, kernel: startKernel.tensor, segments: segments),
-      tape.convolve(similarity, kernel: endKernel.tensor, segments: segments), segments
-    )
+    let similarity = tape.pairDot(spanQueries(tape, queries), frames, pairs: pairs)
+    let logits = spanLogits(tape, similarity: similarity, segments)
+    return (logits.start, logits.end, segments)
   }
 }

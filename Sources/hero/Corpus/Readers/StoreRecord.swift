@@ -62,10 +62,13 @@ public struct TimeSpan: Equatable, Sendable {
     self.end = end
   }
 
-  /// The span that two finite numbers are, or nil.
+  /// Whether a number can be a time in a video: finite, and small enough to be counted in frames.
+  static func isTime(_ seconds: Double) -> Bool { seconds.magnitude < 1e9 }
+
+  /// The span that two times are, or nil.
   init?(_ field: MessagePack?) {
     guard let pair = field?.array, pair.count == 2, let start = pair[0].double, let end = pair[1].double,
-      start.isFinite, end.isFinite
+      Self.isTime(start), Self.isTime(end)
     else { return nil }
     self.init(start: start, end: end)
   }
@@ -75,7 +78,7 @@ public struct TimeSpan: Equatable, Sendable {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 2,
       let start = Double(parts[0].trimmingASCIISpace), let end = Double(parts[1].trimmingASCIISpace),
-      start.isFinite, end.isFinite
+      Self.isTime(start), Self.isTime(end)
     else { return nil }
     self.init(start: start, end: end)
   }

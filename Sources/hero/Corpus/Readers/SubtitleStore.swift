@@ -68,7 +68,7 @@ public final class SubtitleStore: Sendable {
       }
       let videos = try members.map { name, value in
         guard let pair = value.array, pair.count == 2, let duration = pair[0].double, let index = pair[1].int,
-          index >= 0
+          TimeSpan.isTime(duration), index >= 0
         else {
           throw DataError("not [seconds, index]", file: path, place: "key \"\(name)\"", cure: "Get it again")
         }

@@ -1,0 +1,133 @@
+import Engine
+import Formats
+
+/// Named arrays of a checkpoint file, read one at a time.
+public final class Checkpoint {
+  public let path: String
+  /// In the file's order, without what an optimizer may have put beside the model.
+  public let names: [String]
+  private let source: Source
+
+  private enum Source {
+    case safetensors(SafetensorsFile)
+    case torch(TorchCheckpoint, prefix: String)
+  }
+
+  /// Opens a `.safetensors` file or a PyTorch checkpoint (either of its formats), whatever it is called.
+  ///
+  /// - Throws: `DataError` where it is neither, is cut short, or asks for anything but data.
+  public init(path: String) throws {
+    self.path = path
+    let file = try MappedFile(path: path)
+    let head = try file.withBytes(at: 0, count: min(file.count, 9)) { Array($0) }
+    // A safetensors file begins with its header's length, in 8 bytes, and the header, which is JSON.
+    if head.count == 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
+      let file = try SafetensorsFile(path: path)
+      source = .safetensors(file)
+      names = file.entries.map(\.name)
+    } else {
+      let torch = try TorchCheckpoint(path: path)
+      let prefix = torch.stateName.map { $0 + "." } ?? ""
+      source = .torch(torch, prefix: prefix)
+      names = torch.tensors.map(\.name).filter { $0.hasPrefix(prefix) }.map {
+        String($0.dropFirst(prefix.count))
+      }
+    }
+  }
+
+  /// The array of this name; nil if there is none.
+  public func array(_ name: String) throws -> NDArray? {
+    switch source {
+    case .safetensors(let file): try file.array(named: name)
+    case .torch(let torch, let prefix): try torch.array(named: prefix + name)
+    }
+  }
+
+  /// Width of the frames' features that the checkpoint's model reads; nil if it has no such parameter.
+  public func featureWidth() throws -> Int? {
+    try array("v_encoder.f_encoder.img_embeddings.img_linear.weight")?.shape.last
+  }
+
+  /// Positions a frame can have in the checkpoint's model; nil if it has no such parameter.
+  public func framePositions() throws -> Int? {
+    try array("v_encoder.f_encoder.img_embeddings.position_embeddings.weight")?.shape.first
+  }
+}
+
+/// What became of a checkpoint's arrays and a model's parameters.
+public struct LoadReport: Equatable, Sendable {
+  public var loaded: [String] = []
+  /// Parameters that the checkpoint lacks; they keep what they had.
+  public var missing: [String] = []
+  /// Arrays that the model has no place for.
+  public var unused: [String] = []
+  /// Arrays of another shape than the parameter of their name.
+  public var mismatched: [(name: String, checkpoint: [Int], model: [Int])] = []
+
+  public init() {}
+
+  public static func == (a: LoadReport, b: LoadReport) -> Bool {
+    a.loaded == b.loaded && a.missing == b.missing && a.unused == b.unused
+      && a.mismatched.elementsEqual(b.mismatched) { $0 == $1 }
+  }
+}
+
+extension ParameterStore {
+  /// Takes over every array whose name and shape a parameter has.
+  ///
+  /// Rows that pad the vocabulary may be absent on either side. Buffers of the reference that mean nothing (`pad`,
+  /// `tri_mask`, `one_hot`, `vocab_padded`) and the second name of the tied word embedding are passed over.
+  /// - Parameter tolerant: false turns a shape that does not fit into an error.
+  /// - Throws: `DataError` naming the parameter and both shapes.
+  public func load(_ checkpoint: Checkpoint, tolerant: Bool = false) throws -> LoadReport {
+    var report = LoadReport()
+    var found: Set<String> = []
+    for name in checkpoint.names where !isBuffer(name) {
+      guard let parameter = self[name] else {
+        report.unused.append(name)
+        continue
+      }
+      guard let array = try checkpoint.array(name) else { continue }
+      if let values = fit(array, to: parameter) {
+        set(parameter, to: values)
+        report.loaded.append(name)
+        found.insert(name)
+      } else if tolerant {
+        report.mismatched.append((name, array.shape, parameter.shape))
+      } else {
+        throw DataError(
+          "has the shape \(array.shape) in the checkpoint, \(parameter.shape) in the model",
+          file: checkpoint.path,
+          place: "parameter \"\(name)\"",
+          cure: "Use the model_config and the feature store that the checkpoint was trained with")
+      }
+    }
+    report.missing = parameters.map(\.name).filter { !found.contains($0) }
+    return report
+  }
+
+  /// The array's elements for a parameter of the same shape, or of one whose vocabulary is padded otherwise.
+  private func fit(_ array: NDArray, to parameter: Parameter) -> [Float]? {
+    if array.shape == parameter.shape { return array.floats() }
+    let padded = ["word_embeddings.weight", "lm_head.bias"].contains { parameter.name.hasSuffix($0) }
+    guard padded, let rows = array.shape.first, let wanted = parameter.shape.first,
+      array.shape.dropFirst() == parameter.shape.dropFirst(), (rows + 7) / 8 == (wanted + 7) / 8
+    else { return nil }
+    let width = parameter.count / max(1, wanted)
+    let values = array.floats().prefix(parameter.count)
+    return values + [Float](repeating: 0, count: max(0, wanted - rows) * width)
+  }
+
+  private func isBuffer(_ name: String) -> Bool {
+    name.hasSuffix(".pad") || name.hasSuffix("lm_head.decoder.weight") || name == "decoder.tri_mask"
+      || name == "loss_func.one_hot" || name == "vocab_padded"
+  }
+
+  /// Every parameter by its name, in the order of declaration.
+  public func save(to path: String, metadata: [String: String] = [:]) throws {
+    let list = parameters.map { (name: $0.name, type: ScalarType.float32, shape: $0.shape) }
+    try Safetensors.write(path: path, list: list, metadata: metadata) { index in
+      NDArray(floats: values(of: parameters[index]), shape: parameters[index].shape).bytes
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import Engine
+
+/// Which items batch n holds: every epoch visits all items in an order of its own; its last batch may be short.
+///
+/// A function of (seed, n), so that a resumed run goes on with the very batch that would have come.
+public struct EpochOrder: Sendable {
+  public let items: Int
+  public let batchSize: Int
+  private let seed: UInt64
+  private let shuffles: Bool
+
+  /// Stream number of the shuffles.
+  private static let stream: UInt32 = 0x5F0F
+
+  public init(items: Int, batchSize: Int, seed: UInt64, shuffles: Bool = true) {
+    self.items = items
+    self.batchSize = max(1, batchSize)
+    self.seed = seed
+    self.shuffles = shuffles
+  }
+
+  public var batchesPerEpoch: Int { (items + batchSize - 1) / batchSize }
+
+  /// The items of batch `number`, counted from the first batch of the first epoch.
+  public func batch(_ number: Int) -> [Int] {
+    guard items > 0 else { return [] }
+    let place = number % batchesPerEpoch * batchSize
+    let range = place..<min(items, place + batchSize)
+    return shuffles ? Array(permutation(epoch: number / batchesPerEpoch)[range]) : Array(range)
+  }
+
+  private func permutation(epoch: Int) -> [Int] {
+    var random = RandomStream(seed: seed, step: UInt64(epoch), stream: Self.stream)
+    return Array(0..<items).shuffled(using: &random)
+  }
+}

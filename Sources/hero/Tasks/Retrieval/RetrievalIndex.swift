@@ -1,0 +1,47 @@
+import Corpus
+import Engine
+import Model
+
+/// All candidate videos of a split, encoded once: what queries are compared with.
+public final class RetrievalIndex {
+  public let videos: CandidateVideos
+  /// The candidates' rows of `frames`, in their order.
+  public let segments: Segments
+  /// [Σ frames, width], as encoded.
+  let frames: Tensor
+  /// The same rows at unit length.
+  let units: Tensor
+
+  /// Reads and encodes every candidate.
+  /// - Parameters:
+  ///   - batchSize: videos a pass.
+  ///   - progress: called with the number of videos done.
+  public init(
+    _ videos: CandidateVideos, reader: VideoReader, model: RetrievalModel, batchSize: Int,
+    progress: (Int) -> Void = { _ in }
+  ) throws {
+    self.videos = videos
+    let backend = model.store.backend
+    let tape = Tape.inference(backend)
+    let order = EpochOrder(items: videos.count, batchSize: batchSize, seed: 0, shuffles: false)
+    let names = videos.names
+    let queue = BatchQueue(0..<order.batchesPerEpoch) { number in
+      VideoBatch(try order.batch(number).map { try reader.read(names[$0]) })
+    }
+    var parts: [Tensor] = []
+    var lengths: [Int] = []
+    while let batch = try queue.next() {
+      parts.append(model.videoEncoder(tape, batch))
+      lengths += batch.lengths
+      progress(lengths.count)
+    }
+    segments = Segments(lengths: lengths)
+    frames = backend.makeTensor(rows: segments.rows, columns: model.configuration.cross.hiddenSize)
+    var row = 0
+    for part in parts {
+      backend.copy(part, to: frames.rowsView(row..<row + part.rows))
+      row += part.rows
+    }
+    units = model.normalized(tape, frames)
+  }
+}

@@ -1,0 +1,97 @@
+import Engine
+import Model
+
+/// When the parts of the retrieval loss come in, by update.
+public struct RetrievalCurriculum: Equatable, Sendable {
+  /// `train_span_start_step`: the span loss counts from this update on; never if negative.
+  public var spanStart = 0
+  /// `hard_negtiave_start_step`, `hard_pool_size`, `hard_neg_weights`: from each start on, that pool and weight.
+  public var hardNegatives: [(start: Int, poolSize: Int, weight: Float)] = []
+
+  public init() {}
+
+  public static func == (a: RetrievalCurriculum, b: RetrievalCurriculum) -> Bool {
+    a.spanStart == b.spanStart && a.hardNegatives.elementsEqual(b.hardNegatives) { $0 == $1 }
+  }
+
+  /// The options that hold at an update.
+  public func options(_ base: RetrievalLossOptions, update: Int) -> RetrievalLossOptions {
+    var options = base
+    if spanStart < 0 || update < spanStart { options.spanWeight = 0 }
+    for stage in hardNegatives where stage.start >= 0 && update >= stage.start {
+      options.ranking.useHardNegatives = true
+      options.ranking.hardPoolSize = stage.poolSize
+      options.ranking.hardNegativeWeight = stage.weight
+    }
+    return options
+  }
+}
+
+/// Fine-tuning for retrieval: TVR, How2R, DiDeMo, MSR-VTT.
+public final class RetrievalLearning: LearningTask {
+  public let name: String
+  public let model: RetrievalModel
+  public let trainingLoader: RetrievalLoader
+  private let options: RetrievalLossOptions
+  private let curriculum: RetrievalCurriculum
+
+  public init(
+    name: String, model: RetrievalModel, loader: RetrievalLoader, options: RetrievalLossOptions,
+    curriculum: RetrievalCurriculum
+  ) {
+    self.name = name
+    self.model = model
+    trainingLoader = loader
+    self.options = options
+    self.curriculum = curriculum
+  }
+
+  public var store: ParameterStore { model.store }
+
+  public func loss(
+    _ tape: Tape, _ batch: RetrievalBatch, update: Int, random: inout RandomStream
+  ) -> [LossPart] {
+    let options = curriculum.options(options, update: update)
+    return model.loss(tape, batch, options, random: &random).parts(options)
+  }
+
+  /// Mean losses over another loader's queries, without dropout.
+  public func validationLosses(_ loader: RetrievalLoader, batchSize: Int) throws -> [LossPart] {
+    var validation = options
+    validation.spanDropProbability = 0
+    let order = EpochOrder(items: loader.itemCount, batchSize: batchSize, seed: 0, shuffles: false)
+    let queue = BatchQueue(0..<order.batchesPerEpoch) { number in
+      try loader.batch(of: order.batch(number), random: RandomStream(seed: 0, stream: 0))
+    }
+    var sums = RetrievalLoss()
+    var count: Float = 0
+    while let next = try queue.next() {
+      guard let batch = next else { continue }
+      var random = RandomStream(seed: 0, step: UInt64(count), stream: 1)
+      let loss = model.loss(.inference(store.backend), batch, validation, random: &random)
+      let queries = Float(batch.queries.count)
+      sums.context += queries * loss.context
+      sums.query += queries * loss.query
+      sums.span += queries * loss.span
+      count += queries
+    }
+    guard count > 0 else { return [] }
+    sums.context /= count
+    sums.query /= count
+    sums.span /= count
+    return sums.parts(validation)
+  }
+}
+
+extension RetrievalLoss {
+  /// The parts by the reference's names, without their weights.
+  fileprivate func parts(_ options: RetrievalLossOptions) -> [LossPart] {
+    func part(_ name: String, _ value: Float, _ weight: Float) -> LossPart {
+      LossPart(name, weight == 0 ? 0 : value / weight, weight: weight)
+    }
+    return [
+      part("st_ed", span, options.spanWeight), part("neg_ctx", context, options.contextWeight),
+      part("neg_q", query, options.queryWeight),
+    ]
+  }
+}

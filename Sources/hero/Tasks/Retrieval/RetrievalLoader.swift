@@ -1,0 +1,72 @@
+import Corpus
+import Engine
+import Foundation
+import Model
+
+/// Batches of queries, each with its video (spec §4, §6 "VCMR target"; the reference's `VcmrDataset`).
+public struct RetrievalLoader: BatchLoader {
+  public let queries: QueryStore
+  public let videos: VideoReader
+  /// The queries to use.
+  public let ids: [String]
+  /// Seconds between frames.
+  public let frameInterval: Double
+  /// False for MSR-VTT, whose queries are about whole videos.
+  public let hasSpans: Bool
+
+  /// - Parameters:
+  ///   - maxTextLength: queries with more tokens are left out; none are if it is not positive.
+  /// - Throws: `DataError` naming a query whose video the stores lack.
+  public init(
+    queries: QueryStore, videos: VideoReader, maxTextLength: Int, frameInterval: Double, hasSpans: Bool
+  ) throws {
+    self.queries = queries
+    self.videos = videos
+    self.frameInterval = frameInterval
+    self.hasSpans = hasSpans
+    ids = queries.ids(maxTextLength: maxTextLength).filter { queries.video(of: $0) != nil }
+    try videos.check(Set(ids.compactMap { queries.video(of: $0) }).sorted())
+  }
+
+  public var itemCount: Int { ids.count }
+
+  public func batch(of items: [Int], random: RandomStream) throws -> RetrievalBatch? {
+    var places: [String: Int] = [:]
+    var read: [VideoItem] = []
+    var texts: [[Int32]] = []
+    var slots: [Int] = []
+    var targets: [(start: Int, end: Int)] = []
+    for item in items {
+      let query = try queries.query(ids[item])
+      guard let name = query.video else { continue }
+      if places[name] == nil {
+        places[name] = read.count
+        read.append(try videos.read(name))
+      }
+      let place = places[name, default: 0]
+      texts.append([queries.meta.cls] + query.tokens)
+      slots.append(place)
+      targets.append(target(query.spans.first, frames: read[place].frameCount))
+    }
+    guard !texts.isEmpty else { return nil }
+    return RetrievalBatch(videos: VideoBatch(read), queries: texts, slots: slots, targets: targets)
+  }
+
+  private func target(_ span: TimeSpan?, frames: Int) -> (start: Int, end: Int) {
+    guard hasSpans, let span else { return (-1, -1) }
+    return frameTarget(span, frames: frames, interval: frameInterval)
+  }
+}
+
+/// First and last frame of a moment: ⌊start/Δ⌋ and ⌈end/Δ⌉ − 1, at least a frame apart, within the video.
+func frameTarget(_ span: TimeSpan, frames: Int, interval: Double) -> (start: Int, end: Int) {
+  // Clamped before the conversion: a store may hold any number.
+  let limit = Double(frames)
+  func frame(_ seconds: Double, _ rounding: FloatingPointRoundingRule) -> Int {
+    let place = (seconds / interval).rounded(rounding)
+    return place.isNaN ? 0 : Int(max(0, min(limit, place)))
+  }
+  let start = min(frame(span.start, .down), frames - 1)
+  let end = min(max(frame(span.end, .up) - 1, start + 1), frames - 1)
+  return (start, end)
+}

@@ -1,0 +1,156 @@
+import Engine
+import Formats
+import Foundation
+import Model
+import TestSupport
+import Testing
+
+@testable import Tasks
+
+/// One of the reference's answers: a padded batch, what the model makes of it, and the gradients.
+struct Golden {
+  let batch: [String: NDArray]
+  let rest: JSON
+  private let folder: String
+  private let name: String
+
+  static let folder = SharedData.golden?.path
+
+  /// - Parameter name: e.g. `tvr`, or `adamw.0` for a batch without expectations of its own.
+  init(_ name: String) throws {
+    self.name = name
+    folder = try #require(Self.folder, "no golden folder") + "/expected"
+    batch = Dictionary(
+      uniqueKeysWithValues: try Safetensors.read(path: "\(folder)/\(name).batch.safetensors").tensors.map {
+        ($0.name, $0.array)
+      })
+    rest = try JSON.read(path: "\(folder)/\(name).batch.json")
+  }
+
+  func expected() throws -> [String: NDArray] { try Self.tensors("\(folder)/\(name).expected.safetensors") }
+  func gradients() throws -> [String: NDArray] { try Self.tensors("\(folder)/\(name).grad.safetensors") }
+
+  static func tensors(_ path: String) throws -> [String: NDArray] {
+    Dictionary(uniqueKeysWithValues: try Safetensors.read(path: path).tensors.map { ($0.name, $0.array) })
+  }
+
+  static func options() throws -> JSON {
+    try JSON.read(path: try #require(folder, "no golden folder") + "/expected/options.json")
+  }
+
+  /// The configuration of the golden models, their feature width from a checkpoint.
+  static func configuration(_ checkpoint: Checkpoint) throws -> ModelConfiguration {
+    let file = try #require(folder) + "/expected/model_config.json"
+    var configuration = try ModelConfiguration(
+      try JSON.read(path: file), file: file, featureWidth: try #require(try checkpoint.featureWidth()),
+      framePositions: try #require(try checkpoint.framePositions()))
+    configuration.setDropout(0)
+    return configuration
+  }
+
+  static func checkpoint(_ name: String) throws -> Checkpoint {
+    try Checkpoint(path: try #require(folder) + "/expected/\(name).pt")
+  }
+
+  /// Rows of a padded matrix up to each row's mask.
+  func rows(_ name: String, mask: String) throws -> [[Int]] {
+    let (values, shape) = (try #require(batch[name]).int64s(), try #require(batch[name]).shape)
+    let kept = try #require(batch[mask])
+    let flags = try kept.int64s()
+    return (0..<shape[0]).map { r in
+      (0..<shape[1]).filter { $0 < kept.shape[1] && flags[r * kept.shape[1] + $0] != 0 }
+        .map { Int(values[r * shape[1] + $0]) }
+    }
+  }
+
+  /// The padded videos, packed.
+  func videos(maskedFrames: Bool = false, featureRows: [Int]? = nil) throws -> VideoBatch {
+    let features = try #require(batch["c_v_feats"])
+    let (width, padded) = (features.shape[2], features.shape[1])
+    let flags = try #require(batch["c_attn_masks"]).int64s()
+    let values = features.floats()
+    var (packed, lengths, masked): ([Float], [Int], [Int]) = ([], [], [])
+    let hidden = maskedFrames ? try #require(batch["c_v_masks"]).int64s() : []
+    for video in 0..<features.shape[0] {
+      let count = (0..<padded).filter { flags[video * padded + $0] != 0 }.count
+      for frame in 0..<count where maskedFrames && hidden[video * padded + frame] != 0 {
+        masked.append(lengths.reduce(0, +) + frame)
+      }
+      let start = video * padded * width
+      packed += values[start..<start + count * width]
+      lengths.append(count)
+    }
+    for frame in masked { for c in 0..<width { packed[frame * width + c] = 0 } }
+    let tokens = try rows("f_sub_input_ids", mask: "f_sub_input_attn_masks")
+    var (sequences, firstFrame, row): ([SubtitleSequence], Int, Int) = ([], 0, 0)
+    let frames = try #require(rest["sub_idx2frame_idx"]?.array)
+    for (video, count) in try #require(rest["num_subs"]?.array).enumerated() {
+      var own = [[Int]](repeating: [], count: try #require(count.int))
+      for pair in try #require(frames[video].array) {
+        own[try #require(pair.array?[0].int)] = try #require(pair.array?[1].array).compactMap(\.int)
+      }
+      for list in own {
+        sequences.append(
+          SubtitleSequence(frames: list.map { firstFrame + $0 }, tokens: tokens[row].map { Int32($0) }))
+        row += 1
+      }
+      firstFrame += lengths[video]
+    }
+    return VideoBatch(
+      features: packed, featureWidth: width, lengths: lengths, sequences: sequences, maskedFrames: masked)
+  }
+
+  /// Queries, slots and targets of a retrieval batch.
+  func retrieval(queriesPerSlot: Int = 1) throws -> RetrievalBatch {
+    let queries = try rows("query_input_ids", mask: "query_attn_masks").map { $0.map { Int32($0) } }
+    let targets = try #require(batch["targets"]).int64s()
+    let slots = try #require(batch["q_vidx"]).int64s().map { Int($0) }
+    return RetrievalBatch(
+      videos: try videos(), queries: queries,
+      slots: stride(from: 0, to: queries.count, by: queriesPerSlot).map { slots[$0] },
+      queriesPerSlot: queriesPerSlot,
+      targets: queries.indices.map { (Int(targets[2 * $0]), Int(targets[2 * $0 + 1])) })
+  }
+}
+
+/// Outputs: within 1e-5 of the largest element.
+func expectClose(
+  _ actual: [Float], _ expected: [Float], tolerance: Float = 1e-5, _ what: String,
+  sourceLocation: SourceLocation = #_sourceLocation
+) {
+  guard actual.count == expected.count else {
+    Issue.record("\(what): \(actual.count) elements, not \(expected.count)", sourceLocation: sourceLocation)
+    return
+  }
+  let largest = expected.map(abs).max() ?? 0
+  let error = zip(actual, expected).map { abs($0 - $1) }.max() ?? 0
+  #expect(
+    error <= tolerance * largest, "\(what): off by \(error), largest \(largest)",
+    sourceLocation: sourceLocation)
+}
+
+/// Gradients: ‖a − b‖ ≤ 1e-4·‖b‖ + 1e-6·(norm of all), per parameter; and exactly those parameters that should have one.
+func expectGradients(
+  _ store: ParameterStore, _ expected: [String: NDArray], sourceLocation: SourceLocation = #_sourceLocation
+) {
+  let all = expected.values.reduce(0.0) { $0 + squares($1.floats()) }.squareRoot()
+  for parameter in store.parameters {
+    guard let wanted = expected[parameter.name]?.floats() else {
+      let norm = parameter.gradient.map { squares(store.backend.values(of: $0)).squareRoot() } ?? 0
+      #expect(norm == 0, "\(parameter.name) should have no gradient", sourceLocation: sourceLocation)
+      continue
+    }
+    let actual =
+      parameter.gradient.map { store.backend.values(of: $0) } ?? [Float](repeating: 0, count: wanted.count)
+    let error = squares(zip(actual, wanted).map { $0 - $1 }).squareRoot()
+    let allowed = 1e-4 * squares(wanted).squareRoot() + 1e-6 * all
+    #expect(
+      error <= allowed, "gradient of \(parameter.name): off by \(error), allowed \(allowed)",
+      sourceLocation: sourceLocation)
+  }
+  for name in expected.keys where store[name] == nil {
+    Issue.record("no parameter \(name)", sourceLocation: sourceLocation)
+  }
+}
+
+private func squares(_ values: [Float]) -> Double { values.reduce(0) { $0 + Double($1) * Double($1) } }

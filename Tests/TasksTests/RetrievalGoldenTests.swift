@@ -1,0 +1,146 @@
+import Engine
+import Formats
+import Model
+import TestSupport
+import Testing
+
+@testable import Tasks
+
+@Suite("Retrieval against the reference", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+struct RetrievalGoldenTests {
+  static func model(_ checkpoint: String) throws -> RetrievalModel {
+    let file = try Golden.checkpoint(checkpoint)
+    let model = RetrievalModel(try Golden.configuration(file), backend: try CPUBackend())
+    let report = try model.store.load(file)
+    #expect(report.missing.isEmpty && report.unused.isEmpty)
+    return model
+  }
+
+  static func options() throws -> RetrievalLossOptions {
+    let ranking = try Golden.options()["ranking"]
+    var options = RetrievalLossOptions()
+    options.ranking.margin = Float(try #require(ranking?["margin"]?.double))
+    options.contextWeight = Float(try #require(ranking?["lw_neg_ctx"]?.double))
+    options.queryWeight = Float(try #require(ranking?["lw_neg_q"]?.double))
+    options.spanWeight = Float(try #require(ranking?["lw_st_ed"]?.double))
+    return options
+  }
+
+  /// Losses and gradients of one batch.
+  func check(_ name: String, _ checkpoint: String, queriesPerSlot: Int = 1, _ options: RetrievalLossOptions)
+    throws
+  {
+    let golden = try Golden(name)
+    let model = try Self.model(checkpoint)
+    let tape = Tape.training(model.store.backend, seed: 1, step: 0)
+    var random = RandomStream(seed: 1, stream: 0)
+    let loss = model.loss(
+      tape, try golden.retrieval(queriesPerSlot: queriesPerSlot), options, random: &random)
+    tape.backward()
+    let expected = try golden.expected()
+    expectClose([loss.context], try #require(expected["neg_ctx"]).floats(), "neg_ctx")
+    expectClose([loss.query], try #require(expected["neg_q"]).floats(), "neg_q")
+    if let span = expected["st_ed"] { expectClose([loss.span], span.floats(), "st_ed") }
+    expectGradients(model.store, try golden.gradients())
+  }
+
+  @Test func tvr() throws { try check("tvr", "tvr", try Self.options()) }
+
+  @Test func outputs() throws {
+    let golden = try Golden("tvr")
+    let (expected, batch) = (try golden.expected(), try golden.retrieval())
+    let model = try Self.model("tvr")
+    let (backend, tape) = (model.store.backend, Tape.inference(model.store.backend))
+    let videos = Segments(lengths: batch.videos.lengths)
+    let frames = model.videoEncoder(tape, batch.videos)
+    let wanted = try #require(expected["frame_embeddings"])
+    expectClose(
+      backend.values(of: frames), unpadded(wanted, videos.lengths, width: wanted.shape[2]), "frame embeddings"
+    )
+    let queries = model.encodeQueries(tape, batch.queries)
+    let scores = model.videoScores(tape, queries: queries, frames: frames, videos: videos)
+    expectClose(
+      batch.slots.indices.flatMap { row in
+        batch.slots.map { backend.values(of: scores)[row * videos.count + $0] }
+      }, try #require(expected["q2video"]).floats(), "video scores")
+    let spans = model.spanLogits(
+      tape, queries: queries, frames: frames, pairs: batch.slots.map { videos[$0] })
+    let lengths = batch.slots.map { videos[$0].count }
+    for (name, logits) in [("st_logits", spans.start), ("ed_logits", spans.end)] {
+      expectClose(backend.values(of: logits), unpadded(try #require(expected[name]), lengths, width: 1), name)
+    }
+  }
+
+  /// The rows before each sequence's padding.
+  private func unpadded(_ array: NDArray, _ lengths: [Int], width: Int) -> [Float] {
+    let (values, stride) = (array.floats(), array.shape[1] * width)
+    return lengths.enumerated().flatMap { values[$0 * stride..<$0 * stride + $1 * width] }
+  }
+
+  @Test func didemoVideoOnly() throws { try check("didemo_video_only", "tvr", try Self.options()) }
+
+  @Test func msrvttVideoSub() throws {
+    var options = try Self.options()
+    options.contextWeight = Float(try #require(try Golden.options()["msrvtt"]?["lw_neg_ctx"]?.double))
+    options.queryWeight = Float(try #require(try Golden.options()["msrvtt"]?["lw_neg_q"]?.double))
+    options.spanWeight = 0
+    try check("msrvtt_video_sub", "msrvtt", options)
+  }
+
+  /// Ten updates: losses and gradient norms on the way, parameters at the end.
+  @Test func adamw() throws {
+    let folder = try #require(Golden.folder) + "/expected"
+    let record = try JSON.read(path: folder + "/adamw.json")
+    let batches = try (0..<3).map { try Golden("adamw.\($0)").retrieval() }
+    let model = try Self.model("tvr")
+    let betas = try #require(record["betas"]?.array).compactMap(\.double).map { Float($0) }
+    let decay = Float(try #require(record["weight_decay"]?.double))
+    let optimizer = Optimizer(
+      .adamw, store: model.store, betas: (betas[0], betas[1]),
+      epsilon: Float(try #require(record["eps"]?.double)),
+      weightDecay: { decaysWeight($0.name) ? decay : 0 })
+    let options = try Self.options()
+    var random = RandomStream(seed: 1, stream: 0)
+    for step in try #require(record["steps"]?.array) {
+      let s = try #require(step["step"]?.int)
+      var loss: Float = 0
+      for part in 0..<2 {
+        let tape = Tape.training(model.store.backend, seed: 1, step: UInt64(s), part: UInt32(part))
+        loss += model.loss(tape, batches[(2 * s + part) % 3], options, random: &random).total
+        tape.backward()
+      }
+      let norm = model.store.gradientNorm()
+      expectClose(
+        [loss], [Float(try #require(step["loss"]?.double))], tolerance: 1e-4, "loss of step \(s)")
+      expectClose(
+        [Float(norm)], [Float(try #require(step["grad_norm"]?.double))], tolerance: 1e-4,
+        "norm of step \(s)")
+      // As PyTorch clips: to the limit over the norm plus 1e-6.
+      let limit = try #require(record["grad_norm"]?.double)
+      optimizer.step(
+        learningRate: Float(try #require(step["lr"]?.double)),
+        gradientScale: Float(min(1, limit / (norm + 1e-6))))
+      model.store.clearGradients()
+    }
+    for (name, array) in try Golden.tensors(folder + "/adamw.expected.safetensors") {
+      guard let parameter = model.store[name] else { continue }
+      let (actual, wanted) = (model.store.values(of: parameter), array.floats())
+      let error = norm(zip(actual, wanted).map { $0 - $1 })
+      #expect(error <= 1e-4 * norm(wanted), "\(name) after ten updates: off by \(error)")
+    }
+  }
+
+  private func norm(_ values: [Float]) -> Double {
+    values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+  }
+
+  @Test(arguments: ["vsm", "vsm-hard", "vsm-lse"]) func vsm(_ name: String) throws {
+    var options = try Self.options()
+    let ranking = try Golden.options()["ranking"]
+    options.ranking.kind = name == "vsm-lse" ? .lse : .hinge
+    options.ranking.useHardNegatives = name == "vsm-hard"
+    options.ranking.hardPoolSize = try #require(ranking?["hard_pool_size"]?.int)
+    options.ranking.hardNegativeWeight = Float(try #require(ranking?["hard_neg_weight"]?.double))
+    try check(name, "pretrain", queriesPerSlot: 5, options)
+  }
+}
