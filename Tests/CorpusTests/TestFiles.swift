@@ -4,12 +4,6 @@ import TestSupport
 @testable import Corpus
 
 extension TemporaryFolder {
-  /// Writes a file; its path.
-  func file(_ name: String, _ text: String) throws -> String {
-    try text.write(toFile: path(name), atomically: true, encoding: .utf8)
-    return path(name)
-  }
-
   /// Writes a tokenizer of single letters; its path.
   func tokenizer() throws -> String {
     let folder = path("tokenizer")

@@ -33,7 +33,7 @@ import Testing
     let golden = try #require(SharedData.golden)
     let (dataset, store) = Self.stores[number]
     let expected = golden.appendingPathComponent("db/video_db/\(dataset)").path
-    let scratch = try ScratchFolder()
+    let scratch = try TemporaryFolder()
     let info = expected + "/video_feat_info.pkl"
     var options = VideoStoreOptions(
       source: kind == "info"

@@ -7,10 +7,10 @@ import Testing
 
 /// Feature stores made from small files of the test's own.
 @Suite struct VideoStoreTests {
-  private let scratch: ScratchFolder
+  private let scratch: TemporaryFolder
 
   init() throws {
-    scratch = try ScratchFolder()
+    scratch = try TemporaryFolder()
     for (index, name) in ["a", "b", "c"].enumerated() {
       try write(name, kind: "resnet", rows: 3 + index, width: 2)
       try write(name, kind: "slowfast", rows: 4 + index, width: 3, type: .float16)

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Corpus
+import Formats
+import Foundation
+import Training
+
+/// `hero convert-videodb`: feature files to a feature store.
+struct ConvertVideodb: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert-videodb",
+    abstract: "Make a store of video features from .npz files.",
+    discussion: """
+      A video's features are resnet_features/…/<video>.npz and slowfast_features/…/<video>.npz, each with an array \
+      "features" of a row per frame. The store is OUTPUT/DATASET/<version>_<seconds>, with id2nframe.json beside it. \
+      Files that cannot be read are named, listed in corrupted.json and skipped. The store appears only when it is \
+      whole; one that exists is not overwritten.
+
+        hero convert-videodb --feature-dir features --output video_db --dataset tv --frame-length 1.5
+      """)
+
+  @Option(help: ArgumentHelp("Folder with resnet_features and slowfast_features.", valueName: "folder"))
+  var featureDir: String?
+
+  @Option(
+    help: ArgumentHelp("The reference's video_feat_info.pkl, in place of --feature-dir.", valueName: "file"))
+  var vfeatInfoFile: String?
+
+  @Option(help: ArgumentHelp("Folder of all feature stores.", valueName: "folder"))
+  var output: String
+
+  @Option(help: ArgumentHelp("Name of the store's folder in it.", valueName: "name"))
+  var dataset: String
+
+  @Option(help: ArgumentHelp("Seconds per frame: 1.5 for TV, 2 for MSR-VTT.", valueName: "seconds"))
+  var frameLength: Double
+
+  @Option(help: ArgumentHelp("What the features are.", valueName: "name"))
+  var featVersion = "resnet_slowfast"
+
+  @Flag(help: "Store compressed .npz archives, in a store whose name ends in _compressed.")
+  var compress = false
+
+  @Option(help: "Compression of values without --compress; the reference reads none only.")
+  var compression = Compression.none
+
+  @Option(
+    help: ArgumentHelp(
+      "Cut videos into pieces of so many seconds: 60 for HowTo100M, -1 for not at all.", valueName: "seconds")
+  )
+  var clipInterval = -1.0
+
+  @Option(help: ArgumentHelp("Threads that read and encode (default: all cores).", valueName: "count"))
+  var nproc: Int?
+
+  func run() throws {
+    var options = VideoStoreOptions(source: try source(), output: output, dataset: dataset)
+    guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
+    options.frameLength = frameLength
+    options.featVersion = featVersion
+    options.compress = compress
+    options.compression = compression
+    options.clipInterval = clipInterval
+    if let nproc {
+      guard nproc > 0 else { throw UsageError("--nproc must be 1 or more") }
+      options.threadCount = nproc
+    }
+    InterruptHandler.install()
+    let console = Console.standardError
+    var reporter: ProgressReporter?
+    let report = try VideoStoreBuilder(options).run(onSkip: { console.print("skipped: \($0)") }) { progress in
+      try InterruptHandler.check()
+      if reporter == nil { reporter = ProgressReporter("Converting", total: progress.total, unit: "videos") }
+      reporter?.advance()
+    }
+    reporter?.finish()
+    print(report)
+  }
+
+  private func source() throws -> VideoStoreOptions.Source {
+    switch (featureDir, vfeatInfoFile) {
+    case (let folder?, nil): .folder(folder)
+    case (nil, let file?): .infoFile(file)
+    default: throw UsageError("give one of --feature-dir and --vfeat-info-file")
+    }
+  }
+}
