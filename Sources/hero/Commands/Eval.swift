@@ -44,7 +44,8 @@ struct Eval: ParsableCommand {
 
   @Argument(
     parsing: .allUnrecognized,
-    help: ArgumentHelp("Options of the run to overrule: --vfeat-db, --sub-txt-db, --nms-thd …", valueName: "options"))
+    help: ArgumentHelp(
+      "Options of the run to overrule: --vfeat-db, --sub-txt-db, --nms-thd …", valueName: "options"))
   var overrides: [String] = []
 
   func run() throws {
@@ -56,7 +57,8 @@ struct Eval: ParsableCommand {
     }
     let evaluation = try EvaluationRun(path: outputDir, task: task, arguments: arguments, log: log)
     let outcome = try evaluation.run(
-      checkpoint: checkpoint, split: split, queries: queryTxtDb, submission: submission, backend: try CPUBackend())
+      checkpoint: checkpoint, split: split, queries: queryTxtDb, submission: submission,
+      backend: try CPUBackend())
     if json {
       print(outcome.json.encoded(style: .python))
     } else {

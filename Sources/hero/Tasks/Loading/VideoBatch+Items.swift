@@ -31,7 +31,8 @@ extension VideoBatch {
       first += video.frameCount
     }
     self.init(
-      features: features, featureWidth: model.featureWidth, lengths: videos.map(\.frameCount), sequences: sequences)
+      features: features, featureWidth: model.featureWidth, lengths: videos.map(\.frameCount),
+      sequences: sequences)
   }
 }
 

@@ -9,7 +9,8 @@ enum OutputPlace {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
       throw DataError(
-        "cannot be made (\(error.localizedDescription))", file: folder, cure: "Check the path and its permissions")
+        "cannot be made (\(error.localizedDescription))", file: folder,
+        cure: "Check the path and its permissions")
     }
   }
 }

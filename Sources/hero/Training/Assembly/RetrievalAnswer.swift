@@ -30,7 +30,8 @@ public struct RetrievalAnswer {
     }
 
     public func retrievalTable(title: String) -> MetricsTable {
-      MetricsTable.retrieval(Dictionary(scalars.map { ($0.name, $0.value) }) { first, _ in first }, title: title)
+      MetricsTable.retrieval(
+        Dictionary(scalars.map { ($0.name, $0.value) }) { first, _ in first }, title: title)
     }
   }
 
@@ -40,7 +41,9 @@ public struct RetrievalAnswer {
     var truths: [RetrievalTruth] = []
     let asked = Set(queries.ids)
     try JSONLines.read(path: queries.annotationPath) { _, row in
-      if let truth = try RetrievalTruth(annotation: row), asked.contains(truth.id.text) { truths.append(truth) }
+      if let truth = try RetrievalTruth(annotation: row), asked.contains(truth.id.text) {
+        truths.append(truth)
+      }
     }
     // The reference cuts to `max_after_nms` before it measures.
     let ranked = results.truncated(to: options.keptAfterSuppression)

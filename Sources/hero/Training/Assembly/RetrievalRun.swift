@@ -74,7 +74,8 @@ struct RetrievalRun {
     let modelFile = try assembly.required(configuration.modelConfiguration, "model_config")
     let modelJSON = try JSON.read(path: modelFile)
     let (features, subtitles) = (try assembly.features(), try assembly.subtitles())
-    let queries = try QueryStore(path: try assembly.required(configuration.trainQueries, "train_query_txt_db"))
+    let queries = try QueryStore(
+      path: try assembly.required(configuration.trainQueries, "train_query_txt_db"))
     let validation = try configuration.valQueries.map { try QueryStore(path: $0) }
     let test = try configuration.testQueries.map { try QueryStore(path: $0) }
     let checkpoint = try configuration.checkpoint.map { try Checkpoint(path: $0) }
@@ -97,7 +98,9 @@ struct RetrievalRun {
       var result = Validation(scalars: [])
       if let validation, let validationLoader {
         let losses = try learning.validationLosses(validationLoader, batchSize: configuration.valBatchSize)
-        result.scalars += losses.map { ("valid_\(learning.name)/\(learning.name)_loss_\($0.name)", Double($0.value)) }
+        result.scalars += losses.map {
+          ("valid_\(learning.name)/\(learning.name)_loss_\($0.name)", Double($0.value))
+        }
         let answer = try evaluate(
           model, validation, reader, split: "val", folder.results + "/val_results_\(step).json")
         if let metrics = answer.metrics {
@@ -120,7 +123,8 @@ struct RetrievalRun {
     _ queries: QueryStore, _ reader: VideoReader, _ model: ModelConfiguration, maxTextLength: Int
   ) throws -> RetrievalLoader {
     try RetrievalLoader(
-      queries: queries, videos: reader, maxTextLength: maxTextLength, frameInterval: configuration.frameInterval,
+      queries: queries, videos: reader, maxTextLength: maxTextLength,
+      frameInterval: configuration.frameInterval,
       hasSpans: configuration.family == .momentRetrieval, model: model,
       onSkip: { [log] in log.warning("left out: \($0)") })
   }
@@ -136,14 +140,16 @@ struct RetrievalRun {
       split: split, queries: queries, subtitles: reader.subtitles, features: reader.features)
     let encoding = ProgressReporter("Encoding", total: videos.count, unit: "videos")
     var encoded = 0
-    let index = try RetrievalIndex(videos, reader: reader, model: model, batchSize: options.videoBatch) { done in
+    let index = try RetrievalIndex(videos, reader: reader, model: model, batchSize: options.videoBatch) {
+      done in
       encoding.advance(by: done - encoded)
       encoded = done
     }
     encoding.finish()
     let searching = ProgressReporter("Searching", total: queries.ids.count, unit: "queries")
     var answered = 0
-    let results = try RetrievalEvaluator(model: model, queries: queries, index: index, options: options).run { done in
+    let results = try RetrievalEvaluator(model: model, queries: queries, index: index, options: options).run {
+      done in
       searching.advance(by: done - answered)
       answered = done
     }
@@ -170,7 +176,8 @@ struct RetrievalRun {
     try OutputPlace.make(folder: output)
     let result = "\(output)/results_\(label)_all.json"
     return (
-      try evaluate(model, queries, assembly.reader(features, subtitles, cls: queries.meta.cls), split: split, result),
+      try evaluate(
+        model, queries, assembly.reader(features, subtitles, cls: queries.meta.cls), split: split, result),
       result
     )
   }

@@ -41,10 +41,13 @@ struct RunAssembly {
   /// - Parameters:
   ///   - json, file: the content of `model_config` and its name.
   ///   - vocabulary: ids that the stores may hold.
-  func model(_ json: JSON, file: String, featureWidth: Int, checkpoint: Checkpoint?) throws -> ModelConfiguration {
+  func model(_ json: JSON, file: String, featureWidth: Int, checkpoint: Checkpoint?) throws
+    -> ModelConfiguration
+  {
     // The reference's MAX_FRM_SEQ_LEN.
     let positions = try checkpoint?.framePositions() ?? max(100, configuration.maxClipLength)
-    let model = try ModelConfiguration(json, file: file, featureWidth: featureWidth, framePositions: positions)
+    let model = try ModelConfiguration(
+      json, file: file, featureWidth: featureWidth, framePositions: positions)
     guard configuration.maxClipLength <= model.temporal.positions else {
       throw DataError(
         "\"max_clip_len\" is \(configuration.maxClipLength), the model has \(model.temporal.positions) positions",
@@ -62,8 +65,12 @@ struct RunAssembly {
     }
     let report = try store.load(checkpoint)
     log.info("\(checkpoint.path): \(report.loaded.count) parameters loaded")
-    if !report.missing.isEmpty { log.info("not in the checkpoint: \(report.missing.joined(separator: ", "))") }
-    if !report.unused.isEmpty { log.info("without a place in the model: \(report.unused.joined(separator: ", "))") }
+    if !report.missing.isEmpty {
+      log.info("not in the checkpoint: \(report.missing.joined(separator: ", "))")
+    }
+    if !report.unused.isEmpty {
+      log.info("without a place in the model: \(report.unused.joined(separator: ", "))")
+    }
   }
 
   /// Takes over a checkpoint that must hold the whole model.

@@ -13,7 +13,8 @@ public struct Validation {
   public var table: MetricsTable?
 
   public init(
-    scalars: [(name: String, value: Double)], headline: (name: String, value: Double, higherIsBetter: Bool)? = nil,
+    scalars: [(name: String, value: Double)],
+    headline: (name: String, value: Double, higherIsBetter: Bool)? = nil,
     table: MetricsTable? = nil
   ) {
     self.scalars = scalars
@@ -82,7 +83,8 @@ public final class Trainer<Task: LearningTask> {
     let (loader, seed, parts) = (task.trainingLoader, seed, configuration.accumulationSteps)
     let queue = BatchQueue(step * parts..<steps * parts, depth: 8) { number in
       try loader.batch(
-        of: order.batch(number), random: RandomStream(seed: seed, step: UInt64(number), stream: LoopStream.items))
+        of: order.batch(number),
+        random: RandomStream(seed: seed, step: UInt64(number), stream: LoopStream.items))
     }
     log.info(
       "\(task.name): \(loader.itemCount) items, batches of \(configuration.trainBatchSize), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
@@ -124,7 +126,9 @@ public final class Trainer<Task: LearningTask> {
       let loss = task.loss(tape, batch, update: step, random: &random)
       guard loss.total.isFinite else { throw notFinite("loss", step) }
       tape.backward()
-      losses = losses.isEmpty ? loss : zip(losses, loss).map { LossPart($0.name, $0.value + $1.value, weight: $1.weight) }
+      losses =
+        losses.isEmpty
+        ? loss : zip(losses, loss).map { LossPart($0.name, $0.value + $1.value, weight: $1.weight) }
     }
     let norm = task.store.gradientNorm()
     guard norm.isFinite else { throw notFinite("gradient", step) }
@@ -148,14 +152,17 @@ public final class Trainer<Task: LearningTask> {
       try events.scalar("lr", schedule.rate(at: step), step: step)
       try events.scalar("grad_norm", norm, step: step)
       try events.scalar("loss/\(task.name)", Double(losses.total), step: step)
-      for part in losses { try events.scalar("loss/\(task.name)_\(part.name)", Double(part.value), step: step) }
+      for part in losses {
+        try events.scalar("loss/\(task.name)_\(part.name)", Double(part.value), step: step)
+      }
     } catch {
       log.warning("\(error)")
     }
   }
 
   private func validateAndSave(_ step: Int, _ events: EventWriter) throws {
-    try task.store.save(to: folder.checkpointPath(step: step), metadata: ["format": "pt", "step": String(step)])
+    try task.store.save(
+      to: folder.checkpointPath(step: step), metadata: ["format": "pt", "step": String(step)])
     let validation = try validate(step)
     for (name, value) in validation.scalars { try events.scalar(name, value, step: step) }
     try events.flush()
@@ -215,11 +222,13 @@ extension Trainer {
     }
     for parameter in task.store.parameters {
       let arrays = try Self.kinds.map { kind in
-        guard let array = try saved.tensors.array(named: "\(kind).\(parameter.name)"), array.shape == parameter.shape
+        guard let array = try saved.tensors.array(named: "\(kind).\(parameter.name)"),
+          array.shape == parameter.shape
         else {
           throw DataError(
             "the saved state lacks it or has it in another shape", file: folder.path,
-            place: "parameter \"\(parameter.name)\"", cure: "Resume with the configuration the run was begun with")
+            place: "parameter \"\(parameter.name)\"",
+            cure: "Resume with the configuration the run was begun with")
         }
         return array.floats()
       }
