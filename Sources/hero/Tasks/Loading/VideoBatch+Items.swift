@@ -12,19 +12,9 @@ extension VideoBatch {
     var sequences: [SubtitleSequence] = []
     var first = 0
     for video in videos {
-      guard video.featureWidth == model.featureWidth else {
-        throw DataError(
-          "its features are \(video.featureWidth) wide, the model reads \(model.featureWidth)",
-          place: "video \"\(video.name)\"", cure: "Make the feature store from one set of features")
-      }
+      try video.check(model)
       features += video.features
       for subtitle in video.subtitles {
-        try checkTokens(subtitle.tokens, model, "video \"\(video.name)\"")
-        guard subtitle.frames.count <= model.framePositions else {
-          throw DataError(
-            "a sentence has \(subtitle.frames.count) frames, the model \(model.framePositions) positions",
-            place: "video \"\(video.name)\"", cure: "Lower max_clip_len")
-        }
         sequences.append(
           SubtitleSequence(frames: subtitle.frames.map { first + $0 }, tokens: subtitle.tokens))
       }
@@ -33,6 +23,26 @@ extension VideoBatch {
     self.init(
       features: features, featureWidth: model.featureWidth, lengths: videos.map(\.frameCount),
       sequences: sequences)
+  }
+}
+
+extension VideoItem {
+  /// - Throws: `DataError` where the model cannot read it: features of another width, ids beyond its vocabulary, more
+  ///   frames in a sentence than it has positions.
+  func check(_ model: ModelConfiguration) throws {
+    guard featureWidth == model.featureWidth else {
+      throw DataError(
+        "its features are \(featureWidth) wide, the model reads \(model.featureWidth)",
+        place: "video \"\(name)\"", cure: "Make the feature store from one set of features")
+    }
+    for subtitle in subtitles {
+      try checkTokens(subtitle.tokens, model, "video \"\(name)\"")
+      guard subtitle.frames.count <= model.framePositions else {
+        throw DataError(
+          "a sentence has \(subtitle.frames.count) frames, the model \(model.framePositions) positions",
+          place: "video \"\(name)\"", cure: "Lower max_clip_len")
+      }
+    }
   }
 }
 
