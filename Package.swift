@@ -65,7 +65,7 @@ let package = Package(
     tests("Metrics"),
     tests("Corpus"),
     tests("Model"),
-    tests("Tasks", ["Model", "Engine"]),
+    tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats"]),
     tests("Training"),
     tests("Demo", ["Text"]),
     .testTarget(

@@ -13,7 +13,9 @@ struct Hero: ParsableCommand {
       The exit status is 0 for success, 1 for bad input, 2 for a wrong command line, 130 after Ctrl-C.
       """,
     version: "0.1.0",
-    subcommands: [CreateTxtdb.self, ConvertVideodb.self])
+    subcommands: [
+      CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self,
+    ])
 
   static func main() {
     Foundation.exit(Program.run(arguments: Array(CommandLine.arguments.dropFirst())))

@@ -68,6 +68,11 @@ public protocol Backend: AnyObject {
   /// Bytes of tensor memory held at most so far, and now.
   var memory: (peak: Int, now: Int) { get }
 
+  /// Multiplications and additions that products (attention's included) have done so far.
+  var operations: Int { get }
+  /// The best rate of large float32 products here, in operations a second: what `operations` compare with.
+  func measurePeak() -> Double
+
   // MARK: Memory
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int) -> Storage

@@ -67,3 +67,25 @@ extension OptimizerSlice {
       && learningRate == next.learningRate && step == next.step
   }
 }
+
+extension Optimizer {
+  /// The history of one parameter, for saving: its two moments.
+  public func moments(of parameter: Parameter) -> (first: [Float], second: [Float]) {
+    (
+      store.backend.values(of: first.slice(parameter.range, rows: 1, columns: parameter.count)),
+      store.backend.values(of: second.slice(parameter.range, rows: 1, columns: parameter.count))
+    )
+  }
+
+  /// Puts a saved history back.
+  /// - Parameter updates: the updates it is the history of; nil where no gradient ever came.
+  public func restore(_ parameter: Parameter, first: [Float], second: [Float], updates: Int?) {
+    precondition(first.count == parameter.count && second.count == parameter.count)
+    for (values, arena) in [(first, self.first), (second, self.second)] {
+      values.withUnsafeBufferPointer {
+        store.backend.upload($0, to: arena.slice(parameter.range, rows: 1, columns: parameter.count))
+      }
+    }
+    parameter.updates = updates
+  }
+}

@@ -29,7 +29,7 @@ public protocol BatchLoader: Sendable {
 }
 
 /// What can be trained: a model with its losses and its data.
-public protocol LearningTask: AnyObject {
+public protocol LearningTask: AnyObject, SendableMetatype {
   associatedtype Loader: BatchLoader
   /// The reference's name, e.g. `tvr`.
   var name: String { get }

@@ -26,6 +26,11 @@ extension CPUBackend {
     return items
   }
 
+  /// Query-key pairs of all sequences.
+  private func pairs(_ input: AttentionInput) -> Int {
+    zip(input.querySegments.lengths, input.keyRanges).reduce(0) { $0 + $1.0 * $1.1.count }
+  }
+
   private func scratchSize(_ input: AttentionInput) -> Int {
     let queries = input.querySegments.lengths.max() ?? 0
     let keys = input.keyRanges.lazy.map(\.count).max() ?? 0
@@ -52,6 +57,7 @@ extension CPUBackend {
 
   public func attention(_ input: AttentionInput, probabilities: Tensor, out: Tensor) {
     let head = input.width / input.heads
+    operations += 2 * pairs(input) * input.width * 2
     let scale = 1 / Float(head).squareRoot()
     let (q, ldq) = (input.queries.pointer + input.queryColumn, input.queries.columns)
     let (k, ldk) = (input.keysValues.pointer + input.keyColumn, input.keysValues.columns)
@@ -80,6 +86,7 @@ extension CPUBackend {
     _ dy: Tensor, _ input: AttentionInput, probabilities: Tensor, dQueries: Tensor, dKeysValues: Tensor
   ) {
     let head = input.width / input.heads
+    operations += 2 * pairs(input) * input.width * 4
     let scale = 1 / Float(head).squareRoot()
     let (q, ldq) = (input.queries.pointer + input.queryColumn, input.queries.columns)
     let (k, ldk) = (input.keysValues.pointer + input.keyColumn, input.keysValues.columns)

@@ -1,5 +1,6 @@
 import CKernels
 import COpenBLAS
+import Dispatch
 
 extension CPUBackend {
   /// C = op(A)·op(B) (+ C), divided over the threads along C's longer side.
@@ -10,6 +11,7 @@ extension CPUBackend {
     ldb: Int, m: Int, n: Int, k: Int, accumulate: Bool, c: UnsafeMutablePointer<Float>, ldc: Int
   ) {
     guard m > 0, n > 0 else { return }
+    operations += 2 * m * n * k
     let beta: Float = accumulate ? 1 : 0
     let small = m * n * k < 1 << 17
     if m >= n {
@@ -26,6 +28,24 @@ extension CPUBackend {
           ta, tb, m, columns.count, k, 1, a, lda, b + (tb ? start * ldb : start), ldb, beta, c + start, ldc)
       }
     }
+  }
+
+  /// The best of several products of 2,048 columns, each thread with 2,048 rows.
+  public func measurePeak() -> Double {
+    let side = 2048
+    let a = makeTensor(rows: side * pool.threads, columns: side)
+    let (b, c) = (makeTensor(rows: side, columns: side), makeTensor(rows: a.rows, columns: side))
+    for tensor in [a, b] { fill(tensor, with: 0.5) }
+    var best = 0.0
+    for _ in 0..<6 {
+      let before = (operations, DispatchTime.now().uptimeNanoseconds)
+      product(
+        a.pointer, transposed: false, lda: side, b.pointer, transposed: true, ldb: side, m: a.rows, n: side, k: side,
+        accumulate: false, c: c.pointer, ldc: side)
+      let seconds = Double(DispatchTime.now().uptimeNanoseconds - before.1) * 1e-9
+      best = max(best, Double(operations - before.0) / seconds)
+    }
+    return best
   }
 
   public func linear(

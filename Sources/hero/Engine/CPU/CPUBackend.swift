@@ -37,6 +37,8 @@ public final class CPUBackend: Backend {
     "CPU, \(pool.threads) threads, OpenBLAS \(String(cString: hero_blas_core())), \(String(cString: kernels.name)) loops"
   }
 
+  public internal(set) var operations = 0
+
   public var memory: (peak: Int, now: Int) { (host.peak, host.now) }
 
   public func makeStorage(count: Int) -> Storage { HostStorage(count: count, memory: host) }

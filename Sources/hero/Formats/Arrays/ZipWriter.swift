@@ -25,6 +25,9 @@ enum ZipWriter {
     return try contents(of: target)
   }
 
+  /// zlib's own default, which numpy takes too; left to itself, libzip takes the slowest for little gain.
+  private static let deflateLevel: zip_uint32_t = 6
+
   private static func add(_ name: String, _ bytes: [UInt8], compress: Bool, to handle: OpaquePointer) throws {
     // libzip reads the bytes only when the archive is closed, and frees them itself.
     let copy = malloc(max(bytes.count, 1))
@@ -43,7 +46,7 @@ enum ZipWriter {
     }
     let method = compress ? ZIP_CM_DEFLATE : ZIP_CM_STORE
     // 1 January 1980, the first day zip knows and the one numpy writes.
-    guard zip_set_file_compression(handle, zip_uint64_t(index), method, 0) == 0,
+    guard zip_set_file_compression(handle, zip_uint64_t(index), method, Self.deflateLevel) == 0,
       zip_file_set_dostime(handle, zip_uint64_t(index), 0, 0x21, 0) == 0
     else { throw DataError(String(cString: zip_strerror(handle))) }
   }

@@ -72,7 +72,11 @@ public struct RetrievalEvaluator {
   private func answer(_ batch: [Query], _ report: (RetrievalTask, QueryPredictions) -> Void) throws {
     let backend = model.store.backend
     let tape = Tape.inference(backend)
-    let encoded = model.encodeQueries(tape, batch.map { [queries.meta.cls] + $0.tokens })
+    let texts = batch.map { [queries.meta.cls] + $0.tokens }
+    for (text, query) in zip(texts, batch) {
+      try checkTokens(text, model.configuration, "query \(query.id)")
+    }
+    let encoded = model.encodeQueries(tape, texts)
     let similarity = tape.linear(model.normalized(tape, encoded), index.units)
     let scores = backend.values(of: tape.segmentMax(similarity, segments: index.segments))
     let videos = index.segments.count

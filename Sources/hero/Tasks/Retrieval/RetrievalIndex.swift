@@ -24,9 +24,9 @@ public final class RetrievalIndex {
     let backend = model.store.backend
     let tape = Tape.inference(backend)
     let order = EpochOrder(items: videos.count, batchSize: batchSize, seed: 0, shuffles: false)
-    let names = videos.names
+    let (names, configuration) = (videos.names, model.configuration)
     let queue = BatchQueue(0..<order.batchesPerEpoch) { number in
-      VideoBatch(try order.batch(number).map { try reader.read(names[$0]) })
+      try VideoBatch(order.batch(number).map { try reader.read(names[$0]) }, model: configuration)
     }
     var parts: [Tensor] = []
     var lengths: [Int] = []

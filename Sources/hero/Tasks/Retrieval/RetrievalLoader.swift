@@ -1,6 +1,6 @@
 import Corpus
 import Engine
-import Foundation
+import Formats
 import Model
 
 /// Batches of queries, each with its video (spec §4, §6 "VCMR target"; the reference's `VcmrDataset`).
@@ -13,13 +13,20 @@ public struct RetrievalLoader: BatchLoader {
   public let frameInterval: Double
   /// False for MSR-VTT, whose queries are about whole videos.
   public let hasSpans: Bool
+  /// What the batches are for.
+  public let model: ModelConfiguration
+  /// Told of every item that cannot be used.
+  public let onSkip: @Sendable (DataError) -> Void
 
   /// - Parameters:
   ///   - maxTextLength: queries with more tokens are left out; none are if it is not positive.
   /// - Throws: `DataError` naming a query whose video the stores lack.
   public init(
-    queries: QueryStore, videos: VideoReader, maxTextLength: Int, frameInterval: Double, hasSpans: Bool
+    queries: QueryStore, videos: VideoReader, maxTextLength: Int, frameInterval: Double, hasSpans: Bool,
+    model: ModelConfiguration, onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
   ) throws {
+    self.model = model
+    self.onSkip = onSkip
     self.queries = queries
     self.videos = videos
     self.frameInterval = frameInterval
@@ -37,19 +44,27 @@ public struct RetrievalLoader: BatchLoader {
     var slots: [Int] = []
     var targets: [(start: Int, end: Int)] = []
     for item in items {
-      let query = try queries.query(ids[item])
-      guard let name = query.video else { continue }
-      if places[name] == nil {
-        places[name] = read.count
-        read.append(try videos.read(name))
+      do {
+        let query = try queries.query(ids[item])
+        guard let name = query.video else { continue }
+        let text = [queries.meta.cls] + query.tokens
+        try checkTokens(text, model, "query \(query.id)")
+        if places[name] == nil {
+          let video = try videos.read(name)
+          places[name] = read.count
+          read.append(video)
+        }
+        let place = places[name, default: 0]
+        texts.append(text)
+        slots.append(place)
+        targets.append(target(query.spans.first, frames: read[place].frameCount))
+      } catch let error as DataError {
+        onSkip(error.located(file: queries.path, place: "query \(ids[item])"))
       }
-      let place = places[name, default: 0]
-      texts.append([queries.meta.cls] + query.tokens)
-      slots.append(place)
-      targets.append(target(query.spans.first, frames: read[place].frameCount))
     }
     guard !texts.isEmpty else { return nil }
-    return RetrievalBatch(videos: VideoBatch(read), queries: texts, slots: slots, targets: targets)
+    return RetrievalBatch(
+      videos: try VideoBatch(read, model: model), queries: texts, slots: slots, targets: targets)
   }
 
   private func target(_ span: TimeSpan?, frames: Int) -> (start: Int, end: Int) {

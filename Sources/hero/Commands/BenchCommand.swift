@@ -1,0 +1,35 @@
+import ArgumentParser
+import Engine
+import Training
+
+extension BenchKind: ExpressibleByArgument {}
+
+/// `hero bench`: times full-size steps.
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Time one full-size step on a described batch.",
+    discussion: """
+      Prints one line of JSON a kind: seconds (median), precision, real_tokens, flops, the fraction of the best rate of \
+      OpenBLAS's products measured in the same run, and the process's peak memory in bytes.
+
+        hero bench finetune encode caption --batch batch.json
+      """)
+
+  @Argument(help: "What to time.")
+  var kinds: [BenchKind]
+
+  @Option(help: ArgumentHelp("JSON of the batch's lengths.", valueName: "file"))
+  var batch: String
+
+  @Option(help: "Steps to time, after one that is not timed.")
+  var steps = 3
+
+  func run() throws {
+    guard steps > 0 else { throw UsageError("--steps must be at least 1") }
+    for kind in kinds {
+      let backend = try CPUBackend()
+      print(try Bench(backend: backend).run(kind, batch: batch, steps: steps).json.encoded(style: .python))
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Engine
+import Formats
+import Training
+
+extension RunTask: ExpressibleByArgument {}
+
+/// `hero eval`: measures a checkpoint on a split.
+struct Eval: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure a checkpoint on a split, and write its predictions.",
+    discussion: """
+      Reads a folder that 'hero finetune' or the reference made, writes results_<split>/results_<checkpoint>_all.json \
+      into it and prints the metrics. A split without ground truth gets predictions only. Options of the run can be \
+      overruled by flags, such as --nms-thd -1 or --full-eval-tasks VCMR VR.
+
+        hero eval --task tvr --split val --query-txt-db txt_db/tvr_val.db --vfeat-db video_db/tv \\
+          --sub-txt-db txt_db/tv_subtitles.db --output-dir runs/tvr --checkpoint best
+      """)
+
+  @Option(help: "The task; by default what the run was trained for.")
+  var task: RunTask?
+
+  @Option(help: "The split: which videos of vid2dur_idx.json are candidates, and the name of the results.")
+  var split = "val"
+
+  @Option(help: ArgumentHelp("The split's query store.", valueName: "folder"))
+  var queryTxtDb: String
+
+  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"))
+  var outputDir: String
+
+  @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
+  var checkpoint = "best"
+
+  @Option(help: "Items a pass.")
+  var batchSize: Int?
+
+  @Option(help: ArgumentHelp("Also write what the evaluation server takes.", valueName: "file"))
+  var submission: String?
+
+  @Flag(help: "Print the metrics as JSON, not as a table.")
+  var json = false
+
+  @Argument(
+    parsing: .allUnrecognized,
+    help: ArgumentHelp(
+      "Options of the run to overrule: --vfeat-db, --sub-txt-db, --nms-thd …", valueName: "options"))
+  var overrides: [String] = []
+
+  func run() throws {
+    let log = RunLog()
+    var arguments = overrides
+    if let batchSize {
+      guard batchSize > 0 else { throw UsageError("--batch-size must be at least 1") }
+      arguments += ["--val-batch-size", String(batchSize)]
+    }
+    let evaluation = try EvaluationRun(path: outputDir, task: task, arguments: arguments, log: log)
+    let outcome = try evaluation.run(
+      checkpoint: checkpoint, split: split, queries: queryTxtDb, submission: submission,
+      backend: try CPUBackend())
+    if json {
+      print(outcome.json.encoded(style: .python))
+    } else {
+      if let table = outcome.table { print(table.rendered()) }
+      log.info("predictions: \(outcome.path)")
+    }
+  }
+}

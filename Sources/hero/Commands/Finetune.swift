@@ -1,0 +1,26 @@
+import ArgumentParser
+import Engine
+import Training
+
+/// `hero finetune`: trains a model for a task.
+struct Finetune: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a model for a task.",
+    discussion: """
+      Writes the reference's folder: log/hps.json, log/model_config.json, log/log.txt, TensorBoard events in log/, \
+      ckpt/model_step_N.safetensors, results/. Ctrl-C saves the state; --resume goes on from it, to the last bit.
+
+        hero finetune --config Configs/finetune-tvr-small.json --output-dir runs/tvr
+
+      \(ConfigArguments.discussion(for: Set(RunTask.finetuning.map(\.family))))
+      """)
+
+  @OptionGroup var options: ConfigArguments
+
+  func run() throws {
+    let log = RunLog()
+    let configuration = try options.load(log: log)
+    InterruptHandler.install()
+    try FinetuningRun(configuration, log: log).run(resume: options.resume, backend: try CPUBackend())
+  }
+}

@@ -1,0 +1,144 @@
+import Engine
+import Formats
+import Foundation
+import Model
+import Tasks
+
+/// What `hero bench` can time.
+public enum BenchKind: String, CaseIterable, Sendable {
+  /// One update: forward, backward, clipping, AdamW.
+  case finetune
+  /// Encoding the videos.
+  case encode
+  /// Encoding the videos and decoding their clips' captions.
+  case caption
+}
+
+/// Times full-size steps on described work, against the best rate of products measured in the same run.
+public struct Bench {
+  private let backend: any Backend
+  private let model: ModelConfiguration
+
+  /// The paper's size: 768 wide, 6 + 3 layers, 4,352-wide features, a decoder of 2 layers.
+  public static let fullSize: ModelConfiguration = {
+    func part(_ layers: Int, positions: Int = 514, vocabulary: Int? = nil) -> TransformerConfiguration {
+      TransformerConfiguration(
+        hiddenSize: 768, layers: layers, heads: 12, intermediateSize: 3072, positions: positions,
+        vocabulary: vocabulary)
+    }
+    return ModelConfiguration(
+      cross: part(6, vocabulary: 50_265), temporal: part(3), query: part(0), decoder: part(2, positions: 1024),
+      featureWidth: 4352)
+  }()
+
+  public init(backend: any Backend, model: ModelConfiguration = fullSize) {
+    self.backend = backend
+    self.model = model
+  }
+
+  /// One step's figures.
+  public struct Result {
+    public let kind: BenchKind
+    /// Median over the steps.
+    public let seconds: Double
+    public let realTokens: Int
+    /// Operations of products in a step.
+    public let operations: Int
+    /// Products' best rate in this run, operations a second.
+    public let peak: Double
+    /// Most memory the process held, in bytes.
+    public let peakMemory: Int
+    /// Seconds of the captions' decoding alone.
+    public let decodingSeconds: Double?
+
+    public var json: JSON {
+      var object: JSONObject = [
+        "kind": .string(kind.rawValue), "seconds": .double(rounded(seconds)), "precision": "fp32",
+        "real_tokens": .int(realTokens), "flops": .int(operations),
+        "fraction_of_peak": .double(rounded(Double(operations) / seconds / peak)),
+        "peak_gflops": .double(rounded(peak * 1e-9)), "peak_memory": .int(peakMemory),
+      ]
+      if let decodingSeconds { object["decoding_seconds"] = .double(rounded(decodingSeconds)) }
+      return .object(object)
+    }
+
+    private func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
+  }
+
+  /// - Parameters:
+  ///   - path: the described batch.
+  ///   - steps: how many to time, after one that is not.
+  public func run(_ kind: BenchKind, batch path: String, steps: Int) throws -> Result {
+    let work = try BenchWork(path: path, model: model)
+    switch kind {
+    case .finetune: return try finetune(work, steps)
+    case .encode:
+      let model = RetrievalModel(model, backend: backend)
+      model.store.initialize(seed: 1)
+      return measure(kind, work, steps) {
+        _ = model.videoEncoder(.inference(backend), work.videos)
+        return nil
+      }
+    case .caption: return caption(work, steps)
+    }
+  }
+
+  private func finetune(_ work: BenchWork, _ steps: Int) throws -> Result {
+    let model = RetrievalModel(model, backend: backend)
+    model.store.initialize(seed: 1)
+    let batch = RetrievalBatch(
+      videos: work.videos, queries: work.queries, slots: work.queryVideos, targets: work.targets)
+    let optimizer = Optimizer(.adamw, store: model.store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
+    var step: UInt64 = 0
+    return measure(.finetune, work, steps) {
+      let tape = Tape.training(backend, seed: 1, step: step)
+      var random = RandomStream(seed: 1, step: step, stream: 2)
+      _ = model.loss(tape, batch, RetrievalLossOptions(), random: &random)
+      tape.backward()
+      let norm = model.store.gradientNorm()
+      optimizer.step(learningRate: 1e-4, gradientScale: Float(min(1, 1 / (norm + 1e-6))))
+      model.store.clearGradients()
+      step += 1
+      return nil
+    }
+  }
+
+  private func caption(_ work: BenchWork, _ steps: Int) -> Result {
+    let model = CaptionModel(model, backend: backend)
+    model.store.initialize(seed: 1)
+    // No word ends a caption: every clip takes all steps, as in the PyTorch program.
+    let options = DecodingOptions(beginning: 0, end: -1, maximumSteps: 30)
+    return measure(.caption, work, steps) {
+      let tape = Tape.inference(backend)
+      let memory = model.memory(tape, work.videos, clips: work.clips)
+      let start = DispatchTime.now().uptimeNanoseconds
+      _ = model.decode(tape, memory: memory.rows, clips: memory.clips, options)
+      return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
+    }
+  }
+
+  private func measure(_ kind: BenchKind, _ work: BenchWork, _ steps: Int, _ step: () -> Double?) -> Result {
+    let peak = backend.measurePeak()
+    _ = step()
+    var (times, parts): ([Double], [Double]) = ([], [])
+    let before = backend.operations
+    for _ in 0..<max(1, steps) {
+      let start = DispatchTime.now().uptimeNanoseconds
+      if let part = step() { parts.append(part) }
+      times.append(Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9)
+    }
+    return Result(
+      kind: kind, seconds: median(times), realTokens: work.realTokens,
+      operations: (backend.operations - before) / times.count, peak: max(peak, backend.measurePeak()),
+      peakMemory: Self.processPeakMemory(), decodingSeconds: parts.isEmpty ? nil : median(parts))
+  }
+
+  private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+  /// The process's largest resident size, in bytes.
+  private static func processPeakMemory() -> Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Int(usage.ru_maxrss) * 1024
+  }
+}

@@ -1,0 +1,243 @@
+import Engine
+import Formats
+import Foundation
+import Tasks
+
+/// What a validation found.
+public struct Validation {
+  /// Figures by their TensorBoard names.
+  public var scalars: [(name: String, value: Double)]
+  /// What tells which checkpoint is best.
+  public var headline: (name: String, value: Double, higherIsBetter: Bool)?
+  /// A table for people.
+  public var table: MetricsTable?
+
+  public init(
+    scalars: [(name: String, value: Double)],
+    headline: (name: String, value: Double, higherIsBetter: Bool)? = nil,
+    table: MetricsTable? = nil
+  ) {
+    self.scalars = scalars
+    self.headline = headline
+    self.table = table
+  }
+}
+
+/// Stream numbers of the loop's own random numbers.
+private enum LoopStream {
+  static let loss: UInt32 = 0x1055
+  static let items: UInt32 = 0x17E5
+}
+
+/// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
+///
+/// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one goes on exactly.
+public final class Trainer<Task: LearningTask> {
+  private let task: Task
+  private let configuration: RunConfiguration
+  private let folder: RunFolder
+  private let log: RunLog
+  private let optimizer: Optimizer
+  private let schedule: LearningRateSchedule
+  private let validate: (_ step: Int) throws -> Validation
+  private let seed: UInt64
+
+  public init(
+    task: Task, configuration: RunConfiguration, folder: RunFolder, log: RunLog,
+    validate: @escaping (_ step: Int) throws -> Validation
+  ) {
+    self.task = task
+    self.configuration = configuration
+    self.folder = folder
+    self.log = log
+    self.validate = validate
+    seed = UInt64(configuration.seed)
+    schedule = LearningRateSchedule(configuration)
+    let decay = Float(configuration.weightDecay)
+    let usesHeadFactor: Bool
+    switch configuration.family {
+    case .questionAnswering, .inference, .captioning: usesHeadFactor = true
+    case .momentRetrieval, .videoRetrieval, .pretraining: usesHeadFactor = false
+    }
+    let headFactor = usesHeadFactor ? Float(configuration.topLearningRateFactor) : 1
+    optimizer = Optimizer(
+      OptimizerKind(configuration.optimizer), store: task.store,
+      betas: (Float(configuration.betas[0]), Float(configuration.betas[1])),
+      weightDecay: { decaysWeight($0.name) ? decay : 0 },
+      learningRateFactor: { isTaskHead($0.name) ? headFactor : 1 })
+  }
+
+  /// Trains to the last update.
+  /// - Parameter resume: go on from the newest state in the folder, if there is one.
+  /// - Throws: `DataError` for a loss that is not finite; `Interruption` once the state is saved.
+  public func run(resume: Bool) throws {
+    let events = try EventWriter(folder: folder.logs)
+    var step = resume ? try restore() : 0
+    let steps = configuration.trainSteps
+    guard task.trainingLoader.itemCount > 0 else {
+      throw DataError(
+        "no item can be trained on", cure: "Check the training store, and that max_txt_len is not too small")
+    }
+    let order = EpochOrder(
+      items: task.trainingLoader.itemCount, batchSize: configuration.trainBatchSize, seed: seed)
+    let (loader, seed, parts) = (task.trainingLoader, seed, configuration.accumulationSteps)
+    let queue = BatchQueue(step * parts..<steps * parts, depth: 8) { number in
+      try loader.batch(
+        of: order.batch(number),
+        random: RandomStream(seed: seed, step: UInt64(number), stream: LoopStream.items))
+    }
+    log.info(
+      "\(task.name): \(loader.itemCount) items, batches of \(configuration.trainBatchSize), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
+    )
+    let progress = ProgressReporter("Training", total: steps, unit: "updates", done: step)
+    var lastValidated = -1
+    while step < steps {
+      let (losses, norm) = try update(step, queue)
+      step += 1
+      record(losses, norm, step, events)
+      progress.advance(note: String(format: "loss %.3f", losses.total))
+      if step % configuration.validSteps == 0 || step == steps {
+        try validateAndSave(step, events)
+        lastValidated = step
+      }
+      if step % configuration.saveSteps == 0 || step == steps || InterruptHandler.isInterrupted {
+        try save(step)
+      }
+      if InterruptHandler.isInterrupted {
+        queue.cancel()
+        log.info("stopped after update \(step); go on with --resume")
+        try InterruptHandler.check()
+      }
+    }
+    progress.finish()
+    if lastValidated != steps { try validateAndSave(steps, events) }
+  }
+
+  /// One update; the mean losses of its batches and the norm of the gradients before clipping.
+  private func update(
+    _ step: Int, _ queue: BatchQueue<Task.Loader.Batch?>
+  ) throws -> (losses: [LossPart], norm: Double) {
+    var losses: [LossPart] = []
+    var random = RandomStream(seed: seed, step: UInt64(step), stream: LoopStream.loss)
+    let parts = configuration.accumulationSteps
+    for part in 0..<parts {
+      guard let next = try queue.next(), let batch = next else { continue }
+      let tape = Tape.training(task.store.backend, seed: seed, step: UInt64(step), part: UInt32(part))
+      let loss = task.loss(tape, batch, update: step, random: &random)
+      guard loss.total.isFinite else { throw notFinite("loss", step) }
+      tape.backward()
+      losses =
+        losses.isEmpty
+        ? loss : zip(losses, loss).map { LossPart($0.name, $0.value + $1.value, weight: $1.weight) }
+    }
+    let norm = task.store.gradientNorm()
+    guard norm.isFinite else { throw notFinite("gradient", step) }
+    let limit = configuration.gradientNorm
+    // As PyTorch clips: to the limit over the norm plus 1e-6.
+    let scale = limit > 0 ? min(1, limit / (norm + 1e-6)) : 1
+    optimizer.step(learningRate: Float(schedule.rate(at: step + 1)), gradientScale: Float(scale))
+    task.store.clearGradients()
+    return (losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm)
+  }
+
+  private func notFinite(_ what: String, _ step: Int) -> DataError {
+    let last = folder.savedCheckpoints().last.map { "; the last good checkpoint is \($0.path)" } ?? ""
+    return DataError(
+      "the \(what) of update \(step + 1) is not a finite number\(last)", file: folder.path,
+      cure: "Lower --learning-rate, raise --warmup-steps or set --grad-norm, and check the features for NaN")
+  }
+
+  private func record(_ losses: [LossPart], _ norm: Double, _ step: Int, _ events: EventWriter) {
+    do {
+      try events.scalar("lr", schedule.rate(at: step), step: step)
+      try events.scalar("grad_norm", norm, step: step)
+      try events.scalar("loss/\(task.name)", Double(losses.total), step: step)
+      for part in losses {
+        try events.scalar("loss/\(task.name)_\(part.name)", Double(part.value), step: step)
+      }
+    } catch {
+      log.warning("\(error)")
+    }
+  }
+
+  private func validateAndSave(_ step: Int, _ events: EventWriter) throws {
+    try task.store.save(
+      to: folder.checkpointPath(step: step), metadata: ["format": "pt", "step": String(step)])
+    let validation = try validate(step)
+    for (name, value) in validation.scalars { try events.scalar(name, value, step: step) }
+    try events.flush()
+    if let table = validation.table { log.info("validation after update \(step)\n\(table.rendered())") }
+    if let headline = validation.headline {
+      try folder.record(
+        RunFolder.Best(step: step, metric: headline.name, value: headline.value),
+        higherIsBetter: headline.higherIsBetter)
+    }
+  }
+}
+
+extension OptimizerKind {
+  init(_ name: OptimizerName) {
+    switch name {
+    case .adam: self = .adam
+    case .adamax: self = .adamax
+    case .adamw: self = .adamw
+    }
+  }
+}
+
+// MARK: - Resuming
+
+extension Trainer {
+  private static var kinds: [String] { ["model", "exp_avg", "exp_avg_sq"] }
+
+  private func save(_ step: Int) throws {
+    let parameters = task.store.parameters
+    let kinds = Self.kinds
+    let tensors = kinds.flatMap { kind in
+      parameters.map { (name: "\(kind).\($0.name)", type: ScalarType.float32, shape: $0.shape) }
+    }
+    var counters: [String: Int] = [:]
+    for parameter in parameters { counters["updates.\(parameter.name)"] = parameter.updates }
+    try folder.save(
+      TrainingState(step: step, seed: configuration.seed, randomCounters: counters), tensors: tensors
+    ) { index in
+      let parameter = parameters[index % parameters.count]
+      let values =
+        switch index / parameters.count {
+        case 0: task.store.values(of: parameter)
+        case 1: optimizer.moments(of: parameter).first
+        default: optimizer.moments(of: parameter).second
+        }
+      return NDArray(floats: values, shape: parameter.shape).bytes
+    }
+  }
+
+  /// Updates done by the state that was taken over; 0 where there is none.
+  private func restore() throws -> Int {
+    guard let saved = try folder.latestState(warn: log.warning) else { return 0 }
+    guard saved.state.seed == configuration.seed else {
+      throw DataError(
+        "the run has the seed \(saved.state.seed), the command \(configuration.seed)", file: folder.path,
+        cure: "Give the run's own seed")
+    }
+    for parameter in task.store.parameters {
+      let arrays = try Self.kinds.map { kind in
+        guard let array = try saved.tensors.array(named: "\(kind).\(parameter.name)"),
+          array.shape == parameter.shape
+        else {
+          throw DataError(
+            "the saved state lacks it or has it in another shape", file: folder.path,
+            place: "parameter \"\(parameter.name)\"",
+            cure: "Resume with the configuration the run was begun with")
+        }
+        return array.floats()
+      }
+      task.store.set(parameter, to: arrays[0])
+      optimizer.restore(
+        parameter, first: arrays[1], second: arrays[2],
+        updates: saved.state.randomCounters["updates.\(parameter.name)"])
+    }
+    log.info("going on after update \(saved.state.step)")
+    return saved.state.step
+  }
+}
