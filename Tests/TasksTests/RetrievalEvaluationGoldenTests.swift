@@ -8,7 +8,8 @@ import Testing
 
 @testable import Tasks
 
-@Suite("Retrieval results against the reference", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+@Suite(
+  "Retrieval results against the reference", .enabled(if: Golden.folder != nil, "needs the golden folder"))
 struct RetrievalEvaluationGoldenTests {
   private func options() throws -> RetrievalEvaluationOptions {
     let eval = try Golden.options()["eval"]
@@ -111,7 +112,9 @@ struct RetrievalEvaluationGoldenTests {
     for (task, queries) in together.tasks {
       for (a, b) in zip(queries, try #require(apart[task])) {
         #expect(a.predictions.count == b.predictions.count)
-        for (p, q) in zip(a.predictions, b.predictions) { #expect(abs(p.score - q.score) <= 1e-5 * abs(q.score)) }
+        for (p, q) in zip(a.predictions, b.predictions) {
+          #expect(abs(p.score - q.score) <= 1e-5 * abs(q.score))
+        }
       }
     }
   }
