@@ -125,7 +125,7 @@ import Testing
         }
       }
     }
-    #expect(fromTheVideo > total / 4 && fromTheVideo < total * 3 / 4)
+    #expect(fromTheVideo > total / 5 && fromTheVideo < total * 2 / 5)
   }
 
   @Test func pairsOfStatementsDifferInTheLastDigit() throws {
