@@ -31,7 +31,7 @@ struct HeroProcess {
   }
 
   /// Beside the test bundle, where the build puts both.
-  private static var binary: URL {
+  static var binary: URL {
     var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
     while folder.path != "/" {
       let candidate = folder.appendingPathComponent("hero")

@@ -40,12 +40,35 @@ extension CPUBackend {
     for _ in 0..<6 {
       let before = (operations, DispatchTime.now().uptimeNanoseconds)
       product(
-        a.pointer, transposed: false, lda: side, b.pointer, transposed: true, ldb: side, m: a.rows, n: side, k: side,
+        a.pointer, transposed: false, lda: side, b.pointer, transposed: true, ldb: side, m: a.rows, n: side,
+        k: side,
         accumulate: false, c: c.pointer, ldc: side)
       let seconds = Double(DispatchTime.now().uptimeNanoseconds - before.1) * 1e-9
       best = max(best, Double(operations - before.0) / seconds)
     }
     return best
+  }
+
+  /// Rows up to which a product is done without OpenBLAS; see `thin.h`.
+  static let thinRows = 32
+
+  /// out = x·weightᵀ for few rows of x.
+  private func thinProduct(_ x: Tensor, _ weight: Tensor, into out: Tensor) {
+    let (rows, inner, columns) = (x.rows, x.columns, weight.rows)
+    guard rows > 0 else { return }
+    operations += 2 * rows * inner * columns
+    let width = hero_padded(rows)
+    let storage = scratch(parts: 1, each: inner * width)
+    let (packed, from, w, to) = (storage.pointer, x.pointer, weight.pointer, out.pointer)
+    packed.update(repeating: 0, count: inner * width)
+    for r in 0..<rows {
+      for k in 0..<inner { packed[k * width + r] = from[r * inner + k] }
+    }
+    pool.split(columns, grain: 48, multiple: 12) { range, _ in
+      kernels.thin_product(
+        to + range.lowerBound, columns, packed, rows, w + range.lowerBound * inner, range.count, inner)
+    }
+    withExtendedLifetime(storage) {}
   }
 
   public func linear(
@@ -55,10 +78,14 @@ extension CPUBackend {
     precondition(weight.columns == inner && out.rows == rows && out.columns == columns)
     precondition(bias?.count ?? columns == columns && pre.count == out.count)
     let target = activation == .gelu ? pre : out
-    product(
-      x.pointer, transposed: false, lda: inner, weight.pointer, transposed: true, ldb: inner, m: rows,
-      n: columns,
-      k: inner, accumulate: false, c: target.pointer, ldc: columns)
+    if rows <= Self.thinRows, columns >= 64 {
+      thinProduct(x, weight, into: target)
+    } else {
+      product(
+        x.pointer, transposed: false, lda: inner, weight.pointer, transposed: true, ldb: inner, m: rows,
+        n: columns,
+        k: inner, accumulate: false, c: target.pointer, ldc: columns)
+    }
     let (argument, result, shift) = (target.pointer, out.pointer, bias?.pointer)
     if activation == .none && bias == nil { return }
     pool.split(rows, grain: 1 + (1 << 13) / max(1, columns)) { range, _ in

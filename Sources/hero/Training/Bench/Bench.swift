@@ -27,7 +27,8 @@ public struct Bench {
         vocabulary: vocabulary)
     }
     return ModelConfiguration(
-      cross: part(6, vocabulary: 50_265), temporal: part(3), query: part(0), decoder: part(2, positions: 1024),
+      cross: part(6, vocabulary: 50_265), temporal: part(3), query: part(0),
+      decoder: part(2, positions: 1024),
       featureWidth: 4352)
   }()
 

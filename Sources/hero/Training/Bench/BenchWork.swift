@@ -20,7 +20,9 @@ struct BenchWork {
     let json = try JSON.read(path: path)
     var random = RandomStream(seed: 0, stream: 1)
     let vocabulary = Int32(model.cross.vocabulary ?? model.vocabularyRows)
-    func text(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32.random(in: 5..<vocabulary, using: &random) } }
+    func text(_ count: Int) -> [Int32] {
+      (0..<count).map { _ in Int32.random(in: 5..<vocabulary, using: &random) }
+    }
     func malformed(_ video: Int, _ what: String) -> DataError {
       DataError("\"\(what)\" is missing or malformed", file: path, place: "video \(video)")
     }
@@ -38,7 +40,9 @@ struct BenchWork {
     var sequences: [SubtitleSequence] = []
     var first = 0
     for (number, video) in (json["videos"]?.array ?? []).enumerated() {
-      guard let frames = video["frames"]?.int, (1...100_000).contains(frames) else { throw malformed(number, "frames") }
+      guard let frames = video["frames"]?.int, (1...100_000).contains(frames) else {
+        throw malformed(number, "frames")
+      }
       var used: Set<Int> = []
       for sub in try lists(video, "subs", 3, number) {
         // A frame belongs to one sentence, as in real stores.
@@ -66,7 +70,8 @@ struct BenchWork {
       features.append(pair.1)
     }
     videos = VideoBatch(
-      features: Array(features.prefix(count)), featureWidth: model.featureWidth, lengths: lengths, sequences: sequences)
+      features: Array(features.prefix(count)), featureWidth: model.featureWidth, lengths: lengths,
+      sequences: sequences)
     realTokens = sequences.reduce(0) { $0 + $1.frames.count + $1.tokens.count }
   }
 }

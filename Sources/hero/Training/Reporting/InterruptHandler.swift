@@ -15,6 +15,12 @@ public enum InterruptHandler {
         if !exchanged { _exit(128 + number) }
       }
     }
+    // A program that starts this one from a thread of its own may have left them blocked.
+    var caught = sigset_t()
+    sigemptyset(&caught)
+    sigaddset(&caught, SIGINT)
+    sigaddset(&caught, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &caught, nil)
   }
 
   /// The signal that came, if one did.
@@ -26,7 +32,7 @@ public enum InterruptHandler {
   /// Whether to stop at the next good moment.
   public static var isInterrupted: Bool { signalReceived != nil }
 
-  /// Goes on by `throw`: ``Interruption`` if a signal came.
+  /// Does nothing, or throws ``Interruption`` if a signal came.
   public static func check() throws {
     if let number = signalReceived { throw Interruption(signal: number) }
   }

@@ -60,6 +60,9 @@ typedef struct {
                              const float *v, long ldk, long query_count, long key_count, long head,
                              float scale, long drop_first_row, const hero_dropout *drop, float *scratch);
 
+  // C = X Wᵀ for at most 32 rows: x is transposed, [inner x padded(rows)]; w is [columns x inner], c [rows x columns].
+  void (*thin_product)(float *c, long ldc, const float *x, long rows, const float *w, long columns, long inner);
+
   // Losses. Row-wise log-sum-exp of x[0 ..< columns].
   float (*log_sum_exp)(const float *x, long columns);
   // x = exp(x - shift) * factor

@@ -4,6 +4,7 @@
 #include "elementwise.h"
 #include "norm.h"
 #include "attention.h"
+#include "thin.h"
 #include "loss.h"
 #include "optimizer.h"
 #include "table.h"

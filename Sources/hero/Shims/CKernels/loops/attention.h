@@ -5,17 +5,24 @@
 INLINE void block(int height, int vectors, long inner, const float *a, long row_stride, long column_stride,
                   const float *b, long ldb, float *c, long ldc) {
   vf sums[6][4];
+  _Pragma("clang loop unroll(full)")
   for (int i = 0; i < height; i++)
+    _Pragma("clang loop unroll(full)")
     for (int j = 0; j < vectors; j++) sums[i][j] = 0;
   for (long k = 0; k < inner; k++) {
     vf right[4];
+    _Pragma("clang loop unroll(full)")
     for (int j = 0; j < vectors; j++) right[j] = load(b + k * ldb + j * LANES);
+    _Pragma("clang loop unroll(full)")
     for (int i = 0; i < height; i++) {
       vf left = a[i * row_stride + k * column_stride];
+      _Pragma("clang loop unroll(full)")
       for (int j = 0; j < vectors; j++) sums[i][j] = vfma(left, right[j], sums[i][j]);
     }
   }
+  _Pragma("clang loop unroll(full)")
   for (int i = 0; i < height; i++)
+    _Pragma("clang loop unroll(full)")
     for (int j = 0; j < vectors; j++) store(c + i * ldc + j * LANES, sums[i][j]);
 }
 

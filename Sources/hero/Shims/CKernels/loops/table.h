@@ -19,6 +19,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .norm_backward = norm_backward,
     .attention = attention,
     .attention_backward = attention_backward,
+    .thin_product = thin_product,
     .log_sum_exp = log_sum_exp,
     .exp_shift_scale = exp_shift_scale,
     .sum = sum,
