@@ -47,7 +47,7 @@ let package = Package(
     module("Metrics", ["Formats"]),
     module("Corpus", ["Text", "Formats"]),
     module("Model", ["Engine", "Formats"]),
-    module("Tasks", ["Model", "Corpus", "Metrics"]),
+    module("Tasks", ["Model", "Corpus", "Metrics", "Text"]),
     module("Training", ["Tasks", "Formats"]),
     module("Demo", ["Formats"]),
     .executableTarget(
@@ -65,7 +65,7 @@ let package = Package(
     tests("Metrics"),
     tests("Corpus"),
     tests("Model"),
-    tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats"]),
+    tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
     tests("Training"),
     tests("Demo", ["Text"]),
     .testTarget(

@@ -72,8 +72,12 @@ extension CaptionModel {
     var clip: Int
     var words: [Int32]
     var logProbability: Float
+    var hasEnded = false
 
-    func score(_ penalty: Float) -> Float { logProbability / pow(Float(words.count + 1), penalty) }
+    /// Its end counts as a word, where it has one.
+    func score(_ penalty: Float) -> Float {
+      logProbability / pow(Float(words.count + (hasEnded ? 1 : 0)), penalty)
+    }
   }
 
   private func searchBeams(
@@ -93,6 +97,7 @@ extension CaptionModel {
           var next = hypothesis
           next.logProbability += logProbability
           if word == options.end {
+            next.hasEnded = true
             finished[next.clip].append(next)
           } else {
             next.words.append(word)

@@ -27,10 +27,8 @@ public final class CaptionStore: Sendable {
   public let meta: StoreMeta
   private let clips: LMDBReader
   private let captions: LMDBReader
-  private let videoTable: IdentifierTable
-  /// The clips of all videos, end to end, and where each video's begin.
-  private let clipNames: [String]
-  private let clipStarts: [Int]
+  private let videoClips: VideoLists
+  private let videoCaptions: VideoLists
 
   /// Opens the store; reads its side files only.
   public init(path: String) throws {
@@ -38,36 +36,21 @@ public final class CaptionStore: Sendable {
     meta = try StoreMeta(path: path + "/meta.json")
     clips = try LMDBReader(path: path + "/clip.db")
     captions = try LMDBReader(path: path + "/cap.db")
-    var table = IdentifierTable()
-    var names: [String] = []
-    var starts = [0]
-    let file = path + "/clip.db/vid2clips.json"
-    try JSON.readMembers(path: file) { video, list in
-      let ids = list.array?.compactMap { $0.string ?? $0.int.map(String.init) }
-      guard let ids, ids.count == list.array?.count, table.insert(video) == starts.count - 1 else {
-        throw DataError(
-          "not a list of clip ids, or the second for that video", file: file, place: "key \"\(video)\"",
-          cure: "Make the store again")
-      }
-      names += ids
-      starts.append(names.count)
-    }
-    videoTable = table
-    clipNames = names
-    clipStarts = starts
+    videoClips = try VideoLists(path: path + "/clip.db/vid2clips.json", of: "clip")
+    videoCaptions = try VideoLists(path: path + "/cap.db/vid2caps.json", of: "caption")
   }
 
   /// The videos, in the order of `vid2clips.json`.
-  public var videos: [String] { videoTable.names }
+  public var videos: [String] { videoClips.videos }
 
   /// The ids of all clips, video by video.
-  public var clipIDs: [String] { clipNames }
+  public var clipIDs: [String] { videoClips.ids }
 
   /// The ids of a video's clips.
-  public func clipIDs(of video: String) -> [String] {
-    guard let number = videoTable.number(of: video) else { return [] }
-    return Array(clipNames[clipStarts[number]..<clipStarts[number + 1]])
-  }
+  public func clipIDs(of video: String) -> [String] { videoClips.ids(of: video) }
+
+  /// The ids of a video's captions; an id comes as often as annotations have it.
+  public func captionIDs(of video: String) -> [String] { videoCaptions.ids(of: video) }
 
   /// The clip `id` with all its captions.
   public func clip(_ id: String) throws -> CaptionClip {
@@ -85,17 +68,16 @@ public final class CaptionStore: Sendable {
       captions: captions)
   }
 
-  /// The caption `id` and the id of its clip.
-  public func caption(_ id: String) throws -> (caption: Caption, clip: String) {
+  /// The caption `id`, the id of its clip and the clip's place in its video.
+  public func caption(_ id: String) throws -> (caption: Caption, clip: String, span: TimeSpan) {
     let record = try captions.record(id, of: path + "/cap.db")
     guard let clip = record["clip_id"]?.string ?? record["clip_id"]?.int.map(String.init) else {
       throw record.error("a caption without a clip")
     }
-    return (
-      Caption(
-        id: record["desc_id"]?.json ?? .string(id),
-        tokens: try record.tokens(record["input_ids"], "input_ids"),
-        text: record["desc"]?.string), clip
-    )
+    guard let span = TimeSpan(record["ts"]) else { throw record.error("\"ts\" is not a moment") }
+    let caption = Caption(
+      id: record["desc_id"]?.json ?? .string(id),
+      tokens: try record.tokens(record["input_ids"], "input_ids"), text: record["desc"]?.string)
+    return (caption, clip, span)
   }
 }

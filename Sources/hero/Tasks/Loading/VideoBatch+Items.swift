@@ -7,32 +7,74 @@ extension VideoBatch {
   /// - Parameter model: what it reads: the width of features, the ids it knows.
   /// - Throws: `DataError` naming a video whose text has other ids, or whose frames have another width.
   init(_ videos: [VideoItem], model: ModelConfiguration) throws {
-    var features: [Float] = []
-    features.reserveCapacity(videos.reduce(0) { $0 + $1.features.count })
+    for video in videos { try video.check(model) }
     var sequences: [SubtitleSequence] = []
     var first = 0
     for video in videos {
-      guard video.featureWidth == model.featureWidth else {
-        throw DataError(
-          "its features are \(video.featureWidth) wide, the model reads \(model.featureWidth)",
-          place: "video \"\(video.name)\"", cure: "Make the feature store from one set of features")
-      }
-      features += video.features
-      for subtitle in video.subtitles {
-        try checkTokens(subtitle.tokens, model, "video \"\(video.name)\"")
-        guard subtitle.frames.count <= model.framePositions else {
-          throw DataError(
-            "a sentence has \(subtitle.frames.count) frames, the model \(model.framePositions) positions",
-            place: "video \"\(video.name)\"", cure: "Lower max_clip_len")
-        }
-        sequences.append(
-          SubtitleSequence(frames: subtitle.frames.map { first + $0 }, tokens: subtitle.tokens))
-      }
+      sequences += video.sequences(from: first)
       first += video.frameCount
     }
     self.init(
-      features: features, featureWidth: model.featureWidth, lengths: videos.map(\.frameCount),
+      features: packed(videos), featureWidth: model.featureWidth, lengths: videos.map(\.frameCount),
       sequences: sequences)
+  }
+
+  /// Packs several passes over each video, each with a text that follows every sentence of it. The passes over one
+  /// video share its feature rows.
+  /// - Throws: as above; the texts' ids are not looked at.
+  init(
+    _ videos: [VideoItem], passes: [(video: Int, text: [Int32])], model: ModelConfiguration
+  ) throws {
+    var firstRows: [Int] = []
+    var rows = 0
+    for video in videos {
+      try video.check(model)
+      firstRows.append(rows)
+      rows += video.frameCount
+    }
+    var sequences: [SubtitleSequence] = []
+    var featureRows: [Int] = []
+    for pass in passes {
+      let video = videos[pass.video]
+      sequences += video.sequences(from: featureRows.count, followedBy: pass.text)
+      featureRows += firstRows[pass.video]..<firstRows[pass.video] + video.frameCount
+    }
+    self.init(
+      features: packed(videos), featureWidth: model.featureWidth,
+      lengths: passes.map { videos[$0.video].frameCount }, sequences: sequences, featureRows: featureRows)
+  }
+}
+
+private func packed(_ videos: [VideoItem]) -> [Float] {
+  var features: [Float] = []
+  features.reserveCapacity(videos.reduce(0) { $0 + $1.features.count })
+  for video in videos { features += video.features }
+  return features
+}
+
+extension VideoItem {
+  fileprivate func check(_ model: ModelConfiguration) throws {
+    let place = "video \"\(name)\""
+    guard featureWidth == model.featureWidth else {
+      throw DataError(
+        "its features are \(featureWidth) wide, the model reads \(model.featureWidth)", place: place,
+        cure: "Make the feature store from one set of features")
+    }
+    for subtitle in subtitles {
+      try checkTokens(subtitle.tokens, model, place)
+      guard subtitle.frames.count <= model.framePositions else {
+        throw DataError(
+          "a sentence has \(subtitle.frames.count) frames, the model \(model.framePositions) positions",
+          place: place, cure: "Lower max_clip_len")
+      }
+    }
+  }
+
+  /// The video's sentences, its frames being counted from `first`.
+  fileprivate func sequences(from first: Int, followedBy text: [Int32] = []) -> [SubtitleSequence] {
+    subtitles.map { subtitle in
+      SubtitleSequence(frames: subtitle.frames.map { first + $0 }, tokens: subtitle.tokens + text)
+    }
   }
 }
 

@@ -1,0 +1,38 @@
+import Formats
+
+/// A file of lists of ids by video, such as `vid2clips.json`: the lists end to end, and where each begins.
+struct VideoLists: Sendable {
+  private let table: IdentifierTable
+  /// The ids of all videos, video by video.
+  let ids: [String]
+  private let starts: [Int]
+
+  /// - Parameter kind: what the ids are of, for messages.
+  init(path: String, of kind: String) throws {
+    var table = IdentifierTable()
+    var names: [String] = []
+    var starts = [0]
+    try JSON.readMembers(path: path) { video, list in
+      let ids = list.array?.compactMap { $0.string ?? $0.int.map(String.init) }
+      guard let ids, ids.count == list.array?.count, table.insert(video) == starts.count - 1 else {
+        throw DataError(
+          "not a list of \(kind) ids, or the second for that video", file: path, place: "key \"\(video)\"",
+          cure: "Make the store again")
+      }
+      names += ids
+      starts.append(names.count)
+    }
+    self.table = table
+    ids = names
+    self.starts = starts
+  }
+
+  /// The videos, in the file's order.
+  var videos: [String] { table.names }
+
+  /// The ids of a video, in the file's order.
+  func ids(of video: String) -> [String] {
+    guard let number = table.number(of: video) else { return [] }
+    return Array(ids[starts[number]..<starts[number + 1]])
+  }
+}

@@ -1,0 +1,159 @@
+import Corpus
+import Engine
+import Formats
+import Metrics
+import Model
+import Text
+
+/// How clips are captioned; the reference's keys stand beside each.
+public struct CaptionGenerationOptions: Equatable, Sendable {
+  /// `max_gen_step`
+  public var maximumSteps = 30
+  /// 1 is greedy, the reference's way.
+  public var beams = 1
+  /// Beams rank by log probability / lengthᵖ, p being this.
+  public var lengthPenalty: Float = 1
+  /// `vfeat_interval`
+  public var frameInterval = 1.5
+  /// Videos a pass.
+  public var videoBatch = 20
+  /// Clips that are decoded together, at most.
+  public var clipBatch = 256
+
+  public init() {}
+}
+
+/// Writes captions for clips (the reference's `TvcGenerator`).
+public struct CaptionGenerator {
+  private let model: CaptionModel
+  private let videos: VideoReader
+  private let tokenizer: Tokenizer
+  private let options: CaptionGenerationOptions
+  private let report: SkipReport
+
+  /// - Parameter onSkip: told of every clip that no frame shows and every video that cannot be read; their captions
+  ///   are left empty.
+  public init(
+    model: CaptionModel, videos: VideoReader, tokenizer: Tokenizer, options: CaptionGenerationOptions,
+    onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+  ) {
+    self.model = model
+    self.videos = videos
+    self.tokenizer = tokenizer
+    self.options = options
+    report = SkipReport(onSkip)
+  }
+
+  /// The clips with a caption each, in the order given; captions that they come with are put aside.
+  ///
+  /// Every video is read and encoded once. A clip that starts after its video's last frame gets an empty caption, so
+  /// that the result is about all clips.
+  /// - Parameter progress: called with the number of clips that a pass has captioned.
+  /// - Throws: `DataError` naming a video that the stores lack, or a clip without `ts`.
+  public func run(_ clips: [CaptionRow], progress: (Int) -> Void = { _ in }) throws -> [CaptionRow] {
+    let tokens = try captionTokens(clips, progress: progress)
+    return zip(clips, tokens).map { clip, tokens in
+      var row = clip
+      row.captions = [tokenizer.decode(tokens)]
+      return row
+    }
+  }
+
+  /// Token ids of every clip's caption, without `BOS` and `EOS`.
+  func captionTokens(_ clips: [CaptionRow], progress: (Int) -> Void = { _ in }) throws -> [[Int32]] {
+    try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
+    let spans = try clips.map { try $0.span() }
+    var captions = [[Int32]](repeating: [], count: clips.count)
+    let work = byVideo(clips)
+    try videos.check(work.map(\.video))
+    let order = EpochOrder(items: work.count, batchSize: options.videoBatch, seed: 0, shuffles: false)
+    let queue = BatchQueue(0..<order.batchesPerEpoch) {
+      [videos, report, configuration = model.configuration] number in
+      let read = order.batch(number).compactMap { place -> (item: VideoItem, clips: [Int])? in
+        do {
+          return (try videos.read(work[place].video), work[place].clips)
+        } catch {
+          let error = error as? DataError ?? DataError("\(error)")
+          report.skip("video \"\(work[place].video)\"", file: videos.features.path, error)
+          return nil
+        }
+      }
+      return (videos: read, batch: try VideoBatch(read.map(\.item), model: configuration))
+    }
+    while let (read, batch) = try queue.next() {
+      var ranges: [(video: Int, frames: Range<Int>)] = []
+      var places: [Int] = []
+      for (number, video) in read.enumerated() {
+        for place in video.clips {
+          let count = video.item.frameCount
+          if let frames = clipFrames(spans[place], frames: count, interval: options.frameInterval) {
+            ranges.append((number, frames))
+            places.append(place)
+          } else {
+            let error = DataError.clipBeyondVideo(video.item.name, frames: count)
+            report.skip("clip \(clips[place].clip)", file: videos.features.path, error)
+          }
+        }
+      }
+      for (place, words) in zip(places, decode(batch, ranges)) { captions[place] = words }
+      progress(places.count)
+    }
+    return captions
+  }
+
+  /// The videos, each with the places of its clips, in the order in which they first come up.
+  private func byVideo(_ clips: [CaptionRow]) -> [(video: String, clips: [Int])] {
+    var numbers: [String: Int] = [:]
+    var work: [(video: String, clips: [Int])] = []
+    for (place, clip) in clips.enumerated() {
+      if let number = numbers[clip.video] {
+        work[number].clips.append(place)
+      } else {
+        numbers[clip.video] = work.count
+        work.append((clip.video, [place]))
+      }
+    }
+    return work
+  }
+
+  private func decode(_ batch: VideoBatch, _ clips: [(video: Int, frames: Range<Int>)]) -> [[Int32]] {
+    guard !clips.isEmpty else { return [] }
+    let tape = Tape.inference(model.store.backend)
+    let decoding = DecodingOptions(
+      beginning: tokenizer.bos, end: tokenizer.eos, maximumSteps: options.maximumSteps, beams: options.beams,
+      lengthPenalty: options.lengthPenalty)
+    let memory = model.memory(tape, batch, clips: clips)
+    let size = max(1, options.clipBatch)
+    return stride(from: 0, to: clips.count, by: size).flatMap { first in
+      let part = first..<min(clips.count, first + size)
+      let rows = memory.clips.offsets[part.lowerBound]..<memory.clips.offsets[part.upperBound]
+      return model.decode(
+        tape, memory: memory.rows.rowsView(rows),
+        clips: Segments(lengths: part.map { memory.clips[$0].count }),
+        decoding)
+    }
+  }
+}
+
+extension CaptionRow {
+  fileprivate func span() throws -> TimeSpan {
+    guard let times, times.count == 2 else {
+      throw DataError(
+        "the clip has no \"ts\" with its start and end", place: "clip \(clip)",
+        cure: "Give rows with vid_name, clip_id and ts")
+    }
+    return TimeSpan(start: times[0], end: times[1])
+  }
+}
+
+extension CaptionStore {
+  /// All clips, with the captions that the annotators gave them.
+  public func rows() throws -> [CaptionRow] {
+    try clipIDs.map { id in
+      let clip = try clip(id)
+      return CaptionRow(
+        video: clip.video, clip: QueryID(id), times: [clip.span.start, clip.span.end],
+        captions: clip.captions.compactMap(\.text))
+    }
+  }
+}

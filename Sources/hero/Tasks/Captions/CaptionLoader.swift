@@ -1,0 +1,116 @@
+import Corpus
+import Engine
+import Formats
+import Model
+
+/// Batches of videos with their captions (spec §4, §6 "TVC"; the reference's `TvcTrainDataset`).
+public struct CaptionLoader: BatchLoader {
+  public let captions: CaptionStore
+  public let videos: VideoReader
+  /// The videos to use.
+  public let names: [String]
+  /// Seconds between frames.
+  public let frameInterval: Double
+  /// What the batches are for.
+  public let model: ModelConfiguration
+  private let captionsPerVideo: Int
+  /// Tokens of a caption, `[BOS]` included.
+  private let maxTextLength: Int
+  private let report: SkipReport
+
+  /// - Parameters:
+  ///   - maxTextLength: `max_txt_len`; captions are cut to it where it is positive, and to what the decoder holds.
+  ///   - captionsPerVideo: `max_cap_per_vid`, drawn from a video's captions if it has more; all are used if it is not
+  ///     positive.
+  ///   - onSkip: told of every video, clip or caption that cannot be used.
+  /// - Throws: `DataError` naming a video that the stores lack.
+  public init(
+    captions: CaptionStore, videos: VideoReader, maxTextLength: Int, captionsPerVideo: Int,
+    frameInterval: Double, model: ModelConfiguration,
+    onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+  ) throws {
+    self.captions = captions
+    self.videos = videos
+    self.frameInterval = frameInterval
+    self.model = model
+    self.captionsPerVideo = captionsPerVideo > 0 ? captionsPerVideo : .max
+    let held = model.decoder?.positions ?? 0
+    self.maxTextLength = maxTextLength > 0 ? min(maxTextLength, held) : held
+    report = SkipReport(onSkip)
+    names = captions.videos
+    try videos.check(names)
+  }
+
+  public var itemCount: Int { names.count }
+
+  public func batch(of items: [Int], random: RandomStream) throws -> CaptionBatch? {
+    var random = random
+    var read: [VideoItem] = []
+    var clips: [(video: Int, frames: Range<Int>)] = []
+    var (inputs, targets): ([[Int32]], [[Int32]]) = ([], [])
+    for name in items.map({ names[$0] }) {
+      do {
+        let video = try videos.read(name)
+        let described = described(video, random: &random)
+        guard !described.isEmpty else { continue }
+        for (frames, tokens) in described {
+          clips.append((read.count, frames))
+          inputs.append(Array(([captions.meta.bos] + tokens).prefix(maxTextLength)))
+          targets.append(Array((tokens + [captions.meta.eos]).prefix(maxTextLength)))
+        }
+        read.append(video)
+      } catch let error as DataError {
+        report.skip("video \"\(name)\"", file: captions.path, error)
+      }
+    }
+    guard !clips.isEmpty else { return nil }
+    return CaptionBatch(
+      videos: try VideoBatch(read, model: model), clips: clips, inputs: inputs, targets: targets)
+  }
+
+  /// The captions of a video with their clips' frames; as many as are wanted, drawn if there are more.
+  private func described(
+    _ video: VideoItem, random: inout RandomStream
+  ) -> [(frames: Range<Int>, tokens: [Int32])] {
+    var ids = captions.captionIDs(of: video.name)
+    if ids.count > captionsPerVideo {
+      ids = Array(ids.shuffled(using: &random).prefix(captionsPerVideo))
+    }
+    return ids.compactMap { id in
+      do {
+        let caption = try captions.caption(id)
+        try check(caption.caption.tokens)
+        guard let frames = clipFrames(caption.span, frames: video.frameCount, interval: frameInterval) else {
+          let error = DataError.clipBeyondVideo(video.name, frames: video.frameCount)
+          report.skip("clip \(caption.clip)", file: captions.path, error)
+          return nil
+        }
+        return (frames, caption.caption.tokens)
+      } catch let error as DataError {
+        report.skip("caption \(id)", file: captions.path, error)
+      } catch {
+        report.skip("caption \(id)", file: captions.path, DataError("\(error)"))
+      }
+      return nil
+    }
+  }
+
+  /// - Throws: `DataError` for ids that the model gives no score.
+  private func check(_ tokens: [Int32]) throws {
+    let known = model.cross.vocabulary ?? 0
+    for token in tokens + [captions.meta.bos, captions.meta.eos] where token < 0 || token >= known {
+      throw DataError(
+        "holds the token \(token), the model knows \(known)",
+        cure: "Use the stores and the model of one tokenizer")
+    }
+  }
+}
+
+extension DataError {
+  /// What keeps a clip from being used: it starts after the last frame that is left of its video.
+  static func clipBeyondVideo(_ video: String, frames: Int) -> DataError {
+    DataError(
+      "the clip starts after the last of the \(frames) frames of \"\(video)\"",
+      cure: "Raise max_clip_len, or leave the clip out")
+  }
+}

@@ -1,0 +1,127 @@
+import Corpus
+import Engine
+import Formats
+import Foundation
+import Model
+import Synchronization
+import Testing
+
+@testable import Tasks
+
+/// What was skipped, in order.
+final class Skipped: Sendable {
+  private let errors = Mutex<[DataError]>([])
+  var all: [DataError] { errors.withLock { $0 } }
+  func add(_ error: DataError) { errors.withLock { $0.append(error) } }
+}
+
+@Suite("Questions")
+struct QuestionTests {
+  @Test func binaryCrossEntropyIsStable() {
+    for x: Float in [-3, -0.5, 0, 0.25, 4] {
+      let p = 1 / (1 + exp(-Double(x)))
+      let (yes, no) = (binaryCrossEntropy(logit: x, target: 1), binaryCrossEntropy(logit: x, target: 0))
+      #expect(abs(Double(yes.loss) + log(p)) < 1e-6 && abs(Double(no.loss) + log(1 - p)) < 1e-6)
+      #expect(abs(Double(yes.slope) - (p - 1)) < 1e-6 && abs(Double(no.slope) - p) < 1e-6)
+    }
+    for (x, wrong) in [(Float(200), 0), (-200, 1)] {
+      let (loss, slope) = binaryCrossEntropy(logit: x, target: wrong)
+      #expect(loss == 200 && abs(slope) == 1)
+      #expect(binaryCrossEntropy(logit: x, target: 1 - wrong).loss == 0)
+    }
+    let unknown = binaryCrossEntropy(logit: 3, target: -1)
+    #expect(unknown.loss == 0 && unknown.slope == 0)
+  }
+
+  @Test func itemsAreSkippedOnce() {
+    let skipped = Skipped()
+    let report = SkipReport { skipped.add($0) }
+    for _ in 0..<3 {
+      report.skip("clip 1", file: "store", DataError("is broken"))
+      report.skip("clip 2", file: "store", DataError("is broken", file: "other"))
+    }
+    #expect(
+      skipped.all == [
+        DataError("is broken", file: "store", place: "clip 1"),
+        DataError("is broken", file: "other", place: "clip 2"),
+      ])
+  }
+}
+
+@Suite(
+  "Loading questions and statements", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+struct QuestionLoadingTests {
+  /// Questions are left out by the length of the question with its longest answer.
+  @Test func longQuestions() throws {
+    let all = try GoldenStores.questions("train")
+    let lengths = try all.ids.map { id in
+      let question = try all.questions.question(id)
+      return question.tokens.count + (question.answers.map(\.count).max() ?? 0)
+    }
+    let limit = try #require(lengths.max()) - 1
+    let some = try GoldenStores.questions("train", maxTextLength: limit)
+    #expect(some.ids == zip(all.ids, lengths).filter { $1 <= limit }.map(\.0))
+    #expect(some.itemCount < all.itemCount)
+  }
+
+  /// A moment that does not parse is no target, and is told of.
+  @Test func unknownMoments() throws {
+    let skipped = Skipped()
+    let loader = try GoldenStores.questions("train") { skipped.add($0) }
+    for _ in 0..<2 {
+      for item in 0..<loader.itemCount {
+        let batch = try #require(
+          try loader.batch(of: [item], random: RandomStream(seed: 0, stream: 0)))
+        let question = try loader.questions.question(loader.ids[item])
+        let isKnown = question.span != nil
+        #expect((batch.spans[0].start >= 0) == isKnown && (batch.spans[0].end >= 0) == isKnown)
+      }
+    }
+    let unknown = try loader.ids.filter { try loader.questions.question($0).span == nil }
+    #expect(skipped.all.map(\.place) == unknown.map { "question \($0)" })
+  }
+
+  /// Questions whose ids the model does not know are named and left out, of results too.
+  @Test func unknownTokens() throws {
+    let model = try QuestionGoldenTests.questionModel()
+    var small = model.configuration
+    let longest = try GoldenStores.questions("val")
+    let first = try longest.questions.question(longest.ids[0])
+    // A vocabulary that the first question's largest id is just outside of.
+    let largest = try #require((first.tokens + first.answers.flatMap { $0 }).max())
+    small.cross.vocabulary = Int(largest) / 8 * 8
+    let skipped = Skipped()
+    let loader = try GoldenStores.questions("val", model: small) { skipped.add($0) }
+    #expect(try loader.load([0]) == nil)
+    #expect(skipped.all.map(\.place) == ["question \(longest.ids[0])"])
+  }
+
+  /// Half of the weight of the span loss reaches the gradient; without weight it is not computed.
+  @Test func spanWeightIsOptional() throws {
+    let model = try QuestionGoldenTests.questionModel()
+    let batch = try Golden("tvqa").questions()
+    let tape = Tape.training(model.store.backend, seed: 1, step: 0)
+    let loss = model.loss(tape, batch, spanWeight: 0)
+    tape.backward()
+    #expect(loss.span == 0 && loss.answer > 0)
+    let parts = QuestionLearning(
+      name: "tvqa", model: model, loader: try GoldenStores.questions("train"), spanWeight: 0.5)
+    var random = RandomStream(seed: 0, stream: 0)
+    let found = parts.loss(.inference(model.store.backend), batch, update: 0, random: &random)
+    #expect(found.map(\.name) == ["qa", "st_ed"] && found.map(\.weight) == [1, 0.5])
+    #expect(found[0].value == loss.answer)
+  }
+
+  /// Unknown answers and moments teach nothing.
+  @Test func hiddenTargets() throws {
+    let model = try QuestionGoldenTests.questionModel()
+    var batch = try Golden("tvqa").questions()
+    batch.targets = batch.targets.map { _ in -1 }
+    batch.spans = batch.spans.map { _ in (-1, -1) }
+    let tape = Tape.training(model.store.backend, seed: 1, step: 0)
+    let loss = model.loss(tape, batch, spanWeight: 1)
+    tape.backward()
+    #expect(loss.answer == 0 && loss.span == 0)
+    #expect(model.store.gradientNorm() == 0)
+  }
+}
