@@ -36,6 +36,15 @@ import Testing
     }.run()
   }
 
+  @Test(arguments: [Float(0.5), -3, 0])
+  func scaleEqualsReferee(factor: Float) throws {
+    try OperationCheck([.random(7, 33, seed: 1)]) { tape, t in
+      tape.scale(t[0], by: factor)
+    } referee: { m in
+      Referee.times(m[0], Matrix(rows: 7, columns: 33, repeating: Double(factor)))
+    }.run()
+  }
+
   @Test(arguments: [1, 15, 128, 300], [Float(0.1), 0.5])
   func dropoutEqualsReferee(columns: Int, probability: Float) throws {
     let mask = Referee.dropoutFactors(rows: 40, columns: columns, probability: probability, stream: 1)

@@ -14,7 +14,7 @@ struct Hero: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self,
+      CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self, Caption.self, Pretrain.self,
     ])
 
   static func main() {

@@ -1,8 +1,8 @@
 /// How a parameter starts.
 public enum Initializer: Sendable, Equatable {
   case constant(Float)
-  /// N(0, deviation²)
-  case normal(deviation: Float)
+  /// N(0, deviation²); the first `zeroRows` rows are zero.
+  case normal(deviation: Float, zeroRows: Int = 0)
   /// Uniform in [−bound, bound).
   case uniform(bound: Float)
 }
@@ -105,7 +105,7 @@ public final class ParameterStore {
     switch parameter.initializer {
     case .constant(let value):
       backend.fill(parameter.tensor, with: value)
-    case .normal(let deviation):
+    case .normal(let deviation, let zeroRows):
       var random = RandomStream(seed: seed, stream: stream)
       var values: [Float] = []
       values.reserveCapacity(parameter.count + 1)
@@ -114,6 +114,8 @@ public final class ParameterStore {
         values.append(a * deviation)
         values.append(b * deviation)
       }
+      let zeros = zeroRows * parameter.tensor.columns
+      for element in 0..<zeros { values[element] = 0 }
       set(parameter, to: Array(values.prefix(parameter.count)))
     case .uniform(let bound):
       var random = RandomStream(seed: seed, stream: stream)

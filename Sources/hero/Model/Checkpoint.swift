@@ -61,14 +61,25 @@ public struct LoadReport: Equatable, Sendable {
   public var missing: [String] = []
   /// Arrays that the model has no place for.
   public var unused: [String] = []
-  /// Arrays of another shape than the parameter of their name.
+  /// Tables with more or fewer rows than the parameter of their name: the rows that both have were taken over.
+  public var resized: [(name: String, checkpoint: [Int], model: [Int])] = []
+  /// Arrays of another shape than the parameter of their name, which keeps what it had.
   public var mismatched: [(name: String, checkpoint: [Int], model: [Int])] = []
 
   public init() {}
 
   public static func == (a: LoadReport, b: LoadReport) -> Bool {
     a.loaded == b.loaded && a.missing == b.missing && a.unused == b.unused
+      && a.resized.elementsEqual(b.resized) { $0 == $1 }
       && a.mismatched.elementsEqual(b.mismatched) { $0 == $1 }
+  }
+}
+
+extension LoadReport {
+  /// Notes the parameters that nothing was found for.
+  mutating func complete(_ parameters: [Parameter]) {
+    let found = Set(loaded + resized.map(\.name) + mismatched.map(\.name))
+    missing = parameters.map(\.name).filter { !found.contains($0) }
   }
 }
 
@@ -77,33 +88,53 @@ extension ParameterStore {
   ///
   /// Rows that pad the vocabulary may be absent on either side. Buffers of the reference that mean nothing (`pad`,
   /// `tri_mask`, `one_hot`, `vocab_padded`) and the second name of the tied word embedding are passed over.
-  /// - Parameter tolerant: false turns a shape that does not fit into an error.
+  /// - Parameter tolerant: take what fits: of tables of positions the rows that both have, of other arrays that do not
+  ///   fit nothing. Otherwise a shape that does not fit is an error.
   /// - Throws: `DataError` naming the parameter and both shapes.
   public func load(_ checkpoint: Checkpoint, tolerant: Bool = false) throws -> LoadReport {
     var report = LoadReport()
-    var found: Set<String> = []
     for name in checkpoint.names where !isBuffer(name) {
       guard let parameter = self[name] else {
         report.unused.append(name)
         continue
       }
       guard let array = try checkpoint.array(name) else { continue }
-      if let values = fit(array, to: parameter) {
-        set(parameter, to: values)
-        report.loaded.append(name)
-        found.insert(name)
-      } else if tolerant {
-        report.mismatched.append((name, array.shape, parameter.shape))
-      } else {
-        throw DataError(
-          "has the shape \(array.shape) in the checkpoint, \(parameter.shape) in the model",
-          file: checkpoint.path,
-          place: "parameter \"\(name)\"",
-          cure: "Use the model_config and the feature store that the checkpoint was trained with")
-      }
+      try take(array, into: parameter, of: checkpoint, tolerant: tolerant, &report)
     }
-    report.missing = parameters.map(\.name).filter { !found.contains($0) }
+    report.complete(parameters)
     return report
+  }
+
+  /// Overwrites a parameter with an array, or with what fits of it, and notes what became of it.
+  func take(
+    _ array: NDArray, into parameter: Parameter, of checkpoint: Checkpoint, tolerant: Bool,
+    _ report: inout LoadReport
+  ) throws {
+    if let values = fit(array, to: parameter) {
+      set(parameter, to: values)
+      report.loaded.append(parameter.name)
+    } else if tolerant, let values = commonRows(array, parameter) {
+      set(parameter, to: values)
+      report.resized.append((parameter.name, array.shape, parameter.shape))
+    } else if tolerant {
+      report.mismatched.append((parameter.name, array.shape, parameter.shape))
+    } else {
+      throw DataError(
+        "has the shape \(array.shape) in the checkpoint, \(parameter.shape) in the model",
+        file: checkpoint.path,
+        place: "parameter \"\(parameter.name)\"",
+        cure: "Use the model_config and the feature store that the checkpoint was trained with")
+    }
+  }
+
+  /// A table of positions with the array's rows as far as both go; nil if it is none, or rows differ in width.
+  private func commonRows(_ array: NDArray, _ parameter: Parameter) -> [Float]? {
+    let tables = ["position_embeddings.weight", "fom_output.linear_2.weight", "fom_output.linear_2.bias"]
+    guard tables.contains(where: { parameter.name.hasSuffix($0) }),
+      array.shape.count == parameter.shape.count, array.shape.dropFirst() == parameter.shape.dropFirst()
+    else { return nil }
+    let given = array.floats().prefix(parameter.count)
+    return Array(given) + values(of: parameter)[given.count...]
   }
 
   /// The array's elements for a parameter of the same shape, or of one whose vocabulary is padded otherwise.

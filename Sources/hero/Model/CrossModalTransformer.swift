@@ -34,7 +34,8 @@ public final class CrossModalTransformer {
     imageInputNorm = LayerNorm(store, "\(image).img_LayerNorm", model.featureWidth)
     imagePositions = Embedding(
       store, "\(image).position_embeddings", model.framePositions, width, deviation: deviation)
-    imageMask = Embedding(store, "\(image).mask_embedding", 2, model.featureWidth, deviation: deviation)
+    imageMask = Embedding(
+      store, "\(image).mask_embedding", 2, model.featureWidth, deviation: deviation, zeroRows: 1)
     imageNorm = LayerNorm(store, "\(image).LayerNorm", width)
     _ = Linear(store, "\(name).pooler.dense", width, width, deviation: deviation)
     head = LanguageModelHead(store, "\(name).lm_head", words: words, model)

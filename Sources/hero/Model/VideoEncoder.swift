@@ -21,7 +21,7 @@ public final class VideoEncoder {
     temporal = TemporalTransformer(store, "v_encoder.c_encoder", model.temporal)
     featureRegression = FeatureRegression(store, "v_encoder.feat_regress", model)
     maskEmbedding = Embedding(
-      store, "v_encoder.mask_embedding", 2, model.featureWidth, deviation: deviation)
+      store, "v_encoder.mask_embedding", 2, model.featureWidth, deviation: deviation, zeroRows: 1)
     frameOrder = PredictionHead(
       store, "v_encoder.fom_output", width, model.framePositions, deviation: deviation)
   }

@@ -18,19 +18,49 @@ extension [LossPart] {
   public var total: Float { reduce(0) { $0 + $1.weight * $1.value } }
 }
 
-/// Makes batches of a task's items. Used by loading threads.
-public protocol BatchLoader: Sendable {
+/// What fixes the batches of a run.
+public struct BatchPlan: Equatable, Sendable {
+  public var batchSize: Int
+  /// `gradient_accumulation_steps`: batches in a row that make one update.
+  public var batchesPerUpdate: Int
+  public var seed: UInt64
+
+  public init(batchSize: Int, batchesPerUpdate: Int = 1, seed: UInt64) {
+    self.batchSize = batchSize
+    self.batchesPerUpdate = max(1, batchesPerUpdate)
+    self.seed = seed
+  }
+}
+
+/// Gives a run's batches by their numbers. Used by loading threads.
+public protocol BatchSource: Sendable {
   associatedtype Batch: Sendable
   /// Items in all.
   var itemCount: Int { get }
+  /// Batch `number` of a run, counted from its first: a function of the number and the plan alone, so that a resumed run
+  /// goes on with the very batch that would have come. Nil where none of its items can be used.
+  func batch(_ number: Int, of plan: BatchPlan) throws -> Batch?
+}
+
+/// Makes batches of a task's items, which a run visits epoch by epoch.
+public protocol BatchLoader: BatchSource {
+  associatedtype Batch
   /// The batch of these items; nil where none of them can be used.
   /// - Parameter random: for masks and samples, the batch's own.
   func batch(of items: [Int], random: RandomStream) throws -> Batch?
 }
 
+extension BatchLoader {
+  public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
+    let order = EpochOrder(items: itemCount, batchSize: plan.batchSize, seed: plan.seed)
+    return try batch(
+      of: order.batch(number), random: RandomStream(seed: plan.seed, step: UInt64(number), stream: 0x17E5))
+  }
+}
+
 /// What can be trained: a model with its losses and its data.
 public protocol LearningTask: AnyObject, SendableMetatype {
-  associatedtype Loader: BatchLoader
+  associatedtype Loader: BatchSource
   /// The reference's name, e.g. `tvr`.
   var name: String { get }
   var store: ParameterStore { get }

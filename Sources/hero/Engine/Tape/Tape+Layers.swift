@@ -84,6 +84,18 @@ extension Tape {
   /// x + y, of the same shape.
   public func add(_ x: Tensor, _ y: Tensor) -> Tensor { gatherSum([(x, nil), (y, nil)]) }
 
+  /// x times a number.
+  public func scale(_ x: Tensor, by factor: Float) -> Tensor {
+    let out = output(rows: x.rows, columns: x.columns, from: [x])
+    backend.copy(x, to: out)
+    backend.scale(out, by: factor)
+    record(out) { [unowned self] dy in
+      backend.scale(dy, by: factor)
+      accumulate(dy, to: x, mayKeep: true)
+    }
+    return out
+  }
+
   /// Each element kept with probability 1 − p and scaled to keep the mean.
   public func dropout(_ x: Tensor, probability: Float) -> Tensor {
     guard let dropout = dropout(probability) else { return x }

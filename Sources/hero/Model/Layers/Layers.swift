@@ -50,8 +50,11 @@ struct LayerNorm {
 struct Embedding {
   let weight: Parameter
 
-  init(_ store: ParameterStore, _ name: String, _ rows: Int, _ width: Int, deviation: Float) {
-    weight = store.add("\(name).weight", [rows, width], .normal(deviation: deviation))
+  /// - Parameter zeroRows: rows from the first that mean "nothing".
+  init(
+    _ store: ParameterStore, _ name: String, _ rows: Int, _ width: Int, deviation: Float, zeroRows: Int = 0
+  ) {
+    weight = store.add("\(name).weight", [rows, width], .normal(deviation: deviation, zeroRows: zeroRows))
   }
 }
 

@@ -85,7 +85,7 @@ public final class RetrievalLearning: LearningTask {
 
 extension RetrievalLoss {
   /// The parts by the reference's names, without their weights.
-  fileprivate func parts(_ options: RetrievalLossOptions) -> [LossPart] {
+  func parts(_ options: RetrievalLossOptions) -> [LossPart] {
     func part(_ name: String, _ value: Float, _ weight: Float) -> LossPart {
       LossPart(name, weight == 0 ? 0 : value / weight, weight: weight)
     }

@@ -23,11 +23,8 @@ public struct Validation {
   }
 }
 
-/// Stream numbers of the loop's own random numbers.
-private enum LoopStream {
-  static let loss: UInt32 = 0x1055
-  static let items: UInt32 = 0x17E5
-}
+/// Stream number of the losses' random numbers.
+private let lossStream: UInt32 = 0x1055
 
 /// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
 ///
@@ -78,13 +75,10 @@ public final class Trainer<Task: LearningTask> {
       throw DataError(
         "no item can be trained on", cure: "Check the training store, and that max_txt_len is not too small")
     }
-    let order = EpochOrder(
-      items: task.trainingLoader.itemCount, batchSize: configuration.trainBatchSize, seed: seed)
-    let (loader, seed, parts) = (task.trainingLoader, seed, configuration.accumulationSteps)
+    let (loader, parts) = (task.trainingLoader, configuration.accumulationSteps)
+    let plan = BatchPlan(batchSize: configuration.trainBatchSize, batchesPerUpdate: parts, seed: seed)
     let queue = BatchQueue(step * parts..<steps * parts, depth: 8) { number in
-      try loader.batch(
-        of: order.batch(number),
-        random: RandomStream(seed: seed, step: UInt64(number), stream: LoopStream.items))
+      try loader.batch(number, of: plan)
     }
     log.info(
       "\(task.name): \(loader.itemCount) items, batches of \(configuration.trainBatchSize), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
@@ -118,7 +112,7 @@ public final class Trainer<Task: LearningTask> {
     _ step: Int, _ queue: BatchQueue<Task.Loader.Batch?>
   ) throws -> (losses: [LossPart], norm: Double) {
     var losses: [LossPart] = []
-    var random = RandomStream(seed: seed, step: UInt64(step), stream: LoopStream.loss)
+    var random = RandomStream(seed: seed, step: UInt64(step), stream: lossStream)
     let parts = configuration.accumulationSteps
     for part in 0..<parts {
       guard let next = try queue.next(), let batch = next else { continue }

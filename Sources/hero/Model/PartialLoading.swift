@@ -1,0 +1,115 @@
+import Engine
+import Formats
+
+extension Checkpoint {
+  /// Whether it is a RoBERTa by Hugging Face's names rather than a HERO.
+  public var isLanguageModel: Bool {
+    names.contains { $0.hasSuffix("embeddings.word_embeddings.weight") && !$0.hasPrefix("v_encoder.") }
+  }
+}
+
+extension ParameterStore {
+  /// Starts the cross-modal transformer from a RoBERTa (`load_partial_pretrained`; spec §5 "Init").
+  ///
+  /// Names are Hugging Face's, with or without `roberta.`; a HERO checkpoint is loaded as such, as far as it fits. Both
+  /// rows of the type table become the checkpoint's first.
+  /// - Parameters:
+  ///   - layers: layers of the cross-modal transformer.
+  ///   - skippingLayers: `skip_layer_loading`: spread the layers over the checkpoint's, ending with its last (of 12 the
+  ///     layers 1, 3, 5 … become 0, 1, 2 …); otherwise its first ones are taken.
+  /// - Throws: `DataError` where the file is neither.
+  public func loadLanguageModel(
+    _ checkpoint: Checkpoint, layers: Int, skippingLayers: Bool
+  ) throws -> LoadReport {
+    guard checkpoint.isLanguageModel else {
+      guard checkpoint.names.contains(where: { self[$0] != nil }) else {
+        throw DataError(
+          "holds neither a RoBERTa nor a HERO", file: checkpoint.path,
+          cure: "Give model.safetensors or pytorch_model.bin of roberta-base, or a checkpoint of HERO")
+      }
+      return try load(checkpoint, tolerant: true)
+    }
+    let map = LanguageModelNames(
+      checkpoint.names, layers: layers, skippingLayers: skippingLayers, prefix: "v_encoder.f_encoder.")
+    var report = LoadReport()
+    var filled: Set<String> = []
+    for name in checkpoint.names where !map.isBuffer(name) {
+      guard let place = map.parameter(of: name), let parameter = self[place], !filled.contains(place) else {
+        report.unused.append(name)
+        continue
+      }
+      guard let array = try checkpoint.array(name) else { continue }
+      filled.insert(place)
+      if place.hasSuffix("token_type_embeddings.weight"), let row = firstRow(array, parameter) {
+        set(parameter, to: (0..<parameter.shape[0]).flatMap { _ in row })
+        report.loaded.append(place)
+      } else {
+        try take(array, into: parameter, of: checkpoint, tolerant: true, &report)
+      }
+    }
+    report.complete(parameters)
+    return report
+  }
+
+  private func firstRow(_ array: NDArray, _ table: Parameter) -> [Float]? {
+    guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == table.shape[1] else { return nil }
+    return Array(array.floats().prefix(array.shape[1]))
+  }
+}
+
+/// Which parameter an array of a RoBERTa checkpoint becomes.
+private struct LanguageModelNames {
+  private let prefix: String
+  /// The layer that each of the checkpoint's layers becomes.
+  private let layers: [Int: Int]
+  private let hasWords: Bool
+  private let hasHeadBias: Bool
+
+  init(_ names: [String], layers count: Int, skippingLayers: Bool, prefix: String) {
+    self.prefix = prefix
+    let bare = names.map(Self.bare)
+    hasWords = bare.contains("embeddings.word_embeddings.weight")
+    hasHeadBias = bare.contains("lm_head.bias")
+    let depth = (bare.compactMap { Self.layer(of: $0)?.number }.max() ?? -1) + 1
+    let gap = skippingLayers ? max(1, depth / max(1, count)) : 1
+    layers = Dictionary(uniqueKeysWithValues: (0..<count).map { ((($0 + 1) * gap) - 1, $0) })
+  }
+
+  /// What means nothing to the model, or says again what another array says.
+  func isBuffer(_ name: String) -> Bool {
+    let name = Self.bare(name)
+    return name == "embeddings.position_ids" || (name == "lm_head.decoder.weight" && hasWords)
+      || (name == "lm_head.decoder.bias" && hasHeadBias)
+  }
+
+  /// The parameter's name; nil for a layer that is passed over.
+  func parameter(of name: String) -> String? {
+    switch Self.bare(name) {
+    case "lm_head.decoder.weight": return prefix + "embeddings.word_embeddings.weight"
+    case "lm_head.decoder.bias": return prefix + "lm_head.bias"
+    case let bare:
+      guard let (number, rest) = Self.layer(of: bare) else { return prefix + bare }
+      return layers[number].map { "\(prefix)encoder.layer.\($0).\(rest)" }
+    }
+  }
+
+  /// Without `roberta.`, in the reference's spelling.
+  private static func bare(_ name: String) -> String {
+    var bare = name.hasPrefix("roberta.") ? String(name.dropFirst("roberta.".count)) : name
+    if bare.hasPrefix("lm_head.layer_norm.") {
+      bare = "lm_head.LayerNorm." + bare.dropFirst("lm_head.layer_norm.".count)
+    }
+    // Layer norms of old checkpoints.
+    if bare.hasSuffix(".gamma") { bare = bare.dropLast("gamma".count) + "weight" }
+    if bare.hasSuffix(".beta") { bare = bare.dropLast("beta".count) + "bias" }
+    return bare
+  }
+
+  private static func layer(of bare: String) -> (number: Int, rest: String)? {
+    let start = "encoder.layer."
+    guard bare.hasPrefix(start) else { return nil }
+    let parts = bare.dropFirst(start.count).split(separator: ".", maxSplits: 1)
+    guard parts.count == 2, let number = Int(parts[0]), (0..<10_000).contains(number) else { return nil }
+    return (number, String(parts[1]))
+  }
+}

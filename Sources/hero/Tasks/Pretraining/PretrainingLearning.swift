@@ -1,0 +1,52 @@
+import Engine
+import Model
+
+/// Pre-training: one model, several objectives.
+public final class PretrainingLearning: LearningTask {
+  public let name = "pretrain"
+  public let model: RetrievalModel
+  public let trainingLoader: PretrainingMixture
+  let ranking: RetrievalLossOptions
+  private let curriculum: RetrievalCurriculum
+  let temperature: Float
+
+  /// - Parameters:
+  ///   - ranking: weights of VSM's losses; `curriculum` says when they come in.
+  ///   - temperature: `nce_temp`.
+  public init(
+    model: RetrievalModel, mixture: PretrainingMixture, ranking: RetrievalLossOptions,
+    curriculum: RetrievalCurriculum, temperature: Float = 1
+  ) {
+    self.model = model
+    trainingLoader = mixture
+    self.ranking = ranking
+    self.curriculum = curriculum
+    self.temperature = temperature
+  }
+
+  public var store: ParameterStore { model.store }
+
+  /// The parts are named by their source, as the reference logs them: `mlm_tv_all`, `vsm_tv_all_st_ed`.
+  public func loss(
+    _ tape: Tape, _ batch: PretrainingMixedBatch, update: Int, random: inout RandomStream
+  ) -> [LossPart] {
+    let source = trainingLoader.sources[batch.source]
+    let losses: [Float]
+    switch batch.content {
+    case .maskedWords(let words):
+      losses = model.maskedWordLosses(tape, words)
+    case .maskedFrames(let frames) where source.loader.objective == .mffr:
+      losses = model.featureRegressionLosses(tape, frames)
+    case .maskedFrames(let frames):
+      losses = model.contrastiveLosses(tape, frames, temperature: temperature)
+    case .frameOrder(let order):
+      losses = model.frameOrderLosses(tape, order)
+    case .moments(let moments):
+      let options = curriculum.options(ranking, update: update)
+      return model.loss(tape, moments, options, random: &random).parts(options).map {
+        LossPart("\(source.name)_\($0.name)", $0.value, weight: $0.weight)
+      }
+    }
+    return [LossPart(source.name, losses.reduce(0, +) / Float(max(1, losses.count)))]
+  }
+}

@@ -1,0 +1,201 @@
+import Corpus
+import Engine
+import Formats
+import Model
+
+/// Batches of one objective over a list of videos (spec §6; the reference's `VideoMlmDataset`, `MfmDataset`,
+/// `FomDataset` and `VsmDataset`).
+public struct PretrainingLoader: BatchLoader {
+  public typealias Batch = PretrainingBatch
+
+  public let objective: PretrainingObjective
+  public let videos: PretrainingVideos
+  public let options: PretrainingOptions
+
+  /// What the batches are for.
+  public let model: ModelConfiguration
+  /// Told of every video that cannot be used.
+  public let onSkip: @Sendable (DataError) -> Void
+
+  /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
+  public init(
+    _ objective: PretrainingObjective, videos: PretrainingVideos, options: PretrainingOptions,
+    model: ModelConfiguration, onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+  ) throws {
+    self.objective = objective
+    self.videos = videos
+    self.options = options
+    self.model = model
+    self.onSkip = onSkip
+    for part in videos.parts {
+      let meta = part.meta
+      try checkTokens(
+        [meta.cls, meta.sep, meta.mask, meta.vRange.lowerBound, meta.vRange.upperBound - 1], model,
+        "meta.json of \(part.reader.subtitles?.path ?? "")")
+    }
+  }
+
+  public var itemCount: Int { videos.count }
+
+  /// The batch of these videos; nil where the objective has nothing to ask of any of them (no word, no frame that
+  /// moved, no sentence with frames).
+  public func batch(of items: [Int], random: RandomStream) throws -> PretrainingBatch? {
+    var random = random
+    let read = items.compactMap { item in
+      let (part, id) = videos.video(item)
+      do {
+        let video = try part.reader.read(id)
+        try video.check(model)
+        return Video(
+          item: video, meta: part.meta, context: part.reader.contextLength,
+          maxTextLength: options.maxTextLength
+        )
+      } catch {
+        onSkip(error as? DataError ?? DataError("\(error)", place: "video \"\(id)\""))
+        return nil
+      }
+    }
+    guard !read.isEmpty else { return nil }
+    switch objective {
+    case .mlm: return maskedWords(read, &random).map { .maskedWords($0) }
+    case .mfmNCE, .mffr: return .maskedFrames(try maskedFrames(read.map(\.item), &random))
+    case .fom: return try frameOrder(read.map(\.item), &random).map { .frameOrder($0) }
+    case .vsm: return try moments(read, &random).map { .moments($0) }
+    }
+  }
+
+  private func maskedWords(_ videos: [Video], _ random: inout RandomStream) -> MaskedTextBatch? {
+    var batch = MaskedTextBatch(
+      features: [], featureWidth: model.featureWidth, sequences: [], masked: [], targets: [])
+    var (rows, tokens) = (0, 0)
+    for video in videos {
+      for subtitle in video.item.subtitles {
+        let text = video.text(of: subtitle.index)
+        // A sentence without words has none to hide.
+        guard !text.isEmpty else { continue }
+        let (hidden, places) = Masking.words(
+          text, probability: options.maskProbability, mask: video.meta.mask, replacements: video.meta.vRange,
+          random: &random)
+        batch.masked += places.map { tokens + 1 + $0 }
+        batch.targets += places.map { text[$0] }
+        for frame in subtitle.frames { batch.features += video.item.feature(of: frame) }
+        batch.sequences.append(
+          SubtitleSequence(
+            frames: Array(rows..<rows + subtitle.frames.count), tokens: [video.meta.cls] + hidden))
+        rows += subtitle.frames.count
+        tokens += 1 + text.count
+      }
+    }
+    return batch.masked.isEmpty ? nil : batch
+  }
+
+  private func maskedFrames(_ videos: [VideoItem], _ random: inout RandomStream) throws -> MaskedFrameBatch {
+    let whole = try VideoBatch(videos, model: model)
+    let width = whole.featureWidth
+    var features = whole.features
+    var masked: [Int] = []
+    var targets: [Float] = []
+    var first = 0
+    for length in whole.lengths {
+      masked += Masking.frames(length, probability: options.maskProbability, random: &random).map {
+        first + $0
+      }
+      first += length
+    }
+    for frame in masked {
+      let row = frame * width..<(frame + 1) * width
+      targets += features[row]
+      features.replaceSubrange(row, with: repeatElement(0, count: width))
+    }
+    return MaskedFrameBatch(
+      videos: VideoBatch(
+        features: features, featureWidth: width, lengths: whole.lengths, sequences: whole.sequences,
+        maskedFrames: masked),
+      targets: targets)
+  }
+
+  private func frameOrder(_ videos: [VideoItem], _ random: inout RandomStream) throws -> FrameOrderBatch? {
+    var batch = FrameOrderBatch(
+      videos: try VideoBatch(videos, model: model), order: Array(0..<videos.reduce(0) { $0 + $1.frameCount }),
+      places: [],
+      targets: [])
+    var first = 0
+    for length in batch.videos.lengths {
+      let (order, moved) = Masking.order(
+        length, among: model.framePositions, probability: options.maskProbability, random: &random)
+      for frame in moved {
+        batch.order[first + frame] = first + order[frame]
+        batch.places.append(first + order[frame])
+        batch.targets.append(frame)
+      }
+      first += length
+    }
+    return batch.places.isEmpty ? nil : batch
+  }
+
+  private func moments(_ videos: [Video], _ random: inout RandomStream) throws -> RetrievalBatch? {
+    var items: [VideoItem] = []
+    var queries: [[Int32]] = []
+    var targets: [(start: Int, end: Int)] = []
+    for video in videos {
+      let subtitles = video.item.subtitles
+      let candidates = subtitles.filter { !$0.frames.isEmpty }.map(\.index)
+      guard !candidates.isEmpty else { continue }
+      let chosen = Masking.sample(options.queriesPerVideo, of: candidates, random: &random)
+      for subtitle in subtitles where chosen.contains(subtitle.index) {
+        guard let first = subtitle.frames.first, let last = subtitle.frames.last else { continue }
+        queries.append([video.meta.cls] + video.text(of: subtitle.index, context: 0))
+        targets.append((first, min(max(first + 1, last), video.item.frameCount - 1)))
+      }
+      for _ in chosen.count..<max(chosen.count, options.queriesPerVideo) {
+        queries.append(queries[queries.count - 1])
+        targets.append(targets[targets.count - 1])
+      }
+      let rest = subtitles.map { subtitle in
+        VideoSubtitle(
+          index: subtitle.index, frames: subtitle.frames,
+          tokens: [video.meta.sep] + video.text(of: subtitle.index, omitting: chosen))
+      }
+      items.append(video.item.with(subtitles: rest))
+    }
+    guard !items.isEmpty else { return nil }
+    return RetrievalBatch(
+      videos: try VideoBatch(items, model: model), queries: queries, slots: Array(items.indices),
+      queriesPerSlot: options.queriesPerVideo, targets: targets)
+  }
+}
+
+/// A video with what its text is made of.
+private struct Video {
+  let item: VideoItem
+  let meta: StoreMeta
+  let context: Int
+  let maxTextLength: Int
+
+  /// A sentence's ids after those of its context, each sentence cut to `maxTextLength`, without those in `omitted`.
+  func text(of sentence: Int, context: Int, omitting omitted: Set<Int> = []) -> [Int32] {
+    var tokens: [Int32] = []
+    for index in max(0, sentence - context)...sentence
+    where index < item.sentences.count && !omitted.contains(index) {
+      let own = item.sentences[index]
+      tokens += maxTextLength > 0 ? own.prefix(maxTextLength) : own[...]
+    }
+    return tokens
+  }
+
+  func text(of sentence: Int, omitting omitted: Set<Int> = []) -> [Int32] {
+    text(of: sentence, context: context, omitting: omitted)
+  }
+}
+
+extension VideoItem {
+  fileprivate func feature(of frame: Int) -> ArraySlice<Float> {
+    features[frame * featureWidth..<(frame + 1) * featureWidth]
+  }
+
+  fileprivate func with(subtitles: [VideoSubtitle]) -> VideoItem {
+    VideoItem(
+      name: name, frameCount: frameCount, featureWidth: featureWidth, features: features,
+      subtitles: subtitles, sentences: sentences)
+  }
+}

@@ -1,0 +1,69 @@
+import Formats
+import Model
+import TestSupport
+import Testing
+
+@testable import Tasks
+
+extension Golden {
+  /// MLM's padded sentences, packed.
+  func maskedText() throws -> MaskedTextBatch {
+    let (ids, gather) = (try #require(batch["input_ids"]), try #require(batch["gather_index"]))
+    let (features, attention) = (try #require(batch["v_feat"]), try #require(batch["attn_masks"]))
+    let hidden = try #require(batch["txt_mask_tgt"]).int64s()
+    let (padded, width, columns) = (features.shape[1], features.shape[2], gather.shape[1])
+    let (values, sources, seen, words) = (
+      features.floats(), gather.int64s(), attention.int64s(), ids.int64s()
+    )
+    var result = MaskedTextBatch(
+      features: [], featureWidth: width, sequences: [], masked: [],
+      targets: try #require(batch["txt_labels"]).int64s().map { Int32($0) })
+    var (rows, tokens) = (0, 0)
+    for sequence in 0..<ids.shape[0] {
+      // Frames come first: the text begins where its first row is gathered.
+      let row = sequence * columns..<(sequence + 1) * columns
+      let frames = try #require(sources[row].firstIndex(of: Int64(padded))) - row.lowerBound
+      let end = try #require(seen[row].lastIndex(of: 1)) + 1 - row.lowerBound
+      let isReal = seen[row.lowerBound] == 1
+      let own = isReal ? frames : 0
+      let start = sequence * padded * width
+      result.features += values[start..<start + own * width]
+      let first = sequence * ids.shape[1]
+      result.sequences.append(
+        SubtitleSequence(
+          frames: Array(rows..<rows + own), tokens: words[first..<first + end - frames].map { Int32($0) }))
+      for column in frames..<end where hidden[row.lowerBound + column] != 0 {
+        result.masked.append(tokens + column - frames)
+      }
+      rows += own
+      tokens += end - frames
+    }
+    return result
+  }
+
+  func maskedFrames() throws -> MaskedFrameBatch {
+    MaskedFrameBatch(
+      videos: try videos(maskedFrames: true), targets: try #require(batch["feat_targets"]).floats())
+  }
+
+  func frameOrder() throws -> FrameOrderBatch {
+    let videos = try videos()
+    let (orders, targets) = (try #require(batch["shuffled_orders"]), try #require(batch["targets"]).int64s())
+    let padded = orders.shape[1]
+    var result = FrameOrderBatch(
+      videos: videos, order: Array(0..<videos.frameCount), places: [], targets: [])
+    var first = 0
+    for (video, length) in videos.lengths.enumerated() {
+      for frame in 0..<length {
+        result.order[first + frame] = first + Int(orders.int64s()[video * padded + frame])
+        let target = targets[video * padded + frame]
+        if target >= 0 {
+          result.places.append(first + frame)
+          result.targets.append(Int(target))
+        }
+      }
+      first += length
+    }
+    return result
+  }
+}

@@ -1,0 +1,100 @@
+import Engine
+import Formats
+import Model
+import TestSupport
+import Testing
+
+@testable import Tasks
+
+@Suite("Pre-training against the reference", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+struct PretrainingGoldenTests {
+  private func training(_ model: RetrievalModel) -> Tape {
+    Tape.training(model.store.backend, seed: 1, step: 0)
+  }
+
+  private func temperature() throws -> Float {
+    Float(try #require(try Golden.options()["nce_temp"]?.double))
+  }
+
+  @Test func mlm() throws {
+    let golden = try Golden("mlm")
+    let (batch, expected) = (try golden.maskedText(), try golden.expected())
+    let model = try RetrievalGoldenTests.model("pretrain")
+    let tape = training(model)
+    let losses = model.maskedWordLosses(tape, batch)
+    tape.backward()
+    expectClose(losses, try #require(expected["loss"]).floats(), "losses")
+    expectGradients(model.store, try golden.gradients())
+    let scores = model.maskedWordScores(.inference(model.store.backend), batch)
+    let wanted = try #require(expected["scores"])
+    let columns = min(wanted.shape[1], model.vocabulary)
+    expectClose(
+      firstColumns(model.store.backend.values(of: scores), of: scores.columns, columns),
+      firstColumns(wanted.floats(), of: wanted.shape[1], columns), "scores")
+  }
+
+  private func firstColumns(_ values: [Float], of width: Int, _ count: Int) -> [Float] {
+    stride(from: 0, to: values.count, by: width).flatMap { values[$0..<$0 + count] }
+  }
+
+  @Test func mffr() throws {
+    let golden = try Golden("mffr")
+    let batch = try golden.maskedFrames()
+    let model = try RetrievalGoldenTests.model("pretrain")
+    let tape = training(model)
+    let losses = model.featureRegressionLosses(tape, batch)
+    tape.backward()
+    let squares = try #require(try golden.expected()["loss"])
+    let width = squares.shape[1]
+    let distances = (0..<squares.shape[0]).map { row in
+      squares.floats()[row * width..<(row + 1) * width].reduce(0, +).squareRoot()
+    }
+    expectClose(losses, distances, "losses")
+    expectGradients(model.store, try golden.gradients())
+    let predicted = model.maskedFrameFeatures(
+      .inference(model.store.backend), batch.videos, withNegatives: false)
+    let difference = zip(model.store.backend.values(of: predicted.masked), batch.targets).map { $0 - $1 }
+    expectClose(difference.map { $0 * $0 }, squares.floats(), "squared differences")
+  }
+
+  @Test func mfmNCE() throws {
+    let golden = try Golden("mfm-nce")
+    let model = try RetrievalGoldenTests.model("pretrain")
+    let tape = training(model)
+    let losses = model.contrastiveLosses(tape, try golden.maskedFrames(), temperature: try temperature())
+    tape.backward()
+    expectClose(losses, try #require(try golden.expected()["loss"]).floats(), "losses")
+    expectGradients(model.store, try golden.gradients())
+  }
+
+  /// Dividing by a temperature is what dividing the predictions and negatives' products by it is.
+  @Test func temperatureDividesTheProducts() throws {
+    let batch = try Golden("mfm-nce").maskedFrames()
+    let model = try RetrievalGoldenTests.model("pretrain")
+    let backend = model.store.backend
+    let plain = model.contrastiveScores(.inference(backend), batch, temperature: 1).scores
+    let cooled = model.contrastiveScores(.inference(backend), batch, temperature: 4).scores
+    expectClose(backend.values(of: cooled), backend.values(of: plain).map { $0 / 4 }, "scores")
+  }
+
+  @Test func fom() throws {
+    let golden = try Golden("fom")
+    let (batch, expected) = (try golden.frameOrder(), try golden.expected())
+    let model = try RetrievalGoldenTests.model("pretrain")
+    let tape = training(model)
+    let losses = model.frameOrderLosses(tape, batch)
+    tape.backward()
+    let mean = losses.reduce(0, +) / Float(losses.count)
+    expectClose([mean], try #require(expected["loss"]).floats(), "loss")
+    expectGradients(model.store, try golden.gradients())
+    let scores = model.frameOrderScores(
+      .inference(model.store.backend), batch.videos, order: batch.order,
+      places: Array(0..<batch.videos.frameCount))
+    let wanted = try #require(expected["scores"])
+    let padded = wanted.shape[0] / batch.videos.lengths.count
+    let real = batch.videos.lengths.enumerated().flatMap { video, length in
+      wanted.floats()[video * padded * wanted.shape[1]..<(video * padded + length) * wanted.shape[1]]
+    }
+    expectClose(model.store.backend.values(of: scores), real, "scores")
+  }
+}

@@ -1,0 +1,154 @@
+import Corpus
+import Engine
+import Formats
+import Model
+import TestSupport
+import Testing
+
+@testable import Tasks
+
+@Suite("Batches of pre-training", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+struct PretrainingLoaderTests {
+  private func random(_ step: UInt64 = 0) -> RandomStream { RandomStream(seed: 3, step: step, stream: 2) }
+
+  /// All videos of the loader, as the stores hold them.
+  private func items(_ loader: PretrainingLoader) throws -> [VideoItem] {
+    try (0..<loader.itemCount).map {
+      try loader.videos.video($0).part.reader.read(loader.videos.video($0).id)
+    }
+  }
+
+  private func batch(_ loader: PretrainingLoader, _ step: UInt64 = 0) throws -> PretrainingBatch {
+    try #require(try loader.batch(of: Array(0..<loader.itemCount), random: random(step)))
+  }
+
+  @Test(arguments: PretrainingObjective.allCases)
+  func batchesAreAFunctionOfTheirStream(_ objective: PretrainingObjective) throws {
+    let loader = try PretrainingCorpus.loader(objective)
+    let (first, again, other) = (try batch(loader), try batch(loader), try batch(loader, 1))
+    #expect("\(first)" == "\(again)")
+    #expect("\(first)" != "\(other)")
+  }
+
+  @Test func maskedWordsAreThoseOfTheSentences() throws {
+    var options = PretrainingOptions()
+    options.maxTextLength = 4
+    let loader = try PretrainingCorpus.loader(.mlm, options: options)
+    guard case .maskedWords(let batch) = try batch(loader) else { throw Unexpected() }
+    let meta = loader.videos.parts[0].meta
+    var (original, features): ([[Int32]], [Float]) = ([], [])
+    for item in try items(loader) {
+      for subtitle in item.subtitles {
+        let context = loader.videos.parts[0].reader.contextLength
+        let text = (max(0, subtitle.index - context)...subtitle.index).flatMap {
+          item.sentences[$0].prefix(4)
+        }
+        guard !text.isEmpty else { continue }
+        original.append([meta.cls] + text)
+        for frame in subtitle.frames {
+          features += item.features[frame * item.featureWidth..<(frame + 1) * item.featureWidth]
+        }
+      }
+    }
+    #expect(batch.features == features)
+    #expect(batch.sequences.flatMap(\.frames) == Array(0..<features.count / batch.featureWidth))
+    #expect(batch.sequences.map(\.tokens.count) == original.map(\.count))
+    var tokens = batch.sequences.flatMap(\.tokens)
+    for (place, target) in zip(batch.masked, batch.targets) { tokens[place] = target }
+    #expect(tokens == original.flatMap { $0 })
+    // One at least in every sentence, and never the leading token.
+    var start = 0
+    for sentence in original {
+      #expect(batch.masked.contains { ($0 > start) && ($0 < start + sentence.count) })
+      #expect(!batch.masked.contains(start))
+      start += sentence.count
+    }
+  }
+
+  @Test(arguments: [PretrainingObjective.mffr, .mfmNCE])
+  func hiddenFramesAreZeroAndAreTheTargets(_ objective: PretrainingObjective) throws {
+    let loader = try PretrainingCorpus.loader(objective)
+    guard case .maskedFrames(let batch) = try batch(loader) else { throw Unexpected() }
+    let whole = try VideoBatch(items(loader), model: loader.model)
+    var features = batch.videos.features
+    for (row, frame) in batch.videos.maskedFrames.enumerated() {
+      let place = frame * whole.featureWidth..<(frame + 1) * whole.featureWidth
+      #expect(features[place].allSatisfy { $0 == 0 })
+      features.replaceSubrange(place, with: batch.targets[batch.columns(row)])
+    }
+    #expect(features == whole.features && batch.videos.sequences == whole.sequences)
+    for video in Segments(lengths: whole.lengths).ranges {
+      #expect(batch.videos.maskedFrames.contains { video.contains($0) })
+    }
+  }
+
+  @Test func framesMoveWithinTheirVideo() throws {
+    let loader = try PretrainingCorpus.loader(.fom)
+    guard case .frameOrder(let batch) = try batch(loader) else { throw Unexpected() }
+    #expect(batch.order.sorted() == Array(0..<batch.videos.frameCount))
+    let segments = Segments(lengths: batch.videos.lengths).ranges
+    for (place, target) in zip(batch.places, batch.targets) {
+      let video = try #require(segments.first { $0.contains(place) })
+      #expect(target < video.count && batch.order[video.lowerBound + target] == place)
+    }
+    let moved = batch.order.indices.filter { batch.order[$0] != $0 }
+    #expect(Set(moved).isSubset(of: Set(batch.places)) && !moved.isEmpty)
+  }
+
+  @Test(arguments: [5, 40]) func queriesVanishFromTheText(perVideo: Int) throws {
+    var options = PretrainingOptions()
+    options.queriesPerVideo = perVideo
+    let loader = try PretrainingCorpus.loader(.vsm, options: options)
+    guard case .moments(let batch) = try batch(loader) else { throw Unexpected() }
+    let (read, meta) = (try items(loader), loader.videos.parts[0].meta)
+    #expect(batch.queriesPerSlot == perVideo && batch.queries.count == read.count * perVideo)
+    var sequences = batch.videos.sequences[...]
+    for (place, item) in read.enumerated() {
+      let own = place * perVideo..<(place + 1) * perVideo
+      let candidates = item.subtitles.filter { !$0.frames.isEmpty }
+      // Targets are whole sentences' frames, so they tell which sentences were chosen.
+      let spans = candidates.map { subtitle in
+        [
+          subtitle.frames[0],
+          min(max(subtitle.frames[0] + 1, subtitle.frames.last ?? 0), item.frameCount - 1),
+        ]
+      }
+      var chosen: Set<Int> = []
+      for query in own {
+        let target = [batch.targets[query].start, batch.targets[query].end]
+        let match = candidates.indices.first {
+          spans[$0] == target && batch.queries[query] == [meta.cls] + item.sentences[candidates[$0].index]
+        }
+        chosen.insert(candidates[try #require(match)].index)
+      }
+      #expect(chosen.count == min(perVideo, candidates.count))
+      for query in own.dropFirst(chosen.count) {
+        #expect(batch.queries[query] == batch.queries[query - 1])
+      }
+      let reader = loader.videos.parts[0].reader
+      for subtitle in item.subtitles {
+        let sequence = try #require(sequences.popFirst())
+        let rest = reader.tokens(of: subtitle.index, in: item.sentences, omitting: chosen)
+        #expect(sequence.tokens == rest)
+        #expect(sequence.frames.count == subtitle.frames.count)
+      }
+    }
+    #expect(sequences.isEmpty)
+  }
+
+  @Test func idListsMustBeLists() throws {
+    let folder = try TemporaryFolder()
+    for text in ["{}", "[1]", "[\"a\", null]", "["] {
+      let file = try folder.file("ids.json", text)
+      #expect(throws: DataError.self) { try PretrainingVideos.readIDs(path: file) }
+    }
+  }
+
+  @Test func missingVideosAreNamed() throws {
+    let part = PretrainingVideos.Part(reader: try PretrainingCorpus.reader(), ids: ["no such video"])
+    let error = try #require(throws: DataError.self) { try PretrainingVideos([part]) }
+    #expect(error.place == "video \"no such video\"")
+  }
+
+  private struct Unexpected: Error {}
+}
