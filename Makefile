@@ -25,8 +25,7 @@ lint:
 
 ## BATCH: the lengths of a batch of videos, as JSON.
 bench: build
-	$(HERO) bench finetune --batch $(or $(BATCH),$(error Give BATCH=FILE, the lengths of a batch))
-	$(HERO) bench encode --batch $(BATCH)
+	$(HERO) bench finetune encode --batch $(or $(BATCH),$(error Give BATCH=FILE, the lengths of a batch))
 
 packages:
 	@Scripts/install-packages
