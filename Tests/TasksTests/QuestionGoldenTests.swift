@@ -127,9 +127,11 @@ struct QuestionGoldenTests {
       Dictionary(uniqueKeysWithValues: evaluation.results.rows.map { ($0.id, $0.answer) })
         == Dictionary(uniqueKeysWithValues: wanted.rows.map { ($0.id, $0.answer) }))
     let values = try JSON.read(path: "\(folder)\(name).metrics.json")
-    #expect(metrics.map(\.name) == [loss, accuracy])
-    expectClose([Float(metrics[0].value)], [Float(try #require(values[loss]?.double))], "loss")
-    #expect(metrics[1].value == values[accuracy]?.double)
+    // A hidden split has neither.
+    #expect(metrics.map(\.name) == [loss, accuracy].filter { values[$0] != nil })
+    for (name, value) in metrics {
+      expectClose([Float(value)], [Float(try #require(values[name]?.double))], name)
+    }
   }
 }
 
