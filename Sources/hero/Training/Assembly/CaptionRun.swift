@@ -47,7 +47,8 @@ public struct CaptionRun {
       smoothing: Float(configuration.labelSmoothing))
     try Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
       guard let validation, let tokenizer else { return Validation(scalars: []) }
-      let references = try configuration.valReferences.map { try CaptionRow.read(path: $0) } ?? validation.rows()
+      let references =
+        try configuration.valReferences.map { try CaptionRow.read(path: $0) } ?? validation.rows()
       let rows = try generator(model, opened.reader, tokenizer, DecodingChoice()).run(references)
       try write(rows, to: "\(folder.results)/val_captions_\(step).jsonl")
       let scores = try Self.score(rows, references: references, meteor: nil)
@@ -63,7 +64,8 @@ public struct CaptionRun {
   private func requireDecoder(_ shape: ModelConfiguration) throws {
     guard shape.decoder != nil else {
       throw DataError(
-        "has no \"d_config\"", file: configuration.modelConfiguration, cure: "Use Configs/hero_tvc.json or add a decoder")
+        "has no \"d_config\"", file: configuration.modelConfiguration,
+        cure: "Use Configs/hero_tvc.json or add a decoder")
     }
   }
 
@@ -113,7 +115,8 @@ public struct CaptionRun {
     options.lengthPenalty = choice.lengthPenalty
     options.frameInterval = configuration.frameInterval
     options.videoBatch = configuration.valBatchSize
-    return CaptionGenerator(model: model, videos: reader, tokenizer: tokenizer, options: options, onSkip: onSkip)
+    return CaptionGenerator(
+      model: model, videos: reader, tokenizer: tokenizer, options: options, onSkip: onSkip)
   }
 
   private func tokenizer(_ path: String?, store: StoreMeta?) throws -> Tokenizer {
@@ -143,7 +146,8 @@ public struct CaptionRun {
     let given = Dictionary(predictions.map { ($0.clip, $0) }) { first, _ in first }
     let scored = try references.filter { !$0.captions.isEmpty }.map { reference in
       guard let caption = given[reference.clip]?.captions.first else {
-        throw DataError("has no caption", place: "clip \(reference.clip)", cure: "Caption every clip of the references")
+        throw DataError(
+          "has no caption", place: "clip \(reference.clip)", cure: "Caption every clip of the references")
       }
       return ScoredClip(id: reference.clip, prediction: caption, references: reference.captions)
     }

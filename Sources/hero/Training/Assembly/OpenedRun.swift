@@ -19,10 +19,13 @@ struct OpenedRun {
   /// - Parameters:
   ///   - folder: a run to evaluate; its own model configuration counts then.
   ///   - path: the checkpoint to evaluate; else the configuration's.
-  init(_ configuration: RunConfiguration, log: RunLog, folder: RunFolder? = nil, checkpoint path: String? = nil) throws {
+  init(
+    _ configuration: RunConfiguration, log: RunLog, folder: RunFolder? = nil, checkpoint path: String? = nil
+  ) throws {
     self.log = log
     assembly = RunAssembly(configuration: configuration)
-    let file = try folder?.modelConfiguration ?? assembly.required(configuration.modelConfiguration, "model_config")
+    let file =
+      try folder?.modelConfiguration ?? assembly.required(configuration.modelConfiguration, "model_config")
     modelJSON = try JSON.read(path: file)
     let (features, subtitles) = (try assembly.features(), try assembly.subtitles())
     guard let subtitles else { preconditionFailure("the task has subtitles") }

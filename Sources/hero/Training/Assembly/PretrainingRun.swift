@@ -71,7 +71,9 @@ public struct PretrainingRun {
   }
 
   /// One source for every objective of every split.
-  private func sources(_ corpus: Corpus, _ model: ModelConfiguration, training: Bool) throws -> [PretrainingSource] {
+  private func sources(_ corpus: Corpus, _ model: ModelConfiguration, training: Bool) throws
+    -> [PretrainingSource]
+  {
     var options = PretrainingOptions()
     options.maskProbability = Float(configuration.maskProbability)
     options.maxTextLength = configuration.maxTextLength
@@ -84,7 +86,8 @@ public struct PretrainingRun {
       }
       return try zip(split.tasks, split.ratio).map { task, ratio in
         guard let objective = PretrainingObjective(rawValue: task) else {
-          throw DataError("there is no pre-training task \"\(task)\"", cure: "Use mlm, mfm-nce, mffr, fom or vsm")
+          throw DataError(
+            "there is no pre-training task \"\(task)\"", cure: "Use mlm, mfm-nce, mffr, fom or vsm")
         }
         return PretrainingSource(
           name: "\(task)_\(corpus.target.name)_\(split.name)", ratio: ratio * corpus.target.ratio,
@@ -114,7 +117,9 @@ extension LoadReport {
     table.rows.append(["loaded", String(loaded.count), "", ""])
     table.rows.append(["not in the checkpoint", String(missing.count), "", ""])
     table.rows.append(["without a place in the model", String(unused.count), "", ""])
-    for (name, theirs, ours) in resized { table.rows.append(["resized: \(name)", "", "\(theirs)", "\(ours)"]) }
+    for (name, theirs, ours) in resized {
+      table.rows.append(["resized: \(name)", "", "\(theirs)", "\(ours)"])
+    }
     for (name, theirs, ours) in mismatched {
       table.rows.append(["does not fit: \(name)", "", "\(theirs)", "\(ours)"])
     }

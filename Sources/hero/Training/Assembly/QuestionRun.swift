@@ -59,7 +59,8 @@ struct QuestionRun {
   ) throws -> Validation {
     let (answers, metrics) = try run()
     try answers.results.write(path: "\(folder.results)/val_results_\(step).json")
-    var validation = Validation(scalars: metrics.map { ("valid_\(configuration.task.rawValue)/\($0.name)", $0.value) })
+    var validation = Validation(
+      scalars: metrics.map { ("valid_\(configuration.task.rawValue)/\($0.name)", $0.value) })
     validation.table = Self.table(answers, title: "val, update \(step)")
     if let accuracy = answers.accuracy { validation.headline = ("accuracy", accuracy, true) }
     return validation
