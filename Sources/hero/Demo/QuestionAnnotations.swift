@@ -9,7 +9,7 @@ struct QuestionAnnotations {
   let options: DemoOptions
 
   /// How many of the questions ask for the person. A small model learns in minutes only what it sees often.
-  private static let personShare = 0.75
+  private static let personShare = 0.9
   /// How often something wrong is taken from the same video, where there is such.
   private static let nearShare = 0.3
 
