@@ -12,12 +12,10 @@ extension Golden {
     let (features, attention) = (try #require(batch["v_feat"]), try #require(batch["attn_masks"]))
     let hidden = try #require(batch["txt_mask_tgt"]).int64s()
     let (padded, width, columns) = (features.shape[1], features.shape[2], gather.shape[1])
-    let (values, sources, seen, words) = (
-      features.floats(), gather.int64s(), attention.int64s(), ids.int64s()
-    )
-    var result = MaskedTextBatch(
-      features: [], featureWidth: width, sequences: [], masked: [],
-      targets: try #require(batch["txt_labels"]).int64s().map { Int32($0) })
+    let (values, sources) = (features.floats(), try gather.int64s())
+    let (seen, words) = (try attention.int64s(), try ids.int64s())
+    var result = MaskedTextBatch(features: [], featureWidth: width, sequences: [], masked: [], targets: [])
+    result.targets = try #require(batch["txt_labels"]).int64s().map { Int32($0) }
     var (rows, tokens) = (0, 0)
     for sequence in 0..<ids.shape[0] {
       // Frames come first: the text begins where its first row is gathered.
@@ -48,14 +46,15 @@ extension Golden {
 
   func frameOrder() throws -> FrameOrderBatch {
     let videos = try videos()
-    let (orders, targets) = (try #require(batch["shuffled_orders"]), try #require(batch["targets"]).int64s())
-    let padded = orders.shape[1]
+    let padded = try #require(batch["shuffled_orders"]).shape[1]
+    let orders = try #require(batch["shuffled_orders"]).int64s()
+    let targets = try #require(batch["targets"]).int64s()
     var result = FrameOrderBatch(
       videos: videos, order: Array(0..<videos.frameCount), places: [], targets: [])
     var first = 0
     for (video, length) in videos.lengths.enumerated() {
       for frame in 0..<length {
-        result.order[first + frame] = first + Int(orders.int64s()[video * padded + frame])
+        result.order[first + frame] = first + Int(orders[video * padded + frame])
         let target = targets[video * padded + frame]
         if target >= 0 {
           result.places.append(first + frame)

@@ -127,7 +127,8 @@ struct PretrainingLoaderTests {
       }
       let reader = loader.videos.parts[0].reader
       for subtitle in item.subtitles {
-        let sequence = try #require(sequences.popFirst())
+        let next = sequences.popFirst()
+        let sequence = try #require(next)
         let rest = reader.tokens(of: subtitle.index, in: item.sentences, omitting: chosen)
         #expect(sequence.tokens == rest)
         #expect(sequence.frames.count == subtitle.frames.count)
