@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Formats
+import Metrics
 import Training
 
 extension RunTask: ExpressibleByArgument {}
@@ -16,6 +17,7 @@ struct Eval: ParsableCommand {
 
         hero eval --task tvr --split val --query-txt-db txt_db/tvr_val.db --vfeat-db video_db/tv \\
           --sub-txt-db txt_db/tv_subtitles.db --output-dir runs/tvr --checkpoint best
+        hero eval --task tvc --predictions captions.jsonl --references tvc_val_release.jsonl
       """)
 
   @Option(help: "The task; by default what the run was trained for.")
@@ -25,10 +27,19 @@ struct Eval: ParsableCommand {
   var split = "val"
 
   @Option(help: ArgumentHelp("The split's query store.", valueName: "folder"))
-  var queryTxtDb: String
+  var queryTxtDb: String?
 
   @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"))
-  var outputDir: String
+  var outputDir: String?
+
+  @Option(help: ArgumentHelp("For tvc: JSON lines with the captions to score.", valueName: "file"))
+  var predictions: String?
+
+  @Option(help: ArgumentHelp("For tvc: JSON lines with the true captions.", valueName: "file"))
+  var references: String?
+
+  @Option(help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"))
+  var meteorData: String?
 
   @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
   var checkpoint = "best"
@@ -50,6 +61,8 @@ struct Eval: ParsableCommand {
 
   func run() throws {
     let log = RunLog()
+    if task == .tvc || predictions != nil { return try scoreCaptions(log) }
+    guard let queryTxtDb, let outputDir else { throw UsageError("give --query-txt-db and --output-dir") }
     var arguments = overrides
     if let batchSize {
       guard batchSize > 0 else { throw UsageError("--batch-size must be at least 1") }
@@ -65,5 +78,21 @@ struct Eval: ParsableCommand {
       if let table = outcome.table { print(table.rendered()) }
       log.info("predictions: \(outcome.path)")
     }
+  }
+
+  /// Scores any file of captions; no model is needed.
+  private func scoreCaptions(_ log: RunLog) throws {
+    guard let predictions, let references else {
+      throw UsageError("--task tvc needs --predictions and --references; 'hero caption' writes predictions")
+    }
+    let meteor = try meteorData.map { try MeteorResources(folder: $0) }
+    let rows = try CaptionRow.read(path: predictions)
+    if let submission {
+      let writer = try CaptionWriter(path: submission)
+      for row in rows { try writer.write(row) }
+      try writer.finish()
+    }
+    let scores = try CaptionRun.score(rows, references: try CaptionRow.read(path: references), meteor: meteor)
+    try CaptionScores.show(scores, json: json, log: log)
   }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+@preconcurrency import Foundation
 
 /// The program: one command per piece of work.
 @main
@@ -14,10 +14,13 @@ struct Hero: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self,
+      CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self, Caption.self,
+      Pretrain.self, DemoCommand.self,
     ])
 
   static func main() {
+    // Results and messages in their order, also where both go into one file.
+    setvbuf(stdout, nil, Int32(_IOLBF), 0)
     Foundation.exit(Program.run(arguments: Array(CommandLine.arguments.dropFirst())))
   }
 }

@@ -53,29 +53,30 @@ private func packed(_ videos: [VideoItem]) -> [Float] {
 }
 
 extension VideoItem {
-  /// - Throws: `DataError` where the model cannot read it: features of another width, ids beyond its vocabulary, more
-  ///   frames in a sentence than it has positions.
-  func check(_ model: ModelConfiguration) throws {
-    let place = "video \"\(name)\""
-    guard featureWidth == model.featureWidth else {
-      throw DataError(
-        "its features are \(featureWidth) wide, the model reads \(model.featureWidth)", place: place,
-        cure: "Make the feature store from one set of features")
-    }
-    for subtitle in subtitles {
-      try checkTokens(subtitle.tokens, model, place)
-      guard subtitle.frames.count <= model.framePositions else {
-        throw DataError(
-          "a sentence has \(subtitle.frames.count) frames, the model \(model.framePositions) positions",
-          place: place, cure: "Lower max_clip_len")
-      }
-    }
-  }
-
   /// The video's sentences, its frames being counted from `first`.
   fileprivate func sequences(from first: Int, followedBy text: [Int32] = []) -> [SubtitleSequence] {
     subtitles.map { subtitle in
       SubtitleSequence(frames: subtitle.frames.map { first + $0 }, tokens: subtitle.tokens + text)
+    }
+  }
+}
+
+extension VideoItem {
+  /// - Throws: `DataError` where the model cannot read it: features of another width, ids beyond its vocabulary, more
+  ///   frames in a sentence than it has positions.
+  func check(_ model: ModelConfiguration) throws {
+    guard featureWidth == model.featureWidth else {
+      throw DataError(
+        "its features are \(featureWidth) wide, the model reads \(model.featureWidth)",
+        place: "video \"\(name)\"", cure: "Make the feature store from one set of features")
+    }
+    for subtitle in subtitles {
+      try checkTokens(subtitle.tokens, model, "video \"\(name)\"")
+      guard subtitle.frames.count <= model.framePositions else {
+        throw DataError(
+          "a sentence has \(subtitle.frames.count) frames, the model \(model.framePositions) positions",
+          place: "video \"\(name)\"", cure: "Lower max_clip_len")
+      }
     }
   }
 }

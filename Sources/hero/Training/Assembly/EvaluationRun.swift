@@ -54,8 +54,14 @@ public struct EvaluationRun {
       return Outcome(
         path: path, scalars: answer.metrics?.scalars ?? [],
         table: answer.metrics?.retrievalTable(title: "\(configuration.task.rawValue), \(split)"))
-    case .questionAnswering, .inference, .captioning, .pretraining:
-      throw DataError("hero cannot evaluate \(configuration.family.rawValue) yet")
+    case .questionAnswering, .inference:
+      return try QuestionRun(configuration: configuration, log: log).evaluate(
+        folder: folder, checkpoint: checkpoint, split: split, queries: queries, submission: submission,
+        backend: backend)
+    case .captioning:
+      throw UsageError("a captioner is evaluated by 'hero caption --score'")
+    case .pretraining:
+      throw UsageError("a pre-trained model is evaluated by fine-tuning it")
     }
   }
 }

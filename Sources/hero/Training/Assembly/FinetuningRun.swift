@@ -20,8 +20,14 @@ public struct FinetuningRun {
     case .momentRetrieval, .videoRetrieval:
       try RetrievalRun(configuration: configuration, log: log).finetune(
         folder: folder, resume: resume, backend: backend)
-    case .questionAnswering, .inference, .captioning, .pretraining:
-      throw DataError("hero cannot train \(configuration.family.rawValue) yet")
+    case .questionAnswering, .inference:
+      try QuestionRun(configuration: configuration, log: log).finetune(
+        folder: folder, resume: resume, backend: backend)
+    case .captioning:
+      try CaptionRun(configuration: configuration, log: log).finetune(
+        folder: folder, resume: resume, backend: backend)
+    case .pretraining:
+      throw UsageError("use 'hero pretrain' for pre-training")
     }
   }
 }

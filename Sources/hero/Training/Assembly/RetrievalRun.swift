@@ -13,22 +13,22 @@ struct RetrievalRun {
 
   // MARK: Options
 
-  private var lossOptions: RetrievalLossOptions {
+  var lossOptions: RetrievalLossOptions {
     var options = RetrievalLossOptions()
     options.ranking.kind = configuration.rankingLoss == .hinge ? .hinge : .lse
     options.ranking.margin = Float(configuration.margin)
     options.ranking.useAllNegatives = configuration.usesAllNegatives
     options.contextWeight = Float(configuration.negativeVideoWeight)
     options.queryWeight = Float(configuration.negativeQueryWeight)
-    let hasSpans = configuration.family == .momentRetrieval
+    let hasSpans = configuration.family != .videoRetrieval
     options.spanWeight = hasSpans ? Float(configuration.spanWeight) : 0
     options.spanDropProbability = hasSpans ? Float(configuration.spanDropProbability) : 0
     return options
   }
 
-  private var curriculum: RetrievalCurriculum {
+  var curriculum: RetrievalCurriculum {
     var curriculum = RetrievalCurriculum()
-    if configuration.family == .momentRetrieval { curriculum.spanStart = configuration.spanStart }
+    if configuration.family != .videoRetrieval { curriculum.spanStart = configuration.spanStart }
     let (pools, weights) = (configuration.hardPoolSizes, configuration.hardNegativeWeights)
     curriculum.hardNegatives = configuration.hardNegativeStarts.enumerated().compactMap { stage, start in
       // A stage without a pool or weight of its own has the last that is given.

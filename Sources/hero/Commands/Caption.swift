@@ -1,0 +1,90 @@
+import ArgumentParser
+import Engine
+import Formats
+import Metrics
+import Training
+
+/// `hero caption`: describes clips.
+struct Caption: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write captions for clips of videos.",
+    discussion: """
+      Takes TVC's JSON lines (vid_name, clip_id, ts) and writes them with a caption each, in the form that TVC's server \
+      takes. Greedy decoding is the reference's; --beam searches more widely.
+
+        hero caption --model-dir runs/tvc --ckpt-step best --target-clip tvc_val_release.jsonl \\
+          --output captions.jsonl --score
+      """)
+
+  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"))
+  var modelDir: String
+
+  @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
+  var ckptStep = "best"
+
+  @Option(help: ArgumentHelp("JSON lines of the clips.", valueName: "file"))
+  var targetClip: String
+
+  @Option(help: ArgumentHelp("File to write.", valueName: "file"))
+  var output: String
+
+  @Option(help: ArgumentHelp("Tokenizer; by default the one that made the stores.", valueName: "folder"))
+  var tokenizer: String?
+
+  @Option(help: "Hypotheses kept at each step.")
+  var beam = 1
+
+  @Option(help: "Beams rank by log probability / length to this power.")
+  var lengthPenalty: Float = 1
+
+  @Option(help: "Tokens of a caption at most; by default the run's.")
+  var maxGenStep: Int?
+
+  @Flag(help: "Score the captions against those that the clips come with.")
+  var score = false
+
+  @Option(help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"))
+  var meteorData: String?
+
+  @Flag(help: "Print the scores as JSON.")
+  var json = false
+
+  @Argument(
+    parsing: .allUnrecognized,
+    help: ArgumentHelp("Options of the run to overrule, such as --vfeat-db.", valueName: "options"))
+  var overrides: [String] = []
+
+  func run() throws {
+    guard beam >= 1 else { throw UsageError("--beam must be at least 1") }
+    if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
+    let log = RunLog()
+    var choice = CaptionRun.DecodingChoice()
+    choice.beams = beam
+    choice.lengthPenalty = lengthPenalty
+    choice.maximumSteps = maxGenStep
+    let (captions, clips) = try CaptionRun(path: modelDir, arguments: overrides, log: log).caption(
+      folder: modelDir, checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, choice,
+      backend: try CPUBackend())
+    log.info("captions: \(output)")
+    if score {
+      let meteor = try meteorData.map { try MeteorResources(folder: $0) }
+      try CaptionScores.show(
+        try CaptionRun.score(captions, references: clips, meteor: meteor), json: json, log: log)
+    }
+  }
+}
+
+/// Prints caption scores.
+enum CaptionScores {
+  static func show(_ scores: CaptionScorer, json: Bool, log: RunLog) throws {
+    if !scores.hasMeteorData {
+      log.info("METEOR compares words and stems only; give --meteor-data for synonyms and paraphrases")
+    }
+    if json {
+      let object = JSONObject(scores.corpus.map { (key: $0.name, value: JSON.double($0.value)) })
+      print(JSON.object(object).encoded(style: .python))
+    } else {
+      print(CaptionRun.table(scores, title: "captions").rendered())
+    }
+  }
+}

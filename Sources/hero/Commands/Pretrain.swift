@@ -1,0 +1,27 @@
+import ArgumentParser
+import Engine
+import Training
+
+/// `hero pretrain`: masked words, masked frames, frame order and subtitle matching.
+struct Pretrain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Pre-train a model on videos with subtitles.",
+    discussion: """
+      Mixes the objectives mlm, mfm-nce, mffr, fom and vsm by their ratios over the corpora in "targets". Starts from \
+      random weights, from a RoBERTa of Hugging Face (--load-partial-pretrained, --skip-layer-loading) or from any \
+      checkpoint of HERO.
+
+        hero pretrain --config Configs/pretrain-tv.json --output-dir runs/pretrain
+
+      \(ConfigArguments.discussion(for: [.pretraining]))
+      """)
+
+  @OptionGroup var options: ConfigArguments
+
+  func run() throws {
+    let log = RunLog()
+    let configuration = try options.load(task: .pretrain, log: log)
+    InterruptHandler.install()
+    try PretrainingRun(configuration, log: log).run(resume: options.resume, backend: try CPUBackend())
+  }
+}

@@ -1,0 +1,128 @@
+import Corpus
+import Engine
+import Formats
+import Model
+import Tasks
+
+/// `hero pretrain`: MLM, MFM, FOM and VSM over several corpora.
+public struct PretrainingRun {
+  private let configuration: RunConfiguration
+  private let log: RunLog
+  private var assembly: RunAssembly { RunAssembly(configuration: configuration) }
+
+  public init(_ configuration: RunConfiguration, log: RunLog) {
+    self.configuration = configuration
+    self.log = log
+  }
+
+  /// One corpus, opened.
+  private struct Corpus {
+    var target: PretrainingTarget
+    var readers: [VideoReader]
+  }
+
+  /// - Parameter resume: go on with the run in the output folder, or begin where there is none.
+  public func run(resume: Bool, backend: any Backend) throws {
+    let folder = RunFolder(path: try assembly.required(configuration.outputDirectory, "output_dir"))
+    if !resume { try folder.requireUnused() }
+    let modelFile = try assembly.required(configuration.modelConfiguration, "model_config")
+    let modelJSON = try JSON.read(path: modelFile)
+    let corpora = try configuration.pretrainingTargets().map(open)
+    guard let width = try corpora.first?.readers.first?.features.width() else { return }
+    let checkpoint = try configuration.checkpoint.map { try Checkpoint(path: $0) }
+    var shape = try assembly.model(modelJSON, file: modelFile, featureWidth: width, checkpoint: checkpoint)
+    let sources = try corpora.flatMap { try self.sources($0, shape, training: true) }
+    let validations = try corpora.flatMap { try self.sources($0, shape, training: false) }
+    shape.setDropout(Float(configuration.dropout))
+    let model = RetrievalModel(shape, backend: backend)
+    try initialize(model, from: checkpoint)
+    try folder.create(configuration: configuration, modelConfiguration: modelJSON, resuming: resume)
+    try log.attach(path: folder.logFile)
+
+    let retrieval = RetrievalRun(configuration: configuration, log: log)
+    let learning = PretrainingLearning(
+      model: model, mixture: try PretrainingMixture(sources), ranking: retrieval.lossOptions,
+      curriculum: retrieval.curriculum, temperature: Float(configuration.nceTemperature))
+    try Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
+      var result = Validation(scalars: [])
+      var table = MetricsTable(title: "validation, update \(step)", headings: ["", "value"])
+      for source in validations {
+        for (name, value) in try learning.validate(source.loader, batchSize: configuration.valBatchSize) {
+          result.scalars.append(("valid_\(source.name)/\(name)", value))
+          table.add("\(source.name) \(name)", [value])
+        }
+      }
+      result.table = table
+      return result
+    }.run(resume: resume)
+  }
+
+  private func open(_ target: PretrainingTarget) throws -> Corpus {
+    let subtitles = try SubtitleStore(path: target.subtitles)
+    let readers = try target.videos.map { path in
+      VideoReader(
+        features: try FeatureStore(
+          path: path, featureVersion: configuration.featureVersion, frameLength: target.frameInterval,
+          compressed: configuration.compressed),
+        subtitles: subtitles, maxClipLength: configuration.maxClipLength,
+        contextLength: configuration.subtitleContext)
+    }
+    return Corpus(target: target, readers: readers)
+  }
+
+  /// One source for every objective of every split.
+  private func sources(_ corpus: Corpus, _ model: ModelConfiguration, training: Bool) throws
+    -> [PretrainingSource]
+  {
+    var options = PretrainingOptions()
+    options.maskProbability = Float(configuration.maskProbability)
+    options.maxTextLength = configuration.maxTextLength
+    return try corpus.target.splits.flatMap { split -> [PretrainingSource] in
+      let lists = training ? Array(zip(corpus.readers, split.trainIDs)) : [(corpus.readers[0], split.valIDs)]
+      let videos = try PretrainingVideos(
+        lists.map { PretrainingVideos.Part(reader: $0.0, ids: try PretrainingVideos.readIDs(path: $0.1)) })
+      if !videos.withoutFrames.isEmpty {
+        log.warning("\(split.name): \(videos.withoutFrames.count) videos have no frames and are left out")
+      }
+      return try zip(split.tasks, split.ratio).map { task, ratio in
+        guard let objective = PretrainingObjective(rawValue: task) else {
+          throw DataError(
+            "there is no pre-training task \"\(task)\"", cure: "Use mlm, mfm-nce, mffr, fom or vsm")
+        }
+        return PretrainingSource(
+          name: "\(task)_\(corpus.target.name)_\(split.name)", ratio: ratio * corpus.target.ratio,
+          loader: try PretrainingLoader(
+            objective, videos: videos, options: options, model: model,
+            onSkip: { [log] in log.warning("left out: \($0)") }))
+      }
+    }
+  }
+
+  /// Takes over a RoBERTa or a HERO, and shows what came of it.
+  private func initialize(_ model: RetrievalModel, from checkpoint: Checkpoint?) throws {
+    guard configuration.loadsPartially, let checkpoint else {
+      return try assembly.initialize(model.store, from: checkpoint, log: log)
+    }
+    model.store.initialize(seed: UInt64(configuration.seed))
+    let report = try model.store.loadLanguageModel(
+      checkpoint, layers: model.configuration.cross.layers, skippingLayers: configuration.skipsLayers)
+    log.info("\(checkpoint.path)\n\(report.table.rendered())")
+  }
+}
+
+extension LoadReport {
+  /// What was loaded, what was not, and every shape that did not fit.
+  var table: MetricsTable {
+    var table = MetricsTable(headings: ["", "arrays", "checkpoint", "model"])
+    table.rows.append(["loaded", String(loaded.count), "", ""])
+    table.rows.append(["not in the checkpoint", String(missing.count), "", ""])
+    table.rows.append(["without a place in the model", String(unused.count), "", ""])
+    for (name, theirs, ours) in resized {
+      table.rows.append(["resized: \(name)", "", "\(theirs)", "\(ours)"])
+    }
+    for (name, theirs, ours) in mismatched {
+      table.rows.append(["does not fit: \(name)", "", "\(theirs)", "\(ours)"])
+    }
+    return table
+  }
+}
