@@ -1,4 +1,5 @@
 import Engine
+import Synchronization
 
 /// Which items batch n holds: every epoch visits all items in an order of its own; its last batch may be short.
 ///
@@ -30,7 +31,23 @@ public struct EpochOrder: Sendable {
   }
 
   private func permutation(epoch: Int) -> [Int] {
-    var random = RandomStream(seed: seed, step: UInt64(epoch), stream: Self.stream)
-    return Array(0..<items).shuffled(using: &random)
+    let key = Key(items: items, seed: seed, epoch: epoch)
+    return Self.recent.withLock { recent in
+      if let known = recent.first(where: { $0.key == key }) { return known.order }
+      var random = RandomStream(seed: seed, step: UInt64(epoch), stream: Self.stream)
+      let order = Array(0..<items).shuffled(using: &random)
+      recent = [(key, order)] + recent.prefix(Self.kept - 1)
+      return order
+    }
   }
+
+  private struct Key: Equatable {
+    var items: Int
+    var seed: UInt64
+    var epoch: Int
+  }
+
+  /// The orders in use, so that an epoch of a million items is not shuffled again for every batch.
+  private static let recent = Mutex<[(key: Key, order: [Int])]>([])
+  private static let kept = 8
 }

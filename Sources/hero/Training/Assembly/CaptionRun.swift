@@ -11,7 +11,10 @@ public struct CaptionRun {
   private let configuration: RunConfiguration
   private let log: RunLog
   private var assembly: RunAssembly { RunAssembly(configuration: configuration) }
-  private var onSkip: @Sendable (DataError) -> Void { { [log] in log.warning("left out: \($0)") } }
+  private var onSkip: @Sendable (DataError) -> Void {
+    let skipped = SkippedItems(log: log)
+    return { skipped($0) }
+  }
 
   init(configuration: RunConfiguration, log: RunLog) {
     self.configuration = configuration

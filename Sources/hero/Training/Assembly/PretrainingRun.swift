@@ -93,7 +93,7 @@ public struct PretrainingRun {
           name: "\(task)_\(corpus.target.name)_\(split.name)", ratio: ratio * corpus.target.ratio,
           loader: try PretrainingLoader(
             objective, videos: videos, options: options, model: model,
-            onSkip: { [log] in log.warning("left out: \($0)") }))
+            onSkip: { [skipped = SkippedItems(log: log)] in skipped($0) }))
       }
     }
   }

@@ -10,7 +10,10 @@ struct QuestionRun {
   let configuration: RunConfiguration
   let log: RunLog
   private var assembly: RunAssembly { RunAssembly(configuration: configuration) }
-  private var onSkip: @Sendable (DataError) -> Void { { [log] in log.warning("left out: \($0)") } }
+  private var onSkip: @Sendable (DataError) -> Void {
+    let skipped = SkippedItems(log: log)
+    return { skipped($0) }
+  }
 
   // MARK: Training
 

@@ -126,7 +126,7 @@ struct RetrievalRun {
       queries: queries, videos: reader, maxTextLength: maxTextLength,
       frameInterval: configuration.frameInterval,
       hasSpans: configuration.family == .momentRetrieval, model: model,
-      onSkip: { [log] in log.warning("left out: \($0)") })
+      onSkip: { [skipped = SkippedItems(log: log)] in skipped($0) })
   }
 
   // MARK: Evaluation

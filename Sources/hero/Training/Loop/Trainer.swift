@@ -146,8 +146,10 @@ public final class Trainer<Task: LearningTask> {
       try events.scalar("lr", schedule.rate(at: step), step: step)
       try events.scalar("grad_norm", norm, step: step)
       try events.scalar("loss/\(task.name)", Double(losses.total), step: step)
+      // Pre-training's parts carry their source's name, as the reference logs them.
+      let prefix = configuration.family == .pretraining ? "" : "\(task.name)_"
       for part in losses {
-        try events.scalar("loss/\(task.name)_\(part.name)", Double(part.value), step: step)
+        try events.scalar("loss/\(prefix)\(part.name)", Double(part.value), step: step)
       }
     } catch {
       log.warning("\(error)")
