@@ -12,6 +12,9 @@ public enum BenchKind: String, CaseIterable, Sendable {
   case encode
   /// Encoding the videos and decoding their clips' captions.
   case caption
+  /// One update of a pre-training objective.
+  case mlm, fom, vsm
+  case mfmNCE = "mfm-nce"
 }
 
 /// Times full-size steps on described work, against the best rate of products measured in the same run.
@@ -72,7 +75,12 @@ public struct Bench {
   public func run(_ kind: BenchKind, batch path: String, steps: Int) throws -> Result {
     let work = try BenchWork(path: path, model: model)
     switch kind {
-    case .finetune: return try finetune(work, steps)
+    case .finetune:
+      let batch = RetrievalBatch(
+        videos: work.videos, queries: work.queries, slots: work.queryVideos, targets: work.targets)
+      return update(kind, work, steps) { model, tape, random in
+        _ = model.loss(tape, batch, RetrievalLossOptions(), random: &random)
+      }
     case .encode:
       let model = RetrievalModel(model, backend: backend)
       model.store.initialize(seed: 1)
@@ -81,20 +89,36 @@ public struct Bench {
         return nil
       }
     case .caption: return caption(work, steps)
+    case .mlm:
+      let batch = work.maskedText()
+      return update(kind, work, steps) { model, tape, _ in _ = model.maskedWordLosses(tape, batch) }
+    case .mfmNCE:
+      let batch = work.maskedFrames()
+      return update(kind, work, steps) { model, tape, _ in _ = model.contrastiveLosses(tape, batch) }
+    case .fom:
+      let batch = work.frameOrder()
+      return update(kind, work, steps) { model, tape, _ in _ = model.frameOrderLosses(tape, batch) }
+    case .vsm:
+      let batch = try work.moments()
+      return update(kind, work, steps) { model, tape, random in
+        _ = model.loss(tape, batch, RetrievalLossOptions(), random: &random)
+      }
     }
   }
 
-  private func finetune(_ work: BenchWork, _ steps: Int) throws -> Result {
+  /// Forward, backward, clipping, AdamW.
+  private func update(
+    _ kind: BenchKind, _ work: BenchWork, _ steps: Int,
+    _ loss: (RetrievalModel, Tape, inout RandomStream) -> Void
+  ) -> Result {
     let model = RetrievalModel(model, backend: backend)
     model.store.initialize(seed: 1)
-    let batch = RetrievalBatch(
-      videos: work.videos, queries: work.queries, slots: work.queryVideos, targets: work.targets)
     let optimizer = Optimizer(.adamw, store: model.store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
     var step: UInt64 = 0
-    return measure(.finetune, work, steps) {
+    return measure(kind, work, steps) {
       let tape = Tape.training(backend, seed: 1, step: step)
       var random = RandomStream(seed: 1, step: step, stream: 2)
-      _ = model.loss(tape, batch, RetrievalLossOptions(), random: &random)
+      loss(model, tape, &random)
       tape.backward()
       let norm = model.store.gradientNorm()
       optimizer.step(learningRate: 1e-4, gradientScale: Float(min(1, 1 / (norm + 1e-6))))

@@ -1,0 +1,84 @@
+import Engine
+import Formats
+import Model
+import Tasks
+
+/// The same videos as batches of the pre-training objectives (spec §6).
+extension BenchWork {
+  /// Every seventh of `count` places: about 15 %, at least one.
+  private func share(of count: Int) -> [Int] { Array(stride(from: 0, to: count, by: 7)) }
+
+  private var tokenCount: Int { videos.sequences.reduce(0) { $0 + $1.tokens.count } }
+
+  func maskedText() -> MaskedTextBatch {
+    let masked = share(of: tokenCount)
+    let tokens = videos.sequences.flatMap(\.tokens)
+    return MaskedTextBatch(
+      features: videos.features, featureWidth: videos.featureWidth, sequences: videos.sequences,
+      masked: masked,
+      targets: masked.map { tokens[$0] })
+  }
+
+  func maskedFrames() -> MaskedFrameBatch {
+    let masked = share(of: videos.frameCount)
+    let width = videos.featureWidth
+    var features = videos.features
+    let targets = masked.flatMap { features[$0 * width..<($0 + 1) * width] }
+    for frame in masked {
+      for place in frame * width..<(frame + 1) * width { features[place] = 0 }
+    }
+    return MaskedFrameBatch(
+      videos: VideoBatch(
+        features: features, featureWidth: width, lengths: videos.lengths, sequences: videos.sequences,
+        maskedFrames: masked),
+      targets: targets)
+  }
+
+  /// Two neighbours of every 14 frames change places.
+  func frameOrder() -> FrameOrderBatch {
+    var order = Array(0..<videos.frameCount)
+    var (places, targets): ([Int], [Int]) = ([], [])
+    var first = 0
+    for length in videos.lengths {
+      for frame in stride(from: 0, to: length - 1, by: 14) {
+        order.swapAt(first + frame, first + frame + 1)
+        places += [first + frame, first + frame + 1]
+        targets += [frame + 1, frame]
+      }
+      first += length
+    }
+    return FrameOrderBatch(videos: videos, order: order, places: places, targets: targets)
+  }
+
+  /// Five sentences of each video become queries and vanish from its text.
+  /// - Throws: `DataError` for a video without any.
+  func moments() throws -> RetrievalBatch {
+    var sequences = videos.sequences
+    var (queries, targets): ([[Int32]], [(start: Int, end: Int)]) = ([], [])
+    var (first, next) = (0, 0)
+    for length in videos.lengths {
+      var own: [Int] = []
+      while next < sequences.count, sequences[next].frames.allSatisfy({ $0 < first + length }) {
+        if !sequences[next].frames.isEmpty { own.append(next) }
+        next += 1
+      }
+      guard !own.isEmpty else {
+        throw DataError("no sentence has frames", place: "the video that begins with frame \(first)")
+      }
+      for place in 0..<5 {
+        let number = own[min(place, own.count - 1)]
+        let frames = videos.sequences[number].frames
+        queries.append(videos.sequences[number].tokens)
+        let start = (frames.first ?? first) - first
+        targets.append((start, min(max(start + 1, (frames.last ?? first) - first), length - 1)))
+        sequences[number].tokens = [2]
+      }
+      first += length
+    }
+    return RetrievalBatch(
+      videos: VideoBatch(
+        features: videos.features, featureWidth: videos.featureWidth, lengths: videos.lengths,
+        sequences: sequences),
+      queries: queries, slots: Array(videos.lengths.indices), queriesPerSlot: 5, targets: targets)
+  }
+}
