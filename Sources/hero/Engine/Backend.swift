@@ -144,6 +144,9 @@ public protocol Backend: AnyObject {
     _ dy: Tensor, x: Tensor, kernel: Tensor, segments: Segments, dx: GradientTarget?, dKernel: GradientTarget?
   )
 
+  /// The first of the largest of each row's first `columns` elements.
+  func argmax(_ x: Tensor, columns: Int) -> [Int32]
+
   // MARK: Losses
   /// Σ of the cross-entropies of rows against (1 − smoothing) on the target and smoothing / (columns − 1) elsewhere, as
   /// the divergence KL(target ‖ softmax) where smoothing > 0. Target −1 leaves a row out. With `gradientScale` the

@@ -43,7 +43,7 @@ extension CaptionModel {
     var last = [Int32](repeating: options.beginning, count: clips.count)
     let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.ranges, capacity: steps)
     for _ in 0..<steps {
-      let best = bestWords(tape, decoder.step(tape, cache, last: last))
+      let best = tape.backend.argmax(decoder.step(tape, cache, last: last), columns: vocabulary)
       var going: [Int] = []
       for (row, word) in best.enumerated() where word != options.end {
         captions[open[row]].append(word)
@@ -55,17 +55,6 @@ extension CaptionModel {
       last = going.map { best[$0] }
     }
     return captions
-  }
-
-  /// The first of the highest scores of every row.
-  private func bestWords(_ tape: Tape, _ scores: Tensor) -> [Int32] {
-    let values = tape.backend.values(of: scores)
-    return (0..<scores.rows).map { row in
-      let start = row * scores.columns
-      var best = start
-      for place in start..<start + vocabulary where values[place] > values[best] { best = place }
-      return Int32(best - start)
-    }
   }
 
   private struct Hypothesis {

@@ -152,3 +152,33 @@ extension CPUBackend {
     }
   }
 }
+
+extension CPUBackend {
+  public func argmax(_ x: Tensor, columns: Int) -> [Int32] {
+    precondition(columns > 0 && columns <= x.columns)
+    let from = UnsafePointer(x.pointer)
+    var places = [Int32](repeating: 0, count: x.rows)
+    places.withUnsafeMutableBufferPointer { places in
+      nonisolated(unsafe) let places = places
+      pool.split(x.rows, grain: 1 + (1 << 14) / columns) { range, _ in
+        for r in range {
+          let row = UnsafeBufferPointer(start: from + r * x.columns, count: columns)
+          let most = Self.largest(row)
+          places[r] = Int32(row.firstIndex(of: most) ?? 0)
+        }
+      }
+    }
+    return places
+  }
+
+  private static func largest(_ row: UnsafeBufferPointer<Float>) -> Float {
+    let raw = UnsafeRawBufferPointer(row)
+    var most = SIMD16<Float>(repeating: -.infinity)
+    let blocks = row.count / 16
+    for block in 0..<blocks {
+      let values = raw.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self)
+      most.replace(with: values, where: values .> most)
+    }
+    return row[(blocks * 16)...].reduce(most.max()) { max($0, $1) }
+  }
+}

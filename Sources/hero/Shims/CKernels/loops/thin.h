@@ -12,6 +12,11 @@ INLINE void thin_tile(int height, int vectors, float *c, long ldc, const float *
     _Pragma("clang loop unroll(full)")
     for (int j = 0; j < vectors; j++) sums[i][j] = 0;
   for (long k = 0; k < inner; k++) {
+    // The next tile's lines, a line of every stream at a time: more streams than the processor follows by itself.
+    if (k % LANES == 0) {
+      _Pragma("clang loop unroll(full)")
+      for (int i = 0; i < height; i++) __builtin_prefetch(w + (height + i) * ldw + k);
+    }
     vf right[2];
     _Pragma("clang loop unroll(full)")
     for (int j = 0; j < vectors; j++) right[j] = load(x + (k * vectors + j) * LANES);
