@@ -66,11 +66,18 @@ struct RunAssembly {
     let report = try store.load(checkpoint)
     log.info("\(checkpoint.path): \(report.loaded.count) parameters loaded")
     if !report.missing.isEmpty {
-      log.info("not in the checkpoint: \(report.missing.joined(separator: ", "))")
+      log.info("not in the checkpoint: \(Self.brief(report.missing))")
     }
     if !report.unused.isEmpty {
-      log.info("without a place in the model: \(report.unused.joined(separator: ", "))")
+      log.info("without a place in the model: \(Self.brief(report.unused))")
     }
+  }
+
+  /// A list of names that fits a log line or two.
+  private static func brief(_ names: [String]) -> String {
+    let shown = 6
+    let head = names.prefix(shown).joined(separator: ", ")
+    return names.count > shown ? "\(head) and \(names.count - shown) more" : head
   }
 
   /// Takes over a checkpoint that must hold the whole model.
