@@ -64,7 +64,6 @@ let package = Package(
     tests("Text"),
     tests("Metrics"),
     tests("Corpus"),
-    tests("Model"),
     tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
     tests("Training"),
     tests("Demo", ["Text"]),

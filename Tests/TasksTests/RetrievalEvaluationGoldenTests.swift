@@ -98,7 +98,11 @@ struct RetrievalEvaluationGoldenTests {
     ).table.flattened(prefix: "valid_\(split)", suffix: "nms_\(threshold)")
     let expected = try JSON.read(path: folder + "/expected/eval/tvr_\(split).metrics.json")
     var compared = 0
-    for (name, value) in measured where !(name.contains("SVMR") && name.hasSuffix("r100")) {
+    for (name, value) in measured {
+      if name.contains("SVMR"), name.hasSuffix("r100") {
+        #expect(value <= (try #require(expected[name]?.double)), "\(name)")
+        continue
+      }
       #expect(expected[name]?.double == value, "\(name)")
       compared += 1
     }
