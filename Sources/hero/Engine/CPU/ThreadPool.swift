@@ -9,9 +9,9 @@ import Synchronization
 final class ThreadPool: @unchecked Sendable {
   /// How many threads share a loop, the caller's included.
   let threads: Int
-  /// The loop's number in the upper half, the next index nobody has taken in the lower.
+  /// The loop's number in the upper half, how many of its indices nobody has taken in the lower. One word, so that who
+  /// takes an index takes it of the loop that it saw.
   private let turn = Atomic<UInt64>(0)
-  private let count = Atomic<Int>(0)
   /// Indices whose body has not returned.
   private let unfinished = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
@@ -39,7 +39,7 @@ final class ThreadPool: @unchecked Sendable {
     lock.unlock()
   }
 
-  /// Runs `body(0)` … `body(count - 1)`, each once, on whichever thread is free; returns when all have run.
+  /// Runs `body(0)` … `body(count - 1)`, each once, in any order, on whichever thread is free; returns when all have run.
   ///
   /// A thread that is asleep or has no core is not waited for: the others take its share. A loop that starts while
   /// another is under way (from its body) runs on the calling thread.
@@ -54,10 +54,9 @@ final class ThreadPool: @unchecked Sendable {
     precondition(count <= Int(UInt32.max))
     withoutActuallyEscaping(body) { escapable in
       self.body = escapable
-      self.count.store(count, ordering: .relaxed)
       unfinished.store(count, ordering: .relaxed)
       let number = Self.number(turn.load(ordering: .relaxed)) &+ 1
-      turn.store(UInt64(number) << 32, ordering: .sequentiallyConsistent)
+      turn.store(UInt64(number) << 32 | UInt64(count), ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
         lock.lock()
         lock.broadcast()
@@ -79,14 +78,13 @@ final class ThreadPool: @unchecked Sendable {
   private func takeTurns(in number: UInt32) {
     var seen = turn.load(ordering: .acquiring)
     while Self.number(seen) == number {
-      let index = Int(UInt32(truncatingIfNeeded: seen))
-      // Should the next loop have set its count meanwhile, then the turn has changed too, and the exchange fails.
-      if index >= count.load(ordering: .relaxed) { return }
+      let left = Int(UInt32(truncatingIfNeeded: seen))
+      if left == 0 { return }
       let (taken, now) = turn.compareExchange(
-        expected: seen, desired: seen + 1, successOrdering: .acquiringAndReleasing,
+        expected: seen, desired: seen - 1, successOrdering: .acquiringAndReleasing,
         failureOrdering: .acquiring)
       if taken {
-        perform(index)
+        perform(left - 1)
         unfinished.subtract(1, ordering: .releasing)
         seen = turn.load(ordering: .acquiring)
       } else {
