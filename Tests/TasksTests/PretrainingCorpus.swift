@@ -25,10 +25,7 @@ enum PretrainingCorpus {
     let ids = try PretrainingVideos.readIDs(path: path("corpus/pretrain_splits/tv_train.json"))
     // In two lists, as corpora of several stores have them.
     let half = ids.count / 2
-    return try PretrainingVideos([
-      PretrainingVideos.Part(reader: reader, ids: Array(ids[..<half])),
-      PretrainingVideos.Part(reader: reader, ids: Array(ids[half...])),
-    ])
+    return try PretrainingVideos([(reader, Array(ids[..<half])), (reader, Array(ids[half...]))])
   }
 
   static func loader(

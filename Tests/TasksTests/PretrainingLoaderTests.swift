@@ -146,8 +146,8 @@ struct PretrainingLoaderTests {
   }
 
   @Test func missingVideosAreNamed() throws {
-    let part = PretrainingVideos.Part(reader: try PretrainingCorpus.reader(), ids: ["no such video"])
-    let error = try #require(throws: DataError.self) { try PretrainingVideos([part]) }
+    let reader = try PretrainingCorpus.reader()
+    let error = try #require(throws: DataError.self) { try PretrainingVideos([(reader, ["no such video"])]) }
     #expect(error.place == "video \"no such video\"")
   }
 

@@ -90,7 +90,10 @@ public final class FeatureStore: Sendable {
   /// The videos, in the order of `id2nframe.json`.
   public var videos: [String] { table.names }
 
-  public func contains(_ video: String) -> Bool { table.number(of: video) != nil }
+  public func contains(_ video: String) -> Bool { number(of: video) != nil }
+
+  /// A video's place in `videos`. Stores are written in that order, so that neighbours lie on neighbouring pages.
+  public func number(of video: String) -> Int? { table.number(of: video) }
 
   /// The number of frames of a video as `id2nframe.json` says, or nil if it does not know it.
   public func frameCount(of video: String) -> Int? { table.number(of: video).map { Int(frameCounts[$0]) } }

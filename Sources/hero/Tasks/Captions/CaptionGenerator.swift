@@ -66,15 +66,14 @@ public struct CaptionGenerator {
     var captions = [[Int32]](repeating: [], count: clips.count)
     let work = byVideo(clips)
     try videos.check(work.map(\.video))
-    let order = EpochOrder(items: work.count, batchSize: options.videoBatch, seed: 0, shuffles: false)
-    let queue = BatchQueue(0..<order.batchesPerEpoch) {
-      [videos, report, configuration = model.configuration] number in
-      let read = order.batch(number).compactMap { place -> (item: VideoItem, clips: [Int])? in
+    let queue = BatchQueue(items: work.count, batchSize: options.videoBatch) {
+      [videos, report, configuration = model.configuration] items in
+      let read = work[items].compactMap { video, clips -> (item: VideoItem, clips: [Int])? in
         do {
-          return (try videos.read(work[place].video), work[place].clips)
+          return (try videos.read(video), clips)
         } catch {
           let error = error as? DataError ?? DataError("\(error)")
-          report.skip("video \"\(work[place].video)\"", file: videos.features.path, error)
+          report.skip("video \"\(video)\"", file: videos.features.path, error)
           return nil
         }
       }

@@ -34,6 +34,16 @@ public final class BatchQueue<Batch: Sendable>: @unchecked Sendable {
     }
   }
 
+  /// Batches of all of `count` items in their order, once.
+  public convenience init(
+    items count: Int, batchSize: Int, make: @escaping @Sendable (_ items: Range<Int>) throws -> Batch
+  ) {
+    let size = max(1, batchSize)
+    self.init(0..<(count + size - 1) / size) { number in
+      try make(number * size..<min(count, (number + 1) * size))
+    }
+  }
+
   deinit { cancel() }
 
   /// The next batch, or nil after the last. Throws what its making threw.

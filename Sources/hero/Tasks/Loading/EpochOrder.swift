@@ -3,21 +3,34 @@ import Synchronization
 
 /// Which items batch n holds: every epoch visits all items in an order of its own; its last batch may be short.
 ///
-/// A function of (seed, n), so that a resumed run goes on with the very batch that would have come.
+/// A function of (seed, n), so that a resumed run goes on with the very batch that would have come, and of no more
+/// memory for millions of items than for thousands.
+///
+/// Corpora of up to a stretch are shuffled as a whole. In larger ones, blocks of items that lie side by side change
+/// places first, then the items within stretches of many blocks: a batch's items come from anywhere, and yet what lies
+/// on the same pages of a store is read while those are in memory.
 public struct EpochOrder: Sendable {
   public let items: Int
   public let batchSize: Int
   private let seed: UInt64
-  private let shuffles: Bool
+  /// Items that stay together until a stretch is shuffled.
+  private let block: Int
+  /// Items that are shuffled among themselves.
+  private let stretch: Int
 
-  /// Stream number of the shuffles.
-  private static let stream: UInt32 = 0x5F0F
+  /// Numbers of the streams that shuffle.
+  private static let (blockStream, stretchStream): (UInt32, UInt32) = (0x5F0E, 0x5F0F)
 
-  public init(items: Int, batchSize: Int, seed: UInt64, shuffles: Bool = true) {
+  /// - Parameters:
+  ///   - block: 32 of HowTo100M's clips are 8 MB.
+  ///   - stretch: as many as a machine keeps in memory: 4 GB of those clips.
+  public init(items: Int, batchSize: Int, seed: UInt64, block: Int = 32, stretch: Int = 1 << 14) {
+    precondition(items <= Int(UInt32.max))
     self.items = items
     self.batchSize = max(1, batchSize)
     self.seed = seed
-    self.shuffles = shuffles
+    self.block = block
+    self.stretch = stretch
   }
 
   public var batchesPerEpoch: Int { (items + batchSize - 1) / batchSize }
@@ -25,29 +38,68 @@ public struct EpochOrder: Sendable {
   /// The items of batch `number`, counted from the first batch of the first epoch.
   public func batch(_ number: Int) -> [Int] {
     guard items > 0 else { return [] }
-    let place = number % batchesPerEpoch * batchSize
-    let range = place..<min(items, place + batchSize)
-    return shuffles ? Array(permutation(epoch: number / batchesPerEpoch)[range]) : Array(range)
+    let (epoch, place) = number.quotientAndRemainder(dividingBy: batchesPerEpoch)
+    let range = place * batchSize..<min(items, (place + 1) * batchSize)
+    var batch: [Int] = []
+    while batch.count < range.count {
+      let (number, offset) = (range.lowerBound + batch.count).quotientAndRemainder(dividingBy: stretch)
+      batch += stretchOrder(number, epoch: epoch)[offset...].prefix(range.count - batch.count).map(Int.init)
+    }
+    return batch
   }
 
-  private func permutation(epoch: Int) -> [Int] {
-    let key = Key(items: items, seed: seed, epoch: epoch)
-    return Self.recent.withLock { recent in
-      if let known = recent.first(where: { $0.key == key }) { return known.order }
-      var random = RandomStream(seed: seed, step: UInt64(epoch), stream: Self.stream)
-      let order = Array(0..<items).shuffled(using: &random)
-      recent = [(key, order)] + recent.prefix(Self.kept - 1)
+  private var stretches: Int { (items + stretch - 1) / stretch }
+
+  /// The items of one stretch in the order in which they are visited.
+  private func stretchOrder(_ number: Int, epoch: Int) -> [UInt32] {
+    let key = Key(order: self, epoch: epoch, stretch: number)
+    return Self.recent.order(key) {
+      let blocks = blockOrder(epoch: epoch)
+      var random = RandomStream(
+        seed: seed, step: UInt64(epoch * stretches + number), stream: Self.stretchStream)
+      // The last block may be short: what comes after it moves up.
+      let blockCount = blocks.count
+      let missing = blockCount * block - items
+      let short = blocks.firstIndex { Int($0) == blockCount - 1 } ?? 0
+      return (number * stretch..<min(items, (number + 1) * stretch)).map { place in
+        let whole = place < (short + 1) * block - missing ? place : place + missing
+        return blocks[whole / block] * UInt32(block) + UInt32(whole % block)
+      }.shuffled(using: &random)
+    }
+  }
+
+  private func blockOrder(epoch: Int) -> [UInt32] {
+    let count = (items + block - 1) / block
+    return Self.recent.order(Key(order: self, epoch: epoch, stretch: -1)) {
+      var random = RandomStream(seed: seed, step: UInt64(epoch), stream: Self.blockStream)
+      return (0..<UInt32(count)).shuffled(using: &random)
+    }
+  }
+
+  private struct Key: Hashable {
+    let items, block, stretch: Int
+    let seed: UInt64
+    let epoch, number: Int
+
+    init(order: EpochOrder, epoch: Int, stretch number: Int) {
+      (items, block, stretch, seed) = (order.items, order.block, order.stretch, order.seed)
+      (self.epoch, self.number) = (epoch, number)
+    }
+  }
+
+  /// The orders in use, so that they are not drawn again for every batch.
+  private final class Recent: Sendable {
+    private let orders = Mutex<[(key: Key, order: [UInt32])]>([])
+    /// Enough for the stretch and the blocks of every objective of a few corpora.
+    private static let kept = 32
+
+    func order(_ key: Key, make: () -> [UInt32]) -> [UInt32] {
+      if let known = orders.withLock({ $0.first { $0.key == key }?.order }) { return known }
+      let order = make()
+      orders.withLock { $0 = [(key, order)] + $0.prefix(Self.kept - 1) }
       return order
     }
   }
 
-  private struct Key: Equatable {
-    var items: Int
-    var seed: UInt64
-    var epoch: Int
-  }
-
-  /// The orders in use, so that an epoch of a million items is not shuffled again for every batch.
-  private static let recent = Mutex<[(key: Key, order: [Int])]>([])
-  private static let kept = 8
+  private static let recent = Recent()
 }

@@ -23,10 +23,9 @@ extension PretrainingLearning {
   public func validate(
     _ loader: PretrainingLoader, batchSize: Int
   ) throws -> [(name: String, value: Double)] {
-    let order = EpochOrder(items: loader.itemCount, batchSize: batchSize, seed: 0, shuffles: false)
-    let queue = BatchQueue(0..<order.batchesPerEpoch) { number in
-      try loader.batch(
-        of: order.batch(number), random: RandomStream(seed: 0, step: UInt64(number), stream: 0x7A11))
+    let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
+      let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), stream: 0x7A11)
+      return try loader.batch(of: Array(items), random: random)
     }
     var sums = PretrainingSums()
     while let next = try queue.next() {

@@ -2,41 +2,42 @@ import Corpus
 import Formats
 
 /// The videos to pre-train on: lists of ids, each with the stores that hold its videos.
+///
+/// They are numbered as they lie in the stores, so that `EpochOrder` visits neighbouring pages together.
 public struct PretrainingVideos: Sendable {
   /// One list of ids; large corpora have a feature store for each of several.
-  public struct Part: Sendable {
-    public let reader: VideoReader
-    public let ids: [String]
+  struct Part: Sendable {
+    let reader: VideoReader
     let meta: StoreMeta
-
-    /// - Parameter reader: has subtitles.
-    public init(reader: VideoReader, ids: [String]) {
-      guard let subtitles = reader.subtitles else { preconditionFailure("pre-training reads subtitles") }
-      self.reader = reader
-      self.ids = ids
-      meta = subtitles.meta
-    }
+    /// The videos' numbers in the feature store, ascending.
+    let numbers: [UInt32]
   }
 
-  public let parts: [Part]
+  let parts: [Part]
   /// Videos of the lists that have no frames, and are not used.
   public let withoutFrames: [String]
   private let starts: [Int]
 
   /// Looks into the stores' side files only.
+  /// - Parameter lists: ids with the reader of their stores, which has subtitles.
   /// - Throws: `DataError` naming the first video that a store lacks.
-  public init(_ parts: [Part]) throws {
-    var kept: [Part] = []
+  public init(_ lists: [(reader: VideoReader, ids: [String])]) throws {
     var withoutFrames: [String] = []
-    for part in parts {
-      try part.reader.check(part.ids)
-      let isEmpty = { (id: String) in part.reader.frameCount(of: id) == 0 }
-      withoutFrames += part.ids.filter(isEmpty)
-      kept.append(Part(reader: part.reader, ids: part.ids.filter { !isEmpty($0) }))
+    parts = try lists.map { reader, ids in
+      guard let subtitles = reader.subtitles else { preconditionFailure("pre-training reads subtitles") }
+      try reader.check(ids)
+      var numbers: [UInt32] = []
+      for id in ids {
+        if reader.frameCount(of: id) == 0 {
+          withoutFrames.append(id)
+        } else if let number = reader.features.number(of: id) {
+          numbers.append(UInt32(number))
+        }
+      }
+      return Part(reader: reader, meta: subtitles.meta, numbers: numbers.sorted())
     }
-    self.parts = kept
     self.withoutFrames = withoutFrames
-    starts = kept.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.ids.count) }
+    starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.numbers.count) }
   }
 
   /// Videos in all.
@@ -45,7 +46,8 @@ public struct PretrainingVideos: Sendable {
   /// The list that video `number` is in, and its id.
   func video(_ number: Int) -> (part: Part, id: String) {
     let place = parts.indices.last { starts[$0] <= number } ?? 0
-    return (parts[place], parts[place].ids[number - starts[place]])
+    let part = parts[place]
+    return (part, part.reader.features.videos[Int(part.numbers[number - starts[place]])])
   }
 
   /// Reads a list of ids: a JSON array of names, as `pretrain_splits/tv_train.json`.

@@ -120,8 +120,7 @@ public struct StatementEvaluator {
 private func forEachBatch<Loader: QuestionBatchLoader>(
   _ loader: Loader, batchSize: Int, _ body: (_ ids: [String], QuestionBatch) throws -> Void
 ) throws {
-  let order = EpochOrder(items: loader.itemCount, batchSize: batchSize, seed: 0, shuffles: false)
-  let queue = BatchQueue(0..<order.batchesPerEpoch) { try loader.load(order.batch($0)) }
+  let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { try loader.load(Array($0)) }
   while let next = try queue.next() {
     if let (ids, batch) = next { try body(ids, batch) }
   }

@@ -23,10 +23,9 @@ public final class RetrievalIndex {
     self.videos = videos
     let backend = model.store.backend
     let tape = Tape.inference(backend)
-    let order = EpochOrder(items: videos.count, batchSize: batchSize, seed: 0, shuffles: false)
     let (names, configuration) = (videos.names, model.configuration)
-    let queue = BatchQueue(0..<order.batchesPerEpoch) { number in
-      try VideoBatch(order.batch(number).map { try reader.read(names[$0]) }, model: configuration)
+    let queue = BatchQueue(items: videos.count, batchSize: batchSize) { items in
+      try VideoBatch(names[items].map { try reader.read($0) }, model: configuration)
     }
     var parts: [Tensor] = []
     var lengths: [Int] = []

@@ -59,9 +59,8 @@ public final class RetrievalLearning: LearningTask {
   public func validationLosses(_ loader: RetrievalLoader, batchSize: Int) throws -> [LossPart] {
     var validation = options
     validation.spanDropProbability = 0
-    let order = EpochOrder(items: loader.itemCount, batchSize: batchSize, seed: 0, shuffles: false)
-    let queue = BatchQueue(0..<order.batchesPerEpoch) { number in
-      try loader.batch(of: order.batch(number), random: RandomStream(seed: 0, stream: 0))
+    let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
+      try loader.batch(of: Array(items), random: RandomStream(seed: 0, stream: 0))
     }
     var sums = RetrievalLoss()
     var count: Float = 0

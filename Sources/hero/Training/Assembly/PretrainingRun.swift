@@ -80,7 +80,7 @@ public struct PretrainingRun {
     return try corpus.target.splits.flatMap { split -> [PretrainingSource] in
       let lists = training ? Array(zip(corpus.readers, split.trainIDs)) : [(corpus.readers[0], split.valIDs)]
       let videos = try PretrainingVideos(
-        lists.map { PretrainingVideos.Part(reader: $0.0, ids: try PretrainingVideos.readIDs(path: $0.1)) })
+        lists.map { ($0.0, try PretrainingVideos.readIDs(path: $0.1)) })
       if !videos.withoutFrames.isEmpty {
         log.warning("\(split.name): \(videos.withoutFrames.count) videos have no frames and are left out")
       }
