@@ -68,7 +68,7 @@ let package = Package(
     tests("Training"),
     tests("Demo", ["Text"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["hero", "TestSupport"], path: "Tests/CommandTests"),
+      name: "CommandTests", dependencies: ["hero", "Demo", "TestSupport"], path: "Tests/CommandTests"),
   ],
   swiftLanguageModes: [.v6]
 )

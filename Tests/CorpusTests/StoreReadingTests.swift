@@ -239,12 +239,6 @@ import Testing
     }
   }
 
-  /// Resident memory in bytes.
-  static func residentMemory() throws -> Int {
-    let pages = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
-    return try #require(Int(pages[1])) * sysconf(Int32(_SC_PAGESIZE))
-  }
-
   @Test func aMillionIdsOpenInSeconds() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("q")
@@ -260,11 +254,11 @@ import Testing
       try file.write("}")
       try file.commit()
     }
-    let before = try Self.residentMemory()
+    let before = try ResidentMemory.bytes()
     var opened: QueryStore?
     let seconds = try ProcessorTime.measure { opened = try QueryStore(path: path) }
     let store = try #require(opened)
-    let grown = try Self.residentMemory() - before
+    let grown = try ResidentMemory.bytes() - before
     #expect(store.ids.count == 1_000_000 && store.videos.count == 250_000)
     #expect(try store.query("query 7 of the million").video == "a video of the series, 1")
     #expect(seconds < 5)

@@ -90,7 +90,7 @@ struct PartialLoadingTests {
     let checkpoint = try checkpoint(arrays, folder)
     #expect(checkpoint.isLanguageModel)
     let (model, fresh) = (try model(), try model())
-    let report = try model.store.loadLanguageModel(checkpoint, layers: 6, skippingLayers: skipping)
+    let report = try model.store.start(from: checkpoint, layers: 6, skippingLayers: skipping)
     let given = Dictionary(uniqueKeysWithValues: arrays.map { ($0.name, $0.array.floats()) })
     let encoder = "v_encoder.f_encoder"
     for layer in 0..<6 {
@@ -136,8 +136,9 @@ struct PartialLoadingTests {
     let arrays = roberta().filter { $0.name != "lm_head.bias" }
     let bias = NDArray(floats: [Float](repeating: -1, count: Self.words), shape: [Self.words])
     let model = try model()
-    let report = try model.store.loadLanguageModel(
-      try checkpoint(arrays + [("lm_head.decoder.bias", bias)], folder), layers: 6, skippingLayers: true)
+    let report = try model.store.start(
+      from: try checkpoint(arrays + [("lm_head.decoder.bias", bias)], folder), layers: 6, skippingLayers: true
+    )
     #expect(try values(model, "v_encoder.f_encoder.lm_head.bias") == bias.floats() + [0, 0, 0])
     #expect(report.loaded.contains("v_encoder.f_encoder.lm_head.bias"))
   }
@@ -148,8 +149,8 @@ struct PartialLoadingTests {
     let place = try #require(arrays.firstIndex { $0.name == "lm_head.dense.weight" })
     arrays[place].array = NDArray(floats: [1, 2], shape: [1, 2])
     let (model, fresh) = (try model(), try model())
-    let report = try model.store.loadLanguageModel(
-      try checkpoint(arrays, folder), layers: 6, skippingLayers: true)
+    let report = try model.store.start(
+      from: try checkpoint(arrays, folder), layers: 6, skippingLayers: true)
     let name = "v_encoder.f_encoder.lm_head.dense.weight"
     #expect(report.mismatched.map(\.name) == [name])
     #expect(report.mismatched.first?.checkpoint == [1, 2])
@@ -165,7 +166,7 @@ struct PartialLoadingTests {
     let checkpoint = try Checkpoint(path: folder.path("model.safetensors"))
     #expect(!checkpoint.isLanguageModel)
     let (model, fresh) = (try model(), try model())
-    let report = try model.store.loadLanguageModel(checkpoint, layers: 6, skippingLayers: true)
+    let report = try model.store.start(from: checkpoint, layers: 6, skippingLayers: true)
     let tables = [
       "v_encoder.f_encoder.img_embeddings.position_embeddings.weight",
       "v_encoder.c_encoder.embeddings.position_embeddings.weight", "v_encoder.fom_output.linear_2.weight",
@@ -188,8 +189,17 @@ struct PartialLoadingTests {
     let checkpoint = try checkpoint([("weight", NDArray(floats: [1], shape: [1]))], folder)
     let store = try model().store
     #expect(throws: DataError.self) {
-      try store.loadLanguageModel(checkpoint, layers: 6, skippingLayers: true)
+      try store.start(from: checkpoint, layers: 6, skippingLayers: true)
     }
+  }
+
+  @Test func modelsOfAnotherSizeAreRefused() throws {
+    let folder = try TemporaryFolder()
+    let arrays = roberta().map { (name: $0.name, array: NDArray(floats: [0, 0, 0], shape: [3])) }
+    let error = try #require(throws: DataError.self) {
+      try model().store.start(from: try checkpoint(arrays, folder), layers: 6, skippingLayers: true)
+    }
+    #expect("\(error)".contains("another size"))
   }
 
   /// The row that stands for "not masked" adds nothing, also in the reference that reads our checkpoints.

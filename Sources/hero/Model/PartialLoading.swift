@@ -9,26 +9,36 @@ extension Checkpoint {
 }
 
 extension ParameterStore {
-  /// Starts the cross-modal transformer from a RoBERTa (`load_partial_pretrained`; spec §5 "Init").
+  /// Takes over what fits of a checkpoint to start from: a HERO, whole or in part, or a RoBERTa (spec §5 "Init").
   ///
-  /// Names are Hugging Face's, with or without `roberta.`; a HERO checkpoint is loaded as such, as far as it fits. Both
-  /// rows of the type table become the checkpoint's first.
+  /// A RoBERTa becomes the cross-modal transformer. Its names are Hugging Face's, with or without `roberta.`; both rows
+  /// of the type table become its first.
   /// - Parameters:
   ///   - layers: layers of the cross-modal transformer.
-  ///   - skippingLayers: `skip_layer_loading`: spread the layers over the checkpoint's, ending with its last (of 12 the
+  ///   - skippingLayers: `skip_layer_loading`: spread the layers over a RoBERTa's, ending with its last (of 12 the
   ///     layers 1, 3, 5 … become 0, 1, 2 …); otherwise its first ones are taken.
-  /// - Throws: `DataError` where the file is neither.
-  public func loadLanguageModel(
+  /// - Throws: `DataError` where the file is neither, or a model of another size.
+  public func start(from checkpoint: Checkpoint, layers: Int, skippingLayers: Bool) throws -> LoadReport {
+    let report =
+      checkpoint.isLanguageModel
+      ? try loadLanguageModel(checkpoint, layers: layers, skippingLayers: skippingLayers)
+      : try load(checkpoint, tolerant: true)
+    if let (name, theirs, ours) = report.mismatched.first, report.mismatched.count >= report.loaded.count {
+      throw DataError(
+        "is of a model of another size: \"\(name)\" has the shape \(theirs), in this model \(ours)",
+        file: checkpoint.path, cure: "Use the model_config that the checkpoint was trained with")
+    }
+    guard !report.loaded.isEmpty else {
+      throw DataError(
+        "holds neither a RoBERTa nor a HERO", file: checkpoint.path,
+        cure: "Give model.safetensors or pytorch_model.bin of roberta-base, or a checkpoint of HERO")
+    }
+    return report
+  }
+
+  private func loadLanguageModel(
     _ checkpoint: Checkpoint, layers: Int, skippingLayers: Bool
   ) throws -> LoadReport {
-    guard checkpoint.isLanguageModel else {
-      guard checkpoint.names.contains(where: { self[$0] != nil }) else {
-        throw DataError(
-          "holds neither a RoBERTa nor a HERO", file: checkpoint.path,
-          cure: "Give model.safetensors or pytorch_model.bin of roberta-base, or a checkpoint of HERO")
-      }
-      return try load(checkpoint, tolerant: true)
-    }
     let map = LanguageModelNames(
       checkpoint.names, layers: layers, skippingLayers: skippingLayers, prefix: "v_encoder.f_encoder.")
     var report = LoadReport()

@@ -35,16 +35,16 @@ public struct CaptionRun {
 
   func finetune(folder: RunFolder, resume: Bool, backend: any Backend) throws {
     let opened = try OpenedRun(configuration, log: log)
-    try requireDecoder(opened.shape)
+    try requireDecoder(opened.model.shape)
     let captions = try CaptionStore(path: try assembly.required(configuration.trainCaptions, "train_db"))
     let validation = try configuration.valCaptions.map { try CaptionStore(path: $0) }
-    let model = CaptionModel(opened.training, backend: backend)
+    let model = CaptionModel(opened.model.training, backend: backend)
     let loader = try CaptionLoader(
       captions: captions, videos: opened.reader, maxTextLength: configuration.maxTextLength,
       captionsPerVideo: configuration.maxCaptionsPerVideo, frameInterval: configuration.frameInterval,
-      model: opened.shape, onSkip: onSkip)
+      model: opened.model.shape, onSkip: onSkip)
     let tokenizer = try validation.map { try self.tokenizer(nil, store: $0.meta) }
-    try opened.begin(model.store, folder: folder, resume: resume)
+    try opened.model.begin(model.store, folder: folder, resume: resume)
     let learning = CaptionLearning(
       name: configuration.task.rawValue, model: model, loader: loader,
       smoothing: Float(configuration.labelSmoothing))
@@ -96,11 +96,11 @@ public struct CaptionRun {
   ) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
     let folder = RunFolder(path: path)
     let (file, _) = try folder.checkpoint(named: checkpoint)
-    let opened = try OpenedRun(configuration, log: log, folder: folder, checkpoint: file)
-    try requireDecoder(opened.shape)
+    let opened = try OpenedRun(configuration, folder: folder, checkpoint: file, log: log)
+    try requireDecoder(opened.model.shape)
     let rows = try CaptionRow.read(path: clips)
-    let model = CaptionModel(opened.shape, backend: backend)
-    try assembly.load(model.store, try opened.requiredCheckpoint())
+    let model = CaptionModel(opened.model.shape, backend: backend)
+    try opened.model.load(model.store)
     let text = try self.tokenizer(tokenizer, store: opened.reader.subtitles?.meta)
     let progress = ProgressReporter("Captioning", total: rows.count, unit: "clips")
     let captions = try generator(model, opened.reader, text, choice).run(rows) { progress.advance(by: $0) }

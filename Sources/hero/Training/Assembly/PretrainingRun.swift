@@ -25,19 +25,13 @@ public struct PretrainingRun {
   public func run(resume: Bool, backend: any Backend) throws {
     let folder = RunFolder(path: try assembly.required(configuration.outputDirectory, "output_dir"))
     if !resume { try folder.requireUnused() }
-    let modelFile = try assembly.required(configuration.modelConfiguration, "model_config")
-    let modelJSON = try JSON.read(path: modelFile)
     let corpora = try configuration.pretrainingTargets().map(open)
     guard let width = try corpora.first?.readers.first?.features.width() else { return }
-    let checkpoint = try configuration.checkpoint.map { try Checkpoint(path: $0) }
-    var shape = try assembly.model(modelJSON, file: modelFile, featureWidth: width, checkpoint: checkpoint)
-    let sources = try corpora.flatMap { try self.sources($0, shape, training: true) }
-    let validations = try corpora.flatMap { try self.sources($0, shape, training: false) }
-    shape.setDropout(Float(configuration.dropout))
-    let model = RetrievalModel(shape, backend: backend)
-    try initialize(model, from: checkpoint)
-    try folder.create(configuration: configuration, modelConfiguration: modelJSON, resuming: resume)
-    try log.attach(path: folder.logFile)
+    let opened = try OpenedModel(configuration, featureWidth: width, log: log)
+    let sources = try corpora.flatMap { try self.sources($0, opened.shape, training: true) }
+    let validations = try corpora.flatMap { try self.sources($0, opened.shape, training: false) }
+    let model = RetrievalModel(opened.training, backend: backend)
+    try opened.begin(model.store, folder: folder, resume: resume)
 
     let retrieval = RetrievalRun(configuration: configuration, log: log)
     let learning = PretrainingLearning(
@@ -96,33 +90,5 @@ public struct PretrainingRun {
             onSkip: { [skipped = SkippedItems(log: log)] in skipped($0) }))
       }
     }
-  }
-
-  /// Takes over a RoBERTa or a HERO, and shows what came of it.
-  private func initialize(_ model: RetrievalModel, from checkpoint: Checkpoint?) throws {
-    guard configuration.loadsPartially, let checkpoint else {
-      return try assembly.initialize(model.store, from: checkpoint, log: log)
-    }
-    model.store.initialize(seed: UInt64(configuration.seed))
-    let report = try model.store.loadLanguageModel(
-      checkpoint, layers: model.configuration.cross.layers, skippingLayers: configuration.skipsLayers)
-    log.info("\(checkpoint.path)\n\(report.table.rendered())")
-  }
-}
-
-extension LoadReport {
-  /// What was loaded, what was not, and every shape that did not fit.
-  var table: MetricsTable {
-    var table = MetricsTable(headings: ["", "arrays", "checkpoint", "model"])
-    table.rows.append(["loaded", String(loaded.count), "", ""])
-    table.rows.append(["not in the checkpoint", String(missing.count), "", ""])
-    table.rows.append(["without a place in the model", String(unused.count), "", ""])
-    for (name, theirs, ours) in resized {
-      table.rows.append(["resized: \(name)", "", "\(theirs)", "\(ours)"])
-    }
-    for (name, theirs, ours) in mismatched {
-      table.rows.append(["does not fit: \(name)", "", "\(theirs)", "\(ours)"])
-    }
-    return table
   }
 }

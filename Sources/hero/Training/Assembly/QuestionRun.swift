@@ -22,10 +22,12 @@ struct QuestionRun {
     let trainPath = try assembly.required(configuration.trainQueries, "train_query_txt_db")
     let valPath = configuration.valQueries
     if configuration.family == .inference {
-      let model = StatementModel(opened.training, backend: backend)
-      let loader = try statements(trainPath, opened.reader, opened.shape, training: true)
-      let validation = try valPath.map { try statements($0, opened.reader, opened.shape, training: false) }
-      try opened.begin(model.store, folder: folder, resume: resume)
+      let model = StatementModel(opened.model.training, backend: backend)
+      let loader = try statements(trainPath, opened.reader, opened.model.shape, training: true)
+      let validation = try valPath.map {
+        try statements($0, opened.reader, opened.model.shape, training: false)
+      }
+      try opened.model.begin(model.store, folder: folder, resume: resume)
       let learning = StatementLearning(name: configuration.task.rawValue, model: model, loader: loader)
       try Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
         guard let validation else { return Validation(scalars: []) }
@@ -37,10 +39,12 @@ struct QuestionRun {
         }
       }.run(resume: resume)
     } else {
-      let model = QuestionModel(opened.training, backend: backend)
-      let loader = try questions(trainPath, opened.reader, opened.shape, training: true)
-      let validation = try valPath.map { try questions($0, opened.reader, opened.shape, training: false) }
-      try opened.begin(model.store, folder: folder, resume: resume)
+      let model = QuestionModel(opened.model.training, backend: backend)
+      let loader = try questions(trainPath, opened.reader, opened.model.shape, training: true)
+      let validation = try valPath.map {
+        try questions($0, opened.reader, opened.model.shape, training: false)
+      }
+      try opened.model.begin(model.store, folder: folder, resume: resume)
       let learning = QuestionLearning(
         name: configuration.task.rawValue, model: model, loader: loader,
         spanWeight: Float(configuration.spanWeight))
@@ -102,7 +106,7 @@ struct QuestionRun {
     backend: any Backend
   ) throws -> EvaluationRun.Outcome {
     let (file, label) = try folder.checkpoint(named: name)
-    let opened = try OpenedRun(configuration, log: log, folder: folder, checkpoint: file)
+    let opened = try OpenedRun(configuration, folder: folder, checkpoint: file, log: log)
     let progress = ProgressReporter("Answering", total: nil, unit: "items")
     var done = 0
     let advance = { (count: Int) in
@@ -111,18 +115,18 @@ struct QuestionRun {
     }
     let (answers, metrics): (AnswerEvaluation, [(name: String, value: Double)])
     if configuration.family == .inference {
-      let model = StatementModel(opened.shape, backend: backend)
-      try assembly.load(model.store, try opened.requiredCheckpoint())
+      let model = StatementModel(opened.model.shape, backend: backend)
+      try opened.model.load(model.store)
       let evaluator = StatementEvaluator(
-        model: model, loader: try statements(path, opened.reader, opened.shape, training: false),
+        model: model, loader: try statements(path, opened.reader, opened.model.shape, training: false),
         batchSize: configuration.valBatchSize)
       answers = try evaluator.run(progress: advance)
       metrics = evaluator.metrics(answers, split: split)
     } else {
-      let model = QuestionModel(opened.shape, backend: backend)
-      try assembly.load(model.store, try opened.requiredCheckpoint())
+      let model = QuestionModel(opened.model.shape, backend: backend)
+      try opened.model.load(model.store)
       let evaluator = QuestionEvaluator(
-        model: model, loader: try questions(path, opened.reader, opened.shape, training: false),
+        model: model, loader: try questions(path, opened.reader, opened.model.shape, training: false),
         batchSize: configuration.valBatchSize)
       answers = try evaluator.run(progress: advance)
       metrics = evaluator.metrics(answers)

@@ -71,25 +71,16 @@ struct RetrievalRun {
   // MARK: Training
 
   func finetune(folder: RunFolder, resume: Bool, backend: any Backend) throws {
-    let modelFile = try assembly.required(configuration.modelConfiguration, "model_config")
-    let modelJSON = try JSON.read(path: modelFile)
-    let (features, subtitles) = (try assembly.features(), try assembly.subtitles())
     let queries = try QueryStore(
       path: try assembly.required(configuration.trainQueries, "train_query_txt_db"))
     let validation = try configuration.valQueries.map { try QueryStore(path: $0) }
     let test = try configuration.testQueries.map { try QueryStore(path: $0) }
-    let checkpoint = try configuration.checkpoint.map { try Checkpoint(path: $0) }
-    let shape = try assembly.model(
-      modelJSON, file: modelFile, featureWidth: features.width(), checkpoint: checkpoint)
-    let reader = assembly.reader(features, subtitles, cls: queries.meta.cls)
-    var dropped = shape
-    dropped.setDropout(Float(configuration.dropout))
-    let model = RetrievalModel(dropped, backend: backend)
+    let opened = try OpenedRun(configuration, cls: queries.meta.cls, log: log)
+    let (reader, shape) = (opened.reader, opened.model.shape)
+    let model = RetrievalModel(opened.model.training, backend: backend)
     let loader = try self.loader(queries, reader, shape, maxTextLength: configuration.maxTextLength)
     let validationLoader = try validation.map { try self.loader($0, reader, shape, maxTextLength: -1) }
-    try assembly.initialize(model.store, from: checkpoint, log: log)
-    try folder.create(configuration: configuration, modelConfiguration: modelJSON, resuming: resume)
-    try log.attach(path: folder.logFile)
+    try opened.model.begin(model.store, folder: folder, resume: resume)
 
     let learning = RetrievalLearning(
       name: configuration.task.rawValue, model: model, loader: loader, options: lossOptions,
@@ -164,21 +155,14 @@ struct RetrievalRun {
     folder: RunFolder, checkpoint name: String, split: String, queries path: String, backend: any Backend
   ) throws -> (answer: RetrievalAnswer, path: String) {
     let (file, label) = try folder.checkpoint(named: name)
-    let checkpoint = try Checkpoint(path: file)
     let queries = try QueryStore(path: path)
-    let (features, subtitles) = (try assembly.features(), try assembly.subtitles())
-    let shape = try assembly.model(
-      try JSON.read(path: folder.modelConfiguration), file: folder.modelConfiguration,
-      featureWidth: try features.width(), checkpoint: checkpoint)
-    let model = RetrievalModel(shape, backend: backend)
-    try assembly.load(model.store, checkpoint)
+    let opened = try OpenedRun(
+      configuration, cls: queries.meta.cls, folder: folder, checkpoint: file, log: log)
+    let model = RetrievalModel(opened.model.shape, backend: backend)
+    try opened.model.load(model.store)
     let output = folder.evaluationResults(split: split)
     try OutputPlace.make(folder: output)
     let result = "\(output)/results_\(label)_all.json"
-    return (
-      try evaluate(
-        model, queries, assembly.reader(features, subtitles, cls: queries.meta.cls), split: split, result),
-      result
-    )
+    return (try evaluate(model, queries, opened.reader, split: split, result), result)
   }
 }

@@ -65,10 +65,9 @@ public struct RunOptions: Sendable {
   public let checkpoint = RunOption<String?>(
     "checkpoint", .model, nil, help: "weights to start from (.pt, .bin or .safetensors); none: random weights"
   )
-  public let loadsPartially = RunOption<Bool>(
-    "load_partial_pretrained", .model, false, in: [.pretraining], help: "the checkpoint is a RoBERTa")
   public let skipsLayers = RunOption<Bool>(
-    "skip_layer_loading", .model, false, in: [.pretraining], help: "take every second of the RoBERTa's layers"
+    "skip_layer_loading", .model, false, in: [.pretraining],
+    help: "of a RoBERTa's 12 layers take every second"
   )
 
   // MARK: Training
@@ -189,6 +188,9 @@ public struct RunOptions: Sendable {
 
   // MARK: Accepted without effect
 
+  public let loadsPartially = RunOption<Bool>(
+    "load_partial_pretrained", .ignored, false, in: [.pretraining],
+    help: "a RoBERTa is known by its names, and what fits of any checkpoint is taken")
   public let distributedEvaluation = RunOption<Bool>(
     "distributed_eval", .ignored, false, in: [.momentRetrieval, .videoRetrieval], help: "there is one process"
   )

@@ -12,8 +12,10 @@ public struct MetricsTable: Equatable, Sendable {
   public var title: String?
   public var headings: [String]
   public var rows: [[String]]
+  /// The columns aligned left; the others are aligned right.
+  public var textColumns: Set<Int> = [0]
 
-  /// - Parameter headings: one per column; the first column is aligned left, the others right.
+  /// - Parameter headings: one per column.
   public init(title: String? = nil, headings: [String], rows: [[String]] = []) {
     self.title = title
     self.headings = headings
@@ -54,7 +56,7 @@ public struct MetricsTable: Equatable, Sendable {
     widths.enumerated().map { column, width in
       let text = column < row.count ? row[column] : ""
       let space = String(repeating: " ", count: width - text.count)
-      return column == 0 ? text + space : space + text
+      return textColumns.contains(column) ? text + space : space + text
     }
   }
 

@@ -1,0 +1,71 @@
+import Engine
+import Formats
+import Model
+
+/// The model of a run: its shape, and the checkpoint that it starts from or is judged by.
+struct OpenedModel {
+  /// As the files say.
+  let shape: ModelConfiguration
+  /// With the run's dropout.
+  let training: ModelConfiguration
+  private let checkpoint: Checkpoint?
+  private let json: JSON
+  private let configuration: RunConfiguration
+  private let log: RunLog
+
+  /// - Parameters:
+  ///   - featureWidth: of the feature stores.
+  ///   - folder: a run to evaluate; its own model configuration counts then.
+  ///   - path: the checkpoint to evaluate; else the configuration's.
+  init(
+    _ configuration: RunConfiguration, featureWidth: Int, folder: RunFolder? = nil,
+    checkpoint path: String? = nil,
+    log: RunLog
+  ) throws {
+    (self.configuration, self.log) = (configuration, log)
+    let file =
+      try folder?.modelConfiguration
+      ?? RunAssembly(configuration: configuration).required(configuration.modelConfiguration, "model_config")
+    json = try JSON.read(path: file)
+    checkpoint = try (path ?? configuration.checkpoint).map { try Checkpoint(path: $0) }
+    // The reference's MAX_FRM_SEQ_LEN.
+    let positions = try checkpoint?.framePositions() ?? max(100, configuration.maxClipLength)
+    shape = try ModelConfiguration(json, file: file, featureWidth: featureWidth, framePositions: positions)
+    guard configuration.maxClipLength <= shape.temporal.positions else {
+      throw DataError(
+        "\"max_clip_len\" is \(configuration.maxClipLength), the model has \(shape.temporal.positions) positions",
+        file: file, cure: "Lower --max-clip-len or raise \"max_position_embeddings\" of \"c_config\"")
+    }
+    var dropped = shape
+    dropped.setDropout(Float(configuration.dropout))
+    training = dropped
+  }
+
+  /// Draws the weights, takes over what fits of the checkpoint to start from, makes the run's folder and begins its log.
+  func begin(_ store: ParameterStore, folder: RunFolder, resume: Bool) throws {
+    store.initialize(seed: UInt64(configuration.seed))
+    var start = "no checkpoint: weights are random"
+    if let checkpoint {
+      let report = try store.start(
+        from: checkpoint, layers: shape.cross.layers, skippingLayers: configuration.skipsLayers)
+      start = "\(checkpoint.path)\n\(report.table.rendered())"
+    }
+    // A run that goes on has weights of its own, unless its states turn out to be damaged.
+    if !resume || folder.savedStates().isEmpty { log.info(start) }
+    try folder.create(configuration: configuration, modelConfiguration: json, resuming: resume)
+    try log.attach(path: folder.logFile)
+  }
+
+  /// Takes over a checkpoint that must hold the whole model.
+  func load(_ store: ParameterStore) throws {
+    guard let checkpoint else { throw DataError("no checkpoint is given", cure: "Give --checkpoint") }
+    let report = try store.load(checkpoint)
+    // What nothing uses need not be there.
+    let missing = report.missing.filter { !$0.contains("pooler.") }
+    guard missing.isEmpty else {
+      throw DataError(
+        "lacks \(missing.count) of the model's parameters, such as \"\(missing[0])\"", file: checkpoint.path,
+        cure: "Give a checkpoint of the task")
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Demo
+import Foundation
+import TestSupport
+import Testing
+
+/// A few synthetic videos, converted by the program itself, and settings of runs that take seconds.
+struct SmallCorpus {
+  let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    var options = DemoOptions()
+    (options.trainVideos, options.valVideos, options.testVideos) = (24, 6, 6)
+    (options.appearanceWidth, options.motionWidth) = (8, 8)
+    (options.queriesPerVideo, options.merges) = (2, 60)
+    try makeDemoCorpus(at: folder.path("corpus"), options: options) { _ in }
+    let store = { (name: String) in ["--output", "txt_db/\(name).db", "--tokenizer", "corpus/tokenizer"] }
+    try run(
+      ["create-txtdb", "--task", "subtitles", "--annotation", "corpus/ann/tv_subtitles.jsonl"]
+        + store("subtitles")
+        + ["--vid2nframe", "corpus/ann/tv_vid2nframe.json", "--frame-length", "1.5"]
+        + ["--vid2dur-idx", "corpus/ann/vid2dur_idx.json"])
+    for split in ["train", "val", "test"] {
+      try run(
+        ["create-txtdb", "--task", "tvr", "--annotation", "corpus/ann/tvr_\(split).jsonl"] + store(split))
+    }
+    try run([
+      "convert-videodb", "--feature-dir", "corpus/features", "--output", "video_db", "--dataset", "tv",
+      "--frame-length", "1.5",
+    ])
+    try writeConfigurations()
+  }
+
+  /// Runs the program in the corpus's folder; it must succeed.
+  @discardableResult
+  func run(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> HeroProcess {
+    let process = try HeroProcess(arguments: arguments, folder: folder.root)
+    try #require(
+      process.status == 0, "\(arguments.joined(separator: " ")): \(process.errors)",
+      sourceLocation: sourceLocation)
+    return process
+  }
+
+  private func writeConfigurations() throws {
+    let vocabulary = try JSONSerialization.jsonObject(
+      with: Data(contentsOf: URL(fileURLWithPath: folder.path("corpus/tokenizer/vocab.json"))))
+    var part: [String: Any] = [
+      "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32,
+      "max_position_embeddings": 200, "type_vocab_size": 2, "hidden_act": "gelu", "initializer_range": 0.02,
+      "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+    ]
+    let temporal = part
+    part["vocab_size"] = (vocabulary as? [String: Any])?.count
+    var query = part
+    query["num_hidden_layers"] = 0
+    try write(["f_config": part, "c_config": temporal, "q_config": query], to: "model.json")
+    let common: [String: Any] = [
+      "model_config": "model.json", "num_train_steps": 60, "save_steps": 2, "valid_steps": 30,
+      "warmup_steps": 5,
+      "train_batch_size": 4, "gradient_accumulation_steps": 2, "learning_rate": 1e-3, "optim": "adamw",
+      "lw_neg_ctx": 8, "lw_neg_q": 8, "train_span_start_step": 0, "hard_negtiave_start_step": [20],
+      "hard_pool_size": [2], "use_all_neg": true,
+    ]
+    let splits: [[String: Any]] = [
+      [
+        "name": "all", "tasks": ["mlm", "mfm-nce", "mffr", "fom", "vsm"], "ratio": [2, 1, 1, 1, 2],
+        "train_idx": ["corpus/pretrain_splits/tv_train.json"],
+        "val_idx": "corpus/pretrain_splits/tv_val.json",
+      ]
+    ]
+    let target: [String: Any] = [
+      "name": "tv", "sub_txt_db": "txt_db/subtitles.db", "vfeat_db": "video_db/tv", "vfeat_interval": 1.5,
+      "splits": splits,
+    ]
+    try write(
+      common.merging(["txt_db": ".", "img_db": ".", "targets": [target], "targets_ratio": [1]]) { $1 },
+      to: "pretrain.json")
+    try write(
+      common.merging([
+        "task": "tvr", "sub_txt_db": "txt_db/subtitles.db", "vfeat_db": "video_db/tv",
+        "train_query_txt_db": "txt_db/train.db", "val_query_txt_db": "txt_db/val.db",
+      ]) { $1 }, to: "finetune.json")
+  }
+
+  private func write(_ object: [String: Any], to name: String) throws {
+    try JSONSerialization.data(withJSONObject: object).write(to: URL(fileURLWithPath: folder.path(name)))
+  }
+}

@@ -1,0 +1,70 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The program from annotations to metrics, as its users run it.
+struct TrainingCommandTests {
+  private let corpus: SmallCorpus
+  private var folder: TemporaryFolder { corpus.folder }
+
+  init() throws { corpus = try SmallCorpus() }
+
+  private func start(_ arguments: [String]) throws -> Process {
+    let process = Process()
+    process.executableURL = HeroProcess.binary
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder.root)
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+
+  private func weights(_ run: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: folder.path("\(run)/ckpt/model_step_60.safetensors")))
+  }
+
+  /// A run that is interrupted and taken up again ends with the very weights of one that is not.
+  @Test(.timeLimit(.minutes(2)), arguments: ["pretrain", "finetune"])
+  func interruptionLeavesNoTrace(command: String) throws {
+    let arguments = [command, "--config", "\(command).json", "--output-dir"]
+    try corpus.run(arguments + ["whole"])
+    let process = try start(arguments + ["broken"])
+    let states = folder.path("broken/ckpt")
+    while process.isRunning,
+      (try? FileManager.default.contentsOfDirectory(atPath: states))?.contains(where: {
+        $0.hasPrefix("state_step_")
+      }) != true
+    { usleep(2_000) }
+    kill(process.processIdentifier, SIGINT)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130)
+    #expect(!FileManager.default.fileExists(atPath: states + "/model_step_60.safetensors"))
+    let rest = try corpus.run(arguments + ["broken", "--resume"])
+    #expect(rest.errors.contains("going on after update"))
+    #expect(try weights("broken") == weights("whole"))
+  }
+
+  /// Any checkpoint of pre-training starts fine-tuning, which starts evaluation; what was taken over is shown.
+  @Test(.timeLimit(.minutes(2))) func pretrainingToMetrics() throws {
+    let pretraining = try corpus.run(["pretrain", "--config", "pretrain.json", "--output-dir", "before"])
+    for figure in [
+      "mlm_tv_all acc", "mfm-nce_tv_all cosine", "mffr_tv_all loss", "fom_tv_all acc", "vsm_tv_all",
+    ] {
+      #expect(pretraining.errors.contains(figure))
+    }
+    let finetuning = try corpus.run([
+      "finetune", "--config", "finetune.json", "--output-dir", "run", "--num-train-steps", "4",
+      "--valid-steps", "4", "--checkpoint", "before/ckpt/model_step_60.safetensors",
+    ])
+    #expect(finetuning.errors.contains("│ loaded"))
+    #expect(!finetuning.errors.contains("│ random"))
+    let evaluation = try corpus.run([
+      "eval", "--task", "tvr", "--split", "test", "--query-txt-db", "txt_db/test.db", "--output-dir", "run",
+      "--checkpoint", "best", "--json",
+    ])
+    let metrics = try JSONSerialization.jsonObject(with: Data(evaluation.output.utf8)) as? [String: Any]
+    let recall = try #require(metrics?["valid_test_VR/VR_r1"] as? Double)
+    #expect((0...100).contains(recall))
+  }
+}
