@@ -1,0 +1,73 @@
+import Demo
+import Engine
+import Training
+
+/// TVR's recalls, by name, as the demo shows them.
+private let retrievalFigures = [
+  ("moment among all videos, R@1 at IoU 0.5, %", "VCMR_0.5-r1"),
+  ("moment in its video, R@1 at IoU 0.5, %", "SVMR_0.5-r1"), ("video, R@1, %", "VR_r1"),
+]
+
+extension DemoCommand {
+  /// Measures the last checkpoint on the test videos.
+  func report(_ task: RunTask, _ corpus: DemoCorpus, _ learnt: inout MetricsTable) throws {
+    let training = DemoTraining(task)
+    guard task != .tvc else { return try reportCaptions(training, &learnt) }
+    let figures = try evaluate(training)
+    let chance = DemoTask(rawValue: task.rawValue).map { corpus.chance(of: $0) } ?? [:]
+    if task == .tvr {
+      for (label, name) in retrievalFigures { learnt.add(label, [chance[name], figures[name]]) }
+    } else {
+      let label = task == .tvqa ? "questions answered, %" : "statements judged, %"
+      let accuracy = figures.first { $0.key.hasSuffix("acc") }?.value
+      learnt.add(label, [chance["acc"], accuracy.map { 100 * $0 }])
+    }
+  }
+
+  /// What pre-training adds to few labels.
+  func gain() throws -> MetricsTable {
+    var table = MetricsTable(
+      title: "\(DemoTraining.labels) labelled queries, on test videos",
+      headings: ["", "random start", "pre-trained", "gain"])
+    let (random, pretrained) = (try evaluate(.fewLabels), try evaluate(.fewLabelsPretrained))
+    for (label, name) in retrievalFigures {
+      if let before = random[name], let after = pretrained[name] {
+        table.add(label, [before, after, after - before])
+      }
+    }
+    return table
+  }
+
+  /// The metrics on the test videos, by their names without the split.
+  private func evaluate(_ training: DemoTraining) throws -> [String: Double] {
+    let run = "\(output)/runs/\(training.name)"
+    let queries = "\(output)/txt_db/\(training.task.rawValue)_test.db"
+    Console.standardError.print(
+      "\n$ hero eval --split test --query-txt-db \(queries) --output-dir \(run) --checkpoint latest")
+    let outcome = try EvaluationRun(path: run, task: training.task, arguments: [], log: RunLog()).run(
+      checkpoint: "latest", split: "test", queries: queries, backend: try CPUBackend())
+    if let table = outcome.table { print(table.rendered()) }
+    // Recalls with suppression have the same names, in groups of their own.
+    let plain = outcome.scalars.filter { !$0.name.contains("_nms_") }
+    return Dictionary(plain.map { (String($0.name.split(separator: "/").last ?? ""), $0.value) }) { $1 }
+  }
+
+  private func reportCaptions(_ training: DemoTraining, _ learnt: inout MetricsTable) throws {
+    let run = "\(output)/runs/\(training.name)"
+    let (clips, captions) = ("\(output)/corpus/ann/tvc_test.jsonl", "\(output)/captions.jsonl")
+    Console.standardError.print(
+      "\n$ hero caption --model-dir \(run) --ckpt-step latest --target-clip \(clips) --output \(captions) --score"
+    )
+    let (written, rows) = try CaptionRun(path: run, arguments: [], log: RunLog()).caption(
+      folder: run, checkpoint: "latest", clips: clips, output: captions, tokenizer: nil,
+      CaptionRun.DecodingChoice(), backend: try CPUBackend())
+    let scores = try CaptionRun.score(written, references: rows, meteor: nil)
+    print(CaptionRun.table(scores, title: "captions of test clips").rendered())
+    for (caption, clip) in zip(written, rows).prefix(3) {
+      print("  \(caption.captions[0])\n    people wrote: \(clip.captions.first ?? "")")
+    }
+    for (name, value) in scores.corpus where name == "CIDEr" || name == "Bleu_4" {
+      learnt.add("captions, \(name)", [nil, value])
+    }
+  }
+}

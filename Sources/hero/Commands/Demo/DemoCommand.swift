@@ -1,0 +1,94 @@
+import ArgumentParser
+import Demo
+import Formats
+import Foundation
+import Training
+
+/// `hero demo`: the whole way, from annotations to metrics, on a corpus made on the spot.
+struct DemoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo",
+    abstract: "Make a small corpus, train on it and show what was learnt.",
+    discussion: """
+      Shows every command that it runs; each can be repeated by hand. The corpus is synthetic: people do things with \
+      objects at places and talk, features are random codes of what a frame shows, and test videos combine what \
+      training videos show apart. "pretrain" learns from the videos alone, then finds moments with few labels, with \
+      and without what it learnt.
+      """)
+
+  @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
+  var output = "demo"
+
+  @Option(parsing: .upToNextOption, help: "What to train, in this order: tvr, pretrain, tvc, tvqa, violin.")
+  var tasks: [RunTask] = [.tvr, .pretrain, .tvc, .tvqa]
+
+  func run() throws {
+    let known: [RunTask] = [.tvr, .pretrain, .tvc, .tvqa, .violin]
+    guard !tasks.isEmpty, tasks.allSatisfy(known.contains) else {
+      throw UsageError("--tasks takes " + known.map(\.rawValue).joined(separator: ", "))
+    }
+    InterruptHandler.install()
+    let corpus = try makeDemoCorpus(at: "\(output)/corpus", say: Console.standardError.print)
+    try makeStores()
+    try write(modelConfiguration(), to: "model")
+    var learnt = MetricsTable(
+      title: "what was learnt, on test videos never trained on", headings: ["", "chance", "hero"])
+    var gain: MetricsTable?
+    for task in tasks {
+      if task == .pretrain {
+        gain = try pretrain()
+      } else {
+        try finetune(DemoTraining(task))
+        try report(task, corpus, &learnt)
+      }
+    }
+    for table in [gain, learnt] {
+      if let table, !table.rows.isEmpty { print(table.rendered()) }
+    }
+  }
+
+  /// Trains one task.
+  /// - Parameter start: weights to start from.
+  private func finetune(_ training: DemoTraining, start: String? = nil) throws {
+    try write(configuration(of: training), to: training.name)
+    let captioner = checkpoint(of: DemoTraining(.tvc))
+    var start = start
+    // Questions and statements begin from the captioner, if it was trained before: it knows what words look like.
+    if [.questionAnswering, .inference].contains(training.task.family),
+      FileManager.default.fileExists(atPath: captioner)
+    {
+      start = captioner
+    }
+    try hero(
+      ["finetune", "--config", "\(output)/\(training.name).json"]
+        + (start.map { ["--checkpoint", $0] } ?? [])
+    )
+  }
+
+  /// Learns from the videos without labels, then from few labels, once from random weights and once from those.
+  private func pretrain() throws -> MetricsTable {
+    let training = DemoTraining.pretraining
+    try write(pretrainingConfiguration(training), to: training.name)
+    try hero(["pretrain", "--config", "\(output)/\(training.name).json"])
+    try makeFewLabels()
+    try finetune(.fewLabels)
+    try finetune(.fewLabelsPretrained, start: checkpoint(of: training))
+    return try gain()
+  }
+
+  /// The last checkpoint of a training.
+  func checkpoint(of training: DemoTraining) -> String {
+    "\(output)/runs/\(training.name)/ckpt/model_step_\(training.updates).safetensors"
+  }
+
+  /// Shows and runs one command of this program.
+  func hero(_ arguments: [String]) throws {
+    Console.standardError.print("\n$ hero \(arguments.joined(separator: " "))")
+    let status = Program.run(arguments: arguments)
+    guard status == 0 else { throw ExitCode(status) }
+  }
+
+  private func write(_ configuration: JSON, to name: String) throws {
+    try AtomicFile.write(configuration.encoded(style: .pretty), to: "\(output)/\(name).json")
+  }
+}

@@ -1,0 +1,37 @@
+import Training
+
+/// One of the demo's trainings.
+struct DemoTraining {
+  /// Of the run's folder, the configuration and the text stores.
+  let name: String
+  let task: RunTask
+  /// The store to train on.
+  let training: String
+  let updates: Int
+  let warmup: Int
+  let learningRate: Double
+
+  init(
+    _ task: RunTask, name: String? = nil, training: String? = nil, updates: Int = 500, warmup: Int = 40,
+    learningRate: Double = 1e-3
+  ) {
+    self.name = name ?? task.rawValue
+    self.task = task
+    self.training = training ?? "\(task.rawValue)_train"
+    self.updates = updates
+    self.warmup = warmup
+    self.learningRate = learningRate
+  }
+
+  static let pretraining = DemoTraining(.pretrain, updates: 1000, warmup: 50)
+
+  /// Queries of the few videos that have labels.
+  static let labels = 300
+  static let fewLabels = fewLabels(name: "tvr_few_labels")
+  static let fewLabelsPretrained = fewLabels(name: "tvr_few_labels_pretrained")
+
+  private static func fewLabels(name: String) -> DemoTraining {
+    DemoTraining(
+      .tvr, name: name, training: "tvr_few_labels", updates: 150, warmup: 15, learningRate: 5e-4)
+  }
+}
