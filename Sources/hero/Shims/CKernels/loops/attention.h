@@ -4,13 +4,13 @@
 // C[rows x width] = A[rows x inner] * B[inner x width]; width a multiple of 16; A by strides, so that it may be transposed.
 INLINE void block(int height, int vectors, long inner, const float *a, long row_stride, long column_stride,
                   const float *b, long ldb, float *c, long ldc) {
-  vf sums[6][4];
+  vf sums[FLAT_ROWS][FLAT_VECTORS];
   _Pragma("clang loop unroll(full)")
   for (int i = 0; i < height; i++)
     _Pragma("clang loop unroll(full)")
     for (int j = 0; j < vectors; j++) sums[i][j] = 0;
   for (long k = 0; k < inner; k++) {
-    vf right[4];
+    vf right[FLAT_VECTORS];
     _Pragma("clang loop unroll(full)")
     for (int j = 0; j < vectors; j++) right[j] = load(b + k * ldb + j * LANES);
     _Pragma("clang loop unroll(full)")
@@ -31,19 +31,21 @@ static void product(long rows, long width, long inner, const float *a, long row_
 #define PANEL(vectors)                                                                                          \
   {                                                                                                             \
     long i = 0;                                                                                                 \
-    for (; i + 4 <= rows; i += 4)                                                                               \
-      block(4, vectors, inner, a + i * row_stride, row_stride, column_stride, b + j, ldb, c + i * ldc + j, ldc); \
+    for (; i + FLAT_ROWS <= rows; i += FLAT_ROWS)                                                               \
+      block(FLAT_ROWS, vectors, inner, a + i * row_stride, row_stride, column_stride, b + j, ldb, c + i * ldc + j, ldc); \
     for (; i < rows; i++)                                                                                       \
       block(1, vectors, inner, a + i * row_stride, row_stride, column_stride, b + j, ldb, c + i * ldc + j, ldc); \
   }
   long j = 0;
-  for (; j + 4 * LANES <= width; j += 4 * LANES) PANEL(4)
+  for (; j + FLAT_VECTORS * LANES <= width; j += FLAT_VECTORS * LANES) PANEL(FLAT_VECTORS)
+#if defined(SET_WIDE)
   switch ((width - j) / LANES) {
     case 3: PANEL(3) break;
     case 2: PANEL(2) break;
     case 1: PANEL(1) break;
     default: break;
   }
+#endif
 #undef PANEL
 }
 

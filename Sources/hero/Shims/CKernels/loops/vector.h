@@ -14,6 +14,16 @@ typedef int32_t vi __attribute__((ext_vector_type(16)));
 typedef uint32_t vu __attribute__((ext_vector_type(16)));
 typedef uint64_t vu64 __attribute__((ext_vector_type(16)));
 
+// Blocks of sums that stay in the registers while products are added to them: rows by vectors. A vector is one of 32
+// registers with AVX-512 (SET_WIDE), two of 16 with AVX2, four of 16 with SSE, four of 32 with NEON.
+#if defined(SET_WIDE)
+enum { TALL_ROWS = 12, TALL_VECTORS = 2, FLAT_ROWS = 4, FLAT_VECTORS = 4 };
+#elif defined(SET_FUSES) || defined(__aarch64__)
+enum { TALL_ROWS = 6, TALL_VECTORS = 1, FLAT_ROWS = 4, FLAT_VECTORS = 1 };
+#else
+enum { TALL_ROWS = 3, TALL_VECTORS = 1, FLAT_ROWS = 2, FLAT_VECTORS = 1 };
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vf load(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }
