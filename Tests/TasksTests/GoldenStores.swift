@@ -28,19 +28,20 @@ enum GoldenStores {
   }
 
   static func questions(
-    _ split: String, maxTextLength: Int = -1, model: ModelConfiguration? = nil,
-    onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
-  ) throws -> QuestionLoader {
+    _ split: String, _ purpose: QuestionLoader<QAStore>.Purpose = .training(maxTextLength: -1),
+    model: ModelConfiguration? = nil, onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+  ) throws -> QuestionLoader<QAStore> {
     try QuestionLoader(
-      questions: QAStore(path: path("db/txt_db/tvqa_\(split).db")), videos: videos(),
-      maxTextLength: maxTextLength, frameInterval: interval(), model: model ?? self.model("tvqa"),
-      onSkip: onSkip)
+      QAStore(path: path("db/txt_db/tvqa_\(split).db")), videos: videos(), purpose: purpose,
+      frameInterval: interval(), model: model ?? self.model("tvqa"), onSkip: onSkip)
   }
 
-  static func statements(_ split: String, isPaired: Bool) throws -> StatementLoader {
-    try StatementLoader(
-      statements: ViolinStore(path: path("db/txt_db/violin_\(split).db")), videos: videos(),
-      maxTextLength: -1, isPaired: isPaired, model: model("violin"))
+  static func statements(
+    _ split: String, _ purpose: QuestionLoader<ViolinStore>.Purpose
+  ) throws -> QuestionLoader<ViolinStore> {
+    try QuestionLoader(
+      ViolinStore(path: path("db/txt_db/violin_\(split).db")), videos: videos(), purpose: purpose,
+      frameInterval: interval(), model: model("violin"))
   }
 
   static func captions(

@@ -82,7 +82,7 @@ struct QuestionGoldenTests {
 
   @Test func statementBatch() throws {
     let wanted = try Golden("violin").statements()
-    let loader = try GoldenStores.statements("train", isPaired: true)
+    let loader = try GoldenStores.statements("train", .training(maxTextLength: -1))
     let passes = Pass.all(of: wanted.videos)
     let items = try stride(from: 0, to: wanted.texts.count, by: 2).map { first in
       try item(of: loader) { batch in
@@ -98,17 +98,18 @@ struct QuestionGoldenTests {
 
   @Test(arguments: ["val", "test"]) func answers(_ split: String) throws {
     let evaluator = QuestionEvaluator(
-      model: try Self.questionModel(), loader: try GoldenStores.questions(split), batchSize: 4)
+      model: try Self.questionModel(), loader: try GoldenStores.questions(split, .evaluation), batchSize: 4)
     var done: [Int] = []
     let evaluation = try evaluator.run { done.append($0) }
     #expect(done.last == evaluation.results.rows.count)
     try expectResults(
-      evaluation, "tvqa_\(split)", loss: "valid/loss", accuracy: "valid/acc", evaluator.metrics(evaluation))
+      evaluation, "tvqa_\(split)", loss: "valid/loss", accuracy: "valid/acc",
+      evaluator.metrics(evaluation, split: split))
   }
 
   @Test(arguments: ["val", "test"]) func judgements(_ split: String) throws {
-    let evaluator = StatementEvaluator(
-      model: try Self.statementModel(), loader: try GoldenStores.statements(split, isPaired: false),
+    let evaluator = QuestionEvaluator(
+      model: try Self.statementModel(), loader: try GoldenStores.statements(split, .evaluation),
       batchSize: 7)
     let evaluation = try evaluator.run()
     try expectResults(

@@ -55,11 +55,11 @@ struct QuestionLoadingTests {
   @Test func longQuestions() throws {
     let all = try GoldenStores.questions("train")
     let lengths = try all.ids.map { id in
-      let question = try all.questions.question(id)
+      let question = try all.store.question(id)
       return question.tokens.count + (question.answers.map(\.count).max() ?? 0)
     }
     let limit = try #require(lengths.max()) - 1
-    let some = try GoldenStores.questions("train", maxTextLength: limit)
+    let some = try GoldenStores.questions("train", .training(maxTextLength: limit))
     #expect(some.ids == zip(all.ids, lengths).filter { $1 <= limit }.map(\.0))
     #expect(some.itemCount < all.itemCount)
   }
@@ -72,13 +72,18 @@ struct QuestionLoadingTests {
       for item in 0..<loader.itemCount {
         let batch = try #require(
           try loader.batch(of: [item], random: RandomStream(seed: 0, stream: 0)))
-        let question = try loader.questions.question(loader.ids[item])
+        let question = try loader.store.question(loader.ids[item])
         let isKnown = question.span != nil
         #expect((batch.spans[0].start >= 0) == isKnown && (batch.spans[0].end >= 0) == isKnown)
       }
     }
-    let unknown = try loader.ids.filter { try loader.questions.question($0).span == nil }
+    let unknown = try loader.ids.filter { try loader.store.question($0).span == nil }
     #expect(skipped.all.map(\.place) == unknown.map { "question \($0)" })
+    // Evaluation needs none.
+    let quiet = Skipped()
+    let evaluated = try GoldenStores.questions("train", .evaluation) { quiet.add($0) }
+    _ = try evaluated.load(Array(0..<evaluated.itemCount))
+    #expect(quiet.all.isEmpty)
   }
 
   /// Questions whose ids the model does not know are named and left out, of results too.
@@ -86,7 +91,7 @@ struct QuestionLoadingTests {
     let model = try QuestionGoldenTests.questionModel()
     var small = model.configuration
     let longest = try GoldenStores.questions("val")
-    let first = try longest.questions.question(longest.ids[0])
+    let first = try longest.store.question(longest.ids[0])
     // A vocabulary that the first question's largest id is just outside of.
     let largest = try #require((first.tokens + first.answers.flatMap { $0 }).max())
     small.cross.vocabulary = Int(largest) / 8 * 8

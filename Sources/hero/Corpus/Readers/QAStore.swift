@@ -12,40 +12,17 @@ public struct Question: Sendable, Equatable {
   public let span: TimeSpan?
 }
 
-/// A store of questions: `tvqa` or `how2qa`. May be shared by threads.
+/// A store of questions: `tvqa` or `how2qa`.
 ///
 /// Source: `QaQueryTokLmdb` of the reference.
-public final class QAStore: Sendable {
-  /// The folder, as the user named it.
-  public let path: String
-  private let store: TextStore
+public final class QAStore: AnnotationStore {
+  public let texts: TextStore
 
-  /// Opens the store; reads its side files only.
-  public init(path: String) throws {
-    self.path = path
-    store = try TextStore(path: path)
-  }
-
-  public var meta: StoreMeta { store.meta }
-
-  /// The ids in the order of `id2len.json`.
-  public var ids: [String] { store.ids }
-
-  /// The ids whose question and longest answer together have at most `maxTextLength` tokens; all, if it is not positive.
-  public func ids(maxTextLength: Int) -> [String] {
-    guard maxTextLength > 0 else { return ids }
-    return zip(store.ids, store.lengths)
-      .filter { Int($1.own) + Int($1.longestAnswer) <= maxTextLength }.map(\.0)
-  }
-
-  public func video(of id: String) -> String? { store.video(of: id) }
-
-  /// The distinct videos that the questions are about.
-  public var videos: [String] { store.videos.names }
+  public init(path: String) throws { texts = try TextStore(path: path) }
 
   /// The question `id`.
   public func question(_ id: String) throws -> Question {
-    let record = try store.record(id)
+    let record = try texts.record(id)
     let lists = try record.tokenLists("input_ids")
     guard lists.count >= 2 else { throw record.error("a question without answers") }
     var target: Int?
@@ -56,7 +33,7 @@ public final class QAStore: Sendable {
       target = place
     }
     return Question(
-      id: id, video: store.video(of: id) ?? record.video, tokens: lists[0], answers: Array(lists.dropFirst()),
+      id: id, video: texts.video(of: id) ?? record.video, tokens: lists[0], answers: Array(lists.dropFirst()),
       target: target, span: record["ts"]?.string.flatMap { TimeSpan($0) } ?? TimeSpan(record["ts"]))
   }
 }

@@ -18,37 +18,14 @@ public struct Query: Sendable, Equatable {
 
 /// A store of queries: `tvr`, `how2r`, `didemo` or `msrvtt`.
 ///
-/// Source: `TvrEncoder`/`QueryTokLmdb` of the reference. May be shared by threads.
-public final class QueryStore: Sendable {
-  /// The folder, as the user named it.
-  public let path: String
-  private let store: TextStore
+/// Source: `TvrEncoder`/`QueryTokLmdb` of the reference.
+public final class QueryStore: AnnotationStore {
+  public let texts: TextStore
 
-  /// Opens the store; reads its side files only.
-  public init(path: String) throws {
-    self.path = path
-    store = try TextStore(path: path)
-  }
-
-  public var meta: StoreMeta { store.meta }
-
-  /// The ids in the order of `id2len.json`.
-  public var ids: [String] { store.ids }
-
-  /// The ids of queries with at most `maxTextLength` tokens; all, if it is not positive.
-  public func ids(maxTextLength: Int) -> [String] {
-    guard maxTextLength > 0 else { return ids }
-    return zip(store.ids, store.lengths).filter { Int($1.own) <= maxTextLength }.map(\.0)
-  }
+  public init(path: String) throws { texts = try TextStore(path: path) }
 
   /// The number of tokens of a query, without the special ones.
-  public func length(of id: String) -> Int? { store.length(of: id)?.own }
-
-  /// The video of a query, or nil where it is hidden.
-  public func video(of id: String) -> String? { store.video(of: id) }
-
-  /// The distinct videos that the queries are about; where these are hidden, those of `video_ids.json`.
-  public var videos: [String] { store.videos.names }
+  public func length(of id: String) -> Int? { texts.length(of: id)?.own }
 
   /// The file with the annotations as they were given.
   public var annotationPath: String { path + "/query_data.jsonl" }
@@ -57,10 +34,10 @@ public final class QueryStore: Sendable {
   ///
   /// Throws `DataError` naming it if it is missing or malformed; an unreadable moment is malformed.
   public func query(_ id: String) throws -> Query {
-    let record = try store.record(id)
+    let record = try texts.record(id)
     return Query(
       id: id, descriptionID: record["desc_id"]?.json ?? .string(id),
-      video: store.video(of: id) ?? record.video,
+      video: texts.video(of: id) ?? record.video,
       tokens: try record.tokens(record["input_ids"], "input_ids"), spans: try spans(record),
       text: record["desc"]?.string, type: record["type"]?.string)
   }

@@ -5,7 +5,7 @@ import Foundation
 ///
 /// Only the side files are read when it is opened, and of them only what a run needs, so that a store with a million
 /// ids opens in seconds; a row is read and decoded when it is asked for.
-struct TextStore: Sendable {
+public struct TextStore: Sendable {
   let path: String
   let meta: StoreMeta
   /// The ids of `id2len.json`, in its order.
@@ -91,6 +91,38 @@ struct TextStore: Sendable {
   }
 
   func record(_ id: String) throws -> StoreRecord { try reader.record(id, of: path) }
+}
+
+/// A store of queries, questions or statements. May be shared by threads.
+public protocol AnnotationStore: Sendable {
+  /// What the stores share.
+  var texts: TextStore { get }
+  /// Opens the store; reads its side files only.
+  init(path: String) throws
+}
+
+extension AnnotationStore {
+  /// The folder, as the user named it.
+  public var path: String { texts.path }
+
+  public var meta: StoreMeta { texts.meta }
+
+  /// The ids in the order of `id2len.json`.
+  public var ids: [String] { texts.ids }
+
+  /// The ids whose text, with its longest answer if it has any, has at most `maxTextLength` tokens; all, if that is not
+  /// positive.
+  public func ids(maxTextLength: Int) -> [String] {
+    guard maxTextLength > 0 else { return ids }
+    return zip(texts.ids, texts.lengths)
+      .filter { Int($1.own) + Int($1.longestAnswer) <= maxTextLength }.map(\.0)
+  }
+
+  /// The video of an id, or nil where it is hidden.
+  public func video(of id: String) -> String? { texts.video(of: id) }
+
+  /// The distinct videos that the texts are about; where these are hidden, those of `video_ids.json`.
+  public var videos: [String] { texts.videos.names }
 }
 
 extension LMDBReader {

@@ -38,9 +38,3 @@ struct AskedVideos {
       pairsPerQuestion: pairsPerQuestion, targets: targets, spans: spans)
   }
 }
-
-/// A loader whose batches can say what is in them.
-protocol QuestionBatchLoader: BatchLoader where Batch == QuestionBatch {
-  /// A batch and the ids of its questions; those that cannot be used are left out of both.
-  func load(_ items: [Int]) throws -> (ids: [String], batch: QuestionBatch)?
-}

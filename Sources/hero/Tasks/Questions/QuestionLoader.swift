@@ -3,72 +3,86 @@ import Engine
 import Formats
 import Model
 
-/// Batches of questions, each with its video and answers (spec §4, §5 "VideoQA"; the reference's `VideoQaDataset`).
-public struct QuestionLoader: QuestionBatchLoader {
-  public let questions: QAStore
+/// Batches of questions or statements, each with its video (spec §4, §5 "VideoQA", "VIOLIN"; the reference's
+/// `VideoQaDataset` and `ViolinDataset`).
+public struct QuestionLoader<Store: AskingStore>: BatchLoader {
+  /// What a loader is for.
+  public enum Purpose: Sendable {
+    /// Nothing is left out, and statements come one by one.
+    case evaluation
+    /// Texts with more than `maxTextLength` tokens are left out, though not as another's opposite; none are if it is
+    /// not positive. Statements come with their opposites.
+    case training(maxTextLength: Int)
+  }
+
+  public let store: Store
   public let videos: VideoReader
-  /// The questions to use.
+  /// The entries to use.
   public let ids: [String]
+  public let purpose: Purpose
   /// Seconds between frames.
   public let frameInterval: Double
   /// What the batches are for.
   public let model: ModelConfiguration
   private let report: SkipReport
 
-  /// - Parameters:
-  ///   - maxTextLength: questions that have more tokens with their longest answer are left out; none are if it is not
-  ///     positive, as in evaluation.
-  ///   - onSkip: told of every question that cannot be used, or whose moment cannot.
+  /// - Parameter onSkip: told of every entry that cannot be used, and in training of those whose moment cannot.
   /// - Throws: `DataError` naming a video that the stores lack.
   public init(
-    questions: QAStore, videos: VideoReader, maxTextLength: Int, frameInterval: Double,
+    _ store: Store, videos: VideoReader, purpose: Purpose, frameInterval: Double,
     model: ModelConfiguration, onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
   ) throws {
-    self.questions = questions
+    self.store = store
     self.videos = videos
+    self.purpose = purpose
     self.frameInterval = frameInterval
     self.model = model
     report = SkipReport(onSkip)
-    ids = questions.ids(maxTextLength: maxTextLength)
-    try videos.check(Set(ids.compactMap { questions.video(of: $0) }).sorted())
+    switch purpose {
+    case .evaluation: ids = store.ids
+    case .training(let maxTextLength): ids = store.ids(maxTextLength: maxTextLength)
+    }
+    try videos.check(Set(ids.compactMap { store.video(of: $0) }).sorted())
   }
 
   public var itemCount: Int { ids.count }
+
+  private var isTraining: Bool { if case .training = purpose { true } else { false } }
 
   public func batch(of items: [Int], random: RandomStream) throws -> QuestionBatch? {
     try load(items)?.batch
   }
 
+  /// A batch and the ids of its entries; those that cannot be used are left out of both.
   func load(_ items: [Int]) throws -> (ids: [String], batch: QuestionBatch)? {
     var asked = AskedVideos(videos, model: model)
     var used: [String] = []
     var (counts, targets): ([Int], [Int]) = ([], [])
     var spans: [(start: Int, end: Int)] = []
-    let sep = questions.meta.sep
-    for id in items.map({ ids[$0] }) {
+    for id in items.flatMap({ isTraining ? store.group(of: ids[$0]) : [ids[$0]] }) {
+      let name = "\(Store.entryName) \(id)"
       do {
-        let question = try questions.question(id)
-        guard let video = question.video else { throw DataError("its video is not known") }
-        let texts = question.answers.map { [sep] + question.tokens + [sep] + $0 }
-        let frames = try asked.ask(video, texts, item: "question \(id)")
+        let entry = try store.asked(id)
+        guard let video = entry.video else { throw DataError("its video is not known") }
+        let frames = try asked.ask(video, entry.texts, item: name)
         used.append(id)
-        counts.append(texts.count)
-        targets.append(question.target ?? -1)
-        spans.append(target(question, frames: frames))
+        counts.append(entry.texts.count)
+        targets.append(entry.target ?? -1)
+        if Store.hasMoments { spans.append(moment(of: entry, name, frames: frames)) }
       } catch let error as DataError {
-        report.skip("question \(id)", file: questions.path, error)
+        report.skip(name, file: store.path, error)
       }
     }
     guard !used.isEmpty else { return nil }
     return (used, try asked.batch(pairsPerQuestion: counts, targets: targets, spans: spans))
   }
 
-  private func target(_ question: Question, frames: Int) -> (start: Int, end: Int) {
-    if let span = question.span { return frameTarget(span, frames: frames, interval: frameInterval) }
-    // Hidden splits have neither; a question with an answer should have a moment.
-    if question.target != nil {
+  private func moment(of entry: AskedEntry, _ name: String, frames: Int) -> (start: Int, end: Int) {
+    if let span = entry.span { return frameTarget(span, frames: frames, interval: frameInterval) }
+    // Hidden splits have neither; where there is an answer, there should be a moment.
+    if isTraining, entry.target != nil {
       report.skip(
-        "question \(question.id)", file: questions.path,
+        name, file: store.path,
         DataError("its moment does not parse", cure: "Its answer is used all the same"))
     }
     return (-1, -1)

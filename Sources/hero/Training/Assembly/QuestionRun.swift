@@ -18,56 +18,44 @@ struct QuestionRun {
   // MARK: Training
 
   func finetune(folder: RunFolder, resume: Bool, backend: any Backend) throws {
-    let opened = try OpenedRun(configuration, log: log)
-    let trainPath = try assembly.required(configuration.trainQueries, "train_query_txt_db")
-    let valPath = configuration.valQueries
     if configuration.family == .inference {
-      let model = StatementModel(opened.model.training, backend: backend)
-      let loader = try statements(trainPath, opened.reader, opened.model.shape, training: true)
-      let validation = try valPath.map {
-        try statements($0, opened.reader, opened.model.shape, training: false)
-      }
-      try opened.model.begin(model.store, folder: folder, resume: resume)
-      let learning = StatementLearning(name: configuration.task.rawValue, model: model, loader: loader)
-      try Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
-        guard let validation else { return Validation(scalars: []) }
-        return try validate(step, folder) {
-          let evaluator = StatementEvaluator(
-            model: model, loader: validation, batchSize: configuration.valBatchSize)
-          let answers = try evaluator.run()
-          return (answers, evaluator.metrics(answers, split: "val"))
-        }
-      }.run(resume: resume)
+      try finetune(StatementModel.self, folder: folder, resume: resume, backend: backend)
     } else {
-      let model = QuestionModel(opened.model.training, backend: backend)
-      let loader = try questions(trainPath, opened.reader, opened.model.shape, training: true)
-      let validation = try valPath.map {
-        try questions($0, opened.reader, opened.model.shape, training: false)
-      }
-      try opened.model.begin(model.store, folder: folder, resume: resume)
-      let learning = QuestionLearning(
-        name: configuration.task.rawValue, model: model, loader: loader,
-        spanWeight: Float(configuration.spanWeight))
-      try Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
-        guard let validation else { return Validation(scalars: []) }
-        return try validate(step, folder) {
-          let evaluator = QuestionEvaluator(
-            model: model, loader: validation, batchSize: configuration.valBatchSize)
-          let answers = try evaluator.run()
-          return (answers, evaluator.metrics(answers))
-        }
-      }.run(resume: resume)
+      try finetune(QuestionModel.self, folder: folder, resume: resume, backend: backend)
     }
   }
 
-  private func validate(
-    _ step: Int, _ folder: RunFolder,
-    _ run: () throws -> (AnswerEvaluation, [(name: String, value: Double)])
+  private func finetune<Model: AnsweringModel>(
+    _: Model.Type, folder: RunFolder, resume: Bool, backend: any Backend
+  ) throws {
+    let opened = try OpenedRun(configuration, log: log)
+    let model = Model(opened.model.training, backend: backend)
+    let loader: QuestionLoader<Model.Store> = try loader(
+      assembly.required(configuration.trainQueries, "train_query_txt_db"), opened,
+      .training(maxTextLength: configuration.maxTextLength))
+    let validation: QuestionEvaluator<Model>? = try configuration.valQueries.map { path in
+      try QuestionEvaluator(
+        model: model, loader: self.loader(path, opened, .evaluation), batchSize: configuration.valBatchSize)
+    }
+    try opened.model.begin(model.store, folder: folder, resume: resume)
+    let learning = QuestionLearning(
+      name: configuration.task.rawValue, model: model, loader: loader,
+      spanWeight: Float(configuration.spanWeight))
+    try Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
+      guard let validation else { return Validation(scalars: []) }
+      return try validate(step, folder, validation)
+    }.run(resume: resume)
+  }
+
+  private func validate<Model>(
+    _ step: Int, _ folder: RunFolder, _ evaluator: QuestionEvaluator<Model>
   ) throws -> Validation {
-    let (answers, metrics) = try run()
+    let answers = try evaluator.run()
     try answers.results.write(path: "\(folder.results)/val_results_\(step).json")
     var validation = Validation(
-      scalars: metrics.map { ("valid_\(configuration.task.rawValue)/\($0.name)", $0.value) })
+      scalars: evaluator.metrics(answers, split: "val").map {
+        ("valid_\(configuration.task.rawValue)/\($0.name)", $0.value)
+      })
     validation.table = Self.table(answers, title: "val, update \(step)")
     if let accuracy = answers.accuracy { validation.headline = ("accuracy", accuracy, true) }
     return validation
@@ -81,57 +69,26 @@ struct QuestionRun {
     return table
   }
 
-  private func questions(
-    _ path: String, _ reader: VideoReader, _ model: ModelConfiguration, training: Bool
-  ) throws -> QuestionLoader {
+  private func loader<Store>(
+    _ path: String, _ opened: OpenedRun, _ purpose: QuestionLoader<Store>.Purpose
+  ) throws -> QuestionLoader<Store> {
     try QuestionLoader(
-      questions: try QAStore(path: path), videos: reader,
-      maxTextLength: training ? configuration.maxTextLength : -1, frameInterval: configuration.frameInterval,
-      model: model, onSkip: onSkip)
-  }
-
-  private func statements(
-    _ path: String, _ reader: VideoReader, _ model: ModelConfiguration, training: Bool
-  ) throws -> StatementLoader {
-    try StatementLoader(
-      statements: try ViolinStore(path: path), videos: reader,
-      maxTextLength: training ? configuration.maxTextLength : -1, isPaired: training, model: model,
-      onSkip: onSkip)
+      Store(path: path), videos: opened.reader, purpose: purpose, frameInterval: configuration.frameInterval,
+      model: opened.model.shape, onSkip: onSkip)
   }
 
   // MARK: Evaluation
 
   func evaluate(
-    folder: RunFolder, checkpoint name: String, split: String, queries path: String, submission: String?,
+    folder: RunFolder, checkpoint: String, split: String, queries: String, submission: String?,
     backend: any Backend
   ) throws -> EvaluationRun.Outcome {
-    let (file, label) = try folder.checkpoint(named: name)
+    let (file, label) = try folder.checkpoint(named: checkpoint)
     let opened = try OpenedRun(configuration, folder: folder, checkpoint: file, log: log)
-    let progress = ProgressReporter("Answering", total: nil, unit: "items")
-    var done = 0
-    let advance = { (count: Int) in
-      progress.advance(by: count - done)
-      done = count
-    }
-    let (answers, metrics): (AnswerEvaluation, [(name: String, value: Double)])
-    if configuration.family == .inference {
-      let model = StatementModel(opened.model.shape, backend: backend)
-      try opened.model.load(model.store)
-      let evaluator = StatementEvaluator(
-        model: model, loader: try statements(path, opened.reader, opened.model.shape, training: false),
-        batchSize: configuration.valBatchSize)
-      answers = try evaluator.run(progress: advance)
-      metrics = evaluator.metrics(answers, split: split)
-    } else {
-      let model = QuestionModel(opened.model.shape, backend: backend)
-      try opened.model.load(model.store)
-      let evaluator = QuestionEvaluator(
-        model: model, loader: try questions(path, opened.reader, opened.model.shape, training: false),
-        batchSize: configuration.valBatchSize)
-      answers = try evaluator.run(progress: advance)
-      metrics = evaluator.metrics(answers)
-    }
-    progress.finish()
+    let (answers, metrics) =
+      configuration.family == .inference
+      ? try evaluate(StatementModel.self, opened, queries, split: split, backend: backend)
+      : try evaluate(QuestionModel.self, opened, queries, split: split, backend: backend)
     let output = folder.evaluationResults(split: split)
     try OutputPlace.make(folder: output)
     let result = "\(output)/results_\(label)_all.json"
@@ -139,7 +96,24 @@ struct QuestionRun {
     // The servers of TVQA, How2QA and VIOLIN take {id: answer} as it is.
     if let submission { try answers.results.write(path: submission) }
     return EvaluationRun.Outcome(
-      path: result, scalars: answers.known > 0 ? metrics : [],
+      path: result, scalars: metrics,
       table: Self.table(answers, title: "\(configuration.task.rawValue), \(split)"))
+  }
+
+  private func evaluate<Model: AnsweringModel>(
+    _: Model.Type, _ opened: OpenedRun, _ queries: String, split: String, backend: any Backend
+  ) throws -> (AnswerEvaluation, [(name: String, value: Double)]) {
+    let model = Model(opened.model.shape, backend: backend)
+    try opened.model.load(model.store)
+    let evaluator = QuestionEvaluator(
+      model: model, loader: try loader(queries, opened, .evaluation), batchSize: configuration.valBatchSize)
+    let progress = ProgressReporter("Answering", total: nil, unit: "items")
+    var done = 0
+    let answers = try evaluator.run { count in
+      progress.advance(by: count - done)
+      done = count
+    }
+    progress.finish()
+    return (answers, evaluator.metrics(answers, split: split))
   }
 }

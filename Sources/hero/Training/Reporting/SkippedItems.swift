@@ -5,7 +5,7 @@ import Synchronization
 final class SkippedItems: Sendable {
   private let log: RunLog
   private let count = Atomic<Int>(0)
-  private static let named = 20
+  private static let named = 5
 
   init(log: RunLog) { self.log = log }
 
