@@ -30,7 +30,7 @@ extension DemoCommand {
       title: "\(DemoTraining.labels) labelled queries, on test videos",
       headings: ["", "random start", "pre-trained", "gain"])
     let (random, pretrained) = (try evaluate(.fewLabels), try evaluate(.fewLabelsPretrained))
-    for (label, name) in retrievalFigures {
+    for (label, name) in retrievalFigures + [("video, R@5, %", "VR_r5")] {
       if let before = random[name], let after = pretrained[name] {
         table.add(label, [before, after, after - before])
       }

@@ -2,6 +2,9 @@
 // call to a general matrix product costs more than the product: these blocks work on scratch that fits the first caches.
 
 // C[rows x width] = A[rows x inner] * B[inner x width]; width a multiple of 16; A by strides, so that it may be transposed.
+// Four rows by as many vectors as leave room in the registers.
+enum { FLAT_ROWS = REGISTER_SUMS * REGISTER_LANES < 64 ? 2 : 4, FLAT_VECTORS = REGISTER_LANES == 16 ? 4 : 1 };
+
 INLINE void block(int height, int vectors, long inner, const float *a, long row_stride, long column_stride,
                   const float *b, long ldb, float *c, long ldc) {
   vf sums[FLAT_ROWS][FLAT_VECTORS];

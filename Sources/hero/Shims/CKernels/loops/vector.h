@@ -14,15 +14,18 @@ typedef int32_t vi __attribute__((ext_vector_type(16)));
 typedef uint32_t vu __attribute__((ext_vector_type(16)));
 typedef uint64_t vu64 __attribute__((ext_vector_type(16)));
 
-// Blocks of sums that stay in the registers while products are added to them: rows by vectors. A vector is one of 32
-// registers with AVX-512 (SET_WIDE), two of 16 with AVX2, four of 16 with SSE, four of 32 with NEON.
+// Registers, for blocks of sums that must stay in them: their lanes, and how many sums leave room for the factors.
+// AVX-512 has 32 of 16 lanes, AVX2 16 of 8, SSE 16 of 4, NEON 32 of 4.
 #if defined(SET_WIDE)
-enum { TALL_ROWS = 12, TALL_VECTORS = 2, FLAT_ROWS = 4, FLAT_VECTORS = 4 };
-#elif defined(SET_FUSES) || defined(__aarch64__)
-enum { TALL_ROWS = 6, TALL_VECTORS = 1, FLAT_ROWS = 4, FLAT_VECTORS = 1 };
+enum { REGISTER_LANES = 16, REGISTER_SUMS = 24 };
+#elif defined(SET_FUSES)
+enum { REGISTER_LANES = 8, REGISTER_SUMS = 12 };
+#elif defined(__aarch64__)
+enum { REGISTER_LANES = 4, REGISTER_SUMS = 24 };
 #else
-enum { TALL_ROWS = 3, TALL_VECTORS = 1, FLAT_ROWS = 2, FLAT_VECTORS = 1 };
+enum { REGISTER_LANES = 4, REGISTER_SUMS = 12 };
 #endif
+typedef float rf __attribute__((ext_vector_type(REGISTER_LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -37,9 +40,11 @@ INLINE vf first_lanes(vf v, long n) { return n >= LANES ? v : load_part((const f
 // Where the processor has no such instruction, the builtins are calls of the C library, one for each lane.
 #if defined(SET_FUSES) || defined(__FMA__) || defined(__aarch64__)
 INLINE vf vfma(vf a, vf b, vf c) { return __builtin_elementwise_fma(a, b, c); }
+INLINE rf rfma(rf a, rf b, rf c) { return __builtin_elementwise_fma(a, b, c); }
 INLINE vf vround(vf a) { return __builtin_elementwise_rint(a); }
 #else
 INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+INLINE rf rfma(rf a, rf b, rf c) { return a * b + c; }
 // To the nearest whole number, for sizes below 2^22.
 INLINE vf vround(vf a) { return (a + 12582912.0f) - 12582912.0f; }
 #endif
