@@ -69,7 +69,7 @@ struct Caption: ParsableCommand {
     if score {
       let meteor = try meteorData.map { try MeteorResources(folder: $0) }
       try CaptionScores.show(
-        try CaptionRun.score(captions, references: clips, meteor: meteor), json: json, log: log)
+        try CaptionScorer(captions, references: clips, meteor: meteor), json: json, log: log)
     }
   }
 }

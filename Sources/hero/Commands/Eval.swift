@@ -92,7 +92,7 @@ struct Eval: ParsableCommand {
       for row in rows { try writer.write(row) }
       try writer.finish()
     }
-    let scores = try CaptionRun.score(rows, references: try CaptionRow.read(path: references), meteor: meteor)
+    let scores = try CaptionScorer(rows, references: try CaptionRow.read(path: references), meteor: meteor)
     try CaptionScores.show(scores, json: json, log: log)
   }
 }

@@ -1,5 +1,6 @@
 import Demo
 import Engine
+import Metrics
 import Training
 
 /// TVR's recalls, by name, as the demo shows them.
@@ -61,7 +62,7 @@ extension DemoCommand {
     let (written, rows) = try CaptionRun(path: run, arguments: [], log: RunLog()).caption(
       folder: run, checkpoint: "latest", clips: clips, output: captions, tokenizer: nil,
       CaptionRun.DecodingChoice(), backend: try CPUBackend())
-    let scores = try CaptionRun.score(written, references: rows, meteor: nil)
+    let scores = try CaptionScorer(written, references: rows, meteor: nil)
     print(CaptionRun.table(scores, title: "captions of test clips").rendered())
     for (caption, clip) in zip(written, rows).prefix(3) {
       print("  \(caption.captions[0])\n    people wrote: \(clip.captions.first ?? "")")

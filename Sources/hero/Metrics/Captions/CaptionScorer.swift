@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 
 /// A clip's predicted caption and what people wrote of it.
 public struct ScoredClip: Sendable, Equatable {
@@ -76,29 +77,34 @@ public struct CaptionScorer: Sendable {
     hasMeteorData = meteor != nil
   }
 
-  /// Scores every clip that has references, ordered by id.
+  /// Scores predictions for TVC's clips as the reference's `TVCEval` does: in the order of the references, the first
+  /// caption of each prediction, every character beyond ASCII taken for a space.
   ///
-  /// - Throws: `DataError` as the other initializer, and if a clip with references has no prediction or the other
-  ///   way round.
-  public init(
-    references: [QueryID: [String]], predictions: [QueryID: String], meteor: MeteorResources?
-  ) throws {
-    let missing = references.keys.filter { predictions[$0] == nil }
-    let strangers = predictions.keys.filter { references[$0] == nil }
-    if let first = missing.min() {
+  /// - Parameter references: rows without captions are passed over.
+  /// - Throws: `DataError` as the other initializer, and naming a clip that has references but no prediction.
+  public init(_ predictions: [CaptionRow], references: [CaptionRow], meteor: MeteorResources?) throws {
+    let given = Dictionary(predictions.map { ($0.clip, $0.captions.first) }) { first, _ in first }
+    let wanted = references.filter { !$0.captions.isEmpty }
+    let missing = wanted.filter { given[$0.clip, default: nil] == nil }
+    if let first = missing.first {
       throw DataError(
-        "\(missing.count) clips have references but no prediction, clip \(first) the first of them",
-        cure: "Predict captions for every clip of the split")
-    }
-    if let first = strangers.min() {
-      throw DataError(
-        "\(strangers.count) clips have a prediction but no reference, clip \(first) the first of them",
-        cure: "Give the references of the split that the predictions were made for")
+        "\(missing.count) clips have references but no prediction", place: "clip \(first.clip)",
+        cure: "Caption every clip of the references")
     }
     try self.init(
-      predictions.sorted { $0.key < $1.key }.map { id, prediction in
-        ScoredClip(id: id, prediction: prediction, references: references[id] ?? [])
+      wanted.map { row in
+        ScoredClip(
+          id: row.clip, prediction: Self.ascii((given[row.clip] ?? nil) ?? ""),
+          references: row.captions.map(Self.ascii))
       }, meteor: meteor)
+  }
+
+  private static func ascii(_ caption: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        caption.trimmingCharacters(in: .whitespacesAndNewlines).unicodeScalars.map {
+          $0.isASCII ? $0 : " "
+        }))
   }
 
   private static func mean(_ values: [Double]) -> Double {

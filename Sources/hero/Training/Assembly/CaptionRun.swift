@@ -54,7 +54,7 @@ public struct CaptionRun {
         try configuration.valReferences.map { try CaptionRow.read(path: $0) } ?? validation.rows()
       let rows = try generator(model, opened.reader, tokenizer, DecodingChoice()).run(references)
       try write(rows, to: "\(folder.results)/val_captions_\(step).jsonl")
-      let scores = try Self.score(rows, references: references, meteor: nil)
+      let scores = try CaptionScorer(rows, references: references, meteor: nil)
       var result = Validation(scalars: scores.corpus.map { ("valid_tvc/\($0.name)", $0.value) })
       result.table = Self.table(scores, title: "val, update \(step)")
       if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {
@@ -140,22 +140,6 @@ public struct CaptionRun {
   }
 
   // MARK: Scores
-
-  /// BLEU, METEOR, ROUGE-L and CIDEr-D of captions against references, in percent.
-  /// - Parameter meteor: METEOR's data; nil compares words and stems only.
-  public static func score(
-    _ predictions: [CaptionRow], references: [CaptionRow], meteor: MeteorResources?
-  ) throws -> CaptionScorer {
-    let given = Dictionary(predictions.map { ($0.clip, $0) }) { first, _ in first }
-    let scored = try references.filter { !$0.captions.isEmpty }.map { reference in
-      guard let caption = given[reference.clip]?.captions.first else {
-        throw DataError(
-          "has no caption", place: "clip \(reference.clip)", cure: "Caption every clip of the references")
-      }
-      return ScoredClip(id: reference.clip, prediction: caption, references: reference.captions)
-    }
-    return try CaptionScorer(scored, meteor: meteor)
-  }
 
   /// The scores for people.
   public static func table(_ scores: CaptionScorer, title: String) -> MetricsTable {
