@@ -27,7 +27,7 @@ struct LoadReportTableTests {
       report.table.rows == [
         [
           "without a place in the model", "9",
-          "module1, module2, module3, module4, module5, module6 and 3 more",
+          "module1, module2, module3 and 6 more",
         ]
       ])
   }

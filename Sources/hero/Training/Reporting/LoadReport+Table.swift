@@ -29,7 +29,7 @@ extension LoadReport {
       let parts = name.split(separator: ".")
       return parts.prefix(parts.first == "v_encoder" ? 2 : 1).joined(separator: ".")
     }.mapValues(\.count).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-    let shown = 6
+    let shown = 3
     let listed = counts.prefix(shown).map { $0.value == 1 ? $0.key : "\($0.key) \($0.value)" }
     let rest = counts.count > shown ? " and \(counts.count - shown) more" : ""
     return listed.joined(separator: ", ") + rest
