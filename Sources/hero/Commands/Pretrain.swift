@@ -8,8 +8,8 @@ struct Pretrain: ParsableCommand {
     abstract: "Pre-train a model on videos with subtitles.",
     discussion: """
       Mixes the objectives mlm, mfm-nce, mffr, fom and vsm by their ratios over the corpora in "targets". Starts from \
-      random weights, from a RoBERTa of Hugging Face (--load-partial-pretrained, --skip-layer-loading) or from any \
-      checkpoint of HERO.
+      random weights, or from what fits of a checkpoint: a RoBERTa of Hugging Face (--skip-layer-loading takes every \
+      second of its layers) or any HERO. Ids of videos may be millions.
 
         hero pretrain --config Configs/pretrain-tv.json --output-dir runs/pretrain
 
