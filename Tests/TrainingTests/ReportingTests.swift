@@ -131,3 +131,25 @@ struct MetricsTableTests {
       ])
   }
 }
+
+struct TrainingRatesTests {
+  @Test func sourcesAreCountedApart() {
+    let screen = Screen()
+    var rates = TrainingRates(now: { Date(timeIntervalSince1970: screen.time) })
+    rates.add("vsm_tv_all", examples: 32, loss: 3)
+    #expect(!rates.isMixed)
+    rates.add("mlm_tv_all", examples: 32, loss: 7)
+    rates.add("mlm_tv_all", examples: 32, loss: 5)
+    screen.wait(4)
+    #expect(rates.isMixed)
+    #expect(rates.scalars.map(\.name) == ["perf/vsm_tv_all_ex_per_s", "perf/mlm_tv_all_ex_per_s"])
+    #expect(rates.scalars.map(\.value) == [8, 16])
+    #expect(
+      rates.table(title: "training").rows == [
+        ["mlm_tv_all", "6.000", "64", "16.0"], ["vsm_tv_all", "3.000", "32", "8.0"],
+      ])
+    // Losses begin anew with each table.
+    rates.add("mlm_tv_all", examples: 32, loss: 1)
+    #expect(rates.table(title: "training").rows.map { $0[1] } == ["1.000", ""])
+  }
+}

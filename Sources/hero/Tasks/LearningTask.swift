@@ -65,9 +65,15 @@ public protocol LearningTask: AnyObject, SendableMetatype {
   var name: String { get }
   var store: ParameterStore { get }
   var trainingLoader: Loader { get }
+  /// What a batch was drawn from, for logs.
+  func source(of batch: Loader.Batch) -> String
   /// Computes a batch's loss on a training tape.
   /// - Parameters:
   ///   - update: counted from 0; some losses begin late.
   ///   - random: the update's own.
   func loss(_ tape: Tape, _ batch: Loader.Batch, update: Int, random: inout RandomStream) -> [LossPart]
+}
+
+extension LearningTask {
+  public func source(of batch: Loader.Batch) -> String { name }
 }

@@ -26,6 +26,8 @@ public final class PretrainingLearning: LearningTask {
 
   public var store: ParameterStore { model.store }
 
+  public func source(of batch: PretrainingMixedBatch) -> String { trainingLoader.sources[batch.source].name }
+
   /// The parts are named by their source, as the reference logs them: `mlm_tv_all`, `vsm_tv_all_st_ed`.
   public func loss(
     _ tape: Tape, _ batch: PretrainingMixedBatch, update: Int, random: inout RandomStream

@@ -5,7 +5,7 @@ import Formats
 public protocol AskingStore: AnnotationStore {
   /// What an entry is called in messages.
   static var entryName: String { get }
-  /// Whether every entry with a known answer is about a moment.
+  /// Whether entries are about moments.
   static var hasMoments: Bool { get }
   /// The entries that are trained on together with `id`, itself among them.
   func group(of id: String) -> [String]

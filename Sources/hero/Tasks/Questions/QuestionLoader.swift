@@ -26,7 +26,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
   public let model: ModelConfiguration
   private let report: SkipReport
 
-  /// - Parameter onSkip: told of every entry that cannot be used, and in training of those whose moment cannot.
+  /// - Parameter onSkip: told of every entry that cannot be used.
   /// - Throws: `DataError` naming a video that the stores lack.
   public init(
     _ store: Store, videos: VideoReader, purpose: Purpose, frameInterval: Double,
@@ -68,23 +68,16 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
         used.append(id)
         counts.append(entry.texts.count)
         targets.append(entry.target ?? -1)
-        if Store.hasMoments { spans.append(moment(of: entry, name, frames: frames)) }
+        if Store.hasMoments {
+          // Where a moment is not annotated ("nan-nan"), the answer alone teaches.
+          spans.append(
+            entry.span.map { frameTarget($0, frames: frames, interval: frameInterval) } ?? (-1, -1))
+        }
       } catch let error as DataError {
         report.skip(name, file: store.path, error)
       }
     }
     guard !used.isEmpty else { return nil }
     return (used, try asked.batch(pairsPerQuestion: counts, targets: targets, spans: spans))
-  }
-
-  private func moment(of entry: AskedEntry, _ name: String, frames: Int) -> (start: Int, end: Int) {
-    if let span = entry.span { return frameTarget(span, frames: frames, interval: frameInterval) }
-    // Hidden splits have neither; where there is an answer, there should be a moment.
-    if isTraining, entry.target != nil {
-      report.skip(
-        name, file: store.path,
-        DataError("its moment does not parse", cure: "Its answer is used all the same"))
-    }
-    return (-1, -1)
   }
 }

@@ -38,6 +38,8 @@ public final class Trainer<Task: LearningTask> {
   private let schedule: LearningRateSchedule
   private let validate: (_ step: Int) throws -> Validation
   private let seed: UInt64
+  /// As the reference's.
+  private static var updatesBetweenRates: Int { 100 }
 
   public init(
     task: Task, configuration: RunConfiguration, folder: RunFolder, log: RunLog,
@@ -84,13 +86,20 @@ public final class Trainer<Task: LearningTask> {
       "\(task.name): \(loader.itemCount) items, batches of \(configuration.trainBatchSize), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
     )
     let progress = ProgressReporter("Training", total: steps, unit: "updates", done: step)
+    var rates = TrainingRates()
     var lastValidated = -1
     while step < steps {
-      let (losses, norm) = try update(step, queue)
+      let (source, losses, norm) = try update(step, queue)
       step += 1
+      rates.add(source, examples: parts * configuration.trainBatchSize, loss: Double(losses.total))
       record(losses, norm, step, events)
-      progress.advance(note: String(format: "loss %.3f", losses.total))
+      let measured = rates.isMixed ? source : "loss"
+      progress.advance(note: measured + String(format: " %.3f", losses.total))
+      if step % Self.updatesBetweenRates == 0 || step == steps {
+        for (name, rate) in rates.scalars { try events.scalar(name, rate, step: step) }
+      }
       if step % configuration.validSteps == 0 || step == steps {
+        if rates.isMixed { log.info(rates.table(title: "training, update \(step)").rendered()) }
         try validateAndSave(step, events)
         lastValidated = step
       }
@@ -107,15 +116,16 @@ public final class Trainer<Task: LearningTask> {
     if lastValidated != steps { try validateAndSave(steps, events) }
   }
 
-  /// One update; the mean losses of its batches and the norm of the gradients before clipping.
+  /// One update; what its batches were drawn from, their mean losses and the norm of the gradients before clipping.
   private func update(
     _ step: Int, _ queue: BatchQueue<Task.Loader.Batch?>
-  ) throws -> (losses: [LossPart], norm: Double) {
-    var losses: [LossPart] = []
+  ) throws -> (source: String, losses: [LossPart], norm: Double) {
+    var (source, losses): (String, [LossPart]) = (task.name, [])
     var random = RandomStream(seed: seed, step: UInt64(step), stream: lossStream)
     let parts = configuration.accumulationSteps
     for part in 0..<parts {
       guard let next = try queue.next(), let batch = next else { continue }
+      source = task.source(of: batch)
       let tape = Tape.training(task.store.backend, seed: seed, step: UInt64(step), part: UInt32(part))
       let loss = task.loss(tape, batch, update: step, random: &random)
       guard loss.total.isFinite else { throw notFinite("loss", step) }
@@ -131,7 +141,7 @@ public final class Trainer<Task: LearningTask> {
     let scale = limit > 0 ? min(1, limit / (norm + 1e-6)) : 1
     optimizer.step(learningRate: Float(schedule.rate(at: step + 1)), gradientScale: Float(scale))
     task.store.clearGradients()
-    return (losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm)
+    return (source, losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm)
   }
 
   private func notFinite(_ what: String, _ step: Int) -> DataError {
