@@ -65,7 +65,7 @@ let package = Package(
     tests("Metrics"),
     tests("Corpus"),
     tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
-    tests("Training"),
+    tests("Training", ["Tasks", "Engine"]),
     tests("Demo", ["Text"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "TestSupport"], path: "Tests/CommandTests"),

@@ -113,9 +113,7 @@ struct PretrainingMixtureTests {
 
   @Test func accuracyDistanceAndCosine() {
     var sums = PretrainingSums()
-    // The third column is padding; of equal scores the first counts.
-    sums.add(
-      losses: [1, 2, 3], scores: [5, 1, 9, 1, 5, 9, 2, 2, 9], columns: 3, choices: 2, targets: [0, 0, 0])
+    sums.add(choices: [0, 1, 0], targets: [0, 0, 0], losses: [1, 2, 3])
     #expect(sums.correct == 2 && sums.loss == 6 && sums.count == 3)
     let videos = VideoBatch(
       features: [0, 0, 0, 0], featureWidth: 2, lengths: [2], sequences: [], maskedFrames: [0, 1])

@@ -65,6 +65,29 @@ struct ProgressReporterTests {
     #expect(screen.lines == ["Reading: 800 videos in 0 s"])
   }
 
+  @Test func workTellsHowFarItIs() throws {
+    let console = screen.console(terminal: false)
+    let answer = try ProgressReporter.follow("Encoding", total: 9, unit: "videos", console: console) {
+      progress in
+      for done in [4, 8, 9] { try progress(done) }
+      return 42
+    }
+    #expect(answer == 42)
+    #expect(screen.lines.count == 1 && screen.shown.hasPrefix("Encoding: 9 videos in 0 s"))
+  }
+
+  @Test func workThatFailsLeavesNoBar() throws {
+    struct Failure: Error {}
+    let console = screen.console(terminal: true)
+    #expect(throws: Failure.self) {
+      try ProgressReporter.follow("Encoding", total: 9, unit: "videos", console: console) { progress in
+        try progress(4)
+        throw Failure()
+      }
+    }
+    #expect(screen.shown.contains("4/9") && screen.shown.hasSuffix("\r\u{1B}[2K"))
+  }
+
   @Test func durationsAreShort() {
     #expect(
       [0.4, 59, 187, 3723, .infinity].map(ProgressReporter.duration) == [
@@ -116,6 +139,18 @@ struct MetricsTableTests {
         │ VR   │      │ 100.00 │
         └──────┴──────┴────────┘
         """)
+  }
+
+  @Test func measuresOfSeveralSourcesShareColumns() {
+    let table = MetricsTable.measures(
+      [
+        ("mlm", [("loss", 1), ("acc", 0.5)]), ("mffr", [("loss", 2), ("cosine", 0.25)]), ("none", []),
+      ], title: "validation")
+    #expect(table.headings == ["", "loss", "acc", "cosine"])
+    #expect(
+      table.rows == [
+        ["mlm", "1.000", "0.500", ""], ["mffr", "2.000", "", "0.250"], ["none", "", "", ""],
+      ])
   }
 
   @Test func retrievalIsSortedByWhatPeopleLookAt() {

@@ -157,12 +157,14 @@ struct PretrainingTargetTests {
   private static let split =
     #"{"name": "all", "tasks": ["mlm", "fom"], "train_idx": "t.json", "val_idx": "v.json", "ratio": [2, 1]}"#
 
-  private func load(_ targets: String, _ more: String = "") throws -> [PretrainingTarget] {
+  private func load(
+    _ targets: String, _ more: String = "", warn: (String) -> Void = { _ in }
+  ) throws -> [PretrainingTarget] {
     let folder = try TemporaryFolder()
     let file = try folder.file(
       "c.json", #"{"txt_db": "/txt", "img_db": "/video/", "targets": \#(targets)\#(more)}"#)
     return try RunConfiguration.load(task: .pretrain, file: file, arguments: []).configuration
-      .pretrainingTargets()
+      .pretrainingTargets(warn: warn)
   }
 
   @Test func pathsAreJoined() throws {
@@ -190,12 +192,30 @@ struct PretrainingTargetTests {
     #expect(targets[0].splits[0].trainIDs == ["/txt/a.json", "/txt/b.json"])
   }
 
+  @Test func keysThatNothingReadsAreNamed() throws {
+    var warnings: [String] = []
+    let split = Self.split.replacing("ratio", with: "ratios")
+    _ = try load(
+      """
+      [{"name": "tv", "sub_txt_db": "s", "vfeat_db": "v", "vfeatdb": 1, "splits": [\(split)]}]
+      """, warn: { warnings.append($0) })
+    #expect(
+      warnings == [
+        #"targets[0]: unknown key "vfeatdb" has no effect; did you mean "vfeat_db"?"#,
+        #"targets[0].splits[0]: unknown key "ratios" has no effect; did you mean "ratio"?"#,
+      ])
+  }
+
   @Test(arguments: [
     ("[]", "targets"), (#"[{"name": "tv"}]"#, "targets[0].vfeat_db"),
     (#"[{"name": "tv", "sub_txt_db": "s", "vfeat_db": "v", "splits": []}]"#, "targets[0].splits"),
     (
       #"[{"name": "tv", "sub_txt_db": "s", "vfeat_db": "v", "splits": [{"name": "a", "tasks": ["mlmm"]}]}]"#,
       "targets[0].splits[0].tasks"
+    ),
+    (
+      #"[{"name": "tv", "sub_txt_db": "s", "vfeat_db": "v", "vfeat_shards": [], "splits": []}]"#,
+      "targets[0].vfeat_shards"
     ),
   ])
   func wrongEntriesAreNamed(targets: String, place: String) {

@@ -52,6 +52,11 @@ public final class Checkpoint {
   public func framePositions() throws -> Int? {
     try array("v_encoder.f_encoder.img_embeddings.position_embeddings.weight")?.shape.first
   }
+
+  /// Places that FOM predicts in the checkpoint's model; nil if it has no such parameter.
+  public func frameOrderPlaces() throws -> Int? {
+    try array("v_encoder.fom_output.linear_2.bias")?.shape.first
+  }
 }
 
 /// What became of a checkpoint's arrays and a model's parameters.

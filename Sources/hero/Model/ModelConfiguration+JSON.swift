@@ -50,7 +50,9 @@ extension ModelConfiguration {
   /// - Parameters:
   ///   - json: `{"f_config": …, "c_config": …, "q_config": …, "d_config": …}`.
   ///   - file: named in errors.
-  public init(_ json: JSON, file: String, featureWidth: Int, framePositions: Int = 100) throws {
+  public init(
+    _ json: JSON, file: String, featureWidth: Int, framePositions: Int = 100, frameOrderPlaces: Int? = nil
+  ) throws {
     cross = try TransformerConfiguration(json["f_config"] ?? .null, key: "f_config", file: file)
     temporal = try TransformerConfiguration(json["c_config"] ?? .null, key: "c_config", file: file)
     query =
@@ -58,6 +60,7 @@ extension ModelConfiguration {
     decoder = try json["d_config"].map { try TransformerConfiguration($0, key: "d_config", file: file) }
     self.featureWidth = featureWidth
     self.framePositions = framePositions
+    self.frameOrderPlaces = frameOrderPlaces ?? framePositions
     guard cross.vocabulary != nil else {
       throw DataError("\"vocab_size\" is missing", file: file, place: "\"f_config\"")
     }

@@ -43,12 +43,15 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var decoder: TransformerConfiguration?
   /// Width of a frame's feature.
   public var featureWidth: Int
-  /// Positions a frame can have within one subtitle sentence, and places FOM can predict.
+  /// Positions a frame can have within one subtitle sentence (the reference's `max_frm_seq_len`).
   public var framePositions: Int
+  /// Places that FOM can predict (the reference's `max_clip_len`, 100 in every model that it makes).
+  public var frameOrderPlaces: Int
 
   public init(
     cross: TransformerConfiguration, temporal: TransformerConfiguration, query: TransformerConfiguration,
-    decoder: TransformerConfiguration? = nil, featureWidth: Int, framePositions: Int = 100
+    decoder: TransformerConfiguration? = nil, featureWidth: Int, framePositions: Int = 100,
+    frameOrderPlaces: Int? = nil
   ) {
     self.cross = cross
     self.temporal = temporal
@@ -56,6 +59,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     self.decoder = decoder
     self.featureWidth = featureWidth
     self.framePositions = framePositions
+    self.frameOrderPlaces = frameOrderPlaces ?? framePositions
   }
 
   /// Rows of the word embedding: the vocabulary rounded up to a multiple of 8, as the reference pads it.

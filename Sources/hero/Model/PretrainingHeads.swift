@@ -65,7 +65,7 @@ extension RetrievalModel {
   /// - Parameters:
   ///   - order: frame i goes to place `order[i]`, counted over all videos.
   ///   - places: the places to predict.
-  /// - Returns: [places, framePositions]
+  /// - Returns: [places, frameOrderPlaces]
   public func frameOrderScores(
     _ tape: Tape, _ batch: VideoBatch, order: [Int], places: [Int]
   ) -> Tensor {

@@ -23,7 +23,7 @@ public final class VideoEncoder {
     maskEmbedding = Embedding(
       store, "v_encoder.mask_embedding", 2, model.featureWidth, deviation: deviation, zeroRows: 1)
     frameOrder = PredictionHead(
-      store, "v_encoder.fom_output", width, model.framePositions, deviation: deviation)
+      store, "v_encoder.fom_output", width, model.frameOrderPlaces, deviation: deviation)
   }
 
   /// Frames with what their sentences say, before time: fused cross-modal outputs + transformed features.

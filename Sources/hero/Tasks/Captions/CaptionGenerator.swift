@@ -48,9 +48,9 @@ public struct CaptionGenerator {
   ///
   /// Every video is read and encoded once. A clip that starts after its video's last frame gets an empty caption, so
   /// that the result is about all clips.
-  /// - Parameter progress: called with the number of clips that a pass has captioned.
+  /// - Parameter progress: called with the number of clips done; what it throws ends the work.
   /// - Throws: `DataError` naming a video that the stores lack, or a clip without `ts`.
-  public func run(_ clips: [CaptionRow], progress: (Int) -> Void = { _ in }) throws -> [CaptionRow] {
+  public func run(_ clips: [CaptionRow], progress: (Int) throws -> Void = { _ in }) throws -> [CaptionRow] {
     let tokens = try captionTokens(clips, progress: progress)
     return zip(clips, tokens).map { clip, tokens in
       var row = clip
@@ -60,7 +60,7 @@ public struct CaptionGenerator {
   }
 
   /// Token ids of every clip's caption, without `BOS` and `EOS`.
-  func captionTokens(_ clips: [CaptionRow], progress: (Int) -> Void = { _ in }) throws -> [[Int32]] {
+  func captionTokens(_ clips: [CaptionRow], progress: (Int) throws -> Void = { _ in }) throws -> [[Int32]] {
     try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
     let spans = try clips.map { try $0.span() }
     var captions = [[Int32]](repeating: [], count: clips.count)
@@ -79,6 +79,7 @@ public struct CaptionGenerator {
       }
       return (videos: read, batch: try VideoBatch(read.map(\.item), model: configuration))
     }
+    var done = 0
     while let (read, batch) = try queue.next() {
       var ranges: [(video: Int, frames: Range<Int>)] = []
       var places: [Int] = []
@@ -95,7 +96,8 @@ public struct CaptionGenerator {
         }
       }
       for (place, words) in zip(places, decode(batch, ranges)) { captions[place] = words }
-      progress(places.count)
+      done += read.reduce(0) { $0 + $1.clips.count }
+      try progress(done)
     }
     return captions
   }

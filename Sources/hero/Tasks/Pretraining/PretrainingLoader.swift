@@ -122,7 +122,7 @@ public struct PretrainingLoader: BatchLoader {
     var first = 0
     for length in batch.videos.lengths {
       let (order, moved) = Masking.order(
-        length, among: model.framePositions, probability: options.maskProbability, random: &random)
+        length, among: model.frameOrderPlaces, probability: options.maskProbability, random: &random)
       for frame in moved {
         batch.order[first + frame] = first + order[frame]
         batch.places.append(first + order[frame])

@@ -17,19 +17,23 @@ struct PretrainingSums: Equatable {
 
 extension PretrainingLearning {
   /// Measures one source's videos without dropout, each once, with the same masks every time.
+  /// - Parameter progress: called with the number of videos done; what it throws ends the work.
   /// - Returns: the reference's measures by its names: of `mlm` and `fom` loss, acc; of `mffr` loss, cosine; of `mfm-nce`
   ///   loss, acc, l2, cosine; of `vsm` loss_overall, loss_st_ed, loss_neg_ctx, loss_neg_q. Empty where nothing could be
   ///   measured.
   public func validate(
-    _ loader: PretrainingLoader, batchSize: Int
+    _ loader: PretrainingLoader, batchSize: Int, progress: (Int) throws -> Void = { _ in }
   ) throws -> [(name: String, value: Double)] {
     let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
       let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), stream: 0x7A11)
       return try loader.batch(of: Array(items), random: random)
     }
     var sums = PretrainingSums()
+    var done = 0
     while let next = try queue.next() {
       if let batch = next { measure(batch, loader.objective, &sums) }
+      done = min(done + max(1, batchSize), loader.itemCount)
+      try progress(done)
     }
     guard sums.count > 0 else { return [] }
     let mean = { (sum: Double) in sum / sums.count }
@@ -61,13 +65,14 @@ extension PretrainingLearning {
     case .maskedWords(let words):
       let scores = model.maskedWordScores(tape, words)
       sums.add(
-        losses: model.maskedWordLosses(tape, scores: scores, words), scores: store.backend.values(of: scores),
-        columns: scores.columns, choices: model.vocabulary, targets: words.targets.map { Int($0) })
+        choices: store.backend.argmax(scores, columns: model.vocabulary), targets: words.targets,
+        losses: model.maskedWordLosses(tape, scores: scores, words))
     case .frameOrder(let order):
       let scores = model.frameOrderScores(tape, order.videos, order: order.order, places: order.places)
       sums.add(
-        losses: model.frameOrderLosses(tape, scores: scores, order), scores: store.backend.values(of: scores),
-        columns: scores.columns, choices: scores.columns, targets: order.targets)
+        choices: store.backend.argmax(scores, columns: scores.columns),
+        targets: order.targets.map(Int32.init),
+        losses: model.frameOrderLosses(tape, scores: scores, order))
     case .maskedFrames(let frames) where objective == .mffr:
       let predicted = model.maskedFrameFeatures(tape, frames.videos, withNegatives: false).masked
       sums.count += Double(predicted.rows)
@@ -75,8 +80,8 @@ extension PretrainingLearning {
     case .maskedFrames(let frames):
       let (scores, predicted) = model.contrastiveScores(tape, frames, temperature: temperature)
       sums.add(
-        losses: model.contrastiveLosses(tape, scores: scores), scores: store.backend.values(of: scores),
-        columns: scores.columns, choices: scores.columns, targets: Array(0..<scores.rows))
+        choices: store.backend.argmax(scores, columns: scores.columns),
+        targets: Array(0..<Int32(scores.rows)), losses: model.contrastiveLosses(tape, scores: scores))
       sums.add(predicted: store.backend.values(of: predicted), frames)
     case .moments(let moments):
       add(moments, tape, &sums)
@@ -104,17 +109,11 @@ extension PretrainingLearning {
 }
 
 extension PretrainingSums {
-  /// Adds choices among columns.
-  /// - Parameter choices: columns that can be chosen; the others are padding.
-  mutating func add(losses: [Float], scores: [Float], columns: Int, choices: Int, targets: [Int]) {
+  /// Adds what was chosen of words, places or frames, and what would have been right.
+  mutating func add(choices: [Int32], targets: [Int32], losses: [Float]) {
     count += Double(losses.count)
     loss += losses.reduce(0) { $0 + Double($1) }
-    for (row, target) in targets.enumerated() {
-      let own = scores[row * columns..<row * columns + choices]
-      // The first of the largest, as PyTorch's max.
-      let best = own.indices.max { own[$0] < own[$1] }
-      if best == own.startIndex + target { correct += 1 }
-    }
+    correct += Double(zip(choices, targets).count { $0 == $1 })
   }
 
   /// Adds distance and cosine of predicted features and the hidden ones.

@@ -40,8 +40,11 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
     self.batchSize = batchSize
   }
 
-  /// - Parameter progress: called with the number of entries done.
-  public func run(progress: (Int) -> Void = { _ in }) throws -> AnswerEvaluation {
+  /// Entries that are answered.
+  public var itemCount: Int { loader.itemCount }
+
+  /// - Parameter progress: called with the number of entries done; what it throws ends the work.
+  public func run(progress: (Int) throws -> Void = { _ in }) throws -> AnswerEvaluation {
     var evaluation = AnswerEvaluation()
     let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { [loader] in
       try loader.load(Array($0))
@@ -52,7 +55,7 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
       for ((id, target), (answer, loss)) in zip(zip(ids, batch.targets), answers) {
         evaluation.add(id, answer: answer, target: target, loss: loss)
       }
-      progress(evaluation.results.rows.count)
+      try progress(evaluation.results.rows.count)
     }
     return evaluation
   }

@@ -49,9 +49,9 @@ public struct RetrievalEvaluator {
   }
 
   /// Ranked moments and videos for every query, before and after non-maximum suppression.
-  /// - Parameter progress: called with the number of queries done.
+  /// - Parameter progress: called with the number of queries done; what it throws ends the work.
   /// - Throws: `DataError` naming a query whose video is no candidate.
-  public func run(progress: (Int) -> Void = { _ in }) throws -> RetrievalResults {
+  public func run(progress: (Int) throws -> Void = { _ in }) throws -> RetrievalResults {
     var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
     let hidden = queries.ids.contains { queries.video(of: $0) == nil }
     for first in stride(from: 0, to: queries.ids.count, by: max(1, options.queryBatch)) {
@@ -61,7 +61,7 @@ public struct RetrievalEvaluator {
           found[place].queries.append(predictions)
         }
       }
-      progress(first + ids.count)
+      try progress(first + ids.count)
     }
     // Where videos are hidden nobody can say in which one to look.
     if hidden { found.removeAll { $0.task == .singleVideoMoment } }

@@ -15,10 +15,10 @@ public final class RetrievalIndex {
   /// Reads and encodes every candidate.
   /// - Parameters:
   ///   - batchSize: videos a pass.
-  ///   - progress: called with the number of videos done.
+  ///   - progress: called with the number of videos done; what it throws ends the work.
   public init(
     _ videos: CandidateVideos, reader: VideoReader, model: RetrievalModel, batchSize: Int,
-    progress: (Int) -> Void = { _ in }
+    progress: (Int) throws -> Void = { _ in }
   ) throws {
     self.videos = videos
     let backend = model.store.backend
@@ -32,7 +32,7 @@ public final class RetrievalIndex {
     while let batch = try queue.next() {
       parts.append(model.videoEncoder(tape, batch))
       lengths += batch.lengths
-      progress(lengths.count)
+      try progress(lengths.count)
     }
     segments = Segments(lengths: lengths)
     frames = backend.makeTensor(rows: segments.rows, columns: model.configuration.cross.hiddenSize)

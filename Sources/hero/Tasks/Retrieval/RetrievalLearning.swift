@@ -56,7 +56,10 @@ public final class RetrievalLearning: LearningTask {
   }
 
   /// Mean losses over another loader's queries, without dropout.
-  public func validationLosses(_ loader: RetrievalLoader, batchSize: Int) throws -> [LossPart] {
+  /// - Parameter progress: called with the number of queries done; what it throws ends the work.
+  public func validationLosses(
+    _ loader: RetrievalLoader, batchSize: Int, progress: (Int) throws -> Void = { _ in }
+  ) throws -> [LossPart] {
     var validation = options
     validation.spanDropProbability = 0
     let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
@@ -73,6 +76,7 @@ public final class RetrievalLearning: LearningTask {
       sums.query += queries * loss.query
       sums.span += queries * loss.span
       count += queries
+      try progress(Int(count))
     }
     guard count > 0 else { return [] }
     sums.context /= count

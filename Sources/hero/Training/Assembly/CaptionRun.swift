@@ -52,7 +52,7 @@ public struct CaptionRun {
       guard let validation, let tokenizer else { return Validation(scalars: []) }
       let references =
         try configuration.valReferences.map { try CaptionRow.read(path: $0) } ?? validation.rows()
-      let rows = try generator(model, opened.reader, tokenizer, DecodingChoice()).run(references)
+      let rows = try caption(references, generator(model, opened.reader, tokenizer, DecodingChoice()))
       try write(rows, to: "\(folder.results)/val_captions_\(step).jsonl")
       let scores = try CaptionScorer(rows, references: references, meteor: nil)
       var result = Validation(scalars: scores.corpus.map { ("valid_tvc/\($0.name)", $0.value) })
@@ -102,11 +102,15 @@ public struct CaptionRun {
     let model = CaptionModel(opened.model.shape, backend: backend)
     try opened.model.load(model.store)
     let text = try self.tokenizer(tokenizer, store: opened.reader.subtitles?.meta)
-    let progress = ProgressReporter("Captioning", total: rows.count, unit: "clips")
-    let captions = try generator(model, opened.reader, text, choice).run(rows) { progress.advance(by: $0) }
-    progress.finish()
+    let captions = try caption(rows, generator(model, opened.reader, text, choice))
     try write(captions, to: output)
     return (captions, rows)
+  }
+
+  private func caption(_ clips: [CaptionRow], _ generator: CaptionGenerator) throws -> [CaptionRow] {
+    try ProgressReporter.follow("Captioning", total: clips.count, unit: "clips") { progress in
+      try generator.run(clips, progress: progress)
+    }
   }
 
   private func generator(

@@ -27,10 +27,14 @@ struct OpenedModel {
       try folder?.modelConfiguration
       ?? RunAssembly(configuration: configuration).required(configuration.modelConfiguration, "model_config")
     json = try JSON.read(path: file)
-    checkpoint = try (path ?? configuration.checkpoint).map { try Checkpoint(path: $0) }
-    // The reference's MAX_FRM_SEQ_LEN.
-    let positions = try checkpoint?.framePositions() ?? max(100, configuration.maxClipLength)
-    shape = try ModelConfiguration(json, file: file, featureWidth: featureWidth, framePositions: positions)
+    checkpoint = try (path ?? configuration.checkpoint.map(Self.weights)).map { try Checkpoint(path: $0) }
+    // A model to evaluate is as its checkpoint says. One to train can be asked for longer clips than the model that it
+    // starts from, but knows no fewer frames than the reference's, 100 (MAX_FRM_SEQ_LEN).
+    let needed = folder == nil ? configuration.maxClipLength : 0
+    shape = try ModelConfiguration(
+      json, file: file, featureWidth: featureWidth,
+      framePositions: max(try checkpoint?.framePositions() ?? 100, needed),
+      frameOrderPlaces: max(try checkpoint?.frameOrderPlaces() ?? 100, needed))
     guard configuration.maxClipLength <= shape.temporal.positions else {
       throw DataError(
         "\"max_clip_len\" is \(configuration.maxClipLength), the model has \(shape.temporal.positions) positions",
@@ -39,6 +43,12 @@ struct OpenedModel {
     var dropped = shape
     dropped.setDropout(Float(configuration.dropout))
     training = dropped
+  }
+
+  /// The file of a checkpoint to start from; of a run's folder its best, or its last where none is known as the best.
+  private static func weights(_ path: String) throws -> String {
+    let folder = RunFolder(path: path)
+    return folder.holdsRun ? try folder.checkpoint(named: "best").path : path
   }
 
   /// Draws the weights, takes over what fits of the checkpoint to start from, makes the run's folder and begins its log.

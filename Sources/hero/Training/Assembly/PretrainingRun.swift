@@ -25,8 +25,8 @@ public struct PretrainingRun {
   public func run(resume: Bool, backend: any Backend) throws {
     let folder = RunFolder(path: try assembly.required(configuration.outputDirectory, "output_dir"))
     if !resume { try folder.requireUnused() }
-    let corpora = try configuration.pretrainingTargets().map(open)
-    guard let width = try corpora.first?.readers.first?.features.width() else { return }
+    let corpora = try configuration.pretrainingTargets(warn: log.warning).map(open)
+    let width = try corpora[0].readers[0].features.width()
     let opened = try OpenedModel(configuration, featureWidth: width, log: log)
     let sources = try corpora.flatMap { try self.sources($0, opened.shape, training: true) }
     let validations = try corpora.flatMap { try self.sources($0, opened.shape, training: false) }
@@ -38,16 +38,25 @@ public struct PretrainingRun {
       model: model, mixture: try PretrainingMixture(sources), ranking: retrieval.lossOptions,
       curriculum: retrieval.curriculum, temperature: Float(configuration.nceTemperature))
     try Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
-      var result = Validation(scalars: [])
-      var table = MetricsTable(title: "validation, update \(step)", headings: ["", "value"])
-      for source in validations {
-        for (name, value) in try learning.validate(source.loader, batchSize: configuration.valBatchSize) {
-          result.scalars.append(("valid_\(source.name)/\(name)", value))
-          table.add("\(source.name) \(name)", [value])
+      let measured = try validations.map { source in
+        try ProgressReporter.follow(
+          "Validating \(source.name)", total: source.loader.itemCount, unit: "videos"
+        ) { progress in
+          (
+            source.name,
+            try learning.validate(source.loader, batchSize: configuration.valBatchSize, progress: progress)
+          )
         }
       }
-      result.table = table
-      return result
+      return Validation(
+        scalars: measured.flatMap { source, measures in
+          measures.map { ("valid_\(source)/\($0.name)", $0.value) }
+        },
+        // VSM's loss is the weighted sum of the parts in its other columns.
+        table: MetricsTable.measures(
+          measured.map { source, measures in
+            (source, measures.map { ($0.name == "loss_overall" ? "loss" : $0.name, $0.value) })
+          }, title: "validation, update \(step)"))
     }.run(resume: resume)
   }
 

@@ -50,7 +50,7 @@ struct QuestionRun {
   private func validate<Model>(
     _ step: Int, _ folder: RunFolder, _ evaluator: QuestionEvaluator<Model>
   ) throws -> Validation {
-    let answers = try evaluator.run()
+    let answers = try self.answers(evaluator)
     try answers.results.write(path: "\(folder.results)/val_results_\(step).json")
     var validation = Validation(
       scalars: evaluator.metrics(answers, split: "val").map {
@@ -107,13 +107,13 @@ struct QuestionRun {
     try opened.model.load(model.store)
     let evaluator = QuestionEvaluator(
       model: model, loader: try loader(queries, opened, .evaluation), batchSize: configuration.valBatchSize)
-    let progress = ProgressReporter("Answering", total: nil, unit: "items")
-    var done = 0
-    let answers = try evaluator.run { count in
-      progress.advance(by: count - done)
-      done = count
-    }
-    progress.finish()
+    let answers = try answers(evaluator)
     return (answers, evaluator.metrics(answers, split: split))
+  }
+
+  private func answers<Model>(_ evaluator: QuestionEvaluator<Model>) throws -> AnswerEvaluation {
+    try ProgressReporter.follow("Answering", total: evaluator.itemCount, unit: "items") { progress in
+      try evaluator.run(progress: progress)
+    }
   }
 }

@@ -88,7 +88,12 @@ struct RetrievalRun {
     let trainer = Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
       var result = Validation(scalars: [])
       if let validation, let validationLoader {
-        let losses = try learning.validationLosses(validationLoader, batchSize: configuration.valBatchSize)
+        let losses = try ProgressReporter.follow(
+          "Validation losses", total: validationLoader.itemCount, unit: "queries"
+        ) { progress in
+          try learning.validationLosses(
+            validationLoader, batchSize: configuration.valBatchSize, progress: progress)
+        }
         result.scalars += losses.map {
           ("valid_\(learning.name)/\(learning.name)_loss_\($0.name)", Double($0.value))
         }
@@ -129,22 +134,14 @@ struct RetrievalRun {
     let options = evaluationOptions
     let videos = try CandidateVideos(
       split: split, queries: queries, subtitles: reader.subtitles, features: reader.features)
-    let encoding = ProgressReporter("Encoding", total: videos.count, unit: "videos")
-    var encoded = 0
-    let index = try RetrievalIndex(videos, reader: reader, model: model, batchSize: options.videoBatch) {
-      done in
-      encoding.advance(by: done - encoded)
-      encoded = done
+    let index = try ProgressReporter.follow("Encoding", total: videos.count, unit: "videos") { progress in
+      try RetrievalIndex(
+        videos, reader: reader, model: model, batchSize: options.videoBatch, progress: progress)
     }
-    encoding.finish()
-    let searching = ProgressReporter("Searching", total: queries.ids.count, unit: "queries")
-    var answered = 0
-    let results = try RetrievalEvaluator(model: model, queries: queries, index: index, options: options).run {
-      done in
-      searching.advance(by: done - answered)
-      answered = done
-    }
-    searching.finish()
+    let evaluator = RetrievalEvaluator(model: model, queries: queries, index: index, options: options)
+    let results = try ProgressReporter.follow(
+      "Searching", total: queries.ids.count, unit: "queries"
+    ) { progress in try evaluator.run(progress: progress) }
     let answer = try RetrievalAnswer(results: results, options: options, queries: queries, split: split)
     try answer.final.write(path: path)
     return answer

@@ -33,8 +33,10 @@ extension RunConfiguration {
 
   /// The corpora of pre-training, their paths joined to `txt_db` and `img_db`.
   ///
+  /// - Parameter warn: told of keys that mean nothing.
+  /// - Returns: at least one, each with at least one feature folder.
   /// - Throws: `DataError` naming the entry of `targets` that is wrong.
-  public func pretrainingTargets() throws -> [PretrainingTarget] {
+  public func pretrainingTargets(warn: (String) -> Void = { _ in }) throws -> [PretrainingTarget] {
     guard let entries = self.targets.array, !entries.isEmpty else {
       throw DataError(
         "must be a list of at least one corpus", place: "key \"targets\"",
@@ -48,9 +50,14 @@ extension RunConfiguration {
     }
     return try zip(entries, ratios).enumerated().map { index, pair in
       let fields = TargetFields(json: pair.0, place: "targets[\(index)]")
+      fields.warn(
+        warn, unless: ["name", "sub_txt_db", "vfeat_db", "vfeat_shards", "vfeat_interval", "splits"])
       let root = try join(self.videoRoot, fields.value("vfeat_db", String.self))
       let shards = try fields.optional("vfeat_shards", [String].self)
       let interval = try fields.optional("vfeat_interval", Double.self) ?? self.frameInterval
+      guard shards?.isEmpty != true else {
+        throw fields.wrong("vfeat_shards", "a list of at least one folder")
+      }
       guard interval > 0 else { throw fields.wrong("vfeat_interval", "a number above 0") }
       let spelling = fields.json["vfeat_interval"]?.encoded(style: .python) ?? spelling(of: \.frameInterval)
       return PretrainingTarget(
@@ -58,16 +65,19 @@ extension RunConfiguration {
         subtitles: join(self.textRoot, try fields.value("sub_txt_db", String.self)),
         videos: shards.map { $0.map { join(root, $0) } } ?? [root], frameInterval: interval,
         frameIntervalSpelling: spelling,
-        splits: try splits(of: fields, stores: shards?.count ?? 1), ratio: pair.1)
+        splits: try splits(of: fields, stores: shards?.count ?? 1, warn: warn), ratio: pair.1)
     }
   }
 
-  private func splits(of target: TargetFields, stores: Int) throws -> [PretrainingTarget.Split] {
+  private func splits(
+    of target: TargetFields, stores: Int, warn: (String) -> Void
+  ) throws -> [PretrainingTarget.Split] {
     guard let entries = target.json["splits"]?.array, !entries.isEmpty else {
       throw target.wrong("splits", "a list of at least one split")
     }
     return try entries.enumerated().map { index, entry in
       let fields = TargetFields(json: entry, place: "\(target.place).splits[\(index)]")
+      fields.warn(warn, unless: ["name", "tasks", "ratio", "train_idx", "val_idx"])
       let tasks = try fields.value("tasks", [String].self)
       guard !tasks.isEmpty, tasks.allSatisfy(Self.pretrainingTasks.contains) else {
         throw fields.wrong("tasks", "a list of " + Self.pretrainingTasks.joined(separator: ", "))
@@ -109,6 +119,14 @@ private struct TargetFields {
     guard let field = json[key] else { return nil }
     guard let value = Value(json: field) else { throw wrong(key, Value.expectation) }
     return value
+  }
+
+  /// Tells of keys that nothing reads.
+  func warn(_ warn: (String) -> Void, unless known: [String]) {
+    for key in json.object?.map(\.key) ?? [] where !known.contains(key) {
+      let hint = nearestName(to: key, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+      warn("\(place): unknown key \"\(key)\" has no effect\(hint)")
+    }
   }
 
   func wrong(_ key: String, _ expectation: String) -> DataError {

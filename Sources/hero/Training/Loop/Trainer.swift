@@ -38,6 +38,8 @@ public final class Trainer<Task: LearningTask> {
   private let schedule: LearningRateSchedule
   private let validate: (_ step: Int) throws -> Validation
   private let seed: UInt64
+  /// The update whose state was saved last.
+  private var savedStep = -1
   /// As the reference's.
   private static var updatesBetweenRates: Int { 100 }
 
@@ -87,7 +89,11 @@ public final class Trainer<Task: LearningTask> {
     )
     let progress = ProgressReporter("Training", total: steps, unit: "updates", done: step)
     var rates = TrainingRates()
-    var lastValidated = -1
+    // The validation that a run was stopped in comes first: its checkpoint is not there yet.
+    if step > 0, isValidated(step), !FileManager.default.fileExists(atPath: folder.checkpointPath(step: step))
+    {
+      try validateAndSave(step, events)
+    }
     while step < steps {
       let (source, losses, norm) = try update(step, queue)
       step += 1
@@ -98,22 +104,26 @@ public final class Trainer<Task: LearningTask> {
       if step % Self.updatesBetweenRates == 0 || step == steps {
         for (name, rate) in rates.scalars { try events.scalar(name, rate, step: step) }
       }
-      if step % configuration.validSteps == 0 || step == steps {
-        if rates.isMixed { log.info(rates.table(title: "training, update \(step)").rendered()) }
-        try validateAndSave(step, events)
-        lastValidated = step
-      }
       if step % configuration.saveSteps == 0 || step == steps || InterruptHandler.isInterrupted {
         try save(step)
       }
-      if InterruptHandler.isInterrupted {
-        queue.cancel()
-        log.info("stopped after update \(step); go on with --resume")
-        try InterruptHandler.check()
+      if InterruptHandler.isInterrupted { try stop(step) }
+      if isValidated(step) {
+        if rates.isMixed { log.info(rates.table(title: "training, update \(step)").rendered()) }
+        try validateAndSave(step, events)
       }
     }
     progress.finish()
-    if lastValidated != steps { try validateAndSave(steps, events) }
+  }
+
+  /// Whether a validation, and with it a checkpoint, follows an update.
+  private func isValidated(_ step: Int) -> Bool {
+    step % configuration.validSteps == 0 || step == configuration.trainSteps
+  }
+
+  private func stop(_ step: Int) throws {
+    log.info("stopped after update \(step); go on with --resume")
+    try InterruptHandler.check()
   }
 
   /// One update; what its batches were drawn from, their mean losses and the norm of the gradients before clipping.
@@ -166,10 +176,18 @@ public final class Trainer<Task: LearningTask> {
     }
   }
 
+  /// A validation that does not end leaves the state, from which `--resume` begins it anew.
   private func validateAndSave(_ step: Int, _ events: EventWriter) throws {
+    let validation: Validation
+    do {
+      validation = try validate(step)
+    } catch {
+      try save(step)
+      if error is Interruption { try stop(step) }
+      throw error
+    }
     try task.store.save(
       to: folder.checkpointPath(step: step), metadata: ["format": "pt", "step": String(step)])
-    let validation = try validate(step)
     for (name, value) in validation.scalars { try events.scalar(name, value, step: step) }
     try events.flush()
     if let table = validation.table { log.info("validation after update \(step)\n\(table.rendered())") }
@@ -197,6 +215,7 @@ extension Trainer {
   private static var kinds: [String] { ["model", "exp_avg", "exp_avg_sq"] }
 
   private func save(_ step: Int) throws {
+    guard step != savedStep else { return }
     let parameters = task.store.parameters
     let kinds = Self.kinds
     let tensors = kinds.flatMap { kind in
@@ -216,6 +235,7 @@ extension Trainer {
         }
       return NDArray(floats: values, shape: parameter.shape).bytes
     }
+    savedStep = step
   }
 
   /// Updates done by the state that was taken over; 0 where there is none.
@@ -244,6 +264,7 @@ extension Trainer {
         updates: saved.state.randomCounters["updates.\(parameter.name)"])
     }
     log.info("going on after update \(saved.state.step)")
+    savedStep = saved.state.step
     return saved.state.step
   }
 }

@@ -86,6 +86,26 @@ extension MetricsTable {
   }
 }
 
+extension MetricsTable {
+  /// One row per source, one column per measure that any of them has, in the order in which measures first come up.
+  static func measures(
+    _ sources: [(name: String, measures: [(name: String, value: Double)])], title: String
+  ) -> MetricsTable {
+    let columns = sources.flatMap(\.measures).map(\.name).reduce(into: [String]()) { columns, name in
+      if !columns.contains(name) { columns.append(name) }
+    }
+    var table = MetricsTable(title: title, headings: [""] + columns)
+    for (name, measures) in sources {
+      table.rows.append(
+        [name]
+          + columns.map { column in
+            measures.first { $0.name == column }.map { String(format: "%.3f", $0.value) } ?? ""
+          })
+    }
+    return table
+  }
+}
+
 /// What one line of a retrieval table is about.
 private struct RetrievalRow: Hashable, Comparable {
   let ranking: String

@@ -67,6 +67,27 @@ public final class ProgressReporter: Sendable {
     }
   }
 
+  /// Shows how far `work` is, which tells by calling what it is given with the number of units done.
+  ///
+  /// Where a signal came, that call throws ``Interruption``.
+  public static func follow<Result>(
+    _ label: String, total: Int?, unit: String, console: Console = .standardError,
+    _ work: (_ progress: (Int) throws -> Void) throws -> Result
+  ) throws -> Result {
+    let reporter = ProgressReporter(label, total: total, unit: unit, console: console)
+    do {
+      let result = try work { done in
+        reporter.advance(by: done - reporter.state.withLock(\.done))
+        try InterruptHandler.check()
+      }
+      reporter.finish()
+      return result
+    } catch {
+      console.show(status: "")
+      throw error
+    }
+  }
+
   private var interval: Double { console.isTerminal ? 0.1 : 10 }
 
   private func show(_ state: State, at time: Double) {

@@ -1,0 +1,99 @@
+import Engine
+import Formats
+import Foundation
+import Tasks
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// Four weights that are pulled towards numbers drawn for every batch.
+private final class Pull: LearningTask {
+  struct Loader: BatchSource {
+    let itemCount = 4
+
+    func batch(_ number: Int, of plan: BatchPlan) throws -> [Float]? {
+      var random = RandomStream(seed: plan.seed, step: UInt64(number), stream: 1)
+      return (0..<4).map { _ in random.uniform() }
+    }
+  }
+
+  let name = "pull"
+  let trainingLoader = Loader()
+  let store: ParameterStore
+  let weights: Parameter
+
+  init() throws {
+    store = ParameterStore(backend: try CPUBackend(threads: 1))
+    weights = store.add("weights", [4], .constant(0))
+    store.initialize(seed: 1)
+  }
+
+  func loss(
+    _ tape: Tape, _ batch: [Float], update: Int, random: inout RandomStream
+  ) -> [LossPart] {
+    var total: Float = 0
+    tape.customLoss([weights.tensor]) { values in
+      let difference = zip(values[0], batch).map { $0 - $1 }
+      total = difference.reduce(0) { $0 + $1 * $1 }
+      return [difference.map { 2 * $0 }]
+    }
+    return [LossPart("pull", total)]
+  }
+}
+
+struct TrainerTests {
+  private struct Stopped: Error {}
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func run(
+    _ name: String, resume: Bool = false, _ validate: @escaping (Int) throws -> Void
+  ) throws -> [Float] {
+    var configuration = RunConfiguration(task: .tvr)
+    configuration.trainSteps = 6
+    configuration.validSteps = 2
+    configuration.saveSteps = 5
+    configuration.accumulationSteps = 1
+    configuration.warmupSteps = 0
+    configuration.learningRate = 0.1
+    let output = RunFolder(path: folder.path(name))
+    let log = RunLog(console: Console(isTerminal: false, width: { 80 }, write: { _ in }))
+    try output.create(configuration: configuration, modelConfiguration: [:], resuming: resume)
+    let task = try Pull()
+    try Trainer(task: task, configuration: configuration, folder: output, log: log) { step in
+      try validate(step)
+      return Validation(scalars: [])
+    }.run(resume: resume)
+    return task.store.values(of: task.weights)
+  }
+
+  private func checkpoints(_ name: String) -> [String] {
+    RunFolder(path: folder.path(name)).savedCheckpoints().map(\.name)
+  }
+
+  /// What was learnt before it is kept, and the validation comes first when the run goes on.
+  @Test func aValidationThatDoesNotEndIsBegunAnew() throws {
+    var steps: [Int] = []
+    let whole = try run("whole") { steps.append($0) }
+    #expect(steps == [2, 4, 6])
+    #expect(checkpoints("whole") == ["2", "4", "6"])
+    for broken in [2, 4, 6] {
+      steps = []
+      let name = "broken \(broken)"
+      #expect(throws: Stopped.self) { try run(name) { if $0 == broken { throw Stopped() } } }
+      #expect(RunFolder(path: folder.path(name)).savedStates().last?.step == broken)
+      #expect(checkpoints(name) == [2, 4, 6].filter { $0 < broken }.map(String.init))
+      #expect(try run(name, resume: true) { steps.append($0) } == whole)
+      #expect(steps == [2, 4, 6].filter { $0 >= broken })
+      #expect(checkpoints(name) == ["2", "4", "6"])
+    }
+  }
+
+  /// A run that is over has nothing left to do.
+  @Test func aFinishedRunIsNotValidatedAgain() throws {
+    let whole = try run("run") { _ in }
+    #expect(try run("run", resume: true) { _ in Issue.record("validated again") } == whole)
+  }
+}
