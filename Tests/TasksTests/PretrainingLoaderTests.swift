@@ -145,8 +145,14 @@ struct PretrainingLoaderTests {
     }
   }
 
-  @Test func missingVideosAreNamed() throws {
+  @Test func missingVideosAreLeftOut() throws {
     let reader = try PretrainingCorpus.reader()
+    let ids = try PretrainingVideos.readIDs(
+      path: PretrainingCorpus.path("corpus/pretrain_splits/tv_val.json"))
+    let videos = try PretrainingVideos([(reader, ["gone"] + ids + ["gone too"])])
+    #expect(videos.count == ids.count && videos.missing == ["gone", "gone too"])
+    #expect(Set((0..<videos.count).map { videos.video($0).id }) == Set(ids))
+    // Where all are missing, the list or the store is the wrong one.
     let error = try #require(throws: DataError.self) { try PretrainingVideos([(reader, ["no such video"])]) }
     #expect(error.place == "video \"no such video\"")
   }

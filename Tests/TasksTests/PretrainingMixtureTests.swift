@@ -33,6 +33,13 @@ struct PretrainingMixtureTests {
     }
   }
 
+  @Test func theSummaryNamesTheShares() throws {
+    let count = try PretrainingCorpus.videos().count
+    let summary = try mixture().summary
+    #expect(summary.hasPrefix("mlm_tv_all \(count) videos (29 %), mfm-nce_tv_all \(count) videos (29 %)"))
+    #expect(summary.hasSuffix("vsm_tv_all \(count) videos (29 %)"))
+  }
+
   /// What a resumed run gets is what the run it resumes would have got.
   @Test func batchesAreAFunctionOfTheirNumber() throws {
     let plan = BatchPlan(batchSize: 3, batchesPerUpdate: 2, seed: 11)

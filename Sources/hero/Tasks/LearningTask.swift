@@ -37,9 +37,15 @@ public protocol BatchSource: Sendable {
   associatedtype Batch: Sendable
   /// Items in all.
   var itemCount: Int { get }
+  /// What the batches are made of, in words: `4000 items`.
+  var summary: String { get }
   /// Batch `number` of a run, counted from its first: a function of the number and the plan alone, so that a resumed run
   /// goes on with the very batch that would have come. Nil where none of its items can be used.
   func batch(_ number: Int, of plan: BatchPlan) throws -> Batch?
+}
+
+extension BatchSource {
+  public var summary: String { "\(itemCount) items" }
 }
 
 /// Makes batches of a task's items, which a run visits epoch by epoch.

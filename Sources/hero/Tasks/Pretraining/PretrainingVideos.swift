@@ -16,27 +16,30 @@ public struct PretrainingVideos: Sendable {
   let parts: [Part]
   /// Videos of the lists that have no frames, and are not used.
   public let withoutFrames: [String]
+  /// Videos of the lists that the stores lack, and are not used: of millions some are always gone.
+  public let missing: [String]
   private let starts: [Int]
 
   /// Looks into the stores' side files only.
   /// - Parameter lists: ids with the reader of their stores, which has subtitles.
-  /// - Throws: `DataError` naming the first video that a store lacks.
+  /// - Throws: `DataError` naming the first video of a list of which the stores have none.
   public init(_ lists: [(reader: VideoReader, ids: [String])]) throws {
-    var withoutFrames: [String] = []
+    var (withoutFrames, missing): ([String], [String]) = ([], [])
     parts = try lists.map { reader, ids in
       guard let subtitles = reader.subtitles else { preconditionFailure("pre-training reads subtitles") }
-      try reader.check(ids)
       var numbers: [UInt32] = []
       for id in ids {
-        if reader.frameCount(of: id) == 0 {
-          withoutFrames.append(id)
-        } else if let number = reader.features.number(of: id) {
-          numbers.append(UInt32(number))
+        guard let number = reader.features.number(of: id), subtitles.contains(id) else {
+          missing.append(id)
+          continue
         }
+        if reader.frameCount(of: id) == 0 { withoutFrames.append(id) } else { numbers.append(UInt32(number)) }
       }
+      if numbers.isEmpty { try reader.check(ids) }
       return Part(reader: reader, meta: subtitles.meta, numbers: numbers.sorted())
     }
     self.withoutFrames = withoutFrames
+    self.missing = missing
     starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.numbers.count) }
   }
 

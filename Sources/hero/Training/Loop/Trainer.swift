@@ -85,7 +85,7 @@ public final class Trainer<Task: LearningTask> {
       try loader.batch(number, of: plan)
     }
     log.info(
-      "\(task.name): \(loader.itemCount) items, batches of \(configuration.trainBatchSize), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
+      "\(task.name): \(loader.summary); batches of \(configuration.trainBatchSize), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
     )
     let progress = ProgressReporter("Training", total: steps, unit: "updates", done: step)
     var rates = TrainingRates()
