@@ -25,7 +25,7 @@ lint:
 
 ## BATCH: the lengths of a batch of videos, as JSON.
 bench: build
-	$(HERO) bench finetune encode --batch $(or $(BATCH),$(error Give BATCH=FILE, the lengths of a batch))
+	$(HERO) bench finetune encode caption mlm mfm-nce mffr fom vsm --batch $(or $(BATCH),$(error Give BATCH=FILE, the lengths of a batch))
 
 packages:
 	@Scripts/install-packages

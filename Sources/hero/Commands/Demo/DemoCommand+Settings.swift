@@ -54,7 +54,7 @@ extension DemoCommand {
         "vfeat_db": .string("\(output)/video_db/tv"), "vfeat_interval": 1.5,
         "splits": [
           [
-            "name": "all", "tasks": ["mlm", "mfm-nce", "mffr", "fom", "vsm"], "ratio": [2, 2, 1, 1, 2],
+            "name": "all", "tasks": ["mlm", "mfm-nce", "mffr", "fom", "vsm"], "ratio": [1, 1, 1, 1, 4],
             "train_idx": [.string("\(output)/corpus/pretrain_splits/tv_train.json")],
             "val_idx": .string("\(output)/corpus/pretrain_splits/tv_val.json"),
           ]

@@ -13,8 +13,9 @@ public enum BenchKind: String, CaseIterable, Sendable {
   /// Encoding the videos and decoding their clips' captions.
   case caption
   /// One update of a pre-training objective.
-  case mlm, fom, vsm
+  case mlm
   case mfmNCE = "mfm-nce"
+  case mffr, fom, vsm
 }
 
 /// Times full-size steps on described work, against the best rate of products measured in the same run.
@@ -95,6 +96,9 @@ public struct Bench {
     case .mfmNCE:
       let batch = work.maskedFrames()
       return update(kind, work, steps) { model, tape, _ in _ = model.contrastiveLosses(tape, batch) }
+    case .mffr:
+      let batch = work.maskedFrames()
+      return update(kind, work, steps) { model, tape, _ in _ = model.featureRegressionLosses(tape, batch) }
     case .fom:
       let batch = work.frameOrder()
       return update(kind, work, steps) { model, tape, _ in _ = model.frameOrderLosses(tape, batch) }
