@@ -43,7 +43,7 @@ struct Golden {
     let file = try #require(folder) + "/expected/model_config.json"
     var configuration = try ModelConfiguration(
       try JSON.read(path: file), file: file, featureWidth: try #require(try checkpoint.featureWidth()),
-      framePositions: try #require(try checkpoint.framePositions()))
+      checkpoint: checkpoint)
     configuration.setDropout(0)
     return configuration
   }

@@ -49,12 +49,12 @@ public final class Checkpoint {
   }
 
   /// Positions a frame can have in the checkpoint's model; nil if it has no such parameter.
-  public func framePositions() throws -> Int? {
+  func framePositions() throws -> Int? {
     try array("v_encoder.f_encoder.img_embeddings.position_embeddings.weight")?.shape.first
   }
 
   /// Places that FOM predicts in the checkpoint's model; nil if it has no such parameter.
-  public func frameOrderPlaces() throws -> Int? {
+  func frameOrderPlaces() throws -> Int? {
     try array("v_encoder.fom_output.linear_2.bias")?.shape.first
   }
 }

@@ -50,8 +50,11 @@ extension ModelConfiguration {
   /// - Parameters:
   ///   - json: `{"f_config": …, "c_config": …, "q_config": …, "d_config": …}`.
   ///   - file: named in errors.
+  ///   - checkpoint: weights that the model has or starts from, which tell how many positions frames can have and how
+  ///     many places FOM can predict: 100 (the reference's `MAX_FRM_SEQ_LEN`) where there are none.
+  ///   - clipLength: frames of a video that the model must have positions and places for.
   public init(
-    _ json: JSON, file: String, featureWidth: Int, framePositions: Int = 100, frameOrderPlaces: Int? = nil
+    _ json: JSON, file: String, featureWidth: Int, checkpoint: Checkpoint?, clipLength: Int = 0
   ) throws {
     cross = try TransformerConfiguration(json["f_config"] ?? .null, key: "f_config", file: file)
     temporal = try TransformerConfiguration(json["c_config"] ?? .null, key: "c_config", file: file)
@@ -59,8 +62,8 @@ extension ModelConfiguration {
       try json["q_config"].map { try TransformerConfiguration($0, key: "q_config", file: file) } ?? cross
     decoder = try json["d_config"].map { try TransformerConfiguration($0, key: "d_config", file: file) }
     self.featureWidth = featureWidth
-    self.framePositions = framePositions
-    self.frameOrderPlaces = frameOrderPlaces ?? framePositions
+    framePositions = max(try checkpoint?.framePositions() ?? 100, clipLength)
+    frameOrderPlaces = max(try checkpoint?.frameOrderPlaces() ?? 100, clipLength)
     guard cross.vocabulary != nil else {
       throw DataError("\"vocab_size\" is missing", file: file, place: "\"f_config\"")
     }

@@ -28,13 +28,10 @@ struct OpenedModel {
       ?? RunAssembly(configuration: configuration).required(configuration.modelConfiguration, "model_config")
     json = try JSON.read(path: file)
     checkpoint = try (path ?? configuration.checkpoint.map(Self.weights)).map { try Checkpoint(path: $0) }
-    // A model to evaluate is as its checkpoint says. One to train can be asked for longer clips than the model that it
-    // starts from, but knows no fewer frames than the reference's, 100 (MAX_FRM_SEQ_LEN).
-    let needed = folder == nil ? configuration.maxClipLength : 0
+    // A model to evaluate is as its checkpoint says; one to train may have longer clips than what it starts from.
     shape = try ModelConfiguration(
-      json, file: file, featureWidth: featureWidth,
-      framePositions: max(try checkpoint?.framePositions() ?? 100, needed),
-      frameOrderPlaces: max(try checkpoint?.frameOrderPlaces() ?? 100, needed))
+      json, file: file, featureWidth: featureWidth, checkpoint: checkpoint,
+      clipLength: folder == nil ? configuration.maxClipLength : 0)
     guard configuration.maxClipLength <= shape.temporal.positions else {
       throw DataError(
         "\"max_clip_len\" is \(configuration.maxClipLength), the model has \(shape.temporal.positions) positions",
