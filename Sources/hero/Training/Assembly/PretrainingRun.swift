@@ -84,10 +84,12 @@ public struct PretrainingRun {
       let lists = training ? Array(zip(corpus.readers, split.trainIDs)) : [(corpus.readers[0], split.valIDs)]
       let videos = try PretrainingVideos(
         lists.map { ($0.0, try PretrainingVideos.readIDs(path: $0.1)) })
-      for (what, names) in [("have no frames", videos.withoutFrames), ("are in no store", videos.missing)] {
+      for (what, names) in [
+        ("they have no frames", videos.withoutFrames), ("no store has them", videos.missing),
+      ] {
         guard let first = names.first else { continue }
         let list = "\(corpus.target.name)_\(split.name), \(training ? "train_idx" : "val_idx")"
-        log.warning("\(list): \(names.count) videos \(what) and are left out, such as \"\(first)\"")
+        log.warning("\(list): left out because \(what): \(names.count), such as \"\(first)\"")
       }
       return try zip(split.tasks, split.ratio).map { task, ratio in
         guard let objective = PretrainingObjective(rawValue: task) else {

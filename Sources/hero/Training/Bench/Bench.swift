@@ -22,6 +22,7 @@ public enum BenchKind: String, CaseIterable, Sendable {
 public struct Bench {
   private let backend: any Backend
   private let model: ModelConfiguration
+  private let memory = PeakMemory()
 
   /// The paper's size: 768 wide, 6 + 3 layers, 4,352-wide features, a decoder of 2 layers.
   public static let fullSize: ModelConfiguration = {
@@ -51,7 +52,7 @@ public struct Bench {
     public let operations: Int
     /// Products' best rate in this run, operations a second.
     public let peak: Double
-    /// Most memory the process held, in bytes.
+    /// Most memory the process held since the bench was made, in bytes.
     public let peakMemory: Int
     /// Seconds of the captions' decoding alone.
     public let decodingSeconds: Double?
@@ -159,15 +160,8 @@ public struct Bench {
     return Result(
       kind: kind, seconds: median(times), realTokens: work.realTokens,
       operations: (backend.operations - before) / times.count, peak: max(peak, backend.measurePeak()),
-      peakMemory: Self.processPeakMemory(), decodingSeconds: parts.isEmpty ? nil : median(parts))
+      peakMemory: memory.bytes, decodingSeconds: parts.isEmpty ? nil : median(parts))
   }
 
   private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
-
-  /// The process's largest resident size, in bytes.
-  private static func processPeakMemory() -> Int {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return Int(usage.ru_maxrss) * 1024
-  }
 }

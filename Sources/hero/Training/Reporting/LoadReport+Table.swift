@@ -27,7 +27,8 @@ extension LoadReport {
   private static func modules(of names: [String]) -> String {
     let counts = Dictionary(grouping: names) { name in
       let parts = name.split(separator: ".")
-      return parts.prefix(parts.first == "v_encoder" ? 2 : 1).joined(separator: ".")
+      let isWhole = ["v_encoder", "roberta"].contains(parts.first)
+      return parts.prefix(isWhole ? 2 : 1).joined(separator: ".")
     }.mapValues(\.count).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     let shown = 3
     let listed = counts.prefix(shown).map { $0.value == 1 ? $0.key : "\($0.key) \($0.value)" }
