@@ -73,4 +73,21 @@ struct TrainingCommandTests {
     let recall = try #require(metrics?["valid_test_VR/VR_r1"] as? Double)
     #expect((0...100).contains(recall))
   }
+
+  /// A folder of weights is what holds a run, or a model by Hugging Face's file names.
+  @Test(.timeLimit(.minutes(2))) func foldersOfWeights() throws {
+    let shape = ["--num-train-steps", "1", "--config", "pretrain.json"]
+    try corpus.run(["pretrain", "--output-dir", "before"] + shape)
+    let model = folder.path("roberta/model.safetensors")
+    try FileManager.default.createDirectory(
+      atPath: folder.path("roberta"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(
+      atPath: folder.path("before/ckpt/model_step_1.safetensors"), toPath: model)
+    let started = try corpus.run(["pretrain", "--output-dir", "after", "--checkpoint", "roberta/"] + shape)
+    #expect(started.errors.contains("roberta/model.safetensors\n"))
+    let refused = try HeroProcess(
+      arguments: ["pretrain", "--output-dir", "none", "--checkpoint", "corpus"] + shape, folder: folder.root)
+    #expect(refused.status == 1)
+    #expect(refused.errors.contains("corpus: holds neither a run nor model.safetensors"))
+  }
 }

@@ -1,5 +1,6 @@
 import Engine
 import Formats
+import Foundation
 import Model
 
 /// The model of a run: its shape, and the checkpoint that it starts from or is judged by.
@@ -42,10 +43,21 @@ struct OpenedModel {
     training = dropped
   }
 
-  /// The file of a checkpoint to start from; of a run's folder its best, or its last where none is known as the best.
+  /// The file of a checkpoint to start from: of a run's folder its best, or its last where none is known as the best; of
+  /// a model's folder, as Hugging Face lays it out, the weights.
   private static func weights(_ path: String) throws -> String {
+    let files = FileManager.default
+    var isFolder: ObjCBool = false
+    guard files.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
     let folder = RunFolder(path: path)
-    return folder.holdsRun ? try folder.checkpoint(named: "best").path : path
+    if folder.holdsRun { return try folder.checkpoint(named: "best").path }
+    let names = ["model.safetensors", "pytorch_model.bin"]
+    guard let name = names.first(where: { files.fileExists(atPath: "\(folder.path)/\($0)") }) else {
+      throw DataError(
+        "holds neither a run nor \(names.joined(separator: " nor "))", file: path,
+        cure: "Give a file of weights, or the folder that holds it")
+    }
+    return "\(folder.path)/\(name)"
   }
 
   /// Draws the weights, takes over what fits of the checkpoint to start from, makes the run's folder and begins its log.

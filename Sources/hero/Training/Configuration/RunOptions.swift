@@ -64,7 +64,7 @@ public struct RunOptions: Sendable {
     "model_config", .model, nil, help: "JSON file with f_config, c_config, q_config or d_config")
   public let checkpoint = RunOption<String?>(
     "checkpoint", .model, nil,
-    help: "weights to start from: .pt, .bin, .safetensors or a run's folder; none: random"
+    help: "weights to start from: .pt, .bin, .safetensors or a folder with them; none: random"
   )
   public let skipsLayers = RunOption<Bool>(
     "skip_layer_loading", .model, false, in: [.pretraining],
