@@ -92,6 +92,20 @@ import Testing
     #expect(backend.memory.now == after && after > 0)
   }
 
+  /// Batches differ in length: what a long one left serves the short ones after it.
+  @Test func shorterBatchesTakeNoMemory() throws {
+    let backend = try CPUBackend(threads: 1)
+    for rows in [1000, 800, 650, 400, 260, 1000] {
+      let tensors = (0..<3).map { _ in backend.makeTensor(rows: rows, columns: 64) }
+      #expect(Set(tensors.map(\.pointer)).count == 3)
+      #expect(backend.memory.now == 3 * 4 * HostMemory.capacity(for: 1000 * 64))
+    }
+    _ = backend.makeTensor(rows: 1001, columns: 64)
+    #expect(backend.memory.now == 3 * 4 * HostMemory.capacity(for: 1000 * 64), "the same size class")
+    _ = backend.makeTensor(rows: 3000, columns: 64)
+    #expect(backend.memory.now > 3 * 4 * HostMemory.capacity(for: 1000 * 64))
+  }
+
   @Test func runsRepeatBitForBit() throws {
     for kernels in Backends.kernelSets {
       for threads in 1...3 {

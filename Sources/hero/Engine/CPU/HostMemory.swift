@@ -3,12 +3,17 @@ import Synchronization
 
 /// Float buffers that are used again: a training step in steady state takes nothing from the system.
 ///
-/// Sizes are rounded up to one of four steps between powers of two, so that batches of different lengths share buffers.
+/// Sizes are rounded up to one of four steps between powers of two, and a free buffer of a somewhat larger size is taken
+/// before a new one is made, so that batches of different lengths share buffers.
 final class HostMemory: @unchecked Sendable {
   private let lock = NSLock()
   private var free: [Int: [UnsafeMutablePointer<Float>]] = [:]
   private(set) var peak = 0
   private(set) var now = 0
+
+  /// How many sizes up a free buffer is looked for, almost two doublings. Pre-training at full size holds 5.1 GB with it,
+  /// 5.9 GB with 3 and 8.3 GB with none.
+  private static let stepsAbove = 7
 
   /// The size class that holds `count` elements.
   static func capacity(for count: Int) -> Int {
@@ -22,7 +27,11 @@ final class HostMemory: @unchecked Sendable {
     let capacity = Self.capacity(for: count)
     lock.lock()
     defer { lock.unlock() }
-    if let pointer = free[capacity]?.popLast() { return (pointer, capacity) }
+    var fitting = capacity
+    for _ in 0...Self.stepsAbove {
+      if let pointer = free[fitting]?.popLast() { return (pointer, fitting) }
+      fitting = Self.capacity(for: fitting + 1)
+    }
     let bytes = capacity * MemoryLayout<Float>.stride
     let huge = 2 << 20
     var raw: UnsafeMutableRawPointer?
