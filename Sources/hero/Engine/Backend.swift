@@ -94,6 +94,9 @@ public protocol Backend: AnyObject {
   func linearBackward(
     _ dy: Tensor, x: Tensor, weight: Tensor, activation: Activation, saved: Tensor, dx: GradientTarget?,
     dWeight: GradientTarget?, dBias: GradientTarget?)
+  /// What a backward pass needs of a GELU whose results were not kept: out = gelu(pre), and `dy` becomes the gradient of
+  /// its argument `pre`.
+  func geluAgain(_ pre: Tensor, dy: Tensor, out: Tensor)
 
   // MARK: Rows
   /// out[r] = Σ over terms of table[index[r]]; index −1 adds nothing, no indices means r itself.

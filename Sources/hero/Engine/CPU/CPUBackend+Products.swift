@@ -98,6 +98,15 @@ extension CPUBackend {
     }
   }
 
+  public func geluAgain(_ pre: Tensor, dy: Tensor, out: Tensor) {
+    precondition(dy.count == pre.count && out.count == pre.count)
+    let (argument, gradient, result) = (pre.pointer, dy.pointer, out.pointer)
+    pool.split(pre.count, grain: 1 << 13, multiple: 16) { range, _ in
+      let at = range.lowerBound
+      kernels.gelu_again(result + at, gradient + at, argument + at, range.count)
+    }
+  }
+
   public func linearBackward(
     _ dy: Tensor, x: Tensor, weight: Tensor, activation: Activation, saved: Tensor, dx: GradientTarget?,
     dWeight: GradientTarget?, dBias: GradientTarget?

@@ -18,6 +18,8 @@ struct Linear {
     self.bias = bias ? store.add("\(name).bias", [outputs], .constant(0)) : nil
   }
 
+  var arrays: LinearArrays { (weight.tensor, bias?.tensor) }
+
   func callAsFunction(_ tape: Tape, _ x: Tensor, activation: Activation = .none) -> Tensor {
     tape.linear(x, weight.tensor, bias?.tensor, activation: activation)
   }

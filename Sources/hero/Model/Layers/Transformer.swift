@@ -17,8 +17,9 @@ struct FeedForward {
   }
 
   func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {
-    let inner = up(tape, x, activation: .gelu)
-    return norm(tape, down(tape, inner), residual: x, innerDropout: dropout, overwriting: true)
+    norm(
+      tape, tape.feedForward(x, up: up.arrays, down: down.arrays), residual: x, innerDropout: dropout,
+      overwriting: true)
   }
 }
 

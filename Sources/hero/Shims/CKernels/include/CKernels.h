@@ -38,6 +38,8 @@ typedef struct {
   void (*bias_gelu)(float *pre, float *out, const float *bias, long rows, long columns);
   void (*relu_backward)(float *dx, const float *dy, const float *y, long n);
   void (*gelu_backward)(float *dx, const float *dy, const float *pre, long n);
+  // out = gelu(pre), and dy becomes dy * gelu'(pre).
+  void (*gelu_again)(float *out, float *dy, const float *pre, long n);
   void (*column_sums)(float *sums, const float *x, long ldx, long rows, long columns, bool accumulate);
   void (*dropout)(float *y, const float *x, long first_row, long rows, long columns, const hero_dropout *drop);
 

@@ -88,6 +88,15 @@ static void gelu_backward(float *dx, const float *dy, const float *pre, long n) 
   }
 }
 
+static void gelu_again(float *out, float *dy, const float *pre, long n) {
+  for (long i = 0; i < n; i += LANES) {
+    vf x = load_up_to(pre + i, n - i), density, integral;
+    normal(x, &density, &integral);
+    store_up_to(out + i, x * integral, n - i);
+    store_up_to(dy + i, load_up_to(dy + i, n - i) * vfma(x, density, integral), n - i);
+  }
+}
+
 static void column_sums(float *sums, const float *x, long ldx, long rows, long columns, bool accumulate) {
   if (!accumulate) memset(sums, 0, (size_t)columns * sizeof *sums);
   long c = 0;

@@ -13,6 +13,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .bias_gelu = bias_gelu,
     .relu_backward = relu_backward,
     .gelu_backward = gelu_backward,
+    .gelu_again = gelu_again,
     .column_sums = column_sums,
     .dropout = dropout,
     .norm = norm,

@@ -1,0 +1,39 @@
+/// A linear layer's arrays: weight [m, k] and bias, m elements.
+public typealias LinearArrays = (weight: Tensor, bias: Tensor?)
+
+extension Tape {
+  /// down(gelu(up(x))): the feed-forward half of a transformer layer, as one operation.
+  ///
+  /// The GELU's results, the widest of a layer, are not kept: the backward pass makes them again from their arguments, which
+  /// it reads in any case. At full size that is an eighth of what a training step remembers.
+  /// - Parameters:
+  ///   - x: [n, k]
+  ///   - up: to [n, m]
+  ///   - down: from [n, m]
+  public func feedForward(_ x: Tensor, up: LinearArrays, down: LinearArrays) -> Tensor {
+    let out = output(
+      rows: x.rows, columns: down.weight.rows, from: [x, up.weight, up.bias, down.weight, down.bias])
+    let wide = { [backend] in backend.makeTensor(rows: x.rows, columns: up.weight.rows) }
+    let pre = wide()
+    do {
+      let inner = out.needsGradient ? wide() : pre
+      backend.linear(x, weight: up.weight, bias: up.bias, activation: .gelu, pre: pre, out: inner)
+      backend.linear(inner, weight: down.weight, bias: down.bias, activation: .none, pre: out, out: out)
+    }
+    record(out) { [unowned self] dy in
+      let (inner, dInner) = (wide(), wide())
+      backend.linearBackward(
+        dy, x: inner, weight: down.weight, activation: .none, saved: dy,
+        dx: GradientTarget(tensor: dInner, accumulate: false), dWeight: nil, dBias: target(down.bias))
+      backend.geluAgain(pre, dy: dInner, out: inner)
+      backend.linearBackward(
+        dy, x: inner, weight: down.weight, activation: .none, saved: dy, dx: nil,
+        dWeight: target(down.weight),
+        dBias: nil)
+      backend.linearBackward(
+        dInner, x: x, weight: up.weight, activation: .none, saved: dInner, dx: target(x),
+        dWeight: target(up.weight), dBias: target(up.bias))
+    }
+    return out
+  }
+}
