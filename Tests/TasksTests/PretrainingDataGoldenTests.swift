@@ -94,6 +94,7 @@ struct PretrainingDataGoldenTests {
     for (place, target) in zip(golden.masked, golden.targets) { tokens[place] = target }
     let texts = Segments(lengths: golden.sequences.map(\.tokens.count)).ranges.map { Array(tokens[$0]) }
     let frames = golden.sequences.map { $0.frames.flatMap { row($0, of: golden.features) } }
+    #expect(!texts.isEmpty)
     let matches = try readers.map { reader in
       let cls = try #require(reader.subtitles).meta.cls
       let stored = items.flatMap { item in

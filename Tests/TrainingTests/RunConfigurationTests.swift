@@ -68,7 +68,6 @@ struct RunConfigurationTests {
     #expect(run.evaluationQueryBatchSize == 60)
     #expect(run.testQueries == nil)
     #expect(run.frameInterval == 2)
-    #expect(run.spelling(of: \.frameInterval) == "2")
   }
 
   @Test(arguments: [
@@ -188,7 +187,7 @@ struct PretrainingTargetTests {
         "splits": [\(split)]}]
       """)
     #expect(targets[0].videos == ["/video/ht/0", "/video/ht/1"])
-    #expect(targets[0].frameIntervalSpelling == "2")
+    #expect(targets[0].frameInterval == 2)
     #expect(targets[0].splits[0].trainIDs == ["/txt/a.json", "/txt/b.json"])
   }
 

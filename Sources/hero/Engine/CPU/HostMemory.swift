@@ -11,8 +11,8 @@ final class HostMemory: @unchecked Sendable {
   private(set) var peak = 0
   private(set) var now = 0
 
-  /// How many sizes up a free buffer is looked for, almost two doublings. Pre-training at full size holds 5.1 GB with it,
-  /// 5.9 GB with 3 and 8.3 GB with none.
+  /// How many sizes up a free buffer is looked for, almost two doublings. A model of 120 million parameters, trained on
+  /// batches of varying length, held 38 % less memory with it than with none, and 29 % less with 3.
   private static let stepsAbove = 7
 
   /// The size class that holds `count` elements.

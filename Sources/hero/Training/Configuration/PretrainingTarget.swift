@@ -20,8 +20,6 @@ public struct PretrainingTarget: Equatable, Sendable {
   /// Feature folders: `vfeat_db`, or one per entry of `vfeat_shards` inside it.
   public let videos: [String]
   public let frameInterval: Double
-  /// `frameInterval` as the file spells it, which is how feature folders are named.
-  public let frameIntervalSpelling: String
   public let splits: [Split]
   /// How often the corpus is drawn: its entry of `targets_ratio`.
   public let ratio: Int
@@ -59,12 +57,10 @@ extension RunConfiguration {
         throw fields.wrong("vfeat_shards", "a list of at least one folder")
       }
       guard interval > 0 else { throw fields.wrong("vfeat_interval", "a number above 0") }
-      let spelling = fields.json["vfeat_interval"]?.encoded(style: .python) ?? spelling(of: \.frameInterval)
       return PretrainingTarget(
         name: try fields.value("name", String.self),
         subtitles: join(self.textRoot, try fields.value("sub_txt_db", String.self)),
         videos: shards.map { $0.map { join(root, $0) } } ?? [root], frameInterval: interval,
-        frameIntervalSpelling: spelling,
         splits: try splits(of: fields, stores: shards?.count ?? 1, warn: warn), ratio: pair.1)
     }
   }

@@ -30,12 +30,6 @@ public struct RunConfiguration: Equatable, Sendable {
     set { values[RunOptions.shared[keyPath: option].name] = newValue.json }
   }
 
-  /// A number as the file spells it, which is how Python names feature folders (`_2` or `_2.0`).
-  public func spelling(of option: KeyPath<RunOptions, RunOption<Double>>) -> String {
-    let option = RunOptions.shared[keyPath: option]
-    return (values[option.name] ?? option.defaultJSON(for: family)).encoded(style: .python)
-  }
-
   /// All options as they were run, for `log/hps.json`: the reference's `json.dump(vars(args), indent=4)`.
   public var json: JSON { .object(values) }
 
