@@ -58,7 +58,7 @@ let package = Package(
       ],
       path: "Sources/hero/Commands"),
 
-    .target(name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Engine", "Formats"], path: "Tests/TestSupport"),
     tests("Engine"),
     tests("Formats"),
     tests("Text"),

@@ -90,7 +90,8 @@ import Testing
   @Test func sameTensorTwice() throws {
     try OperationCheck([.random(4, 18, seed: 1)]) { tape, t in
       let sum = tape.gatherSum([
-        (t[0], Indices([3, 3, -1, 0])), (t[0], nil), (t[0], Indices([1, 2, 3, 3])),
+        (t[0], tape.backend.makeIndices([3, 3, -1, 0])), (t[0], nil),
+        (t[0], tape.backend.makeIndices([1, 2, 3, 3])),
       ])
       return tape.add(
         tape.pairDot(t[0], t[0], pairs: [0..<2, 1..<4, 3..<4, 0..<0]),

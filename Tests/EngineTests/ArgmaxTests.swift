@@ -15,7 +15,32 @@ import Testing
         return Int32((own.firstIndex(of: most) ?? 0) - own.startIndex)
       }
       let tensor = backend.makeTensor(values, rows: 4, columns: columns + 3)
-      #expect(backend.argmax(tensor, columns: columns) == expected)
+      let places = backend.makeIndices(count: 4)
+      backend.argmax(tensor, columns: columns, places: places)
+      #expect(backend.values(of: places) == expected)
+    }
+  }
+
+  /// Of equals the first comes first; what is not a number never counts.
+  @Test func largestFirst() throws {
+    try Backends.forEach { backend in
+      let x = backend.makeTensor([3, 1, 3, .nan, 2, -1, .nan, .nan, 7, .nan], rows: 2, columns: 5)
+      let (values, places) = (backend.makeTensor(rows: 2, columns: 3), backend.makeIndices(count: 6))
+      backend.topK(x, values: values, places: places)
+      #expect(backend.values(of: places) == [0, 2, 4, 3, 0, -1])
+      #expect(backend.values(of: values) == [3, 3, 2, 7, -1, -.infinity])
+    }
+  }
+
+  @Test func topKEqualsSorting() throws {
+    let x = Matrix.random(5, 300, seed: 3)
+    try Backends.forEach { backend in
+      let (values, places) = (backend.makeTensor(rows: 5, columns: 40), backend.makeIndices(count: 200))
+      backend.topK(leaf(x, on: backend), values: values, places: places)
+      let expected = (0..<5).flatMap { row in
+        (0..<300).sorted { x[row, $0] > x[row, $1] }.prefix(40).map { Int32($0) }
+      }
+      #expect(backend.values(of: places) == expected)
     }
   }
 }

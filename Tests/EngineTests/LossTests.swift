@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Engine
@@ -17,7 +18,8 @@ import Testing
     let fixed = targets
     try OperationCheck([.random(rows, width, scale: 3, seed: 2)], weight: 0.25) { tape, t in
       tape.crossEntropy(
-        copy(tape, t[0]), columns: columns, targets: Indices(fixed), smoothing: smoothing, weight: 0.25)
+        copy(tape, t[0]), columns: columns, targets: tape.backend.makeIndices(fixed), smoothing: smoothing,
+        weight: 0.25)
     } referee: { m in
       Referee.crossEntropy(m[0], columns: columns, targets: fixed, smoothing: Double(smoothing))
     }.run()
@@ -28,7 +30,7 @@ import Testing
     let targets = [3, 0, 15, 20, 0, -1]
     try OperationCheck([.random(1, segments.rows, scale: 3, seed: 2)], weight: -1.5) { tape, t in
       tape.segmentCrossEntropy(
-        copy(tape, t[0]), segments: segments, targets: Indices(targets), weight: -1.5)
+        copy(tape, t[0]), segments: segments, targets: tape.backend.makeIndices(targets), weight: -1.5)
     } referee: { m in
       Referee.segmentCrossEntropy(m[0], segments, targets)
     }.run()
@@ -42,7 +44,7 @@ import Testing
     logits[2, 39] = extreme
     let input = logits
     var check = OperationCheck([input], weight: 1) { tape, t in
-      tape.crossEntropy(copy(tape, t[0]), targets: Indices([0, 4, 5]), weight: 1)
+      tape.crossEntropy(copy(tape, t[0]), targets: tape.backend.makeIndices([0, 4, 5]), weight: 1)
     } referee: { m in
       // Softmax underflows where the loss itself does not: log p = x − max − log Σ exp(x − max).
       Matrix(rows: 3, columns: 1) { r, _ in
@@ -54,18 +56,65 @@ import Testing
     try check.run()
   }
 
-  @Test func customLossSeesValuesAndSetsGradients() throws {
+  @Test func binaryCrossEntropyEqualsReferee() throws {
+    let targets = [1, 0, -1, 1, 0]
+    try OperationCheck([.random(5, 1, scale: 3, seed: 2)], weight: 0.5) { tape, t in
+      tape.binaryCrossEntropy(copy(tape, t[0]), targets: tape.backend.makeIndices(targets), weight: 0.5)
+    } referee: { m in
+      Matrix(
+        row: zip(m[0].values, targets).map { x, target in
+          target < 0 ? 0 : log(1 + exp(target == 1 ? -x : x))
+        })
+    }.run()
+  }
+
+  /// Logits far out have finite losses, and slopes of −1, 0 or 1.
+  @Test func binaryCrossEntropyIsStable() throws {
     try Backends.forEach { backend in
-      let x = leaf(Matrix(row: [1, -2, 3]), on: backend)
-      let y = leaf(Matrix(row: [5]), on: backend)
+      let x = leaf(Matrix(row: [200, -200, 200, -200]), on: backend)
       let tape = Tape.training(backend, seed: 1, step: 1)
-      tape.customLoss([x, y]) { values in
-        #expect(values == [[1, -2, 3], [5]])
-        return [[0.5, 0, -1], [7]]
-      }
+      let logits = copy(tape, x)
+      let losses = tape.binaryCrossEntropy(logits, targets: backend.makeIndices([0, 1, 1, 0]), weight: 1)
+      #expect(backend.values(of: losses) == [200, 200, 0, 0])
       tape.backward()
-      #expect(x.gradient.map { backend.values(of: $0) } == [0.5, 0, -1])
-      #expect(y.gradient.map { backend.values(of: $0) } == [7])
+      #expect(x.gradient.map { backend.values(of: $0) } == [1, -1, 0, 0])
+    }
+  }
+
+  @Test(arguments: [1, 16, 37])
+  func distancesEqualReferee(columns: Int) throws {
+    let targets = Matrix.random(6, columns, seed: 7)
+    try OperationCheck([.random(6, columns, seed: 2)], weight: 0.3) { tape, t in
+      tape.distances(
+        copy(tape, t[0]), targets: tape.backend.makeTensor(targets.floats, rows: 6, columns: columns),
+        weight: 0.3)
+    } referee: { m in
+      Matrix(rows: 6, columns: 1) { r, _ in
+        (0..<columns).reduce(0) { $0 + pow(m[0][r, $1] - targets[r, $1], 2) }.squareRoot()
+      }
+    }.run()
+  }
+
+  /// A prediction that is exact has no direction to go.
+  @Test func distanceOfEquals() throws {
+    try Backends.forEach { backend in
+      let x = leaf(Matrix(row: [1, -2]), on: backend)
+      let tape = Tape.training(backend, seed: 1, step: 1)
+      let target = backend.makeTensor([1, -2], rows: 1, columns: 2)
+      #expect(backend.values(of: tape.distances(copy(tape, x), targets: target, weight: 1)) == [0])
+      tape.backward()
+      #expect(x.gradient.map { backend.values(of: $0) } == [0, 0])
+    }
+  }
+
+  /// Sums stay in double precision on the device until they are read, all at once.
+  @Test func sumsAreAddedUp() throws {
+    try Backends.forEach { backend in
+      let tape = Tape.inference(backend)
+      let (a, b) = (leaf(Matrix(row: [1, 2, 3]), on: backend), leaf(Matrix(row: [0.5]), on: backend))
+      let (one, two) = (tape.sum([a, b], scale: 2), tape.sum([], scale: 1))
+      backend.addSumOfSquares(a, to: two, at: 0)
+      #expect(backend.numbers(of: [one, two]) == [13, 14])
     }
   }
 
@@ -75,11 +124,11 @@ import Testing
       let logits = Matrix.random(4, 20, seed: 1)
       let tensor = leaf(logits, on: backend)
       let tape = Tape.inference(backend)
-      let losses = tape.crossEntropy(tensor, targets: Indices([0, 1, -1, 19]), weight: 1)
+      let losses = tape.crossEntropy(tensor, targets: tape.backend.makeIndices([0, 1, -1, 19]), weight: 1)
       let row = leaf(Matrix(row: logits.values), on: backend)
       _ = tape.segmentCrossEntropy(
-        row, segments: Segments(lengths: [40, 40]), targets: Indices([1, 2]), weight: 1)
-      #expect(losses.count == 4 && losses[2] == 0)
+        row, segments: Segments(lengths: [40, 40]), targets: tape.backend.makeIndices([1, 2]), weight: 1)
+      #expect(losses.count == 4 && backend.values(of: losses)[2] == 0)
       #expect(backend.values(of: tensor) == logits.floats)
       #expect(backend.values(of: row) == logits.floats)
     }

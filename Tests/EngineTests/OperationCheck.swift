@@ -39,13 +39,13 @@ struct OperationCheck {
 
   /// A loss, whose gradient starts with `weight` of each of its rows.
   init(
-    _ inputs: [Matrix], weight: Float, losses: @escaping (Tape, [Tensor]) -> [Float],
+    _ inputs: [Matrix], weight: Float, losses: @escaping (Tape, [Tensor]) -> Tensor,
     referee: @escaping ([Matrix]) -> Matrix
   ) {
     self.inputs = inputs
     self.referee = referee
     functional = { Matrix(rows: $0.rows, columns: $0.columns, repeating: Double(weight)) }
-    compute = losses
+    compute = { tape, tensors in tape.backend.values(of: losses(tape, tensors)) }
   }
 
   /// A direction in which one input is moved, and how fast the functional then grows.
@@ -131,7 +131,8 @@ struct OperationCheck {
 /// A tensor that is nobody's result and wants its gradient.
 func leaf(_ matrix: Matrix, on backend: CPUBackend) -> Tensor {
   let tensor = Tensor(
-    rows: matrix.rows, columns: matrix.columns, storage: backend.makeStorage(count: matrix.count),
+    rows: matrix.rows, columns: matrix.columns,
+    storage: backend.makeStorage(count: matrix.count, type: .float32),
     needsGradient: true)
   matrix.floats.withUnsafeBufferPointer { backend.upload($0, to: tensor) }
   return tensor

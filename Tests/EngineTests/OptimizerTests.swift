@@ -95,7 +95,7 @@ import Testing
             betas: (Double(betas.0), Double(betas.1)), epsilon: Double(epsilon))
         }
         tape.backward()
-        optimizer.step(learningRate: rate, gradientScale: scale)
+        optimizer.step(learningRate: rate, clipping: clipping(to: scale, backend))
       }
       for (parameter, history) in zip(store.parameters, expected) {
         #expect(parameter.updates == (history.step == 0 ? nil : history.step))
@@ -113,6 +113,13 @@ import Testing
     }
   }
 
+  /// A clipping that scales gradients by a factor: of norm 1, to the factor (and the 1e-6 that PyTorch adds).
+  private func clipping(to factor: Float, _ backend: CPUBackend) -> GradientClipping {
+    let squares = backend.makeSums()
+    backend.fill(squares, with: 1)
+    return GradientClipping(sumOfSquares: squares, limit: Double(factor) * (1 + 1e-6))
+  }
+
   /// Neighbours with the same settings and history are one run: the same as each by itself.
   @Test(arguments: OptimizerKind.allCases)
   func runsEqualPieces(kind: OptimizerKind) throws {
@@ -127,10 +134,30 @@ import Testing
           kind,
           slices: pieces.map { OptimizerSlice(range: $0, weightDecay: 0.01, learningRate: 0.1, step: 4) },
           parameters: tensors[0], gradients: tensors[1], first: tensors[2], second: tensors[3],
-          betas: (0.9, 0.98), epsilon: 1e-6, gradientScale: 0.7)
+          betas: (0.9, 0.98), epsilon: 1e-6, clipping: clipping(to: 0.7, backend))
         return backend.values(of: tensors[0])
       }
       #expect(update([0..<10_000]) == update([0..<3, 3..<20, 20..<20, 20..<8_191, 8_191..<10_000]))
+    }
+  }
+
+  /// Gradients below the limit are left alone, those above scaled to it; where the norm is no number nothing moves.
+  @Test func clips() throws {
+    try Backends.forEach { backend in
+      func moved(_ squares: Float, limit: Double) -> Float {
+        let tensors = (0..<4).map { _ in backend.makeTensor(rows: 1, columns: 1) }
+        for (tensor, value) in zip(tensors, [Float(0), 1, 0, 0]) { backend.fill(tensor, with: value) }
+        let sum = backend.makeSums()
+        backend.fill(sum, with: squares)
+        backend.optimizerStep(
+          .adamw, slices: [OptimizerSlice(range: 0..<1, weightDecay: 0, learningRate: 1, step: 1)],
+          parameters: tensors[0], gradients: tensors[1], first: tensors[2], second: tensors[3],
+          betas: (0.9, 0.98), epsilon: 1e-6, clipping: GradientClipping(sumOfSquares: sum, limit: limit))
+        return backend.values(of: tensors[2])[0]
+      }
+      #expect(moved(4, limit: 3) == moved(1, limit: -1))
+      #expect(abs(moved(4, limit: 1) / moved(4, limit: -1) - 0.5) < 1e-5)
+      #expect(moved(.nan, limit: 1) == 0 && moved(.infinity, limit: -1) == 0)
     }
   }
 }

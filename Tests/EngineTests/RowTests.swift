@@ -14,7 +14,10 @@ import Testing
       .random(rows, columns, seed: 3), .random(rows, columns, seed: 4),
     ]
     try OperationCheck(inputs) { tape, t in
-      tape.gatherSum([(t[0], Indices(indices[0])), (t[2], nil), (t[1], Indices(indices[1])), (t[3], nil)])
+      tape.gatherSum([
+        (t[0], tape.backend.makeIndices(indices[0])), (t[2], nil),
+        (t[1], tape.backend.makeIndices(indices[1])), (t[3], nil),
+      ])
     } referee: { m in
       Referee.gatherSum([(m[0], indices[0]), (m[2], nil), (m[1], indices[1]), (m[3], nil)])
     }.run()
@@ -22,7 +25,7 @@ import Testing
 
   @Test func rowsWithoutAnyTermAreZero() throws {
     try OperationCheck([.random(3, 20, seed: 1)]) { tape, t in
-      tape.gather(t[0], Indices([-1, 2, -1, -1]))
+      tape.gather(t[0], tape.backend.makeIndices([-1, 2, -1, -1]))
     } referee: { m in
       Referee.gatherSum([(m[0], [-1, 2, -1, -1])])
     }.run()
@@ -30,7 +33,7 @@ import Testing
 
   @Test func gatherOfNothing() throws {
     try OperationCheck([.random(3, 20, seed: 1)]) { tape, t in
-      tape.gather(t[0], Indices([Int]()))
+      tape.gather(t[0], tape.backend.makeIndices([Int]()))
     } referee: { m in
       Referee.gatherSum([(m[0], [])])
     }.run()

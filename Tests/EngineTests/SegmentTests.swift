@@ -68,4 +68,29 @@ import Testing
       Referee.convolve(m[0], m[1], segments)
     }.run()
   }
+
+  @Test func gatherStretchesTakesPiecesOfRows() throws {
+    try Backends.forEach { backend in
+      let x = backend.makeTensor((0..<12).map { Float($0) }, rows: 3, columns: 4)
+      let out = Tape.inference(backend).gatherStretches(
+        x,
+        [
+          (row: 2, columns: 1..<4), (row: 0, columns: 2..<2), (row: 0, columns: 0..<2),
+          (row: 2, columns: 3..<4),
+        ])
+      #expect(backend.values(of: out) == [9, 10, 11, 0, 1, 11])
+    }
+  }
+
+  @Test func segmentSoftmaxEqualsReferee() throws {
+    let x = Matrix.random(1, segments.rows, scale: 4, seed: 1)
+    let expected = segments.ranges.flatMap { Referee.softmax(Array(x.values[$0])) }
+    try Backends.forEach { backend in
+      let tensor = leaf(x, on: backend)
+      backend.segmentSoftmax(tensor, segments: segments)
+      for (value, wanted) in zip(backend.values(of: tensor), expected) {
+        #expect(abs(Double(value) - wanted) <= 1e-6)
+      }
+    }
+  }
 }

@@ -45,7 +45,7 @@ import Testing
       store.clearGradients()
       let tape = Tape.training(backend, seed: seed, step: UInt64(number))
       let ids = (0..<segments.rows).map { $0 * 7 % words }
-      var x = tape.gather(tensor("word"), Indices(ids))
+      var x = tape.gather(tensor("word"), tape.backend.makeIndices(ids))
       for layer in 0..<2 {
         let fused = tape.linear(x, stack(layer, "weight"), stack(layer, "bias"))
         let context = tape.attention(
@@ -57,12 +57,14 @@ import Testing
           tensor("\(layer).beta"), epsilon: 1e-12, innerDropout: 0.1, overwriting: true)
       }
       let losses = tape.crossEntropy(
-        tape.linear(x, tensor("word")), targets: Indices(ids.map { ($0 + 1) % words }),
+        tape.linear(x, tensor("word")), targets: tape.backend.makeIndices(ids.map { ($0 + 1) % words }),
         weight: 1 / Float(ids.count))
       tape.backward()
-      let norm = store.gradientNorm()
-      optimizer.step(learningRate: 0.01, gradientScale: Float(min(1, 5 / norm)))
-      return losses.reduce(0, +) / Float(losses.count)
+      let squares = backend.makeSums()
+      store.addGradientSquares(to: squares, at: 0)
+      optimizer.step(
+        learningRate: 0.01, clipping: GradientClipping(sumOfSquares: squares, limit: 5))
+      return Float(backend.numbers(of: [tape.sum([losses], scale: 1 / Double(losses.count))])[0])
     }
   }
 

@@ -87,14 +87,17 @@ struct CaptionLoadingTests {
     let batch = try Golden("tvc").captions()
     let meta = try GoldenStores.captions("train").captions.meta
     let tape = Tape.inference(model.store.backend)
-    let memory = model.memory(tape, batch.videos, clips: [batch.clips[0]])
+    let backend = model.store.backend
+    let clip = ClipInput(batch.videos, clips: [batch.clips[0]], for: model.configuration, on: backend)
+    let memory = model.memory(tape, clip)
     let words = Int32(model.vocabulary)
     // Every first word, and after it every second.
     let rows = model.scores(
       tape,
       CaptionBatch(
         videos: batch.videos, clips: (0..<words).map { _ in batch.clips[0] },
-        inputs: (0..<words).map { [meta.bos, $0] }, targets: (0..<words).map { _ in [0, 0] }))
+        inputs: (0..<words).map { [meta.bos, $0] }, targets: (0..<words).map { _ in [0, 0] }
+      ).prepared(for: model.configuration, on: backend))
     let values = model.store.backend.values(of: rows)
     func logProbabilities(_ row: Int) -> [Double] {
       let own = values[row * rows.columns..<row * rows.columns + Int(words)].map { Double($0) }
@@ -120,7 +123,7 @@ struct CaptionLoadingTests {
       let options = DecodingOptions(
         beginning: meta.bos, end: meta.eos, maximumSteps: 2, beams: Int(words),
         lengthPenalty: Float(penalty))
-      let found = model.decode(tape, memory: memory.rows, clips: memory.clips, options)
+      let found = model.decode(tape, memory: memory, clips: clip.clips, options)
       #expect(found == [best.words], "length penalty \(penalty)")
     }
   }

@@ -154,3 +154,10 @@ func expectGradients(
 }
 
 private func squares(_ values: [Float]) -> Double { values.reduce(0) { $0 + Double($1) * Double($1) } }
+
+extension [LossTerm] {
+  /// The parts times their weights, by name.
+  func weighted(on backend: any Backend) -> [String: Float] {
+    Dictionary(uniqueKeysWithValues: read(on: backend).map { ($0.name, $0.weight * $0.value) })
+  }
+}

@@ -43,7 +43,7 @@ struct PretrainingDataGoldenTests {
     var features = golden.videos.features
     for (row, frame) in golden.videos.maskedFrames.enumerated() {
       let place = frame * golden.videos.featureWidth..<(frame + 1) * golden.videos.featureWidth
-      features.replaceSubrange(place, with: golden.targets[golden.columns(row)])
+      features.replaceSubrange(place, with: golden.targets[golden.row(row)])
     }
     let stored = try VideoBatch(videos(of: golden.videos, features: features), model: model)
     #expect(golden.videos.sequences == stored.sequences)

@@ -21,11 +21,12 @@ struct PretrainingGoldenTests {
     let (batch, expected) = (try golden.maskedText(), try golden.expected())
     let model = try RetrievalGoldenTests.model("pretrain")
     let tape = training(model)
-    let losses = model.maskedWordLosses(tape, batch)
+    let input = batch.prepared(for: model.configuration, on: model.store.backend)
+    let losses = model.maskedWordLosses(tape, input)
     tape.backward()
-    expectClose(losses, try #require(expected["loss"]).floats(), "losses")
+    expectClose(model.store.backend.values(of: losses), try #require(expected["loss"]).floats(), "losses")
     expectGradients(model.store, try golden.gradients())
-    let scores = model.maskedWordScores(.inference(model.store.backend), batch)
+    let scores = model.maskedWordScores(.inference(model.store.backend), input)
     let wanted = try #require(expected["scores"])
     let columns = min(wanted.shape[1], model.vocabulary)
     expectClose(
@@ -42,18 +43,20 @@ struct PretrainingGoldenTests {
     let batch = try golden.maskedFrames()
     let model = try RetrievalGoldenTests.model("pretrain")
     let tape = training(model)
-    let losses = model.featureRegressionLosses(tape, batch)
+    let input = batch.prepared(for: model.configuration, on: model.store.backend)
+    let losses = model.featureRegressionLosses(tape, input)
     tape.backward()
     let squares = try #require(try golden.expected()["loss"])
     let width = squares.shape[1]
     let distances = (0..<squares.shape[0]).map { row in
       squares.floats()[row * width..<(row + 1) * width].reduce(0, +).squareRoot()
     }
-    expectClose(losses, distances, "losses")
+    expectClose(model.store.backend.values(of: losses), distances, "losses")
     expectGradients(model.store, try golden.gradients())
-    let predicted = model.maskedFrameFeatures(
-      .inference(model.store.backend), batch.videos, withNegatives: false)
-    let difference = zip(model.store.backend.values(of: predicted.masked), batch.targets).map { $0 - $1 }
+    let plain = Tape.inference(model.store.backend)
+    let predicted = model.predictedFeatures(
+      plain, frames: model.videoEncoder(plain, input.videos), rows: input.hidden)
+    let difference = zip(model.store.backend.values(of: predicted), batch.targets).map { $0 - $1 }
     expectClose(difference.map { $0 * $0 }, squares.floats(), "squared differences")
   }
 
@@ -61,17 +64,19 @@ struct PretrainingGoldenTests {
     let golden = try Golden("mfm-nce")
     let model = try RetrievalGoldenTests.model("pretrain")
     let tape = training(model)
-    let losses = model.contrastiveLosses(tape, try golden.maskedFrames(), temperature: try temperature())
+    let input = try golden.maskedFrames().prepared(for: model.configuration, on: model.store.backend)
+    let losses = model.contrastiveLosses(tape, input, temperature: try temperature())
     tape.backward()
-    expectClose(losses, try #require(try golden.expected()["loss"]).floats(), "losses")
+    expectClose(
+      model.store.backend.values(of: losses), try #require(try golden.expected()["loss"]).floats(), "losses")
     expectGradients(model.store, try golden.gradients())
   }
 
   /// Dividing by a temperature is what dividing the predictions and negatives' products by it is.
   @Test func temperatureDividesTheProducts() throws {
-    let batch = try Golden("mfm-nce").maskedFrames()
     let model = try RetrievalGoldenTests.model("pretrain")
     let backend = model.store.backend
+    let batch = try Golden("mfm-nce").maskedFrames().prepared(for: model.configuration, on: backend)
     let plain = model.contrastiveScores(.inference(backend), batch, temperature: 1).scores
     let cooled = model.contrastiveScores(.inference(backend), batch, temperature: 4).scores
     expectClose(backend.values(of: cooled), backend.values(of: plain).map { $0 / 4 }, "scores")
@@ -82,14 +87,18 @@ struct PretrainingGoldenTests {
     let (batch, expected) = (try golden.frameOrder(), try golden.expected())
     let model = try RetrievalGoldenTests.model("pretrain")
     let tape = training(model)
-    let losses = model.frameOrderLosses(tape, batch)
+    let backend = model.store.backend
+    let losses = model.frameOrderLosses(
+      tape, batch.prepared(for: model.configuration, on: backend))
     tape.backward()
-    let mean = losses.reduce(0, +) / Float(losses.count)
+    let mean = Float(backend.numbers(of: [tape.sum([losses], scale: 1 / Double(losses.count))])[0])
     expectClose([mean], try #require(expected["loss"]).floats(), "loss")
     expectGradients(model.store, try golden.gradients())
+    var all = batch
+    all.places = Array(0..<batch.videos.frameCount)
+    all.targets = all.places
     let scores = model.frameOrderScores(
-      .inference(model.store.backend), batch.videos, order: batch.order,
-      places: Array(0..<batch.videos.frameCount))
+      .inference(backend), all.prepared(for: model.configuration, on: backend))
     let wanted = try #require(expected["scores"])
     let padded = wanted.shape[0] / batch.videos.lengths.count
     let real = batch.videos.lengths.enumerated().flatMap { video, length in

@@ -74,7 +74,7 @@ struct PretrainingLoaderTests {
     for (row, frame) in batch.videos.maskedFrames.enumerated() {
       let place = frame * whole.featureWidth..<(frame + 1) * whole.featureWidth
       #expect(features[place].allSatisfy { $0 == 0 })
-      features.replaceSubrange(place, with: batch.targets[batch.columns(row)])
+      features.replaceSubrange(place, with: batch.targets[batch.row(row)])
     }
     #expect(features == whole.features && batch.videos.sequences == whole.sequences)
     for video in Segments(lengths: whole.lengths).ranges {
@@ -158,4 +158,11 @@ struct PretrainingLoaderTests {
   }
 
   private struct Unexpected: Error {}
+}
+
+extension MaskedFrameBatch {
+  /// Where the elements of a hidden frame lie in `targets`.
+  func row(_ number: Int) -> Range<Int> {
+    number * videos.featureWidth..<(number + 1) * videos.featureWidth
+  }
 }

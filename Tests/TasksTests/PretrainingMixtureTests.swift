@@ -79,9 +79,7 @@ struct PretrainingMixtureTests {
       let content = try #require(
         try loader.batch(of: [0, 1, 2], random: RandomStream(seed: 1, stream: 1)))
       var random = RandomStream(seed: 1, stream: 2)
-      let parts = learning.loss(
-        .inference(learning.store.backend), PretrainingMixedBatch(source: source, content: content),
-        update: 0, random: &random)
+      let parts = learning.measured(source, content, &random)
       let name = "\(objective.rawValue)_tv_all"
       let names = objective == .vsm ? ["st_ed", "neg_ctx", "neg_q"].map { "\(name)_\($0)" } : [name]
       #expect(parts.map(\.name) == names)
@@ -111,20 +109,29 @@ struct PretrainingMixtureTests {
         of: Array(0..<loader.itemCount), random: RandomStream(seed: 0, step: 0, stream: 0x7A11)))
     var random = RandomStream(seed: 1, stream: 2)
     let source = try #require(PretrainingObjective.allCases.firstIndex(of: objective))
-    let loss = learning.loss(
-      .inference(learning.store.backend), PretrainingMixedBatch(source: source, content: content), update: 0,
-      random: &random
-    ).total
+    let loss = learning.measured(source, content, &random).total
     #expect(abs(measures[0].value - Double(loss)) <= 1e-5 * abs(Double(loss)))
   }
 
-  @Test func accuracyDistanceAndCosine() {
+  @Test func accuracyDistanceAndCosine() throws {
     var sums = PretrainingSums()
     sums.add(choices: [0, 1, 0], targets: [0, 0, 0], losses: [1, 2, 3])
     #expect(sums.correct == 2 && sums.loss == 6 && sums.count == 3)
-    let videos = VideoBatch(
-      features: [0, 0, 0, 0], featureWidth: 2, lengths: [2], sequences: [], maskedFrames: [0, 1])
-    sums.add(predicted: [3, 4, 0, 2], MaskedFrameBatch(videos: videos, targets: [0, 0, 0, 1]))
+    let backend = try CPUBackend(threads: 1)
+    sums.add(
+      backend.makeTensor([3, 4, 0, 2], rows: 2, columns: 2),
+      targets: backend.makeTensor([0, 0, 0, 1], rows: 2, columns: 2), on: backend)
     #expect(sums.distance == 6 && sums.cosine == 1)
+  }
+}
+
+extension PretrainingLearning {
+  /// A batch's losses without dropout.
+  fileprivate func measured(
+    _ source: Int, _ content: PretrainingBatch, _ random: inout RandomStream
+  ) -> [LossPart] {
+    let batch = PretrainingMixedBatch(source: source, content: content)
+    let input = Self.prepare(batch, for: configuration, on: store.backend)
+    return loss(.inference(store.backend), input, update: 0, random: &random).read(on: store.backend)
   }
 }

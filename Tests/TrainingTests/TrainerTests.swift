@@ -1,6 +1,7 @@
 import Engine
 import Formats
 import Foundation
+import Model
 import Tasks
 import TestSupport
 import Testing
@@ -29,16 +30,18 @@ private final class Pull: LearningTask {
     store.initialize(seed: 1)
   }
 
+  var configuration: ModelConfiguration { Bench.fullSize }
+
+  static func prepare(
+    _ batch: [Float], for model: ModelConfiguration, on backend: any Backend
+  ) -> [Float] { batch }
+
   func loss(
-    _ tape: Tape, _ batch: [Float], update: Int, random: inout RandomStream
-  ) -> [LossPart] {
-    var total: Float = 0
-    tape.customLoss([weights.tensor]) { values in
-      let difference = zip(values[0], batch).map { $0 - $1 }
-      total = difference.reduce(0) { $0 + $1 * $1 }
-      return [difference.map { 2 * $0 }]
-    }
-    return [LossPart("pull", total)]
+    _ tape: Tape, _ input: [Float], update: Int, random: inout RandomStream
+  ) -> [LossTerm] {
+    let place = tape.gatherSum([(weights.tensor, nil)])
+    let target = tape.backend.makeTensor(input, rows: 1, columns: 4)
+    return [LossTerm("pull", tape.sum([tape.distances(place, targets: target, weight: 1)], scale: 1))]
   }
 }
 

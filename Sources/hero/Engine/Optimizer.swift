@@ -35,8 +35,8 @@ public final class Optimizer {
   /// One update from the gradients in the store.
   ///
   /// A parameter that never had a gradient is left alone; one that has none this time moves with gradient zero.
-  /// - Parameter gradientScale: multiplies every gradient first (clipping).
-  public func step(learningRate: Float, gradientScale: Float = 1) {
+  /// - Parameter clipping: how the gradients are scaled down first, if they are.
+  public func step(learningRate: Float, clipping: GradientClipping? = nil) {
     var slices: [OptimizerSlice] = []
     for parameter in store.parameters where parameter.count > 0 {
       if !parameter.hasGradient {
@@ -57,7 +57,7 @@ public final class Optimizer {
     store.backend.optimizerStep(
       kind, slices: slices, parameters: store.values, gradients: store.gradients, first: first,
       second: second,
-      betas: betas, epsilon: epsilon, gradientScale: gradientScale)
+      betas: betas, epsilon: epsilon, clipping: clipping)
   }
 }
 

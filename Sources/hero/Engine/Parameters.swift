@@ -150,10 +150,12 @@ public final class ParameterStore {
     return ranges
   }
 
-  /// The norm of all gradients together.
-  public func gradientNorm() -> Double {
-    gradientRanges.reduce(0) { $0 + backend.sumOfSquares(gradients.slice($1, rows: 1, columns: $1.count)) }
-      .squareRoot()
+  /// Adds the sum of the squares of all gradients to a float64.
+  public func addGradientSquares(to sums: Tensor, at place: Int) {
+    for range in gradientRanges {
+      backend.addSumOfSquares(
+        gradients.slice(range, rows: 1, columns: range.count), to: sums, at: place)
+    }
   }
 
   /// Where the gradient of these adjoining parameters goes.

@@ -1,12 +1,29 @@
-/// Memory that belongs to a backend. What is inside is the backend's business.
-open class Storage {
-  /// Capacity in float32 elements.
-  public let count: Int
+/// What the elements of a storage are.
+public enum ElementType: Sendable {
+  /// Values, weights, gradients.
+  case float32
+  /// Sums: losses and norms.
+  case float64
+  /// Row numbers.
+  case int32
 
-  public init(count: Int) { self.count = count }
+  /// Bytes of an element.
+  public var size: Int { self == .float64 ? 8 : 4 }
 }
 
-/// A dense float32 matrix, row-major and contiguous, in a backend's memory.
+/// Memory that belongs to a backend. What is inside is the backend's business.
+open class Storage {
+  /// Capacity in elements.
+  public let count: Int
+  public let type: ElementType
+
+  public init(count: Int, type: ElementType) {
+    self.count = count
+    self.type = type
+  }
+}
+
+/// A dense matrix, row-major and contiguous, in a backend's memory: float32, or float64 where it holds sums.
 ///
 /// Everything the engine computes on is a matrix: the rows are tokens, frames, queries; a vector has one row.
 /// Several tensors may look at one storage (parameters live in one arena).
@@ -45,6 +62,12 @@ public final class Tensor {
       rows: range.count, columns: columns, storage: storage, offset: offset + range.lowerBound * columns)
   }
 
+  /// One element, such as one of several sums.
+  public func element(_ place: Int) -> Tensor {
+    precondition((0..<count).contains(place))
+    return Tensor(rows: 1, columns: 1, storage: storage, offset: offset + place)
+  }
+
   /// The same elements in another shape, without a gradient of their own.
   public func reshaped(rows: Int, columns: Int) -> Tensor {
     precondition(rows * columns == count)
@@ -52,24 +75,23 @@ public final class Tensor {
   }
 }
 
-/// Row numbers, −1 for "none". A backend may keep a copy of its own beside them.
-public final class Indices {
-  public let values: [Int32]
-  /// A backend's copy, made at the first use.
-  public var deviceCopy: AnyObject?
+/// Row numbers in a backend's memory, −1 for "none". Loading threads make them (`MemoryOperations.makeIndices`), and
+/// operations may write them (`argmax`).
+public final class Indices: @unchecked Sendable {
+  public let count: Int
+  let storage: Storage
 
-  public init(_ values: [Int32]) { self.values = values }
-
-  public convenience init(_ values: some Sequence<Int>) { self.init(values.map { Int32($0) }) }
-
-  public var count: Int { values.count }
+  /// - Parameter storage: int32 elements, written before another thread reads them.
+  public init(count: Int, storage: Storage) {
+    precondition(storage.type == .int32 && count <= storage.count)
+    self.count = count
+    self.storage = storage
+  }
 }
 
 /// How packed rows divide into sequences: sequence `i` has the rows `offsets[i] ..< offsets[i + 1]`.
-public final class Segments {
+public final class Segments: Sendable {
   public let offsets: [Int]
-  /// A backend's copy, made at the first use.
-  public var deviceCopy: AnyObject?
 
   /// - Parameter lengths: rows of each sequence, in order; zero is allowed.
   public init(lengths: some Sequence<Int>) {

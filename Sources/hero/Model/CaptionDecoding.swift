@@ -25,7 +25,7 @@ public struct DecodingOptions: Equatable, Sendable {
 extension CaptionModel {
   /// The caption of each clip: ids without `BOS` and `EOS`.
   /// - Parameters:
-  ///   - memory, clips: from `memory(_:_:clips:)`.
+  ///   - memory, clips: from `memory`, and its clips.
   public func decode(_ tape: Tape, memory: Tensor, clips: Segments, _ options: DecodingOptions) -> [[Int32]] {
     let steps = min(options.maximumSteps, decoder.maximumLength)
     guard clips.count > 0, steps > 0 else { return clips.lengths.map { _ in [] } }
@@ -43,7 +43,9 @@ extension CaptionModel {
     var last = [Int32](repeating: options.beginning, count: clips.count)
     let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.ranges, capacity: steps)
     for _ in 0..<steps {
-      let best = tape.backend.argmax(decoder.step(tape, cache, last: last), columns: vocabulary)
+      let places = tape.backend.makeIndices(count: last.count)
+      tape.backend.argmax(decoder.step(tape, cache, last: last), columns: vocabulary, places: places)
+      let best = tape.backend.values(of: places)
       var going: [Int] = []
       for (row, word) in best.enumerated() where word != options.end {
         captions[open[row]].append(word)

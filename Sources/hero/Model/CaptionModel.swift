@@ -20,6 +20,49 @@ public struct CaptionBatch: Sendable {
   }
 }
 
+/// Clips of encoded videos in a device's memory.
+public struct ClipInput: Sendable {
+  let videos: VideoInput
+  /// The rows of the clips' frames, clip after clip.
+  let rows: Indices
+  /// The frames of each clip.
+  public let clips: Segments
+
+  public init(
+    _ videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], for model: ModelConfiguration,
+    on backend: any Backend
+  ) {
+    let input = videos.prepared(for: model, on: backend)
+    self.videos = input
+    rows = backend.makeIndices(
+      clips.flatMap { clip in clip.frames.map { Int32(input.segments[clip.video].lowerBound + $0) } })
+    self.clips = Segments(lengths: clips.map(\.frames.count))
+  }
+}
+
+/// Clips and captions in a device's memory.
+public struct CaptionInput: Sendable {
+  let clips: ClipInput
+  /// Tokens fed in, and their positions.
+  let tokens: Indices
+  let places: Indices
+  /// The captions.
+  let captions: Segments
+  /// The next words, caption after caption.
+  public let targets: Indices
+}
+
+extension CaptionBatch {
+  /// Puts the batch into a device's memory. Loading threads do it.
+  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> CaptionInput {
+    let captions = Segments(lengths: inputs.map(\.count))
+    return CaptionInput(
+      clips: ClipInput(videos, clips: clips, for: model, on: backend),
+      tokens: backend.makeIndices(inputs.flatMap { $0 }), places: rowPositions(captions, on: backend),
+      captions: captions, targets: backend.makeIndices(targets.flatMap { $0 }))
+  }
+}
+
 /// The captioner (spec §5 "Captioner"; the reference's `HeroForTvc`): a decoder over a clip's encoded frames.
 public final class CaptionModel {
   public let store: ParameterStore
@@ -37,22 +80,15 @@ public final class CaptionModel {
       store, decoder, words: videoEncoder.cross.words, head: videoEncoder.cross.head)
   }
 
-  /// Encoded frames of every clip, one clip after the other.
-  /// - Returns: [Σ clip frames, width] and the clips.
-  public func memory(
-    _ tape: Tape, _ videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)]
-  ) -> (rows: Tensor, clips: Segments) {
-    let frames = videoEncoder(tape, videos)
-    let segments = Segments(lengths: videos.lengths)
-    let rows = clips.flatMap { clip in clip.frames.map { Int32(segments[clip.video].lowerBound + $0) } }
-    return (tape.gather(frames, Indices(rows)), Segments(lengths: clips.map(\.frames.count)))
+  /// Encoded frames of every clip, one clip after the other: [Σ clip frames, width].
+  public func memory(_ tape: Tape, _ input: ClipInput) -> Tensor {
+    tape.gather(videoEncoder(tape, input.videos), input.rows)
   }
 
   /// Scores of every next word, while the right captions are fed in.
   /// - Returns: [Σ caption tokens, vocabulary rounded up to 8]
-  public func scores(_ tape: Tape, _ batch: CaptionBatch) -> Tensor {
-    let memory = memory(tape, batch.videos, clips: batch.clips)
-    return decoder(tape, batch.inputs, memory: memory.rows, memory.clips)
+  public func scores(_ tape: Tape, _ input: CaptionInput) -> Tensor {
+    decoder(tape, input, memory: memory(tape, input.clips))
   }
 
   /// Words that scores are about; later columns are padding.
@@ -97,12 +133,12 @@ final class CaptionDecoder {
   }
 
   /// Whole captions at once.
-  func callAsFunction(_ tape: Tape, _ captions: [[Int32]], memory: Tensor, _ clips: Segments) -> Tensor {
-    let segments = Segments(lengths: captions.map(\.count))
-    var x = embed(tape, tokens: Indices(captions.flatMap { $0 }), positions: rowPositions(segments))
+  func callAsFunction(_ tape: Tape, _ input: CaptionInput, memory: Tensor) -> Tensor {
+    let (segments, clips) = (input.captions, input.clips.clips.ranges)
+    var x = embed(tape, tokens: input.tokens, positions: input.places)
     for layer in layers {
       x = layer.own(tape, x, segments, causal: true)
-      x = layer.cross.attend(tape, x, segments, keysValues: layer.cross.project(tape, memory), clips.ranges)
+      x = layer.cross.attend(tape, x, segments, keysValues: layer.cross.project(tape, memory), clips)
       x = layer.feedForward(tape, x)
     }
     return head(tape, x)
@@ -147,12 +183,15 @@ final class CaptionDecoder {
   func step(_ tape: Tape, _ cache: Cache, last: [Int32]) -> Tensor {
     precondition(last.count == cache.memoryRanges.count && cache.length < cache.capacity)
     let segments = Segments(lengths: last.map { _ in 1 })
-    let place = Indices(last.indices.map { $0 * cache.capacity + cache.length })
+    let backend = tape.backend
+    let place = backend.makeIndices(last.indices.map { $0 * cache.capacity + cache.length })
     let seen = last.indices.map { $0 * cache.capacity..<$0 * cache.capacity + cache.length + 1 }
-    var x = embed(tape, tokens: Indices(last), positions: constant(Int32(cache.length), count: last.count))
+    var x = embed(
+      tape, tokens: backend.makeIndices(last),
+      positions: backend.makeIndices([Int32](repeating: Int32(cache.length), count: last.count)))
     for (number, layer) in layers.enumerated() {
       // The cache's new rows are zero: adding writes them.
-      tape.backend.scatterAdd(layer.own.project(tape, x), indices: place, to: cache.own[number])
+      backend.scatterAdd(layer.own.project(tape, x), indices: place, to: cache.own[number])
       x = layer.own.attend(tape, x, segments, keysValues: cache.own[number], seen)
       x = layer.cross.attend(tape, x, segments, keysValues: cache.memory[number], cache.memoryRanges)
       x = layer.feedForward(tape, x)
@@ -163,7 +202,7 @@ final class CaptionDecoder {
 
   /// Goes on with some of the sequences (a beam's survivors, those that have not ended), in the given order.
   func keep(_ tape: Tape, _ cache: Cache, _ sequences: [Int]) {
-    let rows = Indices(
+    let rows = tape.backend.makeIndices(
       sequences.flatMap { s in (0..<cache.capacity).map { $0 < cache.length ? s * cache.capacity + $0 : -1 } }
     )
     cache.own = cache.own.map { tape.gather($0, rows) }

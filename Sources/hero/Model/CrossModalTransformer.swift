@@ -52,36 +52,28 @@ public final class CrossModalTransformer {
     _ tape: Tape, _ plan: CrossModalPlan, features: Tensor, rows: Indices, mask: Indices?,
     selection: RowSelection
   ) -> Tensor {
-    let text = embedText(tape, plan.tokens, plan.tokenPositions)
+    let text = embedText(tape, plan)
     var input = text
-    if plan.frameNumbers.count > 0 {
+    if !plan.frameNumbers.isEmpty {
       let frames = embedFrames(tape, plan, features: features, rows: rows, mask: mask)
       input = tape.gatherSum([(frames, plan.fromFrames), (text, plan.fromTokens)])
     }
     return encoder(tape, input, plan.segments, selection: selection)
   }
 
-  /// Text alone, as for queries. All rows of the last layer.
-  func callAsFunction(_ tape: Tape, text sequences: [[Int32]]) -> (rows: Tensor, segments: Segments) {
-    let plan = CrossModalPlan(
-      sequences.map { SubtitleSequence(frames: [], tokens: $0) }, textPositions: config.positions)
-    return (
-      encoder(tape, embedText(tape, plan.tokens, plan.tokenPositions), plan.segments), plan.segments
-    )
+  /// Text alone, as for queries: all rows of the last layer.
+  func callAsFunction(_ tape: Tape, _ text: TextInput) -> Tensor {
+    encoder(tape, embed(tape, text), text.segments)
   }
 
   /// Embedded words without the layers (video question answering feeds them to the temporal transformer).
-  func embed(_ tape: Tape, text sequences: [[Int32]]) -> (rows: Tensor, segments: Segments) {
-    let plan = CrossModalPlan(
-      sequences.map { SubtitleSequence(frames: [], tokens: $0) }, textPositions: config.positions)
-    return (embedText(tape, plan.tokens, plan.tokenPositions), plan.segments)
-  }
+  func embed(_ tape: Tape, _ text: TextInput) -> Tensor { embedText(tape, text.plan) }
 
   /// dropout(LN(word + position + type)).
-  private func embedText(_ tape: Tape, _ tokens: Indices, _ positionOfToken: Indices) -> Tensor {
+  private func embedText(_ tape: Tape, _ plan: CrossModalPlan) -> Tensor {
     let sum = tape.gatherSum([
-      (words.weight.tensor, tokens), (positions.weight.tensor, positionOfToken),
-      (types.weight.tensor, constant(1, count: tokens.count)),
+      (words.weight.tensor, plan.tokens), (positions.weight.tensor, plan.tokenPositions),
+      (types.weight.tensor, plan.tokenTypes),
     ])
     return textNorm(tape, sum, outerDropout: config.hiddenDropout)
   }
@@ -94,7 +86,7 @@ public final class CrossModalTransformer {
     let projected = imageLinear(tape, imageInputNorm(tape, visible))
     let sum = tape.gatherSum([
       (projected, rows), (imagePositions.weight.tensor, plan.framePositions),
-      (types.weight.tensor, constant(1, count: plan.frameNumbers.count)),
+      (types.weight.tensor, plan.frameTypes),
     ])
     return imageNorm(tape, sum, outerDropout: config.hiddenDropout)
   }
@@ -105,9 +97,6 @@ func maskedFeatures(_ tape: Tape, _ features: Tensor, mask: Indices?, embedding:
   guard let mask else { return features }
   return tape.gatherSum([(features, nil), (embedding.weight.tensor, mask)])
 }
-
-/// The same row number for everybody.
-func constant(_ row: Int32, count: Int) -> Indices { Indices([Int32](repeating: row, count: count)) }
 
 /// dense → GELU → LN → words, the word scores tied to the word embedding. Parameters `NAME.dense.*`,
 /// `NAME.LayerNorm.*`, `NAME.bias`.

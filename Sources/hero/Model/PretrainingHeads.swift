@@ -23,57 +23,62 @@ public struct MaskedTextBatch: Sendable {
   }
 }
 
-extension RetrievalModel {
-  /// Scores of the masked words: [masked, vocabulary rounded up to 8].
-  public func maskedWordScores(_ tape: Tape, _ batch: MaskedTextBatch) -> Tensor {
-    let plan = CrossModalPlan(batch.sequences, textPositions: configuration.cross.positions)
-    let rows = batch.features.count / batch.featureWidth
-    let features = tape.backend.makeTensor(batch.features, rows: rows, columns: batch.featureWidth)
-    // Only masked words are scored: the last layer computes only them.
-    let chosen = Indices(batch.masked.map { plan.tokenRows.rows.values[$0] })
-    var counts = [Int](repeating: 0, count: batch.sequences.count)
+/// The same in a device's memory.
+public struct MaskedTextInput: @unchecked Sendable {
+  /// [rows, featureWidth]; nobody changes it, so threads may hand it on.
+  let features: Tensor
+  let plan: CrossModalPlan
+  let frameRows: Indices
+  /// The rows of the masked words: the last layer computes only them.
+  let masked: RowSelection
+  public let targets: Indices
+}
+
+extension MaskedTextBatch {
+  /// Puts the batch into a device's memory. Loading threads do it.
+  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> MaskedTextInput {
+    let plan = CrossModalPlan(sequences, textPositions: model.cross.positions, on: backend)
+    var counts = [Int](repeating: 0, count: sequences.count)
     var sequence = 0
-    for token in batch.masked {
-      while token >= plan.tokenRows.segments[sequence].upperBound { sequence += 1 }
+    for token in masked {
+      while token >= plan.tokenSegments[sequence].upperBound { sequence += 1 }
       counts[sequence] += 1
     }
+    return MaskedTextInput(
+      features: backend.makeTensor(features, rows: features.count / featureWidth, columns: featureWidth),
+      plan: plan, frameRows: backend.makeIndices(plan.frameNumbers),
+      masked: RowSelection(
+        rows: backend.makeIndices(masked.map { plan.tokenRows[$0] }), segments: Segments(lengths: counts)),
+      targets: backend.makeIndices(targets))
+  }
+}
+
+extension RetrievalModel {
+  /// Scores of the masked words: [masked, vocabulary rounded up to 8].
+  public func maskedWordScores(_ tape: Tape, _ input: MaskedTextInput) -> Tensor {
     let hidden = videoEncoder.cross(
-      tape, plan, features: features, rows: Indices(plan.frameNumbers), mask: nil,
-      selection: RowSelection(rows: chosen, segments: Segments(lengths: counts)))
+      tape, input.plan, features: input.features, rows: input.frameRows, mask: nil, selection: input.masked)
     return videoEncoder.cross.head(tape, hidden)
   }
 
   /// Words that scores are about; later columns are padding.
   public var vocabulary: Int { videoEncoder.cross.head.vocabulary }
 
-  /// Predicted features of the masked frames, and of the others for NCE's negatives.
-  /// - Returns: [masked, featureWidth] and [others, featureWidth], each in the frames' order.
-  public func maskedFrameFeatures(
-    _ tape: Tape, _ batch: VideoBatch, withNegatives: Bool
-  ) -> (masked: Tensor, others: Tensor?) {
-    let frames = videoEncoder(tape, batch)
-    let hidden = Set(batch.maskedFrames)
-    let predict = { (rows: [Int]) in
-      self.videoEncoder.featureRegression(tape, tape.gather(frames, Indices(rows)))
-    }
-    let masked = predict(batch.maskedFrames.sorted())
-    guard withNegatives else { return (masked, nil) }
-    return (masked, predict((0..<batch.frameCount).filter { !hidden.contains($0) }))
+  /// Predicted features of some of the encoded frames: [rows, featureWidth].
+  public func predictedFeatures(_ tape: Tape, frames: Tensor, rows: Indices) -> Tensor {
+    videoEncoder.featureRegression(tape, tape.gather(frames, rows))
   }
 
   /// Where each frame came from, once some were moved.
   /// - Parameters:
-  ///   - order: frame i goes to place `order[i]`, counted over all videos.
+  ///   - source: per place the frame that went there.
   ///   - places: the places to predict.
   /// - Returns: [places, frameOrderPlaces]
   public func frameOrderScores(
-    _ tape: Tape, _ batch: VideoBatch, order: [Int], places: [Int]
+    _ tape: Tape, _ videos: VideoInput, source: Indices, places: Indices
   ) -> Tensor {
-    let fused = videoEncoder.fuse(tape, batch)
-    var source = [Int32](repeating: -1, count: order.count)
-    for (frame, place) in order.enumerated() { source[place] = Int32(frame) }
-    let moved = tape.gather(fused, Indices(source))
-    let encoded = videoEncoder.temporal(tape, moved, Segments(lengths: batch.lengths))
-    return videoEncoder.frameOrder(tape, tape.gather(encoded, Indices(places)))
+    let moved = tape.gather(videoEncoder.fuse(tape, videos), source)
+    let encoded = videoEncoder.temporal(tape, moved, videos.segments, places: videos.places)
+    return videoEncoder.frameOrder(tape, tape.gather(encoded, places))
   }
 }

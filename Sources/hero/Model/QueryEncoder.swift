@@ -27,10 +27,11 @@ final class QueryEncoder {
   /// - Parameters:
   ///   - text: [Σ tokens, width] from the cross-modal transformer.
   ///   - segments: the queries.
+  ///   - places: each token's position in its query.
   /// - Returns: [queries, width]
-  func callAsFunction(_ tape: Tape, _ text: Tensor, _ segments: Segments) -> Tensor {
+  func callAsFunction(_ tape: Tape, _ text: Tensor, _ segments: Segments, places: Indices) -> Tensor {
     let sum = tape.gatherSum([
-      (input(tape, text), nil), (positions.weight.tensor, rowPositions(segments)),
+      (input(tape, text), nil), (positions.weight.tensor, places),
     ])
     let attended = attention(tape, norm(tape, sum, outerDropout: config.hiddenDropout), segments)
     return tape.softmaxPool(attended, scores: mapping(tape, attended), segments: segments)

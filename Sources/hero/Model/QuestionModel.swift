@@ -29,23 +29,76 @@ public struct QuestionBatch: Sendable {
   }
 }
 
+/// The same in a device's memory, with the plan of what goes where.
+public struct QuestionInput: Sendable {
+  let videos: VideoInput
+  let texts: TextInput
+  /// Per row of frames and text together: its frame or −1, its token or −1.
+  let fromFrames: Indices
+  let fromText: Indices
+  /// The passes, frames and text together, and the rows of them that are frames.
+  let passes: Segments
+  let frames: RowSelection
+  /// The answers of each question.
+  public let answers: Segments
+  /// Per frame of each question the rows of its answers, since the pool is over answers; which rows make a group; and the
+  /// frames of each question.
+  let regrouped: Indices
+  let groups: Segments
+  public let questionFrames: Segments
+  /// The right answers, or statements' truths; first frames, then last frames of the moments. −1 where unknown.
+  public let targets: Indices
+  public let spanTargets: Indices
+  /// How many answers and moments are known.
+  public let knownTargets: Int
+  public let knownSpans: Int
+}
+
+extension QuestionBatch {
+  /// Puts the batch into a device's memory. Loading threads do it.
+  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> QuestionInput {
+    let input = videos.prepared(for: model, on: backend)
+    let text = TextInput(texts, for: model, on: backend)
+    let frames = input.segments
+    var (fromFrames, fromText, chosen): ([Int32], [Int32], [Int32]) = ([], [], [])
+    for pair in texts.indices {
+      chosen += (0..<frames[pair].count).map { Int32(fromFrames.count + $0) }
+      fromFrames += frames[pair].map { Int32($0) } + texts[pair].map { _ in -1 }
+      fromText += frames[pair].map { _ in -1 } + text.segments[pair].map { Int32($0) }
+    }
+    var rows: [Int32] = []
+    var (groups, lengths): ([Int], [Int]) = ([], [])
+    var first = 0
+    for count in pairsPerQuestion {
+      let length = count > 0 ? frames[first].count : 0
+      lengths.append(length)
+      for frame in 0..<length {
+        groups.append(count)
+        for pair in first..<first + count { rows.append(Int32(frames[pair].lowerBound + frame)) }
+      }
+      first += count
+    }
+    return QuestionInput(
+      videos: input, texts: text, fromFrames: backend.makeIndices(fromFrames),
+      fromText: backend.makeIndices(fromText),
+      passes: Segments(lengths: zip(videos.lengths, texts).map { $0 + $1.count }),
+      frames: RowSelection(rows: backend.makeIndices(chosen), segments: frames),
+      answers: Segments(lengths: pairsPerQuestion), regrouped: backend.makeIndices(rows),
+      groups: Segments(lengths: groups), questionFrames: Segments(lengths: lengths),
+      targets: backend.makeIndices(targets),
+      spanTargets: backend.makeIndices(spans.map(\.start) + spans.map(\.end)),
+      knownTargets: targets.count { $0 >= 0 }, knownSpans: spans.count { $0.start >= 0 })
+  }
+}
+
 extension VideoEncoder {
   /// Frames and embedded text of every pair through the temporal transformer together; the frames' rows of it.
   /// - Returns: [Σ frames, width]
-  func encode(_ tape: Tape, _ batch: QuestionBatch) -> Tensor {
-    let frameSegments = Segments(lengths: batch.videos.lengths)
-    let frames = temporal.embed(tape, fuse(tape, batch.videos), frameSegments)
-    let text = cross.embed(tape, text: batch.texts)
-    var (fromFrames, fromText, chosen): ([Int32], [Int32], [Int32]) = ([], [], [])
-    for pair in batch.texts.indices {
-      chosen += (0..<frameSegments[pair].count).map { Int32(fromFrames.count + $0) }
-      fromFrames += frameSegments[pair].map { Int32($0) } + batch.texts[pair].map { _ in -1 }
-      fromText += frameSegments[pair].map { _ in -1 } + text.segments[pair].map { Int32($0) }
-    }
-    let together = tape.gatherSum([(frames, Indices(fromFrames)), (text.rows, Indices(fromText))])
-    let segments = Segments(lengths: zip(batch.videos.lengths, batch.texts).map { $0 + $1.count })
-    return temporal.encode(
-      tape, together, segments, selection: RowSelection(rows: Indices(chosen), segments: frameSegments))
+  func encode(_ tape: Tape, _ input: QuestionInput) -> Tensor {
+    let frames = temporal.embed(tape, fuse(tape, input.videos), places: input.videos.places)
+    let text = cross.embed(tape, input.texts)
+    let together = tape.gatherSum([(frames, input.fromFrames), (text, input.fromText)])
+    return temporal.encode(tape, together, input.passes, selection: input.frames)
   }
 }
 
@@ -71,33 +124,19 @@ public final class QuestionModel {
   }
 
   /// - Returns: `answers` [1, pairs], the questions' answers end to end; `spans` [2, Σ frames of the questions], start
-  ///   logits above end logits, and their segments; nil unless `withSpans`.
+  ///   logits above end logits; nil unless `withSpans`.
   public func callAsFunction(
-    _ tape: Tape, _ batch: QuestionBatch, withSpans: Bool = true
-  ) -> (answers: Tensor, spans: (logits: Tensor, segments: Segments)?) {
-    let frames = videoEncoder.encode(tape, batch)
-    let segments = Segments(lengths: batch.videos.lengths)
-    let pooled = tape.softmaxPool(frames, scores: answerPool(tape, frames), segments: segments)
+    _ tape: Tape, _ input: QuestionInput, withSpans: Bool = true
+  ) -> (answers: Tensor, spans: Tensor?) {
+    let frames = videoEncoder.encode(tape, input)
+    let pooled = tape.softmaxPool(
+      frames, scores: answerPool(tape, frames), segments: input.videos.segments)
     let answers = tape.transpose(answerHead(tape, pooled))
     guard withSpans else { return (answers, nil) }
-
-    // Per question and frame, the rows of its answers: the pool is over answers.
-    var rows: [Int32] = []
-    var (groups, lengths): ([Int], [Int]) = ([], [])
-    var first = 0
-    for count in batch.pairsPerQuestion {
-      let length = count > 0 ? segments[first].count : 0
-      lengths.append(length)
-      for frame in 0..<length {
-        groups.append(count)
-        for pair in first..<first + count { rows.append(Int32(segments[pair].lowerBound + frame)) }
-      }
-      first += count
-    }
-    let regrouped = tape.gather(frames, Indices(rows))
+    let regrouped = tape.gather(frames, input.regrouped)
     let perFrame = tape.softmaxPool(
-      regrouped, scores: spanPool(tape, regrouped), segments: Segments(lengths: groups))
-    return (answers, (tape.transpose(spanHead(tape, perFrame)), Segments(lengths: lengths)))
+      regrouped, scores: spanPool(tape, regrouped), segments: input.groups)
+    return (answers, tape.transpose(spanHead(tape, perFrame)))
   }
 }
 
@@ -119,9 +158,9 @@ public final class StatementModel {
   }
 
   /// - Returns: [statements, 1], the logits of being true.
-  public func callAsFunction(_ tape: Tape, _ batch: QuestionBatch) -> Tensor {
-    let frames = videoEncoder.encode(tape, batch)
-    let segments = Segments(lengths: batch.videos.lengths)
-    return head(tape, tape.softmaxPool(frames, scores: pool(tape, frames), segments: segments))
+  public func callAsFunction(_ tape: Tape, _ input: QuestionInput) -> Tensor {
+    let frames = videoEncoder.encode(tape, input)
+    return head(
+      tape, tape.softmaxPool(frames, scores: pool(tape, frames), segments: input.videos.segments))
   }
 }

@@ -24,10 +24,9 @@ public final class RetrievalModel {
     queryEncoder = QueryEncoder(store, "q_feat_attn", configuration)
   }
 
-  /// Token ids of queries → [queries, width].
-  public func encodeQueries(_ tape: Tape, _ queries: [[Int32]]) -> Tensor {
-    let text = videoEncoder.cross(tape, text: queries)
-    return queryEncoder(tape, text.rows, text.segments)
+  /// Queries → [queries, width].
+  public func encodeQueries(_ tape: Tape, _ queries: TextInput) -> Tensor {
+    queryEncoder(tape, videoEncoder.cross(tape, queries), queries.segments, places: queries.places)
   }
 
   /// Cosine similarity of every query with the best frame of every video.

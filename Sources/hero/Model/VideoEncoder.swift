@@ -7,12 +7,10 @@ public final class VideoEncoder {
   private let frameTransform: NormedProjection
   let temporal: TemporalTransformer
   private let maskEmbedding: Embedding
-  private let config: ModelConfiguration
   let featureRegression: FeatureRegression
   let frameOrder: PredictionHead
 
   init(_ store: ParameterStore, _ model: ModelConfiguration) {
-    config = model
     let (width, deviation) = (model.cross.hiddenSize, model.cross.initializerRange)
     cross = CrossModalTransformer(store, "v_encoder.f_encoder", model)
     frameTransform = NormedProjection(
@@ -28,35 +26,22 @@ public final class VideoEncoder {
 
   /// Frames with what their sentences say, before time: fused cross-modal outputs + transformed features.
   /// - Returns: [Σ frames, width]
-  func fuse(_ tape: Tape, _ batch: VideoBatch) -> Tensor {
-    // A sentence without frames reaches no frame: nothing downstream reads it.
-    let sequences = batch.sequences.filter { !$0.frames.isEmpty }
-    let plan = CrossModalPlan(sequences, textPositions: config.cross.positions)
-    let rows = batch.features.count / batch.featureWidth
-    let features = tape.backend.makeTensor(batch.features, rows: rows, columns: batch.featureWidth)
-    let mask = batch.maskedFrames.isEmpty ? nil : maskIndices(batch, rows: rows)
+  func fuse(_ tape: Tape, _ input: VideoInput) -> Tensor {
     let transformed = frameTransform(
-      tape, maskedFeatures(tape, features, mask: mask, embedding: maskEmbedding))
-    let shared = batch.featureRows.map { Indices($0) }
-    guard !sequences.isEmpty else { return shared.map { tape.gather(transformed, $0) } ?? transformed }
-    let frameRows = plan.frameNumbers.map { batch.featureRows?[$0] ?? $0 }
+      tape, maskedFeatures(tape, input.features, mask: input.mask, embedding: maskEmbedding))
+    guard input.plan.segments.count > 0 else {
+      return input.shared.map { tape.gather(transformed, $0) } ?? transformed
+    }
     let frames = cross(
-      tape, plan, features: features, rows: Indices(frameRows), mask: mask, selection: plan.frames)
-    var slots = [Int32](repeating: -1, count: batch.frameCount)
-    for (row, frame) in plan.frameNumbers.enumerated() { slots[frame] = Int32(row) }
-    return tape.gatherSum([(transformed, shared), (frames, Indices(slots))])
+      tape, input.plan, features: input.features, rows: input.frameRows, mask: input.mask,
+      selection: input.plan.frames)
+    return tape.gatherSum([(transformed, input.shared), (frames, input.slots)])
   }
 
   /// All frames of every video, encoded.
   /// - Returns: [Σ frames, width], the videos end to end.
-  public func callAsFunction(_ tape: Tape, _ batch: VideoBatch) -> Tensor {
-    temporal(tape, fuse(tape, batch), Segments(lengths: batch.lengths))
-  }
-
-  private func maskIndices(_ batch: VideoBatch, rows: Int) -> Indices {
-    var mask = [Int32](repeating: -1, count: rows)
-    for frame in batch.maskedFrames { mask[frame] = 1 }
-    return Indices(mask)
+  public func callAsFunction(_ tape: Tape, _ input: VideoInput) -> Tensor {
+    temporal(tape, fuse(tape, input), input.segments, places: input.places)
   }
 }
 
@@ -78,9 +63,10 @@ final class TemporalTransformer {
       store, "\(name).pooler.dense", config.hiddenSize, config.hiddenSize, deviation: config.initializerRange)
   }
 
-  /// dropout(LN(x + position)), positions counted from 0 in every segment.
-  func embed(_ tape: Tape, _ x: Tensor, _ segments: Segments) -> Tensor {
-    let sum = tape.gatherSum([(x, nil), (positions.weight.tensor, rowPositions(segments))])
+  /// dropout(LN(x + position)).
+  /// - Parameter places: each row's position in its video.
+  func embed(_ tape: Tape, _ x: Tensor, places: Indices) -> Tensor {
+    let sum = tape.gatherSum([(x, nil), (positions.weight.tensor, places)])
     return norm(tape, sum, outerDropout: config.hiddenDropout)
   }
 
@@ -89,14 +75,9 @@ final class TemporalTransformer {
     encoder(tape, x, segments, selection: selection)
   }
 
-  func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments) -> Tensor {
-    encode(tape, embed(tape, x, segments), segments)
+  func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments, places: Indices) -> Tensor {
+    encode(tape, embed(tape, x, places: places), segments)
   }
-}
-
-/// 0, 1, 2 … within every segment.
-func rowPositions(_ segments: Segments) -> Indices {
-  Indices(segments.lengths.flatMap { (0..<Int32($0)) })
 }
 
 /// MFM's head `v_encoder.feat_regress`: dense → GELU → LN → dense to the feature's width.

@@ -1,4 +1,27 @@
 import Engine
+import Model
+
+/// One named part of a loss while its value is still on the device.
+public struct LossTerm {
+  public var name: String
+  /// One float64, without the weight; nil for a part that does not count now.
+  public var value: Tensor?
+  public var weight: Float
+
+  public init(_ name: String, _ value: Tensor?, weight: Float = 1) {
+    self.name = name
+    self.value = value
+    self.weight = weight
+  }
+}
+
+extension [LossTerm] {
+  /// Waits for the device, once, and reads the values.
+  public func read(on backend: any Backend) -> [LossPart] {
+    var values = backend.numbers(of: compactMap(\.value))[...]
+    return map { LossPart($0.name, $0.value == nil ? 0 : Float(values.removeFirst()), weight: $0.weight) }
+  }
+}
 
 /// One named part of a loss: its value without the weight it has in the sum.
 public struct LossPart: Equatable, Sendable {
@@ -16,6 +39,11 @@ public struct LossPart: Equatable, Sendable {
 extension [LossPart] {
   /// What training minimises.
   public var total: Float { reduce(0) { $0 + $1.weight * $1.value } }
+
+  /// The parts' values added to another batch's.
+  public func adding(_ other: [LossPart]) -> [LossPart] {
+    zip(self, other).map { LossPart($0.name, $0.value + $1.value, weight: $0.weight) }
+  }
 }
 
 /// What fixes the batches of a run.
@@ -67,19 +95,26 @@ extension BatchLoader {
 /// What can be trained: a model with its losses and its data.
 public protocol LearningTask: AnyObject, SendableMetatype {
   associatedtype Loader: BatchSource
+  /// A batch in a device's memory.
+  associatedtype Input: Sendable
   /// The reference's name, e.g. `tvr`.
   var name: String { get }
   var store: ParameterStore { get }
+  var configuration: ModelConfiguration { get }
   var trainingLoader: Loader { get }
   /// What a batch was drawn from, for logs.
-  func source(of batch: Loader.Batch) -> String
+  func source(of input: Input) -> String
+  /// Puts a batch into the device's memory; called by loading threads.
+  static func prepare(
+    _ batch: Loader.Batch, for model: ModelConfiguration, on backend: any Backend
+  ) -> Input
   /// Computes a batch's loss on a training tape.
   /// - Parameters:
   ///   - update: counted from 0; some losses begin late.
   ///   - random: the update's own.
-  func loss(_ tape: Tape, _ batch: Loader.Batch, update: Int, random: inout RandomStream) -> [LossPart]
+  func loss(_ tape: Tape, _ input: Input, update: Int, random: inout RandomStream) -> [LossTerm]
 }
 
 extension LearningTask {
-  public func source(of batch: Loader.Batch) -> String { name }
+  public func source(of input: Input) -> String { name }
 }

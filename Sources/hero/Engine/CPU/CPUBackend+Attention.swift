@@ -55,7 +55,9 @@ extension CPUBackend {
     withExtendedLifetime(storage) {}
   }
 
-  public func attention(_ input: AttentionInput, probabilities: Tensor, out: Tensor) {
+  /// Keeps the probabilities, before dropout: per sequence, per head, per query a row of keys rounded up to 16.
+  public func attention(_ input: AttentionInput, keepsForBackward: Bool, out: Tensor) -> [Tensor] {
+    let probabilities = makeTensor(rows: 1, columns: probabilityCount(input))
     let head = input.width / input.heads
     operations += 2 * pairs(input) * input.width * 2
     let scale = 1 / Float(head).squareRoot()
@@ -80,10 +82,17 @@ extension CPUBackend {
         }
       }
     }
+    return keepsForBackward ? [probabilities] : []
+  }
+
+  private func probabilityCount(_ input: AttentionInput) -> Int {
+    zip(input.querySegments.lengths, input.keyRanges).reduce(0) { $0 + $1.0 * hero_padded($1.1.count) }
+      * input.heads
   }
 
   public func attentionBackward(
-    _ dy: Tensor, _ input: AttentionInput, probabilities: Tensor, dQueries: Tensor, dKeysValues: Tensor
+    _ dy: Tensor, _ input: AttentionInput, out: Tensor, kept saved: [Tensor], dQueries: Tensor,
+    dKeysValues: Tensor
   ) {
     let head = input.width / input.heads
     operations += 2 * pairs(input) * input.width * 4
@@ -93,7 +102,7 @@ extension CPUBackend {
     let v = input.keysValues.pointer + input.valueColumn
     let dq = dQueries.pointer + input.queryColumn
     let (dk, dv) = (dKeysValues.pointer + input.keyColumn, dKeysValues.pointer + input.valueColumn)
-    let (gradient, kept) = (dy.pointer, probabilities.pointer)
+    let (gradient, kept) = (dy.pointer, saved[0].pointer)
     for (s, keys) in input.keyRanges.enumerated() where input.querySegments[s].isEmpty || keys.isEmpty {
       for r in keys {
         (dk + r * ldk).update(repeating: 0, count: input.width)

@@ -4,7 +4,7 @@ import Foundation
 extension CPUBackend {
   public func crossEntropy(
     _ logits: Tensor, columns: Int, targets: Indices, smoothing: Float, gradientScale: Float?,
-    rowLosses: UnsafeMutableBufferPointer<Float>
+    losses rowLosses: Tensor
   ) {
     precondition(targets.count == logits.rows && rowLosses.count == logits.rows && columns <= logits.columns)
     precondition(smoothing >= 0 && smoothing < 1 && (smoothing == 0 || columns > 1))
@@ -13,11 +13,11 @@ extension CPUBackend {
     let other = columns > 1 ? smoothing / Float(columns - 1) : 0
     // Σ t·log t of the smoothed target, the constant part of the divergence.
     let entropy = smoothing > 0 ? (1 - smoothing) * log(1 - smoothing) + smoothing * log(other) : 0
-    nonisolated(unsafe) let losses = rowLosses
+    let (losses, wanted) = (rowLosses.pointer, targets.pointer)
     pool.split(logits.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
       for r in range {
         let row = x + r * width
-        let target = Int(targets.values[r])
+        let target = Int(wanted[r])
         guard target >= 0 else {
           losses[r] = 0
           if gradientScale != nil { row.update(repeating: 0, count: width) }
@@ -42,24 +42,72 @@ extension CPUBackend {
 
   public func segmentCrossEntropy(
     _ logits: Tensor, segments: Segments, targets: Indices, gradientScale: Float?,
-    rowLosses: UnsafeMutableBufferPointer<Float>
+    losses rowLosses: Tensor
   ) {
     precondition(targets.count == logits.rows * segments.count && logits.columns == segments.rows)
+    precondition(rowLosses.count == targets.count)
+    let (losses, wanted) = (rowLosses.pointer, targets.pointer)
     for number in 0..<targets.count {
       let rows = segments[number % segments.count]
       let row = logits.pointer + number / segments.count * logits.columns + rows.lowerBound
-      let target = Int(targets.values[number])
+      let target = Int(wanted[number])
       guard target >= 0, !rows.isEmpty else {
-        rowLosses[number] = 0
+        losses[number] = 0
         if gradientScale != nil { row.update(repeating: 0, count: rows.count) }
         continue
       }
       precondition(target < rows.count)
       let total = kernels.log_sum_exp(row, rows.count)
-      rowLosses[number] = total - row[target]
+      losses[number] = total - row[target]
       guard let gradientScale else { continue }
       kernels.exp_shift_scale(row, total, gradientScale, rows.count)
       row[target] -= gradientScale
     }
+  }
+
+  public func binaryCrossEntropy(
+    _ logits: Tensor, targets: Indices, gradientScale: Float?, losses rowLosses: Tensor
+  ) {
+    precondition(targets.count == logits.count && rowLosses.count == logits.count)
+    let (x, losses) = (logits.pointer, rowLosses.pointer)
+    for (i, target) in targets.onHost.enumerated() {
+      let (loss, slope) = Self.binaryCrossEntropy(logit: x[i], target: target)
+      losses[i] = loss
+      if let gradientScale { x[i] = slope * gradientScale }
+    }
+  }
+
+  /// The loss and its slope, without overflow at either end.
+  private static func binaryCrossEntropy(logit x: Float, target: Int32) -> (loss: Float, slope: Float) {
+    guard target >= 0 else { return (0, 0) }
+    // log(1 + e^x) = max(x, 0) + log(1 + e^−|x|)
+    let softplus = max(x, 0) + log1p(exp(-abs(x)))
+    let probability = x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x))
+    return (softplus - (target > 0 ? x : 0), probability - (target > 0 ? 1 : 0))
+  }
+
+  public func distances(_ x: Tensor, targets: Tensor, gradientScale: Float?, losses rowLosses: Tensor) {
+    precondition(targets.count == x.count && rowLosses.count == x.rows)
+    let (columns, losses) = (x.columns, rowLosses.pointer)
+    let (values, wanted) = (x.pointer, targets.pointer)
+    pool.split(x.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
+      for r in range {
+        let (row, target) = (values + r * columns, wanted + r * columns)
+        var total = 0.0
+        for c in 0..<columns {
+          let difference = Double(row[c] - target[c])
+          total += difference * difference
+        }
+        losses[r] = Float(total.squareRoot())
+        guard let gradientScale else { continue }
+        let factor = losses[r] > 0 ? gradientScale / losses[r] : 0
+        for c in 0..<columns { row[c] = (row[c] - target[c]) * factor }
+      }
+    }
+  }
+
+  public func addSum(_ x: Tensor, scale: Double, to sums: Tensor, at place: Int) {
+    sums.sums[place] +=
+      scale * UnsafeBufferPointer(start: x.pointer, count: x.count).reduce(0) { $0 + Double($1) }
   }
 }

@@ -2,10 +2,29 @@ import CKernels
 import Foundation
 
 extension CPUBackend {
+  public func addSumOfSquares(_ x: Tensor, to sums: Tensor, at place: Int) {
+    let p = x.pointer
+    var parts = [Double](repeating: 0, count: pool.threads)
+    parts.withUnsafeMutableBufferPointer { parts in
+      nonisolated(unsafe) let parts = parts
+      // Blocks of 4,096 start at the same places whatever the thread count.
+      pool.split(x.count, grain: 1 << 16, multiple: 4096) { range, part in
+        parts[part] = kernels.sum_of_squares(p + range.lowerBound, range.count)
+      }
+    }
+    sums.sums[place] += parts.reduce(0, +)
+  }
+
   public func optimizerStep(
     _ kind: OptimizerKind, slices: [OptimizerSlice], parameters: Tensor, gradients: Tensor, first: Tensor,
-    second: Tensor, betas: (Float, Float), epsilon: Float, gradientScale: Float
+    second: Tensor, betas: (Float, Float), epsilon: Float, clipping: GradientClipping?
   ) {
+    var gradientScale: Float = 1
+    if let clipping {
+      let norm = clipping.sumOfSquares.sums[0].squareRoot()
+      guard norm.isFinite else { return }
+      if clipping.limit > 0 { gradientScale = Float(min(1, clipping.limit / (norm + 1e-6))) }
+    }
     let (p, g, m, v) = (parameters.pointer, gradients.pointer, first.pointer, second.pointer)
     let (beta1, beta2) = (Double(betas.0), Double(betas.1))
     precondition([gradients, first, second].allSatisfy { $0.count == parameters.count })

@@ -18,19 +18,19 @@ extension CPUBackend {
     for term in terms {
       precondition(term.table.columns == columns && (term.indices?.count ?? term.table.rows) == out.rows)
     }
-    let sources = terms.map { $0.table.pointer }
+    let sources = terms.map { (rows: $0.table.pointer, indices: $0.indices?.pointer) }
     pool.split(out.rows, grain: 1 + (1 << 13) / max(1, columns)) { range, _ in
       for r in range {
         let row = result + r * columns
         var written = false
         for (term, source) in zip(terms, sources) {
-          let from = term.indices.map { Int($0.values[r]) } ?? r
+          let from = source.indices.map { Int($0[r]) } ?? r
           if from < 0 { continue }
           precondition(from < term.table.rows)
           if written {
-            kernels.add(row, source + from * columns, columns)
+            kernels.add(row, source.rows + from * columns, columns)
           } else {
-            row.update(from: source + from * columns, count: columns)
+            row.update(from: source.rows + from * columns, count: columns)
             written = true
           }
         }
@@ -43,12 +43,13 @@ extension CPUBackend {
   public func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor) {
     guard let indices else { return add(from, to: to) }
     precondition(from.columns == to.columns && indices.count == from.rows)
-    precondition(indices.values.allSatisfy { $0 < to.rows })
+    let places = indices.onHost
+    precondition(places.allSatisfy { $0 < to.rows })
     let columns = from.columns
     let (source, target) = (from.pointer, to.pointer)
     let grain = from.count < 1 << 13 ? columns : 16
     pool.split(columns, grain: grain, multiple: 16) { range, _ in
-      for (r, index) in indices.values.enumerated() where index >= 0 {
+      for (r, index) in places.enumerated() where index >= 0 {
         kernels.add(
           target + Int(index) * columns + range.lowerBound, source + r * columns + range.lowerBound,
           range.count)

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 
 extension CPUBackend {
   public func softmaxPool(_ x: Tensor, scores: Tensor, segments: Segments, weights: Tensor, out: Tensor) {
@@ -48,7 +49,7 @@ extension CPUBackend {
     }
   }
 
-  public func segmentMax(_ x: Tensor, segments: Segments, places: Tensor, out: Tensor) {
+  public func segmentMax(_ x: Tensor, segments: Segments, places: Indices, out: Tensor) {
     precondition(x.columns == segments.rows && out.rows == x.rows && out.columns == segments.count)
     let (from, to, place) = (x.pointer, out.pointer, places.pointer)
     pool.split(x.rows, grain: 1 + (1 << 12) / max(1, x.columns)) { range, _ in
@@ -59,14 +60,13 @@ extension CPUBackend {
           var best = columns.lowerBound
           for c in columns where row[c] > row[best] { best = c }
           to[r * segments.count + s] = columns.isEmpty ? 0 : row[best]
-          // Exact: a column number below 2²⁴ is a float.
-          place[r * segments.count + s] = columns.isEmpty ? -1 : Float(best)
+          place[r * segments.count + s] = columns.isEmpty ? -1 : Int32(best)
         }
       }
     }
   }
 
-  public func segmentMaxBackward(_ dy: Tensor, segments: Segments, places: Tensor, dx: GradientTarget) {
+  public func segmentMaxBackward(_ dy: Tensor, segments: Segments, places: Indices, dx: GradientTarget) {
     let (gradient, place, to) = (dy.pointer, places.pointer, dx.tensor.pointer)
     let columns = dx.tensor.columns
     pool.split(dx.tensor.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
@@ -151,34 +151,32 @@ extension CPUBackend {
       }
     }
   }
-}
 
-extension CPUBackend {
-  public func argmax(_ x: Tensor, columns: Int) -> [Int32] {
-    precondition(columns > 0 && columns <= x.columns)
-    let from = UnsafePointer(x.pointer)
-    var places = [Int32](repeating: 0, count: x.rows)
-    places.withUnsafeMutableBufferPointer { places in
-      nonisolated(unsafe) let places = places
-      pool.split(x.rows, grain: 1 + (1 << 14) / columns) { range, _ in
-        for r in range {
-          let row = UnsafeBufferPointer(start: from + r * x.columns, count: columns)
-          let most = Self.largest(row)
-          places[r] = Int32(row.firstIndex(of: most) ?? 0)
-        }
-      }
+  public func gatherStretches(_ x: Tensor, _ stretches: [(row: Int, columns: Range<Int>)], out: Tensor) {
+    let starts = Segments(lengths: stretches.map(\.columns.count)).offsets
+    precondition(out.count == starts[stretches.count])
+    let (from, to) = (x.pointer, out.pointer)
+    for (stretch, start) in zip(stretches, starts) where !stretch.columns.isEmpty {
+      precondition((0..<x.rows).contains(stretch.row) && stretch.columns.isWithin(x.columns))
+      (to + start).update(
+        from: from + stretch.row * x.columns + stretch.columns.lowerBound, count: stretch.columns.count)
     }
-    return places
   }
 
-  private static func largest(_ row: UnsafeBufferPointer<Float>) -> Float {
-    let raw = UnsafeRawBufferPointer(row)
-    var most = SIMD16<Float>(repeating: -.infinity)
-    let blocks = row.count / 16
-    for block in 0..<blocks {
-      let values = raw.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self)
-      most.replace(with: values, where: values .> most)
+  public func segmentSoftmax(_ x: Tensor, segments: Segments) {
+    precondition(x.count == segments.rows)
+    let p = x.pointer
+    pool.split(segments.count, grain: 32) { range, _ in
+      for s in range where !segments[s].isEmpty {
+        let row = UnsafeMutableBufferPointer(start: p + segments[s].lowerBound, count: segments[s].count)
+        let most = row.max() ?? 0
+        var total: Float = 0
+        for i in row.indices {
+          row[i] = exp(row[i] - most)
+          total += row[i]
+        }
+        for i in row.indices { row[i] /= total }
+      }
     }
-    return row[(blocks * 16)...].reduce(most.max()) { max($0, $1) }
   }
 }

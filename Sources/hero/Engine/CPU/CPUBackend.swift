@@ -3,7 +3,7 @@ import COpenBLAS
 import Foundation
 
 /// The engine on the processor: OpenBLAS for products, vectorised loops for the rest, one pool of threads for both.
-public final class CPUBackend: Backend {
+public final class CPUBackend: Backend, @unchecked Sendable {
   let pool: ThreadPool
   let kernels: hero_kernels
   private let host = HostMemory()
@@ -41,7 +41,9 @@ public final class CPUBackend: Backend {
 
   public var memory: (peak: Int, now: Int) { (host.peak, host.now) }
 
-  public func makeStorage(count: Int) -> Storage { HostStorage(count: count, memory: host) }
+  public func makeStorage(count: Int, type: ElementType) -> Storage {
+    HostStorage(count: count, type: type, memory: host)
+  }
 
   /// Scratch of `each` floats for every part of a divided loop.
   func scratch(parts: Int, each: Int) -> HostStorage { HostStorage(count: parts * each, memory: host) }
@@ -56,7 +58,27 @@ public final class CPUBackend: Backend {
     values.baseAddress?.update(from: tensor.pointer, count: values.count)
   }
 
+  public func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices) {
+    precondition(values.count == indices.count)
+    if let base = values.baseAddress { indices.pointer.update(from: base, count: values.count) }
+  }
+
+  public func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>) {
+    precondition(values.count == indices.count)
+    values.baseAddress?.update(from: indices.pointer, count: values.count)
+  }
+
+  public func numbers(of tensors: [Tensor]) -> [Double] {
+    tensors.flatMap { tensor in UnsafeBufferPointer(start: tensor.sums, count: tensor.count) }
+  }
+
+  /// Every operation is done when its call returns.
+  public func synchronize() {}
+
   public func fill(_ tensor: Tensor, with value: Float) {
+    if tensor.storage.type == .float64 {
+      return tensor.sums.update(repeating: Double(value), count: tensor.count)
+    }
     let p = tensor.pointer
     pool.split(tensor.count, grain: 1 << 16) { range, _ in
       (p + range.lowerBound).update(repeating: value, count: range.count)
@@ -84,19 +106,6 @@ public final class CPUBackend: Backend {
     pool.split(x.count, grain: 1 << 14) { range, _ in kernels.scale(p + range.lowerBound, factor, range.count)
     }
   }
-
-  public func sumOfSquares(_ x: Tensor) -> Double {
-    let p = x.pointer
-    var parts = [Double](repeating: 0, count: pool.threads)
-    parts.withUnsafeMutableBufferPointer { sums in
-      nonisolated(unsafe) let sums = sums
-      // Blocks of 4,096 start at the same places whatever the thread count.
-      pool.split(x.count, grain: 1 << 16, multiple: 4096) { range, part in
-        sums[part] = kernels.sum_of_squares(p + range.lowerBound, range.count)
-      }
-    }
-    return parts.reduce(0, +)
-  }
 }
 
 /// Something is wrong with the machine the engine is to run on.
@@ -109,7 +118,25 @@ public struct EngineError: Error, CustomStringConvertible {
 extension Tensor {
   /// The elements of a tensor of the CPU backend.
   var pointer: UnsafeMutablePointer<Float> {
-    guard let host = storage as? HostStorage else { preconditionFailure("a tensor of another backend") }
-    return host.pointer + offset
+    precondition(storage.type == .float32)
+    return storage.onHost.pointer + offset
+  }
+
+  /// The elements of a tensor of sums.
+  var sums: UnsafeMutablePointer<Double> { storage.onHost.sums + offset }
+}
+
+extension Indices {
+  /// The row numbers, of the CPU backend.
+  var pointer: UnsafeMutablePointer<Int32> { storage.onHost.rowNumbers }
+
+  /// The same, for loops.
+  var onHost: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(start: pointer, count: count) }
+}
+
+extension Storage {
+  fileprivate var onHost: HostStorage {
+    guard let host = self as? HostStorage else { preconditionFailure("memory of another backend") }
+    return host
   }
 }

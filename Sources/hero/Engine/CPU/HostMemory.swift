@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Float buffers that are used again: a training step in steady state takes nothing from the system.
+/// Buffers that are used again: a training step in steady state takes nothing from the system.
 ///
 /// Sizes are rounded up to one of four steps between powers of two, and a free buffer of a somewhat larger size is taken
 /// before a new one is made, so that batches of different lengths share buffers.
@@ -62,10 +62,23 @@ final class HostStorage: Storage {
   private let capacity: Int
   private let memory: HostMemory
 
-  init(count: Int, memory: HostMemory) {
-    (pointer, capacity) = memory.take(count)
+  init(count: Int, type: ElementType = .float32, memory: HostMemory) {
+    // The pool counts in units of four bytes.
+    (pointer, capacity) = memory.take(count * type.size / MemoryLayout<Float>.stride)
     self.memory = memory
-    super.init(count: count)
+    super.init(count: count, type: type)
+  }
+
+  /// The elements of a storage of sums.
+  var sums: UnsafeMutablePointer<Double> {
+    precondition(type == .float64)
+    return UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Double.self)
+  }
+
+  /// The elements of a storage of row numbers.
+  var rowNumbers: UnsafeMutablePointer<Int32> {
+    precondition(type == .int32)
+    return UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Int32.self)
   }
 
   deinit { memory.give(pointer, capacity: capacity) }

@@ -1,5 +1,7 @@
+/// Losses. What they come to stays on the device (`MemoryOperations.numbers` reads it); on a training tape the gradient of `weight` times
+/// the sum of the rows' losses flows back.
 extension Tape {
-  /// Cross-entropy of each row against its target; the gradient of `weight`·Σ losses flows back.
+  /// Cross-entropy of each row against its target.
   ///
   /// The logits' memory is reused for their gradient: read them before, if at all.
   /// - Parameters:
@@ -7,58 +9,80 @@ extension Tape {
   ///   - targets: n columns; −1 leaves a row out.
   ///   - smoothing: spread over the other columns, the loss then being a KL divergence.
   ///   - weight: of each row's loss in the total, e.g. 1 / n for a mean.
-  /// - Returns: each row's loss, unweighted.
+  /// - Returns: each row's loss, unweighted: [1, n].
   public func crossEntropy(
     _ logits: Tensor, columns: Int? = nil, targets: Indices, smoothing: Float = 0, weight: Float
-  ) -> [Float] {
-    lossRows(logits.rows, logits, weight) { gradientScale, rowLosses in
+  ) -> Tensor {
+    losses(logits.rows, logits, weight) { gradientScale, losses in
       backend.crossEntropy(
         logits, columns: columns ?? logits.columns, targets: targets, smoothing: smoothing,
-        gradientScale: gradientScale, rowLosses: rowLosses)
+        gradientScale: gradientScale, losses: losses)
     }
   }
 
-  /// Cross-entropy within each segment of each row of logits.
+  /// Cross-entropy within each segment of each row of logits, whose memory is reused.
   /// - Parameters:
   ///   - logits: [k, rows]
   ///   - targets: k · segments places, counted from the segment's start, row after row; −1 leaves one out.
-  /// - Returns: k · segments losses, unweighted.
+  /// - Returns: unweighted losses: [1, k · segments].
   public func segmentCrossEntropy(
     _ logits: Tensor, segments: Segments, targets: Indices, weight: Float
-  ) -> [Float] {
-    lossRows(logits.rows * segments.count, logits, weight) { gradientScale, rowLosses in
+  ) -> Tensor {
+    losses(logits.rows * segments.count, logits, weight) { gradientScale, losses in
       backend.segmentCrossEntropy(
-        logits, segments: segments, targets: targets, gradientScale: gradientScale, rowLosses: rowLosses)
+        logits, segments: segments, targets: targets, gradientScale: gradientScale, losses: losses)
     }
   }
 
-  private func lossRows(
-    _ count: Int, _ logits: Tensor, _ weight: Float,
-    _ compute: (_ gradientScale: Float?, UnsafeMutableBufferPointer<Float>) -> Void
-  ) -> [Float] {
+  /// Cross-entropy of each logit's sigmoid against 1 or 0; −1 leaves one out. The logits' memory is reused.
+  /// - Returns: unweighted losses: [1, logits].
+  public func binaryCrossEntropy(_ logits: Tensor, targets: Indices, weight: Float) -> Tensor {
+    losses(logits.count, logits, weight) { gradientScale, losses in
+      backend.binaryCrossEntropy(logits, targets: targets, gradientScale: gradientScale, losses: losses)
+    }
+  }
+
+  /// L2 distance of each row from the same row of `targets`. The memory of `x` is reused.
+  /// - Returns: unweighted losses: [1, rows].
+  public func distances(_ x: Tensor, targets: Tensor, weight: Float) -> Tensor {
+    losses(x.rows, x, weight) { gradientScale, losses in
+      backend.distances(x, targets: targets, gradientScale: gradientScale, losses: losses)
+    }
+  }
+
+  /// Both ranking losses; the gradient of their weighted sum flows back.
+  /// - Returns: the context loss and the query loss, unweighted: [1, 2], float64.
+  public func ranking(_ input: RankingInput, weights: (context: Float, query: Float)) -> Tensor {
+    let (scores, sums) = (input.scores, backend.makeSums(2))
+    guard isTraining && scores.needsGradient else {
+      backend.ranking(input, weights: weights, gradient: nil, losses: sums)
+      return sums
+    }
+    let gradient = backend.makeTensor(rows: scores.rows, columns: scores.columns)
+    backend.ranking(input, weights: weights, gradient: gradient, losses: sums)
+    recordLoss { [unowned self] in accumulate(gradient, to: scores, mayKeep: true) }
+    return sums
+  }
+
+  /// scale·Σ of losses, for reading once the update is over.
+  /// - Returns: one float64.
+  public func sum(_ losses: [Tensor], scale: Double) -> Tensor {
+    let sum = backend.makeSums()
+    for losses in losses { backend.addSum(losses, scale: scale, to: sum, at: 0) }
+    return sum
+  }
+
+  private func losses(
+    _ count: Int, _ logits: Tensor, _ weight: Float, _ compute: (_ gradientScale: Float?, Tensor) -> Void
+  ) -> Tensor {
     let goesBack = isTraining && logits.needsGradient
     precondition(!goesBack || logits.parameters.isEmpty, "a loss would overwrite a parameter")
-    let losses = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-      compute(goesBack ? weight : nil, UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
-      initialized = count
-    }
+    let losses = backend.makeTensor(rows: 1, columns: count)
+    compute(goesBack ? weight : nil, losses)
     if goesBack {
       let gradient = logits.withoutGradient
       recordLoss { [unowned self] in accumulate(gradient, to: logits, mayKeep: true) }
     }
     return losses
-  }
-
-  /// A loss over few numbers, computed where the caller likes (ranking, binary cross-entropy).
-  /// - Parameter loss: from the tensors' values, row by row, their gradients.
-  public func customLoss(_ inputs: [Tensor], _ loss: ([[Float]]) -> [[Float]]) {
-    let gradients = loss(inputs.map { backend.values(of: $0) })
-    precondition(gradients.count == inputs.count)
-    for (input, gradient) in zip(inputs, gradients) where input.needsGradient {
-      recordLoss { [unowned self] in
-        accumulate(
-          backend.makeTensor(gradient, rows: input.rows, columns: input.columns), to: input, mayKeep: true)
-      }
-    }
   }
 }

@@ -25,8 +25,8 @@ extension Tape {
       keyRanges: keyRanges,
       causal: causal, dropout: dropout(probability))
     let out = output(rows: queries.rows, columns: width, from: [queries, keysValues])
-    let probabilities = backend.makeTensor(rows: 1, columns: input.probabilityCount)
-    backend.attention(input, probabilities: probabilities, out: out)
+    let kept = backend.attention(input, keepsForBackward: out.needsGradient, out: out)
+    let result = out.withoutGradient
     record(out) { [unowned self] dy in
       guard let dQueries = target(queries),
         let dKeysValues = queries === keysValues ? dQueries : target(keysValues)
@@ -38,7 +38,7 @@ extension Tape {
           ? queries.columns == 3 * width : queries.columns == width && keysValues.columns == 2 * width)
       precondition(keyRanges.reduce(0) { $0 + $1.count } == keysValues.rows, "every key needs a gradient")
       backend.attentionBackward(
-        dy, input, probabilities: probabilities, dQueries: dQueries.tensor, dKeysValues: dKeysValues.tensor)
+        dy, input, out: result, kept: kept, dQueries: dQueries.tensor, dKeysValues: dKeysValues.tensor)
     }
     return out
   }
@@ -75,7 +75,7 @@ extension Tape {
   /// The largest of each segment's columns. x: [m, segments.rows] → [m, segments].
   public func segmentMax(_ x: Tensor, segments: Segments) -> Tensor {
     let out = output(rows: x.rows, columns: segments.count, from: [x])
-    let places = backend.makeTensor(rows: x.rows, columns: segments.count)
+    let places = backend.makeIndices(count: x.rows * segments.count)
     backend.segmentMax(x, segments: segments, places: places, out: out)
     record(out) { [unowned self] dy in
       guard let dx = target(x) else { return }
@@ -92,6 +92,15 @@ extension Tape {
     record(out) { [unowned self] dy in
       backend.pairDotBackward(dy, queries, x, pairs: pairs, dQueries: target(queries), dx: target(x))
     }
+    return out
+  }
+
+  /// Pieces of rows, end to end; nothing flows back.
+  /// - Returns: [1, Σ lengths of the pieces]
+  public func gatherStretches(_ x: Tensor, _ stretches: [(row: Int, columns: Range<Int>)]) -> Tensor {
+    precondition(!isTraining, "stretches have no gradient")
+    let out = backend.makeTensor(rows: 1, columns: stretches.reduce(0) { $0 + $1.columns.count })
+    backend.gatherStretches(x, stretches, out: out)
     return out
   }
 

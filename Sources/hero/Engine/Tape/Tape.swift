@@ -50,7 +50,7 @@ public final class Tape {
   /// A fresh tensor for an operation's result, which needs a gradient if any input does.
   func output(rows: Int, columns: Int, from inputs: [Tensor?]) -> Tensor {
     Tensor(
-      rows: rows, columns: columns, storage: backend.makeStorage(count: rows * columns),
+      rows: rows, columns: columns, storage: backend.makeStorage(count: rows * columns, type: .float32),
       needsGradient: isTraining && inputs.contains { $0?.needsGradient == true })
   }
 

@@ -85,7 +85,7 @@ struct AttentionBlock {
 }
 
 /// Some rows of packed sequences.
-public struct RowSelection {
+public struct RowSelection: Sendable {
   public var rows: Indices
   /// How many rows each sequence keeps.
   public var segments: Segments

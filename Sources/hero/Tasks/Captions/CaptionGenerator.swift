@@ -123,14 +123,14 @@ public struct CaptionGenerator {
     let decoding = DecodingOptions(
       beginning: tokenizer.bos, end: tokenizer.eos, maximumSteps: options.maximumSteps, beams: options.beams,
       lengthPenalty: options.lengthPenalty)
-    let memory = model.memory(tape, batch, clips: clips)
+    let input = ClipInput(batch, clips: clips, for: model.configuration, on: model.store.backend)
+    let memory = model.memory(tape, input)
     let size = max(1, options.clipBatch)
     return stride(from: 0, to: clips.count, by: size).flatMap { first in
       let part = first..<min(clips.count, first + size)
-      let rows = memory.clips.offsets[part.lowerBound]..<memory.clips.offsets[part.upperBound]
+      let rows = input.clips.offsets[part.lowerBound]..<input.clips.offsets[part.upperBound]
       return model.decode(
-        tape, memory: memory.rows.rowsView(rows),
-        clips: Segments(lengths: part.map { memory.clips[$0].count }),
+        tape, memory: memory.rowsView(rows), clips: Segments(lengths: part.map { input.clips[$0].count }),
         decoding)
     }
   }

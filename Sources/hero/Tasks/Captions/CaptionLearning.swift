@@ -5,18 +5,16 @@ extension CaptionModel {
   /// Mean over all words of all captions of the divergence between the smoothed target and the prediction.
   ///
   /// - Parameter smoothing: `lsr`, the probability spread over the words that are not the target.
-  public func loss(_ tape: Tape, _ batch: CaptionBatch, smoothing: Float) -> Float {
-    let losses = wordLosses(tape, batch, smoothing: smoothing)
-    return losses.isEmpty ? 0 : losses.reduce(0, +) / Float(losses.count)
+  public func loss(_ tape: Tape, _ input: CaptionInput, smoothing: Float) -> Tensor? {
+    wordLosses(tape, input, smoothing: smoothing).map { tape.sum([$0], scale: 1 / Double($0.count)) }
   }
 
-  /// The losses of the words, caption after caption; their mean's gradient flows back.
-  func wordLosses(_ tape: Tape, _ batch: CaptionBatch, smoothing: Float) -> [Float] {
-    let targets = batch.targets.flatMap { $0 }
-    guard !targets.isEmpty else { return [] }
+  /// The losses of the words, caption after caption; their mean's gradient flows back. Nil where there are none.
+  func wordLosses(_ tape: Tape, _ input: CaptionInput, smoothing: Float) -> Tensor? {
+    guard input.targets.count > 0 else { return nil }
     return tape.crossEntropy(
-      scores(tape, batch), columns: vocabulary, targets: Indices(targets), smoothing: smoothing,
-      weight: 1 / Float(targets.count))
+      scores(tape, input), columns: vocabulary, targets: input.targets, smoothing: smoothing,
+      weight: 1 / Float(input.targets.count))
   }
 }
 
@@ -37,9 +35,15 @@ public final class CaptionLearning: LearningTask {
 
   public var store: ParameterStore { model.store }
 
+  public var configuration: ModelConfiguration { model.configuration }
+
+  public static func prepare(
+    _ batch: CaptionBatch, for model: ModelConfiguration, on backend: any Backend
+  ) -> CaptionInput { batch.prepared(for: model, on: backend) }
+
   public func loss(
-    _ tape: Tape, _ batch: CaptionBatch, update: Int, random: inout RandomStream
-  ) -> [LossPart] {
-    [LossPart("loss", model.loss(tape, batch, smoothing: smoothing))]
+    _ tape: Tape, _ input: CaptionInput, update: Int, random: inout RandomStream
+  ) -> [LossTerm] {
+    [LossTerm("loss", model.loss(tape, input, smoothing: smoothing))]
   }
 }

@@ -26,15 +26,23 @@ public final class PretrainingLearning: LearningTask {
 
   public var store: ParameterStore { model.store }
 
-  public func source(of batch: PretrainingMixedBatch) -> String { trainingLoader.sources[batch.source].name }
+  public var configuration: ModelConfiguration { model.configuration }
+
+  public func source(of input: PretrainingMixedInput) -> String { trainingLoader.sources[input.source].name }
+
+  public static func prepare(
+    _ batch: PretrainingMixedBatch, for model: ModelConfiguration, on backend: any Backend
+  ) -> PretrainingMixedInput {
+    PretrainingMixedInput(source: batch.source, content: batch.content.prepared(for: model, on: backend))
+  }
 
   /// The parts are named by their source, as the reference logs them: `mlm_tv_all`, `vsm_tv_all_st_ed`.
   public func loss(
-    _ tape: Tape, _ batch: PretrainingMixedBatch, update: Int, random: inout RandomStream
-  ) -> [LossPart] {
-    let source = trainingLoader.sources[batch.source]
-    let losses: [Float]
-    switch batch.content {
+    _ tape: Tape, _ input: PretrainingMixedInput, update: Int, random: inout RandomStream
+  ) -> [LossTerm] {
+    let source = trainingLoader.sources[input.source]
+    let losses: Tensor
+    switch input.content {
     case .maskedWords(let words):
       losses = model.maskedWordLosses(tape, words)
     case .maskedFrames(let frames) where source.loader.objective == .mffr:
@@ -44,11 +52,10 @@ public final class PretrainingLearning: LearningTask {
     case .frameOrder(let order):
       losses = model.frameOrderLosses(tape, order)
     case .moments(let moments):
-      let options = curriculum.options(ranking, update: update)
-      return model.loss(tape, moments, options, random: &random).parts(options).map {
-        LossPart("\(source.name)_\($0.name)", $0.value, weight: $0.weight)
+      return model.loss(tape, moments, curriculum.options(ranking, update: update), random: &random).map {
+        LossTerm("\(source.name)_\($0.name)", $0.value, weight: $0.weight)
       }
     }
-    return [LossPart(source.name, losses.reduce(0, +) / Float(max(1, losses.count)))]
+    return [LossTerm(source.name, tape.sum([losses], scale: 1 / Double(max(1, losses.count))))]
   }
 }

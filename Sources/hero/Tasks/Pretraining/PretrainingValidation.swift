@@ -24,14 +24,15 @@ extension PretrainingLearning {
   public func validate(
     _ loader: PretrainingLoader, batchSize: Int, progress: (Int) throws -> Void = { _ in }
   ) throws -> [(name: String, value: Double)] {
+    let (backend, shape) = (store.backend, model.configuration)
     let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
       let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), stream: 0x7A11)
-      return try loader.batch(of: Array(items), random: random)
+      return try loader.batch(of: Array(items), random: random)?.prepared(for: shape, on: backend)
     }
     var sums = PretrainingSums()
     var done = 0
     while let next = try queue.next() {
-      if let batch = next { measure(batch, loader.objective, &sums) }
+      if let input = next { measure(input, loader.objective, &sums) }
       done = min(done + max(1, batchSize), loader.itemCount)
       try progress(done)
     }
@@ -58,42 +59,52 @@ extension PretrainingLearning {
   }
 
   private func measure(
-    _ batch: PretrainingBatch, _ objective: PretrainingObjective, _ sums: inout PretrainingSums
+    _ input: PretrainingInput, _ objective: PretrainingObjective, _ sums: inout PretrainingSums
   ) {
-    let tape = Tape.inference(store.backend)
-    switch batch {
+    let backend = store.backend
+    let tape = Tape.inference(backend)
+    switch input {
     case .maskedWords(let words):
       let scores = model.maskedWordScores(tape, words)
+      let choices = choices(scores, columns: model.vocabulary)
       sums.add(
-        choices: store.backend.argmax(scores, columns: model.vocabulary), targets: words.targets,
-        losses: model.maskedWordLosses(tape, scores: scores, words))
+        choices: choices, targets: backend.values(of: words.targets),
+        losses: backend.values(of: model.maskedWordLosses(tape, scores: scores, words)))
     case .frameOrder(let order):
-      let scores = model.frameOrderScores(tape, order.videos, order: order.order, places: order.places)
+      let scores = model.frameOrderScores(tape, order)
+      let choices = choices(scores, columns: scores.columns)
       sums.add(
-        choices: store.backend.argmax(scores, columns: scores.columns),
-        targets: order.targets.map(Int32.init),
-        losses: model.frameOrderLosses(tape, scores: scores, order))
+        choices: choices, targets: backend.values(of: order.targets),
+        losses: backend.values(of: model.frameOrderLosses(tape, scores: scores, order)))
     case .maskedFrames(let frames) where objective == .mffr:
-      let predicted = model.maskedFrameFeatures(tape, frames.videos, withNegatives: false).masked
+      let predicted = model.predictedFeatures(
+        tape, frames: model.videoEncoder(tape, frames.videos), rows: frames.hidden)
       sums.count += Double(predicted.rows)
-      sums.add(predicted: store.backend.values(of: predicted), frames)
+      sums.add(predicted, targets: frames.targets, on: backend)
     case .maskedFrames(let frames):
       let (scores, predicted) = model.contrastiveScores(tape, frames, temperature: temperature)
+      let choices = choices(scores, columns: scores.columns)
       sums.add(
-        choices: store.backend.argmax(scores, columns: scores.columns),
-        targets: Array(0..<Int32(scores.rows)), losses: model.contrastiveLosses(tape, scores: scores))
-      sums.add(predicted: store.backend.values(of: predicted), frames)
+        choices: choices, targets: backend.values(of: frames.own),
+        losses: backend.values(of: model.contrastiveLosses(tape, scores: scores, frames)))
+      sums.add(predicted, targets: frames.targets, on: backend)
     case .moments(let moments):
       add(moments, tape, &sums)
     }
   }
 
-  private func add(_ moments: RetrievalBatch, _ tape: Tape, _ sums: inout PretrainingSums) {
+  private func choices(_ scores: Tensor, columns: Int) -> [Int32] {
+    let places = store.backend.makeIndices(count: scores.rows)
+    store.backend.argmax(scores, columns: columns, places: places)
+    return store.backend.values(of: places)
+  }
+
+  private func add(_ moments: RetrievalInput, _ tape: Tape, _ sums: inout PretrainingSums) {
     var options = ranking
     options.spanDropProbability = 0
     var random = RandomStream(seed: 0, step: UInt64(sums.count), stream: 0x7A12)
-    let parts = model.loss(tape, moments, options, random: &random).parts(options)
-    let queries = Double(moments.queries.count)
+    let parts = model.loss(tape, moments, options, random: &random).read(on: store.backend)
+    let queries = Double(moments.queries.segments.count)
     // A video by itself has no negatives; the reference counts it as one query without loss.
     let ranked = moments.slots.count > 1 ? queries : 1
     sums.count += queries
@@ -117,17 +128,20 @@ extension PretrainingSums {
   }
 
   /// Adds distance and cosine of predicted features and the hidden ones.
-  mutating func add(predicted: [Float], _ batch: MaskedFrameBatch) {
-    distance += batch.distances(zip(predicted, batch.targets).map { $0 - $1 }).reduce(0) { $0 + Double($1) }
-    for row in batch.videos.maskedFrames.indices {
-      var (product, own, wanted) = (0.0, 0.0, 0.0)
-      for column in batch.columns(row) {
-        let (a, b) = (Double(predicted[column]), Double(batch.targets[column]))
+  mutating func add(_ predicted: Tensor, targets: Tensor, on backend: any Backend) {
+    let (found, hidden) = (backend.values(of: predicted), backend.values(of: targets))
+    for row in 0..<predicted.rows {
+      var (product, own, wanted, apart) = (0.0, 0.0, 0.0, 0.0)
+      for column in row * predicted.columns..<(row + 1) * predicted.columns {
+        let (a, b) = (Double(found[column]), Double(hidden[column]))
         product += a * b
         own += a * a
         wanted += b * b
+        let difference = Double(found[column] - hidden[column])
+        apart += difference * difference
       }
       cosine += product / max((own * wanted).squareRoot(), 1e-8)
+      distance += Double(Float(apart.squareRoot()))
     }
   }
 }

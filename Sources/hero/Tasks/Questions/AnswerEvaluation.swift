@@ -46,13 +46,16 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
   /// - Parameter progress: called with the number of entries done; what it throws ends the work.
   public func run(progress: (Int) throws -> Void = { _ in }) throws -> AnswerEvaluation {
     var evaluation = AnswerEvaluation()
+    let (backend, shape) = (model.store.backend, model.configuration)
     let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { [loader] in
-      try loader.load(Array($0))
+      try loader.load(Array($0)).map { ids, batch in
+        (ids: ids, targets: batch.targets, input: batch.prepared(for: shape, on: backend))
+      }
     }
     while let next = try queue.next() {
-      guard let (ids, batch) = next else { continue }
-      let answers = model.answers(.inference(model.store.backend), batch)
-      for ((id, target), (answer, loss)) in zip(zip(ids, batch.targets), answers) {
+      guard let (ids, targets, input) = next else { continue }
+      let answers = model.answers(.inference(backend), input, targets: targets)
+      for ((id, target), (answer, loss)) in zip(zip(ids, targets), answers) {
         evaluation.add(id, answer: answer, target: target, loss: loss)
       }
       try progress(evaluation.results.rows.count)

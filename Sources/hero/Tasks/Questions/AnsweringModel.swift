@@ -8,11 +8,13 @@ public protocol AnsweringModel: AnyObject {
   associatedtype Store: AskingStore
   init(_ configuration: ModelConfiguration, backend: any Backend)
   var store: ParameterStore { get }
+  var configuration: ModelConfiguration { get }
   /// The losses by the reference's names.
   /// - Parameter spanWeight: `lw_st_ed`, of the moments.
-  func losses(_ tape: Tape, _ batch: QuestionBatch, spanWeight: Float) -> [LossPart]
+  func losses(_ tape: Tape, _ input: QuestionInput, spanWeight: Float) -> [LossTerm]
   /// Every entry's answer, its place or a statement's truth (0, 1), and the loss where the target is known.
-  func answers(_ tape: Tape, _ batch: QuestionBatch) -> [(answer: Int, loss: Float)]
+  /// - Parameter targets: the batch's.
+  func answers(_ tape: Tape, _ input: QuestionInput, targets: [Int]) -> [(answer: Int, loss: Float)]
   /// What the reference puts before `loss` and `acc` of a split.
   static func metricPrefix(split: String) -> String
 }
@@ -20,16 +22,16 @@ public protocol AnsweringModel: AnyObject {
 extension QuestionModel: AnsweringModel {
   public typealias Store = QAStore
 
-  public func losses(_ tape: Tape, _ batch: QuestionBatch, spanWeight: Float) -> [LossPart] {
-    let loss = loss(tape, batch, spanWeight: spanWeight)
-    return [LossPart("qa", loss.answer), LossPart("st_ed", loss.span, weight: spanWeight)]
+  public func losses(_ tape: Tape, _ input: QuestionInput, spanWeight: Float) -> [LossTerm] {
+    loss(tape, input, spanWeight: spanWeight)
   }
 
-  public func answers(_ tape: Tape, _ batch: QuestionBatch) -> [(answer: Int, loss: Float)] {
-    let scores = tape.backend.values(of: self(tape, batch, withSpans: false).answers)
-    let answers = Segments(lengths: batch.pairsPerQuestion)
-    return batch.targets.enumerated().map { number, target in
-      let own = scores[answers[number]]
+  public func answers(
+    _ tape: Tape, _ input: QuestionInput, targets: [Int]
+  ) -> [(answer: Int, loss: Float)] {
+    let scores = tape.backend.values(of: self(tape, input, withSpans: false).answers)
+    return targets.enumerated().map { number, target in
+      let own = scores[input.answers[number]]
       // The first of the highest.
       let best = own.indices.reduce(own.startIndex) { own[$1] > own[$0] ? $1 : $0 }
       let most = own[best]
@@ -44,15 +46,18 @@ extension QuestionModel: AnsweringModel {
 extension StatementModel: AnsweringModel {
   public typealias Store = ViolinStore
 
-  public func losses(_ tape: Tape, _ batch: QuestionBatch, spanWeight: Float) -> [LossPart] {
-    [LossPart("loss", loss(tape, batch))]
+  public func losses(_ tape: Tape, _ input: QuestionInput, spanWeight: Float) -> [LossTerm] {
+    loss(tape, input)
   }
 
-  public func answers(_ tape: Tape, _ batch: QuestionBatch) -> [(answer: Int, loss: Float)] {
-    zip(tape.backend.values(of: self(tape, batch)), batch.targets).map { logit, target in
-      // σ(x) > 0.5
-      (logit > 0 ? 1 : 0, binaryCrossEntropy(logit: logit, target: target).loss)
-    }
+  public func answers(
+    _ tape: Tape, _ input: QuestionInput, targets: [Int]
+  ) -> [(answer: Int, loss: Float)] {
+    let logits = self(tape, input)
+    // σ(x) > 0.5
+    let answers = tape.backend.values(of: logits).map { $0 > 0 ? 1 : 0 }
+    let losses = tape.binaryCrossEntropy(logits, targets: input.targets, weight: 1)
+    return Array(zip(answers, tape.backend.values(of: losses)))
   }
 
   public static func metricPrefix(split: String) -> String { "\(split)_" }

@@ -2,14 +2,14 @@ import Engine
 import Model
 
 /// Fine-tuning for what is asked about videos: TVQA, How2QA, VIOLIN.
-public final class QuestionLearning<Model: AnsweringModel>: LearningTask {
+public final class QuestionLearning<Answering: AnsweringModel>: LearningTask {
   public let name: String
-  public let model: Model
-  public let trainingLoader: QuestionLoader<Model.Store>
+  public let model: Answering
+  public let trainingLoader: QuestionLoader<Answering.Store>
   private let spanWeight: Float
 
   /// - Parameter spanWeight: `lw_st_ed`.
-  public init(name: String, model: Model, loader: QuestionLoader<Model.Store>, spanWeight: Float) {
+  public init(name: String, model: Answering, loader: QuestionLoader<Answering.Store>, spanWeight: Float) {
     self.name = name
     self.model = model
     trainingLoader = loader
@@ -18,9 +18,15 @@ public final class QuestionLearning<Model: AnsweringModel>: LearningTask {
 
   public var store: ParameterStore { model.store }
 
+  public var configuration: ModelConfiguration { model.configuration }
+
+  public static func prepare(
+    _ batch: QuestionBatch, for model: ModelConfiguration, on backend: any Backend
+  ) -> QuestionInput { batch.prepared(for: model, on: backend) }
+
   public func loss(
-    _ tape: Tape, _ batch: QuestionBatch, update: Int, random: inout RandomStream
-  ) -> [LossPart] {
-    model.losses(tape, batch, spanWeight: spanWeight)
+    _ tape: Tape, _ input: QuestionInput, update: Int, random: inout RandomStream
+  ) -> [LossTerm] {
+    model.losses(tape, input, spanWeight: spanWeight)
   }
 }

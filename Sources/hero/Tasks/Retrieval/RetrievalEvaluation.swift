@@ -76,43 +76,38 @@ public struct RetrievalEvaluator {
     for (text, query) in zip(texts, batch) {
       try checkTokens(text, model.configuration, "query \(query.id)")
     }
-    let encoded = model.encodeQueries(tape, texts)
-    let similarity = tape.linear(model.normalized(tape, encoded), index.units)
-    let scores = backend.values(of: tape.segmentMax(similarity, segments: index.segments))
-    let videos = index.segments.count
+    let encoded = model.encodeQueries(tape, TextInput(texts, for: model.configuration, on: backend))
+    let best = bestVideos(tape, encoded)
 
-    // Every query's best videos, and its own last where it is known.
-    var ranked: [[Int]] = []
-    var own: [Int?] = []
-    for (number, query) in batch.enumerated() {
-      ranked.append(
-        topRanked(
-          Array(scores[number * videos..<(number + 1) * videos]), count: max(1, options.videosSearched)))
+    // Every query's own video, where it is known.
+    let own = try batch.map { query in
       let place = query.video.flatMap { index.videos.place(of: $0) }
       if place == nil, let name = query.video, options.tasks.contains(.singleVideoMoment) {
         throw queries.notACandidate(name, query: query.id)
       }
-      own.append(place)
+      return place
     }
     if options.tasks.contains(.video) {
-      for (number, query) in batch.enumerated() {
-        let predictions = ranked[number].prefix(100).map { place in
-          MomentPrediction(video: index.videos.indices[place], score: weight(scores[number * videos + place]))
+      for (query, videos) in zip(batch, best) {
+        let predictions = videos.prefix(100).map { place, score in
+          MomentPrediction(video: index.videos.indices[place], score: weight(score))
         }
         report(.video, QueryPredictions(id: QueryID(query.id), predictions: predictions))
       }
     }
     guard options.tasks.contains(where: \.findsMoments) else { return }
 
-    let wanted = batch.indices.map { (query: $0, videos: ranked[$0] + (own[$0].map { [$0] } ?? [])) }
+    let wanted = batch.indices.map {
+      (query: $0, videos: best[$0].map(\.place) + (own[$0].map { [$0] } ?? []))
+    }
     let spans = spanProbabilities(tape, encoded, wanted)
     var stretch = 0
     for (number, query) in batch.enumerated() {
       let id = QueryID(query.id)
       var corpus = scorer()
-      for place in ranked[number] {
+      for (place, score) in best[number] {
         corpus.add(
-          video: index.videos.indices[place], factor: weight(scores[number * videos + place]),
+          video: index.videos.indices[place], factor: weight(score),
           start: spans.start[stretch], end: spans.end[stretch])
         stretch += 1
       }
@@ -139,37 +134,35 @@ public struct RetrievalEvaluator {
     scorer.predictions(frameInterval: Float(options.frameInterval))
   }
 
+  /// Every query's best videos with their scores, the best first. Scores that are not numbers are left out.
+  private func bestVideos(_ tape: Tape, _ encoded: Tensor) -> [[(place: Int, score: Float)]] {
+    let backend = tape.backend
+    let similarity = tape.linear(model.normalized(tape, encoded), index.units)
+    let scores = tape.segmentMax(similarity, segments: index.segments)
+    let kept = min(max(1, options.videosSearched), index.segments.count)
+    let best = backend.makeTensor(rows: encoded.rows, columns: kept)
+    let places = backend.makeIndices(count: encoded.rows * kept)
+    backend.topK(scores, values: best, places: places)
+    let ranked = Array(zip(backend.values(of: places).map { Int($0) }, backend.values(of: best)))
+    return (0..<encoded.rows).map { query in
+      ranked[query * kept..<(query + 1) * kept].prefix { $0.0 >= 0 }.map { (place: $0.0, score: $0.1) }
+    }
+  }
+
   /// Start and end probabilities of each query in each of its videos, in that order.
   private func spanProbabilities(
     _ tape: Tape, _ encoded: Tensor, _ wanted: [(query: Int, videos: [Int])]
   ) -> (start: [[Float]], end: [[Float]]) {
     let backend = tape.backend
-    let all = backend.values(of: tape.linear(model.spanQueries(tape, encoded), index.frames))
-    var chosen: [Float] = []
-    var lengths: [Int] = []
-    for (query, videos) in wanted {
-      for place in videos {
-        let rows = index.segments[place]
-        let start = query * index.segments.rows
-        chosen += all[start + rows.lowerBound..<start + rows.upperBound]
-        lengths.append(rows.count)
-      }
+    let all = tape.linear(model.spanQueries(tape, encoded), index.frames)
+    let stretches = wanted.flatMap { query, videos in
+      videos.map { (row: query, columns: index.segments[$0]) }
     }
-    let segments = Segments(lengths: lengths)
-    let logits = model.spanLogits(
-      tape, similarity: backend.makeTensor(chosen, rows: 1, columns: chosen.count), segments)
-    return (
-      softmax(backend.values(of: logits.start), segments), softmax(backend.values(of: logits.end), segments)
-    )
-  }
-
-  private func softmax(_ logits: [Float], _ segments: Segments) -> [[Float]] {
-    segments.ranges.map { range in
-      let most = logits[range].max() ?? 0
-      let powers = logits[range].map { exp($0 - most) }
-      let total = powers.reduce(0, +)
-      return powers.map { $0 / total }
-    }
+    let segments = Segments(lengths: stretches.map(\.columns.count))
+    let logits = model.spanLogits(tape, similarity: tape.gatherStretches(all, stretches), segments)
+    for side in [logits.start, logits.end] { backend.segmentSoftmax(side, segments: segments) }
+    let (start, end) = (backend.values(of: logits.start), backend.values(of: logits.end))
+    return (segments.ranges.map { Array(start[$0]) }, segments.ranges.map { Array(end[$0]) })
   }
 }
 

@@ -26,12 +26,13 @@ public final class RetrievalIndex {
     let (names, configuration) = (videos.names, model.configuration)
     let queue = BatchQueue(items: videos.count, batchSize: batchSize) { items in
       try VideoBatch(names[items].map { try reader.read($0) }, model: configuration)
+        .prepared(for: configuration, on: backend)
     }
     var parts: [Tensor] = []
     var lengths: [Int] = []
-    while let batch = try queue.next() {
-      parts.append(model.videoEncoder(tape, batch))
-      lengths += batch.lengths
+    while let input = try queue.next() {
+      parts.append(model.videoEncoder(tape, input))
+      lengths += input.segments.lengths
       try progress(lengths.count)
     }
     segments = Segments(lengths: lengths)

@@ -47,12 +47,16 @@ public final class RetrievalLearning: LearningTask {
   }
 
   public var store: ParameterStore { model.store }
+  public var configuration: ModelConfiguration { model.configuration }
+
+  public static func prepare(
+    _ batch: RetrievalBatch, for model: ModelConfiguration, on backend: any Backend
+  ) -> RetrievalInput { batch.prepared(for: model, on: backend) }
 
   public func loss(
-    _ tape: Tape, _ batch: RetrievalBatch, update: Int, random: inout RandomStream
-  ) -> [LossPart] {
-    let options = curriculum.options(options, update: update)
-    return model.loss(tape, batch, options, random: &random).parts(options)
+    _ tape: Tape, _ input: RetrievalInput, update: Int, random: inout RandomStream
+  ) -> [LossTerm] {
+    model.loss(tape, input, curriculum.options(options, update: update), random: &random)
   }
 
   /// Mean losses over another loader's queries, without dropout.
@@ -62,39 +66,23 @@ public final class RetrievalLearning: LearningTask {
   ) throws -> [LossPart] {
     var validation = options
     validation.spanDropProbability = 0
+    let (backend, shape) = (store.backend, model.configuration)
     let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
-      try loader.batch(of: Array(items), random: RandomStream(seed: 0, stream: 0))
+      try loader.batch(of: Array(items), random: RandomStream(seed: 0, stream: 0)).map {
+        (queries: $0.queries.count, input: $0.prepared(for: shape, on: backend))
+      }
     }
-    var sums = RetrievalLoss()
+    var sums: [LossPart] = []
     var count: Float = 0
     while let next = try queue.next() {
-      guard let batch = next else { continue }
+      guard let (queries, input) = next else { continue }
       var random = RandomStream(seed: 0, step: UInt64(count), stream: 1)
-      let loss = model.loss(.inference(store.backend), batch, validation, random: &random)
-      let queries = Float(batch.queries.count)
-      sums.context += queries * loss.context
-      sums.query += queries * loss.query
-      sums.span += queries * loss.span
-      count += queries
+      let parts = model.loss(.inference(backend), input, validation, random: &random).read(on: backend)
+      let weighted = parts.map { LossPart($0.name, Float(queries) * $0.value, weight: $0.weight) }
+      sums = sums.isEmpty ? weighted : sums.adding(weighted)
+      count += Float(queries)
       try progress(Int(count))
     }
-    guard count > 0 else { return [] }
-    sums.context /= count
-    sums.query /= count
-    sums.span /= count
-    return sums.parts(validation)
-  }
-}
-
-extension RetrievalLoss {
-  /// The parts by the reference's names, without their weights.
-  func parts(_ options: RetrievalLossOptions) -> [LossPart] {
-    func part(_ name: String, _ value: Float, _ weight: Float) -> LossPart {
-      LossPart(name, weight == 0 ? 0 : value / weight, weight: weight)
-    }
-    return [
-      part("st_ed", span, options.spanWeight), part("neg_ctx", context, options.contextWeight),
-      part("neg_q", query, options.queryWeight),
-    ]
+    return sums.map { LossPart($0.name, $0.value / count, weight: $0.weight) }
   }
 }

@@ -39,73 +39,82 @@ public struct RetrievalBatch: Sendable {
     self.targets = targets
   }
 
-  /// Rows of the batch's frames that query `m`'s own video has.
-  func pairs(_ segments: Segments) -> [Range<Int>] {
-    queries.indices.map { segments[slots[$0 / queriesPerSlot]] }
+  /// Puts the batch into a device's memory. Loading threads do it.
+  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> RetrievalInput {
+    let videos = videos.prepared(for: model, on: backend)
+    let pairs = queries.indices.map { videos.segments[slots[$0 / queriesPerSlot]] }
+    return RetrievalInput(
+      videos: videos, queries: TextInput(queries, for: model, on: backend), slots: slots,
+      queriesPerSlot: queriesPerSlot, pairs: pairs,
+      starts: RetrievalInput.Targets(targets.map(\.start), on: backend),
+      ends: RetrievalInput.Targets(targets.map(\.end), on: backend))
   }
 }
 
-/// What a batch cost: the parts are weighted, their sum is the loss.
-public struct RetrievalLoss: Equatable, Sendable {
-  public var context: Float = 0
-  public var query: Float = 0
-  public var span: Float = 0
-  public var total: Float { context + query + span }
+/// The same in a device's memory.
+public struct RetrievalInput: Sendable {
+  /// Places to find within each query's own video, and how many are known.
+  struct Targets: Sendable {
+    let places: Indices
+    let known: Int
 
-  public init() {}
+    init(_ places: [Int], on backend: any Backend) {
+      self.places = backend.makeIndices(places)
+      known = places.count { $0 >= 0 }
+    }
+  }
+
+  let videos: VideoInput
+  let queries: TextInput
+  let slots: [Int]
+  let queriesPerSlot: Int
+  /// Rows of the batch's frames that each query's own video has.
+  let pairs: [Range<Int>]
+  let starts: Targets
+  let ends: Targets
 }
 
 extension RetrievalModel {
   /// The loss of spec §6 for VSM, VCMR and VR.
   ///
-  /// - Parameters:
-  ///   - scale: of the gradients (1 but for tests).
-  ///   - random: drops the span loss, draws negatives.
+  /// - Parameter random: drops the span loss, draws negatives.
+  /// - Returns: the parts by the reference's names: `st_ed`, `neg_ctx`, `neg_q`.
   public func loss(
-    _ tape: Tape, _ batch: RetrievalBatch, _ options: RetrievalLossOptions, random: inout RandomStream
-  ) -> RetrievalLoss {
-    var result = RetrievalLoss()
-    let frames = videoEncoder(tape, batch.videos)
-    let segments = Segments(lengths: batch.videos.lengths)
-    let queries = encodeQueries(tape, batch.queries)
+    _ tape: Tape, _ input: RetrievalInput, _ options: RetrievalLossOptions, random: inout RandomStream
+  ) -> [LossTerm] {
+    var terms = [
+      LossTerm("st_ed", nil, weight: options.spanWeight),
+      LossTerm("neg_ctx", nil, weight: options.contextWeight),
+      LossTerm("neg_q", nil, weight: options.queryWeight),
+    ]
+    let frames = videoEncoder(tape, input.videos)
+    let queries = encodeQueries(tape, input.queries)
     let dropped =
       tape.isTraining && options.spanDropProbability > 0 && random.uniform() <= options.spanDropProbability
     if options.spanWeight != 0, !dropped {
-      result.span = spanLoss(tape, batch, queries: queries, frames: frames, segments, options.spanWeight)
+      terms[0].value = spanLoss(tape, input, queries: queries, frames: frames, options.spanWeight)
     }
     if options.contextWeight != 0 || options.queryWeight != 0 {
-      let scores = videoScores(tape, queries: queries, frames: frames, videos: segments)
-      tape.customLoss([scores]) { values in
-        let ranking = RankingLoss(
-          scores: values[0], videos: segments.count, slots: batch.slots, queriesPerSlot: batch.queriesPerSlot,
-          options: options.ranking, random: &random)
-        result.context = options.contextWeight * ranking.context
-        result.query = options.queryWeight * ranking.query
-        return [
-          zip(ranking.contextGradient, ranking.queryGradient).map {
-            options.contextWeight * $0 + options.queryWeight * $1
-          }
-        ]
-      }
+      let scores = videoScores(tape, queries: queries, frames: frames, videos: input.videos.segments)
+      let ranking = options.ranking.input(
+        scores: scores, slots: input.slots, queriesPerSlot: input.queriesPerSlot, random: &random)
+      let losses = tape.ranking(ranking, weights: (options.contextWeight, options.queryWeight))
+      if options.contextWeight != 0 { terms[1].value = losses.element(0) }
+      if options.queryWeight != 0 { terms[2].value = losses.element(1) }
     }
-    return result
+    return terms
   }
 
   private func spanLoss(
-    _ tape: Tape, _ batch: RetrievalBatch, queries: Tensor, frames: Tensor, _ segments: Segments,
-    _ weight: Float
-  ) -> Float {
-    let logits = spanLogits(tape, queries: queries, frames: frames, pairs: batch.pairs(segments))
-    var total: Float = 0
-    for (values, targets) in [
-      (logits.start, batch.targets.map(\.start)), (logits.end, batch.targets.map(\.end)),
-    ] {
-      let known = targets.lazy.filter { $0 >= 0 }.count
-      guard known > 0 else { continue }
-      let mean = weight / Float(known)
+    _ tape: Tape, _ input: RetrievalInput, queries: Tensor, frames: Tensor, _ weight: Float
+  ) -> Tensor {
+    let logits = spanLogits(tape, queries: queries, frames: frames, pairs: input.pairs)
+    let total = tape.backend.makeSums()
+    for (values, targets) in [(logits.start, input.starts), (logits.end, input.ends)]
+    where targets.known > 0 {
       let losses = tape.segmentCrossEntropy(
-        values, segments: logits.segments, targets: Indices(targets), weight: mean)
-      total += mean * losses.reduce(0, +)
+        values, segments: logits.segments, targets: targets.places, weight: weight / Float(targets.known))
+      tape.backend.addSum(losses, scale: 1 / Double(targets.known), to: total, at: 0)
     }
     return total
   }

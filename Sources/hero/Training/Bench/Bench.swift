@@ -79,32 +79,35 @@ public struct Bench {
     switch kind {
     case .finetune:
       let batch = RetrievalBatch(
-        videos: work.videos, queries: work.queries, slots: work.queryVideos, targets: work.targets)
+        videos: work.videos, queries: work.queries, slots: work.queryVideos, targets: work.targets
+      ).prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, random in
         _ = model.loss(tape, batch, RetrievalLossOptions(), random: &random)
       }
     case .encode:
       let model = RetrievalModel(model, backend: backend)
       model.store.initialize(seed: 1)
+      let videos = work.videos.prepared(for: self.model, on: backend)
       return measure(kind, work, steps) {
-        _ = model.videoEncoder(.inference(backend), work.videos)
+        _ = model.videoEncoder(.inference(backend), videos)
+        backend.synchronize()
         return nil
       }
     case .caption: return caption(work, steps)
     case .mlm:
-      let batch = work.maskedText()
+      let batch = work.maskedText().prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, _ in _ = model.maskedWordLosses(tape, batch) }
     case .mfmNCE:
-      let batch = work.maskedFrames()
+      let batch = work.maskedFrames().prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, _ in _ = model.contrastiveLosses(tape, batch) }
     case .mffr:
-      let batch = work.maskedFrames()
+      let batch = work.maskedFrames().prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, _ in _ = model.featureRegressionLosses(tape, batch) }
     case .fom:
-      let batch = work.frameOrder()
+      let batch = work.frameOrder().prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, _ in _ = model.frameOrderLosses(tape, batch) }
     case .vsm:
-      let batch = try work.moments()
+      let batch = try work.moments().prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, random in
         _ = model.loss(tape, batch, RetrievalLossOptions(), random: &random)
       }
@@ -125,8 +128,10 @@ public struct Bench {
       var random = RandomStream(seed: 1, step: step, stream: 2)
       loss(model, tape, &random)
       tape.backward()
-      let norm = model.store.gradientNorm()
-      optimizer.step(learningRate: 1e-4, gradientScale: Float(min(1, 1 / (norm + 1e-6))))
+      let squares = backend.makeSums()
+      model.store.addGradientSquares(to: squares, at: 0)
+      optimizer.step(learningRate: 1e-4, clipping: GradientClipping(sumOfSquares: squares, limit: 1))
+      backend.synchronize()
       model.store.clearGradients()
       step += 1
       return nil
@@ -138,11 +143,13 @@ public struct Bench {
     model.store.initialize(seed: 1)
     // No word ends a caption: every clip takes all steps, as in the PyTorch program.
     let options = DecodingOptions(beginning: 0, end: -1, maximumSteps: 30)
+    let input = ClipInput(work.videos, clips: work.clips, for: self.model, on: backend)
     return measure(.caption, work, steps) {
       let tape = Tape.inference(backend)
-      let memory = model.memory(tape, work.videos, clips: work.clips)
+      let memory = model.memory(tape, input)
+      backend.synchronize()
       let start = DispatchTime.now().uptimeNanoseconds
-      _ = model.decode(tape, memory: memory.rows, clips: memory.clips, options)
+      _ = model.decode(tape, memory: memory, clips: input.clips, options)
       return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
     }
   }

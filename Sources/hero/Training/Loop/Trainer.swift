@@ -81,8 +81,9 @@ public final class Trainer<Task: LearningTask> {
     }
     let (loader, parts) = (task.trainingLoader, configuration.accumulationSteps)
     let plan = BatchPlan(batchSize: configuration.trainBatchSize, batchesPerUpdate: parts, seed: seed)
+    let (shape, backend) = (task.configuration, task.store.backend)
     let queue = BatchQueue(step * parts..<steps * parts, depth: 8) { number in
-      try loader.batch(number, of: plan)
+      try loader.batch(number, of: plan).map { Task.prepare($0, for: shape, on: backend) }
     }
     log.info(
       "\(task.name): \(loader.summary); batches of \(configuration.trainBatchSize), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
@@ -128,29 +129,40 @@ public final class Trainer<Task: LearningTask> {
 
   /// One update; what its batches were drawn from, their mean losses and the norm of the gradients before clipping.
   private func update(
-    _ step: Int, _ queue: BatchQueue<Task.Loader.Batch?>
+    _ step: Int, _ queue: BatchQueue<Task.Input?>
   ) throws -> (source: String, losses: [LossPart], norm: Double) {
-    var (source, losses): (String, [LossPart]) = (task.name, [])
+    let (store, backend) = (task.store, task.store.backend)
+    var source = task.name
+    var terms: [LossTerm] = []
     var random = RandomStream(seed: seed, step: UInt64(step), stream: lossStream)
     let parts = configuration.accumulationSteps
     for part in 0..<parts {
-      guard let next = try queue.next(), let batch = next else { continue }
-      source = task.source(of: batch)
-      let tape = Tape.training(task.store.backend, seed: seed, step: UInt64(step), part: UInt32(part))
-      let loss = task.loss(tape, batch, update: step, random: &random)
-      guard loss.total.isFinite else { throw notFinite("loss", step) }
+      guard let next = try queue.next(), let input = next else { continue }
+      source = task.source(of: input)
+      let tape = Tape.training(backend, seed: seed, step: UInt64(step), part: UInt32(part))
+      terms += task.loss(tape, input, update: step, random: &random)
       tape.backward()
-      losses =
-        losses.isEmpty
-        ? loss : zip(losses, loss).map { LossPart($0.name, $0.value + $1.value, weight: $1.weight) }
     }
-    let norm = task.store.gradientNorm()
+    let squares = backend.makeSums()
+    store.addGradientSquares(to: squares, at: 0)
+    optimizer.step(
+      learningRate: Float(schedule.rate(at: step + 1)),
+      clipping: GradientClipping(sumOfSquares: squares, limit: configuration.gradientNorm))
+    store.clearGradients()
+
+    // The one place where an update waits for the device.
+    let (read, sums) = (terms.read(on: backend), backend.numbers(of: [squares]))
+    guard read.total.isFinite else { throw notFinite("loss", step) }
+    let norm = sums[0].squareRoot()
     guard norm.isFinite else { throw notFinite("gradient", step) }
-    let limit = configuration.gradientNorm
-    // As PyTorch clips: to the limit over the norm plus 1e-6.
-    let scale = limit > 0 ? min(1, limit / (norm + 1e-6)) : 1
-    optimizer.step(learningRate: Float(schedule.rate(at: step + 1)), gradientScale: Float(scale))
-    task.store.clearGradients()
+    var losses: [LossPart] = []
+    for part in read {
+      if let place = losses.firstIndex(where: { $0.name == part.name }) {
+        losses[place].value += part.value
+      } else {
+        losses.append(part)
+      }
+    }
     return (source, losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm)
   }
 

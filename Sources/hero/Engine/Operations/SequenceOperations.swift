@@ -1,0 +1,53 @@
+/// Which columns of which tensors an attention reads. Queries and keys may come from one product (self-attention's
+/// fused q, k, v) or from two (cross-attention, or queries for a few rows only).
+public struct AttentionInput {
+  public var queries: Tensor
+  public var queryColumn: Int
+  public var keysValues: Tensor
+  public var keyColumn: Int
+  public var valueColumn: Int
+  public var width: Int
+  public var heads: Int
+  public var querySegments: Segments
+  /// The key and value rows of each sequence. In a backward pass they are disjoint and cover all rows.
+  public var keyRanges: [Range<Int>]
+  /// Query i of a sequence sees keys 0 … i only.
+  public var causal: Bool
+  public var dropout: Dropout?
+}
+
+/// Operations on packed sequences.
+public protocol SequenceOperations {
+  /// out = dropout(softmax(QKᵀ/√d))·V for each head of each sequence: [queries, width]. A sequence without keys gives zeros.
+  /// - Returns: what the device's backward pass wants kept (probabilities, or the logarithms of their sums); it may be
+  ///   nothing where `keepsForBackward` is false.
+  func attention(_ input: AttentionInput, keepsForBackward: Bool, out: Tensor) -> [Tensor]
+  /// dq, dk and dv go to the columns of the inputs' gradients (written, not added).
+  /// - Parameters:
+  ///   - out: the forward pass's result.
+  ///   - kept: what the forward pass returned.
+  func attentionBackward(
+    _ dy: Tensor, _ input: AttentionInput, out: Tensor, kept: [Tensor], dQueries: Tensor, dKeysValues: Tensor)
+  /// out[s] = Σ softmax(scores over segment s)[r]·x[r]; scores: [rows, 1]. Empty segments give zero rows.
+  func softmaxPool(_ x: Tensor, scores: Tensor, segments: Segments, weights: Tensor, out: Tensor)
+  func softmaxPoolBackward(
+    _ dy: Tensor, x: Tensor, segments: Segments, weights: Tensor, dx: GradientTarget?,
+    dScores: GradientTarget?)
+  /// out[m, s] = max over the columns of segment s of x[m, ·]; `places` remembers which. x: [m, segments.rows].
+  func segmentMax(_ x: Tensor, segments: Segments, places: Indices, out: Tensor)
+  func segmentMaxBackward(_ dy: Tensor, segments: Segments, places: Indices, dx: GradientTarget)
+  /// Pair p of query row p with rows `pairs[p]` of x: out holds their dot products end to end, one per row: [1, Σ].
+  func pairDot(_ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], out: Tensor)
+  func pairDotBackward(
+    _ dy: Tensor, _ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], dQueries: GradientTarget?,
+    dx: GradientTarget?)
+  /// A centred 1-D convolution of every segment by itself, zeros outside. x, out: [1, rows]; kernel: odd length.
+  func convolve(_ x: Tensor, kernel: Tensor, segments: Segments, out: Tensor)
+  func convolveBackward(
+    _ dy: Tensor, x: Tensor, kernel: Tensor, segments: Segments, dx: GradientTarget?, dKernel: GradientTarget?
+  )
+  /// out holds, end to end, the columns `stretches[i].columns` of row `stretches[i].row` of x: [1, Σ].
+  func gatherStretches(_ x: Tensor, _ stretches: [(row: Int, columns: Range<Int>)], out: Tensor)
+  /// Each segment of x, [1, segments.rows], becomes its softmax.
+  func segmentSoftmax(_ x: Tensor, segments: Segments)
+}

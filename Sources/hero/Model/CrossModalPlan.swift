@@ -1,0 +1,134 @@
+import Engine
+
+/// Where the rows of packed sequences come from and go to, in a device's memory. Made on a loading thread.
+struct CrossModalPlan: Sendable {
+  /// Per frame of a sequence: its position in the sequence, and the type row that all share.
+  let framePositions: Indices
+  let frameTypes: Indices
+  /// Per token: its id, its position in the text, and the type row.
+  let tokens: Indices
+  let tokenPositions: Indices
+  let tokenTypes: Indices
+  /// Per row of the packed sequences: the frame (counted over all sequences) or −1; the token or −1.
+  let fromFrames: Indices
+  let fromTokens: Indices
+  let segments: Segments
+  /// The rows that are frames.
+  let frames: RowSelection
+  /// Per token the row it has.
+  let tokenRows: [Int32]
+  /// The tokens of each sequence.
+  let tokenSegments: Segments
+  /// Per frame of a sequence: which frame of the batch it is.
+  let frameNumbers: [Int]
+
+  /// - Parameters:
+  ///   - sequences: frames first, then text.
+  ///   - textPositions: positions the text table has; later tokens share the last that the reference uses (511).
+  init(_ sequences: [SubtitleSequence], textPositions: Int, on backend: any Backend) {
+    let lastPosition = min(511, textPositions - 1)
+    var frameNumbers: [Int] = []
+    var (framePositions, frameRows): ([Int32], [Int32]) = ([], [])
+    var (tokens, tokenPositions, tokenRows): ([Int32], [Int32], [Int32]) = ([], [], [])
+    var (fromFrames, fromTokens): ([Int32], [Int32]) = ([], [])
+    for sequence in sequences {
+      for (position, frame) in sequence.frames.enumerated() {
+        frameRows.append(Int32(fromFrames.count))
+        fromFrames.append(Int32(frameNumbers.count))
+        fromTokens.append(-1)
+        frameNumbers.append(frame)
+        framePositions.append(Int32(position))
+      }
+      for (position, token) in sequence.tokens.enumerated() {
+        tokenRows.append(Int32(fromFrames.count))
+        fromFrames.append(-1)
+        fromTokens.append(Int32(tokens.count))
+        tokens.append(token)
+        tokenPositions.append(Int32(min(position, lastPosition)))
+      }
+    }
+    self.frameNumbers = frameNumbers
+    self.tokenRows = tokenRows
+    self.framePositions = backend.makeIndices(framePositions)
+    frameTypes = backend.makeIndices([Int32](repeating: Self.type, count: framePositions.count))
+    self.tokens = backend.makeIndices(tokens)
+    self.tokenPositions = backend.makeIndices(tokenPositions)
+    tokenTypes = backend.makeIndices([Int32](repeating: Self.type, count: tokens.count))
+    self.fromFrames = backend.makeIndices(fromFrames)
+    self.fromTokens = backend.makeIndices(fromTokens)
+    segments = Segments(lengths: sequences.map { $0.frames.count + $0.tokens.count })
+    frames = RowSelection(
+      rows: backend.makeIndices(frameRows), segments: Segments(lengths: sequences.map(\.frames.count)))
+    tokenSegments = Segments(lengths: sequences.map(\.tokens.count))
+  }
+
+  /// Frames and words both use this row of the type table.
+  private static let type: Int32 = 1
+}
+
+/// Texts by themselves, such as queries, in a device's memory.
+public struct TextInput: Sendable {
+  let plan: CrossModalPlan
+  /// 0, 1, 2 … within every text.
+  let places: Indices
+
+  /// The texts.
+  public var segments: Segments { plan.segments }
+
+  /// - Parameter texts: ids below the model's vocabulary.
+  public init(_ texts: [[Int32]], for model: ModelConfiguration, on backend: any Backend) {
+    plan = CrossModalPlan(
+      texts.map { SubtitleSequence(frames: [], tokens: $0) }, textPositions: model.cross.positions,
+      on: backend)
+    places = rowPositions(plan.segments, on: backend)
+  }
+}
+
+/// Several videos in a device's memory, with the plan of their sequences.
+public struct VideoInput: @unchecked Sendable {
+  /// [rows, featureWidth]; nobody changes it, so threads may hand it on.
+  let features: Tensor
+  /// The frames of each video.
+  public let segments: Segments
+  let plan: CrossModalPlan
+  /// The feature row of every frame of a sequence.
+  let frameRows: Indices
+  /// Per feature row 1 where it is hidden, else −1; nil if nothing is hidden.
+  let mask: Indices?
+  /// The feature row of every frame, where videos share rows.
+  let shared: Indices?
+  /// Per frame its row among the sequences' frames, −1 for a frame of no sentence.
+  let slots: Indices
+  /// 0, 1, 2 … within every video.
+  let places: Indices
+}
+
+extension VideoBatch {
+  /// Puts the videos and all that follows from their sequences into a device's memory. Loading threads do it.
+  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> VideoInput {
+    // A sentence without frames reaches no frame: nothing downstream reads it.
+    let plan = CrossModalPlan(
+      sequences.filter { !$0.frames.isEmpty }, textPositions: model.cross.positions, on: backend)
+    let rows = features.count / featureWidth
+    var slots = [Int32](repeating: -1, count: frameCount)
+    for (row, frame) in plan.frameNumbers.enumerated() { slots[frame] = Int32(row) }
+    let segments = Segments(lengths: lengths)
+    var mask: [Int32] = []
+    if !maskedFrames.isEmpty {
+      mask = [Int32](repeating: -1, count: rows)
+      for frame in maskedFrames { mask[frame] = 1 }
+    }
+    return VideoInput(
+      features: backend.makeTensor(features, rows: rows, columns: featureWidth), segments: segments,
+      plan: plan,
+      frameRows: backend.makeIndices(plan.frameNumbers.map { featureRows?[$0] ?? $0 }),
+      mask: mask.isEmpty ? nil : backend.makeIndices(mask),
+      shared: featureRows.map { backend.makeIndices($0) }, slots: backend.makeIndices(slots),
+      places: rowPositions(segments, on: backend))
+  }
+}
+
+/// 0, 1, 2 … within every segment.
+func rowPositions(_ segments: Segments, on backend: any Backend) -> Indices {
+  backend.makeIndices(segments.lengths.flatMap { (0..<Int32($0)) })
+}

@@ -1,0 +1,10 @@
+import Engine
+
+extension ParameterStore {
+  /// The norm of all gradients together.
+  public func gradientNorm() -> Double {
+    let squares = backend.makeSums()
+    addGradientSquares(to: squares, at: 0)
+    return backend.numbers(of: [squares])[0].squareRoot()
+  }
+}
