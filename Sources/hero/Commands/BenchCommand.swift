@@ -11,7 +11,7 @@ struct BenchCommand: ParsableCommand {
     abstract: "Time one full-size step on a described batch.",
     discussion: """
       Prints one line of JSON a kind: seconds (median), precision, real_tokens, flops, the fraction of the best rate of \
-      OpenBLAS's products measured in the same run, and the process's peak memory in bytes.
+      the device's products measured in the same run, and the process's peak memory in bytes.
 
         hero bench finetune encode caption --batch batch.json
       """)
@@ -25,10 +25,12 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Steps to time, after one that is not timed.")
   var steps = 3
 
+  @OptionGroup var device: DeviceArguments
+
   func run() throws {
     guard steps > 0 else { throw UsageError("--steps must be at least 1") }
     for kind in kinds {
-      let backend = try CPUBackend()
+      let backend = try device.open()
       print(try Bench(backend: backend).run(kind, batch: batch, steps: steps).json.encoded(style: .python))
     }
   }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Engine
 import Formats
 import Metrics
 import Training
@@ -49,6 +48,8 @@ struct Caption: ParsableCommand {
   @Flag(help: "Print the scores as JSON.")
   var json = false
 
+  @OptionGroup var device: DeviceArguments
+
   @Argument(
     parsing: .allUnrecognized,
     help: ArgumentHelp("Options of the run to overrule, such as --vfeat-db.", valueName: "options"))
@@ -64,7 +65,7 @@ struct Caption: ParsableCommand {
     choice.maximumSteps = maxGenStep
     let (captions, clips) = try CaptionRun(path: modelDir, arguments: overrides, log: log).caption(
       folder: modelDir, checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, choice,
-      backend: try CPUBackend())
+      backend: try device.open())
     log.info("captions: \(output)")
     if score {
       let meteor = try meteorData.map { try MeteorResources(folder: $0) }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Engine
 import Formats
 import Metrics
 import Training
@@ -53,6 +52,8 @@ struct Eval: ParsableCommand {
   @Flag(help: "Print the metrics as JSON, not as a table.")
   var json = false
 
+  @OptionGroup var device: DeviceArguments
+
   @Argument(
     parsing: .allUnrecognized,
     help: ArgumentHelp(
@@ -71,7 +72,7 @@ struct Eval: ParsableCommand {
     let evaluation = try EvaluationRun(path: outputDir, task: task, arguments: arguments, log: log)
     let outcome = try evaluation.run(
       checkpoint: checkpoint, split: split, queries: queryTxtDb, submission: submission,
-      backend: try CPUBackend())
+      backend: try device.open())
     if json {
       print(outcome.json.encoded(style: .python))
     } else {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Engine
 import Training
 
 /// `hero finetune`: trains a model for a task.
@@ -16,11 +15,12 @@ struct Finetune: ParsableCommand {
       """)
 
   @OptionGroup var options: ConfigArguments
+  @OptionGroup var device: DeviceArguments
 
   func run() throws {
     let log = RunLog()
     let configuration = try options.load(log: log)
     InterruptHandler.install()
-    try FinetuningRun(configuration, log: log).run(resume: options.resume, backend: try CPUBackend())
+    try FinetuningRun(configuration, log: log).run(resume: options.resume, backend: try device.open())
   }
 }

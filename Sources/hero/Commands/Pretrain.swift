@@ -1,5 +1,4 @@
 import ArgumentParser
-import Engine
 import Training
 
 /// `hero pretrain`: masked words, masked frames, frame order and subtitle matching.
@@ -17,11 +16,12 @@ struct Pretrain: ParsableCommand {
       """)
 
   @OptionGroup var options: ConfigArguments
+  @OptionGroup var device: DeviceArguments
 
   func run() throws {
     let log = RunLog()
     let configuration = try options.load(task: .pretrain, log: log)
     InterruptHandler.install()
-    try PretrainingRun(configuration, log: log).run(resume: options.resume, backend: try CPUBackend())
+    try PretrainingRun(configuration, log: log).run(resume: options.resume, backend: try device.open())
   }
 }

@@ -1,5 +1,4 @@
 import Demo
-import Engine
 import Metrics
 import Training
 
@@ -46,7 +45,7 @@ extension DemoCommand {
     Console.standardError.print(
       "\n$ hero eval --split test --query-txt-db \(queries) --output-dir \(run) --checkpoint latest")
     let outcome = try EvaluationRun(path: run, task: training.task, arguments: [], log: RunLog()).run(
-      checkpoint: "latest", split: "test", queries: queries, backend: try CPUBackend())
+      checkpoint: "latest", split: "test", queries: queries, backend: try device.open())
     if let table = outcome.table { print(table.rendered()) }
     // Recalls with suppression have the same names, in groups of their own.
     let plain = outcome.scalars.filter { !$0.name.contains("_nms_") }
@@ -61,7 +60,7 @@ extension DemoCommand {
     )
     let (written, rows) = try CaptionRun(path: run, arguments: [], log: RunLog()).caption(
       folder: run, checkpoint: "latest", clips: clips, output: captions, tokenizer: nil,
-      CaptionRun.DecodingChoice(), backend: try CPUBackend())
+      CaptionRun.DecodingChoice(), backend: try device.open())
     let scores = try CaptionScorer(written, references: rows, meteor: nil)
     print(CaptionRun.table(scores, title: "captions of test clips").rendered())
     for (caption, clip) in zip(written, rows).prefix(3) {

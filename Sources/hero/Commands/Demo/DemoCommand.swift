@@ -22,6 +22,8 @@ struct DemoCommand: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "What to train, in this order: tvr, pretrain, tvc, tvqa, violin.")
   var tasks: [RunTask] = [.tvr, .pretrain, .tvc, .tvqa]
 
+  @OptionGroup var device: DeviceArguments
+
   func run() throws {
     let known: [RunTask] = [.tvr, .pretrain, .tvc, .tvqa, .violin]
     guard !tasks.isEmpty, tasks.allSatisfy(known.contains) else {
@@ -61,15 +63,14 @@ struct DemoCommand: ParsableCommand {
     }
     try hero(
       ["finetune", "--config", "\(output)/\(training.name).json"]
-        + (start.map { ["--checkpoint", $0] } ?? [])
-    )
+        + (start.map { ["--checkpoint", $0] } ?? []) + device.arguments)
   }
 
   /// Learns from the videos without labels, then from few labels, once from random weights and once from those.
   private func pretrain() throws -> MetricsTable {
     let training = DemoTraining.pretraining
     try write(pretrainingConfiguration(training), to: training.name)
-    try hero(["pretrain", "--config", "\(output)/\(training.name).json"])
+    try hero(["pretrain", "--config", "\(output)/\(training.name).json"] + device.arguments)
     try makeFewLabels()
     try finetune(.fewLabels)
     try finetune(.fewLabelsPretrained, start: checkpoint(of: training))
