@@ -8,9 +8,9 @@ struct ConvertVideodbTests {
 
   init() throws { folder = try TemporaryFolder() }
 
-  @Test(.enabled(if: SharedData.golden != nil, "no golden folder"))
+  @Test
   func theStoreHasTheReferencesNameAndVideos() throws {
-    let golden = try #require(SharedData.golden)
+    let golden = SharedData.golden
     let run = try HeroProcess(
       "convert-videodb", "--feature_dir", golden.appendingPathComponent("corpus/features").path, "--output",
       folder.root, "--dataset", "tv", "--frame_length", "1.5", "--nproc", "2")

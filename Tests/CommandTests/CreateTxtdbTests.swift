@@ -6,7 +6,7 @@ import Testing
 struct CreateTxtdbTests {
   private let folder: TemporaryFolder
 
-  private static let corpus = SharedData.golden.map { $0.appendingPathComponent("corpus").path }
+  private static let corpus = SharedData.golden.appendingPathComponent("corpus").path
 
   init() throws { folder = try TemporaryFolder() }
 
@@ -17,12 +17,12 @@ struct CreateTxtdbTests {
     ] + more
   }
 
-  @Test(.enabled(if: corpus != nil, "no golden folder"))
+  @Test
   func aStoreIsMadeOnceAndNeverOverwritten() throws {
-    let arguments = words(try #require(Self.corpus), "--task", "tvr", "--compression", "lz4")
+    let arguments = words(Self.corpus, "--task", "tvr", "--compression", "lz4")
     let run = try HeroProcess(arguments: arguments)
     #expect(run.status == 0, "\(run.errors)")
-    let golden = try #require(SharedData.golden).appendingPathComponent("db/txt_db/tvr_val.db").path
+    let golden = SharedData.golden.appendingPathComponent("db/txt_db/tvr_val.db").path
     let (made, expected) = (try LMDBReader(path: "\(folder.root)/tvr_val.db"), try LMDBReader(path: golden))
     #expect(made.count == expected.count)
     #expect(run.output.contains("\(made.count) rows stored, 0 skipped"))
@@ -32,9 +32,9 @@ struct CreateTxtdbTests {
     #expect(again.errors.contains("tvr_val.db: exists already"))
   }
 
-  @Test(.enabled(if: corpus != nil, "no golden folder"))
+  @Test
   func subtitlesTakeTheReferencesSpelling() throws {
-    let corpus = try #require(Self.corpus)
+    let corpus = Self.corpus
     let run = try HeroProcess(
       "create-txtdb", "--task", "subtitles", "--annotation", "\(corpus)/ann/tv_subtitles.jsonl", "--toker",
       "\(corpus)/tokenizer", "--output", "\(folder.root)/s.db", "--vid2nframe",

@@ -6,7 +6,7 @@ import Testing
 @testable import Formats
 
 @Suite struct FeatureStoreTests {
-  @Test(.enabled(if: Golden.isThere, "no golden folder"), arguments: [false, true])
+  @Test(arguments: [false, true])
   func featuresAreThoseOfTheFiles(_ compressed: Bool) throws {
     let store = try Golden.features(compressed: compressed)
     #expect(store.path.hasSuffix("_compressed") == compressed)

@@ -5,7 +5,7 @@ import Testing
 @testable import Corpus
 @testable import Formats
 
-@Suite(.enabled(if: Golden.isThere, "no golden folder")) struct StoreReadingGoldenTests {
+@Suite struct StoreReadingGoldenTests {
   static let splits = ["train", "val", "test"]
 
   @Test(arguments: ["tvr", "how2r"], splits)

@@ -9,20 +9,20 @@ import Testing
 @Suite struct TextStoreGoldenTests {
   /// The stores that the golden folder has.
   static let stores: [String] = {
-    guard let golden = SharedData.golden else { return [] }
+    let golden = SharedData.golden
     let names = try? FileManager.default.contentsOfDirectory(
       atPath: golden.appendingPathComponent("db/txt_db").path)
     return (names ?? []).filter { $0.hasSuffix(".db") }.sorted()
   }()
 
-  @Test(.enabled(if: SharedData.golden != nil, "needs shared/golden"))
+  @Test
   func thereAreStores() {
     #expect(Self.stores.count >= 16)
   }
 
   @Test(arguments: stores)
   func makesTheStoreOfTheReference(_ name: String) throws {
-    let golden = try #require(SharedData.golden)
+    let golden = SharedData.golden
     let expected = golden.appendingPathComponent("db/txt_db/\(name)").path
     let meta = try JSON.read(path: expected + "/meta.json")
     let scratch = try TemporaryFolder()

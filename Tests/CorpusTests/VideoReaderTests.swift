@@ -4,7 +4,7 @@ import Testing
 
 @testable import Corpus
 
-@Suite(.enabled(if: Golden.isThere, "no golden folder")) struct VideoReaderGoldenTests {
+@Suite struct VideoReaderGoldenTests {
   /// What the reference read and padded is what is read here, sequence by sequence, when the padding is taken off.
   @Test(arguments: ["tvr", "adamw.0", "adamw.1", "adamw.2", "msrvtt_video_sub"])
   func videosAreThoseOfTheBatch(_ task: String) throws {

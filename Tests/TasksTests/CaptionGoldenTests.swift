@@ -8,7 +8,7 @@ import Text
 
 @testable import Tasks
 
-@Suite("Captions against the reference", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+@Suite("Captions against the reference")
 struct CaptionGoldenTests {
   static func model() throws -> CaptionModel {
     let file = try Golden.checkpoint("tvc")

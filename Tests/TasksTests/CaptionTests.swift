@@ -28,7 +28,7 @@ struct CaptionTests {
   }
 }
 
-@Suite("Loading and decoding captions", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+@Suite("Loading and decoding captions")
 struct CaptionLoadingTests {
   @Test func captionsAreCut() throws {
     let whole = try #require(

@@ -14,12 +14,12 @@ struct Golden {
   private let folder: String
   private let name: String
 
-  static let folder = SharedData.golden?.path
+  static let folder = SharedData.golden.path
 
   /// - Parameter name: e.g. `tvr`, or `adamw.0` for a batch without expectations of its own.
   init(_ name: String) throws {
     self.name = name
-    folder = try #require(Self.folder, "no golden folder") + "/expected"
+    folder = Self.folder + "/expected"
     batch = Dictionary(
       uniqueKeysWithValues: try Safetensors.read(path: "\(folder)/\(name).batch.safetensors").tensors.map {
         ($0.name, $0.array)
@@ -28,19 +28,19 @@ struct Golden {
   }
 
   func expected() throws -> [String: NDArray] { try Self.tensors("\(folder)/\(name).expected.safetensors") }
-  func gradients() throws -> [String: NDArray] { try Self.tensors("\(folder)/\(name).grad.safetensors") }
+  func gradients() throws -> [String: ExpectedArray] { try ExpectedArray.read("\(folder)/\(name).grad") }
 
   static func tensors(_ path: String) throws -> [String: NDArray] {
     Dictionary(uniqueKeysWithValues: try Safetensors.read(path: path).tensors.map { ($0.name, $0.array) })
   }
 
   static func options() throws -> JSON {
-    try JSON.read(path: try #require(folder, "no golden folder") + "/expected/options.json")
+    try JSON.read(path: folder + "/expected/options.json")
   }
 
   /// The configuration of the golden models, their feature width from a checkpoint.
   static func configuration(_ checkpoint: Checkpoint) throws -> ModelConfiguration {
-    let file = try #require(folder) + "/expected/model_config.json"
+    let file = folder + "/expected/model_config.json"
     var configuration = try ModelConfiguration(
       try JSON.read(path: file), file: file, featureWidth: try #require(try checkpoint.featureWidth()),
       checkpoint: checkpoint)
@@ -49,7 +49,7 @@ struct Golden {
   }
 
   static func checkpoint(_ name: String) throws -> Checkpoint {
-    try Checkpoint(path: try #require(folder) + "/expected/\(name).pt")
+    try Checkpoint(path: folder + "/expected/\(name).pt")
   }
 
   /// Rows of a padded matrix up to each row's mask.
@@ -131,19 +131,19 @@ func expectClose(
 
 /// Gradients: ‖a − b‖ ≤ 1e-4·‖b‖ + 1e-6·(norm of all), per parameter; and exactly those parameters that should have one.
 func expectGradients(
-  _ store: ParameterStore, _ expected: [String: NDArray], sourceLocation: SourceLocation = #_sourceLocation
+  _ store: ParameterStore, _ expected: [String: ExpectedArray],
+  sourceLocation: SourceLocation = #_sourceLocation
 ) {
-  let all = expected.values.reduce(0.0) { $0 + squares($1.floats()) }.squareRoot()
+  let all = expected.values.reduce(0.0) { $0 + $1.norm * $1.norm }.squareRoot()
   for parameter in store.parameters {
-    guard let wanted = expected[parameter.name]?.floats() else {
-      let norm = parameter.gradient.map { squares(store.backend.values(of: $0)).squareRoot() } ?? 0
+    let gradient = parameter.gradient.map { store.backend.values(of: $0) }
+    guard let wanted = expected[parameter.name] else {
+      let norm = gradient.map { Double($0.map(abs).max() ?? 0) } ?? 0
       #expect(norm == 0, "\(parameter.name) should have no gradient", sourceLocation: sourceLocation)
       continue
     }
-    let actual =
-      parameter.gradient.map { store.backend.values(of: $0) } ?? [Float](repeating: 0, count: wanted.count)
-    let error = squares(zip(actual, wanted).map { $0 - $1 }).squareRoot()
-    let allowed = 1e-4 * squares(wanted).squareRoot() + 1e-6 * all
+    let error = wanted.distance(to: gradient ?? [Float](repeating: 0, count: parameter.count))
+    let allowed = 1e-4 * wanted.norm + 1e-6 * all
     #expect(
       error <= allowed, "gradient of \(parameter.name): off by \(error), allowed \(allowed)",
       sourceLocation: sourceLocation)
@@ -152,8 +152,6 @@ func expectGradients(
     Issue.record("no parameter \(name)", sourceLocation: sourceLocation)
   }
 }
-
-private func squares(_ values: [Float]) -> Double { values.reduce(0) { $0 + Double($1) * Double($1) } }
 
 extension [LossTerm] {
   /// The parts times their weights, by name.

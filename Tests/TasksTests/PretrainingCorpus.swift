@@ -8,7 +8,7 @@ import Testing
 
 /// The golden corpus, to pre-train on.
 enum PretrainingCorpus {
-  static func path(_ name: String) throws -> String { try #require(Golden.folder) + "/" + name }
+  static func path(_ name: String) throws -> String { Golden.folder + "/" + name }
 
   static func reader() throws -> VideoReader {
     let options = try Golden.options()

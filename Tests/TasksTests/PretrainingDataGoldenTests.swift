@@ -9,7 +9,7 @@ import Testing
 
 /// The reference's own batches are made of what the stores hold, as the loaders read it.
 @Suite(
-  "Pre-training data against the reference", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+  "Pre-training data against the reference")
 struct PretrainingDataGoldenTests {
   private let reader: VideoReader
   private let items: [VideoItem]

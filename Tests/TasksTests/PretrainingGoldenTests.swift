@@ -6,7 +6,7 @@ import Testing
 
 @testable import Tasks
 
-@Suite("Pre-training against the reference", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+@Suite("Pre-training against the reference")
 struct PretrainingGoldenTests {
   private func training(_ model: RetrievalModel) -> Tape {
     Tape.training(model.store.backend, seed: 1, step: 0)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Tasks
 
-@Suite("Batches of pre-training", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+@Suite("Batches of pre-training")
 struct PretrainingLoaderTests {
   private func random(_ step: UInt64 = 0) -> RandomStream { RandomStream(seed: 3, step: step, stream: 2) }
 

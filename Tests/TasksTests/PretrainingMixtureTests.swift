@@ -5,7 +5,7 @@ import Testing
 
 @testable import Tasks
 
-@Suite("The mixture of pre-training", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+@Suite("The mixture of pre-training")
 struct PretrainingMixtureTests {
   private static let ratios = [2, 2, 0, 1, 2]
 

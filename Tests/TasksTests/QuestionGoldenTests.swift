@@ -7,8 +7,7 @@ import Testing
 @testable import Tasks
 
 @Suite(
-  "Questions and statements against the reference",
-  .enabled(if: Golden.folder != nil, "needs the golden folder"))
+  "Questions and statements against the reference")
 struct QuestionGoldenTests {
   static func questionModel() throws -> QuestionModel {
     let file = try Golden.checkpoint("tvqa")

@@ -34,7 +34,7 @@ struct QuestionTests {
 }
 
 @Suite(
-  "Loading questions and statements", .enabled(if: Golden.folder != nil, "needs the golden folder"))
+  "Loading questions and statements")
 struct QuestionLoadingTests {
   /// Questions are left out by the length of the question with its longest answer.
   @Test func longQuestions() throws {
