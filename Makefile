@@ -23,9 +23,9 @@ format:
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
 
-## BATCH: the lengths of a batch of videos, as JSON.
+## BATCH: the lengths of a batch of videos, as JSON; by default 8 TV-like ones.
 bench: build
-	$(HERO) bench finetune encode caption mlm mfm-nce mffr fom vsm --batch $(or $(BATCH),$(error Give BATCH=FILE, the lengths of a batch))
+	$(HERO) bench finetune encode caption mlm mfm-nce mffr fom vsm --batch $(or $(BATCH),Benchmarks/batch.json)
 
 packages:
 	@Scripts/install-packages

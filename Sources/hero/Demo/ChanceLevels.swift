@@ -1,7 +1,7 @@
 /// What guessing reaches when videos and moments are sought, in percent.
 struct ChanceLevels {
   private let frameInterval: Double
-  /// The spans of an allowed length, minimum ≤ last − first < maximum in frames (spec §8), of each video.
+  /// The spans of an allowed length, minimum ≤ last − first < maximum in frames (Docs/Computation.md §5), of each video.
   private let spans: [[ClosedRange<Int>]]
   private static let ranks = [1, 5, 10, 100]
 

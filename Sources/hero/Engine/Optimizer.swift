@@ -1,4 +1,4 @@
-/// Adam's family over a `ParameterStore` (spec §7; the reference's `optim/`).
+/// Adam's family over a `ParameterStore` (Docs/Computation.md §4; the reference's `optim/`).
 public final class Optimizer {
   public let kind: OptimizerKind
   public let betas: (Float, Float)

@@ -63,7 +63,7 @@ extension CaptionBatch {
   }
 }
 
-/// The captioner (spec §5 "Captioner"; the reference's `HeroForTvc`): a decoder over a clip's encoded frames.
+/// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over a clip's encoded frames.
 public final class CaptionModel {
   public let store: ParameterStore
   public let configuration: ModelConfiguration

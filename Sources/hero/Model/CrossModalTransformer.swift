@@ -1,6 +1,6 @@
 import Engine
 
-/// The cross-modal transformer `v_encoder.f_encoder`: a sentence's frames and words together (spec §5; paper §3.1).
+/// The cross-modal transformer `v_encoder.f_encoder`: a sentence's frames and words together (Docs/Computation.md §2; paper §3.1).
 public final class CrossModalTransformer {
   private let store: ParameterStore
   private let config: TransformerConfiguration

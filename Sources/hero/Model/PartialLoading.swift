@@ -9,7 +9,7 @@ extension Checkpoint {
 }
 
 extension ParameterStore {
-  /// Takes over what fits of a checkpoint to start from: a HERO, whole or in part, or a RoBERTa (spec §5 "Init").
+  /// Takes over what fits of a checkpoint to start from: a HERO, whole or in part, or a RoBERTa (Docs/Computation.md §2 "Init").
   ///
   /// A RoBERTa becomes the cross-modal transformer. Its names are Hugging Face's, with or without `roberta.`; both rows
   /// of the type table become its first.

@@ -1,6 +1,6 @@
 import Engine
 
-/// Sentences with some words hidden, each with its own frames (spec §6 "MLM").
+/// Sentences with some words hidden, each with its own frames (Docs/Computation.md §3 "MLM").
 public struct MaskedTextBatch: Sendable {
   /// Feature rows of all sentences end to end.
   public var features: [Float]

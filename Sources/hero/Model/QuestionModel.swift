@@ -102,7 +102,7 @@ extension VideoEncoder {
   }
 }
 
-/// Video question answering (spec §5 "VideoQA"; the reference's `HeroForVideoQA`).
+/// Video question answering (Docs/Computation.md §2 "VideoQA"; the reference's `HeroForVideoQA`).
 public final class QuestionModel {
   public let store: ParameterStore
   public let configuration: ModelConfiguration
@@ -140,7 +140,7 @@ public final class QuestionModel {
   }
 }
 
-/// Statements about videos, true or false (spec §5 "VIOLIN"; the reference's `HeroForViolin`).
+/// Statements about videos, true or false (Docs/Computation.md §2 "VIOLIN"; the reference's `HeroForViolin`).
 public final class StatementModel {
   public let store: ParameterStore
   public let configuration: ModelConfiguration

@@ -1,7 +1,7 @@
 import Engine
 
 /// Video corpus moment retrieval: the video encoder, a query encoder, a video score and two span predictors
-/// (spec §5; paper §3.2 "VSM"). Also the model that pre-training shapes.
+/// (Docs/Computation.md §2; paper §3.2 "VSM"). Also the model that pre-training shapes.
 public final class RetrievalModel {
   public let store: ParameterStore
   public let configuration: ModelConfiguration

@@ -1,7 +1,7 @@
 import Engine
 
 /// The hierarchical video encoder `v_encoder`: sentences with their frames, then all frames of a video in time
-/// (spec §5 "Fusion", "Temporal transformer"; paper §3.1).
+/// (Docs/Computation.md §2 "Fusion", "Temporal transformer"; paper §3.1).
 public final class VideoEncoder {
   public let cross: CrossModalTransformer
   private let frameTransform: NormedProjection

@@ -1,6 +1,6 @@
 import Formats
 
-/// The videos among which moments are searched, with the numbers that result files know them by (spec §8).
+/// The videos among which moments are searched, with the numbers that result files know them by (Docs/Computation.md §5).
 public struct CandidateVideos: Sendable, Equatable {
   /// In the order in which they are numbered first to last in the list that they come from.
   public let names: [String]

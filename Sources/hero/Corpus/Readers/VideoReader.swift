@@ -1,6 +1,6 @@
 import Formats
 
-/// Brings a video's features and subtitles together (spec §4).
+/// Brings a video's features and subtitles together (Docs/Computation.md §1).
 ///
 /// Source: `VideoFeatSubTokDataset` and `VideoFeatDataset` of the reference. May be shared by threads.
 public final class VideoReader: Sendable {

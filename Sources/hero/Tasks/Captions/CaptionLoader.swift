@@ -3,7 +3,7 @@ import Engine
 import Formats
 import Model
 
-/// Batches of videos with their captions (spec §4, §6 "TVC"; the reference's `TvcTrainDataset`).
+/// Batches of videos with their captions (Docs/Computation.md §1, §3 "TVC"; the reference's `TvcTrainDataset`).
 public struct CaptionLoader: BatchLoader {
   public let captions: CaptionStore
   public let videos: VideoReader

@@ -3,7 +3,7 @@ import Engine
 import Formats
 import Model
 
-/// Batches of one objective over a list of videos (spec §6; the reference's `VideoMlmDataset`, `MfmDataset`,
+/// Batches of one objective over a list of videos (Docs/Computation.md §3; the reference's `VideoMlmDataset`, `MfmDataset`,
 /// `FomDataset` and `VsmDataset`).
 public struct PretrainingLoader: BatchLoader {
   public typealias Batch = PretrainingBatch

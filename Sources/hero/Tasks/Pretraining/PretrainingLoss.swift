@@ -1,7 +1,7 @@
 import Engine
 import Model
 
-/// The losses of MLM, MFM and FOM (spec §6); VSM's is `RetrievalModel.loss`. Each gives the losses of the asked words
+/// The losses of MLM, MFM and FOM (Docs/Computation.md §3); VSM's is `RetrievalModel.loss`. Each gives the losses of the asked words
 /// or frames, [1, n]; on a training tape the gradient of their mean flows back.
 extension RetrievalModel {
   /// Cross-entropy of every masked word.

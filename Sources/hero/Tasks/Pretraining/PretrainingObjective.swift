@@ -1,6 +1,6 @@
 import Model
 
-/// What pre-training asks of the model (spec §6; paper §3.2). Raw values are the reference's names.
+/// What pre-training asks of the model (Docs/Computation.md §3; paper §3.2). Raw values are the reference's names.
 public enum PretrainingObjective: String, Sendable, CaseIterable {
   /// Masked words from a sentence's frames and other words.
   case mlm

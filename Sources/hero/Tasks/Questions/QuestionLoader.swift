@@ -3,7 +3,7 @@ import Engine
 import Formats
 import Model
 
-/// Batches of questions or statements, each with its video (spec §4, §5 "VideoQA", "VIOLIN"; the reference's
+/// Batches of questions or statements, each with its video (Docs/Computation.md §1, §2 "VideoQA", "VIOLIN"; the reference's
 /// `VideoQaDataset` and `ViolinDataset`).
 public struct QuestionLoader<Store: AskingStore>: BatchLoader {
   /// What a loader is for.

@@ -1,6 +1,6 @@
 import Engine
 
-/// How video-level ranking punishes negatives (spec §6 "VSM / VCMR / VR loss"; the reference's `get_video_level_loss`).
+/// How video-level ranking punishes negatives (Docs/Computation.md §3 "VSM / VCMR / VR loss"; the reference's `get_video_level_loss`).
 public struct RankingOptions: Equatable, Sendable {
   public typealias Kind = RankingKind
 

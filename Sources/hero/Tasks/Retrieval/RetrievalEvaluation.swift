@@ -5,7 +5,7 @@ import Foundation
 import Metrics
 import Model
 
-/// How moments and videos are ranked (spec §8); the reference's keys stand beside each.
+/// How moments and videos are ranked (Docs/Computation.md §5); the reference's keys stand beside each.
 public struct RetrievalEvaluationOptions: Equatable, Sendable {
   /// `full_eval_tasks`
   public var tasks: [RetrievalTask] = [.videoCorpusMoment, .singleVideoMoment, .video]

@@ -75,7 +75,7 @@ public struct RetrievalInput: Sendable {
 }
 
 extension RetrievalModel {
-  /// The loss of spec §6 for VSM, VCMR and VR.
+  /// The loss of Docs/Computation.md §3 for VSM, VCMR and VR.
   ///
   /// - Parameter random: drops the span loss, draws negatives.
   /// - Returns: the parts by the reference's names: `st_ed`, `neg_ctx`, `neg_q`.

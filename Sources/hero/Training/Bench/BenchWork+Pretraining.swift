@@ -3,7 +3,7 @@ import Formats
 import Model
 import Tasks
 
-/// The same videos as batches of the pre-training objectives (spec §6).
+/// The same videos as batches of the pre-training objectives (Docs/Computation.md §3).
 extension BenchWork {
   /// Every seventh of `count` places: about 15 %, at least one.
   private func share(of count: Int) -> [Int] { Array(stride(from: 0, to: count, by: 7)) }
