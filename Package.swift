@@ -48,7 +48,7 @@ let package = Package(
     module("Corpus", ["Text", "Formats"]),
     module("Model", ["Engine", "Formats"]),
     module("Tasks", ["Model", "Corpus", "Metrics", "Text"]),
-    module("Training", ["Tasks", "Formats"]),
+    module("Training", ["Tasks", "Metrics", "Engine", "Formats"]),
     module("Demo", ["Formats"]),
     .executableTarget(
       name: "hero",
@@ -68,7 +68,8 @@ let package = Package(
     tests("Training", ["Tasks", "Engine"]),
     tests("Demo", ["Text"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["hero", "Demo", "TestSupport"], path: "Tests/CommandTests"),
+      name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
+      path: "Tests/CommandTests"),
   ],
   swiftLanguageModes: [.v6]
 )

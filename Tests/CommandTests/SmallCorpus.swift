@@ -53,7 +53,8 @@ struct SmallCorpus {
     part["vocab_size"] = (vocabulary as? [String: Any])?.count
     var query = part
     query["num_hidden_layers"] = 0
-    try write(["f_config": part, "c_config": temporal, "q_config": query], to: "model.json")
+    try write(
+      ["f_config": part, "c_config": temporal, "q_config": query, "d_config": temporal], to: "model.json")
     let common: [String: Any] = [
       "model_config": "model.json", "num_train_steps": 60, "save_steps": 2, "valid_steps": 30,
       "warmup_steps": 5,

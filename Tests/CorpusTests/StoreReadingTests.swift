@@ -44,7 +44,7 @@ import Testing
     }
     let lengths = try store.ids.map { id in
       let question = try store.question(id)
-      return question.tokens.count + (question.answers.map(\.count).max() ?? 0)
+      return (question.tokens?.count ?? 0) + (question.answers.map(\.count).max() ?? 0)
     }
     let limit = try #require(lengths.max())
     #expect(
@@ -78,7 +78,8 @@ import Testing
     for video in store.videos {
       for id in store.clipIDs(of: video) {
         let clip = try store.clip(id)
-        #expect(clip.video == video && clip.id == id && clip.span.start < clip.span.end)
+        let span = try #require(clip.span)
+        #expect(clip.video == video && clip.id == id && span.start < span.end)
         for caption in clip.captions {
           found.append("\(id) \(caption.text ?? "")")
           let number = try #require(caption.id.int)

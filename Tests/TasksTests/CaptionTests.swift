@@ -68,7 +68,10 @@ struct CaptionLoadingTests {
       for item in 0..<loader.itemCount {
         let batch = try loader.batch(of: [item], random: RandomStream(seed: 0, stream: 0))
         let ids = loader.captions.captionIDs(of: loader.names[item])
-        let spans = try ids.map { try loader.captions.caption($0) }
+        let spans = try ids.map { id in
+          let caption = try loader.captions.caption(id)
+          return (clip: caption.clip, span: try #require(caption.span))
+        }
         late.formUnion(
           spans.filter { $0.span.start >= Double(length) * interval }.map { "clip \($0.clip)" })
         #expect(

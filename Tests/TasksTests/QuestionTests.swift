@@ -41,7 +41,7 @@ struct QuestionLoadingTests {
     let all = try GoldenStores.questions("train")
     let lengths = try all.ids.map { id in
       let question = try all.store.question(id)
-      return question.tokens.count + (question.answers.map(\.count).max() ?? 0)
+      return (question.tokens?.count ?? 0) + (question.answers.map(\.count).max() ?? 0)
     }
     let limit = try #require(lengths.max()) - 1
     let some = try GoldenStores.questions("train", .training(maxTextLength: limit))
@@ -69,7 +69,7 @@ struct QuestionLoadingTests {
     let longest = try GoldenStores.questions("val")
     let first = try longest.store.question(longest.ids[0])
     // A vocabulary that the first question's largest id is just outside of.
-    let largest = try #require((first.tokens + first.answers.flatMap { $0 }).max())
+    let largest = try #require(((first.tokens ?? []) + first.answers.flatMap { $0 }).max())
     small.cross.vocabulary = Int(largest) / 8 * 8
     let skipped = Skipped()
     let loader = try GoldenStores.questions("val", model: small) { skipped.add($0) }

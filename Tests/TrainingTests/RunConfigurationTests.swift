@@ -61,7 +61,7 @@ struct RunConfigurationTests {
     #expect(run.usesAllNegatives == false)
     #expect(run.pinsMemory)
     #expect(run.subtitles == "a b.db")
-    #expect(run.rankings == [.svmr])
+    #expect(run.rankings == [.singleVideoMoment])
     #expect(run.trainSteps == 5000)
     #expect(run.hardPoolSizes == [20])
     #expect(run.hardNegativeStarts == [2000])
@@ -122,7 +122,7 @@ struct RunConfigurationTests {
 
   @Test func savedOptionsReadBackAsTheyWere() throws {
     let (run, _) = try RunConfiguration.load(
-      task: .didemoVideoSub, file: nil,
+      task: RunTask(rawValue: "didemo_video_sub"), file: nil,
       arguments: ["--learning-rate", "7e-5", "--output-dir", "x", "--seed", "3"])
     let file = try folder.file("hps.json", run.json.encoded(style: .pretty))
     #expect(try RunConfiguration.read(hyperparameters: file) == run)

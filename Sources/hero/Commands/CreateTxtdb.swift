@@ -13,7 +13,8 @@ struct CreateTxtdb: ParsableCommand {
     abstract: "Make a store of tokenised text from annotations.",
     discussion: """
       Reads annotations in the form that their authors publish (TVR, TVQA, VIOLIN and TVC as JSON lines, How2R and \
-      How2QA as CSV, DiDeMo and MSR-VTT as JSON) or in the reference's. Rows that cannot be used are named and \
+      How2QA as CSV, DiDeMo and MSR-VTT as JSON, VALUE's yc2r, vatex_en_r, \
+      yc2c, vatex_en_c and vlep as JSON lines) or in the reference's. Rows that cannot be used are named and \
       skipped. The store appears only when it is whole; one that exists is not overwritten.
 
         hero create-txtdb --task tvr --annotation tvr_val_release.jsonl \\
@@ -70,8 +71,10 @@ struct CreateTxtdb: ParsableCommand {
   private static let namedRows = 50
 
   func run() throws {
-    if task == .subtitles, frameCounts == nil { throw UsageError("--task subtitles needs --vid2nframe") }
-    if task == .tvc, subtitles == nil { throw UsageError("--task tvc needs --subtitles") }
+    if task.needsFrameCounts, frameCounts == nil {
+      throw UsageError("--task \(task.rawValue) needs --vid2nframe")
+    }
+    if task.needsSubtitles, subtitles == nil { throw UsageError("--task \(task.rawValue) needs --subtitles") }
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     guard clipInterval >= 0, clipInterval.isFinite else {
       throw UsageError("--clip-interval must be 0 or more")

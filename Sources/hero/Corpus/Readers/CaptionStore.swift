@@ -12,13 +12,14 @@ public struct Caption: Sendable, Equatable {
 public struct CaptionClip: Sendable, Equatable {
   public let id: String
   public let video: String
-  public let span: TimeSpan
+  /// Nil where it is the whole video.
+  public let span: TimeSpan?
   /// The subtitle sentences that are heard in it.
   public let subtitles: [Int]
   public let captions: [Caption]
 }
 
-/// A store of TVC: clips with captions, by video. May be shared by threads.
+/// A store of TVC, YC2C or VATEX: clips with captions, by video. May be shared by threads.
 ///
 /// Source: `CaptionTokLmdb`, `TvcTokLmdb` of the reference.
 public final class CaptionStore: Sendable {
@@ -56,7 +57,7 @@ public final class CaptionStore: Sendable {
   public func clip(_ id: String) throws -> CaptionClip {
     let record = try clips.record(id, of: path + "/clip.db")
     guard let video = record.video else { throw record.error("a clip without a video") }
-    guard let span = TimeSpan(record["ts"]) else { throw record.error("\"ts\" is not a moment") }
+    let span = try record.clipSpan()
     let captions = try (record["captions"]?.array ?? []).map {
       Caption(
         id: $0["id"]?.json ?? .null, tokens: try record.tokens($0["input_ids"], "input_ids"),
@@ -69,15 +70,24 @@ public final class CaptionStore: Sendable {
   }
 
   /// The caption `id`, the id of its clip and the clip's place in its video.
-  public func caption(_ id: String) throws -> (caption: Caption, clip: String, span: TimeSpan) {
+  public func caption(_ id: String) throws -> (caption: Caption, clip: String, span: TimeSpan?) {
     let record = try captions.record(id, of: path + "/cap.db")
     guard let clip = record["clip_id"]?.string ?? record["clip_id"]?.int.map(String.init) else {
       throw record.error("a caption without a clip")
     }
-    guard let span = TimeSpan(record["ts"]) else { throw record.error("\"ts\" is not a moment") }
+    let span = try record.clipSpan()
     let caption = Caption(
       id: record["desc_id"]?.json ?? .string(id),
       tokens: try record.tokens(record["input_ids"], "input_ids"), text: record["desc"]?.string)
     return (caption, clip, span)
+  }
+}
+
+extension StoreRecord {
+  /// The moment of a clip; nil for a whole video, whose record has no `ts`.
+  fileprivate func clipSpan() throws -> TimeSpan? {
+    guard let value = self["ts"] else { return nil }
+    guard let span = TimeSpan(value) else { throw error("\"ts\" is not a moment") }
+    return span
   }
 }

@@ -4,7 +4,8 @@ import Formats
 public struct Question: Sendable, Equatable {
   public let id: String
   public let video: String?
-  public let tokens: [Int32]
+  /// Nil where there is no question, only futures to choose from (VLEP).
+  public let tokens: [Int32]?
   public let answers: [[Int32]]
   /// The place of the right answer, or nil on hidden splits.
   public let target: Int?
@@ -12,7 +13,7 @@ public struct Question: Sendable, Equatable {
   public let span: TimeSpan?
 }
 
-/// A store of questions: `tvqa` or `how2qa`.
+/// A store of questions: `tvqa`, `how2qa`, or `vlep`, which asks nothing but which of two events follows.
 ///
 /// Source: `QaQueryTokLmdb` of the reference.
 public final class QAStore: AnnotationStore {
@@ -24,16 +25,18 @@ public final class QAStore: AnnotationStore {
   public func question(_ id: String) throws -> Question {
     let record = try texts.record(id)
     let lists = try record.tokenLists("input_ids")
-    guard lists.count >= 2 else { throw record.error("a question without answers") }
+    let asks = meta.task != "vlep"
+    let answers = Array(lists.dropFirst(asks ? 1 : 0))
+    guard !answers.isEmpty else { throw record.error("a question without answers") }
     var target: Int?
     if let field = record["target"] {
-      guard let place = field.int, place >= 0, place < lists.count - 1 else {
-        throw record.error("\"target\" is not the place of one of \(lists.count - 1) answers")
+      guard let place = field.int, place >= 0, place < answers.count else {
+        throw record.error("\"target\" is not the place of one of \(answers.count) answers")
       }
       target = place
     }
     return Question(
-      id: id, video: texts.video(of: id) ?? record.video, tokens: lists[0], answers: Array(lists.dropFirst()),
+      id: id, video: texts.video(of: id) ?? record.video, tokens: asks ? lists[0] : nil, answers: answers,
       target: target, span: record["ts"]?.string.flatMap { TimeSpan($0) } ?? TimeSpan(record["ts"]))
   }
 }

@@ -33,6 +33,34 @@ extension TextStoreBuilder {
   }
 }
 
+extension TextStoreBuilder {
+  /// Captions of whole videos (YC2C, VATEX): each video is its own clip, without `ts`. The rows may be captions by themselves, as
+  /// in VALUE's retrieval annotations, which its captioners train on.
+  func buildVideoCaptions(
+    in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
+    onSkip: (String) -> Void
+  ) throws {
+    let options: JSONObject = [
+      "annotation": .string(annotation), "output": .string(output), "toker": .string(self.tokenizer),
+      "task": .string(task.rawValue),
+    ]
+    try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    var videos: [String] = []
+    var clips: [String: ClipRow] = [:]
+    try forEachRow(report: &report, onSkip: onSkip) { row in
+      let video = try row.id("vid_name")
+      let added = try ClipRow(wholeVideo: row, video: video)
+      if clips[video] == nil { videos.append(video) }
+      clips[video, default: added.without].captions += added.captions
+    }
+    let writer = try CaptionWriter(folder: folder, compression: compression)
+    for video in videos {
+      if let clip = clips[video] { try writer.put(clip, tokenizer: tokenizer) }
+    }
+    try writer.finish()
+  }
+}
+
 /// The times of all sentences of all videos.
 private struct SentenceTimes {
   private(set) var byVideo: [String: [(start: Double, end: Double)]] = [:]
@@ -62,7 +90,7 @@ private struct ClipRow {
   let duration: JSON
   /// The sentences that overlap the moment.
   let sentences: JSON
-  let captions: [(id: String, row: JSONObject)]
+  var captions: [(id: String, row: JSONObject)]
 
   init(_ row: JSONObject, video: String, sentences: [(start: Double, end: Double)]) throws {
     id = try row.id("clip_id")
@@ -80,11 +108,31 @@ private struct ClipRow {
           || (start < sentence.end && sentence.end < end)
           || (sentence.start < start && start < end && end < sentence.end)
       })
-    captions = try (row["descs"]?.array ?? []).map { caption in
-      guard let caption = caption.object else { throw BadRow("a caption is \(caption.kind)") }
-      _ = try caption.text("desc")
-      return (try caption.id("desc_id"), caption)
-    }
+    captions = try (row["descs"]?.array ?? []).map { try Self.caption($0.object, kind: $0.kind) }
+  }
+
+  /// A video as its own clip, with the captions of one row.
+  init(wholeVideo row: JSONObject, video: String) throws {
+    id = row["clip_id"] == nil ? video : try row.id("clip_id")
+    self.video = video
+    (moment, duration, sentences) = (.null, row["duration"] ?? .null, .array([]))
+    captions =
+      row["desc"] == nil
+      ? try (row["descs"]?.array ?? []).map { try Self.caption($0.object, kind: $0.kind) }
+      : [try Self.caption(row, kind: "object")]
+  }
+
+  /// The clip alone.
+  var without: ClipRow {
+    var clip = self
+    clip.captions = []
+    return clip
+  }
+
+  private static func caption(_ row: JSONObject?, kind: String) throws -> (id: String, row: JSONObject) {
+    guard let row else { throw BadRow("a caption is \(kind)") }
+    _ = try row.text("desc")
+    return (try row.id("desc_id"), row)
   }
 }
 

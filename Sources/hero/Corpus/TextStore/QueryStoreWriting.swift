@@ -48,9 +48,12 @@ extension TextStoreBuilder {
   }
 
   private func entry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
-    switch task {
-    case .tvqa: try questionEntry(of: row, answers: 5, with: tokenizer)
-    case .how2qa: try questionEntry(of: row, answers: 4, with: tokenizer)
+    switch task.content {
+    case .questions(let answers):
+      try choiceEntry(
+        of: row, id: row.id("qid"), texts: ["q"].map(row.text) + (0..<answers).map { try row.text("a\($0)") },
+        target: place(row["answer_idx"], "answer_idx", of: answers), with: tokenizer)
+    case .futures: try futuresEntry(of: row, with: tokenizer)
     default: try queryEntry(of: row, with: tokenizer)
     }
   }
@@ -84,12 +87,22 @@ extension TextStoreBuilder {
     return target
   }
 
-  /// A question with its answers and the moment that answers it.
-  private func questionEntry(
-    of row: JSONObject, answers: Int, with tokenizer: Tokenizer
+  /// Two events, one of which follows the moment (VLEP).
+  private func futuresEntry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
+    guard let events = row["events"]?.array, events.count == 2 else { throw BadRow("no two \"events\"") }
+    let texts = try events.map { event in
+      guard let text = event.string else { throw BadRow("an event is \(event.kind), not text") }
+      return text
+    }
+    return try choiceEntry(
+      of: row, id: row.id("example_id"), texts: texts, target: place(row["answer"], "answer", of: 2),
+      with: tokenizer)
+  }
+
+  /// Texts to choose from, a question before them if there is one, and the moment that they are about.
+  private func choiceEntry(
+    of row: JSONObject, id: String, texts: [String], target: JSON, with tokenizer: Tokenizer
   ) throws -> QueryEntry {
-    let id = try row.id("qid")
-    let texts = try ["q"].map(row.text) + (0..<answers).map { try row.text("a\($0)") }
     let ids = texts.map(tokenizer.encodeQuery)
     let video = try row.text("vid_name")
     try StoreKey.checked(video, name: "vid_name")
@@ -97,15 +110,16 @@ extension TextStoreBuilder {
     fields["input_ids"] = .array(ids.map { .integers($0) })
     fields["vid"] = .string(video)
     fields["ts"] = row["ts"] ?? .null
-    fields["target"] = try answerIndex(of: row, answers: answers)
+    fields["target"] = target
     fields["qid"] = .string(id)
     return QueryEntry(id: id, fields: fields, length: .integers(ids.map(\.count)), video: video)
   }
 
-  private func answerIndex(of row: JSONObject, answers: Int) throws -> JSON {
-    guard let value = row["answer_idx"], !value.isNull else { return .null }
+  /// The place of the right answer, or null.
+  private func place(_ value: JSON?, _ key: String, of answers: Int) throws -> JSON {
+    guard let value, !value.isNull else { return .null }
     guard let index = value.int ?? value.string.flatMap({ Int($0) }), (0..<answers).contains(index) else {
-      throw BadRow("\"answer_idx\" is \(value.encoded()), not an answer from 0 to \(answers - 1)")
+      throw BadRow("\"\(key)\" is \(value.encoded()), not an answer from 0 to \(answers - 1)")
     }
     return .int(index)
   }

@@ -1,15 +1,6 @@
 import Formats
 import Text
 
-/// What a text store holds and how its annotation reads.
-public enum TextStoreTask: String, CaseIterable, Sendable {
-  case tvr, how2r, didemo, msrvtt
-  case tvqa, how2qa
-  case violin
-  case tvc
-  case subtitles
-}
-
 /// Makes the text stores that training and evaluation read, as the reference's `prepro_query.py`, `prepro_sub.py` and
 /// `prepro_tvc.py` do: what `hero create-txtdb` runs.
 ///
@@ -59,11 +50,13 @@ public struct TextStoreBuilder: Sendable {
     let tokenizer = try Tokenizer(directory: tokenizer)
     let folder = try OutputFolder(path: output)
     var report = TextStoreReport()
-    switch task {
-    case .tvr, .how2r, .didemo, .msrvtt, .violin, .tvqa, .how2qa:
+    switch task.content {
+    case .queries, .statements, .questions, .futures:
       try buildQueries(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
-    case .tvc:
+    case .clips:
       try buildCaptions(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
+    case .videoCaptions:
+      try buildVideoCaptions(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
     case .subtitles:
       try buildSubtitles(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
     }

@@ -4,7 +4,7 @@ import Formats
 public struct CaptionRow: Sendable, Equatable {
   public var video: String
   public var clip: QueryID
-  /// Where the clip begins and ends, in seconds, as the file has it; nil where it does not say.
+  /// Where the clip begins and ends, in seconds, as the file has it; nil where it is the whole video.
   public var times: [Double]?
   public var captions: [String]
 
@@ -21,7 +21,7 @@ public struct CaptionRow: Sendable, Equatable {
       throw DataError("the row has no \"clip_id\"")
     }
     self.init(video: row["vid_name"]?.string ?? "", clip: clip, times: nil, captions: [])
-    times = row["ts"]?.array.map { $0.compactMap(\.double) }
+    if let ts = row["ts"], ts != .null { times = ts.array?.compactMap(\.double) ?? [] }
     guard let descriptions = row["descs"], descriptions != .null else { return }
     guard let list = descriptions.array else {
       throw DataError("\"descs\" is \(descriptions.kind), not a list", place: "clip \(clip)")
@@ -35,11 +35,10 @@ public struct CaptionRow: Sendable, Equatable {
   }
 
   public var json: JSON {
-    [
-      "vid_name": .string(video), "clip_id": clip.json,
-      "ts": times.map { .array($0.map { .double($0) }) } ?? .null,
-      "descs": .array(captions.map { ["desc": .string($0)] }),
-    ]
+    var row: JSONObject = ["vid_name": .string(video), "clip_id": clip.json]
+    if let times { row["ts"] = .array(times.map { .double($0) }) }
+    row["descs"] = .array(captions.map { ["desc": .string($0)] })
+    return .object(row)
   }
 
   /// Reads a file of rows, or a file with one list of them.

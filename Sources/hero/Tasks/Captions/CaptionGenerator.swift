@@ -49,7 +49,7 @@ public struct CaptionGenerator {
   /// Every video is read and encoded once. A clip that starts after its video's last frame gets an empty caption, so
   /// that the result is about all clips.
   /// - Parameter progress: called with the number of clips done; what it throws ends the work.
-  /// - Throws: `DataError` naming a video that the stores lack, or a clip without `ts`.
+  /// - Throws: `DataError` naming a video that the stores lack, or a clip whose `ts` is no pair.
   public func run(_ clips: [CaptionRow], progress: (Int) throws -> Void = { _ in }) throws -> [CaptionRow] {
     let tokens = try captionTokens(clips, progress: progress)
     return zip(clips, tokens).map { clip, tokens in
@@ -137,11 +137,13 @@ public struct CaptionGenerator {
 }
 
 extension CaptionRow {
-  fileprivate func span() throws -> TimeSpan {
-    guard let times, times.count == 2 else {
+  /// Nil where the clip is the whole video.
+  fileprivate func span() throws -> TimeSpan? {
+    guard let times else { return nil }
+    guard times.count == 2 else {
       throw DataError(
-        "the clip has no \"ts\" with its start and end", place: "clip \(clip)",
-        cure: "Give rows with vid_name, clip_id and ts")
+        "\"ts\" is not a start and an end", place: "clip \(clip)",
+        cure: "Give rows with vid_name, clip_id and ts, or without ts for whole videos")
     }
     return TimeSpan(start: times[0], end: times[1])
   }
@@ -153,7 +155,7 @@ extension CaptionStore {
     try clipIDs.map { id in
       let clip = try clip(id)
       return CaptionRow(
-        video: clip.video, clip: QueryID(id), times: [clip.span.start, clip.span.end],
+        video: clip.video, clip: QueryID(id), times: clip.span.map { [$0.start, $0.end] },
         captions: clip.captions.compactMap(\.text))
     }
   }

@@ -33,7 +33,7 @@ extension QAStore: AskingStore {
     let question = try question(id)
     return AskedEntry(
       video: question.video,
-      texts: question.answers.map { [meta.sep] + question.tokens + [meta.sep] + $0 },
+      texts: question.answers.map { (question.tokens.map { [meta.sep] + $0 } ?? []) + [meta.sep] + $0 },
       target: question.target, span: question.span)
   }
 }

@@ -15,7 +15,7 @@ struct RetrievalRun {
 
   var lossOptions: RetrievalLossOptions {
     var options = RetrievalLossOptions()
-    options.ranking.kind = configuration.rankingLoss == .hinge ? .hinge : .lse
+    options.ranking.kind = configuration.rankingLoss
     options.ranking.margin = Float(configuration.margin)
     options.ranking.useAllNegatives = configuration.usesAllNegatives
     options.contextWeight = Float(configuration.negativeVideoWeight)
@@ -51,9 +51,7 @@ struct RetrievalRun {
       options.videoBatch = configuration.retrievalVideoBatchSize
       return options
     }
-    options.tasks = RetrievalTask.allCases.filter { task in
-      configuration.rankings.contains { $0.rawValue == task.rawValue }
-    }
+    options.tasks = RetrievalTask.allCases.filter(configuration.rankings.contains)
     options.videoScoreFactor = Float(configuration.spanScoreSharpness)
     options.videosSearched = configuration.maxVideosPerMomentQuery
     options.minLength = configuration.minSpanLength

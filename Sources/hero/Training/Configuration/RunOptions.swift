@@ -1,4 +1,6 @@
+import Engine
 import Formats
+import Metrics
 
 /// Every option of `hero finetune` and `hero pretrain`: the keys of the reference's JSON files, with the defaults of
 /// its argument parsers (`config/config.py`, `train_tvc.py`).
@@ -92,7 +94,7 @@ public struct RunOptions: Sendable {
     "save_steps", .training, 500, .atLeast(1), help: "updates between states that --resume goes on from")
   public let trainSteps = RunOption<Int>(
     "num_train_steps", .training, 100_000, .atLeast(1), help: "updates in all")
-  public let optimizer = RunOption<OptimizerName>(
+  public let optimizer = RunOption<OptimizerKind>(
     "optim", .training, .adam, except: [.captioning: .adamw], help: "optimiser: adam, adamax or adamw")
   public let betas = RunOption<[Double]>(
     "betas", .training, [0.9, 0.98], .pairBelowOne, help: "decay of the two moments")
@@ -123,7 +125,7 @@ public struct RunOptions: Sendable {
   public let spanWeight = RunOption<Double>(
     "lw_st_ed", .losses, 1, in: [.momentRetrieval, .pretraining, .questionAnswering], .notNegative,
     help: "weight of the start and end loss")
-  public let rankingLoss = RunOption<RankingLossName>(
+  public let rankingLoss = RunOption<RankingKind>(
     "ranking_loss_type", .losses, .hinge, in: .ranking, help: "hinge, or lse, its smooth form")
   public let margin = RunOption<Double>(
     "margin", .losses, 0.1, in: .ranking, .notNegative, help: "of the hinge")
@@ -160,8 +162,8 @@ public struct RunOptions: Sendable {
     "vr_eval_q_batch_size", .evaluation, 80, in: [.videoRetrieval], .atLeast(1), help: "queries per batch")
   public let retrievalVideoBatchSize = RunOption<Int>(
     "vr_eval_video_batch_size", .evaluation, 40, in: [.videoRetrieval], .atLeast(1), help: "videos per batch")
-  public let rankings = RunOption<[RetrievalRanking]>(
-    "full_eval_tasks", .evaluation, [.vcmr, .svmr, .vr], in: [.momentRetrieval], help: "what to report")
+  public let rankings = RunOption<[RetrievalTask]>(
+    "full_eval_tasks", .evaluation, RetrievalTask.allCases, in: [.momentRetrieval], help: "what to report")
   public let reportsQueryTypes = RunOption<Bool>(
     "eval_with_query_type", .evaluation, false, in: [.momentRetrieval],
     help: "report by query type (video, text, both) as well")

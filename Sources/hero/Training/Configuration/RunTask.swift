@@ -1,30 +1,52 @@
-/// What a run trains for: the reference's task names.
-public enum RunTask: String, CaseIterable, ConfigurationName {
-  case tvr
-  case how2r
-  case didemoVideoOnly = "didemo_video_only"
-  case didemoVideoSub = "didemo_video_sub"
-  case msrvttVideoOnly = "msrvtt_video_only"
-  case msrvttVideoSub = "msrvtt_video_sub"
-  case tvqa
-  case how2qa
-  case violin
-  case tvc
-  case pretrain
+import Engine
+import Metrics
 
-  public var family: TaskFamily {
-    switch self {
-    case .tvr, .how2r, .didemoVideoOnly, .didemoVideoSub: .momentRetrieval
-    case .msrvttVideoOnly, .msrvttVideoSub: .videoRetrieval
-    case .tvqa, .how2qa: .questionAnswering
-    case .violin: .inference
-    case .tvc: .captioning
-    case .pretrain: .pretraining
-    }
+/// What a run trains for: a row of the table of tasks. The names are the reference's.
+///
+/// A new task of a known family is one more row here, and a configuration in `Configs`.
+public struct RunTask: ConfigurationName, Hashable {
+  public let rawValue: String
+  public let family: TaskFamily
+  /// Whether the task reads frames alone, without subtitles.
+  public let isVideoOnly: Bool
+
+  private init(_ name: String, _ family: TaskFamily, videoOnly: Bool = false) {
+    rawValue = name
+    self.family = family
+    isVideoOnly = videoOnly
   }
 
-  /// Whether the task reads frames alone, without subtitles.
-  public var isVideoOnly: Bool { self == .didemoVideoOnly || self == .msrvttVideoOnly }
+  /// The table.
+  public static let allCases = [
+    tvr,
+    RunTask("how2r", .momentRetrieval),
+    RunTask("didemo_video_only", .momentRetrieval, videoOnly: true),
+    RunTask("didemo_video_sub", .momentRetrieval),
+    RunTask("msrvtt_video_only", .videoRetrieval, videoOnly: true),
+    RunTask("msrvtt_video_sub", .videoRetrieval),
+    RunTask("yc2r", .videoRetrieval),
+    RunTask("vatex_en_r", .videoRetrieval),
+    tvqa,
+    RunTask("how2qa", .questionAnswering),
+    RunTask("vlep", .questionAnswering),
+    violin,
+    tvc,
+    RunTask("yc2c", .captioning),
+    pretrain,
+  ]
+
+  // The tasks that the demo trains, or whose files do not name them.
+  public static let tvr = RunTask("tvr", .momentRetrieval)
+  public static let tvqa = RunTask("tvqa", .questionAnswering)
+  public static let violin = RunTask("violin", .inference)
+  public static let tvc = RunTask("tvc", .captioning)
+  public static let pretrain = RunTask("pretrain", .pretraining)
+
+  /// The task of a name; nil where the table has none.
+  public init?(rawValue: String) {
+    guard let task = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = task
+  }
 
   /// What `hero finetune --task` takes.
   public static let finetuning = allCases.filter { $0 != .pretrain }
@@ -40,21 +62,12 @@ public enum TaskFamily: String, CaseIterable, Sendable {
   case pretraining = "pre-training"
 
   public var tasks: [RunTask] { RunTask.allCases.filter { $0.family == self } }
+
+  /// Whether parameters outside the video encoder train at `lr_mul` times the rate, as in the family's script.
+  var scalesHeads: Bool { Self.headed.contains(self) }
+  private static let headed: Set = [questionAnswering, inference, captioning]
 }
 
-/// The optimisers that the reference offers.
-public enum OptimizerName: String, CaseIterable, ConfigurationName {
-  case adam, adamax, adamw
-}
-
-/// How a negative's score is compared with the positive's: `max(0, margin + neg − pos)` or `log(1 + exp(neg − pos))`.
-public enum RankingLossName: String, CaseIterable, ConfigurationName {
-  case hinge, lse
-}
-
-/// The rankings a retrieval evaluation can report.
-public enum RetrievalRanking: String, CaseIterable, ConfigurationName {
-  case vcmr = "VCMR"
-  case svmr = "SVMR"
-  case vr = "VR"
-}
+extension OptimizerKind: ConfigurationName {}
+extension RankingKind: ConfigurationName {}
+extension RetrievalTask: ConfigurationName {}

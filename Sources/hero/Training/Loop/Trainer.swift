@@ -55,14 +55,9 @@ public final class Trainer<Task: LearningTask> {
     seed = UInt64(configuration.seed)
     schedule = LearningRateSchedule(configuration)
     let decay = Float(configuration.weightDecay)
-    let usesHeadFactor: Bool
-    switch configuration.family {
-    case .questionAnswering, .inference, .captioning: usesHeadFactor = true
-    case .momentRetrieval, .videoRetrieval, .pretraining: usesHeadFactor = false
-    }
-    let headFactor = usesHeadFactor ? Float(configuration.topLearningRateFactor) : 1
+    let headFactor = configuration.family.scalesHeads ? Float(configuration.topLearningRateFactor) : 1
     optimizer = Optimizer(
-      OptimizerKind(configuration.optimizer), store: task.store,
+      configuration.optimizer, store: task.store,
       betas: (Float(configuration.betas[0]), Float(configuration.betas[1])),
       weightDecay: { decaysWeight($0.name) ? decay : 0 },
       learningRateFactor: { isTaskHead($0.name) ? headFactor : 1 })
@@ -207,16 +202,6 @@ public final class Trainer<Task: LearningTask> {
       try folder.record(
         RunFolder.Best(step: step, metric: headline.name, value: headline.value),
         higherIsBetter: headline.higherIsBetter)
-    }
-  }
-}
-
-extension OptimizerKind {
-  init(_ name: OptimizerName) {
-    switch name {
-    case .adam: self = .adam
-    case .adamax: self = .adamax
-    case .adamw: self = .adamw
     }
   }
 }

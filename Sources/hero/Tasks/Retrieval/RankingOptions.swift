@@ -2,9 +2,7 @@ import Engine
 
 /// How video-level ranking punishes negatives (Docs/Computation.md §3 "VSM / VCMR / VR loss"; the reference's `get_video_level_loss`).
 public struct RankingOptions: Equatable, Sendable {
-  public typealias Kind = RankingKind
-
-  public var kind: Kind = .hinge
+  public var kind = RankingKind.hinge
   public var margin: Float = 0.1
   /// Every negative counts; else one is drawn per row.
   public var useAllNegatives = true

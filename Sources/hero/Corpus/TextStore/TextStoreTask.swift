@@ -1,0 +1,63 @@
+/// What a text store holds and how its annotation reads: a row of the table of annotations.
+///
+/// A new annotation of a known content is one more row here; a form of its own has a reader in `Annotations`.
+public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable {
+  /// What an annotation's rows become.
+  enum Content: Hashable, Sendable {
+    /// `{desc_id, desc, vid_name, ts}`: a query, perhaps with its moment; `label` where it is a statement.
+    case queries, statements
+    /// `{qid, q, a0 …, answer_idx, vid_name, ts}`: a question with so many answers.
+    case questions(answers: Int)
+    /// `{example_id, events, answer, vid_name, ts}`: which of two events follows.
+    case futures
+    /// `{vid_name, clip_id, ts, duration, descs}`: captions of clips.
+    case clips
+    /// `{vid_name, desc_id, desc}`, or `{vid_name, clip_id, descs}`: captions of whole videos.
+    case videoCaptions
+    /// `{vid_name, sub}`
+    case subtitles
+  }
+
+  public let rawValue: String
+  let content: Content
+
+  private init(_ name: String, _ content: Content) {
+    rawValue = name
+    self.content = content
+  }
+
+  /// The table.
+  public static let allCases = [
+    tvr, how2r, didemo, msrvtt,
+    TextStoreTask("yc2r", .queries),
+    TextStoreTask("vatex_en_r", .queries),
+    tvqa, how2qa,
+    TextStoreTask("vlep", .futures),
+    violin,
+    tvc,
+    TextStoreTask("yc2c", .videoCaptions),
+    subtitles,
+  ]
+
+  // Those of TV, and those that are published in forms of their own.
+  public static let tvr = TextStoreTask("tvr", .queries)
+  public static let tvqa = TextStoreTask("tvqa", .questions(answers: 5))
+  public static let tvc = TextStoreTask("tvc", .clips)
+  public static let subtitles = TextStoreTask("subtitles", .subtitles)
+  static let how2r = TextStoreTask("how2r", .queries)
+  static let didemo = TextStoreTask("didemo", .queries)
+  static let msrvtt = TextStoreTask("msrvtt", .queries)
+  static let how2qa = TextStoreTask("how2qa", .questions(answers: 4))
+  static let violin = TextStoreTask("violin", .statements)
+
+  /// The task of a name; nil where the table has none.
+  public init?(rawValue: String) {
+    guard let task = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = task
+  }
+
+  /// Whether making the store needs the frames of each video (`vid2nframe`).
+  public var needsFrameCounts: Bool { content == .subtitles }
+  /// Whether making the store needs the videos' subtitles.
+  public var needsSubtitles: Bool { content == .clips }
+}
