@@ -36,6 +36,7 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     violin,
     tvc,
     TextStoreTask("yc2c", .videoCaptions),
+    TextStoreTask("vatex_en_c", .videoCaptions),
     subtitles,
   ]
 

@@ -32,6 +32,7 @@ public struct RunTask: ConfigurationName, Hashable {
     violin,
     tvc,
     RunTask("yc2c", .captioning),
+    RunTask("vatex_en_c", .captioning),
     pretrain,
   ]
 
