@@ -82,7 +82,7 @@ struct ValueTaskTests {
     #expect(!answers.isEmpty && answers.allSatisfy { $0.value.int == 0 || $0.value.int == 1 })
   }
 
-  @Test(.timeLimit(.minutes(2)), arguments: ["yc2c"]) func captions(task: String) throws {
+  @Test(.timeLimit(.minutes(2)), arguments: ["yc2c", "vatex_en_c"]) func captions(task: String) throws {
     for split in ["train", "val"] {
       try makeStore(task, split, of: "tvr") { row in
         [
