@@ -23,8 +23,11 @@ private final class Pull: LearningTask {
   let trainingLoader = Loader()
   let store: ParameterStore
   let weights: Parameter
+  /// The update in which a target is not a number.
+  let poisoned: Int?
 
-  init() throws {
+  init(poisoned: Int? = nil) throws {
+    self.poisoned = poisoned
     store = ParameterStore(backend: try CPUBackend(threads: 1))
     weights = store.add("weights", [4], .constant(0))
     store.initialize(seed: 1)
@@ -41,6 +44,7 @@ private final class Pull: LearningTask {
   ) -> [LossTerm] {
     let place = tape.gatherSum([(weights.tensor, nil)])
     let target = tape.backend.makeTensor(input, rows: 1, columns: 4)
+    if update == poisoned { tape.backend.fill(target, with: .nan) }
     return [LossTerm("pull", tape.sum([tape.distances(place, targets: target, weight: 1)], scale: 1))]
   }
 }
@@ -52,19 +56,21 @@ struct TrainerTests {
   init() throws { folder = try TemporaryFolder() }
 
   private func run(
-    _ name: String, resume: Bool = false, _ validate: @escaping (Int) throws -> Void
+    _ name: String, task: RunTask = .tvr, resume: Bool = false, pull: Pull? = nil,
+    _ validate: @escaping (Int) throws -> Void, configure: (inout RunConfiguration) -> Void = { _ in }
   ) throws -> [Float] {
-    var configuration = RunConfiguration(task: .tvr)
+    var configuration = RunConfiguration(task: task)
     configuration.trainSteps = 6
     configuration.validSteps = 2
     configuration.saveSteps = 5
     configuration.accumulationSteps = 1
     configuration.warmupSteps = 0
     configuration.learningRate = 0.1
+    configure(&configuration)
     let output = RunFolder(path: folder.path(name))
     let log = RunLog(console: Console(isTerminal: false, width: { 80 }, write: { _ in }))
     try output.create(configuration: configuration, modelConfiguration: [:], resuming: resume)
-    let task = try Pull()
+    let task = try pull ?? Pull()
     try Trainer(task: task, configuration: configuration, folder: output, log: log) { step in
       try validate(step)
       return Validation(scalars: [])
@@ -98,5 +104,44 @@ struct TrainerTests {
   @Test func aFinishedRunIsNotValidatedAgain() throws {
     let whole = try run("run") { _ in }
     #expect(try run("run", resume: true) { _ in Issue.record("validated again") } == whole)
+  }
+
+  /// A number that is none stops the run with the weights as they were, and nothing is saved.
+  @Test func notANumberStopsTheRun() throws {
+    let pull = try Pull(poisoned: 3)
+    var message = ""
+    do {
+      _ = try run("poisoned", pull: pull) { _ in }
+    } catch let error as DataError {
+      message = error.description
+    }
+    #expect(message.contains("loss of update 4 is not a finite number"))
+    #expect(message.contains("model_step_2.safetensors"))
+    #expect(!pull.store.values(of: pull.weights).contains { !$0.isFinite })
+    #expect(checkpoints("poisoned") == ["2"])
+    #expect(RunFolder(path: folder.path("poisoned")).savedStates().isEmpty)
+  }
+
+  /// `lr_mul` speeds up what lies outside the video encoder, in the families whose scripts have it.
+  @Test(arguments: [(RunTask.tvqa, Float(10)), (.violin, 10), (.tvc, 10), (.tvr, 1)])
+  func headsLearnFaster(task: RunTask, times: Float) throws {
+    let settings = { (configuration: inout RunConfiguration) in
+      configuration.trainSteps = 2
+      configuration.learningRate = 1e-4
+      configuration.optimizer = .adamw
+      configuration.weightDecay = 0
+      configuration.gradientNorm = -1
+    }
+    let plain = try run("\(task.rawValue) 1", task: task) { _ in
+    } configure: {
+      settings(&$0)
+      $0.topLearningRateFactor = 1
+    }
+    let fast = try run("\(task.rawValue) 10", task: task) { _ in
+    } configure: {
+      settings(&$0)
+      $0.topLearningRateFactor = 10
+    }
+    for (a, b) in zip(plain, fast) { #expect(abs(b - times * a) <= 0.01 * abs(times * a)) }
   }
 }

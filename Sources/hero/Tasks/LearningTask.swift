@@ -88,7 +88,7 @@ extension BatchLoader {
   public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
     let order = EpochOrder(items: itemCount, batchSize: plan.batchSize, seed: plan.seed)
     return try batch(
-      of: order.batch(number), random: RandomStream(seed: plan.seed, step: UInt64(number), stream: 0x17E5))
+      of: order.batch(number), random: RandomStream(seed: plan.seed, step: UInt64(number), for: .batch))
   }
 }
 

@@ -18,9 +18,6 @@ public struct EpochOrder: Sendable {
   /// Items that are shuffled among themselves.
   private let stretch: Int
 
-  /// Numbers of the streams that shuffle.
-  private static let (blockStream, stretchStream): (UInt32, UInt32) = (0x5F0E, 0x5F0F)
-
   /// - Parameters:
   ///   - block: 32 of HowTo100M's clips are 8 MB.
   ///   - stretch: as many as a machine keeps in memory: 4 GB of those clips.
@@ -56,7 +53,7 @@ public struct EpochOrder: Sendable {
     return Self.recent.order(key) {
       let blocks = blockOrder(epoch: epoch)
       var random = RandomStream(
-        seed: seed, step: UInt64(epoch * stretches + number), stream: Self.stretchStream)
+        seed: seed, step: UInt64(epoch * stretches + number), for: .stretchOrder)
       // The last block may be short: what comes after it moves up.
       let blockCount = blocks.count
       let missing = blockCount * block - items
@@ -71,7 +68,7 @@ public struct EpochOrder: Sendable {
   private func blockOrder(epoch: Int) -> [UInt32] {
     let count = (items + block - 1) / block
     return Self.recent.order(Key(order: self, epoch: epoch, stretch: -1)) {
-      var random = RandomStream(seed: seed, step: UInt64(epoch), stream: Self.blockStream)
+      var random = RandomStream(seed: seed, step: UInt64(epoch), for: .blockOrder)
       return (0..<UInt32(count)).shuffled(using: &random)
     }
   }

@@ -39,9 +39,6 @@ public final class PretrainingMixture: BatchSource {
     var counts: [Int32] = []
   }
 
-  /// Stream number of the draws.
-  private static let stream: UInt32 = 0x313C
-
   /// - Throws: `DataError` where nothing can be drawn, or a source that can be drawn has no videos.
   public init(_ sources: [PretrainingSource]) throws {
     self.sources = sources
@@ -72,7 +69,7 @@ public final class PretrainingMixture: BatchSource {
         draws = Draws(seed: seed, counts: [Int32](repeating: 0, count: sources.count))
       }
       while draws.updates.count <= update {
-        var random = RandomStream(seed: seed, step: UInt64(draws.updates.count), stream: Self.stream)
+        var random = RandomStream(seed: seed, step: UInt64(draws.updates.count), for: .mixture)
         let source = pool[Int.random(in: pool.indices, using: &random)]
         draws.updates.append((Int32(source), draws.counts[source]))
         draws.counts[source] += 1

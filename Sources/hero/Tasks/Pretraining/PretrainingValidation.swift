@@ -26,7 +26,7 @@ extension PretrainingLearning {
   ) throws -> [(name: String, value: Double)] {
     let (backend, shape) = (store.backend, model.configuration)
     let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
-      let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), stream: 0x7A11)
+      let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
       return try loader.batch(of: Array(items), random: random)?.prepared(for: shape, on: backend)
     }
     var sums = PretrainingSums()
@@ -102,7 +102,7 @@ extension PretrainingLearning {
   private func add(_ moments: RetrievalInput, _ tape: Tape, _ sums: inout PretrainingSums) {
     var options = ranking
     options.spanDropProbability = 0
-    var random = RandomStream(seed: 0, step: UInt64(sums.count), stream: 0x7A12)
+    var random = RandomStream(seed: 0, step: UInt64(sums.count), for: .validationLoss)
     let parts = model.loss(tape, moments, options, random: &random).read(on: store.backend)
     let queries = Double(moments.queries.segments.count)
     // A video by itself has no negatives; the reference counts it as one query without loss.

@@ -23,9 +23,6 @@ public struct Validation {
   }
 }
 
-/// Stream number of the losses' random numbers.
-private let lossStream: UInt32 = 0x1055
-
 /// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
 ///
 /// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one goes on exactly.
@@ -129,7 +126,7 @@ public final class Trainer<Task: LearningTask> {
     let (store, backend) = (task.store, task.store.backend)
     var source = task.name
     var terms: [LossTerm] = []
-    var random = RandomStream(seed: seed, step: UInt64(step), stream: lossStream)
+    var random = RandomStream(seed: seed, step: UInt64(step), for: .loss)
     let parts = configuration.accumulationSteps
     for part in 0..<parts {
       guard let next = try queue.next(), let input = next else { continue }

@@ -1,0 +1,25 @@
+import Engine
+
+/// What a run's random numbers are for, beside dropout (which the tape numbers) and initial weights (numbered by the
+/// parameter's place): each use has a stream of its own, so that two never share numbers.
+public enum RandomUse: UInt32, Sendable {
+  /// The order of an epoch's blocks, by epoch, and of the items of a stretch of blocks, by stretch.
+  case blockOrder = 0x5F0E
+  case stretchOrder = 0x5F0F
+  /// Masks and samples of a batch, by its number.
+  case batch = 0x17E5
+  /// Which source an update of pre-training draws from, by update.
+  case mixture = 0x313C
+  /// Draws in a loss (negatives, dropped parts), by update.
+  case loss = 0x1055
+  /// Masks of a validation, by its first item; draws in its losses, by how many it has seen.
+  case validationBatch = 0x7A11
+  case validationLoss = 0x7A12
+}
+
+extension RandomStream {
+  /// The stream of one use.
+  public init(seed: UInt64, step: UInt64, for use: RandomUse) {
+    self.init(seed: seed, step: step, stream: use.rawValue)
+  }
+}
