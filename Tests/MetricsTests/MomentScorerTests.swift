@@ -73,10 +73,4 @@ struct Sequence64: RandomNumberGenerator {
   @Test func weighsVideosByTheirSimilarity() {
     #expect(abs(MomentScorer.videoFactor(similarity: 0.25, alpha: 20) - 148.41316) < 1e-3)
   }
-
-  @Test func ranksVideosDeterministically() {
-    #expect(topRanked([0.5, 0.9, 0.5, .nan, 0.1], count: 3) == [1, 0, 2])
-    #expect(topRanked([0.5], count: 10) == [0])
-    #expect(topRanked([], count: 10).isEmpty)
-  }
 }

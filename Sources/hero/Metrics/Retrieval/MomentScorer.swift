@@ -129,17 +129,3 @@ public struct MomentScorer {
     }
   }
 }
-
-/// The `count` best videos by score, the best first; equal scores in the order of the candidates.
-///
-/// - Parameters:
-///   - scores: one score per candidate.
-///   - count: how many to keep; fewer candidates are fine (`max_vcmr_video` may exceed the corpus).
-/// - Returns: positions in `scores`. Scores that are not numbers are left out.
-public func topRanked(_ scores: [Float], count: Int) -> [Int] {
-  var list = BoundedTopList<Void>(capacity: count)
-  for (position, score) in scores.enumerated() {
-    list.insert(score: score, order: position, payload: ())
-  }
-  return list.sorted().map(\.order)
-}
