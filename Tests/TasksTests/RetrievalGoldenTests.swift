@@ -8,9 +8,9 @@ import Testing
 
 @Suite("Retrieval against the reference")
 struct RetrievalGoldenTests {
-  static func model(_ checkpoint: String) throws -> RetrievalModel {
+  static func model<Model: HeroModel>(_ checkpoint: String, _: Model.Type = RetrievalModel.self) throws -> Model {
     let file = try Golden.checkpoint(checkpoint)
-    let model = RetrievalModel(try Golden.configuration(file), backend: try CPUBackend())
+    let model = Model(try Golden.configuration(file), backend: try CPUBackend())
     let report = try model.store.load(file)
     #expect(report.missing.isEmpty && report.unused.isEmpty)
     return model

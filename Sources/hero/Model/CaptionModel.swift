@@ -64,20 +64,16 @@ extension CaptionBatch {
 }
 
 /// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over a clip's encoded frames.
-public final class CaptionModel {
-  public let store: ParameterStore
-  public let configuration: ModelConfiguration
-  public let videoEncoder: VideoEncoder
+public final class CaptionModel: HeroModel {
+  public let trunk: ModelTrunk
   let decoder: CaptionDecoder
 
   /// - Precondition: the configuration has a decoder.
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
     guard let decoder = configuration.decoder else { preconditionFailure("no decoder configured") }
-    self.configuration = configuration
-    store = ParameterStore(backend: backend)
-    videoEncoder = VideoEncoder(store, configuration)
-    self.decoder = CaptionDecoder(
-      store, decoder, words: videoEncoder.cross.words, head: videoEncoder.cross.head)
+    trunk = ModelTrunk(configuration, backend: backend)
+    let cross = trunk.videoEncoder.cross
+    self.decoder = CaptionDecoder(trunk.store, decoder, words: cross.words, head: cross.head)
   }
 
   /// Encoded frames of every clip, one clip after the other: [Σ clip frames, width].
@@ -90,9 +86,6 @@ public final class CaptionModel {
   public func scores(_ tape: Tape, _ input: CaptionInput) -> Tensor {
     decoder(tape, input, memory: memory(tape, input.clips))
   }
-
-  /// Words that scores are about; later columns are padding.
-  public var vocabulary: Int { videoEncoder.cross.head.vocabulary }
 }
 
 /// Causal self-attention, attention to the memory, feed-forward; post-norm. Names as the reference spells them.

@@ -53,16 +53,24 @@ extension MaskedTextBatch {
   }
 }
 
-extension RetrievalModel {
+/// The model that pre-training shapes: a retrieval model, whose video encoder has the heads of the other objectives
+/// (Docs/Computation.md §3; the reference's `HeroForPretraining`).
+public final class PretrainingModel: HeroModel {
+  /// What VSM trains.
+  public let retrieval: RetrievalModel
+
+  public init(_ configuration: ModelConfiguration, backend: any Backend) {
+    retrieval = RetrievalModel(configuration, backend: backend)
+  }
+
+  public var trunk: ModelTrunk { retrieval.trunk }
+
   /// Scores of the masked words: [masked, vocabulary rounded up to 8].
   public func maskedWordScores(_ tape: Tape, _ input: MaskedTextInput) -> Tensor {
     let hidden = videoEncoder.cross(
       tape, input.plan, features: input.features, rows: input.frameRows, mask: nil, selection: input.masked)
     return videoEncoder.cross.head(tape, hidden)
   }
-
-  /// Words that scores are about; later columns are padding.
-  public var vocabulary: Int { videoEncoder.cross.head.vocabulary }
 
   /// Predicted features of some of the encoded frames: [rows, featureWidth].
   public func predictedFeatures(_ tape: Tape, frames: Tensor, rows: Indices) -> Tensor {

@@ -103,19 +103,16 @@ extension VideoEncoder {
 }
 
 /// Video question answering (Docs/Computation.md §2 "VideoQA"; the reference's `HeroForVideoQA`).
-public final class QuestionModel {
-  public let store: ParameterStore
-  public let configuration: ModelConfiguration
-  public let videoEncoder: VideoEncoder
+public final class QuestionModel: HeroModel {
+  public let trunk: ModelTrunk
   private let answerPool: Linear
   private let answerHead: PredictionHead
   private let spanPool: Linear
   private let spanHead: PredictionHead
 
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    self.configuration = configuration
-    store = ParameterStore(backend: backend)
-    videoEncoder = VideoEncoder(store, configuration)
+    trunk = ModelTrunk(configuration, backend: backend)
+    let store = trunk.store
     let (width, deviation) = (configuration.cross.hiddenSize, configuration.cross.initializerRange)
     answerPool = Linear(store, "qa_pool", width, 1, deviation: deviation, bias: false)
     answerHead = PredictionHead(store, "qa_pred_head", width, 1, deviation: deviation)
@@ -141,17 +138,14 @@ public final class QuestionModel {
 }
 
 /// Statements about videos, true or false (Docs/Computation.md §2 "VIOLIN"; the reference's `HeroForViolin`).
-public final class StatementModel {
-  public let store: ParameterStore
-  public let configuration: ModelConfiguration
-  public let videoEncoder: VideoEncoder
+public final class StatementModel: HeroModel {
+  public let trunk: ModelTrunk
   private let pool: Linear
   private let head: PredictionHead
 
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    self.configuration = configuration
-    store = ParameterStore(backend: backend)
-    videoEncoder = VideoEncoder(store, configuration)
+    trunk = ModelTrunk(configuration, backend: backend)
+    let store = trunk.store
     let (width, deviation) = (configuration.cross.hiddenSize, configuration.cross.initializerRange)
     pool = Linear(store, "violin_pool", width, 1, deviation: deviation, bias: false)
     head = PredictionHead(store, "violin_pred_head", width, 1, deviation: deviation)

@@ -1,20 +1,17 @@
 import Engine
 
 /// Video corpus moment retrieval: the video encoder, a query encoder, a video score and two span predictors
-/// (Docs/Computation.md §2; paper §3.2 "VSM"). Also the model that pre-training shapes.
-public final class RetrievalModel {
-  public let store: ParameterStore
-  public let configuration: ModelConfiguration
-  public let videoEncoder: VideoEncoder
+/// (Docs/Computation.md §2; paper §3.2 "VSM").
+public final class RetrievalModel: HeroModel {
+  public let trunk: ModelTrunk
   private let queryEncoder: QueryEncoder
   private let spanQuery: Linear
   private let startKernel: Parameter
   private let endKernel: Parameter
 
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    self.configuration = configuration
-    store = ParameterStore(backend: backend)
-    videoEncoder = VideoEncoder(store, configuration)
+    trunk = ModelTrunk(configuration, backend: backend)
+    let store = trunk.store
     let (width, deviation) = (configuration.cross.hiddenSize, configuration.cross.initializerRange)
     spanQuery = Linear(store, "video_query_linear", width, width, deviation: deviation)
     // As PyTorch starts a convolution: uniform within 1/√(inputs).

@@ -29,19 +29,19 @@ public struct CaptionGenerator {
   private let videos: VideoReader
   private let tokenizer: Tokenizer
   private let options: CaptionGenerationOptions
-  private let report: SkipReport
+  private let skips: SkipReport
 
-  /// - Parameter onSkip: told of every clip that no frame shows and every video that cannot be read; their captions
+  /// - Parameter skips: told of every clip that no frame shows and every video that cannot be read; their captions
   ///   are left empty.
   public init(
     model: CaptionModel, videos: VideoReader, tokenizer: Tokenizer, options: CaptionGenerationOptions,
-    onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+    skips: SkipReport = SkipReport()
   ) {
     self.model = model
     self.videos = videos
     self.tokenizer = tokenizer
     self.options = options
-    report = SkipReport(onSkip)
+    self.skips = skips
   }
 
   /// The clips with a caption each, in the order given; captions that they come with are put aside.
@@ -66,14 +66,13 @@ public struct CaptionGenerator {
     var captions = [[Int32]](repeating: [], count: clips.count)
     let work = byVideo(clips)
     try videos.check(work.map(\.video))
-    let queue = BatchQueue(items: work.count, batchSize: options.videoBatch) {
-      [videos, report, configuration = model.configuration] items in
+    let queue = Prefetch(items: work.count, batchSize: options.videoBatch) {
+      [videos, skips, configuration = model.configuration] items in
       let read = work[items].compactMap { video, clips -> (item: VideoItem, clips: [Int])? in
         do {
           return (try videos.read(video), clips)
         } catch {
-          let error = error as? DataError ?? DataError("\(error)")
-          report.skip("video \"\(video)\"", file: videos.features.path, error)
+          skips.skip("video \"\(video)\"", file: videos.features.path, error)
           return nil
         }
       }
@@ -91,7 +90,7 @@ public struct CaptionGenerator {
             places.append(place)
           } else {
             let error = DataError.clipBeyondVideo(video.item.name, frames: count)
-            report.skip("clip \(clips[place].clip)", file: videos.features.path, error)
+            skips.skip("clip \(clips[place].clip)", file: videos.features.path, error)
           }
         }
       }

@@ -24,7 +24,7 @@ public final class RetrievalIndex {
     let backend = model.store.backend
     let tape = Tape.inference(backend)
     let (names, configuration) = (videos.names, model.configuration)
-    let queue = BatchQueue(items: videos.count, batchSize: batchSize) { items in
+    let queue = Prefetch(items: videos.count, batchSize: batchSize) { items in
       try VideoBatch(names[items].map { try reader.read($0) }, model: configuration)
         .prepared(for: configuration, on: backend)
     }
