@@ -34,27 +34,36 @@ extension CaptionModel {
       : decodeGreedily(tape, memory: memory, clips: clips, options, steps: steps)
   }
 
-  /// The best word at each step; a caption that has ended leaves the batch.
+  /// The best word at each step, which the device hands on to the next itself. The host reads the words of several steps
+  /// at once; captions that have ended by then leave the batch.
   private func decodeGreedily(
     _ tape: Tape, memory: Tensor, clips: Segments, _ options: DecodingOptions, steps: Int
   ) -> [[Int32]] {
+    let backend = tape.backend
     var captions = [[Int32]](repeating: [], count: clips.count)
     var open = Array(0..<clips.count)
-    var last = [Int32](repeating: options.beginning, count: clips.count)
-    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.ranges, capacity: steps)
-    for _ in 0..<steps {
-      let places = tape.backend.makeIndices(count: last.count)
-      tape.backend.argmax(decoder.step(tape, cache, last: last), columns: vocabulary, places: places)
-      let best = tape.backend.values(of: places)
-      var going: [Int] = []
-      for (row, word) in best.enumerated() where word != options.end {
-        captions[open[row]].append(word)
-        going.append(row)
+    var last = backend.makeIndices([Int32](repeating: options.beginning, count: clips.count))
+    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.rowRanges, capacity: steps)
+    while cache.length < steps, !open.isEmpty {
+      let (count, ahead) = (open.count, min(backend.stepsBetweenReads, steps - cache.length))
+      let words = backend.makeIndices(count: ahead * count)
+      for step in 0..<ahead {
+        let places = words.view(step * count..<(step + 1) * count)
+        backend.argmax(decoder.step(tape, cache, last: last), columns: vocabulary, places: places)
+        last = places
       }
-      if going.isEmpty { break }
-      if going.count < open.count { decoder.keep(tape, cache, going) }
+      let read = backend.values(of: words)
+      var going: [Int] = []
+      for row in 0..<count {
+        let own = (0..<ahead).lazy.map { read[$0 * count + row] }.prefix { $0 != options.end }
+        captions[open[row]] += own
+        if own.count == ahead { going.append(row) }
+      }
+      if going.count < count {
+        decoder.keep(tape, cache, going)
+        last = backend.makeIndices(going.map { read[(ahead - 1) * count + $0] })
+      }
       open = going.map { open[$0] }
-      last = going.map { best[$0] }
     }
     return captions
   }
@@ -76,9 +85,9 @@ extension CaptionModel {
   ) -> [[Int32]] {
     var open = (0..<clips.count).map { Hypothesis(clip: $0, words: [], logProbability: 0) }
     var finished = [[Hypothesis]](repeating: [], count: clips.count)
-    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.ranges, capacity: steps)
+    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.rowRanges, capacity: steps)
     for step in 0..<steps {
-      let last = open.map { $0.words.last ?? options.beginning }
+      let last = tape.backend.makeIndices(open.map { $0.words.last ?? options.beginning })
       let values = tape.backend.values(of: decoder.step(tape, cache, last: last))
       let width = values.count / open.count
       var candidates = [[(parent: Int, hypothesis: Hypothesis)]](repeating: [], count: clips.count)

@@ -36,7 +36,7 @@ public struct ClipInput: Sendable {
     self.videos = input
     rows = backend.makeIndices(
       clips.flatMap { clip in clip.frames.map { Int32(input.segments[clip.video].lowerBound + $0) } })
-    self.clips = Segments(lengths: clips.map(\.frames.count))
+    self.clips = Segments(lengths: clips.map(\.frames.count), on: backend)
   }
 }
 
@@ -55,7 +55,7 @@ public struct CaptionInput: Sendable {
 extension CaptionBatch {
   /// Puts the batch into a device's memory. Loading threads do it.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> CaptionInput {
-    let captions = Segments(lengths: inputs.map(\.count))
+    let captions = Segments(lengths: inputs.map(\.count), on: backend)
     return CaptionInput(
       clips: ClipInput(videos, clips: clips, for: model, on: backend),
       tokens: backend.makeIndices(inputs.flatMap { $0 }), places: rowPositions(captions, on: backend),
@@ -127,7 +127,7 @@ final class CaptionDecoder {
 
   /// Whole captions at once.
   func callAsFunction(_ tape: Tape, _ input: CaptionInput, memory: Tensor) -> Tensor {
-    let (segments, clips) = (input.captions, input.clips.clips.ranges)
+    let (segments, clips) = (input.captions, input.clips.clips.rowRanges)
     var x = embed(tape, tokens: input.tokens, positions: input.places)
     for layer in layers {
       x = layer.own(tape, x, segments, causal: true)
@@ -147,10 +147,10 @@ final class CaptionDecoder {
     fileprivate var own: [Tensor]
     fileprivate let capacity: Int
     /// The memory rows of each sequence that is being decoded.
-    fileprivate var memoryRanges: [Range<Int>]
+    fileprivate var memoryRanges: RowRanges
     fileprivate(set) var length = 0
 
-    fileprivate init(memory: [Tensor], own: [Tensor], capacity: Int, memoryRanges: [Range<Int>]) {
+    fileprivate init(memory: [Tensor], own: [Tensor], capacity: Int, memoryRanges: RowRanges) {
       self.memory = memory
       self.own = own
       self.capacity = capacity
@@ -161,7 +161,7 @@ final class CaptionDecoder {
   /// - Parameters:
   ///   - memoryRanges: rows of `memory` for each sequence to decode; several may share one clip.
   ///   - capacity: the most words to decode.
-  func makeCache(_ tape: Tape, memory: Tensor, memoryRanges: [Range<Int>], capacity: Int) -> Cache {
+  func makeCache(_ tape: Tape, memory: Tensor, memoryRanges: RowRanges, capacity: Int) -> Cache {
     let own = layers.map { _ in
       let rows = tape.backend.makeTensor(rows: memoryRanges.count * capacity, columns: 2 * width)
       tape.backend.fill(rows, with: 0)
@@ -173,14 +173,16 @@ final class CaptionDecoder {
   }
 
   /// One more word for every sequence: its scores [sequences, vocabulary rounded up to 8].
-  func step(_ tape: Tape, _ cache: Cache, last: [Int32]) -> Tensor {
+  /// - Parameter last: the word that each sequence had last.
+  func step(_ tape: Tape, _ cache: Cache, last: Indices) -> Tensor {
     precondition(last.count == cache.memoryRanges.count && cache.length < cache.capacity)
-    let segments = Segments(lengths: last.map { _ in 1 })
     let backend = tape.backend
-    let place = backend.makeIndices(last.indices.map { $0 * cache.capacity + cache.length })
-    let seen = last.indices.map { $0 * cache.capacity..<$0 * cache.capacity + cache.length + 1 }
+    let segments = Segments(lengths: repeatElement(1, count: last.count), on: backend)
+    let place = backend.makeIndices((0..<last.count).map { $0 * cache.capacity + cache.length })
+    let seen = RowRanges(
+      (0..<last.count).map { $0 * cache.capacity..<$0 * cache.capacity + cache.length + 1 }, on: backend)
     var x = embed(
-      tape, tokens: backend.makeIndices(last),
+      tape, tokens: last,
       positions: backend.makeIndices([Int32](repeating: Int32(cache.length), count: last.count)))
     for (number, layer) in layers.enumerated() {
       // The cache's new rows are zero: adding writes them.
@@ -199,6 +201,6 @@ final class CaptionDecoder {
       sequences.flatMap { s in (0..<cache.capacity).map { $0 < cache.length ? s * cache.capacity + $0 : -1 } }
     )
     cache.own = cache.own.map { tape.gather($0, rows) }
-    cache.memoryRanges = sequences.map { cache.memoryRanges[$0] }
+    cache.memoryRanges = RowRanges(sequences.map { cache.memoryRanges[$0] }, on: tape.backend)
   }
 }

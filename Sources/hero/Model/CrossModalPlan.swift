@@ -56,10 +56,11 @@ struct CrossModalPlan: Sendable {
     tokenTypes = backend.makeIndices([Int32](repeating: Self.type, count: tokens.count))
     self.fromFrames = backend.makeIndices(fromFrames)
     self.fromTokens = backend.makeIndices(fromTokens)
-    segments = Segments(lengths: sequences.map { $0.frames.count + $0.tokens.count })
+    segments = Segments(lengths: sequences.map { $0.frames.count + $0.tokens.count }, on: backend)
     frames = RowSelection(
-      rows: backend.makeIndices(frameRows), segments: Segments(lengths: sequences.map(\.frames.count)))
-    tokenSegments = Segments(lengths: sequences.map(\.tokens.count))
+      rows: backend.makeIndices(frameRows),
+      segments: Segments(lengths: sequences.map(\.frames.count), on: backend))
+    tokenSegments = Segments(lengths: sequences.map(\.tokens.count), on: backend)
   }
 
   /// Frames and words both use this row of the type table.
@@ -112,7 +113,7 @@ extension VideoBatch {
     let rows = features.count / featureWidth
     var slots = [Int32](repeating: -1, count: frameCount)
     for (row, frame) in plan.frameNumbers.enumerated() { slots[frame] = Int32(row) }
-    let segments = Segments(lengths: lengths)
+    let segments = Segments(lengths: lengths, on: backend)
     var mask: [Int32] = []
     if !maskedFrames.isEmpty {
       mask = [Int32](repeating: -1, count: rows)

@@ -48,7 +48,8 @@ extension MaskedTextBatch {
       features: backend.makeTensor(features, rows: features.count / featureWidth, columns: featureWidth),
       plan: plan, frameRows: backend.makeIndices(plan.frameNumbers),
       masked: RowSelection(
-        rows: backend.makeIndices(masked.map { plan.tokenRows[$0] }), segments: Segments(lengths: counts)),
+        rows: backend.makeIndices(masked.map { plan.tokenRows[$0] }),
+        segments: Segments(lengths: counts, on: backend)),
       targets: backend.makeIndices(targets))
   }
 }

@@ -81,10 +81,10 @@ extension QuestionBatch {
     return QuestionInput(
       videos: input, texts: text, fromFrames: backend.makeIndices(fromFrames),
       fromText: backend.makeIndices(fromText),
-      passes: Segments(lengths: zip(videos.lengths, texts).map { $0 + $1.count }),
+      passes: Segments(lengths: zip(videos.lengths, texts).map { $0 + $1.count }, on: backend),
       frames: RowSelection(rows: backend.makeIndices(chosen), segments: frames),
-      answers: Segments(lengths: pairsPerQuestion), regrouped: backend.makeIndices(rows),
-      groups: Segments(lengths: groups), questionFrames: Segments(lengths: lengths),
+      answers: Segments(lengths: pairsPerQuestion, on: backend), regrouped: backend.makeIndices(rows),
+      groups: Segments(lengths: groups, on: backend), questionFrames: Segments(lengths: lengths, on: backend),
       targets: backend.makeIndices(targets),
       spanTargets: backend.makeIndices(spans.map(\.start) + spans.map(\.end)),
       knownTargets: targets.count { $0 >= 0 }, knownSpans: spans.count { $0.start >= 0 })

@@ -55,13 +55,12 @@ public final class RetrievalModel: HeroModel {
   }
 
   /// Start and end logits of query q over the frames `pairs[q]`.
-  /// - Returns: two of [1, Σ frames of the pairs], end to end, and their segments.
+  /// - Parameter places: as long as the pairs.
+  /// - Returns: two of [1, Σ frames of the pairs], in `places`.
   public func spanLogits(
-    _ tape: Tape, queries: Tensor, frames: Tensor, pairs: [Range<Int>]
-  ) -> (start: Tensor, end: Tensor, segments: Segments) {
-    let segments = Segments(lengths: pairs.map(\.count))
-    let similarity = tape.pairDot(spanQueries(tape, queries), frames, pairs: pairs)
-    let logits = spanLogits(tape, similarity: similarity, segments)
-    return (logits.start, logits.end, segments)
+    _ tape: Tape, queries: Tensor, frames: Tensor, pairs: RowRanges, places: Segments
+  ) -> (start: Tensor, end: Tensor) {
+    let similarity = tape.pairDot(spanQueries(tape, queries), frames, pairs: pairs, places: places)
+    return spanLogits(tape, similarity: similarity, places)
   }
 }

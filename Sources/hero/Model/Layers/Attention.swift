@@ -56,7 +56,7 @@ struct AttentionBlock {
     }
     let chosen = tape.gather(x, selection.rows)
     return attend(
-      tape, chosen, selection.segments, keysValues: project(tape, x), segments.ranges, causal: causal)
+      tape, chosen, selection.segments, keysValues: project(tape, x), segments.rowRanges, causal: causal)
   }
 
   /// Keys and values of a memory [rows, width] → [rows, 2·width].
@@ -66,7 +66,7 @@ struct AttentionBlock {
 
   /// Attention of `x` to keys and values from `project`.
   func attend(
-    _ tape: Tape, _ x: Tensor, _ segments: Segments, keysValues: Tensor, _ keyRanges: [Range<Int>],
+    _ tape: Tape, _ x: Tensor, _ segments: Segments, keysValues: Tensor, _ keyRanges: RowRanges,
     causal: Bool = false
   ) -> Tensor {
     let queries = tape.linear(x, query.weight.tensor, query.bias.tensor)

@@ -129,8 +129,8 @@ public struct CaptionGenerator {
       let part = first..<min(clips.count, first + size)
       let rows = input.clips.offsets[part.lowerBound]..<input.clips.offsets[part.upperBound]
       return model.decode(
-        tape, memory: memory.rowsView(rows), clips: Segments(lengths: part.map { input.clips[$0].count }),
-        decoding)
+        tape, memory: memory.rowsView(rows),
+        clips: Segments(lengths: part.map { input.clips[$0].count }, on: model.store.backend), decoding)
     }
   }
 }

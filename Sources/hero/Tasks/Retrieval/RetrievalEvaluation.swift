@@ -156,10 +156,14 @@ public struct RetrievalEvaluator {
     let backend = tape.backend
     let all = tape.linear(model.spanQueries(tape, encoded), index.frames)
     let stretches = wanted.flatMap { query, videos in
-      videos.map { (row: query, columns: index.segments[$0]) }
+      videos.map { video in
+        let (columns, row) = (index.segments[video], query * all.columns)
+        return row + columns.lowerBound..<row + columns.upperBound
+      }
     }
-    let segments = Segments(lengths: stretches.map(\.columns.count))
-    let logits = model.spanLogits(tape, similarity: tape.gatherStretches(all, stretches), segments)
+    let segments = Segments(lengths: stretches.map(\.count), on: backend)
+    let similarity = tape.gatherStretches(all, RowRanges(stretches, on: backend), places: segments)
+    let logits = model.spanLogits(tape, similarity: similarity, segments)
     for side in [logits.start, logits.end] { backend.segmentSoftmax(side, segments: segments) }
     let (start, end) = (backend.values(of: logits.start), backend.values(of: logits.end))
     return (segments.ranges.map { Array(start[$0]) }, segments.ranges.map { Array(end[$0]) })

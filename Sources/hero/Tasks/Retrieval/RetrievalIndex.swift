@@ -35,7 +35,7 @@ public final class RetrievalIndex {
       lengths += input.segments.lengths
       try progress(lengths.count)
     }
-    segments = Segments(lengths: lengths)
+    segments = Segments(lengths: lengths, on: backend)
     frames = backend.makeTensor(rows: segments.rows, columns: model.configuration.cross.hiddenSize)
     var row = 0
     for part in parts {

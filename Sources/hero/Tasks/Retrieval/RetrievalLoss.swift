@@ -44,8 +44,9 @@ public struct RetrievalBatch: Sendable {
     let videos = videos.prepared(for: model, on: backend)
     let pairs = queries.indices.map { videos.segments[slots[$0 / queriesPerSlot]] }
     return RetrievalInput(
-      videos: videos, queries: TextInput(queries, for: model, on: backend), slots: slots,
-      queriesPerSlot: queriesPerSlot, pairs: pairs,
+      videos: videos, queries: TextInput(queries, for: model, on: backend),
+      slots: backend.makeIndices(slots), queriesPerSlot: queriesPerSlot, pairs: RowRanges(pairs, on: backend),
+      places: Segments(lengths: pairs.map(\.count), on: backend),
       starts: RetrievalInput.Targets(targets.map(\.start), on: backend),
       ends: RetrievalInput.Targets(targets.map(\.end), on: backend))
   }
@@ -66,10 +67,11 @@ public struct RetrievalInput: Sendable {
 
   let videos: VideoInput
   let queries: TextInput
-  let slots: [Int]
+  let slots: Indices
   let queriesPerSlot: Int
-  /// Rows of the batch's frames that each query's own video has.
-  let pairs: [Range<Int>]
+  /// Rows of the batch's frames that each query's own video has, and where its scores for them go.
+  let pairs: RowRanges
+  let places: Segments
   let starts: Targets
   let ends: Targets
 }
@@ -97,7 +99,8 @@ extension RetrievalModel {
     if options.contextWeight != 0 || options.queryWeight != 0 {
       let scores = videoScores(tape, queries: queries, frames: frames, videos: input.videos.segments)
       let ranking = options.ranking.input(
-        scores: scores, slots: input.slots, queriesPerSlot: input.queriesPerSlot, random: &random)
+        scores: scores, slots: input.slots, queriesPerSlot: input.queriesPerSlot, on: tape.backend,
+        random: &random)
       let losses = tape.ranking(ranking, weights: (options.contextWeight, options.queryWeight))
       if options.contextWeight != 0 { terms[1].value = losses.element(0) }
       if options.queryWeight != 0 { terms[2].value = losses.element(1) }
@@ -108,12 +111,13 @@ extension RetrievalModel {
   private func spanLoss(
     _ tape: Tape, _ input: RetrievalInput, queries: Tensor, frames: Tensor, _ weight: Float
   ) -> Tensor {
-    let logits = spanLogits(tape, queries: queries, frames: frames, pairs: input.pairs)
+    let logits = spanLogits(
+      tape, queries: queries, frames: frames, pairs: input.pairs, places: input.places)
     let total = tape.backend.makeSums()
     for (values, targets) in [(logits.start, input.starts), (logits.end, input.ends)]
     where targets.known > 0 {
       let losses = tape.segmentCrossEntropy(
-        values, segments: logits.segments, targets: targets.places, weight: weight / Float(targets.known))
+        values, segments: input.places, targets: targets.places, weight: weight / Float(targets.known))
       tape.backend.addSum(losses, scale: 1 / Double(targets.known), to: total, at: 0)
     }
     return total
