@@ -53,7 +53,7 @@ let package = Package(
     .executableTarget(
       name: "hero",
       dependencies: [
-        "Training", "Tasks", "Demo", "Metrics", "Corpus", "Engine", "Formats",
+        "Training", "Model", "Demo", "Metrics", "Corpus", "Engine", "Formats",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/hero/Commands"),

@@ -4,6 +4,8 @@ import Testing
 
 @testable import Corpus
 
+private final class Held: Sendable {}
+
 private struct Failure: Error, Equatable { let number: Int }
 
 @Suite struct PrefetchTests {
@@ -63,16 +65,16 @@ private struct Failure: Error, Equatable { let number: Int }
 
   /// Threads that wait for room end with the pipeline, and so does what they hold.
   @Test func aPipelineThatIsLetGoEndsItsThreads() throws {
-    final class Held: Sendable {}
     weak var held: Held?
-    try {
+    func begin() throws {
       let object = Held()
       held = object
-      let numbers = Prefetch(0..<1_000_000, threads: 2, depth: 2) { [object] number in
+      let numbers = Prefetch(0..<1_000_000, threads: 2, depth: 2) { number in
         withExtendedLifetime(object) { number }
       }
       #expect(try numbers.next() == 0)
-    }()
+    }
+    try begin()
     // The threads need a moment to end; a pipeline that kept them would never let go.
     for _ in 0..<10_000 where held != nil { usleep(1000) }
     #expect(held == nil)

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Formats
 import Metrics
-import Tasks
+import Model
 import Training
 
 /// `hero caption`: describes clips.
@@ -60,7 +60,7 @@ struct Caption: ParsableCommand {
     guard beam >= 1 else { throw UsageError("--beam must be at least 1") }
     if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
     let log = RunLog()
-    var options = CaptionGenerationOptions()
+    var options = DecodingOptions()
     options.beams = beam
     options.lengthPenalty = lengthPenalty
     let arguments = overrides + (maxGenStep.map { ["--max-gen-step", String($0)] } ?? [])

@@ -1,68 +1,5 @@
 import Engine
 
-/// Clips of videos and the captions that describe them.
-public struct CaptionBatch: Sendable {
-  public var videos: VideoBatch
-  /// Of each caption: its clip's video, and the clip's frames within that video.
-  public var clips: [(video: Int, frames: Range<Int>)]
-  /// Token ids of each caption, the leading `BOS` included; the targets are the same shifted by one.
-  public var inputs: [[Int32]]
-  public var targets: [[Int32]]
-
-  public init(
-    videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], inputs: [[Int32]], targets: [[Int32]]
-  ) {
-    precondition(clips.count == inputs.count && zip(inputs, targets).allSatisfy { $0.count == $1.count })
-    self.videos = videos
-    self.clips = clips
-    self.inputs = inputs
-    self.targets = targets
-  }
-}
-
-/// Clips of encoded videos in a device's memory.
-public struct ClipInput: Sendable {
-  let videos: VideoInput
-  /// The rows of the clips' frames, clip after clip.
-  let rows: Indices
-  /// The frames of each clip.
-  public let clips: Segments
-
-  public init(
-    _ videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], for model: ModelConfiguration,
-    on backend: any Backend
-  ) {
-    let input = videos.prepared(for: model, on: backend)
-    self.videos = input
-    rows = backend.makeIndices(
-      clips.flatMap { clip in clip.frames.map { Int32(input.segments[clip.video].lowerBound + $0) } })
-    self.clips = Segments(lengths: clips.map(\.frames.count), on: backend)
-  }
-}
-
-/// Clips and captions in a device's memory.
-public struct CaptionInput: Sendable {
-  let clips: ClipInput
-  /// Tokens fed in, and their positions.
-  let tokens: Indices
-  let places: Indices
-  /// The captions.
-  let captions: Segments
-  /// The next words, caption after caption.
-  public let targets: Indices
-}
-
-extension CaptionBatch {
-  /// Puts the batch into a device's memory. Loading threads do it.
-  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> CaptionInput {
-    let captions = Segments(lengths: inputs.map(\.count), on: backend)
-    return CaptionInput(
-      clips: ClipInput(videos, clips: clips, for: model, on: backend),
-      tokens: backend.makeIndices(inputs.flatMap { $0 }), places: rowPositions(captions, on: backend),
-      captions: captions, targets: backend.makeIndices(targets.flatMap { $0 }))
-  }
-}
-
 /// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over a clip's encoded frames.
 public final class CaptionModel: HeroModel {
   public let trunk: ModelTrunk
@@ -73,7 +10,7 @@ public final class CaptionModel: HeroModel {
     guard let decoder = configuration.decoder else { preconditionFailure("no decoder configured") }
     trunk = ModelTrunk(configuration, backend: backend)
     let cross = trunk.videoEncoder.cross
-    self.decoder = CaptionDecoder(trunk.store, decoder, words: cross.words, head: cross.head)
+    self.decoder = CaptionDecoder(trunk.scope, decoder, words: cross.words, head: cross.head)
   }
 
   /// Encoded frames of every clip, one clip after the other: [Σ clip frames, width].
@@ -95,12 +32,10 @@ final class CaptionDecoder {
     let cross: AttentionBlock
     let feedForward: FeedForward
 
-    init(_ store: ParameterStore, _ name: String, _ config: TransformerConfiguration) {
-      own = AttentionBlock(
-        store, AttentionNames(projections: "\(name).self_attention", output: "\(name).add_norm_1"), config)
-      cross = AttentionBlock(
-        store, AttentionNames(projections: "\(name).dec_enc_attention", output: "\(name).add_norm_2"), config)
-      feedForward = FeedForward(store, up: "\(name).intermidiate", down: "\(name).add_norm_3", config)
+    init(_ scope: ParameterScope, _ config: TransformerConfiguration) {
+      own = AttentionBlock(projections: scope["self_attention"], output: scope["add_norm_1"], config)
+      cross = AttentionBlock(projections: scope["dec_enc_attention"], output: scope["add_norm_2"], config)
+      feedForward = FeedForward(up: scope["intermidiate"], down: scope["add_norm_3"], config)
     }
   }
 
@@ -113,16 +48,16 @@ final class CaptionDecoder {
   /// Tokens a caption can have.
   let maximumLength: Int
 
-  init(_ store: ParameterStore, _ config: TransformerConfiguration, words: Embedding, head: LanguageModelHead)
+  init(_ scope: ParameterScope, _ config: TransformerConfiguration, words: Embedding, head: LanguageModelHead)
   {
+    let scope = scope.drawing(deviation: config.initializerRange)
     self.words = words
     self.head = head
     width = config.hiddenSize
     maximumLength = config.positions
-    positions = Embedding(
-      store, "position_embeddings", config.positions, config.hiddenSize, deviation: config.initializerRange)
-    norm = LayerNorm(store, "emb_LayerNorm", config.hiddenSize)
-    layers = (0..<config.layers).map { Layer(store, "decoder.layer.\($0)", config) }
+    positions = Embedding(scope["position_embeddings"], config.positions, config.hiddenSize)
+    norm = LayerNorm(scope["emb_LayerNorm"], config.hiddenSize)
+    layers = (0..<config.layers).map { Layer(scope["decoder"]["layer"][$0], config) }
   }
 
   /// Whole captions at once.

@@ -9,8 +9,12 @@ public final class ModelTrunk {
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
     self.configuration = configuration
     store = ParameterStore(backend: backend)
-    videoEncoder = VideoEncoder(store, configuration)
+    videoEncoder = VideoEncoder(
+      ParameterScope(store, deviation: configuration.cross.initializerRange)["v_encoder"], configuration)
   }
+
+  /// Where heads declare their parameters.
+  var scope: ParameterScope { ParameterScope(store, deviation: configuration.cross.initializerRange) }
 }
 
 /// A model: the trunk, and the heads of a family of tasks.

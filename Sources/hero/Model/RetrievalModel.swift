@@ -11,14 +11,13 @@ public final class RetrievalModel: HeroModel {
 
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
     trunk = ModelTrunk(configuration, backend: backend)
-    let store = trunk.store
-    let (width, deviation) = (configuration.cross.hiddenSize, configuration.cross.initializerRange)
-    spanQuery = Linear(store, "video_query_linear", width, width, deviation: deviation)
+    let (scope, width) = (trunk.scope, configuration.cross.hiddenSize)
+    spanQuery = Linear(scope["video_query_linear"], width, width)
     // As PyTorch starts a convolution: uniform within 1/√(inputs).
     let bound = 1 / Float(5).squareRoot()
-    startKernel = store.add("video_st_predictor.weight", [1, 1, 5], .uniform(bound: bound))
-    endKernel = store.add("video_ed_predictor.weight", [1, 1, 5], .uniform(bound: bound))
-    queryEncoder = QueryEncoder(store, "q_feat_attn", configuration)
+    startKernel = scope["video_st_predictor"].parameter("weight", [1, 1, 5], .uniform(bound: bound))
+    endKernel = scope["video_ed_predictor"].parameter("weight", [1, 1, 5], .uniform(bound: bound))
+    queryEncoder = QueryEncoder(scope["q_feat_attn"], configuration)
   }
 
   /// Queries → [queries, width].

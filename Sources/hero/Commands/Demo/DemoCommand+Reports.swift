@@ -1,6 +1,6 @@
 import Demo
 import Metrics
-import Tasks
+import Model
 import Training
 
 /// TVR's recalls, by name, as the demo shows them.
@@ -60,7 +60,7 @@ extension DemoCommand {
       "\n$ hero caption --model-dir \(run) --ckpt-step latest --target-clip \(clips) --output \(captions) --score"
     )
     let (written, rows) = try CaptioningRun(path: run, arguments: [], log: RunLog()).run(
-      checkpoint: "latest", clips: clips, output: captions, tokenizer: nil, CaptionGenerationOptions(),
+      checkpoint: "latest", clips: clips, output: captions, tokenizer: nil, DecodingOptions(),
       backend: try device.open())
     let scores = try CaptionScorer(written, references: rows, meteor: nil)
     print(MetricsTable(scores, title: "captions of test clips").rendered())

@@ -142,14 +142,14 @@ public struct Bench {
     let model = CaptionModel(model, backend: backend)
     model.store.initialize(seed: 1)
     // No word ends a caption: every clip takes all steps, as in the PyTorch program.
-    let options = DecodingOptions(beginning: 0, end: -1, maximumSteps: 30)
+    let bounds = CaptionBounds(beginning: 0, end: -1)
     let input = ClipInput(work.videos, clips: work.clips, for: self.model, on: backend)
     return measure(.caption, work, steps) {
       let tape = Tape.inference(backend)
       let memory = model.memory(tape, input)
       backend.synchronize()
       let start = DispatchTime.now().uptimeNanoseconds
-      _ = model.decode(tape, memory: memory, clips: input.clips, options)
+      _ = model.decode(tape, memory: memory, clips: input.clips, bounds, DecodingOptions())
       return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
     }
   }

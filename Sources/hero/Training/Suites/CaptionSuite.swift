@@ -55,7 +55,7 @@ struct CaptionSuite: EvaluableSuite {
       return Captioned(
         references: try configuration.valReferences.map { try CaptionRow.read(path: $0) } ?? store.rows(),
         generator: generator(
-          model, videos, try Self.tokenizer(nil, store: store.meta), CaptionGenerationOptions()))
+          model, videos, try Self.tokenizer(nil, store: store.meta), DecodingOptions()))
     }
   }
 
@@ -81,7 +81,7 @@ struct CaptionSuite: EvaluableSuite {
     let captioned = Captioned(
       references: try captions.rows(),
       generator: generator(
-        model, videos, try Self.tokenizer(nil, store: captions.meta), CaptionGenerationOptions()))
+        model, videos, try Self.tokenizer(nil, store: captions.meta), DecodingOptions()))
     return try report(captioned, title: "\(configuration.task.rawValue), \(split)")
   }
 
@@ -101,14 +101,14 @@ struct CaptionSuite: EvaluableSuite {
 
   /// - Parameter options: how captions are searched for; lengths and batches are the run's.
   func generator(
-    _ model: CaptionModel, _ videos: VideoReader, _ tokenizer: Tokenizer, _ options: CaptionGenerationOptions
+    _ model: CaptionModel, _ videos: VideoReader, _ tokenizer: Tokenizer, _ options: DecodingOptions
   ) -> CaptionGenerator {
     var options = options
     options.maximumSteps = configuration.maxGenerationSteps
-    options.frameInterval = configuration.frameInterval
-    options.videoBatch = configuration.valBatchSize
     return CaptionGenerator(
-      model: model, videos: videos, tokenizer: tokenizer, options: options, skips: SkipReport(log: log))
+      model: model, videos: videos, tokenizer: tokenizer, options: options,
+      frameInterval: configuration.frameInterval, videoBatch: configuration.valBatchSize,
+      skips: SkipReport(log: log))
   }
 
   static func caption(_ clips: [CaptionRow], _ generator: CaptionGenerator) throws -> [CaptionRow] {
