@@ -74,6 +74,19 @@ struct TrainingCommandTests {
     #expect((0...100).contains(recall))
   }
 
+  /// Stores of another task, and options that are not the run's, are refused before anything is done.
+  @Test(.timeLimit(.minutes(2))) func whatDoesNotFitIsRefusedAtTheStart() throws {
+    let arguments = ["finetune", "--config", "finetune.json", "--num-train-steps", "2", "--valid-steps", "2"]
+    let other = try HeroProcess(
+      arguments: arguments + ["--task", "tvqa", "--output-dir", "other"], folder: folder.root)
+    #expect(other.status == 1 && other.errors.contains("was made for the task \"tvr\""))
+    try corpus.run(arguments + ["--output-dir", "run"])
+    let changed = arguments + ["--output-dir", "run", "--resume", "--margin", "0.3"]
+    let refused = try HeroProcess(arguments: changed, folder: folder.root)
+    #expect(refused.status == 1 && refused.errors.contains("margin was 0.1, now 0.3"))
+    try corpus.run(changed + ["--resume-changed"])
+  }
+
   /// A folder of weights is what holds a run, or a model by Hugging Face's file names.
   @Test(.timeLimit(.minutes(2))) func foldersOfWeights() throws {
     let shape = ["--num-train-steps", "1", "--config", "pretrain.json"]

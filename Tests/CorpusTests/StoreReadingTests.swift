@@ -17,14 +17,17 @@ import Testing
       let query = try store.query(id)
       #expect(query.id == id && query.descriptionID == row["desc_id"] && query.text == row["desc"]?.string)
       #expect(query.video == row["vid_name"]?.string && query.video == store.video(of: id))
-      #expect(query.tokens.count == store.length(of: id) && query.type == row["type"]?.string)
+      #expect(query.tokens.count == store.texts.length(of: id)?.own && query.type == row["type"]?.string)
       #expect(query.spans.map { [$0.start, $0.end] } == [row["ts"]?.array?.compactMap(\.double)])
     }
     #expect(Set(store.videos) == Set(rows.compactMap { $0["vid_name"]?.string }))
-    let limit = try #require(store.ids.compactMap { store.length(of: $0) }.max())
+    let lengths = store.ids.map { store.texts.length(of: $0)?.own ?? 0 }
+    let limit = try #require(lengths.max())
     #expect(store.ids(maxTextLength: limit) == store.ids && store.ids(maxTextLength: -1) == store.ids)
     let shorter = store.ids(maxTextLength: limit - 1)
-    #expect(shorter.count < store.ids.count && shorter.allSatisfy { (store.length(of: $0) ?? 0) < limit })
+    #expect(
+      shorter.count < store.ids.count && shorter.allSatisfy { (store.texts.length(of: $0)?.own ?? 0) < limit }
+    )
     var annotations = 0
     try JSONLines.read(path: store.annotationPath) { _, _ in annotations += 1 }
     #expect(annotations == rows.count)

@@ -12,6 +12,7 @@ import Testing
 private final class Pull: LearningTask {
   struct Loader: BatchSource {
     let itemCount = 4
+    var skippedCount = 0
 
     func batch(_ number: Int, of plan: BatchPlan) throws -> [Float]? {
       var random = RandomStream(seed: plan.seed, step: UInt64(number), stream: 1)
