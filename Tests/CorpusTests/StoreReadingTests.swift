@@ -141,7 +141,6 @@ import Testing
 @Suite struct StoreReadingTests {
   static let meta: JSON = [
     "PAD": 1, "BOS": 0, "EOS": 2, "SEP": 2, "CLS": 0, "MASK": 50264, "UNK": 3, "v_range": [4, 50260],
-    "task": "tvr",
   ]
 
   /// A store of queries with the given rows, compressed as told.

@@ -105,9 +105,9 @@ struct ModelGradientTests {
 
   private func pretraining(
     _ prepare: (ModelConfiguration, any Backend) -> PretrainingInput, reaching names: [String],
-    _ losses: (RetrievalModel, Tape, PretrainingInput) -> Tensor?
+    _ losses: (PretrainingModel, Tape, PretrainingInput) -> Tensor?
   ) throws {
-    let model = RetrievalModel(TinyModel.configuration, backend: try CPUBackend(threads: 1))
+    let model = PretrainingModel(TinyModel.configuration, backend: try CPUBackend(threads: 1))
     let backend = model.store.backend
     let input = prepare(model.configuration, backend)
     GradientCheck(model.store) { tape in

@@ -42,12 +42,12 @@ enum TinyModel {
   /// A query for every place of `slots`; the moments of some are unknown.
   static func retrieval(slots: [Int] = [0, 1, 2], queriesPerSlot: Int = 1) -> RetrievalBatch {
     var queries: [[Int32]] = []
-    var targets: [(start: Int, end: Int)] = []
+    var targets: [FrameSpan] = []
     for query in 0..<slots.count * queriesPerSlot {
       let length = 3 + query % 3
       queries.append((0..<length).map { place -> Int32 in Int32(4 + (query * 5 + place * 3) % 17) })
       let start = query % 2
-      targets.append(query % 4 == 3 ? (-1, -1) : (start, start + 1))
+      targets.append(query % 4 == 3 ? .unknown : FrameSpan(start: start, end: start + 1))
     }
     return RetrievalBatch(
       videos: videos, queries: queries, slots: slots, queriesPerSlot: queriesPerSlot, targets: targets)
@@ -81,7 +81,7 @@ enum TinyModel {
         features: features(9), featureWidth: featureWidth, lengths: passes, sequences: sequences,
         featureRows: rows),
       texts: texts, pairsPerQuestion: [answers, answers], targets: [1, 0],
-      spans: spans ? [(1, 3), (0, 2)] : [])
+      spans: spans ? [FrameSpan(start: 1, end: 3), FrameSpan(start: 0, end: 2)] : [])
   }
 
   static var captions: CaptionBatch {
