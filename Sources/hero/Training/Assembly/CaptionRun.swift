@@ -127,7 +127,7 @@ public struct CaptionRun {
   }
 
   private func tokenizer(_ path: String?, store: StoreMeta?) throws -> Tokenizer {
-    guard let folder = path ?? store?.json["tokenizer"]?.string ?? store?.json["toker"]?.string else {
+    guard let folder = path ?? store?.tokenizer else {
       throw DataError("the stores do not say which tokenizer made them", cure: "Give --tokenizer")
     }
     do {

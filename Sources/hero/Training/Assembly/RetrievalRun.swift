@@ -40,7 +40,7 @@ struct RetrievalRun {
     return curriculum
   }
 
-  private var evaluationOptions: RetrievalEvaluationOptions {
+  var evaluationOptions: RetrievalEvaluationOptions {
     var options = RetrievalEvaluationOptions()
     options.frameInterval = configuration.frameInterval
     guard configuration.family == .momentRetrieval else {
