@@ -60,7 +60,7 @@ let package = Package(
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       path: "Sources/hero/Serve",
-      resources: ["index.html", "style.css", "app.js", "timeline.js", "icon.svg"].map {
+      resources: ["index.html", "style.css", "app.js", "pictures.js", "timeline.js", "icon.svg"].map {
         .embedInCode("Page/\($0)")
       }),
     .executableTarget(
@@ -86,7 +86,8 @@ let package = Package(
     tests("Demo", ["Text"]),
     tests(
       "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),
-    tests("Serve", ["SearchTestSupport", "Search", "Formats"]),
+    tests(
+      "Serve", ["SearchTestSupport", "Search", "Formats", .product(name: "FlyingFox", package: "FlyingFox")]),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),

@@ -117,8 +117,8 @@ struct IndexFileTests {
         let index = try IndexFile(path: path)
         for number in 0..<index.count { _ = try? index.video(number) }
         try index.check()
-        // Between the parts nothing is written, and of the slots only one counts.
-        if whole[place] != 0 { missed += 1 }
+        // Between the parts nothing is written, and the first slot counts no longer.
+        if whole[place] != 0, place >= IndexSlot.byteCount { missed += 1 }
       } catch is DataError {}
     }
     #expect(missed == 0)

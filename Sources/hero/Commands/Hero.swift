@@ -15,7 +15,8 @@ struct Hero: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self, Caption.self,
-      Pretrain.self, IndexCommand.self, SearchCommand.self, ServeCommand.self, DemoCommand.self,
+      Pretrain.self, IndexCommand.self, BenchSearch.self, SearchCommand.self, ServeCommand.self,
+      DemoCommand.self,
     ])
 
   static func main() {

@@ -13,7 +13,7 @@ import Training
 ///     /api/align/N?q=…            how a query fits video N, frame by frame
 ///     /api/split?…                the queries of a split with what was found for them
 ///     /media/N                    the file of video N, by ranges
-///     /thumbnail/N                a picture of video N
+///     /thumbnail/N                a drawn picture for video N, until the browser has taken one from its file
 public struct SearchSite: HTTPHandler {
   private let searcher: MomentSearcher
   private let split: SplitAnswers?

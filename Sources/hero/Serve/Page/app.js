@@ -1,4 +1,5 @@
 // Everything that came from a file or a person goes into the page as text, never as markup.
+import { showMoment } from "/pictures.js";
 import { Timeline } from "/timeline.js";
 
 const $ = (id) => document.getElementById(id);
@@ -53,7 +54,8 @@ function card(moment, query) {
   const where = element("i");
   where.style.left = `${(100 * moment.start) / moment.duration}%`;
   where.style.width = `${(100 * (moment.end - moment.start)) / moment.duration}%`;
-  const picture = element("img", { src: `/thumbnail/${moment.number}?t=${(moment.start + moment.end) / 2}`, alt: "", loading: "lazy" });
+  const picture = element("img", { src: `/thumbnail/${moment.number}`, alt: "", loading: "lazy" });
+  if (moment.playable) showMoment(picture, `/media/${moment.number}`, (moment.start + moment.end) / 2);
   const button = element("button", { type: "button", className: "card" },
     element("span", { className: "picture" }, picture, element("span", { className: "where" }, where),
       element("span", { className: "time", textContent: `${clock(moment.start)} – ${clock(moment.end)}` })),
@@ -287,6 +289,6 @@ ask("/api/index").then((index) => {
   interval = index.frame_interval;
   input.maxLength = index.longest_query;
   $("views").hidden = !index.has_split;
-  if ($("status").textContent === "") $("status").textContent = `${index.videos.toLocaleString("en")} videos, ${clock(index.frames * interval)} of them, can be searched.`;
+  if ($("status").textContent === "") $("status").textContent = `${index.videos.toLocaleString("en")} videos can be searched, ${clock(index.frames * interval)} together.`;
 }).catch((error) => { $("status").textContent = `That did not work: ${error.message}.`; });
 fromAddress();
