@@ -35,6 +35,8 @@ let package = Package(
     .target(
       name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CFFmpeg", path: "\(shims)/CFFmpeg", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CDNNL", path: "\(shims)/CDNNL", linkerSettings: [.linkedLibrary("dl")]),
 
     module("Engine", ["COpenBLAS", "CKernels"]),
     module(
@@ -50,10 +52,11 @@ let package = Package(
     module("Tasks", ["Model", "Corpus", "Metrics", "Text"]),
     module("Training", ["Tasks", "Metrics", "Engine", "Formats"]),
     module("Demo", ["Formats"]),
+    module("Vision", ["CFFmpeg", "CDNNL", "Formats"]),
     .executableTarget(
       name: "hero",
       dependencies: [
-        "Training", "Demo", "Metrics", "Corpus", "Engine", "Formats",
+        "Training", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Formats",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/hero/Commands"),
@@ -67,6 +70,7 @@ let package = Package(
     tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
     tests("Training", ["Tasks", "Engine"]),
     tests("Demo", ["Text"]),
+    tests("Vision"),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),

@@ -14,7 +14,8 @@ struct Hero: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self, Caption.self,
+      CreateTxtdb.self, ExtractFeatures.self, ConvertVideodb.self, Finetune.self, Eval.self,
+      BenchCommand.self, Caption.self,
       Pretrain.self, DemoCommand.self,
     ])
 
