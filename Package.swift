@@ -36,6 +36,8 @@ let package = Package(
     .target(
       name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CFFmpeg", path: "\(shims)/CFFmpeg", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CDNNL", path: "\(shims)/CDNNL", linkerSettings: [.linkedLibrary("dl")]),
 
     module("Engine", ["COpenBLAS", "CKernels"]),
     module(
@@ -51,6 +53,7 @@ let package = Package(
     module("Tasks", ["Model", "Corpus", "Metrics", "Text"]),
     module("Training", ["Tasks", "Metrics", "Engine", "Formats"]),
     module("Demo", ["Formats"]),
+    module("Vision", ["CFFmpeg", "CDNNL", "Formats"]),
     module("Search", ["Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
     .target(
       name: "Serve",
@@ -66,7 +69,7 @@ let package = Package(
     .executableTarget(
       name: "hero",
       dependencies: [
-        "Search", "Serve", "Training", "Demo", "Metrics", "Corpus", "Engine", "Formats",
+        "Search", "Serve", "Training", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Formats",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/hero/Commands"),
@@ -88,6 +91,7 @@ let package = Package(
       "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),
     tests(
       "Serve", ["SearchTestSupport", "Search", "Formats", .product(name: "FlyingFox", package: "FlyingFox")]),
+    tests("Vision"),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),
