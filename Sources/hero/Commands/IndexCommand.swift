@@ -15,6 +15,12 @@ struct IndexCommand: ParsableCommand {
       index belongs to one model: with another it is refused.
 
         hero index --model-dir runs/tvr --vfeat-db video_db/tv --sub-txt-db txt_db/tv_subtitles.db --output tv.index
+
+      From videos themselves, with the subtitles that lie beside them (clip.mp4, clip.en.srt): features and stores are made \
+      first, in OUTPUT.work, and what is there is kept.
+
+        hero index --model-dir runs/tvr --videos clips --resnet resnet152.pth --slowfast SLOWFAST_8x8_R50.pkl \\
+          --tokenizer roberta-base --output clips.index
       """)
 
   @Option(help: ArgumentHelp("Folder of the run whose model encodes.", valueName: "folder"))
@@ -22,6 +28,15 @@ struct IndexCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
   var checkpoint = "best"
+
+  @Option(help: ArgumentHelp("Folder of videos to index, in place of stores.", valueName: "folder"))
+  var videos: String?
+
+  @Option(help: ArgumentHelp("For --videos: weights of torchvision's ResNet-152.", valueName: "file"))
+  var resnet: String?
+
+  @Option(help: ArgumentHelp("For --videos: weights of SlowFast 8x8 R50.", valueName: "file"))
+  var slowfast: String?
 
   @Option(help: ArgumentHelp("Feature store.", valueName: "folder"))
   var vfeatDb: String?
@@ -58,18 +73,33 @@ struct IndexCommand: ParsableCommand {
     InterruptHandler.install()
     if check { return try checkIndex() }
     guard batchSize > 0 else { throw UsageError("--batch-size must be at least 1") }
-    guard let modelDir, let vfeatDb else { throw UsageError("give --model-dir and --vfeat-db") }
+    guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
+      throw UsageError("give --model-dir, and one of --videos and --vfeat-db")
+    }
     let log = RunLog()
     let store = try subTxtDb.map { try SubtitleStore(path: $0) }
     guard let tokenizer = tokenizer ?? store?.meta.tokenizer else {
       throw UsageError("give --tokenizer, the folder with vocab.json and merges.txt")
     }
-    let media = try videoFiles.map { try MediaFolder(path: $0) }
     let model = try SearchModel(
       folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides, log: log,
       backend: try device.open())
-    let reader = try model.opened.reader(features: vfeatDb, subtitles: subTxtDb, cls: model.tokenizer.cls)
-    let indexing = Indexing(path: output, model: model, reader: reader) { media?.file(of: $0) }
+    var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
+    var durations: [String: Double] = [:]
+    if let videos {
+      guard let resnet, let slowfast else { throw UsageError("--videos needs --resnet and --slowfast") }
+      let own = OwnVideos(
+        videos: videos, work: "\(output).work", resnet: resnet, slowfast: slowfast,
+        frameLength: model.head.frameInterval, tokenizer: tokenizer)
+      stores = try own.prepare()
+      durations = try own.durations()
+    }
+    let media = try (videoFiles ?? videos).map { try MediaFolder(path: $0) }
+    let reader = try model.opened.reader(
+      features: stores.features, subtitles: stores.subtitles, cls: model.tokenizer.cls)
+    let indexing = Indexing(path: output, model: model, reader: reader, durations: durations) {
+      media?.file(of: $0)
+    }
     let report = try IndexProgress.follow { progress in
       try indexing.run(batchSize: batchSize, onSkip: { log.warning("left out: \($0)") }, progress: progress)
     }

@@ -118,7 +118,9 @@ public struct Indexing {
 public struct MediaFolder: Sendable {
   /// Endings of names that are taken for videos.
   public static let endings: Set<String> = [
-    "mp4", "m4v", "webm", "mkv", "mov", "avi", "ogv", "mpg", "mpeg", "ts",
+    "3gp", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogg", "ogv", "ts",
+    "vob",
+    "webm", "wmv",
   ]
 
   /// Path by name, from the root.
