@@ -69,7 +69,7 @@ let package = Package(
     .executableTarget(
       name: "hero",
       dependencies: [
-        "Search", "Serve", "Training", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Formats",
+        "Search", "Serve", "Training", "Model", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Formats",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/hero/Commands"),

@@ -173,21 +173,4 @@ import Testing
     #expect(!scratch.exists("db/tv/resnet_slowfast_1.5"))
     #expect(!scratch.exists("db/tv/id2nframe.json"))
   }
-
-  @Test(arguments: [1, 3, 8]) func resultsComeInOrderWhateverTheThreads(_ threads: Int) throws {
-    var seen: [Int] = []
-    try OrderedWork.run(
-      count: 200, threads: threads,
-      work: { index in
-        usleep(UInt32(index * 7919 % 5) * 100)
-        return index * index
-      },
-      consume: { index, value in
-        #expect(value == index * index)
-        seen.append(index)
-      })
-    #expect(seen == Array(0..<200))
-    try OrderedWork.run(
-      count: 0, threads: threads, work: { $0 }, consume: { _, _ in Issue.record("no work") })
-  }
 }

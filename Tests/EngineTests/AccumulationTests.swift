@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -49,10 +50,10 @@ import Testing
       let normed = tape.layerNorm(
         t[0], residual: tape.normalizeRows(t[0], floor: 1e-5), t[2], t[3], epsilon: 1e-5)
       let again = tape.layerNorm(normed, residual: t[0], t[2], t[3], epsilon: 1e-5)
-      let pooled = tape.softmaxPool(again, scores: t[1], segments: segments)
-      let more = tape.softmaxPool(t[0], scores: t[1], segments: segments)
-      let dots = tape.pairDot(pooled, again, pairs: [0..<12, 0..<3, 3..<10, 10..<12])
-      let others = tape.pairDot(more, t[0], pairs: [0..<12, 0..<3, 3..<10, 10..<12])
+      let pooled = tape.softmaxPool(again, scores: t[1], segments: segments.on(tape.backend))
+      let more = tape.softmaxPool(t[0], scores: t[1], segments: segments.on(tape.backend))
+      let dots = tape.pairDot(pooled, again, [0..<12, 0..<3, 3..<10, 10..<12])
+      let others = tape.pairDot(more, t[0], [0..<12, 0..<3, 3..<10, 10..<12])
       return tape.add(dots, others)
     } referee: { m in
       let normed = Referee.layerNorm(
@@ -70,11 +71,14 @@ import Testing
     let segments = Segments(lengths: [6, 14])
     let inputs = [Matrix.random(1, 20, seed: 1), .random(1, 5, seed: 2)]
     try OperationCheck(inputs) { tape, t in
-      let once = tape.convolve(t[0], kernel: t[1], segments: segments)
-      let twice = tape.convolve(once, kernel: t[1], segments: segments)
+      let once = tape.convolve(t[0], kernel: t[1], segments: segments.on(tape.backend))
+      let twice = tape.convolve(once, kernel: t[1], segments: segments.on(tape.backend))
       let sum = tape.gatherSum([(once, nil), (twice, nil), (t[0], nil)])
-      let (x, y) = (tape.segmentMax(sum, segments: segments), tape.segmentMax(once, segments: segments))
-      return tape.add(tape.linear(x, y), tape.pairDot(t[0], sum, pairs: [0..<1]))
+      let (x, y) = (
+        tape.segmentMax(sum, segments: segments.on(tape.backend)),
+        tape.segmentMax(once, segments: segments.on(tape.backend))
+      )
+      return tape.add(tape.linear(x, y), tape.pairDot(t[0], sum, [0..<1]))
     } referee: { m in
       let once = Referee.convolve(m[0], m[1], segments)
       let twice = Referee.convolve(once, m[1], segments)
@@ -94,8 +98,8 @@ import Testing
         (t[0], tape.backend.makeIndices([1, 2, 3, 3])),
       ])
       return tape.add(
-        tape.pairDot(t[0], t[0], pairs: [0..<2, 1..<4, 3..<4, 0..<0]),
-        tape.pairDot(sum, sum, pairs: [0..<2, 1..<4, 3..<4, 0..<0]))
+        tape.pairDot(t[0], t[0], [0..<2, 1..<4, 3..<4, 0..<0]),
+        tape.pairDot(sum, sum, [0..<2, 1..<4, 3..<4, 0..<0]))
     } referee: { m in
       let sum = Referee.gatherSum([(m[0], [3, 3, -1, 0]), (m[0], nil), (m[0], [1, 2, 3, 3])])
       let pairs = [0..<2, 1..<4, 3..<4, 0..<0]

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -35,7 +36,8 @@ import Testing
     try OperationCheck([.random(segments.rows, 3 * width, seed: 1)]) { tape, t in
       tape.attention(
         queries: t[0], keysValues: t[0], keyColumn: width, valueColumn: 2 * width, width: width, heads: heads,
-        querySegments: segments, keySegments: segments, causal: causal, dropout: dropout)
+        querySegments: segments.on(tape.backend), keySegments: segments.on(tape.backend), causal: causal,
+        dropout: dropout)
     } referee: { m in
       Referee.attention(m[0], m[0], shape)
     }.run()
@@ -54,7 +56,8 @@ import Testing
     ]) { tape, t in
       tape.attention(
         queries: t[0], keysValues: t[1], keyColumn: 0, valueColumn: width, width: width, heads: 2,
-        querySegments: querySegments, keySegments: keySegments, dropout: dropout)
+        querySegments: querySegments.on(tape.backend), keySegments: keySegments.on(tape.backend),
+        dropout: dropout)
     } referee: { m in
       Referee.attention(m[0], m[1], shape)
     }.run()
@@ -74,8 +77,9 @@ import Testing
     try Backends.forEach { backend in
       let out = Tape.inference(backend).attention(
         queries: leaf(queries, on: backend), keysValues: leaf(keysValues, on: backend), keyColumn: 0,
-        valueColumn: width, width: width, heads: 2, querySegments: Segments(lengths: lengths),
-        keyRanges: ranges, dropout: 0.5)
+        valueColumn: width, width: width, heads: 2,
+        querySegments: Segments(lengths: lengths, on: backend), keyRanges: RowRanges(ranges, on: backend),
+        dropout: 0.5)
       for (value, wanted) in zip(backend.values(of: out), expected.values) {
         #expect(abs(Double(value) - wanted) <= 1e-5 * expected.magnitude, "\(backend.summary)")
       }
@@ -102,14 +106,14 @@ import Testing
   }
 
   private func attend(
-    _ x: Matrix, _ lengths: [Int], _ width: Int, _ backend: CPUBackend
+    _ x: Matrix, _ lengths: [Int], _ width: Int, _ backend: any Backend
   ) -> (out: [Float], gradient: [Float]) {
     let tape = Tape.training(backend, seed: 1, step: 1)
     let input = leaf(x, on: backend)
     let segments = Segments(lengths: lengths)
     let out = tape.attention(
       queries: input, keysValues: input, keyColumn: width, valueColumn: 2 * width, width: width, heads: 2,
-      querySegments: segments, keySegments: segments, dropout: 0)
+      querySegments: segments.on(tape.backend), keySegments: segments.on(tape.backend), dropout: 0)
     let values = backend.values(of: out)
     // The gradient of half the sum of squares.
     tape.customLoss([out]) { $0 }
@@ -127,7 +131,7 @@ import Testing
     var check = OperationCheck([.random(length, 3 * width, scale: 30, seed: 1)]) { tape, t in
       tape.attention(
         queries: t[0], keysValues: t[0], keyColumn: width, valueColumn: 2 * width, width: width, heads: 1,
-        querySegments: segments, keySegments: segments, dropout: 0)
+        querySegments: segments.on(tape.backend), keySegments: segments.on(tape.backend), dropout: 0)
     } referee: { m in
       Referee.attention(m[0], m[0], shape)
     }

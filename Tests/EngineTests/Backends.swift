@@ -10,7 +10,7 @@ enum Backends {
     return sets.prefix(Int(count)).compactMap { $0?.pointee }
   }
 
-  static func forEach(_ body: (CPUBackend) throws -> Void) throws {
+  static func forEach(_ body: (any Backend) throws -> Void) throws {
     for kernels in kernelSets {
       for threads in 1...3 {
         let backend = try CPUBackend(threads: threads, kernels: kernels)
@@ -21,7 +21,7 @@ enum Backends {
   }
 
   /// Leaves NaN in the memory that the next tensors will get, so that whoever reads before writing is found out.
-  static func poison(_ backend: CPUBackend) {
+  static func poison(_ backend: any Backend) {
     var held: [Tensor] = []
     for power in 10...14 {
       for quarter in 4..<8 {

@@ -3,7 +3,7 @@ import Testing
 @testable import Engine
 
 @Suite(.serialized) struct DropoutTests {
-  private func ones(_ rows: Int, _ columns: Int, _ backend: CPUBackend) -> Tensor {
+  private func ones(_ rows: Int, _ columns: Int, _ backend: any Backend) -> Tensor {
     leaf(Matrix(rows: rows, columns: columns, repeating: 1), on: backend)
   }
 

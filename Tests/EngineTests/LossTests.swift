@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -30,7 +31,8 @@ import Testing
     let targets = [3, 0, 15, 20, 0, -1]
     try OperationCheck([.random(1, segments.rows, scale: 3, seed: 2)], weight: -1.5) { tape, t in
       tape.segmentCrossEntropy(
-        copy(tape, t[0]), segments: segments, targets: tape.backend.makeIndices(targets), weight: -1.5)
+        copy(tape, t[0]), segments: segments.on(tape.backend), targets: tape.backend.makeIndices(targets),
+        weight: -1.5)
     } referee: { m in
       Referee.segmentCrossEntropy(m[0], segments, targets)
     }.run()
@@ -127,7 +129,8 @@ import Testing
       let losses = tape.crossEntropy(tensor, targets: tape.backend.makeIndices([0, 1, -1, 19]), weight: 1)
       let row = leaf(Matrix(row: logits.values), on: backend)
       _ = tape.segmentCrossEntropy(
-        row, segments: Segments(lengths: [40, 40]), targets: tape.backend.makeIndices([1, 2]), weight: 1)
+        row, segments: Segments(lengths: [40, 40], on: tape.backend),
+        targets: tape.backend.makeIndices([1, 2]), weight: 1)
       #expect(losses.count == 4 && backend.values(of: losses)[2] == 0)
       #expect(backend.values(of: tensor) == logits.floats)
       #expect(backend.values(of: row) == logits.floats)

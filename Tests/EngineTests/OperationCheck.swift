@@ -129,7 +129,7 @@ struct OperationCheck {
 }
 
 /// A tensor that is nobody's result and wants its gradient.
-func leaf(_ matrix: Matrix, on backend: CPUBackend) -> Tensor {
+func leaf(_ matrix: Matrix, on backend: any Backend) -> Tensor {
   let tensor = Tensor(
     rows: matrix.rows, columns: matrix.columns,
     storage: backend.makeStorage(count: matrix.count, type: .float32),

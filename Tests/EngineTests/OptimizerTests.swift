@@ -114,7 +114,7 @@ import Testing
   }
 
   /// A clipping that scales gradients by a factor: of norm 1, to the factor (and the 1e-6 that PyTorch adds).
-  private func clipping(to factor: Float, _ backend: CPUBackend) -> GradientClipping {
+  private func clipping(to factor: Float, _ backend: any Backend) -> GradientClipping {
     let squares = backend.makeSums()
     backend.fill(squares, with: 1)
     return GradientClipping(sumOfSquares: squares, limit: Double(factor) * (1 + 1e-6))

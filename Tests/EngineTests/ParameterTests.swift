@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  private func expectNear(_ tensor: Tensor?, _ expected: Matrix, _ backend: CPUBackend) {
+  private func expectNear(_ tensor: Tensor?, _ expected: Matrix, _ backend: any Backend) {
     let values = tensor.map { backend.values(of: $0) } ?? []
     #expect(values.count == expected.count)
     for (value, wanted) in zip(values, expected.values) {

@@ -53,8 +53,9 @@ import Testing
       let tape = Tape.training(backend, seed: 1, step: 1)
       let losses = tape.ranking(
         RankingInput(
-          scores: x, slots: c.slots, queriesPerSlot: c.queriesPerSlot, kind: c.kind, margin: 0.1,
-          hardPool: c.hardPool, drawn: c.drawn), weights: weights)
+          scores: x, slots: backend.makeIndices(c.slots), queriesPerSlot: c.queriesPerSlot, kind: c.kind,
+          margin: 0.1,
+          hardPool: c.hardPool, drawn: c.drawn.map { backend.makeIndices($0) }), weights: weights)
       let found = backend.numbers(of: [losses])
       #expect(abs(found[0] - context) <= 1e-5 * max(1, context), sourceLocation: sourceLocation)
       #expect(abs(found[1] - query) <= 1e-5 * max(1, query), sourceLocation: sourceLocation)
@@ -93,7 +94,9 @@ import Testing
     let x = leaf(.random(3, 1, seed: 1), on: backend)
     let tape = Tape.training(backend, seed: 1, step: 1)
     let losses = tape.ranking(
-      RankingInput(scores: x, slots: [0], queriesPerSlot: 3, kind: .hinge, margin: 0.1), weights: (1, 1))
+      RankingInput(
+        scores: x, slots: backend.makeIndices([0]), queriesPerSlot: 3, kind: .hinge, margin: 0.1),
+      weights: (1, 1))
     tape.backward()
     #expect(backend.numbers(of: [losses]) == [0, 0])
     #expect(x.gradient.map { backend.values(of: $0) } == [0, 0, 0])

@@ -1,6 +1,13 @@
 @testable import Engine
 
 extension Tape {
+  /// Pairs that lie on the host.
+  func pairDot(_ queries: Tensor, _ x: Tensor, _ pairs: [Range<Int>]) -> Tensor {
+    pairDot(
+      queries, x, pairs: RowRanges(pairs, on: backend),
+      places: Segments(lengths: pairs.map(\.count), on: backend))
+  }
+
   /// Starts the backward pass from gradients of the test's own.
   /// - Parameter loss: from the tensors' values, row by row, their gradients.
   func customLoss(_ inputs: [Tensor], _ loss: ([[Float]]) -> [[Float]]) {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -11,7 +12,7 @@ import Testing
     try OperationCheck([
       .random(segments.rows, columns, seed: 1), .random(segments.rows, 1, scale: 2, seed: 2),
     ]) { tape, t in
-      tape.softmaxPool(t[0], scores: t[1], segments: segments)
+      tape.softmaxPool(t[0], scores: t[1], segments: segments.on(tape.backend))
     } referee: { m in
       Referee.softmaxPool(m[0], m[1], segments)
     }.run()
@@ -23,7 +24,7 @@ import Testing
     var scores = Matrix.random(24, 1, seed: 2)
     for r in [0, 2, 5, 20, 23] { scores[r, 0] = -1e10 }
     try OperationCheck([.random(24, 10, seed: 1), scores]) { tape, t in
-      tape.softmaxPool(t[0], scores: t[1], segments: segments)
+      tape.softmaxPool(t[0], scores: t[1], segments: segments.on(tape.backend))
     } referee: { m in
       Referee.softmaxPool(m[0], m[1], segments)
     }.run()
@@ -32,7 +33,7 @@ import Testing
   @Test(arguments: [1, 7, 90])
   func segmentMaxEqualsReferee(rows: Int) throws {
     try OperationCheck([.random(rows, segments.rows, seed: 1)]) { tape, t in
-      tape.segmentMax(t[0], segments: segments)
+      tape.segmentMax(t[0], segments: segments.on(tape.backend))
     } referee: { m in
       Referee.segmentMax(m[0], segments)
     }.run()
@@ -43,7 +44,7 @@ import Testing
     try Backends.forEach { backend in
       let x = leaf(Matrix(row: [1, 2, 2, 2, -1, -1]), on: backend)
       let tape = Tape.training(backend, seed: 1, step: 1)
-      let out = tape.segmentMax(x, segments: Segments(lengths: [4, 2]))
+      let out = tape.segmentMax(x, segments: Segments(lengths: [4, 2], on: backend))
       tape.customLoss([out]) { _ in [[3, 5]] }
       tape.backward()
       #expect(x.gradient.map { backend.values(of: $0) } == [0, 3, 0, 0, 5, 0])
@@ -54,7 +55,7 @@ import Testing
   func pairDotEqualsReferee(columns: Int) throws {
     let pairs = [0..<4, 2..<9, 5..<5, 0..<12, 11..<12, 2..<9]
     try OperationCheck([.random(pairs.count, columns, seed: 1), .random(12, columns, seed: 2)]) { tape, t in
-      tape.pairDot(t[0], t[1], pairs: pairs)
+      tape.pairDot(t[0], t[1], pairs)
     } referee: { m in
       Referee.pairDot(m[0], m[1], pairs)
     }.run()
@@ -63,7 +64,7 @@ import Testing
   @Test(arguments: [1, 3, 5, 9])
   func convolveEqualsReferee(width: Int) throws {
     try OperationCheck([.random(1, segments.rows, seed: 1), .random(1, width, seed: 2)]) { tape, t in
-      tape.convolve(t[0], kernel: t[1], segments: segments)
+      tape.convolve(t[0], kernel: t[1], segments: segments.on(tape.backend))
     } referee: { m in
       Referee.convolve(m[0], m[1], segments)
     }.run()
@@ -73,11 +74,8 @@ import Testing
     try Backends.forEach { backend in
       let x = backend.makeTensor((0..<12).map { Float($0) }, rows: 3, columns: 4)
       let out = Tape.inference(backend).gatherStretches(
-        x,
-        [
-          (row: 2, columns: 1..<4), (row: 0, columns: 2..<2), (row: 0, columns: 0..<2),
-          (row: 2, columns: 3..<4),
-        ])
+        x, RowRanges([9..<12, 2..<2, 0..<2, 11..<12], on: backend),
+        places: Segments(lengths: [3, 0, 2, 1], on: backend))
       #expect(backend.values(of: out) == [9, 10, 11, 0, 1, 11])
     }
   }
@@ -87,7 +85,7 @@ import Testing
     let expected = segments.ranges.flatMap { Referee.softmax(Array(x.values[$0])) }
     try Backends.forEach { backend in
       let tensor = leaf(x, on: backend)
-      backend.segmentSoftmax(tensor, segments: segments)
+      backend.segmentSoftmax(tensor, segments: segments.on(backend))
       for (value, wanted) in zip(backend.values(of: tensor), expected) {
         #expect(abs(Double(value) - wanted) <= 1e-6)
       }

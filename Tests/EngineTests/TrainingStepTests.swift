@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -5,14 +6,14 @@ import Testing
 /// A small network with every kind of layer, trained on one batch.
 @Suite(.serialized) struct TrainingStepTests {
   private struct Network {
-    let backend: CPUBackend
+    let backend: any Backend
     let store: ParameterStore
     let optimizer: Optimizer
     let segments = Segments(lengths: [5, 9, 1, 20])
     let width = 32
     let words = 40
 
-    init(_ backend: CPUBackend, seed: UInt64) {
+    init(_ backend: any Backend, seed: UInt64) {
       self.backend = backend
       store = ParameterStore(backend: backend)
       _ = store.add("word", [words, width], .normal(deviation: 0.5))
@@ -50,7 +51,7 @@ import Testing
         let fused = tape.linear(x, stack(layer, "weight"), stack(layer, "bias"))
         let context = tape.attention(
           queries: fused, keysValues: fused, keyColumn: width, valueColumn: 2 * width, width: width, heads: 2,
-          querySegments: segments, keySegments: segments, dropout: 0.1)
+          querySegments: segments.on(tape.backend), keySegments: segments.on(tape.backend), dropout: 0.1)
         let hidden = tape.linear(context, tensor("\(layer).up"), activation: .gelu)
         x = tape.layerNorm(
           tape.linear(hidden, tensor("\(layer).down")), residual: x, tensor("\(layer).gamma"),

@@ -28,12 +28,12 @@ struct GoldenRetrievalTests {
     return truth
   }
 
-  private var suppression: (options: NonMaximumSuppression, name: String) {
+  private var suppression: (options: NonMaximumSuppression, threshold: Float) {
     get throws {
       let options = try JSON.read(path: path("expected/options.json"))["eval"]
       let threshold = try #require(options?["nms_thd"]?.double)
       let limit = try #require(options?["max_after_nms"]?.int)
-      return (NonMaximumSuppression(threshold: Float(threshold), limit: limit), "nms_\(threshold)")
+      return (NonMaximumSuppression(threshold: Float(threshold), limit: limit), Float(threshold))
     }
   }
 
@@ -45,11 +45,13 @@ struct GoldenRetrievalTests {
     let metrics = try RetrievalMetrics(results: results, truth: truth, byQueryType: true)
     #expect(metrics.unanswered.isEmpty)
     // The file holds moments after suppression, and videos, which none befalls.
-    let moments = MetricTable(groups: metrics.table.groups.filter { !$0.name.hasPrefix("VR") })
-    let videos = MetricTable(groups: metrics.table.groups.filter { $0.name.hasPrefix("VR") })
-    let measured =
-      try moments.flattened(prefix: "valid_\(split)", suffix: suppression.name)
-      + videos.flattened(prefix: "valid_\(split)")
+    let threshold = try suppression.threshold
+    let measured = metrics.recalls.map { recall in
+      (
+        recall.name(
+          prefix: "valid_\(split)", suppression: recall.task.findsMoments ? threshold : nil), recall.value
+      )
+    }
     #expect(measured.count == expected.keys.count { $0.contains("_nms_") || $0.contains("_VR") })
     for (name, value) in measured { #expect(expected[name] == value, "\(name)") }
   }

@@ -4,6 +4,13 @@ import Testing
 
 @testable import Metrics
 
+extension [Recall] {
+  /// The value of the recall of the reference's name.
+  fileprivate subscript(group: String, name: String) -> Double? {
+    first { $0.name(prefix: "valid") == "valid_\(group)/\(group)_\(name)" }?.value
+  }
+}
+
 @Suite struct RetrievalMetricsTests {
   private func results(_ predictions: [MomentPrediction], task: RetrievalTask) -> RetrievalResults {
     RetrievalResults(
@@ -12,11 +19,11 @@ import Testing
 
   private func recall(
     _ predictions: [MomentPrediction], spans: [Span], task: RetrievalTask = .videoCorpusMoment
-  ) throws -> MetricTable {
+  ) throws -> [Recall] {
     try RetrievalMetrics(
       results: results(predictions, task: task),
       truth: [RetrievalTruth(id: "1", video: "b", spans: spans, type: "vt")], byQueryType: true
-    ).table
+    ).recalls
   }
 
   @Test func countsTheRightMomentOfTheRightVideoOnly() throws {
@@ -44,7 +51,7 @@ import Testing
   @Test func videoRetrievalNeedsNoSpans() throws {
     let table = try recall([MomentPrediction(video: 1, score: 2)], spans: [], task: .video)
     #expect(table["VR", "r1"] == 100)
-    #expect(try recall([MomentPrediction(video: 1, score: 2)], spans: []).groups.isEmpty)
+    #expect(try recall([MomentPrediction(video: 1, score: 2)], spans: []).isEmpty)
   }
 
   @Test func nothingPastTheHundredthRankCounts() throws {
@@ -58,7 +65,7 @@ import Testing
     let metrics = try RetrievalMetrics(
       results: results([MomentPrediction(video: 1, start: 0, end: 1, score: 1)], task: .singleVideoMoment),
       truth: truth, byQueryType: false)
-    #expect(metrics.table["SVMR", "0.5-r1"] == 50)
+    #expect(metrics.recalls["SVMR", "0.5-r1"] == 50)
     #expect(metrics.unanswered == ["2"])
   }
 
@@ -81,7 +88,7 @@ import Testing
   ]
 
   @Test(arguments: rounded) func roundsAsPython(right: Double, total: Double, percentage: Double) {
-    #expect(MetricTable.percentage(right / total) == percentage)
+    #expect(Recall.percentage(right / total) == percentage)
   }
 
   @Test func readsAnnotations() throws {

@@ -57,14 +57,12 @@ struct CaptionGoldenTests {
   }
 
   private func generator(_ model: CaptionModel, videoBatch: Int, clipBatch: Int) throws -> CaptionGenerator {
-    var options = CaptionGenerationOptions()
+    var options = DecodingOptions()
     options.maximumSteps = try #require(try Golden.options()["caption_steps"]?.int)
-    options.frameInterval = try GoldenStores.interval()
-    options.videoBatch = videoBatch
-    options.clipBatch = clipBatch
     return CaptionGenerator(
       model: model, videos: try GoldenStores.videos(),
-      tokenizer: try Tokenizer(directory: GoldenStores.path("corpus/tokenizer")), options: options)
+      tokenizer: try Tokenizer(directory: GoldenStores.path("corpus/tokenizer")), options: options,
+      frameInterval: try GoldenStores.interval(), videoBatch: videoBatch, clipBatch: clipBatch)
   }
 
   @Test(arguments: [(1, 1), (2, 3), (20, 256)]) func greedy(videoBatch: Int, clipBatch: Int) throws {

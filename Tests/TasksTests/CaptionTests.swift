@@ -123,10 +123,12 @@ struct CaptionLoadingTests {
           }
         }
       }
-      let options = DecodingOptions(
-        beginning: meta.bos, end: meta.eos, maximumSteps: 2, beams: Int(words),
-        lengthPenalty: Float(penalty))
-      let found = model.decode(tape, memory: memory, clips: clip.clips, options)
+      var options = DecodingOptions()
+      options.maximumSteps = 2
+      options.beams = Int(words)
+      options.lengthPenalty = Float(penalty)
+      let bounds = CaptionBounds(beginning: meta.bos, end: meta.eos)
+      let found = model.decode(tape, memory: memory, clips: clip.clips, bounds, options)
       #expect(found == [best.words], "length penalty \(penalty)")
     }
   }

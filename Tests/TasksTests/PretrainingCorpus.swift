@@ -34,6 +34,6 @@ enum PretrainingCorpus {
     try PretrainingLoader(
       objective, videos: videos(), options: options,
       model: try Golden.configuration(try Golden.checkpoint("pretrain")),
-      onSkip: { Issue.record("left out: \($0)") })
+      skips: SkipReport { error, _ in Issue.record("left out: \(error)") })
   }
 }

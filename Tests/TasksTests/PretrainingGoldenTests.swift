@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Pre-training against the reference")
 struct PretrainingGoldenTests {
-  private func training(_ model: RetrievalModel) -> Tape {
+  private func training(_ model: PretrainingModel) -> Tape {
     Tape.training(model.store.backend, seed: 1, step: 0)
   }
 
@@ -19,7 +19,7 @@ struct PretrainingGoldenTests {
   @Test func mlm() throws {
     let golden = try Golden("mlm")
     let (batch, expected) = (try golden.maskedText(), try golden.expected())
-    let model = try RetrievalGoldenTests.model("pretrain")
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
     let tape = training(model)
     let input = batch.prepared(for: model.configuration, on: model.store.backend)
     let losses = model.maskedWordLosses(tape, input)
@@ -41,7 +41,7 @@ struct PretrainingGoldenTests {
   @Test func mffr() throws {
     let golden = try Golden("mffr")
     let batch = try golden.maskedFrames()
-    let model = try RetrievalGoldenTests.model("pretrain")
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
     let tape = training(model)
     let input = batch.prepared(for: model.configuration, on: model.store.backend)
     let losses = model.featureRegressionLosses(tape, input)
@@ -62,7 +62,7 @@ struct PretrainingGoldenTests {
 
   @Test func mfmNCE() throws {
     let golden = try Golden("mfm-nce")
-    let model = try RetrievalGoldenTests.model("pretrain")
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
     let tape = training(model)
     let input = try golden.maskedFrames().prepared(for: model.configuration, on: model.store.backend)
     let losses = model.contrastiveLosses(tape, input, temperature: try temperature())
@@ -74,7 +74,7 @@ struct PretrainingGoldenTests {
 
   /// Dividing by a temperature is what dividing the predictions and negatives' products by it is.
   @Test func temperatureDividesTheProducts() throws {
-    let model = try RetrievalGoldenTests.model("pretrain")
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
     let backend = model.store.backend
     let batch = try Golden("mfm-nce").maskedFrames().prepared(for: model.configuration, on: backend)
     let plain = model.contrastiveScores(.inference(backend), batch, temperature: 1).scores
@@ -85,7 +85,7 @@ struct PretrainingGoldenTests {
   @Test func fom() throws {
     let golden = try Golden("fom")
     let (batch, expected) = (try golden.frameOrder(), try golden.expected())
-    let model = try RetrievalGoldenTests.model("pretrain")
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
     let tape = training(model)
     let backend = model.store.backend
     let losses = model.frameOrderLosses(

@@ -68,7 +68,7 @@ struct PretrainingMixtureTests {
     var curriculum = RetrievalCurriculum()
     curriculum.spanStart = 0
     return PretrainingLearning(
-      model: try RetrievalGoldenTests.model("pretrain"), mixture: try mixture(),
+      model: try RetrievalGoldenTests.model("pretrain", PretrainingModel.self), mixture: try mixture(),
       ranking: try RetrievalGoldenTests.options(), curriculum: curriculum)
   }
 

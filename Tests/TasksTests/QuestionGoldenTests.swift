@@ -2,6 +2,7 @@ import Engine
 import Formats
 import Metrics
 import Model
+import TestSupport
 import Testing
 
 @testable import Tasks

@@ -20,7 +20,7 @@ final class Skipped: Sendable {
 struct QuestionTests {
   @Test func itemsAreSkippedOnce() {
     let skipped = Skipped()
-    let report = SkipReport { skipped.add($0) }
+    let report = SkipReport { error, _ in skipped.add(error) }
     for _ in 0..<3 {
       report.skip("clip 1", file: "store", DataError("is broken"))
       report.skip("clip 2", file: "store", DataError("is broken", file: "other"))

@@ -11,9 +11,9 @@ struct RankingOptionsTests {
     let backend = try CPUBackend(threads: 1)
     var random = RandomStream(seed: 5, step: step, for: .loss)
     return options.input(
-      scores: backend.makeTensor(rows: slots * queriesPerSlot, columns: slots), slots: Array(0..<slots),
-      queriesPerSlot: queriesPerSlot, random: &random
-    ).drawn
+      scores: backend.makeTensor(rows: slots * queriesPerSlot, columns: slots),
+      slots: backend.makeIndices(0..<slots), queriesPerSlot: queriesPerSlot, on: backend, random: &random
+    ).drawn.map { backend.values(of: $0).map { Int($0) } }
   }
 
   /// One negative a query among the other videos, one a video among the others' queries, each as likely as any other.

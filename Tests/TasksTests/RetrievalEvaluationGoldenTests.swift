@@ -89,13 +89,14 @@ struct RetrievalEvaluationGoldenTests {
       if let query = try RetrievalTruth(annotation: row) { truth.append(query) }
     }
     let found = try results(split)
-    var measured = try RetrievalMetrics(results: found, truth: truth, byQueryType: true)
-      .table.flattened(prefix: "valid_\(split)")
+    var measured = try RetrievalMetrics(results: found, truth: truth, byQueryType: true).recalls.map {
+      ($0.name(prefix: "valid_\(split)"), $0.value)
+    }
     measured += try RetrievalMetrics(
       results: found.suppressed(
         by: NonMaximumSuppression(threshold: threshold, limit: options.keptAfterSuppression)),
       truth: truth, byQueryType: true
-    ).table.flattened(prefix: "valid_\(split)", suffix: "nms_\(threshold)")
+    ).recalls.map { ($0.name(prefix: "valid_\(split)", suppression: threshold), $0.value) }
     let expected = try JSON.read(path: folder + "/expected/eval/tvr_\(split).metrics.json")
     var compared = 0
     for (name, value) in measured {

@@ -8,9 +8,9 @@ import Testing
 
 @Suite("Retrieval against the reference")
 struct RetrievalGoldenTests {
-  static func model(_ checkpoint: String) throws -> RetrievalModel {
+  static func model<Model: HeroModel>(_ checkpoint: String, _: Model.Type = RetrievalModel.self) throws -> Model {
     let file = try Golden.checkpoint(checkpoint)
-    let model = RetrievalModel(try Golden.configuration(file), backend: try CPUBackend())
+    let model = Model(try Golden.configuration(file), backend: try CPUBackend())
     let report = try model.store.load(file)
     #expect(report.missing.isEmpty && report.unused.isEmpty)
     return model
@@ -52,7 +52,7 @@ struct RetrievalGoldenTests {
     let (expected, batch) = (try golden.expected(), try golden.retrieval())
     let model = try Self.model("tvr")
     let (backend, tape) = (model.store.backend, Tape.inference(model.store.backend))
-    let videos = Segments(lengths: batch.videos.lengths)
+    let videos = Segments(lengths: batch.videos.lengths, on: backend)
     let frames = model.videoEncoder(tape, batch.videos.prepared(for: model.configuration, on: backend))
     let wanted = try #require(expected["frame_embeddings"])
     expectClose(
@@ -65,9 +65,10 @@ struct RetrievalGoldenTests {
       batch.slots.indices.flatMap { row in
         batch.slots.map { backend.values(of: scores)[row * videos.count + $0] }
       }, try #require(expected["q2video"]).floats(), "video scores")
-    let spans = model.spanLogits(
-      tape, queries: queries, frames: frames, pairs: batch.slots.map { videos[$0] })
     let lengths = batch.slots.map { videos[$0].count }
+    let spans = model.spanLogits(
+      tape, queries: queries, frames: frames, pairs: RowRanges(batch.slots.map { videos[$0] }, on: backend),
+      places: Segments(lengths: lengths, on: backend))
     for (name, logits) in [("st_logits", spans.start), ("ed_logits", spans.end)] {
       expectClose(backend.values(of: logits), unpadded(try #require(expected[name]), lengths, width: 1), name)
     }

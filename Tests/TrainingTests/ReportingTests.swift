@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Metrics
 import Synchronization
 import TestSupport
 import Testing
@@ -154,10 +155,14 @@ struct MetricsTableTests {
   }
 
   @Test func retrievalIsSortedByWhatPeopleLookAt() {
-    let table = MetricsTable.retrieval([
-      "valid_val_VR/VR_r1": 4, "valid_val_SVMR_nms_0.5/SVMR_0.7-r10": 3, "valid_val_VCMR/VCMR_0.7-r1": 2,
-      "valid_val_VCMR/VCMR_0.5-r1": 1, "valid_val_VCMR_by_type/VCMR_by_type_vt-0.5-r1": 5, "valid/loss": 9,
-    ])
+    func recall(
+      _ task: RetrievalTask, _ overlap: Float?, _ depth: Int, _ value: Double, type: String? = nil
+    ) -> Recall { Recall(task: task, type: type, overlap: overlap, depth: depth, value: value) }
+    let table = MetricsTable.retrieval(
+      [
+        recall(.video, nil, 1, 4), recall(.videoCorpusMoment, 0.5, 1, 1),
+        recall(.videoCorpusMoment, 0.7, 1, 2), recall(.videoCorpusMoment, 0.5, 1, 5, type: "vt"),
+      ], suppressed: (0.5, [recall(.singleVideoMoment, 0.7, 10, 3)]))
     #expect(table.headings == ["", "R@1", "R@10"])
     #expect(
       table.rows == [

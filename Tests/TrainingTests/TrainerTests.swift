@@ -73,7 +73,7 @@ struct TrainerTests {
     let task = try pull ?? Pull()
     try Trainer(task: task, configuration: configuration, folder: output, log: log) { step in
       try validate(step)
-      return Validation(scalars: [])
+      return Validation()
     }.run(resume: resume)
     return task.store.values(of: task.weights)
   }

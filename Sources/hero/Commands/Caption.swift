@@ -1,6 +1,7 @@
 import ArgumentParser
 import Formats
 import Metrics
+import Model
 import Training
 
 /// `hero caption`: describes clips.
@@ -59,12 +60,12 @@ struct Caption: ParsableCommand {
     guard beam >= 1 else { throw UsageError("--beam must be at least 1") }
     if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
     let log = RunLog()
-    var choice = CaptionRun.DecodingChoice()
-    choice.beams = beam
-    choice.lengthPenalty = lengthPenalty
-    choice.maximumSteps = maxGenStep
-    let (captions, clips) = try CaptionRun(path: modelDir, arguments: overrides, log: log).caption(
-      folder: modelDir, checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, choice,
+    var options = DecodingOptions()
+    options.beams = beam
+    options.lengthPenalty = lengthPenalty
+    let arguments = overrides + (maxGenStep.map { ["--max-gen-step", String($0)] } ?? [])
+    let (captions, clips) = try CaptioningRun(path: modelDir, arguments: arguments, log: log).run(
+      checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, options,
       backend: try device.open())
     log.info("captions: \(output)")
     if score {
@@ -85,7 +86,7 @@ enum CaptionScores {
       let object = JSONObject(scores.corpus.map { (key: $0.name, value: JSON.double($0.value)) })
       print(JSON.object(object).encoded(style: .python))
     } else {
-      print(CaptionRun.table(scores, title: "captions").rendered())
+      print(MetricsTable(scores, title: "captions").rendered())
     }
   }
 }

@@ -25,16 +25,18 @@ struct Eval: ParsableCommand {
   @Option(help: "The split: which videos of vid2dur_idx.json are candidates, and the name of the results.")
   var split = "val"
 
-  @Option(help: ArgumentHelp("The split's query store.", valueName: "folder"))
+  @Option(
+    name: [.long, .customLong("db")],
+    help: ArgumentHelp("The split's store of queries, questions, statements or captions.", valueName: "folder"))
   var queryTxtDb: String?
 
   @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"))
   var outputDir: String?
 
-  @Option(help: ArgumentHelp("For tvc: JSON lines with the captions to score.", valueName: "file"))
+  @Option(help: ArgumentHelp("Instead of a run: JSON lines with captions to score.", valueName: "file"))
   var predictions: String?
 
-  @Option(help: ArgumentHelp("For tvc: JSON lines with the true captions.", valueName: "file"))
+  @Option(help: ArgumentHelp("JSON lines with the true captions.", valueName: "file"))
   var references: String?
 
   @Option(help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"))
@@ -62,7 +64,7 @@ struct Eval: ParsableCommand {
 
   func run() throws {
     let log = RunLog()
-    if task == .tvc || predictions != nil { return try scoreCaptions(log) }
+    if predictions != nil || references != nil { return try scoreCaptions(log) }
     guard let queryTxtDb, let outputDir else { throw UsageError("give --query-txt-db and --output-dir") }
     var arguments = overrides
     if let batchSize {
@@ -71,12 +73,12 @@ struct Eval: ParsableCommand {
     }
     let evaluation = try EvaluationRun(path: outputDir, task: task, arguments: arguments, log: log)
     let outcome = try evaluation.run(
-      checkpoint: checkpoint, split: split, queries: queryTxtDb, submission: submission,
+      checkpoint: checkpoint, split: split, store: queryTxtDb, submission: submission,
       backend: try device.open())
     if json {
       print(outcome.json.encoded(style: .python))
     } else {
-      if let table = outcome.table { print(table.rendered()) }
+      if let table = outcome.report.table { print(table.rendered()) }
       log.info("predictions: \(outcome.path)")
     }
   }
@@ -84,14 +86,12 @@ struct Eval: ParsableCommand {
   /// Scores any file of captions; no model is needed.
   private func scoreCaptions(_ log: RunLog) throws {
     guard let predictions, let references else {
-      throw UsageError("--task tvc needs --predictions and --references; 'hero caption' writes predictions")
+      throw UsageError("give --predictions and --references; 'hero caption' writes predictions")
     }
     let meteor = try meteorData.map { try MeteorResources(folder: $0) }
     let rows = try CaptionRow.read(path: predictions)
     if let submission {
-      let writer = try CaptionWriter(path: submission)
-      for row in rows { try writer.write(row) }
-      try writer.finish()
+      try CaptionWriter.write(rows, to: submission)
     }
     let scores = try CaptionScorer(rows, references: try CaptionRow.read(path: references), meteor: meteor)
     try CaptionScores.show(scores, json: json, log: log)

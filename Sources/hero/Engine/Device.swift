@@ -4,11 +4,18 @@ public enum Device {
   public static let names = ["auto", "cpu"]
 
   /// Opens a device by its name.
-  /// - Parameter name: `cpu`, or `auto` for the fastest that this machine has.
-  /// - Throws: `EngineError` for a name that nobody knows, or a device that this machine lacks.
-  public static func open(_ name: String = "auto") throws -> any Backend {
+  /// - Parameters:
+  ///   - name: `cpu`, or `auto` for the fastest that this machine has.
+  ///   - precision: how exactly it computes.
+  /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks, or a precision that the
+  ///   device does not have.
+  public static func open(_ name: String = "auto", precision: Precision = .fp32) throws -> any Backend {
     switch name {
-    case "auto", "cpu": return try CPUBackend()
+    case "auto", "cpu":
+      guard precision == .fp32 else {
+        throw EngineError("the CPU computes in fp32 only, not in \(precision.rawValue)")
+      }
+      return try CPUBackend()
     default:
       throw EngineError("there is no device \"\(name)\"; --device takes \(names.joined(separator: " or "))")
     }

@@ -74,7 +74,7 @@ public final class ParameterStore {
   /// Every value, in the order of declaration. Made at the first use, after which nothing can be declared.
   public private(set) lazy var values: Tensor = {
     isSealed = true
-    return backend.makeTensor(rows: 1, columns: size)
+    return Tensor(rows: 1, columns: size, storage: backend.makeWeights(count: size))
   }()
 
   /// Every gradient, in the same places; holds this step's where `hasGradient`.

@@ -6,9 +6,17 @@ public enum ElementType: Sendable {
   case float64
   /// Row numbers.
   case int32
+  /// Values in half the memory: float32 without its last 16 bits.
+  case bfloat16
 
   /// Bytes of an element.
-  public var size: Int { self == .float64 ? 8 : 4 }
+  public var size: Int {
+    switch self {
+    case .float64: 8
+    case .float32, .int32: 4
+    case .bfloat16: 2
+    }
+  }
 }
 
 /// Memory that belongs to a backend. What is inside is the backend's business.
@@ -23,7 +31,8 @@ open class Storage {
   }
 }
 
-/// A dense matrix, row-major and contiguous, in a backend's memory: float32, or float64 where it holds sums.
+/// A dense matrix, row-major and contiguous, in a backend's memory: float32 or bfloat16 (see `Precision`), or float64 where
+/// it holds sums.
 ///
 /// Everything the engine computes on is a matrix: the rows are tokens, frames, queries; a vector has one row.
 /// Several tensors may look at one storage (parameters live in one arena).
@@ -79,28 +88,41 @@ public final class Tensor {
 /// operations may write them (`argmax`).
 public final class Indices: @unchecked Sendable {
   public let count: Int
-  let storage: Storage
+  /// Where the numbers are; `offset` counts them from its start.
+  public let storage: Storage
+  public let offset: Int
 
   /// - Parameter storage: int32 elements, written before another thread reads them.
-  public init(count: Int, storage: Storage) {
-    precondition(storage.type == .int32 && count <= storage.count)
+  public init(count: Int, storage: Storage, offset: Int = 0) {
+    precondition(storage.type == .int32 && offset >= 0 && count >= 0 && offset + count <= storage.count)
     self.count = count
     self.storage = storage
+    self.offset = offset
+  }
+
+  /// Some of the numbers, in the same memory.
+  public func view(_ range: Range<Int>) -> Indices {
+    precondition(range.isWithin(count))
+    return Indices(count: range.count, storage: storage, offset: offset + range.lowerBound)
   }
 }
 
-/// How packed rows divide into sequences: sequence `i` has the rows `offsets[i] ..< offsets[i + 1]`.
+/// How packed rows divide into sequences: sequence `i` has the rows `offsets[i] ..< offsets[i + 1]`. Made on the loading
+/// threads with the batch; the host and the device have the offsets.
 public final class Segments: Sendable {
   public let offsets: [Int]
+  /// The offsets in the device's memory.
+  public let starts: Indices
 
   /// - Parameter lengths: rows of each sequence, in order; zero is allowed.
-  public init(lengths: some Sequence<Int>) {
+  public init(lengths: some Sequence<Int>, on backend: some MemoryOperations) {
     var offsets = [0]
     for length in lengths {
       precondition(length >= 0)
       offsets.append(offsets[offsets.count - 1] + length)
     }
     self.offsets = offsets
+    starts = backend.makeIndices(offsets)
   }
 
   public var count: Int { offsets.count - 1 }
@@ -108,6 +130,36 @@ public final class Segments: Sendable {
   public subscript(i: Int) -> Range<Int> { offsets[i]..<offsets[i + 1] }
   public var lengths: [Int] { (0..<count).map { self[$0].count } }
   public var ranges: [Range<Int>] { (0..<count).map { self[$0] } }
+}
+
+/// A range of rows for each of several sequences, in any order, overlapping or not; the host and the device have them.
+public final class RowRanges: Sendable {
+  public let ranges: [Range<Int>]
+  /// First rows, and the rows after the last, in the device's memory.
+  public let starts: Indices
+  public let ends: Indices
+
+  public init(_ ranges: [Range<Int>], on backend: some MemoryOperations) {
+    self.ranges = ranges
+    let bounds = backend.makeIndices(ranges.map(\.lowerBound) + ranges.map(\.upperBound))
+    starts = bounds.view(0..<ranges.count)
+    ends = bounds.view(ranges.count..<2 * ranges.count)
+  }
+
+  fileprivate init(_ segments: Segments) {
+    ranges = segments.ranges
+    starts = segments.starts.view(0..<segments.count)
+    ends = segments.starts.view(1..<segments.count + 1)
+  }
+
+  public var count: Int { ranges.count }
+  public subscript(i: Int) -> Range<Int> { ranges[i] }
+  public var lengths: [Int] { ranges.map(\.count) }
+}
+
+extension Segments {
+  /// The segments' own rows.
+  public var rowRanges: RowRanges { RowRanges(self) }
 }
 
 extension Range<Int> {

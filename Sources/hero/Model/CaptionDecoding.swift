@@ -1,24 +1,26 @@
 import Engine
 import Foundation
 
-/// How captions are searched for.
+/// How captions are searched for; the reference's keys stand beside each.
 public struct DecodingOptions: Equatable, Sendable {
+  /// `max_gen_step`: words at most.
+  public var maximumSteps = 30
+  /// 1 is greedy, the reference's way.
+  public var beams = 1
+  /// Beams rank by log probability / lengthᵖ, p being this.
+  public var lengthPenalty: Float = 1
+
+  public init() {}
+}
+
+/// The words that captions begin and end with.
+public struct CaptionBounds: Equatable, Sendable {
   public var beginning: Int32
   public var end: Int32
-  /// Words at most.
-  public var maximumSteps: Int
-  /// 1 is greedy, the reference's way.
-  public var beams: Int
-  /// Beams rank by log probability / lengthᵖ, p being this.
-  public var lengthPenalty: Float
 
-  public init(beginning: Int32, end: Int32, maximumSteps: Int = 30, beams: Int = 1, lengthPenalty: Float = 1)
-  {
+  public init(beginning: Int32, end: Int32) {
     self.beginning = beginning
     self.end = end
-    self.maximumSteps = maximumSteps
-    self.beams = beams
-    self.lengthPenalty = lengthPenalty
   }
 }
 
@@ -26,35 +28,47 @@ extension CaptionModel {
   /// The caption of each clip: ids without `BOS` and `EOS`.
   /// - Parameters:
   ///   - memory, clips: from `memory`, and its clips.
-  public func decode(_ tape: Tape, memory: Tensor, clips: Segments, _ options: DecodingOptions) -> [[Int32]] {
+  ///   - bounds: the tokenizer's `BOS` and `EOS`.
+  public func decode(
+    _ tape: Tape, memory: Tensor, clips: Segments, _ bounds: CaptionBounds, _ options: DecodingOptions
+  ) -> [[Int32]] {
     let steps = min(options.maximumSteps, decoder.maximumLength)
     guard clips.count > 0, steps > 0 else { return clips.lengths.map { _ in [] } }
     return options.beams > 1
-      ? searchBeams(tape, memory: memory, clips: clips, options, steps: steps)
-      : decodeGreedily(tape, memory: memory, clips: clips, options, steps: steps)
+      ? searchBeams(tape, memory: memory, clips: clips, bounds, options, steps: steps)
+      : decodeGreedily(tape, memory: memory, clips: clips, bounds, steps: steps)
   }
 
-  /// The best word at each step; a caption that has ended leaves the batch.
+  /// The best word at each step, which the device hands on to the next itself. The host reads the words of several steps
+  /// at once; captions that have ended by then leave the batch.
   private func decodeGreedily(
-    _ tape: Tape, memory: Tensor, clips: Segments, _ options: DecodingOptions, steps: Int
+    _ tape: Tape, memory: Tensor, clips: Segments, _ bounds: CaptionBounds, steps: Int
   ) -> [[Int32]] {
+    let backend = tape.backend
     var captions = [[Int32]](repeating: [], count: clips.count)
     var open = Array(0..<clips.count)
-    var last = [Int32](repeating: options.beginning, count: clips.count)
-    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.ranges, capacity: steps)
-    for _ in 0..<steps {
-      let places = tape.backend.makeIndices(count: last.count)
-      tape.backend.argmax(decoder.step(tape, cache, last: last), columns: vocabulary, places: places)
-      let best = tape.backend.values(of: places)
-      var going: [Int] = []
-      for (row, word) in best.enumerated() where word != options.end {
-        captions[open[row]].append(word)
-        going.append(row)
+    var last = backend.makeIndices([Int32](repeating: bounds.beginning, count: clips.count))
+    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.rowRanges, capacity: steps)
+    while cache.length < steps, !open.isEmpty {
+      let (count, ahead) = (open.count, min(backend.stepsBetweenReads, steps - cache.length))
+      let words = backend.makeIndices(count: ahead * count)
+      for step in 0..<ahead {
+        let places = words.view(step * count..<(step + 1) * count)
+        backend.argmax(decoder.step(tape, cache, last: last), columns: vocabulary, places: places)
+        last = places
       }
-      if going.isEmpty { break }
-      if going.count < open.count { decoder.keep(tape, cache, going) }
+      let read = backend.values(of: words)
+      var going: [Int] = []
+      for row in 0..<count {
+        let own = (0..<ahead).lazy.map { read[$0 * count + row] }.prefix { $0 != bounds.end }
+        captions[open[row]] += own
+        if own.count == ahead { going.append(row) }
+      }
+      if going.count < count {
+        decoder.keep(tape, cache, going)
+        last = backend.makeIndices(going.map { read[(ahead - 1) * count + $0] })
+      }
       open = going.map { open[$0] }
-      last = going.map { best[$0] }
     }
     return captions
   }
@@ -72,13 +86,14 @@ extension CaptionModel {
   }
 
   private func searchBeams(
-    _ tape: Tape, memory: Tensor, clips: Segments, _ options: DecodingOptions, steps: Int
+    _ tape: Tape, memory: Tensor, clips: Segments, _ bounds: CaptionBounds, _ options: DecodingOptions,
+    steps: Int
   ) -> [[Int32]] {
     var open = (0..<clips.count).map { Hypothesis(clip: $0, words: [], logProbability: 0) }
     var finished = [[Hypothesis]](repeating: [], count: clips.count)
-    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.ranges, capacity: steps)
+    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.rowRanges, capacity: steps)
     for step in 0..<steps {
-      let last = open.map { $0.words.last ?? options.beginning }
+      let last = tape.backend.makeIndices(open.map { $0.words.last ?? bounds.beginning })
       let values = tape.backend.values(of: decoder.step(tape, cache, last: last))
       let width = values.count / open.count
       var candidates = [[(parent: Int, hypothesis: Hypothesis)]](repeating: [], count: clips.count)
@@ -87,7 +102,7 @@ extension CaptionModel {
         for (word, logProbability) in topLogProbabilities(scores, options.beams) {
           var next = hypothesis
           next.logProbability += logProbability
-          if word == options.end {
+          if word == bounds.end {
             next.hasEnded = true
             finished[next.clip].append(next)
           } else {

@@ -1,83 +1,16 @@
 import Engine
 
-/// Clips of videos and the captions that describe them.
-public struct CaptionBatch: Sendable {
-  public var videos: VideoBatch
-  /// Of each caption: its clip's video, and the clip's frames within that video.
-  public var clips: [(video: Int, frames: Range<Int>)]
-  /// Token ids of each caption, the leading `BOS` included; the targets are the same shifted by one.
-  public var inputs: [[Int32]]
-  public var targets: [[Int32]]
-
-  public init(
-    videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], inputs: [[Int32]], targets: [[Int32]]
-  ) {
-    precondition(clips.count == inputs.count && zip(inputs, targets).allSatisfy { $0.count == $1.count })
-    self.videos = videos
-    self.clips = clips
-    self.inputs = inputs
-    self.targets = targets
-  }
-}
-
-/// Clips of encoded videos in a device's memory.
-public struct ClipInput: Sendable {
-  let videos: VideoInput
-  /// The rows of the clips' frames, clip after clip.
-  let rows: Indices
-  /// The frames of each clip.
-  public let clips: Segments
-
-  public init(
-    _ videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], for model: ModelConfiguration,
-    on backend: any Backend
-  ) {
-    let input = videos.prepared(for: model, on: backend)
-    self.videos = input
-    rows = backend.makeIndices(
-      clips.flatMap { clip in clip.frames.map { Int32(input.segments[clip.video].lowerBound + $0) } })
-    self.clips = Segments(lengths: clips.map(\.frames.count))
-  }
-}
-
-/// Clips and captions in a device's memory.
-public struct CaptionInput: Sendable {
-  let clips: ClipInput
-  /// Tokens fed in, and their positions.
-  let tokens: Indices
-  let places: Indices
-  /// The captions.
-  let captions: Segments
-  /// The next words, caption after caption.
-  public let targets: Indices
-}
-
-extension CaptionBatch {
-  /// Puts the batch into a device's memory. Loading threads do it.
-  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> CaptionInput {
-    let captions = Segments(lengths: inputs.map(\.count))
-    return CaptionInput(
-      clips: ClipInput(videos, clips: clips, for: model, on: backend),
-      tokens: backend.makeIndices(inputs.flatMap { $0 }), places: rowPositions(captions, on: backend),
-      captions: captions, targets: backend.makeIndices(targets.flatMap { $0 }))
-  }
-}
-
 /// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over a clip's encoded frames.
-public final class CaptionModel {
-  public let store: ParameterStore
-  public let configuration: ModelConfiguration
-  public let videoEncoder: VideoEncoder
+public final class CaptionModel: HeroModel {
+  public let trunk: ModelTrunk
   let decoder: CaptionDecoder
 
   /// - Precondition: the configuration has a decoder.
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
     guard let decoder = configuration.decoder else { preconditionFailure("no decoder configured") }
-    self.configuration = configuration
-    store = ParameterStore(backend: backend)
-    videoEncoder = VideoEncoder(store, configuration)
-    self.decoder = CaptionDecoder(
-      store, decoder, words: videoEncoder.cross.words, head: videoEncoder.cross.head)
+    trunk = ModelTrunk(configuration, backend: backend)
+    let cross = trunk.videoEncoder.cross
+    self.decoder = CaptionDecoder(trunk.scope, decoder, words: cross.words, head: cross.head)
   }
 
   /// Encoded frames of every clip, one clip after the other: [Σ clip frames, width].
@@ -90,9 +23,6 @@ public final class CaptionModel {
   public func scores(_ tape: Tape, _ input: CaptionInput) -> Tensor {
     decoder(tape, input, memory: memory(tape, input.clips))
   }
-
-  /// Words that scores are about; later columns are padding.
-  public var vocabulary: Int { videoEncoder.cross.head.vocabulary }
 }
 
 /// Causal self-attention, attention to the memory, feed-forward; post-norm. Names as the reference spells them.
@@ -102,12 +32,10 @@ final class CaptionDecoder {
     let cross: AttentionBlock
     let feedForward: FeedForward
 
-    init(_ store: ParameterStore, _ name: String, _ config: TransformerConfiguration) {
-      own = AttentionBlock(
-        store, AttentionNames(projections: "\(name).self_attention", output: "\(name).add_norm_1"), config)
-      cross = AttentionBlock(
-        store, AttentionNames(projections: "\(name).dec_enc_attention", output: "\(name).add_norm_2"), config)
-      feedForward = FeedForward(store, up: "\(name).intermidiate", down: "\(name).add_norm_3", config)
+    init(_ scope: ParameterScope, _ config: TransformerConfiguration) {
+      own = AttentionBlock(projections: scope["self_attention"], output: scope["add_norm_1"], config)
+      cross = AttentionBlock(projections: scope["dec_enc_attention"], output: scope["add_norm_2"], config)
+      feedForward = FeedForward(up: scope["intermidiate"], down: scope["add_norm_3"], config)
     }
   }
 
@@ -120,21 +48,21 @@ final class CaptionDecoder {
   /// Tokens a caption can have.
   let maximumLength: Int
 
-  init(_ store: ParameterStore, _ config: TransformerConfiguration, words: Embedding, head: LanguageModelHead)
+  init(_ scope: ParameterScope, _ config: TransformerConfiguration, words: Embedding, head: LanguageModelHead)
   {
+    let scope = scope.drawing(deviation: config.initializerRange)
     self.words = words
     self.head = head
     width = config.hiddenSize
     maximumLength = config.positions
-    positions = Embedding(
-      store, "position_embeddings", config.positions, config.hiddenSize, deviation: config.initializerRange)
-    norm = LayerNorm(store, "emb_LayerNorm", config.hiddenSize)
-    layers = (0..<config.layers).map { Layer(store, "decoder.layer.\($0)", config) }
+    positions = Embedding(scope["position_embeddings"], config.positions, config.hiddenSize)
+    norm = LayerNorm(scope["emb_LayerNorm"], config.hiddenSize)
+    layers = (0..<config.layers).map { Layer(scope["decoder"]["layer"][$0], config) }
   }
 
   /// Whole captions at once.
   func callAsFunction(_ tape: Tape, _ input: CaptionInput, memory: Tensor) -> Tensor {
-    let (segments, clips) = (input.captions, input.clips.clips.ranges)
+    let (segments, clips) = (input.captions, input.clips.clips.rowRanges)
     var x = embed(tape, tokens: input.tokens, positions: input.places)
     for layer in layers {
       x = layer.own(tape, x, segments, causal: true)
@@ -154,10 +82,10 @@ final class CaptionDecoder {
     fileprivate var own: [Tensor]
     fileprivate let capacity: Int
     /// The memory rows of each sequence that is being decoded.
-    fileprivate var memoryRanges: [Range<Int>]
+    fileprivate var memoryRanges: RowRanges
     fileprivate(set) var length = 0
 
-    fileprivate init(memory: [Tensor], own: [Tensor], capacity: Int, memoryRanges: [Range<Int>]) {
+    fileprivate init(memory: [Tensor], own: [Tensor], capacity: Int, memoryRanges: RowRanges) {
       self.memory = memory
       self.own = own
       self.capacity = capacity
@@ -168,7 +96,7 @@ final class CaptionDecoder {
   /// - Parameters:
   ///   - memoryRanges: rows of `memory` for each sequence to decode; several may share one clip.
   ///   - capacity: the most words to decode.
-  func makeCache(_ tape: Tape, memory: Tensor, memoryRanges: [Range<Int>], capacity: Int) -> Cache {
+  func makeCache(_ tape: Tape, memory: Tensor, memoryRanges: RowRanges, capacity: Int) -> Cache {
     let own = layers.map { _ in
       let rows = tape.backend.makeTensor(rows: memoryRanges.count * capacity, columns: 2 * width)
       tape.backend.fill(rows, with: 0)
@@ -180,14 +108,16 @@ final class CaptionDecoder {
   }
 
   /// One more word for every sequence: its scores [sequences, vocabulary rounded up to 8].
-  func step(_ tape: Tape, _ cache: Cache, last: [Int32]) -> Tensor {
+  /// - Parameter last: the word that each sequence had last.
+  func step(_ tape: Tape, _ cache: Cache, last: Indices) -> Tensor {
     precondition(last.count == cache.memoryRanges.count && cache.length < cache.capacity)
-    let segments = Segments(lengths: last.map { _ in 1 })
     let backend = tape.backend
-    let place = backend.makeIndices(last.indices.map { $0 * cache.capacity + cache.length })
-    let seen = last.indices.map { $0 * cache.capacity..<$0 * cache.capacity + cache.length + 1 }
+    let segments = Segments(lengths: repeatElement(1, count: last.count), on: backend)
+    let place = backend.makeIndices((0..<last.count).map { $0 * cache.capacity + cache.length })
+    let seen = RowRanges(
+      (0..<last.count).map { $0 * cache.capacity..<$0 * cache.capacity + cache.length + 1 }, on: backend)
     var x = embed(
-      tape, tokens: backend.makeIndices(last),
+      tape, tokens: last,
       positions: backend.makeIndices([Int32](repeating: Int32(cache.length), count: last.count)))
     for (number, layer) in layers.enumerated() {
       // The cache's new rows are zero: adding writes them.
@@ -206,6 +136,6 @@ final class CaptionDecoder {
       sequences.flatMap { s in (0..<cache.capacity).map { $0 < cache.length ? s * cache.capacity + $0 : -1 } }
     )
     cache.own = cache.own.map { tape.gather($0, rows) }
-    cache.memoryRanges = sequences.map { cache.memoryRanges[$0] }
+    cache.memoryRanges = RowRanges(sequences.map { cache.memoryRanges[$0] }, on: tape.backend)
   }
 }

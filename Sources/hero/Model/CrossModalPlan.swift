@@ -56,10 +56,11 @@ struct CrossModalPlan: Sendable {
     tokenTypes = backend.makeIndices([Int32](repeating: Self.type, count: tokens.count))
     self.fromFrames = backend.makeIndices(fromFrames)
     self.fromTokens = backend.makeIndices(fromTokens)
-    segments = Segments(lengths: sequences.map { $0.frames.count + $0.tokens.count })
+    segments = Segments(lengths: sequences.map { $0.frames.count + $0.tokens.count }, on: backend)
     frames = RowSelection(
-      rows: backend.makeIndices(frameRows), segments: Segments(lengths: sequences.map(\.frames.count)))
-    tokenSegments = Segments(lengths: sequences.map(\.tokens.count))
+      rows: backend.makeIndices(frameRows),
+      segments: Segments(lengths: sequences.map(\.frames.count), on: backend))
+    tokenSegments = Segments(lengths: sequences.map(\.tokens.count), on: backend)
   }
 
   /// Frames and words both use this row of the type table.
@@ -81,50 +82,6 @@ public struct TextInput: Sendable {
       texts.map { SubtitleSequence(frames: [], tokens: $0) }, textPositions: model.cross.positions,
       on: backend)
     places = rowPositions(plan.segments, on: backend)
-  }
-}
-
-/// Several videos in a device's memory, with the plan of their sequences.
-public struct VideoInput: @unchecked Sendable {
-  /// [rows, featureWidth]; nobody changes it, so threads may hand it on.
-  let features: Tensor
-  /// The frames of each video.
-  public let segments: Segments
-  let plan: CrossModalPlan
-  /// The feature row of every frame of a sequence.
-  let frameRows: Indices
-  /// Per feature row 1 where it is hidden, else −1; nil if nothing is hidden.
-  let mask: Indices?
-  /// The feature row of every frame, where videos share rows.
-  let shared: Indices?
-  /// Per frame its row among the sequences' frames, −1 for a frame of no sentence.
-  let slots: Indices
-  /// 0, 1, 2 … within every video.
-  let places: Indices
-}
-
-extension VideoBatch {
-  /// Puts the videos and all that follows from their sequences into a device's memory. Loading threads do it.
-  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> VideoInput {
-    // A sentence without frames reaches no frame: nothing downstream reads it.
-    let plan = CrossModalPlan(
-      sequences.filter { !$0.frames.isEmpty }, textPositions: model.cross.positions, on: backend)
-    let rows = features.count / featureWidth
-    var slots = [Int32](repeating: -1, count: frameCount)
-    for (row, frame) in plan.frameNumbers.enumerated() { slots[frame] = Int32(row) }
-    let segments = Segments(lengths: lengths)
-    var mask: [Int32] = []
-    if !maskedFrames.isEmpty {
-      mask = [Int32](repeating: -1, count: rows)
-      for frame in maskedFrames { mask[frame] = 1 }
-    }
-    return VideoInput(
-      features: backend.makeTensor(features, rows: rows, columns: featureWidth), segments: segments,
-      plan: plan,
-      frameRows: backend.makeIndices(plan.frameNumbers.map { featureRows?[$0] ?? $0 }),
-      mask: mask.isEmpty ? nil : backend.makeIndices(mask),
-      shared: featureRows.map { backend.makeIndices($0) }, slots: backend.makeIndices(slots),
-      places: rowPositions(segments, on: backend))
   }
 }
 

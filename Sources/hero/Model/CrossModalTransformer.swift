@@ -2,7 +2,6 @@ import Engine
 
 /// The cross-modal transformer `v_encoder.f_encoder`: a sentence's frames and words together (Docs/Computation.md §2; paper §3.1).
 public final class CrossModalTransformer {
-  private let store: ParameterStore
   private let config: TransformerConfiguration
   let words: Embedding
   private let positions: Embedding
@@ -16,29 +15,23 @@ public final class CrossModalTransformer {
   private let encoder: TransformerEncoder
   let head: LanguageModelHead
 
-  init(_ store: ParameterStore, _ name: String, _ model: ModelConfiguration) {
-    self.store = store
+  init(_ scope: ParameterScope, _ model: ModelConfiguration) {
     config = model.cross
-    let (width, deviation) = (config.hiddenSize, config.initializerRange)
-    encoder = TransformerEncoder(store, "\(name).encoder", config)
-    words = Embedding(
-      store, "\(name).embeddings.word_embeddings", model.vocabularyRows, width, deviation: deviation)
-    positions = Embedding(
-      store, "\(name).embeddings.position_embeddings", config.positions, width, deviation: deviation)
-    types = Embedding(
-      store, "\(name).embeddings.token_type_embeddings", max(2, config.typeVocabulary), width,
-      deviation: deviation)
-    textNorm = LayerNorm(store, "\(name).embeddings.LayerNorm", width)
-    let image = "\(name).img_embeddings"
-    imageLinear = Linear(store, "\(image).img_linear", model.featureWidth, width, deviation: deviation)
-    imageInputNorm = LayerNorm(store, "\(image).img_LayerNorm", model.featureWidth)
-    imagePositions = Embedding(
-      store, "\(image).position_embeddings", model.framePositions, width, deviation: deviation)
-    imageMask = Embedding(
-      store, "\(image).mask_embedding", 2, model.featureWidth, deviation: deviation, zeroRows: 1)
-    imageNorm = LayerNorm(store, "\(image).LayerNorm", width)
-    _ = Linear(store, "\(name).pooler.dense", width, width, deviation: deviation)
-    head = LanguageModelHead(store, "\(name).lm_head", words: words, model)
+    let width = config.hiddenSize
+    encoder = TransformerEncoder(scope["encoder"], config)
+    let text = scope["embeddings"]
+    words = Embedding(text["word_embeddings"], model.vocabularyRows, width)
+    positions = Embedding(text["position_embeddings"], config.positions, width)
+    types = Embedding(text["token_type_embeddings"], max(2, config.typeVocabulary), width)
+    textNorm = LayerNorm(text["LayerNorm"], width)
+    let image = scope["img_embeddings"]
+    imageLinear = Linear(image["img_linear"], model.featureWidth, width)
+    imageInputNorm = LayerNorm(image["img_LayerNorm"], model.featureWidth)
+    imagePositions = Embedding(image["position_embeddings"], model.framePositions, width)
+    imageMask = Embedding(image["mask_embedding"], 2, model.featureWidth, zeroRows: 1)
+    imageNorm = LayerNorm(image["LayerNorm"], width)
+    _ = Linear(scope["pooler"]["dense"], width, width)
+    head = LanguageModelHead(scope["lm_head"], words: words, model)
   }
 
   /// Frames and words of every sequence.
@@ -98,8 +91,8 @@ func maskedFeatures(_ tape: Tape, _ features: Tensor, mask: Indices?, embedding:
   return tape.gatherSum([(features, nil), (embedding.weight.tensor, mask)])
 }
 
-/// dense → GELU → LN → words, the word scores tied to the word embedding. Parameters `NAME.dense.*`,
-/// `NAME.LayerNorm.*`, `NAME.bias`.
+/// dense → GELU → LN → words, the word scores tied to the word embedding. Parameters `dense.*`,
+/// `LayerNorm.*`, `bias`.
 final class LanguageModelHead {
   private let dense: Linear
   private let norm: LayerNorm
@@ -107,11 +100,11 @@ final class LanguageModelHead {
   private let words: Embedding
   let vocabulary: Int
 
-  init(_ store: ParameterStore, _ name: String, words: Embedding, _ model: ModelConfiguration) {
+  init(_ scope: ParameterScope, words: Embedding, _ model: ModelConfiguration) {
     let width = model.cross.hiddenSize
-    bias = store.add("\(name).bias", [model.vocabularyRows], .constant(0))
-    dense = Linear(store, "\(name).dense", width, width, deviation: model.cross.initializerRange)
-    norm = LayerNorm(store, "\(name).LayerNorm", width)
+    bias = scope.bias(model.vocabularyRows)
+    dense = Linear(scope["dense"], width, width)
+    norm = LayerNorm(scope["LayerNorm"], width)
     self.words = words
     vocabulary = model.cross.vocabulary ?? 0
   }

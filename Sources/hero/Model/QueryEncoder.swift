@@ -9,19 +9,16 @@ final class QueryEncoder {
   private let mapping: Linear
   private let config: TransformerConfiguration
 
-  init(_ store: ParameterStore, _ name: String, _ model: ModelConfiguration) {
+  init(_ scope: ParameterScope, _ model: ModelConfiguration) {
     config = model.query
-    let (width, deviation) = (config.hiddenSize, model.cross.initializerRange)
+    let width = config.hiddenSize
     input = NormedProjection(
-      store, "\(name).query_input_proj", model.cross.hiddenSize, width, dropout: config.hiddenDropout,
-      deviation: deviation)
-    positions = Embedding(
-      store, "\(name).query_pos_embed.position_embeddings", config.positions, width, deviation: deviation)
-    norm = LayerNorm(store, "\(name).query_pos_embed.LayerNorm", width)
-    let names = AttentionNames(
-      projections: "\(name).query_self_attention.self", output: "\(name).query_self_attention.output")
-    attention = AttentionBlock(store, names, config)
-    mapping = Linear(store, "\(name).modular_vector_mapping", width, 1, deviation: deviation, bias: false)
+      scope["query_input_proj"], model.cross.hiddenSize, width, dropout: config.hiddenDropout)
+    positions = Embedding(scope["query_pos_embed"]["position_embeddings"], config.positions, width)
+    norm = LayerNorm(scope["query_pos_embed"]["LayerNorm"], width)
+    let own = scope["query_self_attention"].drawing(deviation: config.initializerRange)
+    attention = AttentionBlock(projections: own["self"], output: own["output"], config)
+    mapping = Linear(scope["modular_vector_mapping"], width, 1, bias: false)
   }
 
   /// - Parameters:

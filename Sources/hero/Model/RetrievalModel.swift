@@ -1,27 +1,23 @@
 import Engine
 
 /// Video corpus moment retrieval: the video encoder, a query encoder, a video score and two span predictors
-/// (Docs/Computation.md §2; paper §3.2 "VSM"). Also the model that pre-training shapes.
-public final class RetrievalModel {
-  public let store: ParameterStore
-  public let configuration: ModelConfiguration
-  public let videoEncoder: VideoEncoder
+/// (Docs/Computation.md §2; paper §3.2 "VSM").
+public final class RetrievalModel: HeroModel {
+  public let trunk: ModelTrunk
   private let queryEncoder: QueryEncoder
   private let spanQuery: Linear
   private let startKernel: Parameter
   private let endKernel: Parameter
 
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    self.configuration = configuration
-    store = ParameterStore(backend: backend)
-    videoEncoder = VideoEncoder(store, configuration)
-    let (width, deviation) = (configuration.cross.hiddenSize, configuration.cross.initializerRange)
-    spanQuery = Linear(store, "video_query_linear", width, width, deviation: deviation)
+    trunk = ModelTrunk(configuration, backend: backend)
+    let (scope, width) = (trunk.scope, configuration.cross.hiddenSize)
+    spanQuery = Linear(scope["video_query_linear"], width, width)
     // As PyTorch starts a convolution: uniform within 1/√(inputs).
     let bound = 1 / Float(5).squareRoot()
-    startKernel = store.add("video_st_predictor.weight", [1, 1, 5], .uniform(bound: bound))
-    endKernel = store.add("video_ed_predictor.weight", [1, 1, 5], .uniform(bound: bound))
-    queryEncoder = QueryEncoder(store, "q_feat_attn", configuration)
+    startKernel = scope["video_st_predictor"].parameter("weight", [1, 1, 5], .uniform(bound: bound))
+    endKernel = scope["video_ed_predictor"].parameter("weight", [1, 1, 5], .uniform(bound: bound))
+    queryEncoder = QueryEncoder(scope["q_feat_attn"], configuration)
   }
 
   /// Queries → [queries, width].
@@ -58,13 +54,12 @@ public final class RetrievalModel {
   }
 
   /// Start and end logits of query q over the frames `pairs[q]`.
-  /// - Returns: two of [1, Σ frames of the pairs], end to end, and their segments.
+  /// - Parameter places: as long as the pairs.
+  /// - Returns: two of [1, Σ frames of the pairs], in `places`.
   public func spanLogits(
-    _ tape: Tape, queries: Tensor, frames: Tensor, pairs: [Range<Int>]
-  ) -> (start: Tensor, end: Tensor, segments: Segments) {
-    let segments = Segments(lengths: pairs.map(\.count))
-    let similarity = tape.pairDot(spanQueries(tape, queries), frames, pairs: pairs)
-    let logits = spanLogits(tape, similarity: similarity, segments)
-    return (logits.start, logits.end, segments)
+    _ tape: Tape, queries: Tensor, frames: Tensor, pairs: RowRanges, places: Segments
+  ) -> (start: Tensor, end: Tensor) {
+    let similarity = tape.pairDot(spanQueries(tape, queries), frames, pairs: pairs, places: places)
+    return spanLogits(tape, similarity: similarity, places)
   }
 }

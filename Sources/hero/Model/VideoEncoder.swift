@@ -10,18 +10,15 @@ public final class VideoEncoder {
   let featureRegression: FeatureRegression
   let frameOrder: PredictionHead
 
-  init(_ store: ParameterStore, _ model: ModelConfiguration) {
-    let (width, deviation) = (model.cross.hiddenSize, model.cross.initializerRange)
-    cross = CrossModalTransformer(store, "v_encoder.f_encoder", model)
+  init(_ scope: ParameterScope, _ model: ModelConfiguration) {
+    let width = model.cross.hiddenSize
+    cross = CrossModalTransformer(scope["f_encoder"], model)
     frameTransform = NormedProjection(
-      store, "v_encoder.frame_transform", model.featureWidth, width, dropout: model.cross.hiddenDropout,
-      deviation: deviation)
-    temporal = TemporalTransformer(store, "v_encoder.c_encoder", model.temporal)
-    featureRegression = FeatureRegression(store, "v_encoder.feat_regress", model)
-    maskEmbedding = Embedding(
-      store, "v_encoder.mask_embedding", 2, model.featureWidth, deviation: deviation, zeroRows: 1)
-    frameOrder = PredictionHead(
-      store, "v_encoder.fom_output", width, model.frameOrderPlaces, deviation: deviation)
+      scope["frame_transform"], model.featureWidth, width, dropout: model.cross.hiddenDropout)
+    temporal = TemporalTransformer(scope["c_encoder"], model.temporal)
+    featureRegression = FeatureRegression(scope["feat_regress"], width, features: model.featureWidth)
+    maskEmbedding = Embedding(scope["mask_embedding"], 2, model.featureWidth, zeroRows: 1)
+    frameOrder = PredictionHead(scope["fom_output"], width, model.frameOrderPlaces)
   }
 
   /// Frames with what their sentences say, before time: fused cross-modal outputs + transformed features.
@@ -52,15 +49,13 @@ final class TemporalTransformer {
   private let encoder: TransformerEncoder
   private let config: TransformerConfiguration
 
-  init(_ store: ParameterStore, _ name: String, _ config: TransformerConfiguration) {
+  init(_ scope: ParameterScope, _ config: TransformerConfiguration) {
     self.config = config
-    positions = Embedding(
-      store, "\(name).embeddings.position_embeddings", config.positions, config.hiddenSize,
-      deviation: config.initializerRange)
-    norm = LayerNorm(store, "\(name).embeddings.LayerNorm", config.hiddenSize)
-    encoder = TransformerEncoder(store, "\(name).encoder", config)
-    _ = Linear(
-      store, "\(name).pooler.dense", config.hiddenSize, config.hiddenSize, deviation: config.initializerRange)
+    let scope = scope.drawing(deviation: config.initializerRange)
+    positions = Embedding(scope["embeddings"]["position_embeddings"], config.positions, config.hiddenSize)
+    norm = LayerNorm(scope["embeddings"]["LayerNorm"], config.hiddenSize)
+    encoder = TransformerEncoder(scope["encoder"], config)
+    _ = Linear(scope["pooler"]["dense"], config.hiddenSize, config.hiddenSize)
   }
 
   /// dropout(LN(x + position)).
@@ -86,11 +81,10 @@ final class FeatureRegression {
   private let norm: LayerNorm
   private let second: Linear
 
-  init(_ store: ParameterStore, _ name: String, _ model: ModelConfiguration) {
-    let (width, deviation) = (model.cross.hiddenSize, model.cross.initializerRange)
-    first = Linear(store, "\(name).net.0", width, width, deviation: deviation)
-    norm = LayerNorm(store, "\(name).net.2", width)
-    second = Linear(store, "\(name).net.3", width, model.featureWidth, deviation: deviation)
+  init(_ scope: ParameterScope, _ width: Int, features: Int) {
+    first = Linear(scope["net"][0], width, width)
+    norm = LayerNorm(scope["net"][2], width)
+    second = Linear(scope["net"][3], width, features)
   }
 
   func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {

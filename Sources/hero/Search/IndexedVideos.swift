@@ -151,7 +151,7 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments) {
     let (width, values) = (queries.columns, tape.backend.values(of: queries))
-    let segments = Segments(lengths: pairs.map { index.frameCount(of: $0.video) })
+    let segments = Segments(lengths: pairs.map { index.frameCount(of: $0.video) }, on: tape.backend)
     let products = try index.file.withBytes { bytes in
       [Float](unsafeUninitializedCapacity: segments.rows) { products, written in
         nonisolated(unsafe) let products = products

@@ -54,7 +54,7 @@ public struct Indexing {
     let (shape, backend, reader) = (model.model.configuration, model.model.store.backend, reader)
     let tape = Tape.inference(backend)
     typealias Batch = (videos: [VideoItem], input: VideoInput?, skipped: [String])
-    let queue = BatchQueue<Batch>(items: names.count, batchSize: batchSize) { items in
+    let queue = Prefetch<Batch>(items: names.count, batchSize: batchSize) { items in
       var (videos, skipped): ([VideoItem], [String]) = ([], [])
       for name in names[items] {
         do {

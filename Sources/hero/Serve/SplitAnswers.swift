@@ -94,10 +94,17 @@ public final class SplitAnswers: Sendable {
       return .null
     }
     return .array(
-      metrics.table.groups.map { group in
-        [
-          "task": .string(group.name),
-          "values": .array(group.metrics.map { ["name": .string($0.name), "value": .double($0.value)] }),
+      RetrievalTask.allCases.map { task in
+        let recalls = metrics.recalls.filter { $0.task == task }
+        return [
+          "task": .string(task.rawValue),
+          "values": .array(
+            recalls.map { recall in
+              [
+                "overlap": recall.overlap.map { .double(Double("\($0)") ?? Double($0)) } ?? .null,
+                "depth": .int(recall.depth), "value": .double(recall.value),
+              ]
+            }),
         ]
       })
   }

@@ -104,6 +104,8 @@ public protocol LearningTask: AnyObject, SendableMetatype {
   var trainingLoader: Loader { get }
   /// What a batch was drawn from, for logs.
   func source(of input: Input) -> String
+  /// What comes before the names of the parts of the loss in the reference's logs.
+  var lossPrefix: String { get }
   /// Puts a batch into the device's memory; called by loading threads.
   static func prepare(
     _ batch: Loader.Batch, for model: ModelConfiguration, on backend: any Backend
@@ -117,4 +119,16 @@ public protocol LearningTask: AnyObject, SendableMetatype {
 
 extension LearningTask {
   public func source(of input: Input) -> String { name }
+  public var lossPrefix: String { "\(name)_" }
+}
+
+/// A task of one of HERO's models.
+public protocol ModelLearning: LearningTask {
+  associatedtype Model: HeroModel
+  var model: Model { get }
+}
+
+extension ModelLearning {
+  public var store: ParameterStore { model.store }
+  public var configuration: ModelConfiguration { model.configuration }
 }

@@ -1,5 +1,6 @@
 import Demo
 import Metrics
+import Model
 import Training
 
 /// TVR's recalls, by name, as the demo shows them.
@@ -45,10 +46,10 @@ extension DemoCommand {
     Console.standardError.print(
       "\n$ hero eval --split test --query-txt-db \(queries) --output-dir \(run) --checkpoint latest")
     let outcome = try EvaluationRun(path: run, task: training.task, arguments: [], log: RunLog()).run(
-      checkpoint: "latest", split: "test", queries: queries, backend: try device.open())
-    if let table = outcome.table { print(table.rendered()) }
+      checkpoint: "latest", split: "test", store: queries, backend: try device.open())
+    if let table = outcome.report.table { print(table.rendered()) }
     // Recalls with suppression have the same names, in groups of their own.
-    let plain = outcome.scalars.filter { !$0.name.contains("_nms_") }
+    let plain = outcome.report.scalars.filter { !$0.name.contains("_nms_") }
     return Dictionary(plain.map { (String($0.name.split(separator: "/").last ?? ""), $0.value) }) { $1 }
   }
 
@@ -58,11 +59,11 @@ extension DemoCommand {
     Console.standardError.print(
       "\n$ hero caption --model-dir \(run) --ckpt-step latest --target-clip \(clips) --output \(captions) --score"
     )
-    let (written, rows) = try CaptionRun(path: run, arguments: [], log: RunLog()).caption(
-      folder: run, checkpoint: "latest", clips: clips, output: captions, tokenizer: nil,
-      CaptionRun.DecodingChoice(), backend: try device.open())
+    let (written, rows) = try CaptioningRun(path: run, arguments: [], log: RunLog()).run(
+      checkpoint: "latest", clips: clips, output: captions, tokenizer: nil, DecodingOptions(),
+      backend: try device.open())
     let scores = try CaptionScorer(written, references: rows, meteor: nil)
-    print(CaptionRun.table(scores, title: "captions of test clips").rendered())
+    print(MetricsTable(scores, title: "captions of test clips").rendered())
     for (caption, clip) in zip(written, rows).prefix(3) {
       print("  \(caption.captions[0])\n    people wrote: \(clip.captions.first ?? "")")
     }

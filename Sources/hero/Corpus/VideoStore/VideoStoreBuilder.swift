@@ -31,21 +31,18 @@ public struct VideoStoreBuilder: Sendable {
     for note in notes { onSkip(note) }
     let output = try VideoStoreOutput(folder: folder, datasetFolder: options.datasetPath)
     let encoder = VideoEncoder(options: options)
-    var done = 0
-    try OrderedWork.run(
-      count: videos.count, threads: options.threadCount,
-      work: { index in Result { try encoder.encode(videos[index]) } },
-      consume: { index, result in
-        let name = videos[index].name
-        do {
-          try output.put(try result.get(), video: name)
-        } catch let bad as UnreadableVideo {
-          output.skip(name)
-          onSkip("video \"\(name)\" is left out: \(bad.reason)")
-        }
-        done += 1
-        try progress(VideoStoreProgress(done: done, total: videos.count))
-      })
+    let encoded = Prefetch(videos.indices, threads: options.threadCount, depth: 2 * options.threadCount) {
+      try encoder.encode(videos[$0])
+    }
+    for (index, video) in videos.enumerated() {
+      do {
+        if let entries = try encoded.next() { try output.put(entries, video: video.name) }
+      } catch let bad as UnreadableVideo {
+        output.skip(video.name)
+        onSkip("video \"\(video.name)\" is left out: \(bad.reason)")
+      }
+      try progress(VideoStoreProgress(done: index + 1, total: videos.count))
+    }
     return try output.finish(source: options.source.path)
   }
 }

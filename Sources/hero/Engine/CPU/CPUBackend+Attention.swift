@@ -28,12 +28,12 @@ extension CPUBackend {
 
   /// Query-key pairs of all sequences.
   private func pairs(_ input: AttentionInput) -> Int {
-    zip(input.querySegments.lengths, input.keyRanges).reduce(0) { $0 + $1.0 * $1.1.count }
+    zip(input.querySegments.lengths, input.keyRanges.ranges).reduce(0) { $0 + $1.0 * $1.1.count }
   }
 
   private func scratchSize(_ input: AttentionInput) -> Int {
     let queries = input.querySegments.lengths.max() ?? 0
-    let keys = input.keyRanges.lazy.map(\.count).max() ?? 0
+    let keys = input.keyRanges.ranges.lazy.map(\.count).max() ?? 0
     return hero_attention_scratch(queries, keys, input.width / input.heads) + 16
   }
 
@@ -86,7 +86,7 @@ extension CPUBackend {
   }
 
   private func probabilityCount(_ input: AttentionInput) -> Int {
-    zip(input.querySegments.lengths, input.keyRanges).reduce(0) { $0 + $1.0 * hero_padded($1.1.count) }
+    zip(input.querySegments.lengths, input.keyRanges.ranges).reduce(0) { $0 + $1.0 * hero_padded($1.1.count) }
       * input.heads
   }
 
@@ -103,7 +103,8 @@ extension CPUBackend {
     let dq = dQueries.pointer + input.queryColumn
     let (dk, dv) = (dKeysValues.pointer + input.keyColumn, dKeysValues.pointer + input.valueColumn)
     let (gradient, kept) = (dy.pointer, saved[0].pointer)
-    for (s, keys) in input.keyRanges.enumerated() where input.querySegments[s].isEmpty || keys.isEmpty {
+    for (s, keys) in input.keyRanges.ranges.enumerated() where input.querySegments[s].isEmpty || keys.isEmpty
+    {
       for r in keys {
         (dk + r * ldk).update(repeating: 0, count: input.width)
         (dv + r * ldk).update(repeating: 0, count: input.width)

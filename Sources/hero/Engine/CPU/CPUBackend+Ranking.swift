@@ -30,19 +30,20 @@ private struct RankingPass {
     (self.input, self.scores) = (input, scores)
     contextGradient = [Float](repeating: 0, count: scores.count)
     queryGradient = contextGradient
-    let (slots, width, queries) = (input.slots, input.scores.columns, input.scores.rows)
+    let (slots, drawn) = (input.slots.onHost.map { Int($0) }, input.drawn?.onHost.map { Int($0) })
+    let (width, queries) = (input.scores.columns, input.scores.rows)
     guard slots.count > 1 else { return }
     let share = 1 / Float(queries)
     for m in 0..<queries {
       let own = m / input.queriesPerSlot
       let negatives = slots.indices.filter { $0 != own }.map { m * width + slots[$0] }
-      let chosen = chosen(negatives, drawn: input.drawn?[m])
+      let chosen = chosen(negatives, drawn: drawn?[m])
       context += rank(m * width + slots[own], chosen, share, &contextGradient)
     }
     for (slot, video) in slots.enumerated() {
       let own = slot * input.queriesPerSlot..<(slot + 1) * input.queriesPerSlot
       let negatives = (0..<queries).filter { !own.contains($0) }.map { $0 * width + video }
-      let chosen = chosen(negatives, drawn: input.drawn?[queries + slot])
+      let chosen = chosen(negatives, drawn: drawn?[queries + slot])
       for m in own { query += rank(m * width + video, chosen, share, &queryGradient) }
     }
   }

@@ -79,12 +79,10 @@ extension CPUBackend {
     }
   }
 
-  public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], out: Tensor) {
-    precondition(queries.columns == x.columns && pairs.count == queries.rows)
-    precondition(pairs.allSatisfy { $0.isEmpty || $0.isWithin(x.rows) })
+  public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor) {
     let columns = x.columns
     let (q, from, to) = (queries.pointer, x.pointer, out.pointer)
-    let starts = Segments(lengths: pairs.map(\.count)).offsets
+    let starts = places.offsets
     pool.split(pairs.count, grain: 4) { range, _ in
       for p in range {
         for (i, r) in pairs[p].enumerated() {
@@ -96,7 +94,8 @@ extension CPUBackend {
 
   /// On one thread: several queries may share rows, and a batch has few.
   public func pairDotBackward(
-    _ dy: Tensor, _ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], dQueries: GradientTarget?,
+    _ dy: Tensor, _ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments,
+    dQueries: GradientTarget?,
     dx: GradientTarget?
   ) {
     let columns = x.columns
@@ -108,7 +107,7 @@ extension CPUBackend {
       }
     }
     var at = 0
-    for (p, rows) in pairs.enumerated() {
+    for (p, rows) in pairs.ranges.enumerated() {
       for r in rows {
         if let toQueries { kernels.axpy(toQueries + p * columns, gradient[at], from + r * columns, columns) }
         if let toX { kernels.axpy(toX + r * columns, gradient[at], q + p * columns, columns) }
@@ -152,14 +151,10 @@ extension CPUBackend {
     }
   }
 
-  public func gatherStretches(_ x: Tensor, _ stretches: [(row: Int, columns: Range<Int>)], out: Tensor) {
-    let starts = Segments(lengths: stretches.map(\.columns.count)).offsets
-    precondition(out.count == starts[stretches.count])
+  public func gatherStretches(_ x: Tensor, _ stretches: RowRanges, places: Segments, out: Tensor) {
     let (from, to) = (x.pointer, out.pointer)
-    for (stretch, start) in zip(stretches, starts) where !stretch.columns.isEmpty {
-      precondition((0..<x.rows).contains(stretch.row) && stretch.columns.isWithin(x.columns))
-      (to + start).update(
-        from: from + stretch.row * x.columns + stretch.columns.lowerBound, count: stretch.columns.count)
+    for (stretch, start) in zip(stretches.ranges, places.offsets) where !stretch.isEmpty {
+      (to + start).update(from: from + stretch.lowerBound, count: stretch.count)
     }
   }
 

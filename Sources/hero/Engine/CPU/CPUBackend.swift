@@ -39,6 +39,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   public internal(set) var operations = 0
 
+  public var precision: Precision { .fp32 }
+
   public var memory: (peak: Int, now: Int) { (host.peak, host.now) }
 
   public func makeStorage(count: Int, type: ElementType) -> Storage {
@@ -128,7 +130,7 @@ extension Tensor {
 
 extension Indices {
   /// The row numbers, of the CPU backend.
-  var pointer: UnsafeMutablePointer<Int32> { storage.onHost.rowNumbers }
+  var pointer: UnsafeMutablePointer<Int32> { storage.onHost.rowNumbers + offset }
 
   /// The same, for loops.
   var onHost: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(start: pointer, count: count) }

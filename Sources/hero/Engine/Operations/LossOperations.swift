@@ -41,7 +41,7 @@ public struct RankingInput {
   public var scores: Tensor
   /// The videos to rank, by column: query m belongs to slot m / queriesPerSlot. A column may occur twice, and then counts
   /// as its own negative.
-  public var slots: [Int]
+  public var slots: Indices
   public var queriesPerSlot: Int
   public var kind: RankingKind
   public var margin: Float
@@ -49,11 +49,11 @@ public struct RankingInput {
   public var hardPool: (size: Int, weight: Float)?
   /// Where given, one negative counts for each query, and one for each slot's queries: its rank among the negatives,
   /// the hardest being 0; the queries' first, then the slots'.
-  public var drawn: [Int]?
+  public var drawn: Indices?
 
   public init(
-    scores: Tensor, slots: [Int], queriesPerSlot: Int, kind: RankingKind, margin: Float,
-    hardPool: (size: Int, weight: Float)? = nil, drawn: [Int]? = nil
+    scores: Tensor, slots: Indices, queriesPerSlot: Int, kind: RankingKind, margin: Float,
+    hardPool: (size: Int, weight: Float)? = nil, drawn: Indices? = nil
   ) {
     precondition(scores.rows == slots.count * queriesPerSlot)
     precondition(drawn == nil || drawn?.count == scores.rows + slots.count)

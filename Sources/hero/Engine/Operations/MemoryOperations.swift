@@ -5,10 +5,16 @@
 public protocol MemoryOperations {
   /// Bytes of tensor memory held at most so far, and now.
   var memory: (peak: Int, now: Int) { get }
+  /// How exactly this device computes.
+  var precision: Precision { get }
+  /// Steps of a loop, such as a decoder's, to ask for before reading what they came to: 1 where reading costs nothing.
+  var stepsBetweenReads: Int { get }
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int, type: ElementType) -> Storage
+  /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply with (a copy in bfloat16).
+  func makeWeights(count: Int) -> Storage
   func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor)
-  /// Waits, and copies the elements of a float32 tensor.
+  /// Waits, and copies the elements of a tensor of values, as float32.
   func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>)
   func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices)
   /// Waits, and copies row numbers.
@@ -27,6 +33,10 @@ public protocol MemoryOperations {
 }
 
 extension MemoryOperations {
+  public var stepsBetweenReads: Int { 1 }
+  public func makeWeights(count: Int) -> Storage { makeStorage(count: count, type: .float32) }
+
+  /// A float32 matrix: inputs, statistics, losses, scores, gradients of weights, moments.
   public func makeTensor(rows: Int, columns: Int) -> Tensor {
     Tensor(rows: rows, columns: columns, storage: makeStorage(count: rows * columns, type: .float32))
   }

@@ -10,7 +10,7 @@ public struct AttentionInput {
   public var heads: Int
   public var querySegments: Segments
   /// The key and value rows of each sequence. In a backward pass they are disjoint and cover all rows.
-  public var keyRanges: [Range<Int>]
+  public var keyRanges: RowRanges
   /// Query i of a sequence sees keys 0 … i only.
   public var causal: Bool
   public var dropout: Dropout?
@@ -36,18 +36,19 @@ public protocol SequenceOperations {
   /// out[m, s] = max over the columns of segment s of x[m, ·]; `places` remembers which. x: [m, segments.rows].
   func segmentMax(_ x: Tensor, segments: Segments, places: Indices, out: Tensor)
   func segmentMaxBackward(_ dy: Tensor, segments: Segments, places: Indices, dx: GradientTarget)
-  /// Pair p of query row p with rows `pairs[p]` of x: out holds their dot products end to end, one per row: [1, Σ].
-  func pairDot(_ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], out: Tensor)
+  /// Pair p of query row p with rows `pairs[p]` of x: their dot products are segment p of `places`. out: [1, places.rows].
+  func pairDot(_ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor)
   func pairDotBackward(
-    _ dy: Tensor, _ queries: Tensor, _ x: Tensor, pairs: [Range<Int>], dQueries: GradientTarget?,
+    _ dy: Tensor, _ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments,
+    dQueries: GradientTarget?,
     dx: GradientTarget?)
   /// A centred 1-D convolution of every segment by itself, zeros outside. x, out: [1, rows]; kernel: odd length.
   func convolve(_ x: Tensor, kernel: Tensor, segments: Segments, out: Tensor)
   func convolveBackward(
     _ dy: Tensor, x: Tensor, kernel: Tensor, segments: Segments, dx: GradientTarget?, dKernel: GradientTarget?
   )
-  /// out holds, end to end, the columns `stretches[i].columns` of row `stretches[i].row` of x: [1, Σ].
-  func gatherStretches(_ x: Tensor, _ stretches: [(row: Int, columns: Range<Int>)], out: Tensor)
+  /// Segment i of out holds the elements `stretches[i]` of x, counted row by row. out: [1, places.rows].
+  func gatherStretches(_ x: Tensor, _ stretches: RowRanges, places: Segments, out: Tensor)
   /// Each segment of x, [1, segments.rows], becomes its softmax.
   func segmentSoftmax(_ x: Tensor, segments: Segments)
 }

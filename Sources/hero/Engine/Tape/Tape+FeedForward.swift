@@ -13,15 +13,14 @@ extension Tape {
   public func feedForward(_ x: Tensor, up: LinearArrays, down: LinearArrays) -> Tensor {
     let out = output(
       rows: x.rows, columns: down.weight.rows, from: [x, up.weight, up.bias, down.weight, down.bias])
-    let wide = { [backend] in backend.makeTensor(rows: x.rows, columns: up.weight.rows) }
-    let pre = wide()
+    let pre = output(rows: x.rows, columns: up.weight.rows, from: [])
     do {
-      let inner = out.needsGradient ? wide() : pre
+      let inner = out.needsGradient ? makeTensor(like: pre) : pre
       backend.linear(x, weight: up.weight, bias: up.bias, activation: .gelu, pre: pre, out: inner)
       backend.linear(inner, weight: down.weight, bias: down.bias, activation: .none, pre: out, out: out)
     }
     record(out) { [unowned self] dy in
-      let (inner, dInner) = (wide(), wide())
+      let (inner, dInner) = (makeTensor(like: pre), makeTensor(like: pre))
       backend.linearBackward(
         dy, x: inner, weight: down.weight, activation: .none, saved: dy,
         dx: GradientTarget(tensor: dInner, accumulate: false), dWeight: nil, dBias: target(down.bias))

@@ -8,11 +8,14 @@ extension Tape {
   public func linear(
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, activation: Activation = .none
   ) -> Tensor {
-    let out = output(rows: x.rows, columns: weight.rows, from: [x, weight, bias])
+    // Scores, and the few columns of a prediction, are compared with one another: they keep all their digits.
+    let isScore = weight.parameters.isEmpty || weight.rows < 8
+    let out = output(
+      rows: x.rows, columns: weight.rows, from: [x, weight, bias], type: isScore ? .float32 : nil)
     // Without a backward pass to come, a GELU's argument can lie where its result will.
     let pre =
       activation == .gelu && out.needsGradient
-      ? backend.makeTensor(rows: out.rows, columns: out.columns) : out
+      ? makeTensor(like: out) : out
     backend.linear(x, weight: weight, bias: bias, activation: activation, pre: pre, out: out)
     let saved = activation == .relu ? out.withoutGradient : pre.withoutGradient
     record(out) { [unowned self] dy in
@@ -41,7 +44,7 @@ extension Tape {
     let (inner, outer) = (dropout(innerDropout), dropout(outerDropout))
     let untouched = residual == nil && inner == nil
     let sum =
-      untouched || overwriting ? x.withoutGradient : backend.makeTensor(rows: x.rows, columns: x.columns)
+      untouched || overwriting ? x.withoutGradient : makeTensor(like: out)
     let statistics = backend.makeTensor(rows: 2, columns: x.rows)
     backend.layerNorm(
       x, residual: residual, gamma: gamma, beta: beta, epsilon: epsilon, inner: inner, outer: outer, sum: sum,
@@ -86,7 +89,7 @@ extension Tape {
 
   /// x times a number.
   public func scale(_ x: Tensor, by factor: Float) -> Tensor {
-    let out = output(rows: x.rows, columns: x.columns, from: [x])
+    let out = output(rows: x.rows, columns: x.columns, from: [x], type: x.storage.type)
     backend.copy(x, to: out)
     backend.scale(out, by: factor)
     record(out) { [unowned self] dy in
@@ -99,7 +102,7 @@ extension Tape {
   /// Each element kept with probability 1 − p and scaled to keep the mean.
   public func dropout(_ x: Tensor, probability: Float) -> Tensor {
     guard let dropout = dropout(probability) else { return x }
-    let out = output(rows: x.rows, columns: x.columns, from: [x])
+    let out = output(rows: x.rows, columns: x.columns, from: [x], type: x.storage.type)
     backend.dropout(x, dropout, out: out)
     record(out) { [unowned self] dy in
       backend.dropout(dy, dropout, out: dy)
@@ -110,10 +113,10 @@ extension Tape {
 
   /// [n, m] → [m, n], for the few columns of a prediction head.
   public func transpose(_ x: Tensor) -> Tensor {
-    let out = output(rows: x.columns, columns: x.rows, from: [x])
+    let out = output(rows: x.columns, columns: x.rows, from: [x], type: x.storage.type)
     backend.transpose(x, out: out)
     record(out) { [unowned self] dy in
-      let dx = backend.makeTensor(rows: x.rows, columns: x.columns)
+      let dx = makeTensor(like: x)
       backend.transpose(dy, out: dx)
       accumulate(dx, to: x, mayKeep: true)
     }

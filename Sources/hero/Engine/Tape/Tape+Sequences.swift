@@ -9,13 +9,13 @@ extension Tape {
   /// - Returns: [Σ query lengths, width]
   public func attention(
     queries: Tensor, queryColumn: Int = 0, keysValues: Tensor, keyColumn: Int, valueColumn: Int, width: Int,
-    heads: Int, querySegments: Segments, keyRanges: [Range<Int>], causal: Bool = false,
+    heads: Int, querySegments: Segments, keyRanges: RowRanges, causal: Bool = false,
     dropout probability: Float
   ) -> Tensor {
     precondition(querySegments.count == keyRanges.count && width % heads == 0)
     precondition(
       querySegments.rows == queries.rows
-        && keyRanges.allSatisfy { $0.isEmpty || $0.isWithin(keysValues.rows) })
+        && keyRanges.ranges.allSatisfy { $0.isEmpty || $0.isWithin(keysValues.rows) })
     precondition(queryColumn >= 0 && queryColumn + width <= queries.columns)
     precondition(
       min(keyColumn, valueColumn) >= 0 && max(keyColumn, valueColumn) + width <= keysValues.columns)
@@ -36,7 +36,8 @@ extension Tape {
       precondition(
         queries === keysValues
           ? queries.columns == 3 * width : queries.columns == width && keysValues.columns == 2 * width)
-      precondition(keyRanges.reduce(0) { $0 + $1.count } == keysValues.rows, "every key needs a gradient")
+      precondition(
+        keyRanges.ranges.reduce(0) { $0 + $1.count } == keysValues.rows, "every key needs a gradient")
       backend.attentionBackward(
         dy, input, out: result, kept: kept, dQueries: dQueries.tensor, dKeysValues: dKeysValues.tensor)
     }
@@ -52,7 +53,7 @@ extension Tape {
     attention(
       queries: queries, queryColumn: queryColumn, keysValues: keysValues, keyColumn: keyColumn,
       valueColumn: valueColumn, width: width, heads: heads, querySegments: querySegments,
-      keyRanges: keySegments.ranges, causal: causal, dropout: probability)
+      keyRanges: keySegments.rowRanges, causal: causal, dropout: probability)
   }
 
   /// Σ softmax(scores within a segment)·rows, one row a segment.
@@ -74,7 +75,7 @@ extension Tape {
 
   /// The largest of each segment's columns. x: [m, segments.rows] → [m, segments].
   public func segmentMax(_ x: Tensor, segments: Segments) -> Tensor {
-    let out = output(rows: x.rows, columns: segments.count, from: [x])
+    let out = output(rows: x.rows, columns: segments.count, from: [x], type: .float32)
     let places = backend.makeIndices(count: x.rows * segments.count)
     backend.segmentMax(x, segments: segments, places: places, out: out)
     record(out) { [unowned self] dy in
@@ -85,29 +86,37 @@ extension Tape {
   }
 
   /// Dot products of query row p with the rows `pairs[p]` of x, end to end.
-  /// - Returns: [1, Σ lengths of the pairs]
-  public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: [Range<Int>]) -> Tensor {
-    let out = output(rows: 1, columns: pairs.reduce(0) { $0 + $1.count }, from: [queries, x])
-    backend.pairDot(queries, x, pairs: pairs, out: out)
+  /// - Parameter places: as long as the pairs: where their products lie.
+  /// - Returns: [1, places.rows]
+  public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments) -> Tensor {
+    precondition(
+      queries.columns == x.columns && pairs.count == queries.rows && pairs.lengths == places.lengths)
+    precondition(pairs.ranges.allSatisfy { $0.isEmpty || $0.isWithin(x.rows) })
+    let out = output(rows: 1, columns: places.rows, from: [queries, x], type: .float32)
+    backend.pairDot(queries, x, pairs: pairs, places: places, out: out)
     record(out) { [unowned self] dy in
-      backend.pairDotBackward(dy, queries, x, pairs: pairs, dQueries: target(queries), dx: target(x))
+      backend.pairDotBackward(
+        dy, queries, x, pairs: pairs, places: places, dQueries: target(queries), dx: target(x))
     }
     return out
   }
 
-  /// Pieces of rows, end to end; nothing flows back.
-  /// - Returns: [1, Σ lengths of the pieces]
-  public func gatherStretches(_ x: Tensor, _ stretches: [(row: Int, columns: Range<Int>)]) -> Tensor {
+  /// Stretches of elements, counted row by row, end to end; nothing flows back.
+  /// - Parameter places: as long as the stretches: where they go.
+  /// - Returns: [1, places.rows]
+  public func gatherStretches(_ x: Tensor, _ stretches: RowRanges, places: Segments) -> Tensor {
     precondition(!isTraining, "stretches have no gradient")
-    let out = backend.makeTensor(rows: 1, columns: stretches.reduce(0) { $0 + $1.columns.count })
-    backend.gatherStretches(x, stretches, out: out)
+    precondition(stretches.lengths == places.lengths)
+    precondition(stretches.ranges.allSatisfy { $0.isEmpty || $0.isWithin(x.count) })
+    let out = backend.makeTensor(rows: 1, columns: places.rows)
+    backend.gatherStretches(x, stretches, places: places, out: out)
     return out
   }
 
   /// A centred 1-D convolution of every segment by itself. x: [1, rows]; kernel: odd number of elements.
   public func convolve(_ x: Tensor, kernel: Tensor, segments: Segments) -> Tensor {
     precondition(x.count == segments.rows && kernel.count % 2 == 1)
-    let out = output(rows: 1, columns: x.count, from: [x, kernel])
+    let out = output(rows: 1, columns: x.count, from: [x, kernel], type: .float32)
     backend.convolve(x, kernel: kernel, segments: segments, out: out)
     record(out) { [unowned self] dy in
       backend.convolveBackward(

@@ -48,10 +48,19 @@ public final class Tape {
   }
 
   /// A fresh tensor for an operation's result, which needs a gradient if any input does.
-  func output(rows: Int, columns: Int, from inputs: [Tensor?]) -> Tensor {
+  /// - Parameter type: of its elements; by default what the device's precision keeps results in.
+  func output(rows: Int, columns: Int, from inputs: [Tensor?], type: ElementType? = nil) -> Tensor {
     Tensor(
-      rows: rows, columns: columns, storage: backend.makeStorage(count: rows * columns, type: .float32),
+      rows: rows, columns: columns,
+      storage: backend.makeStorage(count: rows * columns, type: type ?? backend.precision.activations),
       needsGradient: isTraining && inputs.contains { $0?.needsGradient == true })
+  }
+
+  /// Room for something of the same shape and type.
+  func makeTensor(like tensor: Tensor) -> Tensor {
+    Tensor(
+      rows: tensor.rows, columns: tensor.columns,
+      storage: backend.makeStorage(count: tensor.count, type: tensor.storage.type))
   }
 
   /// Remembers how an output's gradient reaches the inputs.
@@ -73,7 +82,7 @@ public final class Tape {
       return first.store.target(for: tensor.parameters, rows: tensor.rows, columns: tensor.columns)
     }
     if let gradient = tensor.gradient { return GradientTarget(tensor: gradient, accumulate: true) }
-    let gradient = backend.makeTensor(rows: tensor.rows, columns: tensor.columns)
+    let gradient = makeTensor(like: tensor)
     tensor.gradient = gradient
     return GradientTarget(tensor: gradient, accumulate: false)
   }

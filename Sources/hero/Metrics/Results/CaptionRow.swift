@@ -63,6 +63,13 @@ public final class CaptionWriter {
     file = try AtomicFile(path: path)
   }
 
+  /// Writes a whole file.
+  public static func write(_ rows: [CaptionRow], to path: String) throws {
+    let writer = try CaptionWriter(path: path)
+    for row in rows { try writer.write(row) }
+    try writer.finish()
+  }
+
   public func write(_ row: CaptionRow) throws {
     try file.write(row.json.encoded() + "\n")
   }

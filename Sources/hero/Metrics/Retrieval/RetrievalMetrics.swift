@@ -12,8 +12,8 @@ public struct RetrievalMetrics: Sendable {
   /// No prediction past this rank counts.
   static let deepest = 100
 
-  /// The recalls.
-  public private(set) var table = MetricTable()
+  /// The recalls, those of all queries first.
+  public private(set) var recalls: [Recall] = []
   /// Queries with a ground truth but no predictions, in its order. They count as not answered.
   public private(set) var unanswered: [QueryID] = []
 
@@ -25,7 +25,7 @@ public struct RetrievalMetrics: Sendable {
   ///   - byQueryType: whether to add the recall within each query type, for those types that occur.
   /// - Throws: `DataError` if predictions answer a query without ground truth, or a true video has no number.
   public init(results: RetrievalResults, truth: [RetrievalTruth], byQueryType: Bool) throws {
-    var byType: [MetricTable.Group] = []
+    var byType: [Recall] = []
     for (task, queries) in results.tasks
     where !task.findsMoments || truth.contains(where: { !$0.spans.isEmpty }) {
       let hits = try Self.hits(task: task, queries: queries, truth: truth, results: results)
@@ -33,17 +33,14 @@ public struct RetrievalMetrics: Sendable {
         let answered = Set(queries.map(\.id))
         unanswered = truth.map(\.id).filter { !answered.contains($0) }
       }
-      table.groups.append(
-        MetricTable.Group(name: task.rawValue, metrics: Self.recalls(task: task, hits: hits, type: nil)))
-      if byQueryType {
-        let metrics = Self.queryTypes.flatMap { type in
-          let ofType = zip(hits, truth).filter { $0.1.type == type }.map(\.0)
-          return ofType.isEmpty ? [] : Self.recalls(task: task, hits: ofType, type: type)
-        }
-        byType.append(MetricTable.Group(name: "\(task.rawValue)_by_type", metrics: metrics))
+      recalls += Self.recalls(task: task, hits: hits, type: nil)
+      guard byQueryType else { continue }
+      for type in Self.queryTypes {
+        let ofType = zip(hits, truth).filter { $0.1.type == type }.map(\.0)
+        if !ofType.isEmpty { byType += Self.recalls(task: task, hits: ofType, type: type) }
       }
     }
-    table.groups += byType.filter { !$0.metrics.isEmpty }
+    recalls += byType
   }
 
   /// For each query and criterion, the first rank, from 0, that meets it; `deepest` if none does.
@@ -86,15 +83,13 @@ public struct RetrievalMetrics: Sendable {
     return agreeing >= truth.agreementNeeded
   }
 
-  private static func recalls(
-    task: RetrievalTask, hits: [FirstHits], type: String?
-  ) -> [(name: String, value: Double)] {
+  private static func recalls(task: RetrievalTask, hits: [FirstHits], type: String?) -> [Recall] {
     criteria(task).enumerated().flatMap { criterion, overlap in
       recallDepths.map { depth in
         let answered = hits.count { $0[criterion] < depth }
         let share = hits.isEmpty ? 0 : Double(answered) / Double(hits.count)
-        let name = [type, overlap.map { "\($0)" }, "r\(depth)"].compactMap { $0 }.joined(separator: "-")
-        return (name, MetricTable.percentage(share))
+        return Recall(
+          task: task, type: type, overlap: overlap, depth: depth, value: Recall.percentage(share))
       }
     }
   }

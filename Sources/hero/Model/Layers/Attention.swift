@@ -1,11 +1,5 @@
 import Engine
 
-/// Names of the parameters of one attention block, which the reference spells differently in encoder and decoder.
-struct AttentionNames {
-  var projections: String
-  var output: String
-}
-
 /// Multi-head attention with its output projection, residual and layer norm.
 struct AttentionBlock {
   private let query: (weight: Parameter, bias: Parameter)
@@ -18,24 +12,23 @@ struct AttentionBlock {
   private let hiddenDropout: Float
   private let attentionDropout: Float
 
-  init(_ store: ParameterStore, _ names: AttentionNames, _ config: TransformerConfiguration) {
+  /// - Parameters:
+  ///   - projections: has `query`, `key` and `value`.
+  ///   - output: has `dense` and `LayerNorm`.
+  init(projections: ParameterScope, output: ParameterScope, _ config: TransformerConfiguration) {
     width = config.hiddenSize
     heads = config.heads
     hiddenDropout = config.hiddenDropout
     attentionDropout = config.attentionDropout
     // The three weights lie end to end, and so do the biases: one product serves them.
-    let parts = ["query", "key", "value"]
-    let weights = parts.map {
-      store.add(
-        "\(names.projections).\($0).weight", [config.hiddenSize, config.hiddenSize],
-        .normal(deviation: config.initializerRange))
-    }
-    let biases = parts.map { store.add("\(names.projections).\($0).bias", [config.hiddenSize], .constant(0)) }
+    let parts = ["query", "key", "value"].map { projections[$0] }
+    let weights = parts.map { $0.weight(config.hiddenSize, config.hiddenSize) }
+    let biases = parts.map { $0.bias(config.hiddenSize) }
     query = (weights[0], biases[0])
     key = (weights[1], biases[1])
     value = (weights[2], biases[2])
-    dense = Linear(store, "\(names.output).dense", width, width, deviation: config.initializerRange)
-    norm = LayerNorm(store, "\(names.output).LayerNorm", width, epsilon: innerEpsilon)
+    dense = Linear(output["dense"], width, width)
+    norm = LayerNorm(output["LayerNorm"], width, epsilon: innerEpsilon)
   }
 
   /// Self-attention over packed sequences.
@@ -56,7 +49,7 @@ struct AttentionBlock {
     }
     let chosen = tape.gather(x, selection.rows)
     return attend(
-      tape, chosen, selection.segments, keysValues: project(tape, x), segments.ranges, causal: causal)
+      tape, chosen, selection.segments, keysValues: project(tape, x), segments.rowRanges, causal: causal)
   }
 
   /// Keys and values of a memory [rows, width] → [rows, 2·width].
@@ -66,7 +59,7 @@ struct AttentionBlock {
 
   /// Attention of `x` to keys and values from `project`.
   func attend(
-    _ tape: Tape, _ x: Tensor, _ segments: Segments, keysValues: Tensor, _ keyRanges: [Range<Int>],
+    _ tape: Tape, _ x: Tensor, _ segments: Segments, keysValues: Tensor, _ keyRanges: RowRanges,
     causal: Bool = false
   ) -> Tensor {
     let queries = tape.linear(x, query.weight.tensor, query.bias.tensor)

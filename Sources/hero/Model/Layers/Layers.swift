@@ -5,17 +5,14 @@ let outerEpsilon: Float = 1e-5
 /// Layer-norm epsilon inside the transformer layers.
 let innerEpsilon: Float = 1e-12
 
-/// y = activation(x·Wᵀ + b). Parameters `NAME.weight` [out, in] and `NAME.bias` [out].
+/// y = activation(x·Wᵀ + b). Parameters `weight` [out, in] and `bias` [out].
 struct Linear {
   let weight: Parameter
   let bias: Parameter?
 
-  init(
-    _ store: ParameterStore, _ name: String, _ inputs: Int, _ outputs: Int, deviation: Float,
-    bias: Bool = true
-  ) {
-    weight = store.add("\(name).weight", [outputs, inputs], .normal(deviation: deviation))
-    self.bias = bias ? store.add("\(name).bias", [outputs], .constant(0)) : nil
+  init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, bias: Bool = true) {
+    weight = scope.weight(outputs, inputs)
+    self.bias = bias ? scope.bias(outputs) : nil
   }
 
   var arrays: LinearArrays { (weight.tensor, bias?.tensor) }
@@ -25,15 +22,15 @@ struct Linear {
   }
 }
 
-/// Layer norm. Parameters `NAME.weight` and `NAME.bias`.
+/// Layer norm. Parameters `weight` and `bias`.
 struct LayerNorm {
   let gamma: Parameter
   let beta: Parameter
   let epsilon: Float
 
-  init(_ store: ParameterStore, _ name: String, _ width: Int, epsilon: Float = outerEpsilon) {
-    gamma = store.add("\(name).weight", [width], .constant(1))
-    beta = store.add("\(name).bias", [width], .constant(0))
+  init(_ scope: ParameterScope, _ width: Int, epsilon: Float = outerEpsilon) {
+    gamma = scope.parameter("weight", [width], .constant(1))
+    beta = scope.bias(width)
     self.epsilon = epsilon
   }
 
@@ -48,29 +45,25 @@ struct LayerNorm {
   }
 }
 
-/// A table of learnt rows. Parameter `NAME.weight` [rows, width].
+/// A table of learnt rows. Parameter `weight` [rows, width].
 struct Embedding {
   let weight: Parameter
 
   /// - Parameter zeroRows: rows from the first that mean "nothing".
-  init(
-    _ store: ParameterStore, _ name: String, _ rows: Int, _ width: Int, deviation: Float, zeroRows: Int = 0
-  ) {
-    weight = store.add("\(name).weight", [rows, width], .normal(deviation: deviation, zeroRows: zeroRows))
+  init(_ scope: ParameterScope, _ rows: Int, _ width: Int, zeroRows: Int = 0) {
+    weight = scope.weight(rows, width, zeroRows: zeroRows)
   }
 }
 
-/// dropout(LN) → linear → ReLU, the reference's `LinearLayer`. Parameters `NAME.LayerNorm.*`, `NAME.net.1.*`.
+/// dropout(LN) → linear → ReLU, the reference's `LinearLayer`. Parameters `LayerNorm.*`, `net.1.*`.
 struct NormedProjection {
   let norm: LayerNorm
   let linear: Linear
   let dropout: Float
 
-  init(
-    _ store: ParameterStore, _ name: String, _ inputs: Int, _ outputs: Int, dropout: Float, deviation: Float
-  ) {
-    norm = LayerNorm(store, "\(name).LayerNorm", inputs)
-    linear = Linear(store, "\(name).net.1", inputs, outputs, deviation: deviation)
+  init(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int, dropout: Float) {
+    norm = LayerNorm(scope["LayerNorm"], inputs)
+    linear = Linear(scope["net"][1], inputs, outputs)
     self.dropout = dropout
   }
 
@@ -85,10 +78,10 @@ struct PredictionHead {
   let norm: LayerNorm
   let second: Linear
 
-  init(_ store: ParameterStore, _ name: String, _ width: Int, _ outputs: Int, deviation: Float) {
-    first = Linear(store, "\(name).linear_1", width, 2 * width, deviation: deviation)
-    norm = LayerNorm(store, "\(name).LayerNorm", 2 * width)
-    second = Linear(store, "\(name).linear_2", 2 * width, outputs, deviation: deviation)
+  init(_ scope: ParameterScope, _ width: Int, _ outputs: Int) {
+    first = Linear(scope["linear_1"], width, 2 * width)
+    norm = LayerNorm(scope["LayerNorm"], 2 * width)
+    second = Linear(scope["linear_2"], 2 * width, outputs)
   }
 
   func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {

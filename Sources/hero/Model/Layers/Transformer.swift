@@ -7,12 +7,10 @@ struct FeedForward {
   private let norm: LayerNorm
   private let dropout: Float
 
-  init(_ store: ParameterStore, up: String, down: String, _ config: TransformerConfiguration) {
-    let deviation = config.initializerRange
-    self.up = Linear(store, "\(up).dense", config.hiddenSize, config.intermediateSize, deviation: deviation)
-    self.down = Linear(
-      store, "\(down).dense", config.intermediateSize, config.hiddenSize, deviation: deviation)
-    norm = LayerNorm(store, "\(down).LayerNorm", config.hiddenSize, epsilon: innerEpsilon)
+  init(up: ParameterScope, down: ParameterScope, _ config: TransformerConfiguration) {
+    self.up = Linear(up["dense"], config.hiddenSize, config.intermediateSize)
+    self.down = Linear(down["dense"], config.intermediateSize, config.hiddenSize)
+    norm = LayerNorm(down["LayerNorm"], config.hiddenSize, epsilon: innerEpsilon)
     dropout = config.hiddenDropout
   }
 
@@ -27,14 +25,14 @@ struct FeedForward {
 struct TransformerEncoder {
   private let layers: [(attention: AttentionBlock, feedForward: FeedForward)]
 
-  /// - Parameter name: parameters are `NAME.layer.N.attention.…`, `NAME.layer.N.intermediate.…`, `NAME.layer.N.output.…`.
-  init(_ store: ParameterStore, _ name: String, _ config: TransformerConfiguration) {
+  /// - Parameter scope: parameters are `layer.N.attention.…`, `layer.N.intermediate.…`, `layer.N.output.…`.
+  init(_ scope: ParameterScope, _ config: TransformerConfiguration) {
     layers = (0..<config.layers).map { number in
-      let layer = "\(name).layer.\(number)"
-      let names = AttentionNames(projections: "\(layer).attention.self", output: "\(layer).attention.output")
+      let layer = scope.drawing(deviation: config.initializerRange)["layer"][number]
+      let attention = layer["attention"]
       return (
-        AttentionBlock(store, names, config),
-        FeedForward(store, up: "\(layer).intermediate", down: "\(layer).output", config)
+        AttentionBlock(projections: attention["self"], output: attention["output"], config),
+        FeedForward(up: layer["intermediate"], down: layer["output"], config)
       )
     }
   }

@@ -180,14 +180,13 @@ $("close").addEventListener("click", close);
 // Split
 
 function recall(answer) {
-  const blocks = (answer.recall ?? []).map((group) => {
+  const blocks = (answer.recall ?? []).filter((group) => group.values.length > 0).map((group) => {
     const table = element("table");
-    const depths = [...new Set(group.values.map((value) => value.name.split("-").pop()))];
-    table.append(element("tr", {}, element("th"), ...depths.map((depth) => element("th", { textContent: depth.replace("r", "R@") }))));
-    const kinds = [...new Set(group.values.map((value) => value.name.split("-").slice(0, -1).join("-")))];
-    for (const kind of kinds) {
-      const cells = group.values.filter((value) => value.name.split("-").slice(0, -1).join("-") === kind);
-      table.append(element("tr", {}, element("th", { textContent: kind === "" ? "" : `IoU ${kind}` }),
+    const depths = [...new Set(group.values.map((value) => value.depth))];
+    table.append(element("tr", {}, element("th"), ...depths.map((depth) => element("th", { textContent: `R@${depth}` }))));
+    for (const overlap of new Set(group.values.map((value) => value.overlap))) {
+      const cells = group.values.filter((value) => value.overlap === overlap);
+      table.append(element("tr", {}, element("th", { textContent: overlap === null ? "" : `IoU ${overlap}` }),
         ...cells.map((cell) => element("td", { textContent: cell.value.toFixed(1) }))));
     }
     return element("div", {}, element("h3", { textContent: group.task }), table);

@@ -5,43 +5,36 @@ import Metrics
 import Model
 import Text
 
-/// How clips are captioned; the reference's keys stand beside each.
-public struct CaptionGenerationOptions: Equatable, Sendable {
-  /// `max_gen_step`
-  public var maximumSteps = 30
-  /// 1 is greedy, the reference's way.
-  public var beams = 1
-  /// Beams rank by log probability / lengthᵖ, p being this.
-  public var lengthPenalty: Float = 1
-  /// `vfeat_interval`
-  public var frameInterval = 1.5
-  /// Videos a pass.
-  public var videoBatch = 20
-  /// Clips that are decoded together, at most.
-  public var clipBatch = 256
-
-  public init() {}
-}
-
 /// Writes captions for clips (the reference's `TvcGenerator`).
 public struct CaptionGenerator {
   private let model: CaptionModel
   private let videos: VideoReader
   private let tokenizer: Tokenizer
-  private let options: CaptionGenerationOptions
-  private let report: SkipReport
+  private let options: DecodingOptions
+  private let frameInterval: Double
+  private let videoBatch: Int
+  private let clipBatch: Int
+  private let skips: SkipReport
 
-  /// - Parameter onSkip: told of every clip that no frame shows and every video that cannot be read; their captions
-  ///   are left empty.
+  /// - Parameters:
+  ///   - options: how captions are searched for.
+  ///   - frameInterval: seconds between frames.
+  ///   - videoBatch: videos a pass.
+  ///   - clipBatch: clips that are decoded together, at most.
+  ///   - skips: told of every clip that no frame shows and every video that cannot be read; their captions are left
+  ///     empty.
   public init(
-    model: CaptionModel, videos: VideoReader, tokenizer: Tokenizer, options: CaptionGenerationOptions,
-    onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+    model: CaptionModel, videos: VideoReader, tokenizer: Tokenizer, options: DecodingOptions,
+    frameInterval: Double, videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()
   ) {
     self.model = model
     self.videos = videos
     self.tokenizer = tokenizer
     self.options = options
-    report = SkipReport(onSkip)
+    self.frameInterval = frameInterval
+    self.videoBatch = videoBatch
+    self.clipBatch = max(1, clipBatch)
+    self.skips = skips
   }
 
   /// The clips with a caption each, in the order given; captions that they come with are put aside.
@@ -66,14 +59,13 @@ public struct CaptionGenerator {
     var captions = [[Int32]](repeating: [], count: clips.count)
     let work = byVideo(clips)
     try videos.check(work.map(\.video))
-    let queue = BatchQueue(items: work.count, batchSize: options.videoBatch) {
-      [videos, report, configuration = model.configuration] items in
+    let queue = Prefetch(items: work.count, batchSize: videoBatch) {
+      [videos, skips, configuration = model.configuration] items in
       let read = work[items].compactMap { video, clips -> (item: VideoItem, clips: [Int])? in
         do {
           return (try videos.read(video), clips)
         } catch {
-          let error = error as? DataError ?? DataError("\(error)")
-          report.skip("video \"\(video)\"", file: videos.features.path, error)
+          skips.skip("video \"\(video)\"", file: videos.features.path, error)
           return nil
         }
       }
@@ -86,12 +78,12 @@ public struct CaptionGenerator {
       for (number, video) in read.enumerated() {
         for place in video.clips {
           let count = video.item.frameCount
-          if let frames = clipFrames(spans[place], frames: count, interval: options.frameInterval) {
+          if let frames = clipFrames(spans[place], frames: count, interval: frameInterval) {
             ranges.append((number, frames))
             places.append(place)
           } else {
             let error = DataError.clipBeyondVideo(video.item.name, frames: count)
-            report.skip("clip \(clips[place].clip)", file: videos.features.path, error)
+            skips.skip("clip \(clips[place].clip)", file: videos.features.path, error)
           }
         }
       }
@@ -120,18 +112,16 @@ public struct CaptionGenerator {
   private func decode(_ batch: VideoBatch, _ clips: [(video: Int, frames: Range<Int>)]) -> [[Int32]] {
     guard !clips.isEmpty else { return [] }
     let tape = Tape.inference(model.store.backend)
-    let decoding = DecodingOptions(
-      beginning: tokenizer.bos, end: tokenizer.eos, maximumSteps: options.maximumSteps, beams: options.beams,
-      lengthPenalty: options.lengthPenalty)
+    let bounds = CaptionBounds(beginning: tokenizer.bos, end: tokenizer.eos)
     let input = ClipInput(batch, clips: clips, for: model.configuration, on: model.store.backend)
     let memory = model.memory(tape, input)
-    let size = max(1, options.clipBatch)
-    return stride(from: 0, to: clips.count, by: size).flatMap { first in
-      let part = first..<min(clips.count, first + size)
+    return stride(from: 0, to: clips.count, by: clipBatch).flatMap { first in
+      let part = first..<min(clips.count, first + clipBatch)
       let rows = input.clips.offsets[part.lowerBound]..<input.clips.offsets[part.upperBound]
       return model.decode(
-        tape, memory: memory.rowsView(rows), clips: Segments(lengths: part.map { input.clips[$0].count }),
-        decoding)
+        tape, memory: memory.rowsView(rows),
+        clips: Segments(lengths: part.map { input.clips[$0].count }, on: model.store.backend), bounds,
+        options)
     }
   }
 }

@@ -19,7 +19,7 @@ extension CaptionModel {
 }
 
 /// Fine-tuning for captions: TVC.
-public final class CaptionLearning: LearningTask {
+public final class CaptionLearning: ModelLearning {
   public let name: String
   public let model: CaptionModel
   public let trainingLoader: CaptionLoader
@@ -32,10 +32,6 @@ public final class CaptionLearning: LearningTask {
     self.smoothing = smoothing
     trainingLoader = loader
   }
-
-  public var store: ParameterStore { model.store }
-
-  public var configuration: ModelConfiguration { model.configuration }
 
   public static func prepare(
     _ batch: CaptionBatch, for model: ModelConfiguration, on backend: any Backend

@@ -16,18 +16,18 @@ public struct CaptionLoader: BatchLoader {
   private let captionsPerVideo: Int
   /// Tokens of a caption, `[BOS]` included.
   private let maxTextLength: Int
-  private let report: SkipReport
+  private let skips: SkipReport
 
   /// - Parameters:
   ///   - maxTextLength: `max_txt_len`; captions are cut to it where it is positive, and to what the decoder holds.
   ///   - captionsPerVideo: `max_cap_per_vid`, drawn from a video's captions if it has more; all are used if it is not
   ///     positive.
-  ///   - onSkip: told of every video, clip or caption that cannot be used.
+  ///   - skips: told of every video, clip or caption that cannot be used.
   /// - Throws: `DataError` naming a video that the stores lack.
   public init(
     captions: CaptionStore, videos: VideoReader, maxTextLength: Int, captionsPerVideo: Int,
     frameInterval: Double, model: ModelConfiguration,
-    onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+    skips: SkipReport = SkipReport()
   ) throws {
     self.captions = captions
     self.videos = videos
@@ -36,7 +36,7 @@ public struct CaptionLoader: BatchLoader {
     self.captionsPerVideo = captionsPerVideo > 0 ? captionsPerVideo : .max
     let held = model.decoder?.positions ?? 0
     self.maxTextLength = maxTextLength > 0 ? min(maxTextLength, held) : held
-    report = SkipReport(onSkip)
+    self.skips = skips
     names = captions.videos
     try videos.check(names)
   }
@@ -60,7 +60,7 @@ public struct CaptionLoader: BatchLoader {
         }
         read.append(video)
       } catch let error as DataError {
-        report.skip("video \"\(name)\"", file: captions.path, error)
+        skips.skip("video \"\(name)\"", file: captions.path, error)
       }
     }
     guard !clips.isEmpty else { return nil }
@@ -82,14 +82,12 @@ public struct CaptionLoader: BatchLoader {
         try check(caption.caption.tokens)
         guard let frames = clipFrames(caption.span, frames: video.frameCount, interval: frameInterval) else {
           let error = DataError.clipBeyondVideo(video.name, frames: video.frameCount)
-          report.skip("clip \(caption.clip)", file: captions.path, error)
+          skips.skip("clip \(caption.clip)", file: captions.path, error)
           return nil
         }
         return (frames, caption.caption.tokens)
-      } catch let error as DataError {
-        report.skip("caption \(id)", file: captions.path, error)
       } catch {
-        report.skip("caption \(id)", file: captions.path, DataError("\(error)"))
+        skips.skip("caption \(id)", file: captions.path, error)
       }
       return nil
     }

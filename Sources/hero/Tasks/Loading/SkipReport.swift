@@ -2,17 +2,20 @@ import Formats
 import Synchronization
 
 /// Tells of items that cannot be used: each once, however many epochs come by it. May be shared by threads.
-final class SkipReport: Sendable {
-  private let onSkip: @Sendable (DataError) -> Void
+public final class SkipReport: Sendable {
+  private let onSkip: @Sendable (_ error: DataError, _ count: Int) -> Void
   private let seen = Mutex<Set<String>>([])
 
-  init(_ onSkip: @escaping @Sendable (DataError) -> Void) {
+  /// - Parameter onSkip: told of each item, and of how many there are so far.
+  public init(_ onSkip: @escaping @Sendable (_ error: DataError, _ count: Int) -> Void = { _, _ in }) {
     self.onSkip = onSkip
   }
 
   /// - Parameter item: such as `clip 539`, which names the place where the error does not.
-  func skip(_ item: String, file: String, _ error: DataError) {
-    let isNew = seen.withLock { $0.insert(item).inserted }
-    if isNew { onSkip(error.located(file: file, place: item)) }
+  func skip(_ item: String, file: String, _ error: any Error) {
+    let count = seen.withLock { seen in seen.insert(item).inserted ? seen.count : nil }
+    guard let count else { return }
+    let error = error as? DataError ?? DataError("\(error)")
+    onSkip(error.located(file: file, place: item), count)
   }
 }

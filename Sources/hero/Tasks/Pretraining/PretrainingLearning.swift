@@ -2,9 +2,9 @@ import Engine
 import Model
 
 /// Pre-training: one model, several objectives.
-public final class PretrainingLearning: LearningTask {
+public final class PretrainingLearning: ModelLearning {
   public let name = "pretrain"
-  public let model: RetrievalModel
+  public let model: PretrainingModel
   public let trainingLoader: PretrainingMixture
   let ranking: RetrievalLossOptions
   private let curriculum: RetrievalCurriculum
@@ -14,7 +14,7 @@ public final class PretrainingLearning: LearningTask {
   ///   - ranking: weights of VSM's losses; `curriculum` says when they come in.
   ///   - temperature: `nce_temp`.
   public init(
-    model: RetrievalModel, mixture: PretrainingMixture, ranking: RetrievalLossOptions,
+    model: PretrainingModel, mixture: PretrainingMixture, ranking: RetrievalLossOptions,
     curriculum: RetrievalCurriculum, temperature: Float = 1
   ) {
     self.model = model
@@ -24,9 +24,8 @@ public final class PretrainingLearning: LearningTask {
     self.temperature = temperature
   }
 
-  public var store: ParameterStore { model.store }
-
-  public var configuration: ModelConfiguration { model.configuration }
+  /// The parts carry their source's name.
+  public var lossPrefix: String { "" }
 
   public func source(of input: PretrainingMixedInput) -> String { trainingLoader.sources[input.source].name }
 
@@ -52,7 +51,7 @@ public final class PretrainingLearning: LearningTask {
     case .frameOrder(let order):
       losses = model.frameOrderLosses(tape, order)
     case .moments(let moments):
-      return model.loss(tape, moments, curriculum.options(ranking, update: update), random: &random).map {
+      return model.retrieval.loss(tape, moments, curriculum.options(ranking, update: update), random: &random).map {
         LossTerm("\(source.name)_\($0.name)", $0.value, weight: $0.weight)
       }
     }

@@ -14,19 +14,19 @@ public struct PretrainingLoader: BatchLoader {
 
   /// What the batches are for.
   public let model: ModelConfiguration
-  /// Told of every video that cannot be used.
-  public let onSkip: @Sendable (DataError) -> Void
+  private let skips: SkipReport
 
+  /// - Parameter skips: told of every video that cannot be used.
   /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
   public init(
     _ objective: PretrainingObjective, videos: PretrainingVideos, options: PretrainingOptions,
-    model: ModelConfiguration, onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+    model: ModelConfiguration, skips: SkipReport = SkipReport()
   ) throws {
     self.objective = objective
     self.videos = videos
     self.options = options
     self.model = model
-    self.onSkip = onSkip
+    self.skips = skips
     for part in videos.parts {
       let meta = part.meta
       try checkTokens(
@@ -51,7 +51,7 @@ public struct PretrainingLoader: BatchLoader {
           maxTextLength: options.maxTextLength
         )
       } catch {
-        onSkip(error as? DataError ?? DataError("\(error)", place: "video \"\(id)\""))
+        skips.skip("video \"\(id)\"", file: part.reader.features.path, error)
         return nil
       }
     }

@@ -3,7 +3,7 @@ import Model
 
 /// The losses of MLM, MFM and FOM (Docs/Computation.md §3); VSM's is `RetrievalModel.loss`. Each gives the losses of the asked words
 /// or frames, [1, n]; on a training tape the gradient of their mean flows back.
-extension RetrievalModel {
+extension PretrainingModel {
   /// Cross-entropy of every masked word.
   public func maskedWordLosses(_ tape: Tape, _ input: MaskedTextInput) -> Tensor {
     maskedWordLosses(tape, scores: maskedWordScores(tape, input), input)

@@ -1,5 +1,6 @@
 import Engine
 import Formats
+import Model
 import Synchronization
 
 /// One objective on one corpus.
@@ -22,6 +23,12 @@ public struct PretrainingMixedBatch: Sendable {
   /// Its place among the mixture's sources.
   public let source: Int
   public let content: PretrainingBatch
+}
+
+/// A batch in a device's memory, and whose it is.
+public struct PretrainingMixedInput: Sendable {
+  let source: Int
+  let content: PretrainingInput
 }
 
 /// Objectives and corpora mixed by ratio (the reference's `MetaLoader`): every update draws one source, whose next

@@ -1,5 +1,3 @@
-import Model
-
 /// What pre-training asks of the model (Docs/Computation.md §3; paper §3.2). Raw values are the reference's names.
 public enum PretrainingObjective: String, Sendable, CaseIterable {
   /// Masked words from a sentence's frames and other words.
@@ -24,44 +22,4 @@ public struct PretrainingOptions: Equatable, Sendable {
   public var queriesPerVideo = 5
 
   public init() {}
-}
-
-/// Videos with some frames hidden.
-public struct MaskedFrameBatch: Sendable {
-  /// The hidden frames are zero, and are the `maskedFrames`.
-  public var videos: VideoBatch
-  /// What the hidden frames were, end to end.
-  public var targets: [Float]
-
-  public init(videos: VideoBatch, targets: [Float]) {
-    precondition(targets.count == videos.maskedFrames.count * videos.featureWidth)
-    self.videos = videos
-    self.targets = targets
-  }
-}
-
-/// Videos with some frames moved after fusion.
-public struct FrameOrderBatch: Sendable {
-  public var videos: VideoBatch
-  /// Frame i goes to place `order[i]`, counted over all videos.
-  public var order: [Int]
-  /// The places that moved frames went to, and the place within its video that each came from.
-  public var places: [Int]
-  public var targets: [Int]
-
-  public init(videos: VideoBatch, order: [Int], places: [Int], targets: [Int]) {
-    precondition(order.count == videos.frameCount && places.count == targets.count)
-    self.videos = videos
-    self.order = order
-    self.places = places
-    self.targets = targets
-  }
-}
-
-/// A batch of one objective.
-public enum PretrainingBatch: Sendable {
-  case maskedWords(MaskedTextBatch)
-  case maskedFrames(MaskedFrameBatch)
-  case frameOrder(FrameOrderBatch)
-  case moments(RetrievalBatch)
 }

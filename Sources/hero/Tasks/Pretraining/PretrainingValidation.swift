@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 import Model
 
@@ -25,7 +26,7 @@ extension PretrainingLearning {
     _ loader: PretrainingLoader, batchSize: Int, progress: (Int) throws -> Void = { _ in }
   ) throws -> [(name: String, value: Double)] {
     let (backend, shape) = (store.backend, model.configuration)
-    let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
+    let queue = Prefetch(items: loader.itemCount, batchSize: batchSize) { items in
       let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
       return try loader.batch(of: Array(items), random: random)?.prepared(for: shape, on: backend)
     }
@@ -103,7 +104,7 @@ extension PretrainingLearning {
     var options = ranking
     options.spanDropProbability = 0
     var random = RandomStream(seed: 0, step: UInt64(sums.count), for: .validationLoss)
-    let parts = model.loss(tape, moments, options, random: &random).read(on: store.backend)
+    let parts = model.retrieval.loss(tape, moments, options, random: &random).read(on: store.backend)
     let queries = Double(moments.queries.segments.count)
     // A video by itself has no negatives; the reference counts it as one query without loss.
     let ranked = moments.slots.count > 1 ? queries : 1

@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 import Metrics
 import Model
@@ -47,7 +48,7 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
   public func run(progress: (Int) throws -> Void = { _ in }) throws -> AnswerEvaluation {
     var evaluation = AnswerEvaluation()
     let (backend, shape) = (model.store.backend, model.configuration)
-    let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { [loader] in
+    let queue = Prefetch(items: loader.itemCount, batchSize: batchSize) { [loader] in
       try loader.load(Array($0)).map { ids, batch in
         (ids: ids, targets: batch.targets, input: batch.prepared(for: shape, on: backend))
       }

@@ -4,11 +4,8 @@ import Foundation
 import Model
 
 /// A model that answers what is asked about videos.
-public protocol AnsweringModel: AnyObject {
+public protocol AnsweringModel: HeroModel {
   associatedtype Store: AskingStore
-  init(_ configuration: ModelConfiguration, backend: any Backend)
-  var store: ParameterStore { get }
-  var configuration: ModelConfiguration { get }
   /// The losses by the reference's names.
   /// - Parameter spanWeight: `lw_st_ed`, of the moments.
   func losses(_ tape: Tape, _ input: QuestionInput, spanWeight: Float) -> [LossTerm]

@@ -2,7 +2,7 @@ import Engine
 import Model
 
 /// Fine-tuning for what is asked about videos: TVQA, How2QA, VIOLIN.
-public final class QuestionLearning<Answering: AnsweringModel>: LearningTask {
+public final class QuestionLearning<Answering: AnsweringModel>: ModelLearning {
   public let name: String
   public let model: Answering
   public let trainingLoader: QuestionLoader<Answering.Store>
@@ -15,10 +15,6 @@ public final class QuestionLearning<Answering: AnsweringModel>: LearningTask {
     trainingLoader = loader
     self.spanWeight = spanWeight
   }
-
-  public var store: ParameterStore { model.store }
-
-  public var configuration: ModelConfiguration { model.configuration }
 
   public static func prepare(
     _ batch: QuestionBatch, for model: ModelConfiguration, on backend: any Backend

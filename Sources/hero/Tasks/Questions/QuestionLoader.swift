@@ -24,20 +24,20 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
   public let frameInterval: Double
   /// What the batches are for.
   public let model: ModelConfiguration
-  private let report: SkipReport
+  private let skips: SkipReport
 
-  /// - Parameter onSkip: told of every entry that cannot be used.
+  /// - Parameter skips: told of every entry that cannot be used.
   /// - Throws: `DataError` naming a video that the stores lack.
   public init(
     _ store: Store, videos: VideoReader, purpose: Purpose, frameInterval: Double,
-    model: ModelConfiguration, onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+    model: ModelConfiguration, skips: SkipReport = SkipReport()
   ) throws {
     self.store = store
     self.videos = videos
     self.purpose = purpose
     self.frameInterval = frameInterval
     self.model = model
-    report = SkipReport(onSkip)
+    self.skips = skips
     switch purpose {
     case .evaluation: ids = store.ids
     case .training(let maxTextLength): ids = store.ids(maxTextLength: maxTextLength)
@@ -74,7 +74,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
             entry.span.map { frameTarget($0, frames: frames, interval: frameInterval) } ?? (-1, -1))
         }
       } catch let error as DataError {
-        report.skip(name, file: store.path, error)
+        skips.skip(name, file: store.path, error)
       }
     }
     guard !used.isEmpty else { return nil }

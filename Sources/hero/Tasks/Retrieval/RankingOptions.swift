@@ -16,13 +16,14 @@ public struct RankingOptions: Equatable, Sendable {
   /// What the engine ranks.
   /// - Parameter random: draws the negatives where not all count.
   func input(
-    scores: Tensor, slots: [Int], queriesPerSlot: Int, random: inout RandomStream
+    scores: Tensor, slots: Indices, queriesPerSlot: Int, on backend: any Backend, random: inout RandomStream
   ) -> RankingInput {
     RankingInput(
       scores: scores, slots: slots, queriesPerSlot: queriesPerSlot, kind: kind, margin: margin,
       hardPool: useHardNegatives && useAllNegatives ? (hardPoolSize, hardNegativeWeight) : nil,
       drawn: useAllNegatives
-        ? nil : draw(slots: slots.count, queriesPerSlot: queriesPerSlot, random: &random))
+        ? nil
+        : backend.makeIndices(draw(slots: slots.count, queriesPerSlot: queriesPerSlot, random: &random)))
   }
 
   /// Ranks of the drawn negatives: one a query among the other slots' videos, then one a slot among their queries.

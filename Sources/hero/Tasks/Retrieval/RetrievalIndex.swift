@@ -24,7 +24,7 @@ public final class RetrievalIndex {
     let backend = model.store.backend
     let tape = Tape.inference(backend)
     let (names, configuration) = (videos.names, model.configuration)
-    let queue = BatchQueue(items: videos.count, batchSize: batchSize) { items in
+    let queue = Prefetch(items: videos.count, batchSize: batchSize) { items in
       try VideoBatch(names[items].map { try reader.read($0) }, model: configuration)
         .prepared(for: configuration, on: backend)
     }
@@ -35,7 +35,7 @@ public final class RetrievalIndex {
       lengths += input.segments.lengths
       try progress(lengths.count)
     }
-    segments = Segments(lengths: lengths)
+    segments = Segments(lengths: lengths, on: backend)
     frames = backend.makeTensor(rows: segments.rows, columns: model.configuration.cross.hiddenSize)
     var row = 0
     for part in parts {
@@ -70,7 +70,11 @@ extension RetrievalIndex: SearchableVideos {
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments) {
     let all = tape.linear(queries, frames)
-    let stretches = pairs.map { (row: $0.query, columns: segments[$0.video]) }
-    return (tape.gatherStretches(all, stretches), Segments(lengths: stretches.map(\.columns.count)))
+    let stretches = pairs.map { query, video in
+      let (columns, row) = (segments[video], query * all.columns)
+      return row + columns.lowerBound..<row + columns.upperBound
+    }
+    let places = Segments(lengths: stretches.map(\.count), on: tape.backend)
+    return (tape.gatherStretches(all, RowRanges(stretches, on: tape.backend), places: places), places)
   }
 }

@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 import Model
 
@@ -28,7 +29,7 @@ public struct RetrievalCurriculum: Equatable, Sendable {
 }
 
 /// Fine-tuning for retrieval: TVR, How2R, DiDeMo, MSR-VTT.
-public final class RetrievalLearning: LearningTask {
+public final class RetrievalLearning: ModelLearning {
   public let name: String
   public let model: RetrievalModel
   public let trainingLoader: RetrievalLoader
@@ -45,9 +46,6 @@ public final class RetrievalLearning: LearningTask {
     self.options = options
     self.curriculum = curriculum
   }
-
-  public var store: ParameterStore { model.store }
-  public var configuration: ModelConfiguration { model.configuration }
 
   public static func prepare(
     _ batch: RetrievalBatch, for model: ModelConfiguration, on backend: any Backend
@@ -67,7 +65,7 @@ public final class RetrievalLearning: LearningTask {
     var validation = options
     validation.spanDropProbability = 0
     let (backend, shape) = (store.backend, model.configuration)
-    let queue = BatchQueue(items: loader.itemCount, batchSize: batchSize) { items in
+    let queue = Prefetch(items: loader.itemCount, batchSize: batchSize) { items in
       try loader.batch(of: Array(items), random: RandomStream(seed: 0, stream: 0)).map {
         (queries: $0.queries.count, input: $0.prepared(for: shape, on: backend))
       }

@@ -15,18 +15,18 @@ public struct RetrievalLoader: BatchLoader {
   public let hasSpans: Bool
   /// What the batches are for.
   public let model: ModelConfiguration
-  /// Told of every item that cannot be used.
-  public let onSkip: @Sendable (DataError) -> Void
+  private let skips: SkipReport
 
   /// - Parameters:
   ///   - maxTextLength: queries with more tokens are left out; none are if it is not positive.
+  ///   - skips: told of every query that cannot be used.
   /// - Throws: `DataError` naming a query whose video the stores lack.
   public init(
     queries: QueryStore, videos: VideoReader, maxTextLength: Int, frameInterval: Double, hasSpans: Bool,
-    model: ModelConfiguration, onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
+    model: ModelConfiguration, skips: SkipReport = SkipReport()
   ) throws {
     self.model = model
-    self.onSkip = onSkip
+    self.skips = skips
     self.queries = queries
     self.videos = videos
     self.frameInterval = frameInterval
@@ -59,7 +59,7 @@ public struct RetrievalLoader: BatchLoader {
         slots.append(place)
         targets.append(target(query.spans.first, frames: read[place].frameCount))
       } catch let error as DataError {
-        onSkip(error.located(file: queries.path, place: "query \(ids[item])"))
+        skips.skip("query \(ids[item])", file: queries.path, error)
       }
     }
     guard !texts.isEmpty else { return nil }

@@ -16,64 +16,6 @@ public struct RetrievalLossOptions: Equatable, Sendable {
   public init() {}
 }
 
-/// Queries with the videos and spans they should find.
-public struct RetrievalBatch: Sendable {
-  public var videos: VideoBatch
-  /// Token ids, a leading special token only where the task has one.
-  public var queries: [[Int32]]
-  /// The batch's videos in the order of ranking: query m belongs to slot m / queriesPerSlot.
-  public var slots: [Int]
-  public var queriesPerSlot: Int
-  /// First and last frame of each query's moment; −1 where unknown.
-  public var targets: [(start: Int, end: Int)]
-
-  public init(
-    videos: VideoBatch, queries: [[Int32]], slots: [Int], queriesPerSlot: Int = 1,
-    targets: [(start: Int, end: Int)]
-  ) {
-    precondition(queries.count == slots.count * queriesPerSlot && targets.count == queries.count)
-    self.videos = videos
-    self.queries = queries
-    self.slots = slots
-    self.queriesPerSlot = queriesPerSlot
-    self.targets = targets
-  }
-
-  /// Puts the batch into a device's memory. Loading threads do it.
-  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> RetrievalInput {
-    let videos = videos.prepared(for: model, on: backend)
-    let pairs = queries.indices.map { videos.segments[slots[$0 / queriesPerSlot]] }
-    return RetrievalInput(
-      videos: videos, queries: TextInput(queries, for: model, on: backend), slots: slots,
-      queriesPerSlot: queriesPerSlot, pairs: pairs,
-      starts: RetrievalInput.Targets(targets.map(\.start), on: backend),
-      ends: RetrievalInput.Targets(targets.map(\.end), on: backend))
-  }
-}
-
-/// The same in a device's memory.
-public struct RetrievalInput: Sendable {
-  /// Places to find within each query's own video, and how many are known.
-  struct Targets: Sendable {
-    let places: Indices
-    let known: Int
-
-    init(_ places: [Int], on backend: any Backend) {
-      self.places = backend.makeIndices(places)
-      known = places.count { $0 >= 0 }
-    }
-  }
-
-  let videos: VideoInput
-  let queries: TextInput
-  let slots: [Int]
-  let queriesPerSlot: Int
-  /// Rows of the batch's frames that each query's own video has.
-  let pairs: [Range<Int>]
-  let starts: Targets
-  let ends: Targets
-}
-
 extension RetrievalModel {
   /// The loss of Docs/Computation.md §3 for VSM, VCMR and VR.
   ///
@@ -97,7 +39,8 @@ extension RetrievalModel {
     if options.contextWeight != 0 || options.queryWeight != 0 {
       let scores = videoScores(tape, queries: queries, frames: frames, videos: input.videos.segments)
       let ranking = options.ranking.input(
-        scores: scores, slots: input.slots, queriesPerSlot: input.queriesPerSlot, random: &random)
+        scores: scores, slots: input.slots, queriesPerSlot: input.queriesPerSlot, on: tape.backend,
+        random: &random)
       let losses = tape.ranking(ranking, weights: (options.contextWeight, options.queryWeight))
       if options.contextWeight != 0 { terms[1].value = losses.element(0) }
       if options.queryWeight != 0 { terms[2].value = losses.element(1) }
@@ -108,12 +51,13 @@ extension RetrievalModel {
   private func spanLoss(
     _ tape: Tape, _ input: RetrievalInput, queries: Tensor, frames: Tensor, _ weight: Float
   ) -> Tensor {
-    let logits = spanLogits(tape, queries: queries, frames: frames, pairs: input.pairs)
+    let logits = spanLogits(
+      tape, queries: queries, frames: frames, pairs: input.pairs, places: input.places)
     let total = tape.backend.makeSums()
     for (values, targets) in [(logits.start, input.starts), (logits.end, input.ends)]
     where targets.known > 0 {
       let losses = tape.segmentCrossEntropy(
-        values, segments: logits.segments, targets: targets.places, weight: weight / Float(targets.known))
+        values, segments: input.places, targets: targets.places, weight: weight / Float(targets.known))
       tape.backend.addSum(losses, scale: 1 / Double(targets.known), to: total, at: 0)
     }
     return total

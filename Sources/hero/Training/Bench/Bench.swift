@@ -82,7 +82,7 @@ public struct Bench {
         videos: work.videos, queries: work.queries, slots: work.queryVideos, targets: work.targets
       ).prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, random in
-        _ = model.loss(tape, batch, RetrievalLossOptions(), random: &random)
+        _ = model.retrieval.loss(tape, batch, RetrievalLossOptions(), random: &random)
       }
     case .encode:
       let model = RetrievalModel(model, backend: backend)
@@ -109,7 +109,7 @@ public struct Bench {
     case .vsm:
       let batch = try work.moments().prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, random in
-        _ = model.loss(tape, batch, RetrievalLossOptions(), random: &random)
+        _ = model.retrieval.loss(tape, batch, RetrievalLossOptions(), random: &random)
       }
     }
   }
@@ -117,9 +117,9 @@ public struct Bench {
   /// Forward, backward, clipping, AdamW.
   private func update(
     _ kind: BenchKind, _ work: BenchWork, _ steps: Int,
-    _ loss: (RetrievalModel, Tape, inout RandomStream) -> Void
+    _ loss: (PretrainingModel, Tape, inout RandomStream) -> Void
   ) -> Result {
-    let model = RetrievalModel(model, backend: backend)
+    let model = PretrainingModel(model, backend: backend)
     model.store.initialize(seed: 1)
     let optimizer = Optimizer(.adamw, store: model.store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
     var step: UInt64 = 0
@@ -142,14 +142,14 @@ public struct Bench {
     let model = CaptionModel(model, backend: backend)
     model.store.initialize(seed: 1)
     // No word ends a caption: every clip takes all steps, as in the PyTorch program.
-    let options = DecodingOptions(beginning: 0, end: -1, maximumSteps: 30)
+    let bounds = CaptionBounds(beginning: 0, end: -1)
     let input = ClipInput(work.videos, clips: work.clips, for: self.model, on: backend)
     return measure(.caption, work, steps) {
       let tape = Tape.inference(backend)
       let memory = model.memory(tape, input)
       backend.synchronize()
       let start = DispatchTime.now().uptimeNanoseconds
-      _ = model.decode(tape, memory: memory, clips: input.clips, options)
+      _ = model.decode(tape, memory: memory, clips: input.clips, bounds, DecodingOptions())
       return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
     }
   }

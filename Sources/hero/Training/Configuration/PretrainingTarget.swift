@@ -1,13 +1,14 @@
 import Formats
+import Tasks
 
 /// One corpus of a pre-training configuration: an entry of `targets`.
 public struct PretrainingTarget: Equatable, Sendable {
-  /// A part of a corpus and the tasks drawn from it.
+  /// A part of a corpus and the objectives drawn from it.
   public struct Split: Equatable, Sendable {
     public let name: String
-    /// `mlm`, `mfm-nce`, `mffr`, `fom`, `vsm`.
-    public let tasks: [String]
-    /// How often each task is drawn.
+    /// Its `tasks`.
+    public let objectives: [PretrainingObjective]
+    /// How often each is drawn.
     public let ratio: [Int]
     /// Files with the ids of videos to train on, one per feature store.
     public let trainIDs: [String]
@@ -26,9 +27,6 @@ public struct PretrainingTarget: Equatable, Sendable {
 }
 
 extension RunConfiguration {
-  /// The tasks of pre-training.
-  public static let pretrainingTasks = ["mlm", "mfm-nce", "mffr", "fom", "vsm"]
-
   /// The corpora of pre-training, their paths joined to `txt_db` and `img_db`.
   ///
   /// - Parameter warn: told of keys that mean nothing.
@@ -75,8 +73,10 @@ extension RunConfiguration {
       let fields = TargetFields(json: entry, place: "\(target.place).splits[\(index)]")
       fields.warn(warn, unless: ["name", "tasks", "ratio", "train_idx", "val_idx"])
       let tasks = try fields.value("tasks", [String].self)
-      guard !tasks.isEmpty, tasks.allSatisfy(Self.pretrainingTasks.contains) else {
-        throw fields.wrong("tasks", "a list of " + Self.pretrainingTasks.joined(separator: ", "))
+      let objectives = tasks.compactMap(PretrainingObjective.init)
+      guard !tasks.isEmpty, objectives.count == tasks.count else {
+        let known = PretrainingObjective.allCases.map(\.rawValue)
+        throw fields.wrong("tasks", "a list of " + known.joined(separator: ", "))
       }
       let ratio = try fields.optional("ratio", [Int].self) ?? tasks.map { _ in 1 }
       guard ratio.count == tasks.count, ratio.allSatisfy({ $0 >= 0 }) else {
@@ -87,7 +87,7 @@ extension RunConfiguration {
         throw fields.wrong("train_idx", "\(stores) files, one for each feature store")
       }
       return PretrainingTarget.Split(
-        name: try fields.value("name", String.self), tasks: tasks, ratio: ratio,
+        name: try fields.value("name", String.self), objectives: objectives, ratio: ratio,
         trainIDs: trainIDs.map { join(self.textRoot, $0) },
         valIDs: join(self.textRoot, try fields.value("val_idx", String.self)))
     }

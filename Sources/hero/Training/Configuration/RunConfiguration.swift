@@ -70,25 +70,5 @@ public struct RunConfiguration: Equatable, Sendable {
   /// What options must be to one another.
   ///
   /// - Throws: `DataError` naming the options and the cure.
-  public func validate() throws {
-    if family.ranks {
-      let counts = [self.hardPoolSizes.count, self.hardNegativeWeights.count, self.hardNegativeStarts.count]
-      guard Set(counts).count == 1 else {
-        throw DataError(
-          "hard_pool_size, hard_neg_weights and hard_negtiave_start_step have \(counts[0]), \(counts[1]) and "
-            + "\(counts[2]) values",
-          cure: "Give each as many values as there are stages of hard negatives")
-      }
-    }
-    if family == .momentRetrieval, self.minSpanLength >= self.maxSpanLength {
-      throw DataError(
-        "min_pred_l is \(self.minSpanLength) and max_pred_l \(self.maxSpanLength), which allows no moment",
-        cure: "Make max_pred_l larger than min_pred_l")
-    }
-    if family == .pretraining { _ = try pretrainingTargets() }
-  }
-}
-
-extension TaskFamily {
-  fileprivate var ranks: Bool { Set<TaskFamily>.ranking.contains(self) }
+  public func validate() throws { try family.suite.check(self) }
 }

@@ -1,27 +1,8 @@
+import Corpus
 import Engine
 import Formats
 import Foundation
 import Tasks
-
-/// What a validation found.
-public struct Validation {
-  /// Figures by their TensorBoard names.
-  public var scalars: [(name: String, value: Double)]
-  /// What tells which checkpoint is best.
-  public var headline: (name: String, value: Double, higherIsBetter: Bool)?
-  /// A table for people.
-  public var table: MetricsTable?
-
-  public init(
-    scalars: [(name: String, value: Double)],
-    headline: (name: String, value: Double, higherIsBetter: Bool)? = nil,
-    table: MetricsTable? = nil
-  ) {
-    self.scalars = scalars
-    self.headline = headline
-    self.table = table
-  }
-}
 
 /// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
 ///
@@ -74,7 +55,7 @@ public final class Trainer<Task: LearningTask> {
     let (loader, parts) = (task.trainingLoader, configuration.accumulationSteps)
     let plan = BatchPlan(batchSize: configuration.trainBatchSize, batchesPerUpdate: parts, seed: seed)
     let (shape, backend) = (task.configuration, task.store.backend)
-    let queue = BatchQueue(step * parts..<steps * parts, depth: 8) { number in
+    let queue = Prefetch(step * parts..<steps * parts, depth: 8) { number in
       try loader.batch(number, of: plan).map { Task.prepare($0, for: shape, on: backend) }
     }
     log.info(
@@ -121,7 +102,7 @@ public final class Trainer<Task: LearningTask> {
 
   /// One update; what its batches were drawn from, their mean losses and the norm of the gradients before clipping.
   private func update(
-    _ step: Int, _ queue: BatchQueue<Task.Input?>
+    _ step: Int, _ queue: Prefetch<Task.Input?>
   ) throws -> (source: String, losses: [LossPart], norm: Double) {
     let (store, backend) = (task.store, task.store.backend)
     var source = task.name
@@ -170,10 +151,8 @@ public final class Trainer<Task: LearningTask> {
       try events.scalar("lr", schedule.rate(at: step), step: step)
       try events.scalar("grad_norm", norm, step: step)
       try events.scalar("loss/\(task.name)", Double(losses.total), step: step)
-      // Pre-training's parts carry their source's name, as the reference logs them.
-      let prefix = configuration.family == .pretraining ? "" : "\(task.name)_"
       for part in losses {
-        try events.scalar("loss/\(prefix)\(part.name)", Double(part.value), step: step)
+        try events.scalar("loss/\(task.lossPrefix)\(part.name)", Double(part.value), step: step)
       }
     } catch {
       log.warning("\(error)")

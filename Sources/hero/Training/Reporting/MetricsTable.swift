@@ -66,27 +66,6 @@ public struct MetricsTable: Equatable, Sendable {
 }
 
 extension MetricsTable {
-  /// The figures of a retrieval evaluation, from the reference's names: `…/VCMR_0.5-r1`, `…/VR_r10`.
-  ///
-  /// One row per ranking and IoU (and query type, where there are types), one column per recall.
-  public static func retrieval(_ metrics: [String: Double], title: String? = nil) -> MetricsTable {
-    var recalls: Set<Int> = []
-    var rows: [RetrievalRow: [Int: Double]] = [:]
-    for (name, value) in metrics {
-      guard let (row, recall) = RetrievalRow.parse(name) else { continue }
-      recalls.insert(recall)
-      rows[row, default: [:]][recall] = value
-    }
-    let columns = recalls.sorted()
-    var table = MetricsTable(title: title, headings: [""] + columns.map { "R@\($0)" })
-    for (row, figures) in rows.sorted(by: { $0.key < $1.key }) {
-      table.add(row.label, columns.map { figures[$0] })
-    }
-    return table
-  }
-}
-
-extension MetricsTable {
   /// One row per source, one column per measure that any of them has, in the order in which measures first come up.
   static func measures(
     _ sources: [(name: String, measures: [(name: String, value: Double)])], title: String
@@ -103,45 +82,5 @@ extension MetricsTable {
           })
     }
     return table
-  }
-}
-
-/// What one line of a retrieval table is about.
-private struct RetrievalRow: Hashable, Comparable {
-  let ranking: String
-  let type: String
-  let overlap: String
-  /// The threshold of non-maximum suppression, if it was used.
-  let suppression: String
-
-  var label: String {
-    let kind = ["v": " (video)", "t": " (text)", "vt": " (both)"][type] ?? ""
-    return ranking + kind + (overlap.isEmpty ? "" : " IoU \(overlap)")
-      + (suppression.isEmpty ? "" : " NMS \(suppression)")
-  }
-
-  private var rank: [Int] {
-    [
-      suppression.isEmpty ? 0 : 1, ["", "v", "t", "vt"].firstIndex(of: type) ?? 4,
-      ["VCMR", "SVMR", "VR"].firstIndex(of: ranking) ?? 3,
-    ]
-  }
-
-  static func < (a: RetrievalRow, b: RetrievalRow) -> Bool {
-    a.rank == b.rank
-      ? (a.overlap, a.suppression) < (b.overlap, b.suppression) : a.rank.lexicographicallyPrecedes(b.rank)
-  }
-
-  /// `valid_val_SVMR_by_type_nms_0.5/SVMR_by_type_vt-0.7-r100` and the like.
-  static func parse(_ name: String) -> (RetrievalRow, recall: Int)? {
-    let parts = name.split(separator: "/")
-    let match = parts.last?.wholeMatch(
-      of: /(VCMR|SVMR|VR)(?:_by_type)?_(?:(vt|v|t)-)?(?:([0-9.]+)-)?r([0-9]+)/)
-    guard let match, let recall = Int(match.4) else { return nil }
-    let suppression = parts.dropLast().last?.firstMatch(of: /_nms_([0-9.]+)$/)
-    let row = RetrievalRow(
-      ranking: String(match.1), type: match.2.map(String.init) ?? "", overlap: match.3.map(String.init) ?? "",
-      suppression: suppression.map { String($0.1) } ?? "")
-    return (row, recall)
   }
 }

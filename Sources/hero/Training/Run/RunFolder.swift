@@ -24,8 +24,22 @@ public struct RunFolder: Equatable, Sendable {
   public var results: String { "\(path)/results" }
   private var bestRecord: String { "\(path)/log/best.json" }
 
-  /// Where `hero eval` writes for a split.
-  public func evaluationResults(split: String) -> String { "\(path)/results_\(split)" }
+  /// Makes the folder that `hero eval` writes to for a split, if it is not there.
+  func makeEvaluationResults(split: String) throws -> String {
+    let folder = "\(path)/results_\(split)"
+    try make(folder)
+    return folder
+  }
+
+  private func make(_ folder: String) throws {
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw DataError(
+        "cannot be made (\(error.localizedDescription))", file: folder,
+        cure: "Check --output-dir and its permissions")
+    }
+  }
 
   /// Where the weights after an update are saved.
   public func checkpointPath(step: Int) -> String { "\(checkpoints)/model_step_\(step).safetensors" }
@@ -56,15 +70,7 @@ public struct RunFolder: Equatable, Sendable {
   /// - Throws: `DataError` where the folder holds a run and `resuming` is false, or cannot be written.
   public func create(configuration: RunConfiguration, modelConfiguration model: JSON, resuming: Bool) throws {
     if !resuming { try requireUnused() }
-    for folder in [logs, checkpoints, results] {
-      do {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      } catch {
-        throw DataError(
-          "cannot be made (\(error.localizedDescription))", file: folder,
-          cure: "Check --output-dir and its permissions")
-      }
-    }
+    for folder in [logs, checkpoints, results] { try make(folder) }
     try AtomicFile.write(configuration.json.encoded(style: .pretty), to: hyperparameters)
     try AtomicFile.write(model.encoded(style: .pretty), to: modelConfiguration)
   }

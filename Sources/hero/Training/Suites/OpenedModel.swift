@@ -26,7 +26,7 @@ struct OpenedModel {
     (self.configuration, self.log) = (configuration, log)
     let file =
       try folder?.modelConfiguration
-      ?? RunAssembly(configuration: configuration).required(configuration.modelConfiguration, "model_config")
+      ?? configuration.required(\.modelConfiguration)
     json = try JSON.read(path: file)
     checkpoint = try (path ?? configuration.checkpoint.map(Self.weights)).map { try Checkpoint(path: $0) }
     // A model to evaluate is as its checkpoint says; one to train may have longer clips than what it starts from.

@@ -30,7 +30,7 @@ public struct MaskedTextInput: @unchecked Sendable {
   let plan: CrossModalPlan
   let frameRows: Indices
   /// The rows of the masked words: the last layer computes only them.
-  let masked: RowSelection
+  package let masked: RowSelection
   public let targets: Indices
 }
 
@@ -48,37 +48,8 @@ extension MaskedTextBatch {
       features: backend.makeTensor(features, rows: features.count / featureWidth, columns: featureWidth),
       plan: plan, frameRows: backend.makeIndices(plan.frameNumbers),
       masked: RowSelection(
-        rows: backend.makeIndices(masked.map { plan.tokenRows[$0] }), segments: Segments(lengths: counts)),
+        rows: backend.makeIndices(masked.map { plan.tokenRows[$0] }),
+        segments: Segments(lengths: counts, on: backend)),
       targets: backend.makeIndices(targets))
-  }
-}
-
-extension RetrievalModel {
-  /// Scores of the masked words: [masked, vocabulary rounded up to 8].
-  public func maskedWordScores(_ tape: Tape, _ input: MaskedTextInput) -> Tensor {
-    let hidden = videoEncoder.cross(
-      tape, input.plan, features: input.features, rows: input.frameRows, mask: nil, selection: input.masked)
-    return videoEncoder.cross.head(tape, hidden)
-  }
-
-  /// Words that scores are about; later columns are padding.
-  public var vocabulary: Int { videoEncoder.cross.head.vocabulary }
-
-  /// Predicted features of some of the encoded frames: [rows, featureWidth].
-  public func predictedFeatures(_ tape: Tape, frames: Tensor, rows: Indices) -> Tensor {
-    videoEncoder.featureRegression(tape, tape.gather(frames, rows))
-  }
-
-  /// Where each frame came from, once some were moved.
-  /// - Parameters:
-  ///   - source: per place the frame that went there.
-  ///   - places: the places to predict.
-  /// - Returns: [places, frameOrderPlaces]
-  public func frameOrderScores(
-    _ tape: Tape, _ videos: VideoInput, source: Indices, places: Indices
-  ) -> Tensor {
-    let moved = tape.gather(videoEncoder.fuse(tape, videos), source)
-    let encoded = videoEncoder.temporal(tape, moved, videos.segments, places: videos.places)
-    return videoEncoder.frameOrder(tape, tape.gather(encoded, places))
   }
 }

@@ -42,7 +42,7 @@ public struct OpenedRetrieval {
       configuration, featureWidth: width, folder: folder, checkpoint: checkpoint, log: log)
     model = RetrievalModel(opened.shape, backend: backend)
     try opened.load(model.store)
-    options = RetrievalRun(configuration: configuration, log: log).evaluationOptions
+    options = try RetrievalSettings(configuration).evaluation
     self.configuration = configuration
   }
 

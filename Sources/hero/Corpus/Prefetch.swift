@@ -1,0 +1,104 @@
+import Foundation
+
+/// Makes numbered results ahead of their use, on other threads, and hands them out in order.
+///
+/// Result n is a function of n alone, so what comes out does not depend on how many threads there are or when they run.
+/// A pipeline that nobody holds any more ends its threads.
+public final class Prefetch<Output: Sendable>: Sendable {
+  private let state: State
+
+  /// - Parameters:
+  ///   - numbers: what to make; their end may be far away.
+  ///   - threads: how many make it.
+  ///   - depth: results that may wait or be under way.
+  public init(
+    _ numbers: Range<Int>, threads: Int = 1, depth: Int = 4, make: @escaping @Sendable (Int) throws -> Output
+  ) {
+    let state = State(numbers, depth: max(1, depth))
+    self.state = state
+    for number in 0..<max(1, threads) {
+      let thread = Thread {
+        while let number = state.take() { state.put(Result { try make(number) }, at: number) }
+      }
+      thread.name = "hero-loader-\(number)"
+      thread.stackSize = 4 << 20
+      thread.start()
+    }
+  }
+
+  /// Batches of all of `count` items in their order, once.
+  public convenience init(
+    items count: Int, batchSize: Int, make: @escaping @Sendable (_ items: Range<Int>) throws -> Output
+  ) {
+    let size = max(1, batchSize)
+    self.init(0..<(count + size - 1) / size) { number in
+      try make(number * size..<min(count, (number + 1) * size))
+    }
+  }
+
+  deinit { state.cancel() }
+
+  /// The next result, or nil after the last and once it was cancelled. Throws what its making threw.
+  public func next() throws -> Output? { try state.next()?.get() }
+
+  /// Makes nothing more.
+  public func cancel() { state.cancel() }
+
+  /// What the threads share: they hold it, and not the pipeline, so that the pipeline can go away while they wait.
+  /// Every access holds the condition's lock.
+  private final class State: @unchecked Sendable {
+    private let condition = NSCondition()
+    private let depth: Int
+    private let end: Int
+    private var ready: [Int: Result<Output, any Error>] = [:]
+    private var nextToMake: Int
+    private var nextToHand: Int
+    private var isCancelled = false
+
+    init(_ numbers: Range<Int>, depth: Int) {
+      self.depth = depth
+      nextToMake = numbers.lowerBound
+      nextToHand = numbers.lowerBound
+      end = numbers.upperBound
+    }
+
+    /// The next number to work on, once it is near enough to what was handed out; nil when there is none.
+    func take() -> Int? {
+      condition.lock()
+      defer { condition.unlock() }
+      while !isCancelled, nextToMake < end, nextToMake >= nextToHand + depth { condition.wait() }
+      guard !isCancelled, nextToMake < end else { return nil }
+      defer { nextToMake += 1 }
+      return nextToMake
+    }
+
+    func put(_ result: Result<Output, any Error>, at number: Int) {
+      condition.lock()
+      defer { condition.unlock() }
+      if !isCancelled { ready[number] = result }
+      condition.broadcast()
+    }
+
+    func next() -> Result<Output, any Error>? {
+      condition.lock()
+      defer { condition.unlock() }
+      while !isCancelled, nextToHand < end {
+        if let result = ready.removeValue(forKey: nextToHand) {
+          nextToHand += 1
+          condition.broadcast()
+          return result
+        }
+        condition.wait()
+      }
+      return nil
+    }
+
+    func cancel() {
+      condition.lock()
+      defer { condition.unlock() }
+      isCancelled = true
+      ready = [:]
+      condition.broadcast()
+    }
+  }
+}

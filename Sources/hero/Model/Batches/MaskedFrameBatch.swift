@@ -1,0 +1,46 @@
+import Engine
+
+/// Videos with some frames hidden.
+public struct MaskedFrameBatch: Sendable {
+  /// The hidden frames are zero, and are the `maskedFrames`.
+  public var videos: VideoBatch
+  /// What the hidden frames were, end to end.
+  public var targets: [Float]
+
+  public init(videos: VideoBatch, targets: [Float]) {
+    precondition(targets.count == videos.maskedFrames.count * videos.featureWidth)
+    self.videos = videos
+    self.targets = targets
+  }
+}
+
+/// Videos with some frames hidden, in a device's memory.
+public struct MaskedFrameInput: @unchecked Sendable {
+  package let videos: VideoInput
+  /// The hidden frames, and all others.
+  package let hidden: Indices
+  package let others: Indices
+  /// What the hidden frames were: [hidden, featureWidth]; nobody changes it, so threads may hand it on.
+  package let targets: Tensor
+  /// Where the rows of targets above predictions of others come from, −1 for neither.
+  package let fromTargets: Indices
+  package let fromOthers: Indices
+  /// Each hidden frame's own row among the targets.
+  package let own: Indices
+}
+
+extension MaskedFrameBatch {
+  /// Puts the batch into a device's memory. Loading threads do it.
+  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> MaskedFrameInput {
+    let hidden = videos.maskedFrames.sorted()
+    let isHidden = Set(hidden)
+    let others = (0..<videos.frameCount).filter { !isHidden.contains($0) }
+    return MaskedFrameInput(
+      videos: videos.prepared(for: model, on: backend), hidden: backend.makeIndices(hidden),
+      others: backend.makeIndices(others),
+      targets: backend.makeTensor(targets, rows: hidden.count, columns: videos.featureWidth),
+      fromTargets: backend.makeIndices(Array(hidden.indices) + others.map { _ in -1 }),
+      fromOthers: backend.makeIndices(hidden.map { _ in -1 } + Array(others.indices)),
+      own: backend.makeIndices(hidden.indices))
+  }
+}

@@ -1,0 +1,92 @@
+import Engine
+
+/// Questions about videos: every (video, text) pair is one pass, the text being a question with one of its answers
+/// (TVQA, How2QA) or a statement (VIOLIN).
+public struct QuestionBatch: Sendable {
+  /// One video a pair; the text is appended to each of its sentences already. The passes over one video share
+  /// feature rows.
+  public var videos: VideoBatch
+  /// `[SEP] question [SEP] answer`, or `[SEP] statement`, of each pair.
+  public var texts: [[Int32]]
+  /// Pairs of each question, in order: its answers; 1 each for statements.
+  public var pairsPerQuestion: [Int]
+  /// The right answer of each question, or a statement's truth (0, 1); −1 where unknown.
+  public var targets: [Int]
+  /// First and last frame of the moment each question is about; −1 where unknown. Empty for statements.
+  public var spans: [(start: Int, end: Int)]
+
+  public init(
+    videos: VideoBatch, texts: [[Int32]], pairsPerQuestion: [Int], targets: [Int],
+    spans: [(start: Int, end: Int)] = []
+  ) {
+    precondition(videos.lengths.count == texts.count && pairsPerQuestion.reduce(0, +) == texts.count)
+    precondition(targets.count == pairsPerQuestion.count && (spans.isEmpty || spans.count == targets.count))
+    self.videos = videos
+    self.texts = texts
+    self.pairsPerQuestion = pairsPerQuestion
+    self.targets = targets
+    self.spans = spans
+  }
+}
+
+/// The same in a device's memory, with the plan of what goes where.
+public struct QuestionInput: Sendable {
+  package let videos: VideoInput
+  let texts: TextInput
+  /// Per row of frames and text together: its frame or −1, its token or −1.
+  let fromFrames: Indices
+  let fromText: Indices
+  /// The passes, frames and text together, and the rows of them that are frames.
+  let passes: Segments
+  let frames: RowSelection
+  /// The answers of each question.
+  public let answers: Segments
+  /// Per frame of each question the rows of its answers, since the pool is over answers; which rows make a group; and the
+  /// frames of each question.
+  let regrouped: Indices
+  let groups: Segments
+  public let questionFrames: Segments
+  /// The right answers, or statements' truths; first frames, then last frames of the moments. −1 where unknown.
+  public let targets: Indices
+  public let spanTargets: Indices
+  /// How many answers and moments are known.
+  public let knownTargets: Int
+  public let knownSpans: Int
+}
+
+extension QuestionBatch {
+  /// Puts the batch into a device's memory. Loading threads do it.
+  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> QuestionInput {
+    let input = videos.prepared(for: model, on: backend)
+    let text = TextInput(texts, for: model, on: backend)
+    let frames = input.segments
+    var (fromFrames, fromText, chosen): ([Int32], [Int32], [Int32]) = ([], [], [])
+    for pair in texts.indices {
+      chosen += (0..<frames[pair].count).map { Int32(fromFrames.count + $0) }
+      fromFrames += frames[pair].map { Int32($0) } + texts[pair].map { _ in -1 }
+      fromText += frames[pair].map { _ in -1 } + text.segments[pair].map { Int32($0) }
+    }
+    var rows: [Int32] = []
+    var (groups, lengths): ([Int], [Int]) = ([], [])
+    var first = 0
+    for count in pairsPerQuestion {
+      let length = count > 0 ? frames[first].count : 0
+      lengths.append(length)
+      for frame in 0..<length {
+        groups.append(count)
+        for pair in first..<first + count { rows.append(Int32(frames[pair].lowerBound + frame)) }
+      }
+      first += count
+    }
+    return QuestionInput(
+      videos: input, texts: text, fromFrames: backend.makeIndices(fromFrames),
+      fromText: backend.makeIndices(fromText),
+      passes: Segments(lengths: zip(videos.lengths, texts).map { $0 + $1.count }, on: backend),
+      frames: RowSelection(rows: backend.makeIndices(chosen), segments: frames),
+      answers: Segments(lengths: pairsPerQuestion, on: backend), regrouped: backend.makeIndices(rows),
+      groups: Segments(lengths: groups, on: backend), questionFrames: Segments(lengths: lengths, on: backend),
+      targets: backend.makeIndices(targets),
+      spanTargets: backend.makeIndices(spans.map(\.start) + spans.map(\.end)),
+      knownTargets: targets.count { $0 >= 0 }, knownSpans: spans.count { $0.start >= 0 })
+  }
+}

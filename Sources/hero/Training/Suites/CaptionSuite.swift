@@ -1,0 +1,141 @@
+import Corpus
+import Formats
+import Metrics
+import Model
+import Tasks
+import Text
+
+/// Describing clips and videos: TVC, YC2C, VATEX.
+struct CaptionSuite: EvaluableSuite {
+  static let resultEnding = "jsonl"
+
+  private let configuration: RunConfiguration
+  private let log: RunLog
+
+  init(_ configuration: RunConfiguration, log: RunLog) throws {
+    self.configuration = configuration
+    self.log = log
+  }
+
+  func check(_ model: ModelConfiguration) throws {
+    guard model.decoder != nil else {
+      throw DataError(
+        "has no \"d_config\"", file: configuration.modelConfiguration,
+        cure: "Use Configs/hero_tvc.json or add a decoder")
+    }
+  }
+
+  func openForTraining() throws -> VideoReader {
+    try configuration.videoReader(for: try configuration.required(\.trainCaptions))
+  }
+
+  func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
+
+  func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> CaptionLearning {
+    let loader = try CaptionLoader(
+      captions: try CaptionStore(path: try configuration.required(\.trainCaptions)), videos: videos,
+      maxTextLength: configuration.maxTextLength, captionsPerVideo: configuration.maxCaptionsPerVideo,
+      frameInterval: configuration.frameInterval, model: model.configuration, skips: SkipReport(log: log))
+    return CaptionLearning(
+      name: configuration.task.rawValue, model: model, loader: loader,
+      smoothing: Float(configuration.labelSmoothing))
+  }
+
+  // MARK: Validation
+
+  /// Captioned clips, and what writes captions for them.
+  struct Captioned {
+    let references: [CaptionRow]
+    let generator: CaptionGenerator
+  }
+
+  func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> Captioned? {
+    try configuration.valCaptions.map { path in
+      let store = try CaptionStore(path: path)
+      return Captioned(
+        references: try configuration.valReferences.map { try CaptionRow.read(path: $0) } ?? store.rows(),
+        generator: generator(
+          model, videos, try Self.tokenizer(nil, store: store.meta), DecodingOptions()))
+    }
+  }
+
+  func validate(
+    _ learning: CaptionLearning, _ captioned: Captioned?, step: Int, folder: RunFolder
+  ) throws -> Validation {
+    var result = Validation()
+    guard let captioned else { return result }
+    let report = try report(captioned, title: "val, update \(step)")
+    try report.write("\(folder.results)/val_captions_\(step).jsonl")
+    (result.scalars, result.table, result.headline) = (report.scalars, report.table, report.headline)
+    return result
+  }
+
+  // MARK: Evaluation
+
+  func open(toEvaluate store: String) throws -> VideoReader { try configuration.videoReader(for: store) }
+
+  func evaluate(
+    _ model: CaptionModel, _ videos: VideoReader, store: String, split: String
+  ) throws -> SplitReport {
+    let captions = try CaptionStore(path: store)
+    let captioned = Captioned(
+      references: try captions.rows(),
+      generator: generator(
+        model, videos, try Self.tokenizer(nil, store: captions.meta), DecodingOptions()))
+    return try report(captioned, title: "\(configuration.task.rawValue), \(split)")
+  }
+
+  private func report(_ captioned: Captioned, title: String) throws -> SplitReport {
+    let rows = try Self.caption(captioned.references, captioned.generator)
+    var report = SplitReport { try CaptionWriter.write(rows, to: $0) }
+    // Clips of a hidden split have no captions to compare with.
+    guard captioned.references.allSatisfy({ !$0.captions.isEmpty }) else { return report }
+    let scores = try CaptionScorer(rows, references: captioned.references, meteor: nil)
+    report.scalars = scores.corpus.map { ("valid_tvc/\($0.name)", $0.value) }
+    report.table = MetricsTable(scores, title: title)
+    if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {
+      report.headline = (cider.name, cider.value, true)
+    }
+    return report
+  }
+
+  /// - Parameter options: how captions are searched for; lengths and batches are the run's.
+  func generator(
+    _ model: CaptionModel, _ videos: VideoReader, _ tokenizer: Tokenizer, _ options: DecodingOptions
+  ) -> CaptionGenerator {
+    var options = options
+    options.maximumSteps = configuration.maxGenerationSteps
+    return CaptionGenerator(
+      model: model, videos: videos, tokenizer: tokenizer, options: options,
+      frameInterval: configuration.frameInterval, videoBatch: configuration.valBatchSize,
+      skips: SkipReport(log: log))
+  }
+
+  static func caption(_ clips: [CaptionRow], _ generator: CaptionGenerator) throws -> [CaptionRow] {
+    try ProgressReporter.follow("Captioning", total: clips.count, unit: "clips") { progress in
+      try generator.run(clips, progress: progress)
+    }
+  }
+
+  /// - Parameters:
+  ///   - path: the tokenizer's folder; nil for the one that the store was made with.
+  ///   - store: what the store says of itself.
+  static func tokenizer(_ path: String?, store: StoreMeta?) throws -> Tokenizer {
+    guard let folder = path ?? store?.tokenizer else {
+      throw DataError("the stores do not say which tokenizer made them", cure: "Give --tokenizer")
+    }
+    do {
+      return try Tokenizer(directory: folder)
+    } catch let error as DataError {
+      throw error.located(cure: "Give --tokenizer the folder with vocab.json and merges.txt")
+    }
+  }
+}
+
+extension MetricsTable {
+  /// Caption scores for people.
+  public init(_ scores: CaptionScorer, title: String) {
+    self.init(title: title, headings: ["", "%"])
+    for (name, value) in scores.corpus { add(name, [value]) }
+  }
+}

@@ -1,0 +1,89 @@
+import Corpus
+import Formats
+import Metrics
+import Model
+import Tasks
+
+/// What is answered about videos: questions (TVQA, How2QA, VLEP) and statements (VIOLIN).
+struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
+  static var resultEnding: String { "json" }
+
+  private let configuration: RunConfiguration
+  private let log: RunLog
+
+  init(_ configuration: RunConfiguration, log: RunLog) throws {
+    self.configuration = configuration
+    self.log = log
+  }
+
+  func openForTraining() throws -> VideoReader {
+    try configuration.videoReader(for: try configuration.required(\.trainQueries))
+  }
+
+  func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
+
+  func learning(_ model: Model, _ videos: VideoReader) throws -> QuestionLearning<Model> {
+    QuestionLearning(
+      name: configuration.task.rawValue, model: model,
+      loader: try loader(
+        model, videos, try configuration.required(\.trainQueries),
+        .training(maxTextLength: configuration.maxTextLength)),
+      spanWeight: Float(configuration.spanWeight))
+  }
+
+  private func loader(
+    _ model: Model, _ videos: VideoReader, _ store: String, _ purpose: QuestionLoader<Model.Store>.Purpose
+  ) throws -> QuestionLoader<Model.Store> {
+    try QuestionLoader(
+      Model.Store(path: store), videos: videos, purpose: purpose, frameInterval: configuration.frameInterval,
+      model: model.configuration, skips: SkipReport(log: log))
+  }
+
+  func validated(_ model: Model, _ videos: VideoReader) throws -> QuestionEvaluator<Model>? {
+    try configuration.valQueries.map { try evaluator(model, videos, $0) }
+  }
+
+  private func evaluator(
+    _ model: Model, _ videos: VideoReader, _ store: String
+  ) throws -> QuestionEvaluator<Model> {
+    QuestionEvaluator(
+      model: model, loader: try loader(model, videos, store, .evaluation),
+      batchSize: configuration.valBatchSize)
+  }
+
+  func validate(
+    _ learning: QuestionLearning<Model>, _ evaluator: QuestionEvaluator<Model>?, step: Int, folder: RunFolder
+  ) throws -> Validation {
+    var result = Validation()
+    guard let evaluator else { return result }
+    let report = try report(evaluator, split: "val", title: "val, update \(step)")
+    try report.write("\(folder.results)/val_results_\(step).json")
+    result.scalars = report.scalars.map { ("valid_\(configuration.task.rawValue)/\($0.name)", $0.value) }
+    (result.table, result.headline) = (report.table, report.headline)
+    return result
+  }
+
+  func open(toEvaluate store: String) throws -> VideoReader { try configuration.videoReader(for: store) }
+
+  func evaluate(_ model: Model, _ videos: VideoReader, store: String, split: String) throws -> SplitReport {
+    try report(
+      evaluator(model, videos, store), split: split, title: "\(configuration.task.rawValue), \(split)")
+  }
+
+  private func report(
+    _ evaluator: QuestionEvaluator<Model>, split: String, title: String
+  ) throws -> SplitReport {
+    let answers = try ProgressReporter.follow("Answering", total: evaluator.itemCount, unit: "items") {
+      progress in try evaluator.run(progress: progress)
+    }
+    var report = SplitReport { try answers.results.write(path: $0) }
+    report.scalars = evaluator.metrics(answers, split: split)
+    guard let accuracy = answers.accuracy, let loss = answers.loss else { return report }
+    var table = MetricsTable(title: title, headings: ["", "value"])
+    table.add("accuracy, %", [100 * accuracy])
+    table.add("loss", [loss])
+    report.table = table
+    report.headline = ("accuracy", accuracy, true)
+    return report
+  }
+}

@@ -1,0 +1,104 @@
+import Corpus
+import Formats
+import Metrics
+import Tasks
+
+/// A split's predictions, cut and suppressed as the result file holds them, and their recalls where its truth is known.
+struct RetrievalReport {
+  /// The predictions that the result file holds: after non-maximum suppression, if there is any.
+  let final: RetrievalResults
+  /// Nil for a hidden split.
+  let recalls: [Recall]?
+  /// After non-maximum suppression, with its threshold; nil where there is none.
+  let suppressed: (threshold: Float, recalls: [Recall])?
+
+  init(_ results: RetrievalResults, options: RetrievalEvaluationOptions, queries: QueryStore) throws {
+    var truths: [RetrievalTruth] = []
+    let asked = Set(queries.ids)
+    try JSONLines.read(path: queries.annotationPath) { _, row in
+      if let truth = try RetrievalTruth(annotation: row), asked.contains(truth.id.text) {
+        truths.append(truth)
+      }
+    }
+    // The reference cuts to `max_after_nms` before it measures.
+    let ranked = results.truncated(to: options.keptAfterSuppression)
+    let suppressed = options.suppression.map {
+      (
+        threshold: $0,
+        results: results.suppressed(
+          by: NonMaximumSuppression(threshold: $0, limit: options.keptAfterSuppression))
+      )
+    }
+    var all = ranked
+    for (task, queries) in suppressed?.results.tasks ?? [] {
+      if let place = all.tasks.firstIndex(where: { $0.task == task }) { all.tasks[place].queries = queries }
+    }
+    final = all
+    let isKnown = !truths.isEmpty && truths.count == queries.ids.count
+    let measure = { (results: RetrievalResults) in
+      try RetrievalMetrics(results: results, truth: truths, byQueryType: options.byQueryType).recalls
+    }
+    recalls = isKnown ? try measure(ranked) : nil
+    self.suppressed = isKnown ? try suppressed.map { ($0.threshold, try measure($0.results)) } : nil
+  }
+
+  /// - Parameter title: of the table.
+  func report(split: String, title: String) -> SplitReport {
+    var report = SplitReport { [final] in try final.write(path: $0) }
+    guard let recalls else { return report }
+    let prefix = "valid_\(split)"
+    report.scalars =
+      recalls.map { ($0.name(prefix: prefix), $0.value) }
+      + (suppressed?.recalls ?? []).map {
+        ($0.name(prefix: prefix, suppression: suppressed?.threshold), $0.value)
+      }
+    report.table = MetricsTable.retrieval(recalls, suppressed: suppressed, title: title)
+    // What tells the best checkpoint: VCMR at rank 1 and IoU 0.7, else VR at rank 1.
+    let headline =
+      recalls.first { $0.task == .videoCorpusMoment && $0.overlap == 0.7 && $0.depth == 1 && $0.type == nil }
+      ?? recalls.first { $0.task == .video && $0.depth == 1 && $0.type == nil }
+    report.headline = headline.map { ($0.name(prefix: prefix), $0.value, true) }
+    return report
+  }
+}
+
+extension RetrievalResults {
+  /// The first predictions of every query.
+  func truncated(to count: Int) -> RetrievalResults {
+    RetrievalResults(
+      videoIndex: videoIndex,
+      tasks: tasks.map { task, queries in
+        (task, queries.map { QueryPredictions(id: $0.id, predictions: Array($0.predictions.prefix(count))) })
+      })
+  }
+}
+
+extension MetricsTable {
+  /// One row per ranking and IoU (and query type, where there are types), one column per depth; those of all queries
+  /// first, those after suppression last.
+  static func retrieval(
+    _ recalls: [Recall], suppressed: (threshold: Float, recalls: [Recall])? = nil, title: String? = nil
+  ) -> MetricsTable {
+    let all = recalls + (suppressed?.recalls ?? [])
+    let depths = Set(all.map(\.depth)).sorted()
+    var table = MetricsTable(title: title, headings: [""] + depths.map { "R@\($0)" })
+    for (recalls, note) in [(recalls, ""), (suppressed?.recalls ?? [], suppressed.map { " NMS \($0.threshold)" } ?? "")] {
+      var rows: [(label: String, values: [Int: Double])] = []
+      let types = [nil] + RetrievalMetrics.queryTypes.map(Optional.some)
+      for (type, task) in types.flatMap({ type in RetrievalTask.allCases.map { (type, $0) } }) {
+        for recall in recalls where recall.type == type && recall.task == task {
+          let label = Self.label(of: recall) + note
+          if rows.last?.label != label { rows.append((label, [:])) }
+          rows[rows.count - 1].values[recall.depth] = recall.value
+        }
+      }
+      for row in rows { table.add(row.label, depths.map { row.values[$0] }) }
+    }
+    return table
+  }
+
+  private static func label(of recall: Recall) -> String {
+    let kind = recall.type.map { [" (video)", " (text)", " (both)"][["v": 0, "t": 1, "vt": 2][$0] ?? 2] } ?? ""
+    return recall.task.rawValue + kind + (recall.overlap.map { " IoU \($0)" } ?? "")
+  }
+}

@@ -1,0 +1,121 @@
+import Corpus
+import Formats
+import Metrics
+import Model
+import Tasks
+
+/// Finding moments and videos: TVR, How2R, DiDeMo, MSR-VTT, VALUE's retrieval.
+struct RetrievalSuite: EvaluableSuite {
+  static let resultEnding = "json"
+
+  private let configuration: RunConfiguration
+  private let settings: RetrievalSettings
+  private let log: RunLog
+
+  static func check(_ configuration: RunConfiguration) throws { _ = try RetrievalSettings(configuration) }
+
+  init(_ configuration: RunConfiguration, log: RunLog) throws {
+    self.configuration = configuration
+    self.log = log
+    settings = try RetrievalSettings(configuration)
+  }
+
+  func openForTraining() throws -> VideoReader {
+    try configuration.videoReader(for: try configuration.required(\.trainQueries))
+  }
+
+  func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
+
+  func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> RetrievalLearning {
+    let queries = try QueryStore(path: try configuration.required(\.trainQueries))
+    return RetrievalLearning(
+      name: configuration.task.rawValue, model: model,
+      loader: try loader(model, queries, videos, maxTextLength: configuration.maxTextLength),
+      options: settings.loss, curriculum: settings.curriculum)
+  }
+
+  private func loader(
+    _ model: RetrievalModel, _ queries: QueryStore, _ videos: VideoReader, maxTextLength: Int
+  ) throws -> RetrievalLoader {
+    try RetrievalLoader(
+      queries: queries, videos: videos, maxTextLength: maxTextLength,
+      frameInterval: configuration.frameInterval, hasSpans: settings.hasSpans, model: model.configuration,
+      skips: SkipReport(log: log))
+  }
+
+  // MARK: Validation
+
+  struct Validated {
+    /// The queries to validate on, with the loader of their losses.
+    var validation: (queries: QueryStore, loader: RetrievalLoader)?
+    var test: QueryStore?
+    var videos: VideoReader
+  }
+
+  func validated(_ model: RetrievalModel, _ videos: VideoReader) throws -> Validated {
+    var validated = Validated(videos: videos)
+    if let path = configuration.valQueries {
+      let queries = try QueryStore(path: path)
+      validated.validation = (queries, try loader(model, queries, videos, maxTextLength: -1))
+    }
+    validated.test = try configuration.testQueries.map { try QueryStore(path: $0) }
+    return validated
+  }
+
+  func validate(
+    _ learning: RetrievalLearning, _ validated: Validated, step: Int, folder: RunFolder
+  ) throws -> Validation {
+    var result = Validation()
+    if let (queries, loader) = validated.validation {
+      let losses = try ProgressReporter.follow(
+        "Validation losses", total: loader.itemCount, unit: "queries"
+      ) { progress in
+        try learning.validationLosses(loader, batchSize: configuration.valBatchSize, progress: progress)
+      }
+      result.scalars += losses.map {
+        ("valid_\(learning.name)/\(learning.name)_loss_\($0.name)", Double($0.value))
+      }
+      let report = try evaluate(
+        learning.model, validated.videos, queries, split: "val", title: "val, update \(step)")
+      try report.write("\(folder.results)/val_results_\(step).json")
+      result.scalars += report.scalars
+      (result.table, result.headline) = (report.table, report.headline)
+    }
+    if let test = validated.test {
+      let report = try evaluate(
+        learning.model, validated.videos, test, split: "test", title: "test, update \(step)")
+      try report.write("\(folder.results)/test_results_\(step).json")
+      result.scalars += report.scalars
+    }
+    return result
+  }
+
+  // MARK: Evaluation
+
+  func open(toEvaluate store: String) throws -> VideoReader { try configuration.videoReader(for: store) }
+
+  func evaluate(
+    _ model: RetrievalModel, _ videos: VideoReader, store: String, split: String
+  ) throws -> SplitReport {
+    try evaluate(
+      model, videos, try QueryStore(path: store), split: split,
+      title: "\(configuration.task.rawValue), \(split)")
+  }
+
+  private func evaluate(
+    _ model: RetrievalModel, _ videos: VideoReader, _ queries: QueryStore, split: String, title: String
+  ) throws -> SplitReport {
+    let options = settings.evaluation
+    let candidates = try CandidateVideos(
+      split: split, queries: queries, subtitles: videos.subtitles, features: videos.features)
+    let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") { progress in
+      try RetrievalIndex(
+        candidates, reader: videos, model: model, batchSize: options.videoBatch, progress: progress)
+    }
+    let evaluator = RetrievalEvaluator(model: model, queries: queries, index: index, options: options)
+    let results = try ProgressReporter.follow("Searching", total: queries.ids.count, unit: "queries") {
+      progress in try evaluator.run(progress: progress)
+    }
+    return try RetrievalReport(results, options: options, queries: queries).report(split: split, title: title)
+  }
+}

@@ -1,0 +1,87 @@
+import Formats
+import Model
+import Tasks
+
+/// What a family of tasks brings to the one run that trains and evaluates them all (`SuiteRun`).
+protocol TaskSuite {
+  associatedtype Model: HeroModel
+  associatedtype Learning: LearningTask
+  /// The stores that videos are read from, opened.
+  associatedtype Videos
+  /// What a run measures while it trains.
+  associatedtype Validated
+
+  /// - Throws: `DataError` for options that do not go together.
+  static func check(_ configuration: RunConfiguration) throws
+  /// Decodes the options that the family reads, once.
+  init(_ configuration: RunConfiguration, log: RunLog) throws
+  /// - Throws: `DataError` for a model that lacks a part that the family needs.
+  func check(_ model: ModelConfiguration) throws
+  func openForTraining() throws -> Videos
+  /// Width of the frames' features.
+  func featureWidth(of videos: Videos) throws -> Int
+  /// What is learnt, from the store to train on.
+  func learning(_ model: Model, _ videos: Videos) throws -> Learning
+  /// Opens what is measured while training, before any work is done.
+  func validated(_ model: Model, _ videos: Videos) throws -> Validated
+  /// - Parameter folder: takes the predictions.
+  func validate(
+    _ learning: Learning, _ validated: Validated, step: Int, folder: RunFolder
+  ) throws -> Validation
+}
+
+extension TaskSuite {
+  static func check(_ configuration: RunConfiguration) throws {}
+  func check(_ model: ModelConfiguration) throws {}
+}
+
+/// A family whose models are measured on splits.
+protocol EvaluableSuite: TaskSuite {
+  /// Ending of the files of its predictions.
+  static var resultEnding: String { get }
+  /// - Parameter store: the split's text store.
+  func open(toEvaluate store: String) throws -> Videos
+  /// The model's answers to a split, measured where the truth is known.
+  func evaluate(_ model: Model, _ videos: Videos, store: String, split: String) throws -> SplitReport
+}
+
+/// What a model made of a split.
+public struct SplitReport {
+  /// Figures by the reference's names; empty for a hidden split.
+  public var scalars: [(name: String, value: Double)] = []
+  /// The same for people.
+  public var table: MetricsTable?
+  /// What tells which checkpoint is best.
+  var headline: Validation.Headline?
+  /// Writes the predictions to a file, in the form that the evaluation server takes.
+  let write: (_ path: String) throws -> Void
+
+  init(write: @escaping (_ path: String) throws -> Void) { self.write = write }
+}
+
+/// What a validation found.
+public struct Validation {
+  /// A figure that tells which checkpoint is best.
+  public typealias Headline = (name: String, value: Double, higherIsBetter: Bool)
+
+  /// Figures by their TensorBoard names.
+  public var scalars: [(name: String, value: Double)] = []
+  public var headline: Headline?
+  /// A table for people.
+  public var table: MetricsTable?
+
+  public init() {}
+}
+
+extension TaskFamily {
+  /// What trains and evaluates the family's tasks.
+  var suite: any TaskSuite.Type {
+    switch self {
+    case .momentRetrieval, .videoRetrieval: RetrievalSuite.self
+    case .questionAnswering: QuestionSuite<QuestionModel>.self
+    case .inference: QuestionSuite<StatementModel>.self
+    case .captioning: CaptionSuite.self
+    case .pretraining: PretrainingSuite.self
+    }
+  }
+}
