@@ -46,11 +46,11 @@ public struct SmallModel {
       log: RunLog(), backend: try CPUBackend())
   }
 
-  public func searcher(_ index: String, arguments: [String] = [], candidates: Int = 1000) throws
+  public func searcher(_ index: String, arguments: [String] = [], rowsRead: Int = 40_000) throws
     -> MomentSearcher
   {
     try MomentSearcher(
-      index: index, checkpoint: "latest", arguments: arguments, candidates: candidates, log: RunLog(),
+      index: index, checkpoint: "latest", arguments: arguments, rowsRead: rowsRead, log: RunLog(),
       backend: try CPUBackend())
   }
 

@@ -43,8 +43,8 @@ struct SearchTests {
     try SmallModel.add(0..<400, to: path, head: head, segments: 4)
     let index = try IndexFile(path: path)
     let backend = try CPUBackend()
-    let all = IndexedVideos(index, candidates: 400)
-    let some = IndexedVideos(index, candidates: 80)
+    let all = IndexedVideos(index)
+    let some = IndexedVideos(index, rowsRead: 500)
     var agreed = 0
     for query in 0..<20 {
       let values = SmallModel.frames(of: 10_000 + query, count: 1, width: 256)

@@ -33,7 +33,8 @@ enum GoldenStores {
   ) throws -> QuestionLoader<QAStore> {
     try QuestionLoader(
       QAStore(path: path("db/txt_db/tvqa_\(split).db")), videos: videos(), purpose: purpose,
-      frameInterval: interval(), model: model ?? self.model("tvqa"), skips: SkipReport { error, _ in onSkip(error) })
+      frameInterval: interval(), model: model ?? self.model("tvqa"),
+      skips: SkipReport { error, _ in onSkip(error) })
   }
 
   static func statements(
@@ -51,7 +52,8 @@ enum GoldenStores {
     try CaptionLoader(
       captions: CaptionStore(path: path("db/txt_db/tvc_\(split).db")),
       videos: videos(maxClipLength: maxClipLength), maxTextLength: maxTextLength,
-      captionsPerVideo: captionsPerVideo, frameInterval: interval(), model: model("tvc"), skips: SkipReport { error, _ in onSkip(error) })
+      captionsPerVideo: captionsPerVideo, frameInterval: interval(), model: model("tvc"),
+      skips: SkipReport { error, _ in onSkip(error) })
   }
 }
 

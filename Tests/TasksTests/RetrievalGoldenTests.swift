@@ -8,7 +8,9 @@ import Testing
 
 @Suite("Retrieval against the reference")
 struct RetrievalGoldenTests {
-  static func model<Model: HeroModel>(_ checkpoint: String, _: Model.Type = RetrievalModel.self) throws -> Model {
+  static func model<Model: HeroModel>(_ checkpoint: String, _: Model.Type = RetrievalModel.self) throws
+    -> Model
+  {
     let file = try Golden.checkpoint(checkpoint)
     let model = Model(try Golden.configuration(file), backend: try CPUBackend())
     let report = try model.store.load(file)

@@ -6,24 +6,30 @@ import Tasks
 /// The videos of an index as something to search among.
 ///
 /// Memory stays bounded however many there are: codes are read where they lie, one number a video is kept; exact rows are read
-/// for the videos that the codes find best, and span scores are made for the best of those.
+/// for the frames that the codes find best, and span scores are made for the best videos.
 public final class IndexedVideos: SearchableVideos, Sendable {
   public let index: IndexFile
   private let scanner: RowScanner
-  /// Exact scores are made for so many of the videos that look best, or for all if there are no more.
-  private let candidates: Int
+  /// Frames that are compared exactly, those that look best; or all if there are no more.
+  private let rowsRead: Int
+  /// Frames of the longest video.
+  private let longest: Int
   /// Runs of videos of one segment, which threads take one after another.
   private let stretches: [(segment: Int, videos: Range<Int>)]
 
   private static let videosAStretch = 64
-  /// A frame is read if its estimate could be the best's by so many standard deviations.
-  private static let deviations: Float = 3
+  /// Frames from whose estimates it is told which are among the best.
+  private static let sampled = 32_768
 
-  /// - Parameter candidates: more find the same videos as all would more surely, and cost time.
-  public init(_ index: IndexFile, candidates: Int = 1000, threads: Int? = nil) {
+  /// - Parameter rowsRead: more find the same videos as all would more surely, and cost time. Never fewer than would let
+  ///   four times as many videos as are wanted have all of theirs read.
+  public init(_ index: IndexFile, rowsRead: Int = 40_000, threads: Int? = nil) {
     self.index = index
-    self.candidates = max(1, candidates)
+    self.rowsRead = max(1, rowsRead)
     scanner = RowScanner(width: index.head.width, threads: threads)
+    longest = index.segments.reduce(0) { most, segment in
+      (0..<segment.head.videos).reduce(most) { max($0, segment.frames($1).count) }
+    }
     stretches = index.segments.enumerated().flatMap { number, segment in
       stride(from: 0, to: segment.head.videos, by: Self.videosAStretch).map {
         (number, $0..<min(segment.head.videos, $0 + Self.videosAStretch))
@@ -49,45 +55,56 @@ public final class IndexedVideos: SearchableVideos, Sendable {
   /// The best videos for one query of unit length.
   func best(_ unit: [Float], kept: Int, on backend: any Backend) throws -> [(place: Int, score: Float)] {
     guard count > 0 else { return [] }
-    guard count > max(candidates, kept) else {
-      return top(kept, of: try exact(unit, Array(0..<count), estimating: nil), Array(0..<count), on: backend)
-    }
     let query = scanner.query(unit)
-    let estimates = try estimates(query)
-    let chosen = top(max(candidates, kept), of: estimates, Array(0..<count), on: backend).map(\.place)
-      .sorted()
-    return top(kept, of: try exact(unit, chosen, estimating: query), chosen, on: backend)
-  }
-
-  private func top(
-    _ kept: Int, of scores: [Float], _ places: [Int], on backend: any Backend
-  ) -> [(place: Int, score: Float)] {
-    let kept = min(kept, scores.count)
+    let wanted = max(rowsRead, 4 * kept * longest)
+    // The lowest of all numbers lets every row pass.
+    let threshold = try index.rows > wanted ? threshold(query, passing: wanted) : -.infinity
+    let scores = try scores(unit, query, threshold: threshold)
+    let kept = min(kept, count)
     let values = backend.makeTensor(rows: 1, columns: kept)
-    let found = backend.makeIndices(count: kept)
-    backend.topK(
-      backend.makeTensor(scores, rows: 1, columns: scores.count), values: values, places: found)
-    return zip(backend.values(of: found), backend.values(of: values)).filter { $0.0 >= 0 }.map {
-      (places[Int($0.0)], $0.1)
+    let places = backend.makeIndices(count: kept)
+    backend.topK(backend.makeTensor(scores, rows: 1, columns: count), values: values, places: places)
+    return zip(backend.values(of: places), backend.values(of: values)).filter { $0.0 >= 0 }.map {
+      (Int($0.0), $0.1)
     }
   }
 
-  /// The estimated score of every video.
-  private func estimates(_ query: RowScanner.Query) throws -> [Float] {
-    let layout = index.layout
-    return try index.file.withBytes { bytes in
+  /// The estimate that about so many frames reach, told by those of videos spread over the index.
+  private func threshold(_ query: RowScanner.Query, passing wanted: Int) throws -> Float {
+    // Estimates lie around −1 … 1.
+    let (bins, scale) = (4096, Float(1500))
+    var counts = [Int](repeating: 0, count: bins)
+    var seen = 0
+    let step = max(1, index.rows / Self.sampled)
+    try index.file.withBytes { bytes in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: longest) { buffer in
+        for video in stride(from: 0, to: count, by: step) {
+          for estimate in estimates(query, video, bytes, buffer) where estimate.isFinite {
+            counts[max(0, min(bins - 1, Int(estimate.clamped * scale) + bins / 2))] += 1
+            seen += 1
+          }
+        }
+      }
+    }
+    var left = Double(wanted) * Double(seen) / Double(index.rows)
+    for bin in counts.indices.reversed() {
+      left -= Double(counts[bin])
+      if left < 0 { return Float(bin - bins / 2) / scale }
+    }
+    return -.infinity
+  }
+
+  /// The exact score of every video over its frames whose estimates reach a threshold; not a number where none does.
+  private func scores(_ unit: [Float], _ query: RowScanner.Query, threshold: Float) throws -> [Float] {
+    try index.file.withBytes { bytes in
       [Float](unsafeUninitializedCapacity: count) { scores, written in
         nonisolated(unsafe) let scores = scores
         scanner.forEach(stretches.count) { number in
-          let (place, videos) = stretches[number]
-          let segment = index.segments[place]
-          let most = videos.reduce(0) { max($0, segment.frames($1).count) }
-          withUnsafeTemporaryAllocation(of: Float.self, capacity: most) { buffer in
+          let (segment, videos) = (index.segments[stretches[number].segment], stretches[number].videos)
+          withUnsafeTemporaryAllocation(of: Float.self, capacity: longest) { buffer in
             for video in videos {
-              let own = UnsafeMutableBufferPointer(rebasing: buffer[..<segment.frames(video).count])
-              scanner.estimate(
-                query, code: UnsafeRawBufferPointer(rebasing: bytes[segment.code(video, layout)]), into: own)
-              scores[segment.firstVideo + video] = own.reduce(-.infinity) { $0.isNaN || $1 > $0 ? $1 : $0 }
+              scores[segment.firstVideo + video] = score(
+                unit, query, threshold, segment, video, bytes, buffer)
             }
           }
         }
@@ -96,46 +113,38 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     }
   }
 
-  /// The exact scores of some videos.
-  /// - Parameter estimating: where given, rows whose estimate says that they are not the best are not read.
-  private func exact(_ unit: [Float], _ videos: [Int], estimating query: RowScanner.Query?) throws -> [Float]
-  {
-    try index.file.withBytes { bytes in
-      [Float](unsafeUninitializedCapacity: videos.count) { scores, written in
-        nonisolated(unsafe) let scores = scores
-        scanner.forEach(videos.count) { number in
-          scores[number] = exact(unit, videos[number], estimating: query, bytes)
-        }
-        written = videos.count
-      }
+  private func score(
+    _ unit: [Float], _ query: RowScanner.Query, _ threshold: Float, _ segment: IndexFile.Segment,
+    _ video: Int,
+    _ bytes: UnsafeRawBufferPointer, _ buffer: UnsafeMutableBufferPointer<Float>
+  ) -> Float {
+    let values = UnsafeMutableBufferPointer(rebasing: buffer[..<segment.frames(video).count])
+    guard threshold > -.infinity else {
+      rows(unit, segment, video, values.indices, normalized: true, bytes, into: values)
+      // As of a video in memory: with a frame that is not a number, neither is the score.
+      return values.contains { $0.isNaN } ? .nan : values.reduce(-.infinity) { max($0, $1) }
     }
+    scanner.estimate(
+      query, code: UnsafeRawBufferPointer(rebasing: bytes[segment.code(video, index.layout)]), into: values)
+    var best = Float.nan
+    for frame in values.indices where values[frame] >= threshold {
+      let one = UnsafeMutableBufferPointer(rebasing: values[frame..<frame + 1])
+      rows(unit, segment, video, frame..<frame + 1, normalized: true, bytes, into: one)
+      if !(best >= one[0]) { best = one[0] }
+    }
+    return best
   }
 
-  private func exact(
-    _ unit: [Float], _ video: Int, estimating query: RowScanner.Query?, _ bytes: UnsafeRawBufferPointer
-  ) -> Float {
-    let (segment, number) = index.place(of: video)
-    let frames = segment.frames(number).count
-    return withUnsafeTemporaryAllocation(of: Float.self, capacity: frames) { buffer in
-      let values = UnsafeMutableBufferPointer(rebasing: buffer[..<frames])
-      guard let query else {
-        rows(unit, segment, number, 0..<frames, normalized: true, bytes, into: values)
-        // As the maximum over a segment: of a row with a not-a-number it is one.
-        return values.contains { $0.isNaN } ? .nan : values.reduce(-.infinity) { max($0, $1) }
-      }
-      let code = UnsafeRawBufferPointer(rebasing: bytes[segment.code(number, index.layout)])
-      scanner.estimate(query, code: code, into: values)
-      var best = -Float.infinity
-      for frame in (0..<frames).sorted(by: { values[$0] > values[$1] }) {
-        let reach = values[frame] + Self.deviations * scanner.deviation(code: code, frame: frame)
-        guard reach > best || !reach.isFinite else { continue }
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: 1) { one in
-          rows(unit, segment, number, frame..<frame + 1, normalized: true, bytes, into: one)
-          best = max(best, one[0])
-        }
-      }
-      return best
-    }
+  /// The estimates of a video's frames, in the buffer.
+  private func estimates(
+    _ query: RowScanner.Query, _ video: Int, _ bytes: UnsafeRawBufferPointer,
+    _ buffer: UnsafeMutableBufferPointer<Float>
+  ) -> UnsafeMutableBufferPointer<Float> {
+    let (segment, own) = index.place(of: video)
+    let values = UnsafeMutableBufferPointer(rebasing: buffer[..<segment.frames(own).count])
+    scanner.estimate(
+      query, code: UnsafeRawBufferPointer(rebasing: bytes[segment.code(own, index.layout)]), into: values)
+    return values
   }
 
   private func rows(
@@ -181,4 +190,9 @@ public final class IndexedVideos: SearchableVideos, Sendable {
       }
     }
   }
+}
+
+extension Float {
+  /// Within what can be counted.
+  fileprivate var clamped: Float { Swift.max(-1e6, Swift.min(1e6, self)) }
 }

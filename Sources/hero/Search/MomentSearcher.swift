@@ -58,11 +58,11 @@ public final class MomentSearcher: @unchecked Sendable {
   ///   - path: the index.
   ///   - folder: of the model's run; nil for the one that made the index.
   ///   - tokenizer: its folder; nil for the one that made the index.
-  ///   - candidates: see `IndexedVideos`.
+  ///   - rowsRead: see `IndexedVideos`.
   /// - Throws: `DataError` where the model is not the one that made the index.
   public init(
     index path: String, folder: String? = nil, checkpoint: String = "best", tokenizer: String? = nil,
-    arguments: [String] = [], candidates: Int = 1000, log: RunLog, backend: any Backend
+    arguments: [String] = [], rowsRead: Int = 40_000, log: RunLog, backend: any Backend
   ) throws {
     index = try IndexFile(path: path)
     model = try SearchModel(
@@ -71,7 +71,7 @@ public final class MomentSearcher: @unchecked Sendable {
     try index.head.requireSame(as: model.head, file: path)
     let options = model.opened.options
     search = MomentSearch(
-      model: model.model, videos: IndexedVideos(index, candidates: candidates), options: options)
+      model: model.model, videos: IndexedVideos(index, rowsRead: rowsRead), options: options)
     suppression = NonMaximumSuppression(
       threshold: options.suppression ?? Self.usualSuppression, limit: options.kept)
   }

@@ -63,7 +63,7 @@ public struct SearchBench {
         })
     }
     let memory = Self.memory()
-    let exhaustive = IndexedVideos(index, candidates: index.count)
+    let exhaustive = IndexedVideos(index, rowsRead: .max / 2)
     var agreed = [1: 0, 10: 0, 100: 0]
     let compared = min(work.queries, 20)
     for _ in 0..<compared {

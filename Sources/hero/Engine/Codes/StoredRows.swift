@@ -129,7 +129,7 @@ public final class RowScanner: @unchecked Sendable {
   public struct Query: Sendable {
     /// [width]
     public let values: [Float]
-    /// [words][4]: the bits of the rotated query in steps of `step` from `least` on.
+    /// [4][words]: the bits of the rotated query in steps of `step` from `least` on.
     fileprivate let planes: [UInt64]
     fileprivate let step: Float
     fileprivate let least: Float
@@ -146,7 +146,9 @@ public final class RowScanner: @unchecked Sendable {
     for (i, value) in rotated.enumerated() {
       let level = ((value - least) / step).rounded()
       let number = level.isFinite ? UInt64(max(0, min(15, level))) : 0
-      for k in 0..<4 where number >> UInt64(k) & 1 == 1 { planes[i / 64 * 4 + k] |= 1 << UInt64(i % 64) }
+      for k in 0..<4 where number >> UInt64(k) & 1 == 1 {
+        planes[k * layout.words + i / 64] |= 1 << UInt64(i % 64)
+      }
     }
     return Query(values: values, planes: planes, step: step, least: least, sum: rotated.reduce(0, +))
   }
@@ -173,14 +175,6 @@ public final class RowScanner: @unchecked Sendable {
       2 * query.least,
       query.sum)
     for i in estimates.indices { estimates[i] += mean }
-  }
-
-  /// By how much the estimate of a frame is off, as a standard deviation.
-  public func deviation(code: UnsafeRawBufferPointer, frame: Int) -> Float {
-    let bits = code.loadUnaligned(
-      fromByteOffset: layout.meanBytes + frame * layout.frameBytes, as: UInt32.self)
-    // For a factor f = ‖r‖/(a·√w) with a = √(2/π), the error is ‖r‖·√(1 − a²)/(a·√w) = 0.60·f.
-    return 0.61 * Float(bitPattern: UInt32(littleEndian: bits)).magnitude
   }
 
   /// x·row for stored rows that lie end to end.

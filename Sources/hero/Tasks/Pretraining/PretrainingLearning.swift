@@ -51,9 +51,10 @@ public final class PretrainingLearning: ModelLearning {
     case .frameOrder(let order):
       losses = model.frameOrderLosses(tape, order)
     case .moments(let moments):
-      return model.retrieval.loss(tape, moments, curriculum.options(ranking, update: update), random: &random).map {
-        LossTerm("\(source.name)_\($0.name)", $0.value, weight: $0.weight)
-      }
+      return model.retrieval.loss(tape, moments, curriculum.options(ranking, update: update), random: &random)
+        .map {
+          LossTerm("\(source.name)_\($0.name)", $0.value, weight: $0.weight)
+        }
     }
     return [LossTerm(source.name, tape.sum([losses], scale: 1 / Double(max(1, losses.count))))]
   }

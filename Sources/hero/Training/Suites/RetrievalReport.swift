@@ -82,7 +82,9 @@ extension MetricsTable {
     let all = recalls + (suppressed?.recalls ?? [])
     let depths = Set(all.map(\.depth)).sorted()
     var table = MetricsTable(title: title, headings: [""] + depths.map { "R@\($0)" })
-    for (recalls, note) in [(recalls, ""), (suppressed?.recalls ?? [], suppressed.map { " NMS \($0.threshold)" } ?? "")] {
+    for (recalls, note) in [
+      (recalls, ""), (suppressed?.recalls ?? [], suppressed.map { " NMS \($0.threshold)" } ?? ""),
+    ] {
       var rows: [(label: String, values: [Int: Double])] = []
       let types = [nil] + RetrievalMetrics.queryTypes.map(Optional.some)
       for (type, task) in types.flatMap({ type in RetrievalTask.allCases.map { (type, $0) } }) {
@@ -98,7 +100,8 @@ extension MetricsTable {
   }
 
   private static func label(of recall: Recall) -> String {
-    let kind = recall.type.map { [" (video)", " (text)", " (both)"][["v": 0, "t": 1, "vt": 2][$0] ?? 2] } ?? ""
+    let kind =
+      recall.type.map { [" (video)", " (text)", " (both)"][["v": 0, "t": 1, "vt": 2][$0] ?? 2] } ?? ""
     return recall.task.rawValue + kind + (recall.overlap.map { " IoU \($0)" } ?? "")
   }
 }

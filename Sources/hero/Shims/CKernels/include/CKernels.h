@@ -83,7 +83,7 @@ typedef struct {
   float (*brain_dot)(const float *x, const void *row, long n);
   float (*byte_dot)(const float *x, const int8_t *row, long n);
   // For each record of a float f and `words` words of bits, f * (scale * sum + offset * ones - shift), where `sum` adds up
-  // 2^k * |bits & plane k| over the four planes, [words][4], and `ones` is |bits|.
+  // 2^k * |bits & plane k| over the four planes, [4][words], and `ones` is |bits|.
   void (*sign_products)(float *out, const void *records, long rows, long words, const uint64_t *planes, float scale,
                         float offset, float shift);
 } hero_kernels;
