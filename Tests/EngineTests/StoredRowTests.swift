@@ -74,8 +74,8 @@ struct StoredRowTests {
         }
       }
       let mean = errors.reduce(0, +) / Double(count)
-      let deviation = (errors.reduce(0) { $0 + $1 * $1 } / Double(count)).squareRoot()
-      #expect(abs(mean) < 0.25 && (0.8...1.25).contains(deviation), "mean \(mean), deviation \(deviation)")
+      let size = (errors.reduce(0) { $0 + $1 * $1 } / Double(count)).squareRoot()
+      #expect(abs(mean) < 0.25 && (0.8...1.25).contains(size), "mean \(mean), deviation \(size)")
     }
     #expect(spread[0] < 0.03 && spread[1] < 0.4 * spread[0])
   }
