@@ -29,6 +29,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
   ],
   targets: [
     systemLibrary("CLMDB", pkgConfig: "lmdb", apt: "liblmdb-dev"),
@@ -39,6 +40,8 @@ let package = Package(
     .target(
       name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CFFmpeg", path: "\(shims)/CFFmpeg", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CDNNL", path: "\(shims)/CDNNL", linkerSettings: [.linkedLibrary("dl")]),
 
     module("Engine", ["COpenBLAS", "CKernels"]),
     module(
@@ -54,15 +57,32 @@ let package = Package(
     module("Tasks", ["Model", "Corpus", "Metrics", "Text"]),
     module("Training", ["Tasks", "Metrics", "Engine", "Formats"]),
     module("Demo", ["Formats"]),
+    module("Vision", ["CFFmpeg", "CDNNL", "Formats"]),
+    module("Search", ["Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
+    .target(
+      name: "Serve",
+      dependencies: [
+        "Search", "Corpus", "Training", "Metrics", "Formats",
+        .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ],
+      path: "Sources/hero/Serve",
+      resources: ["index.html", "style.css", "app.js", "pictures.js", "timeline.js", "icon.svg"].map {
+        .embedInCode("Page/\($0)")
+      }),
     .executableTarget(
       name: "hero",
       dependencies: [
-        "Training", "Model", "Demo", "Metrics", "Corpus", "Engine", "Formats",
+        "Search", "Serve", "Training", "Model", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Formats",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/hero/Commands"),
 
     .target(name: "TestSupport", dependencies: ["Engine", "Formats"], path: "Tests/TestSupport"),
+    .target(
+      name: "SearchTestSupport",
+      dependencies: ["Search", "Training", "Model", "Engine", "Corpus", "Formats", "TestSupport"],
+      path: "Tests/SearchTestSupport"),
     tests("Engine"),
     tests("Formats"),
     tests("Text"),
@@ -71,6 +91,11 @@ let package = Package(
     tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
     tests("Training", ["Tasks", "Engine"]),
     tests("Demo", ["Text"]),
+    tests(
+      "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),
+    tests(
+      "Serve", ["SearchTestSupport", "Search", "Formats", .product(name: "FlyingFox", package: "FlyingFox")]),
+    tests("Vision"),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),

@@ -22,13 +22,22 @@ struct CreateTxtdb: ParsableCommand {
         hero create-txtdb --task subtitles --annotation tv_subtitles.jsonl \\
           --output txt_db/tv_subtitles.db --tokenizer roberta-base \\
           --vid2nframe tv_vid2nframe.json --vid2dur-idx tvr_video2dur_idx.json
+
+      Subtitles may also be SubRip and WebVTT files or a folder of them, each named after its video (clip.srt, \
+      clip.en.vtt). What is guessed or left out of them is told.
+
+        hero create-txtdb --task subtitles --annotation subtitles --vfeat-db video_db/mine \\
+          --output txt_db/subtitles.db --tokenizer roberta-base
       """)
 
   @Option(help: "What the annotations are.")
   var task: TextStoreTask
 
-  @Option(help: ArgumentHelp("File of annotations.", valueName: "file"))
-  var annotation: String
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "File of annotations; for subtitles also .srt and .vtt files and folders of them.", valueName: "file"))
+  var annotation: [String]
 
   @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
   var output: String
@@ -48,6 +57,12 @@ struct CreateTxtdb: ParsableCommand {
     name: .customLong("vid2nframe"),
     help: ArgumentHelp("Frames of each video, for subtitles: JSON {video: frames}.", valueName: "file"))
   var frameCounts: String?
+
+  @Option(
+    name: .customLong("vfeat-db"),
+    help: ArgumentHelp(
+      "In place of --vid2nframe: the feature store that has the frames.", valueName: "folder"))
+  var featureStore: String?
 
   @Option(help: ArgumentHelp("Seconds per frame, for subtitles.", valueName: "seconds"))
   var frameLength = 1.5
@@ -71,18 +86,23 @@ struct CreateTxtdb: ParsableCommand {
   private static let namedRows = 50
 
   func run() throws {
-    if task.needsFrameCounts, frameCounts == nil {
-      throw UsageError("--task \(task.rawValue) needs --vid2nframe")
+    if task.needsFrameCounts, (frameCounts == nil) == (featureStore == nil) {
+      throw UsageError("--task \(task.rawValue) needs one of --vid2nframe and --vfeat-db")
+    }
+    guard let first = annotation.first, annotation.count == 1 || task == .subtitles else {
+      throw UsageError("--annotation takes one file; only subtitles may be several")
     }
     if task.needsSubtitles, subtitles == nil { throw UsageError("--task \(task.rawValue) needs --subtitles") }
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     guard clipInterval >= 0, clipInterval.isFinite else {
       throw UsageError("--clip-interval must be 0 or more")
     }
-    var builder = TextStoreBuilder(task: task, annotation: annotation, output: output, tokenizer: tokenizer)
+    var builder = TextStoreBuilder(task: task, annotation: first, output: output, tokenizer: tokenizer)
     builder.compression = compression
     builder.split = split
+    builder.moreSubtitles = Array(annotation.dropFirst())
     builder.vid2nframe = frameCounts
+    builder.featureStore = featureStore
     builder.frameLength = frameLength
     builder.vid2durIdx = durations
     builder.subtitles = subtitles

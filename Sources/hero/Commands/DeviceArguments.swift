@@ -20,4 +20,13 @@ struct DeviceArguments: ParsableArguments {
     }
     return try Device.open(device)
   }
+
+  /// Of work that only the processor does.
+  ///
+  /// - Throws: `UsageError` for any other device.
+  func checkProcessor(_ work: String) throws {
+    guard ["auto", "cpu"].contains(device) else {
+      throw UsageError("\(work) on the CPU only; --device takes auto or cpu here")
+    }
+  }
 }

@@ -14,8 +14,9 @@ struct Hero: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self, Caption.self,
-      Pretrain.self, DemoCommand.self,
+      CreateTxtdb.self, ExtractFeatures.self, ConvertVideodb.self, Finetune.self, Eval.self,
+      BenchCommand.self, Caption.self, Pretrain.self, IndexCommand.self, BenchSearch.self, SearchCommand.self,
+      ServeCommand.self, DemoCommand.self,
     ])
 
   static func main() {

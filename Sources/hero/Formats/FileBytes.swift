@@ -3,7 +3,8 @@ import Foundation
 /// Reading files, pipes included, from front to back.
 public enum FileBytes {
   /// Everything in the file.
-  public static func read(path: String) throws -> [UInt8] {
+  /// - Parameter limit: refuse a file with more bytes.
+  public static func read(path: String, limit: Int = .max) throws -> [UInt8] {
     let descriptor = try openForReading(path)
     defer { close(descriptor) }
     var status = stat()
@@ -13,6 +14,9 @@ public enum FileBytes {
     while true {
       let wanted = max(expected + 1 - bytes.count, 1 << 16)
       let got = try append(upTo: wanted, from: descriptor, path: path, to: &bytes)
+      guard bytes.count <= limit else {
+        throw DataError("has more than \(limit >> 20) MB", file: path, cure: "Give the file that is meant")
+      }
       if got == 0 { return bytes }
     }
   }

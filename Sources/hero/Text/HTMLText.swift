@@ -1,7 +1,7 @@
 /// HTML character references in subtitles, as Python's `html.unescape` replaces them (HTML 5 rules).
-enum HTMLText {
+public enum HTMLText {
   /// The text with `&amp;`, `&#39;`, `&#x27;` … replaced; names without their semicolon too, the longest first.
-  static func unescaped(_ text: String) -> String {
+  public static func unescaped(_ text: String) -> String {
     guard text.utf8.contains(UInt8(ascii: "&")) else { return text }
     let scalars = Array(text.unicodeScalars)
     var result = String.UnicodeScalarView()

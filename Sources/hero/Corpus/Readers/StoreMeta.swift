@@ -16,6 +16,9 @@ public struct StoreMeta: Sendable, Equatable {
   /// The whole file.
   public let json: JSON
 
+  /// The folder of the tokenizer that made the store, where the file says it.
+  public var tokenizer: String? { json["tokenizer"]?.string ?? json["toker"]?.string }
+
   /// Reads `meta.json`.
   public init(path: String) throws {
     let json = try JSON.read(path: path)

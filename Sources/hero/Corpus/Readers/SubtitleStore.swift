@@ -31,7 +31,7 @@ public final class SubtitleStore: Sendable {
   /// The folder, as the user named it.
   public let path: String
   public let meta: StoreMeta
-  private let reader: LMDBReader
+  let reader: LMDBReader
   private let table: IdentifierTable
   private let lengths: [Int32]
   /// The lists of `vid2dur_idx.json` by split, in its order; nil without that file.

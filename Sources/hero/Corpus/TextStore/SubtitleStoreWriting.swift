@@ -11,26 +11,21 @@ extension TextStoreBuilder {
     in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
     onSkip: (String) -> Void
   ) throws {
-    guard let vid2nframe else {
-      throw DataError(
-        "subtitles can only be matched to frames when the videos' numbers of frames are known",
-        cure: "Give --vid2nframe, the id2nframe.json that convert-videodb writes")
-    }
+    let (frameCounts, source) = try knownFrameCounts()
     let options: JSONObject = [
-      "annotation": .string(annotation), "vid2nframe": .string(vid2nframe),
+      "annotation": .string(annotation), "vid2nframe": .string(source),
       "frame_length": .double(frameLength),
       "output": .string(output), "toker": .string(self.tokenizer), "task": "tv",
     ]
     try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
     try copyVideoDurations(to: folder)
-    let frameCounts = try Self.frameCounts(path: vid2nframe)
     let entries = try TextEntryWriter(folder: folder.partial, compression: compression)
     let lengths = try JSONObjectFile(path: folder.file("vid2len.json"))
     let longest = try JSONObjectFile(path: folder.file("vid2max_frame_sub_len.json"))
     let information = try JSONObjectFile(path: folder.file("sub_info.json"))
-    try forEachRow(report: &report, onSkip: onSkip) { row in
+    try forEachSubtitleRow(frameCounts, report: &report, onSkip: onSkip) { row in
       let video = try row.id("vid_name")
-      guard let frames = frameCounts[video] else { throw BadRow("\(vid2nframe) does not have \"\(video)\"") }
+      guard let frames = frameCounts[video] else { throw BadRow("\(source) does not have \"\(video)\"") }
       let subtitles = try SubtitleRow(row, video: video)
       let entry = try subtitles.entry(frames: frames, frameLength: frameLength, tokenizer: tokenizer)
       try entries.put(video, entry.fields)
@@ -42,6 +37,51 @@ extension TextStoreBuilder {
     try lengths.finish()
     try longest.finish()
     try information.finish()
+  }
+
+  /// The frames of each video, and the file or store that says so.
+  private func knownFrameCounts() throws -> (counts: [String: Int], source: String) {
+    if let vid2nframe { return (try Self.frameCounts(path: vid2nframe), vid2nframe) }
+    guard let featureStore else {
+      throw DataError(
+        "subtitles can only be matched to frames when the videos' numbers of frames are known",
+        cure: "Give --vfeat-db, or --vid2nframe with the id2nframe.json that convert-videodb writes")
+    }
+    let store = try FeatureStore(path: featureStore, frameLength: frameLength)
+    let counts = store.videos.map { ($0, store.frameCount(of: $0) ?? 0) }
+    return (Dictionary(counts) { first, _ in first }, store.path)
+  }
+
+  /// The rows of the annotation, or of subtitle files and of the videos that have none.
+  private func forEachSubtitleRow(
+    _ frameCounts: [String: Int], report: inout TextStoreReport, onSkip: (String) -> Void,
+    _ handle: (JSONObject) throws -> Void
+  ) throws {
+    guard SubtitleFileList.isMeant(by: annotation) else {
+      return try forEachRow(report: &report, onSkip: onSkip, handle)
+    }
+    let files = try SubtitleFileList(paths: [annotation] + moreSubtitles)
+      .byVideo { frameCounts[$0] != nil }
+    var silent = Set(frameCounts.keys)
+    for (video, paths) in files {
+      do {
+        guard frameCounts[video] != nil else { throw BadRow("there is no video \"\(video)\"") }
+        let cues = try SubtitleFile.read(path: paths[0], onProblem: onSkip)
+        for other in paths.dropFirst() { onSkip("\(other): the subtitles of \"\(video)\" are \(paths[0])") }
+        try handle(["vid_name": .string(video), "sub": .array(cues.map(\.json))])
+        silent.remove(video)
+        report.rows += 1
+      } catch let bad as BadRow {
+        report.skip("\(paths[0]): \(bad.reason)", onSkip)
+      } catch let error as DataError {
+        report.skip("\(error)", onSkip)
+      }
+    }
+    guard report.rows > 0 else { return }
+    for video in silent.sorted() {
+      try handle(["vid_name": .string(video), "sub": []])
+    }
+    if !silent.isEmpty { report.notes.append("\(silent.count) videos have no subtitles") }
   }
 
   private func copyVideoDurations(to folder: OutputFolder) throws {

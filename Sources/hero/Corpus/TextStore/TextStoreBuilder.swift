@@ -9,16 +9,20 @@ import Text
 /// its name only when it is whole, and nothing that exists is overwritten.
 public struct TextStoreBuilder: Sendable {
   public var task: TextStoreTask
-  /// The annotation file.
+  /// The annotation file; for subtitles also a SubRip or WebVTT file or a folder of such, each named after its video.
   public var annotation: String
+  /// More of such files and folders.
+  public var moreSubtitles: [String] = []
   /// The folder to make.
   public var output: String
   /// The folder of the tokenizer, which the store's `meta.json` names.
   public var tokenizer: String
   /// How the values are compressed; the reference reads `lz4` only.
   public var compression = Compression.zstd
-  /// JSON file {video: frames}, needed for subtitles.
+  /// JSON file {video: frames}, needed for subtitles …
   public var vid2nframe: String?
+  /// … or the feature store that has the frames.
+  public var featureStore: String?
   /// Seconds per frame, for subtitles.
   public var frameLength = 1.5
   /// JSON file {split: {video: [seconds, index]}}: copied into a subtitle store, and the list of videos of a query
@@ -79,10 +83,7 @@ public struct TextStoreBuilder: Sendable {
         try handle(try row.get())
         counts.rows += 1
       } catch let bad as BadRow {
-        let message = "\(annotation), \(place): \(bad.reason)"
-        counts.skipped += 1
-        counts.firstProblem = counts.firstProblem ?? message
-        onSkip(message)
+        counts.skip("\(annotation), \(place): \(bad.reason)", onSkip)
       }
     }
     report = counts
@@ -98,6 +99,13 @@ public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
   /// What the user should know besides.
   public internal(set) var notes: [String] = []
   var firstProblem: String?
+
+  /// Counts and tells a row that cannot be used.
+  mutating func skip(_ message: String, _ onSkip: (String) -> Void) {
+    skipped += 1
+    firstProblem = firstProblem ?? message
+    onSkip(message)
+  }
 
   public var description: String {
     (["\(rows) rows stored, \(skipped) skipped"] + notes).joined(separator: "\n")

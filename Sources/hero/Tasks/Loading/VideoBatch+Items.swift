@@ -6,7 +6,7 @@ extension VideoBatch {
   /// Packs videos as the stores hold them.
   /// - Parameter model: what it reads: the width of features, the ids it knows.
   /// - Throws: `DataError` naming a video whose text has other ids, or whose frames have another width.
-  init(_ videos: [VideoItem], model: ModelConfiguration) throws {
+  public init(_ videos: [VideoItem], model: ModelConfiguration) throws {
     for video in videos { try video.check(model) }
     var sequences: [SubtitleSequence] = []
     var first = 0
@@ -82,7 +82,7 @@ extension VideoItem {
 }
 
 /// - Throws: `DataError` for ids that the model's vocabulary lacks.
-func checkTokens(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
+public func checkTokens(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
   for token in tokens where token < 0 || token >= model.vocabularyRows {
     throw DataError(
       "holds the token \(token), the model knows \(model.vocabularyRows)", place: place,

@@ -1,7 +1,6 @@
 import Corpus
 import Engine
 import Formats
-import Foundation
 import Metrics
 import Model
 
@@ -70,15 +69,10 @@ public struct RetrievalEvaluator {
   }
 
   private func answer(_ batch: [Query], _ report: (RetrievalTask, QueryPredictions) -> Void) throws {
-    let backend = model.store.backend
-    let tape = Tape.inference(backend)
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
     for (text, query) in zip(texts, batch) {
       try checkTokens(text, model.configuration, "query \(query.id)")
     }
-    let encoded = model.encodeQueries(tape, TextInput(texts, for: model.configuration, on: backend))
-    let best = bestVideos(tape, encoded)
-
     // Every query's own video, where it is known.
     let own = try batch.map { query in
       let place = query.video.flatMap { index.videos.place(of: $0) }
@@ -87,86 +81,20 @@ public struct RetrievalEvaluator {
       }
       return place
     }
-    if options.tasks.contains(.video) {
-      for (query, videos) in zip(batch, best) {
-        let predictions = videos.prefix(100).map { place, score in
-          MomentPrediction(video: index.videos.indices[place], score: weight(score))
-        }
-        report(.video, QueryPredictions(id: QueryID(query.id), predictions: predictions))
+    let answers = try MomentSearch(model: model, videos: index, options: options).answer(
+      texts, own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
+    for (query, answer) in zip(batch, answers) {
+      for task in options.tasks {
+        let predictions =
+          switch task {
+          case .videoCorpusMoment: answer.moments
+          case .singleVideoMoment: answer.ownMoments
+          case .video: answer.videos
+          }
+        guard let predictions else { continue }
+        report(task, QueryPredictions(id: QueryID(query.id), predictions: predictions))
       }
     }
-    guard options.tasks.contains(where: \.findsMoments) else { return }
-
-    let wanted = batch.indices.map {
-      (query: $0, videos: best[$0].map(\.place) + (own[$0].map { [$0] } ?? []))
-    }
-    let spans = spanProbabilities(tape, encoded, wanted)
-    var stretch = 0
-    for (number, query) in batch.enumerated() {
-      let id = QueryID(query.id)
-      var corpus = scorer()
-      for (place, score) in best[number] {
-        corpus.add(
-          video: index.videos.indices[place], factor: weight(score),
-          start: spans.start[stretch], end: spans.end[stretch])
-        stretch += 1
-      }
-      if options.tasks.contains(.videoCorpusMoment) {
-        report(.videoCorpusMoment, QueryPredictions(id: id, predictions: predictions(corpus)))
-      }
-      guard let place = own[number] else { continue }
-      var single = scorer()
-      single.add(video: index.videos.indices[place], start: spans.start[stretch], end: spans.end[stretch])
-      stretch += 1
-      if options.tasks.contains(.singleVideoMoment) {
-        report(.singleVideoMoment, QueryPredictions(id: id, predictions: predictions(single)))
-      }
-    }
-  }
-
-  private func weight(_ score: Float) -> Float { options.videoScoreFactor.map { exp($0 * score) } ?? score }
-
-  private func scorer() -> MomentScorer {
-    MomentScorer(minLength: options.minLength, maxLength: options.maxLength, capacity: options.kept)
-  }
-
-  private func predictions(_ scorer: MomentScorer) -> [MomentPrediction] {
-    scorer.predictions(frameInterval: Float(options.frameInterval))
-  }
-
-  /// Every query's best videos with their scores, the best first. Scores that are not numbers are left out.
-  private func bestVideos(_ tape: Tape, _ encoded: Tensor) -> [[(place: Int, score: Float)]] {
-    let backend = tape.backend
-    let similarity = tape.linear(model.normalized(tape, encoded), index.units)
-    let scores = tape.segmentMax(similarity, segments: index.segments)
-    let kept = min(max(1, options.videosSearched), index.segments.count)
-    let best = backend.makeTensor(rows: encoded.rows, columns: kept)
-    let places = backend.makeIndices(count: encoded.rows * kept)
-    backend.topK(scores, values: best, places: places)
-    let ranked = Array(zip(backend.values(of: places).map { Int($0) }, backend.values(of: best)))
-    return (0..<encoded.rows).map { query in
-      ranked[query * kept..<(query + 1) * kept].prefix { $0.0 >= 0 }.map { (place: $0.0, score: $0.1) }
-    }
-  }
-
-  /// Start and end probabilities of each query in each of its videos, in that order.
-  private func spanProbabilities(
-    _ tape: Tape, _ encoded: Tensor, _ wanted: [(query: Int, videos: [Int])]
-  ) -> (start: [[Float]], end: [[Float]]) {
-    let backend = tape.backend
-    let all = tape.linear(model.spanQueries(tape, encoded), index.frames)
-    let stretches = wanted.flatMap { query, videos in
-      videos.map { video in
-        let (columns, row) = (index.segments[video], query * all.columns)
-        return row + columns.lowerBound..<row + columns.upperBound
-      }
-    }
-    let segments = Segments(lengths: stretches.map(\.count), on: backend)
-    let similarity = tape.gatherStretches(all, RowRanges(stretches, on: backend), places: segments)
-    let logits = model.spanLogits(tape, similarity: similarity, segments)
-    for side in [logits.start, logits.end] { backend.segmentSoftmax(side, segments: segments) }
-    let (start, end) = (backend.values(of: logits.start), backend.values(of: logits.end))
-    return (segments.ranges.map { Array(start[$0]) }, segments.ranges.map { Array(end[$0]) })
   }
 }
 

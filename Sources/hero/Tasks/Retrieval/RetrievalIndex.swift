@@ -45,3 +45,36 @@ public final class RetrievalIndex {
     units = model.normalized(tape, frames)
   }
 }
+
+extension RetrievalIndex: SearchableVideos {
+  public var count: Int { segments.count }
+
+  public func number(of place: Int) -> Int { videos.indices[place] }
+
+  public func best(
+    _ queries: Tensor, kept: Int, model: RetrievalModel, tape: Tape
+  ) throws -> [[(place: Int, score: Float)]] {
+    let backend = tape.backend
+    let similarity = tape.linear(model.normalized(tape, queries), units)
+    let scores = tape.segmentMax(similarity, segments: segments)
+    let best = backend.makeTensor(rows: queries.rows, columns: kept)
+    let places = backend.makeIndices(count: queries.rows * kept)
+    backend.topK(scores, values: best, places: places)
+    let ranked = Array(zip(backend.values(of: places).map { Int($0) }, backend.values(of: best)))
+    return (0..<queries.rows).map { query in
+      ranked[query * kept..<(query + 1) * kept].prefix { $0.0 >= 0 }.map { (place: $0.0, score: $0.1) }
+    }
+  }
+
+  public func products(
+    _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
+  ) throws -> (Tensor, Segments) {
+    let all = tape.linear(queries, frames)
+    let stretches = pairs.map { query, video in
+      let (columns, row) = (segments[video], query * all.columns)
+      return row + columns.lowerBound..<row + columns.upperBound
+    }
+    let places = Segments(lengths: stretches.map(\.count), on: tape.backend)
+    return (tape.gatherStretches(all, RowRanges(stretches, on: tape.backend), places: places), places)
+  }
+}

@@ -138,7 +138,7 @@ struct CaptionSuite: EvaluableSuite {
   ///   - path: the tokenizer's folder; nil for the one that the store was made with.
   ///   - store: what the store says of itself.
   static func tokenizer(_ path: String?, store: StoreMeta?) throws -> Tokenizer {
-    guard let folder = path ?? store?.json["tokenizer"]?.string ?? store?.json["toker"]?.string else {
+    guard let folder = path ?? store?.tokenizer else {
       throw DataError("the stores do not say which tokenizer made them", cure: "Give --tokenizer")
     }
     do {

@@ -77,6 +77,15 @@ typedef struct {
   void (*adamw)(float *p, const float *g, float *m, float *v, long n, const hero_adam *o);
   void (*adam)(float *p, const float *g, float *m, float *v, long n, const hero_adam *o);
   void (*adamax)(float *p, const float *g, float *m, float *u, long n, const hero_adam *o);
+
+  // Searching among rows that are stored in few bits, at any address.
+  // x . row, of bfloat16 and of signed bytes.
+  float (*brain_dot)(const float *x, const void *row, long n);
+  float (*byte_dot)(const float *x, const int8_t *row, long n);
+  // For each record of a float f and `words` words of bits, f * (scale * sum + offset * ones - shift), where `sum` adds up
+  // 2^k * |bits & plane k| over the four planes, [4][words], and `ones` is |bits|.
+  void (*sign_products)(float *out, const void *records, long rows, long words, const uint64_t *planes, float scale,
+                        float offset, float shift);
 } hero_kernels;
 
 /// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512 in the environment overrules.

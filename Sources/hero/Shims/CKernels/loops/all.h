@@ -7,4 +7,5 @@
 #include "thin.h"
 #include "loss.h"
 #include "optimizer.h"
+#include "search.h"
 #include "table.h"

@@ -29,4 +29,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .adamw = adamw,
     .adam = adam,
     .adamax = adamax,
+    .brain_dot = brain_dot,
+    .byte_dot = byte_dot,
+    .sign_products = sign_products,
 };

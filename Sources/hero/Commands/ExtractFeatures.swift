@@ -1,0 +1,131 @@
+import ArgumentParser
+import Formats
+import Training
+import Vision
+
+/// `hero extract-features`: videos to feature files.
+struct ExtractFeatures: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "extract-features",
+    abstract: "Compute features of videos, as convert-videodb takes them.",
+    discussion: """
+      Writes OUTPUT/resnet_features/<video>.npz, slowfast_features/<video>.npz and clip-vit_features/<video>.npz, for those \
+      networks whose weights are given, with a row for each --frame-length seconds. Reads every container and codec \
+      that FFmpeg knows. What is there already is left as it is, so that Ctrl-C loses little; videos that cannot be read are \
+      named, listed in failed.json and tried again by the next run.
+
+        hero extract-features videos --output features --resnet resnet152-394f9c45.pth \\
+          --slowfast SLOWFAST_8x8_R50.pkl --frame-length 1.5
+      """)
+
+  @Argument(help: ArgumentHelp("Videos, and folders of videos.", valueName: "videos"))
+  var videos: [String]
+
+  @Option(help: ArgumentHelp("Folder of the features.", valueName: "folder"))
+  var output: String
+
+  @Option(help: ArgumentHelp("Weights of torchvision's ResNet-152 (.pth).", valueName: "file"))
+  var resnet: String?
+
+  @Option(help: ArgumentHelp("Weights of SlowFast 8x8 R50 (.pkl, .pyth).", valueName: "file"))
+  var slowfast: String?
+
+  @Option(help: ArgumentHelp("Weights of CLIP ViT-B/32 (.pt, .safetensors).", valueName: "file"))
+  var clip: String?
+
+  @Option(help: ArgumentHelp("Seconds per row: 1.5 for TV, 2 for MSR-VTT.", valueName: "seconds"))
+  var frameLength = 1.5
+
+  @Option(help: ArgumentHelp("Videos that are decoded at the same time.", valueName: "count"))
+  var jobs = 1
+
+  @Option(help: "Products: fp32, bf16, or auto for bf16 where the processor has instructions for it.")
+  var precision = "auto"
+
+  @Option(
+    help: "How pictures are scaled: bicubic as FFmpeg's program does it, bilinear as it did before version 5."
+  )
+  var scaling = Scaling.bicubic
+
+  @OptionGroup var device: DeviceArguments
+
+  func run() throws {
+    guard let interval = FrameInterval(seconds: frameLength) else {
+      throw UsageError("--frame-length must be a whole number of 30ths of a second above 0, such as 1.5 or 2")
+    }
+    guard jobs > 0 else { throw UsageError("--jobs must be 1 or more") }
+    guard resnet != nil || slowfast != nil || clip != nil else {
+      throw UsageError("give the weights of one network at least: --resnet, --slowfast or --clip")
+    }
+    try device.checkProcessor("features are computed")
+    let precision = try chosenPrecision()
+    InterruptHandler.install()
+    let list = try VideoList.videos(at: videos)
+    let networks = try networks(precision)
+    let folder = try FeatureFolder(path: output, networks: networks.map(\.name))
+    let console = Console.standardError
+    console.print(
+      "\(networks.map(\.summary).joined(separator: "; ")), \(precision.rawValue), oneDNN \(try OneDNN.summary())"
+    )
+    try extract(list, networks, interval, into: folder, console)
+  }
+
+  private func chosenPrecision() throws -> Precision {
+    if precision == "auto" { return try Precision.fastest() }
+    guard let known = Precision(rawValue: precision) else {
+      throw UsageError("there is no precision \"\(precision)\"; --precision takes fp32, bf16 or auto")
+    }
+    return known
+  }
+
+  private func networks(_ precision: Precision) throws -> [any FeatureNetwork] {
+    var networks: [any FeatureNetwork] = []
+    if let resnet { networks.append(try ResNet(NetworkWeights(path: resnet), precision: precision)) }
+    if let slowfast { networks.append(try SlowFast(NetworkWeights(path: slowfast), precision: precision)) }
+    if let clip { networks.append(try CLIPImageEncoder(NetworkWeights(path: clip), precision: precision)) }
+    return networks
+  }
+
+  private func extract(
+    _ list: [String], _ networks: [any FeatureNetwork], _ interval: FrameInterval, into folder: FeatureFolder,
+    _ console: Console
+  ) throws {
+    var options = FeatureExtractor.Options(interval: interval)
+    options.jobs = jobs
+    options.scaling = scaling
+    let wanted = list.map { (path: $0, networks: folder.missing(networks.map(\.name), of: $0)) }
+      .filter { !$0.networks.isEmpty }
+    let done = list.count - wanted.count
+    let reporter = ProgressReporter("Features", total: list.count, unit: "videos", done: done)
+    var speed = VideoSpeed()
+    var failed = 0
+    do {
+      try FeatureExtractor(networks, options).extract(wanted) { seconds in
+        speed.add(seconds)
+        reporter.advance(by: 0, note: speed.note)
+        try InterruptHandler.check()
+      } _: { video in
+        try folder.write(video)
+        if let failure = video.failure {
+          failed += 1
+          console.print("skipped: \(failure)")
+        } else if video.damages > 0 {
+          console.print(
+            "damaged: \(video.path): \(video.damages) packets or pictures left out; what could be read was")
+        }
+        reporter.advance()
+      }
+    } catch {
+      console.show(status: "")
+      throw error
+    }
+    try folder.finish()
+    reporter.finish()
+    print(
+      "\(list.count - done - failed) videos in \(output)" + (speed.note.map { ", \($0)" } ?? "")
+        + (done > 0 ? "; \(done) were there" : "")
+        + (failed > 0 ? "; \(failed) could not be read, see \(output)/failed.json" : ""))
+  }
+}
+
+extension Scaling: ExpressibleByArgument {}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import Corpus
+import Formats
+import Foundation
+import Search
+import Training
+import Vision
+
+/// From a folder of videos to stores, in a folder beside the index: what `hero index --videos` does before it encodes.
+///
+/// Every step is a command that is shown and can be repeated by hand. Features that are there are kept, so that what was
+/// interrupted goes on and new videos cost their own time only.
+struct OwnVideos {
+  /// The folder of the videos, and of subtitle files if there are any.
+  let videos: String
+  /// The folder for features and stores.
+  let work: String
+  /// Files of weights.
+  let resnet: String
+  let slowfast: String
+  /// Seconds per frame.
+  let frameLength: Double
+  let tokenizer: String
+
+  private var store: String { "\(work)/video_db/own" }
+  private var subtitleStore: String { "\(work)/subtitles.db" }
+
+  /// Makes what is missing.
+  /// - Returns: the stores; no subtitle store where the folder has no subtitles.
+  func prepare() throws -> (features: String, subtitles: String?) {
+    try run([
+      "extract-features", videos, "--output", "\(work)/features", "--resnet", resnet, "--slowfast", slowfast,
+      "--frame-length", "\(frameLength)",
+    ])
+    if try !isComplete() {
+      try remove("\(work)/video_db")
+      try run([
+        "convert-videodb", "--feature-dir", "\(work)/features", "--output", "\(work)/video_db", "--dataset",
+        "own",
+        "--frame-length", "\(frameLength)",
+      ])
+    }
+    guard hasSubtitles() else { return (store, nil) }
+    try remove(subtitleStore)
+    try run([
+      "create-txtdb", "--task", "subtitles", "--annotation", videos, "--vfeat-db", store, "--output",
+      subtitleStore,
+      "--tokenizer", tokenizer, "--frame-length", "\(frameLength)",
+    ])
+    return (store, subtitleStore)
+  }
+
+  /// Seconds of each video, as its file says.
+  func durations() throws -> [String: Double] {
+    var durations: [String: Double] = [:]
+    for path in try VideoList.videos(at: [videos]) {
+      if let file = try? VideoFile(path: path) {
+        durations[FeatureFolder.identifier(of: path)] = file.duration
+      }
+    }
+    return durations
+  }
+
+  /// Whether the feature store has every video whose features are there.
+  private func isComplete() throws -> Bool {
+    guard FileManager.default.fileExists(atPath: store) else { return false }
+    let known = Set(try FeatureStore(path: store, frameLength: frameLength).videos)
+    let folders = ["resnet", "slowfast"].map { "\(work)/features/\($0)_features" }
+    let made = folders.map { folder in
+      Set(
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".npz") }
+      )
+    }
+    return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.dropLast(".npz".count))) }
+  }
+
+  private func hasSubtitles() -> Bool {
+    let names = FileManager.default.enumerator(atPath: videos)?.compactMap { $0 as? String } ?? []
+    return names.contains { SubtitleFile.endings.contains(($0 as NSString).pathExtension.lowercased()) }
+  }
+
+  private func remove(_ path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    do {
+      try FileManager.default.removeItem(atPath: path)
+    } catch {
+      throw DataError("cannot be removed: \(error.localizedDescription)", file: path)
+    }
+  }
+
+  /// Shows and runs one command of this program.
+  private func run(_ arguments: [String]) throws {
+    Console.standardError.print("$ hero \(arguments.joined(separator: " "))")
+    let status = Program.run(arguments: arguments)
+    guard status == 0 else { throw ExitCode(status) }
+  }
+}

@@ -1,0 +1,143 @@
+import ArgumentParser
+import Formats
+import Foundation
+import Search
+import Training
+
+/// What commands that search have in common.
+struct SearchArguments: ParsableArguments {
+  @Option(help: ArgumentHelp("The index.", valueName: "file"))
+  var index: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Folder of the model's run; by default where it was when the index was made.", valueName: "folder"))
+  var modelDir: String?
+
+  @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
+  var checkpoint = "best"
+
+  @Option(
+    help: ArgumentHelp("Tokenizer; by default the one that the index was made with.", valueName: "folder"))
+  var tokenizer: String?
+
+  @OptionGroup var device: DeviceArguments
+
+  func open(overrides: [String], log: RunLog) throws -> MomentSearcher {
+    try MomentSearcher(
+      index: index, folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides,
+      log: log,
+      backend: try device.open())
+  }
+}
+
+/// `hero search`: from a sentence to moments.
+struct SearchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "search",
+    abstract: "Find moments in indexed videos by a sentence.",
+    discussion: """
+      Ranks moments as 'hero eval' does: exp(α · cosine of the query and the video's best frame) · p(start) · p(end), without \
+      those that overlap a better one (--nms-thd; 0.5 where the run has none).
+
+        hero search --index tv.index "a man pours coffee while they talk about rent"
+        hero search --index tv.index --m3u "somebody laughs" > moments.m3u && vlc moments.m3u
+        hero search --index tv.index --interactive
+      """)
+
+  @OptionGroup var search: SearchArguments
+
+  @Option(help: "Moments to show.")
+  var limit = 10
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Flag(help: "Print a playlist, which VLC plays moment after moment.")
+  var m3u = false
+
+  @Flag(help: "Print an edit list, which mpv plays as one film.")
+  var edl = false
+
+  @Flag(help: "Read queries from standard input, one a line.")
+  var interactive = false
+
+  @Argument(
+    parsing: .allUnrecognized,
+    help: ArgumentHelp(
+      "The sentence, and options of the run to overrule, such as --nms-thd.", valueName: "query"))
+  var words: [String] = []
+
+  func run() throws {
+    guard limit > 0 else { throw UsageError("--limit must be at least 1") }
+    guard [json, m3u, edl].count(where: { $0 }) <= 1 else {
+      throw UsageError("give one of --json, --m3u and --edl")
+    }
+    // Options may stand before the sentence and behind it.
+    let first = words.firstIndex { $0.hasPrefix("--") } ?? words.count
+    let options = Array(words[first...])
+    var query = words[..<first].joined(separator: " ")
+    var overrides = options
+    if query.isEmpty, !interactive, let last = options.last, !last.hasPrefix("--"), options.count > 2 {
+      query = last
+      overrides.removeLast()
+    }
+    guard interactive != !query.isEmpty else {
+      throw UsageError("give a sentence in quotation marks, or --interactive")
+    }
+    let searcher = try search.open(overrides: overrides, log: RunLog())
+    guard interactive else { return try show(query, searcher) }
+    let asks = isatty(STDIN_FILENO) == 1
+    while true {
+      if asks { try? FileHandle.standardError.write(contentsOf: Data("query: ".utf8)) }
+      guard let line = readLine() else { break }
+      guard !line.allSatisfy(\.isWhitespace) else { continue }
+      do {
+        try show(line, searcher)
+      } catch let error as UsageError {
+        Console.standardError.print("\(error)")
+      }
+    }
+  }
+
+  private func show(_ query: String, _ searcher: MomentSearcher) throws {
+    let begun = DispatchTime.now().uptimeNanoseconds
+    let moments = try searcher.find(query, limit: limit)
+    let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
+    if json {
+      let answer: JSON = [
+        "query": .string(query), "seconds": .double(seconds), "moments": .array(moments.map(\.json)),
+      ]
+      print(answer.encoded(style: .python))
+    } else if m3u {
+      print(try Playlist.m3u(moments))
+    } else if edl {
+      print(try Playlist.edl(moments))
+    } else {
+      print(Self.table(moments).rendered())
+      let time = String(format: "%.0f ms", seconds * 1000)
+      Console.standardError.print("\(moments.count) moments among \(searcher.index.count) videos in \(time)")
+    }
+  }
+
+  private static func table(_ moments: [FoundMoment]) -> MetricsTable {
+    var table = MetricsTable(headings: ["video", "from", "to", "score", "said there"])
+    table.textColumns = [0, 4]
+    table.rows = moments.map { moment in
+      let said = moment.subtitle
+      return [
+        moment.video.name, clock(moment.start), clock(moment.end), String(format: "%.3g", moment.score),
+        said.count > 60 ? said.prefix(59) + "…" : said,
+      ]
+    }
+    return table
+  }
+
+  /// `1:02:03.5`, `4.5` → `0:04.5`.
+  private static func clock(_ seconds: Double) -> String {
+    let tenths = Int((max(0, seconds) * 10).rounded())
+    let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, Double(tenths % 600) / 10)
+    return hours > 0
+      ? String(format: "%d:%02d:%04.1f", hours, minutes, rest) : String(format: "%d:%04.1f", minutes, rest)
+  }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Formats
+import Foundation
+import Search
+import Serve
+import Synchronization
+import Training
+
+/// `hero serve`: a page to search and play.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Search and play indexed videos in a browser.",
+    discussion: """
+      The page needs no network. It is for this machine only unless --host says otherwise; nothing but the files that the index \
+      names is served, and whoever can reach the port can see those. With --annotations it also shows a split's queries beside \
+      what was found for them, the worst first.
+
+        hero serve --index tv.index
+        hero serve --index tv.index --annotations tvr_val_release.jsonl --port 9000
+      """)
+
+  @OptionGroup var search: SearchArguments
+
+  @Option(help: "The port to listen on; 0 for any that is free.")
+  var port: UInt16 = 8080
+
+  @Option(help: ArgumentHelp("The address to listen at.", valueName: "address"))
+  var host = "127.0.0.1"
+
+  @Option(help: ArgumentHelp("JSON lines or the query store of a split to browse.", valueName: "file"))
+  var annotations: String?
+
+  @Argument(
+    parsing: .allUnrecognized,
+    help: ArgumentHelp("Options of the run to overrule, such as --nms-thd.", valueName: "options"))
+  var overrides: [String] = []
+
+  func run() throws {
+    InterruptHandler.install()
+    signal(SIGPIPE, SIG_IGN)
+    let log = RunLog()
+    let searcher = try search.open(overrides: overrides, log: log)
+    let split = try annotations.map { path in
+      let queries = try SplitQueries(path: path, index: searcher.index, model: searcher.model)
+      if queries.skipped > 0 {
+        log.warning("\(queries.skipped) rows of \(path) are about no video of the index")
+      }
+      return SplitAnswers(queries)
+    }
+    let isLoopback = WebServer.isLoopback(host)
+    if !isLoopback {
+      log.warning("everybody who can reach \(host):\(port) can search and play the videos of this index")
+    }
+    let server = try WebServer(
+      host: host, port: port, handler: SearchSite(searcher: searcher, split: split, isLoopback: isLoopback))
+    log.info("\(searcher.index.count) videos, \(searcher.index.rows) frames; open \(server.address)")
+    if let split {
+      let thread = Thread {
+        do {
+          try split.run(searcher: searcher) { InterruptHandler.isInterrupted }
+        } catch {
+          log.error("the split's queries could not be answered: \(error)")
+        }
+      }
+      thread.stackSize = 4 << 20
+      thread.start()
+    }
+    try Self.wait { try await server.run() }
+  }
+
+  /// Runs a server until a signal comes.
+  private static func wait(_ serve: @escaping @Sendable () async throws -> Void) throws {
+    let outcome = Mutex<(any Error)?>(nil)
+    let done = DispatchSemaphore(value: 0)
+    let task = Task {
+      do { try await serve() } catch { outcome.withLock { $0 = error } }
+      done.signal()
+    }
+    while done.wait(timeout: .now() + .milliseconds(200)) == .timedOut {
+      if InterruptHandler.isInterrupted { task.cancel() }
+    }
+    try InterruptHandler.check()
+    if let error = outcome.withLock({ $0 }) { throw error }
+  }
+}

@@ -1,0 +1,32 @@
+import Formats
+import Text
+
+/// A sentence of a video's subtitles as people read it.
+public struct SpokenSentence: Sendable, Equatable {
+  /// Seconds from the video's start.
+  public var start: Double
+  /// Seconds from the video's start.
+  public var end: Double
+  public var text: String
+
+  public init(start: Double, end: Double, text: String) {
+    self.start = start
+    self.end = end
+    self.text = text
+  }
+}
+
+extension SubtitleStore {
+  /// The sentences of a video with their times, HTML references replaced; none where the store has only tokens.
+  ///
+  /// Throws `DataError` if the video is missing.
+  public func sentences(of video: String) throws -> [SpokenSentence] {
+    let record = try reader.record(video, of: path)
+    return (record["sub"]?.array ?? []).compactMap { sentence in
+      guard let span = TimeSpan(.array([sentence["start"] ?? .nil, sentence["end"] ?? .nil])),
+        let text = sentence["text"]?.string
+      else { return nil }
+      return SpokenSentence(start: span.start, end: span.end, text: HTMLText.unescaped(text))
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/// A fixed rotation that spreads a vector's length evenly over its elements, so that their signs say as much as they can.
+///
+/// Twice: signs drawn from Philox, then a Walsh–Hadamard transform of the first 2^k and of the last 2^k elements, 2^k being
+/// the largest power of two that fits. Every step is orthogonal; w·log w additions.
+struct SignRotation: Sendable {
+  let width: Int
+  private let block: Int
+  private let signs: [[Float]]
+
+  init(width: Int) {
+    precondition(width > 0)
+    self.width = width
+    var block = 1
+    while 2 * block <= width { block *= 2 }
+    self.block = block
+    var random = RandomStream(seed: 0x51C5, stream: 0)
+    signs = (0..<4).map { _ in (0..<width).map { _ in random.uniform() < 0.5 ? -1 : 1 } }
+  }
+
+  func apply(_ x: UnsafeMutableBufferPointer<Float>) {
+    precondition(x.count == width)
+    for round in 0..<4 {
+      for i in 0..<width { x[i] *= signs[round][i] }
+      let first = round % 2 == 0 ? 0 : width - block
+      transform(UnsafeMutableBufferPointer(rebasing: x[first..<first + block]))
+    }
+  }
+
+  private func transform(_ x: UnsafeMutableBufferPointer<Float>) {
+    var half = 1
+    while half < block {
+      var start = 0
+      while start < block {
+        for i in start..<start + half {
+          let (a, b) = (x[i], x[i + half])
+          x[i] = a + b
+          x[i + half] = a - b
+        }
+        start += 2 * half
+      }
+      half *= 2
+    }
+    let scale = 1 / Float(block).squareRoot()
+    for i in 0..<block { x[i] *= scale }
+  }
+}

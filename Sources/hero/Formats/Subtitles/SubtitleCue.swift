@@ -1,0 +1,70 @@
+/// What is said from one moment to another.
+public struct SubtitleCue: Equatable, Sendable {
+  /// Seconds from the video's start.
+  public var start: Double
+  /// Seconds from the video's start, after `start`.
+  public var end: Double
+  /// The text without tags, as lines; HTML references (`&amp;`) stay as they are, as in the stores' annotations.
+  public var lines: [String]
+
+  public init(start: Double, end: Double, lines: [String]) {
+    self.start = start
+    self.end = end
+    self.lines = lines
+  }
+
+  /// The lines as one sentence.
+  public var text: String { lines.joined(separator: " ") }
+}
+
+extension [SubtitleCue] {
+  /// Cues that follow each other within this many seconds are read as one stream.
+  private static let touching = 0.1
+  /// Captions that roll have two or three lines.
+  private static let mostRepeatedLines = 4
+
+  /// The cues in the order of their starts, each line once.
+  ///
+  /// Two cues of the same times become one. Where a cue follows the one before without a gap and begins with its last
+  /// lines, as captions that roll do, those lines are left out; a cue of which nothing is left makes the one before last
+  /// until its own end. Cues that overlap otherwise stay as they are: several people may speak.
+  func inOrder() -> [SubtitleCue] {
+    let sorted = enumerated().sorted { a, b in
+      a.element.start != b.element.start ? a.element.start < b.element.start : a.offset < b.offset
+    }
+    var result: [SubtitleCue] = []
+    result.reserveCapacity(count)
+    // The lines of the last cue as they were, those included that were left out.
+    var shown: [String] = []
+    for (_, cue) in sorted {
+      guard let last = result.last else {
+        result.append(cue)
+        shown = cue.lines
+        continue
+      }
+      if cue.start == last.start, cue.end == last.end {
+        let added = cue.lines.filter { !shown.suffix(Self.mostRepeatedLines).contains($0) }
+        result[result.count - 1].lines += added
+        shown += added
+        continue
+      }
+      let isContinued = cue.start <= last.end + Self.touching
+      let repeated = isContinued ? Self.overlap(shown, cue.lines) : 0
+      shown = cue.lines
+      if repeated == cue.lines.count {
+        result[result.count - 1].end = Swift.max(last.end, cue.end)
+      } else {
+        result.append(
+          SubtitleCue(start: cue.start, end: cue.end, lines: Array<String>(cue.lines.dropFirst(repeated))))
+      }
+    }
+    return result
+  }
+
+  /// How many lines end the one list and begin the other.
+  private static func overlap(_ ending: [String], _ beginning: [String]) -> Int {
+    let most = Swift.min(ending.count, beginning.count, mostRepeatedLines)
+    return stride(from: most, to: 0, by: -1).first { ending.suffix($0).elementsEqual(beginning.prefix($0)) }
+      ?? 0
+  }
+}

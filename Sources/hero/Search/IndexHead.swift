@@ -1,0 +1,79 @@
+import Formats
+
+/// What an index says of all its videos: with what they were encoded.
+public struct IndexHead: Equatable, Sendable {
+  /// Width of encoded frames.
+  public var width: Int
+  /// Seconds between frames.
+  public var frameInterval: Double
+  public var model: ModelIdentity
+  /// The folder of the model's run when the index was made.
+  public var modelFolder: String
+  /// The folder of the tokenizer.
+  public var tokenizer: String
+
+  public init(width: Int, frameInterval: Double, model: ModelIdentity, modelFolder: String, tokenizer: String)
+  {
+    self.width = width
+    self.frameInterval = frameInterval
+    self.model = model
+    self.modelFolder = modelFolder
+    self.tokenizer = tokenizer
+  }
+
+  var json: JSON {
+    [
+      "width": .int(width), "frame_interval": .double(frameInterval), "model": model.json,
+      "model_folder": .string(modelFolder), "tokenizer": .string(tokenizer),
+    ]
+  }
+
+  init(_ json: JSON, file: String) throws {
+    guard let width = json["width"]?.int, (1...65_536).contains(width),
+      let interval = json["frame_interval"]?.double, interval > 0, interval.isFinite,
+      let model = json["model"].flatMap(ModelIdentity.init), let folder = json["model_folder"]?.string,
+      let tokenizer = json["tokenizer"]?.string
+    else { throw DataError("its head lacks something", file: file, cure: "Make the index again") }
+    self.init(
+      width: width, frameInterval: interval, model: model, modelFolder: folder, tokenizer: tokenizer)
+  }
+}
+
+/// Which model encoded videos: vectors of two models cannot be compared.
+public struct ModelIdentity: Equatable, Sendable {
+  /// Hash of the file of weights.
+  public var checkpoint: String
+  /// Hash of what else an encoded frame depends on: the model's shape, and how videos are cut.
+  public var configuration: String
+  /// Hash of the tokenizer's vocabulary and merges.
+  public var tokenizer: String
+
+  public init(checkpoint: String, configuration: String, tokenizer: String) {
+    self.checkpoint = checkpoint
+    self.configuration = configuration
+    self.tokenizer = tokenizer
+  }
+
+  var json: JSON {
+    [
+      "checkpoint": .string(checkpoint), "configuration": .string(configuration),
+      "tokenizer": .string(tokenizer),
+    ]
+  }
+
+  init?(_ json: JSON) {
+    guard let checkpoint = json["checkpoint"]?.string, let configuration = json["configuration"]?.string,
+      let tokenizer = json["tokenizer"]?.string
+    else { return nil }
+    self.init(checkpoint: checkpoint, configuration: configuration, tokenizer: tokenizer)
+  }
+
+  /// What differs from another; nil if nothing does.
+  func difference(from other: ModelIdentity) -> String? {
+    let parts = [
+      ("weights", checkpoint == other.checkpoint), ("configuration", configuration == other.configuration),
+      ("tokenizer", tokenizer == other.tokenizer),
+    ].filter { !$0.1 }.map(\.0)
+    return parts.isEmpty ? nil : parts.joined(separator: " and ")
+  }
+}

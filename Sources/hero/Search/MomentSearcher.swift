@@ -1,0 +1,153 @@
+import Corpus
+import Engine
+import Formats
+import Foundation
+import Metrics
+import Model
+import Tasks
+import Training
+
+/// A moment that was found.
+public struct FoundMoment: Sendable, Equatable {
+  /// The video's number in the index.
+  public var number: Int
+  public var video: IndexedVideo
+  /// Seconds from the video's start.
+  public var start: Double
+  /// Seconds from the video's start.
+  public var end: Double
+  /// exp(α · cosine) · p(start) · p(end), the largest first.
+  public var score: Float
+  /// What is said in it.
+  public var subtitle: String { video.said(from: start, to: end) }
+
+  /// For `--json` and the server, which answer alike.
+  public var json: JSON {
+    [
+      "video": .string(video.name), "number": .int(number), "start": .double(start), "end": .double(end),
+      "score": .double(Double(score)), "subtitle": .string(subtitle), "duration": .double(video.duration),
+      "playable": .bool(video.file != nil),
+    ]
+  }
+}
+
+/// How a query fits a video, frame by frame.
+public struct Alignment: Sendable {
+  /// Cosine of the query with each frame.
+  public var cosines: [Float]
+  /// The score of the best moment that each frame is part of, with the video given.
+  public var moments: [Float]
+  /// The best moments, suppression done.
+  public var best: [MomentPrediction]
+}
+
+/// Answers queries from an index. Threads may share it; they take turns.
+public final class MomentSearcher: @unchecked Sendable {
+  public let index: IndexFile
+  public let model: SearchModel
+  private let search: MomentSearch<IndexedVideos>
+  private let suppression: NonMaximumSuppression
+  private let lock = NSLock()
+
+  /// Where a run has no suppression of its own, moments that overlap a better one by more than this are left out.
+  private static let usualSuppression: Float = 0.5
+  /// Bytes of a query at most.
+  public static let longestQuery = 1000
+
+  /// - Parameters:
+  ///   - path: the index.
+  ///   - folder: of the model's run; nil for the one that made the index.
+  ///   - tokenizer: its folder; nil for the one that made the index.
+  ///   - rowsRead: see `IndexedVideos`.
+  /// - Throws: `DataError` where the model is not the one that made the index.
+  public init(
+    index path: String, folder: String? = nil, checkpoint: String = "best", tokenizer: String? = nil,
+    arguments: [String] = [], rowsRead: Int = 40_000, log: RunLog, backend: any Backend
+  ) throws {
+    index = try IndexFile(path: path)
+    model = try SearchModel(
+      folder: folder ?? index.head.modelFolder, checkpoint: checkpoint,
+      tokenizer: tokenizer ?? index.head.tokenizer, arguments: arguments, log: log, backend: backend)
+    try index.head.requireSame(as: model.head, file: path)
+    let options = model.opened.options
+    search = MomentSearch(
+      model: model.model, videos: IndexedVideos(index, rowsRead: rowsRead), options: options)
+    suppression = NonMaximumSuppression(
+      threshold: options.suppression ?? Self.usualSuppression, limit: options.kept)
+  }
+
+  private var findsMoments: Bool { model.opened.options.tasks.contains(where: \.findsMoments) }
+
+  /// Tokens of a query that somebody typed.
+  /// - Throws: `UsageError` for an empty or an endless one.
+  private func tokens(_ text: String) throws -> [Int32] {
+    let query = text.trimmingCharacters(in: .whitespacesAndNewlines)
+    guard !query.isEmpty else { throw UsageError("the query is empty") }
+    guard query.utf8.count <= Self.longestQuery else {
+      throw UsageError("the query has more than \(Self.longestQuery) bytes")
+    }
+    return try model.tokens(query)
+  }
+
+  /// The best moments for a query, the best first, none overlapping a better one too much.
+  public func find(_ text: String, limit: Int) throws -> [FoundMoment] {
+    try find(tokens: try tokens(text), limit: limit)
+  }
+
+  /// The same for token ids, the leading special token included.
+  public func find(tokens: [Int32], limit: Int) throws -> [FoundMoment] {
+    guard index.count > 0 else { return [] }
+    let answer = try lock.withLock {
+      try search.answer([tokens], own: [nil], findsMoments: findsMoments)[0]
+    }
+    let ranked = findsMoments ? suppression(answer.moments) : answer.videos
+    return try ranked.prefix(max(0, limit)).map { found in
+      let video = try index.video(found.video)
+      let end = findsMoments ? Double(found.end) : video.duration
+      return FoundMoment(
+        number: found.video, video: video, start: Double(found.start), end: end, score: found.score)
+    }
+  }
+
+  /// What `hero eval` would find for a query of a known video: suppression is the run's own.
+  public func evaluate(tokens: [Int32], video: Int) throws -> MomentSearch<IndexedVideos>.Answer {
+    let options = model.opened.options
+    var answer = try lock.withLock {
+      try search.answer([tokens], own: [video], findsMoments: findsMoments)[0]
+    }
+    func ranked(_ moments: [MomentPrediction]) -> [MomentPrediction] {
+      guard options.suppression != nil else { return Array(moments.prefix(options.keptAfterSuppression)) }
+      return suppression(Array(moments.prefix(options.keptAfterSuppression)))
+    }
+    answer.moments = ranked(answer.moments)
+    answer.ownMoments = answer.ownMoments.map(ranked)
+    return answer
+  }
+
+  /// How a query fits one video.
+  public func align(_ text: String, video: Int) throws -> Alignment {
+    try align(tokens: try tokens(text), video: video)
+  }
+
+  /// The same for token ids.
+  public func align(tokens: [Int32], video: Int) throws -> Alignment {
+    let (unit, answer) = try lock.withLock {
+      let tape = Tape.inference(model.model.store.backend)
+      let text = TextInput([tokens], for: model.model.configuration, on: tape.backend)
+      let encoded = model.model.encodeQueries(tape, text)
+      let unit = tape.backend.values(of: model.model.normalized(tape, encoded))
+      guard findsMoments else { return (unit, [MomentPrediction]()) }
+      return (unit, try search.moments(encoded, in: video, tape))
+    }
+    let cosines = try search.videos.cosines(unit, video: video)
+    var moments = [Float](repeating: 0, count: cosines.count)
+    let interval = Float(index.head.frameInterval)
+    // From the worst to the best, so that the best has the last word.
+    for moment in answer.reversed() {
+      let first = Int((moment.start / interval).rounded())
+      let last = min(Int((moment.end / interval).rounded()), moments.count)
+      for frame in max(0, first)..<max(first, last) { moments[frame] = moment.score }
+    }
+    return Alignment(cosines: cosines, moments: moments, best: suppression(answer))
+  }
+}

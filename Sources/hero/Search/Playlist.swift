@@ -1,0 +1,41 @@
+import Formats
+
+/// Moments as what players open.
+public enum Playlist {
+  /// An extended M3U list; VLC begins and ends each entry at its moment.
+  /// - Throws: `DataError` where no moment has a file.
+  public static func m3u(_ moments: [FoundMoment]) throws -> String {
+    let lines = moments.flatMap { moment -> [String] in
+      guard let file = moment.video.file, !file.path.contains(where: \.isNewline) else { return [] }
+      let title = moment.subtitle.isEmpty ? moment.video.name : "\(moment.video.name): \(moment.subtitle)"
+      return [
+        "#EXTINF:\(Int((moment.end - moment.start).rounded(.up))),\(oneLine(title))",
+        "#EXTVLCOPT:start-time=\(moment.start)", "#EXTVLCOPT:stop-time=\(moment.end)", file.path,
+      ]
+    }
+    try requireFiles(lines.isEmpty && !moments.isEmpty)
+    return (["#EXTM3U"] + lines).joined(separator: "\n")
+  }
+
+  /// An edit list of mpv: the moments one after another as if they were one film.
+  /// - Throws: `DataError` where no moment has a file.
+  public static func edl(_ moments: [FoundMoment]) throws -> String {
+    let lines = moments.compactMap { moment -> String? in
+      guard let path = moment.video.file?.path, !path.contains(where: \.isNewline) else { return nil }
+      // The length before a name lets it hold any character.
+      return "%\(path.utf8.count)%\(path),start=\(moment.start),length=\(moment.end - moment.start)"
+    }
+    try requireFiles(lines.isEmpty && !moments.isEmpty)
+    return (["# mpv EDL v0"] + lines).joined(separator: "\n")
+  }
+
+  private static func requireFiles(_ isMissing: Bool) throws {
+    guard isMissing else { return }
+    throw DataError(
+      "the index names no files to play", cure: "Make the index with --video-files, or from --videos")
+  }
+
+  private static func oneLine(_ text: String) -> String {
+    text.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}

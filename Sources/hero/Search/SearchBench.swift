@@ -1,0 +1,163 @@
+import Engine
+import Formats
+import Foundation
+import Model
+import Tasks
+import Training
+
+/// Times searching among many videos of random frames, with a full-size model of random weights.
+public struct SearchBench {
+  /// What is made.
+  public struct Work: Sendable {
+    public var videos = 20_000
+    public var frames = 100
+    public var queries = 20
+    /// How alike a video's frames are: the square of the cosine that any two have. 0 is the worst for codes.
+    public var likeness: Float = 0
+
+    public init() {}
+  }
+
+  private let work: Work
+  private let path: String
+  private let backend: any Backend
+
+  /// - Parameter path: the index to make; one of another run with the same work is used again.
+  public init(_ work: Work, path: String, backend: any Backend) {
+    (self.work, self.path, self.backend) = (work, path, backend)
+  }
+
+  /// - Parameter progress: called with the number of videos written.
+  public func run(progress: (Int) throws -> Void) throws -> JSON {
+    let shape = Bench.fullSize
+    let head = IndexHead(
+      width: shape.cross.hiddenSize, frameInterval: 1.5,
+      model: ModelIdentity(
+        checkpoint: "random", configuration: "\(work.frames) frames, likeness \(work.likeness)",
+        tokenizer: "none"),
+      modelFolder: "", tokenizer: "")
+    try write(head, progress)
+    let model = RetrievalModel(shape, backend: backend)
+    model.store.initialize(seed: 1)
+
+    var index: IndexFile?
+    let opening = try seconds { index = try IndexFile(path: path) }
+    guard let index else { return .null }
+    let videos = IndexedVideos(index)
+    let search = MomentSearch(model: model, videos: videos, options: RetrievalEvaluationOptions())
+    var random = RandomStream(seed: 2, stream: 0)
+    var answers: [Double] = []
+    // One that is not counted brings the codes into memory.
+    for number in 0...max(1, work.queries) {
+      let text = [0] + (0..<12).map { _ in Int32.random(in: 5..<50_000, using: &random) }
+      let time = try seconds { _ = try search.answer([text], own: [nil]) }
+      if number > 0 { answers.append(time) }
+    }
+    var (encoding, ranking): ([Double], [Double]) = ([], [])
+    for _ in 0..<5 {
+      let tape = Tape.inference(backend)
+      let text = [0] + (0..<12).map { _ in Int32.random(in: 5..<50_000, using: &random) }
+      encoding.append(
+        seconds {
+          _ = backend.values(of: model.encodeQueries(tape, TextInput([text], for: shape, on: backend)))
+        })
+    }
+    let memory = Self.memory()
+    let exhaustive = IndexedVideos(index, rowsRead: .max / 2)
+    var agreed = [1: 0, 10: 0, 100: 0]
+    let compared = min(work.queries, 20)
+    for _ in 0..<compared {
+      let unit = Self.unit((0..<head.width).map { _ in random.normalPair().0 })
+      var found: [(place: Int, score: Float)] = []
+      ranking.append(try seconds { found = try videos.best(unit, kept: 100, on: backend) })
+      let all = try exhaustive.best(unit, kept: 100, on: backend)
+      for depth in [1, 10, 100] {
+        agreed[depth, default: 0] +=
+          Set(all.prefix(depth).map(\.place)).intersection(found.prefix(depth).map(\.place)).count
+      }
+    }
+    var json: JSONObject = [
+      "videos": .int(index.count), "frames": .int(index.rows), "likeness": .double(Double(work.likeness)),
+      "bytes": .int(index.length), "open_seconds": .double(rounded(opening)),
+      "query_seconds": .double(rounded(median(answers))),
+      "slowest_query_seconds": .double(rounded(answers.max() ?? 0)),
+      "of_it_encoding": .double(rounded(median(encoding))),
+      "of_it_best_videos": .double(rounded(median(ranking))),
+      "private_memory": .int(memory.own), "mapped_memory": .int(memory.mapped),
+    ]
+    for depth in [1, 10, 100] where compared > 0 {
+      json["best_\(depth)_agree"] = .double(
+        rounded(Double(agreed[depth, default: 0]) / Double(compared * min(depth, index.count))))
+    }
+    return .object(json)
+  }
+
+  private func write(_ head: IndexHead, _ progress: (Int) throws -> Void) throws {
+    let writer = try IndexWriter(path: path, head: head)
+    let known = try IndexFile(path: path).count
+    let (own, shared) = ((1 - work.likeness).squareRoot(), work.likeness.squareRoot())
+    var frames = [Float](repeating: 0, count: work.frames * head.width)
+    var centre = [Float](repeating: 0, count: head.width)
+    for video in known..<max(known, work.videos) {
+      var random = RandomStream(seed: 1, step: UInt64(video), stream: 0)
+      Self.fill(&centre, shared, &random, adding: nil)
+      for frame in 0..<work.frames {
+        frames.withUnsafeMutableBufferPointer { all in
+          let row = UnsafeMutableBufferPointer(rebasing: all[frame * head.width..<(frame + 1) * head.width])
+          Self.fill(row, own, &random, adding: centre)
+        }
+      }
+      let about = IndexedVideo(
+        name: "video \(video)", duration: Double(work.frames) * 1.5, frames: work.frames,
+        sentences: [.init(start: 0, end: 3, text: "what is said in video \(video)")])
+      try frames.withUnsafeBufferPointer { try writer.add(about, frames: $0) }
+      try progress(video + 1 - known)
+    }
+    try writer.commit()
+  }
+
+  private static func fill(
+    _ values: inout [Float], _ scale: Float, _ random: inout RandomStream, adding centre: [Float]?
+  ) {
+    values.withUnsafeMutableBufferPointer { fill($0, scale, &random, adding: centre) }
+  }
+
+  /// Uniform numbers of variance `scale`², four of a draw.
+  private static func fill(
+    _ values: UnsafeMutableBufferPointer<Float>, _ scale: Float, _ random: inout RandomStream,
+    adding centre: [Float]?
+  ) {
+    let factor = scale * Float(12).squareRoot() / 65_536
+    var bits: UInt64 = 0
+    for i in values.indices {
+      if i % 4 == 0 { bits = random.next() }
+      values[i] = factor * (Float(bits & 0xFFFF) - 32_767.5) + (centre?[i] ?? 0)
+      bits >>= 16
+    }
+  }
+
+  private static func unit(_ x: [Float]) -> [Float] {
+    let length = x.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    return x.map { $0 / length }
+  }
+
+  /// Resident bytes of the process's own, and of files that it has mapped.
+  private static func memory() -> (own: Int, mapped: Int) {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    func bytes(_ name: String) -> Int {
+      let line = status.split(separator: "\n").first { $0.hasPrefix(name) } ?? ""
+      return (Int(line.filter(\.isNumber)) ?? 0) * 1024
+    }
+    return (bytes("RssAnon"), bytes("RssFile"))
+  }
+
+  private func seconds(_ work: () throws -> Void) rethrows -> Double {
+    let begun = DispatchTime.now().uptimeNanoseconds
+    try work()
+    return Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
+  }
+
+  private func median(_ values: [Double]) -> Double { values.isEmpty ? 0 : values.sorted()[values.count / 2] }
+
+  private func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
+}

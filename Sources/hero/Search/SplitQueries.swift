@@ -1,0 +1,49 @@
+import Corpus
+import Formats
+import Foundation
+import Metrics
+
+/// A query whose answer is known.
+public struct SplitQuery: Sendable {
+  public var text: String
+  /// Token ids, the leading special token included.
+  public var tokens: [Int32]
+  public var truth: RetrievalTruth
+  /// The true video's number in the index.
+  public var video: Int
+}
+
+/// The queries of a split whose videos an index holds.
+public struct SplitQueries: Sendable {
+  public var queries: [SplitQuery] = []
+  /// Rows that cannot be asked: without a video, of one that the index lacks, without a sentence.
+  public var skipped = 0
+
+  /// - Parameters:
+  ///   - path: JSON lines (`desc_id`, `desc`, `vid_name`, `ts`), or a query store.
+  ///   - model: tells the tokens of a sentence where no store does.
+  /// - Throws: `DataError` for a file that cannot be read or of whose rows none can be asked.
+  public init(path: String, index: IndexFile, model: SearchModel) throws {
+    var places: [String: Int] = [:]
+    for video in 0..<index.count { places[try index.name(of: video)] = video }
+    var isFolder: ObjCBool = false
+    let isStore = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    let store = isStore ? try QueryStore(path: path) : nil
+    try JSONLines.read(path: store?.annotationPath ?? path) { _, row in
+      guard let truth = try RetrievalTruth(annotation: row), let video = places[truth.video],
+        let text = row["desc"]?.string
+      else {
+        skipped += 1
+        return
+      }
+      let tokens =
+        try store.map { [$0.meta.cls] + (try $0.query(truth.id.text)).tokens } ?? model.tokens(text)
+      queries.append(SplitQuery(text: text, tokens: tokens, truth: truth, video: video))
+    }
+    guard !queries.isEmpty else {
+      throw DataError(
+        "none of its \(skipped) rows is about a video of the index", file: path,
+        cure: "Give the annotations of the videos that were indexed")
+    }
+  }
+}

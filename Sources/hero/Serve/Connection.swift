@@ -1,0 +1,146 @@
+import FlyingFox
+import FlyingSocks
+import Foundation
+
+/// One client's connection, from its first request to its last.
+///
+/// FlyingFox's own loop reads heads of any length and waits for ever; here every wait has an end and every size a limit.
+struct Connection: Sendable {
+  let socket: AsyncSocket
+  let handler: any HTTPHandler
+  let limits: ServerLimits
+
+  /// Answers requests until the client leaves, is too slow or sends what is none.
+  func serve() async {
+    var rest: [UInt8] = []
+    do {
+      while let (head, more) = try await nextHead(after: rest) {
+        rest = more
+        let request = try RequestHead.parse(head[...], limits: limits)
+        let response = await answer(request)
+        let staysOpen = request.wantsMore
+        try await send(response, to: request, staysOpen: staysOpen)
+        if !staysOpen { break }
+      }
+    } catch let refused as RefusedRequest {
+      // The rest of what such a client sends is not looked at.
+      try? await send(HTTPResponse(refused), to: nil, staysOpen: false)
+    } catch {
+      // The client has left, or did not take what it asked for.
+    }
+    try? socket.close()
+  }
+
+  /// Tells a client that there is no room, and leaves.
+  func refuse() async {
+    let response = HTTPResponse(RefusedRequest(status: 503, reason: "there are too many connections"))
+    try? await send(response, to: nil, staysOpen: false)
+    try? socket.close()
+  }
+
+  private func answer(_ request: HTTPRequest) async -> HTTPResponse {
+    do {
+      return try await handler.handleRequest(request)
+    } catch let refused as RefusedRequest {
+      return HTTPResponse(refused)
+    } catch {
+      return HTTPResponse(RefusedRequest(status: 500, reason: "the request failed: \(error)"))
+    }
+  }
+
+  /// The bytes of the next head and those that came after it; nil where the client has left.
+  private func nextHead(after rest: [UInt8]) async throws -> (head: [UInt8], rest: [UInt8])? {
+    do {
+      return try await within(limits.requestSeconds) { [socket, limits] in
+        var bytes = rest
+        var searched = 0
+        while true {
+          if let end = RequestHead.end(in: bytes, from: searched), end <= limits.headBytes {
+            return (Array(bytes[..<end]), Array(bytes[end...]))
+          }
+          guard bytes.count <= limits.headBytes else {
+            throw RefusedRequest(status: 431, reason: "the request's headers are too long")
+          }
+          searched = bytes.count
+          do {
+            bytes += try await socket.read(atMost: 4096)
+          } catch SocketError.disconnected {
+            guard bytes.isEmpty else {
+              throw RefusedRequest(status: 400, reason: "the request ends too early")
+            }
+            return nil
+          }
+        }
+      }
+    } catch is TooSlow {
+      guard rest.isEmpty else { throw RefusedRequest(status: 408, reason: "the request took too long") }
+      return nil
+    }
+  }
+
+  private func send(_ response: HTTPResponse, to request: HTTPRequest?, staysOpen: Bool) async throws {
+    var head = "HTTP/1.1 \(response.statusCode.code) \(response.statusCode.phrase)\r\n"
+    let body: HTTPBodySequence? = if case .httpBody(let body) = response.payload { body } else { nil }
+    var headers = response.headers
+    if headers[.contentLength] == nil { headers[.contentLength] = String(body?.count ?? 0) }
+    headers[.connection] = staysOpen ? "keep-alive" : "close"
+    headers[HTTPHeader("X-Content-Type-Options")] = "nosniff"
+    headers[HTTPHeader("Referrer-Policy")] = "no-referrer"
+    headers[HTTPHeader("Content-Security-Policy")] =
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+      + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    for (name, value) in headers { head += "\(name.rawValue): \(value)\r\n" }
+    try await write(Data((head + "\r\n").utf8))
+    guard let body, request?.method != .HEAD else { return }
+    for try await chunk in body { try await write(chunk) }
+  }
+
+  private func write(_ data: Data) async throws {
+    guard !data.isEmpty else { return }
+    try await within(limits.sendSeconds) { [socket] in try await socket.write(data) }
+  }
+}
+
+/// Something took longer than it may.
+struct TooSlow: Error {}
+
+/// What `work` gives, or `TooSlow` after so many seconds.
+func within<Result: Sendable>(
+  _ seconds: Double, _ work: @escaping @Sendable () async throws -> Result
+) async throws -> Result {
+  try await withThrowingTaskGroup(of: Result.self) { group in
+    group.addTask { try await work() }
+    group.addTask {
+      try await Task.sleep(for: .seconds(seconds))
+      throw TooSlow()
+    }
+    defer { group.cancelAll() }
+    guard let result = try await group.next() else { throw TooSlow() }
+    return result
+  }
+}
+
+extension HTTPResponse {
+  /// Says in JSON why a request is refused.
+  init(_ refused: RefusedRequest) {
+    self.init(
+      statusCode: HTTPStatusCode(refused.status, phrase: Self.phrase(refused.status)),
+      json: ["error": .string(refused.reason)])
+  }
+
+  private static func phrase(_ status: Int) -> String {
+    switch status {
+    case 400: "Bad Request"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 408: "Request Timeout"
+    case 413: "Content Too Large"
+    case 414: "URI Too Long"
+    case 416: "Range Not Satisfiable"
+    case 421: "Misdirected Request"
+    case 431: "Request Header Fields Too Large"
+    case 503: "Service Unavailable"
+    default: "Internal Server Error"
+    }
+  }
+}

@@ -1,0 +1,293 @@
+// Everything that came from a file or a person goes into the page as text, never as markup.
+import { showMoment } from "/pictures.js";
+import { Timeline } from "/timeline.js";
+
+const $ = (id) => document.getElementById(id);
+const [video, form, input] = [$("video"), $("search"), $("query")];
+let interval = 1.5;
+let current = null; // what the player shows
+let turn = 0; // answers to older questions are not shown
+let splitLimit = 50;
+
+function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const key in properties) {
+    if (key.startsWith("aria-")) made.setAttribute(key, properties[key]);
+    else made[key] = properties[key];
+  }
+  made.append(...children);
+  return made;
+}
+
+function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+async function ask(path) {
+  const response = await fetch(path);
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error ?? response.statusText);
+  return answer;
+}
+
+// Search
+
+async function search(query) {
+  const mine = ++turn;
+  $("status").textContent = "Searching …";
+  try {
+    const answer = await ask(`/api/search?limit=24&q=${encodeURIComponent(query)}`);
+    if (mine !== turn) return;
+    const count = answer.moments.length;
+    $("status").textContent = count === 0 ? "Nothing was found."
+      : `${count} moments in ${Math.round(answer.seconds * 1000)} ms`;
+    $("cards").replaceChildren(...answer.moments.map((moment) => element("li", {}, card(moment, query))));
+  } catch (error) {
+    if (mine === turn) $("status").textContent = `That did not work: ${error.message}.`;
+  }
+}
+
+function card(moment, query) {
+  const where = element("i");
+  where.style.left = `${(100 * moment.start) / moment.duration}%`;
+  where.style.width = `${(100 * (moment.end - moment.start)) / moment.duration}%`;
+  const picture = element("img", { src: `/thumbnail/${moment.number}`, alt: "", loading: "lazy" });
+  if (moment.playable) showMoment(picture, `/media/${moment.number}`, (moment.start + moment.end) / 2);
+  const button = element("button", { type: "button", className: "card" },
+    element("span", { className: "picture" }, picture, element("span", { className: "where" }, where),
+      element("span", { className: "time", textContent: `${clock(moment.start)} – ${clock(moment.end)}` })),
+    element("span", { className: "text" },
+      element("strong", { textContent: moment.video }),
+      element("span", { className: "said", textContent: moment.subtitle }),
+      element("span", { className: "score", textContent: `score ${Number(moment.score).toPrecision(3)}` })));
+  button.addEventListener("click", () => {
+    choose(button);
+    play({ number: moment.number, start: moment.start, query, predicted: [[moment.start, moment.end]], truth: [] });
+  });
+  return button;
+}
+
+function choose(button) {
+  for (const other of document.querySelectorAll(".card, .row")) other.removeAttribute("aria-current");
+  button.setAttribute("aria-current", "true");
+}
+
+// Player
+
+const timeline = new Timeline($("timeline"), seek);
+
+function seek(seconds) {
+  video.currentTime = seconds;
+  timeline.show(seconds);
+}
+
+async function play(wanted) {
+  current = wanted;
+  $("player").hidden = false;
+  $("lines").replaceChildren();
+  const encoded = encodeURIComponent(wanted.query);
+  try {
+    const [about, fit] = await Promise.all([
+      ask(`/api/video/${wanted.number}`), ask(`/api/align/${wanted.number}?q=${encoded}`)]);
+    if (current !== wanted) return;
+    $("title").textContent = about.video;
+    const duration = Math.max(about.duration, about.frames * interval);
+    timeline.draw({
+      duration, interval, values: fit.cosines, predicted: wanted.predicted, truth: wanted.truth,
+      speech: about.subtitles.map((line) => [line.start, line.end]),
+    });
+    timeline.show(wanted.start);
+    legend(wanted);
+    $("lines").replaceChildren(...about.subtitles.map(subtitle));
+    video.hidden = !about.playable;
+    $("unplayable").hidden = about.playable;
+    if (about.playable) {
+      const source = `/media/${wanted.number}`;
+      if (video.getAttribute("src") !== source) {
+        video.src = source;
+        video.addEventListener("loadedmetadata", () => { if (current === wanted) start(wanted); }, { once: true });
+      } else {
+        start(wanted);
+      }
+    }
+    follow(wanted.start);
+    $("player").scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    $("title").textContent = `That did not work: ${error.message}.`;
+  }
+}
+
+function start(wanted) {
+  video.currentTime = wanted.start;
+  // A browser may want a click on the player itself first.
+  video.play().catch(() => {});
+}
+
+function legend(wanted) {
+  const parts = [["curve", "fits the query"], ["predicted", "found"]];
+  if (wanted.truth.length > 0) parts.push(["truth", "true"]);
+  parts.push(["speech", "speech"]);
+  $("legend").replaceChildren(...parts.map(([kind, text]) =>
+    element("span", {}, element("b", { className: kind }), text)));
+}
+
+function subtitle(line) {
+  const button = element("button", { type: "button" },
+    element("span", { className: "time", textContent: clock(line.start) }),
+    element("span", { textContent: line.text }));
+  button.addEventListener("click", () => seek(line.start));
+  const item = element("li", {}, button);
+  [item.start, item.end] = [line.start, line.end];
+  return item;
+}
+
+function follow(seconds) {
+  timeline.show(seconds);
+  let spoken = null;
+  for (const item of $("lines").children) {
+    const isSpoken = item.start <= seconds && seconds < item.end;
+    if (isSpoken) {
+      item.firstChild.setAttribute("aria-current", "true");
+      spoken ??= item;
+    } else item.firstChild.removeAttribute("aria-current");
+  }
+  if (spoken) {
+    const list = $("lines");
+    const top = spoken.offsetTop - list.clientHeight / 2;
+    if (Math.abs(list.scrollTop - top) > list.clientHeight / 2) list.scrollTop = top;
+  }
+}
+
+video.addEventListener("timeupdate", () => follow(video.currentTime));
+video.addEventListener("error", () => {
+  if (!video.hidden && video.getAttribute("src")) {
+    $("unplayable").textContent = "This browser cannot play the file, or it has changed since it was indexed.";
+    $("unplayable").hidden = false;
+    video.hidden = true;
+  }
+});
+
+function close() {
+  current = null;
+  video.pause();
+  $("player").hidden = true;
+}
+$("close").addEventListener("click", close);
+
+// Split
+
+function recall(answer) {
+  const blocks = (answer.recall ?? []).filter((group) => group.values.length > 0).map((group) => {
+    const table = element("table");
+    const depths = [...new Set(group.values.map((value) => value.depth))];
+    table.append(element("tr", {}, element("th"), ...depths.map((depth) => element("th", { textContent: `R@${depth}` }))));
+    for (const overlap of new Set(group.values.map((value) => value.overlap))) {
+      const cells = group.values.filter((value) => value.overlap === overlap);
+      table.append(element("tr", {}, element("th", { textContent: overlap === null ? "" : `IoU ${overlap}` }),
+        ...cells.map((cell) => element("td", { textContent: cell.value.toFixed(1) }))));
+    }
+    return element("div", {}, element("h3", { textContent: group.task }), table);
+  });
+  const progress = element("div", {}, element("h3", { textContent: "queries" }), `${answer.answered} of ${answer.total}`);
+  $("recall").replaceChildren(progress, ...blocks);
+}
+
+function row(answer) {
+  const rank = answer.rank === null ? "—" : `#${answer.rank}`;
+  const truth = answer.truth.map(([from, to]) => `${clock(from)} – ${clock(to)}`).join(", ");
+  const found = answer.prediction ? `found ${clock(answer.prediction.start)} – ${clock(answer.prediction.end)}`
+    + (answer.prediction.number === answer.number ? "" : " in another video") : "nothing found";
+  const button = element("button", { type: "button", className: "row" },
+    element("span", { className: `rank ${answer.rank === null ? "none" : answer.rank === 1 ? "first" : ""}`, textContent: rank }),
+    element("span", { textContent: answer.query }),
+    element("span", { className: "detail", textContent: `${answer.video}: true ${truth}; ${found}` }));
+  button.addEventListener("click", () => {
+    choose(button);
+    const own = answer.own;
+    play({
+      number: answer.number, start: answer.truth[0]?.[0] ?? own?.start ?? 0, query: answer.query, truth: answer.truth,
+      predicted: own ? [[own.start, own.end]] : [],
+    });
+  });
+  return element("li", {}, button);
+}
+
+async function showSplit() {
+  if ($("split").hidden) return;
+  try {
+    const answer = await ask(`/api/split?limit=${splitLimit}`);
+    const chosen = document.activeElement?.closest?.("#rows") ? null : true;
+    recall(answer);
+    if (chosen) $("rows").replaceChildren(...answer.rows.map(row));
+    $("more").hidden = answer.answered <= splitLimit || splitLimit >= 200;
+    if (answer.answered < answer.total) setTimeout(showSplit, 1500);
+  } catch (error) {
+    $("recall").textContent = `That did not work: ${error.message}.`;
+  }
+}
+$("more").addEventListener("click", () => {
+  splitLimit = 200;
+  showSplit();
+});
+
+function view(name) {
+  $("results").hidden = name !== "results";
+  $("split").hidden = name !== "split";
+  for (const button of $("views").children) button.setAttribute("aria-pressed", String(button.dataset.view === name));
+  showSplit();
+}
+for (const button of $("views").children) button.addEventListener("click", () => view(button.dataset.view));
+
+// Keys
+
+function move(step) {
+  const all = [...document.querySelectorAll("#results:not([hidden]) .card, #split:not([hidden]) .row")];
+  if (all.length === 0) return;
+  const at = all.indexOf(document.activeElement);
+  all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))].focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const writes = event.target === input;
+  const plays = !$("player").hidden;
+  if (event.key === "/" && !writes) input.focus(), input.select();
+  else if (event.key === "ArrowDown") move(1);
+  else if (event.key === "ArrowUp") move(-1);
+  else if (event.key === "Escape") writes ? input.blur() : close();
+  else if (writes || !plays) return;
+  else if (event.key === "ArrowRight") seek(video.currentTime + 5);
+  else if (event.key === "ArrowLeft") seek(Math.max(0, video.currentTime - 5));
+  else if (event.key === " " && event.target.tagName !== "BUTTON" && event.target !== video) video.paused ? video.play().catch(() => {}) : video.pause();
+  else return;
+  event.preventDefault();
+});
+
+// The address keeps the query, so that it can be gone back to and sent to others.
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const query = input.value.trim();
+  if (query === "") return;
+  history.pushState(null, "", `/?q=${encodeURIComponent(query)}`);
+  view("results");
+  search(query);
+});
+
+function fromAddress() {
+  const query = new URLSearchParams(location.search).get("q") ?? "";
+  input.value = query;
+  if (query !== "") search(query);
+}
+window.addEventListener("popstate", fromAddress);
+
+ask("/api/index").then((index) => {
+  interval = index.frame_interval;
+  input.maxLength = index.longest_query;
+  $("views").hidden = !index.has_split;
+  if ($("status").textContent === "") $("status").textContent = `${index.videos.toLocaleString("en")} videos can be searched, ${clock(index.frames * interval)} together.`;
+}).catch((error) => { $("status").textContent = `That did not work: ${error.message}.`; });
+fromAddress();

@@ -1,0 +1,23 @@
+import Foundation
+
+/// A file of the page. They are part of the program, so that it needs none beside it.
+struct PageFile: Sendable {
+  var type: String
+  var content: Data
+
+  /// The file of a path; nil where the page has none.
+  static func named(_ path: String) -> PageFile? {
+    switch path {
+    case "/", "/index.html":
+      PageFile(type: "text/html; charset=utf-8", content: Data(PackageResources.index_html))
+    case "/style.css": PageFile(type: "text/css; charset=utf-8", content: Data(PackageResources.style_css))
+    case "/app.js": PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.app_js))
+    case "/pictures.js":
+      PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.pictures_js))
+    case "/timeline.js":
+      PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.timeline_js))
+    case "/icon.svg": PageFile(type: "image/svg+xml", content: Data(PackageResources.icon_svg))
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/// What one server and one request may take.
+public struct ServerLimits: Sendable {
+  /// Connections at a time; who comes after that is told that the server is busy.
+  public var connections = 64
+  /// Searches that wait or run at a time.
+  public var searches = 16
+  /// Bytes of a request's line and headers.
+  public var headBytes = 16 << 10
+  /// Bytes of a request's target.
+  public var targetBytes = 4 << 10
+  /// Headers of a request.
+  public var headers = 64
+  /// Seconds in which a request must have come, the wait for it included.
+  public var requestSeconds = 15.0
+  /// Seconds in which a part of an answer must have gone.
+  public var sendSeconds = 30.0
+  /// Bytes of such a part.
+  public var chunkBytes = 256 << 10
+
+  public init() {}
+}

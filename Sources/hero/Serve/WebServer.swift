@@ -1,0 +1,94 @@
+import FlyingFox
+import FlyingSocks
+import Formats
+import Foundation
+import Synchronization
+
+/// A small server of HTTP/1.1 for one machine's users, on FlyingFox's sockets and requests.
+public final class WebServer: Sendable {
+  /// The port that it listens on.
+  public let port: UInt16
+  /// The address as a browser takes it.
+  public let address: String
+  private let socket: Socket
+  private let handler: any HTTPHandler
+  private let limits: ServerLimits
+  private let open = Atomic<Int>(0)
+
+  /// Binds to an address, so that others are told at once where it is taken.
+  /// - Parameters:
+  ///   - host: `localhost`, or an IP address of this machine.
+  ///   - port: 0 for any that is free.
+  /// - Throws: `DataError` where it is taken or none of this machine's.
+  public init(host: String, port: UInt16, limits: ServerLimits = ServerLimits(), handler: any HTTPHandler)
+    throws
+  {
+    self.limits = limits
+    self.handler = handler
+    let ip = host == "localhost" ? "127.0.0.1" : host
+    let isVersion6 = ip.contains(":")
+    do {
+      socket = try Socket(domain: isVersion6 ? AF_INET6 : AF_INET)
+      try socket.setValue(true, for: .localAddressReuse)
+      if isVersion6 {
+        try socket.bind(to: .inet6(ip6: ip, port: port))
+      } else {
+        try socket.bind(to: .inet(ip4: ip, port: port))
+      }
+      try socket.listen()
+    } catch {
+      throw DataError(
+        "cannot listen at \(host):\(port) (\(error.localizedDescription))",
+        cure: "Choose another --port, or an address of this machine as --host")
+    }
+    switch try socket.sockname() {
+    case .ip4(_, let port), .ip6(_, let port): self.port = port
+    case .unix: self.port = port
+    }
+    address = "http://\(isVersion6 ? "[\(ip)]" : host):\(self.port)/"
+  }
+
+  /// Whether only this machine reaches an address.
+  public static func isLoopback(_ host: String) -> Bool {
+    host == "localhost" || host == "::1" || host.wholeMatch(of: /127(\.[0-9]{1,3}){3}/) != nil
+  }
+
+  /// Serves until the task is cancelled.
+  public func run() async throws {
+    let pool: SocketPool<ePoll> = .ePoll(maxEvents: 64)
+    try await pool.prepare()
+    defer { try? socket.close() }
+    let listening = try AsyncSocket(socket: socket, pool: pool)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await pool.run() }
+      group.addTask { try await self.accept(listening) }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  private func accept(_ listening: AsyncSocket) async throws {
+    try await withThrowingDiscardingTaskGroup { group in
+      while !Task.isCancelled {
+        let client: AsyncSocket
+        do {
+          client = try await listening.accept()
+        } catch SocketError.failed {
+          // The client left before it was let in, or files ran out: others will leave.
+          try await Task.sleep(for: .milliseconds(20))
+          continue
+        }
+        let connection = Connection(socket: client, handler: handler, limits: limits)
+        guard open.add(1, ordering: .relaxed).newValue <= limits.connections else {
+          open.subtract(1, ordering: .relaxed)
+          group.addTask { await connection.refuse() }
+          continue
+        }
+        group.addTask {
+          await connection.serve()
+          self.open.subtract(1, ordering: .relaxed)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,202 @@
+#include "CFFmpeg.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+/// A function of FFmpeg's, under its own name, that calls the loaded one. Hidden, so that the libraries themselves
+/// never meet these.
+#define FORWARD(result, name, parameters, arguments)                     \
+  static __typeof__(name) *loaded_##name;                                \
+  __attribute__((visibility("hidden"))) result name parameters {         \
+    return loaded_##name arguments;                                      \
+  }
+
+FORWARD(int, avformat_open_input,
+        (AVFormatContext **context, const char *url, const AVInputFormat *format, AVDictionary **options),
+        (context, url, format, options))
+FORWARD(int, avformat_find_stream_info, (AVFormatContext *context, AVDictionary **options), (context, options))
+FORWARD(void, avformat_close_input, (AVFormatContext **context), (context))
+FORWARD(int, avformat_seek_file,
+        (AVFormatContext *context, int stream, int64_t least, int64_t wanted, int64_t most, int flags),
+        (context, stream, least, wanted, most, flags))
+FORWARD(int, av_read_frame, (AVFormatContext *context, AVPacket *packet), (context, packet))
+FORWARD(AVRational, av_guess_frame_rate, (AVFormatContext *context, AVStream *stream, AVFrame *frame),
+        (context, stream, frame))
+
+FORWARD(const AVCodec *, avcodec_find_decoder, (enum AVCodecID id), (id))
+FORWARD(const AVCodec *, avcodec_find_encoder, (enum AVCodecID id), (id))
+FORWARD(const char *, avcodec_get_name, (enum AVCodecID id), (id))
+FORWARD(AVCodecContext *, avcodec_alloc_context3, (const AVCodec *codec), (codec))
+FORWARD(void, avcodec_free_context, (AVCodecContext **context), (context))
+FORWARD(int, avcodec_parameters_to_context, (AVCodecContext *context, const AVCodecParameters *parameters),
+        (context, parameters))
+FORWARD(int, avcodec_open2, (AVCodecContext *context, const AVCodec *codec, AVDictionary **options),
+        (context, codec, options))
+FORWARD(int, avcodec_send_packet, (AVCodecContext *context, const AVPacket *packet), (context, packet))
+FORWARD(int, avcodec_receive_frame, (AVCodecContext *context, AVFrame *frame), (context, frame))
+FORWARD(int, avcodec_send_frame, (AVCodecContext *context, const AVFrame *frame), (context, frame))
+FORWARD(int, avcodec_receive_packet, (AVCodecContext *context, AVPacket *packet), (context, packet))
+FORWARD(int, avcodec_decode_subtitle2,
+        (AVCodecContext *context, AVSubtitle *subtitle, int *got, AVPacket *packet),
+        (context, subtitle, got, packet))
+FORWARD(void, avsubtitle_free, (AVSubtitle *subtitle), (subtitle))
+FORWARD(AVPacket *, av_packet_alloc, (void), ())
+FORWARD(void, av_packet_free, (AVPacket **packet), (packet))
+FORWARD(void, av_packet_unref, (AVPacket *packet), (packet))
+
+FORWARD(const AVFilter *, avfilter_get_by_name, (const char *name), (name))
+FORWARD(AVFilterGraph *, avfilter_graph_alloc, (void), ())
+FORWARD(void, avfilter_graph_free, (AVFilterGraph **graph), (graph))
+FORWARD(int, avfilter_graph_create_filter,
+        (AVFilterContext **context, const AVFilter *filter, const char *name, const char *options, void *opaque,
+         AVFilterGraph *graph),
+        (context, filter, name, options, opaque, graph))
+FORWARD(int, avfilter_link, (AVFilterContext *source, unsigned from, AVFilterContext *sink, unsigned to),
+        (source, from, sink, to))
+FORWARD(int, avfilter_graph_config, (AVFilterGraph *graph, void *log), (graph, log))
+FORWARD(int, av_buffersrc_add_frame_flags, (AVFilterContext *source, AVFrame *frame, int flags),
+        (source, frame, flags))
+FORWARD(int, av_buffersrc_close, (AVFilterContext *source, int64_t time, unsigned flags), (source, time, flags))
+FORWARD(int, av_buffersink_get_frame, (AVFilterContext *sink, AVFrame *frame), (sink, frame))
+FORWARD(AVRational, av_buffersink_get_time_base, (const AVFilterContext *sink), (sink))
+
+FORWARD(AVFrame *, av_frame_alloc, (void), ())
+FORWARD(void, av_frame_free, (AVFrame **frame), (frame))
+FORWARD(void, av_frame_unref, (AVFrame *frame), (frame))
+FORWARD(int, av_strerror, (int code, char *text, size_t size), (code, text, size))
+FORWARD(void, av_log_set_level, (int level), (level))
+FORWARD(int64_t, av_rescale_q, (int64_t value, AVRational from, AVRational to), (value, from, to))
+FORWARD(double, av_display_rotation_get, (const int32_t matrix[9]), (matrix))
+FORWARD(int, av_dict_set, (AVDictionary **dictionary, const char *key, const char *value, int flags),
+        (dictionary, key, value, flags))
+FORWARD(void, av_dict_free, (AVDictionary **dictionary), (dictionary))
+
+enum { FORMAT, CODEC, FILTER, UTIL, LIBRARIES };
+
+static const char *const libraries[LIBRARIES] = {
+    [FORMAT] = "libavformat.so." TEXT(LIBAVFORMAT_VERSION_MAJOR),
+    [CODEC] = "libavcodec.so." TEXT(LIBAVCODEC_VERSION_MAJOR),
+    [FILTER] = "libavfilter.so." TEXT(LIBAVFILTER_VERSION_MAJOR),
+    [UTIL] = "libavutil.so." TEXT(LIBAVUTIL_VERSION_MAJOR),
+};
+
+static const struct {
+  int library;
+  const char *name;
+  void **place;
+} functions[] = {
+#define FIND(library, name) {library, #name, (void **)&loaded_##name}
+    FIND(FORMAT, avformat_open_input),
+    FIND(FORMAT, avformat_find_stream_info),
+    FIND(FORMAT, avformat_close_input),
+    FIND(FORMAT, avformat_seek_file),
+    FIND(FORMAT, av_read_frame),
+    FIND(FORMAT, av_guess_frame_rate),
+    FIND(CODEC, avcodec_find_decoder),
+    FIND(CODEC, avcodec_find_encoder),
+    FIND(CODEC, avcodec_get_name),
+    FIND(CODEC, avcodec_alloc_context3),
+    FIND(CODEC, avcodec_free_context),
+    FIND(CODEC, avcodec_parameters_to_context),
+    FIND(CODEC, avcodec_open2),
+    FIND(CODEC, avcodec_send_packet),
+    FIND(CODEC, avcodec_receive_frame),
+    FIND(CODEC, avcodec_send_frame),
+    FIND(CODEC, avcodec_receive_packet),
+    FIND(CODEC, avcodec_decode_subtitle2),
+    FIND(CODEC, avsubtitle_free),
+    FIND(CODEC, av_packet_alloc),
+    FIND(CODEC, av_packet_free),
+    FIND(CODEC, av_packet_unref),
+    FIND(FILTER, avfilter_get_by_name),
+    FIND(FILTER, avfilter_graph_alloc),
+    FIND(FILTER, avfilter_graph_free),
+    FIND(FILTER, avfilter_graph_create_filter),
+    FIND(FILTER, avfilter_link),
+    FIND(FILTER, avfilter_graph_config),
+    FIND(FILTER, av_buffersrc_add_frame_flags),
+    FIND(FILTER, av_buffersrc_close),
+    FIND(FILTER, av_buffersink_get_frame),
+    FIND(FILTER, av_buffersink_get_time_base),
+    FIND(UTIL, av_frame_alloc),
+    FIND(UTIL, av_frame_free),
+    FIND(UTIL, av_frame_unref),
+    FIND(UTIL, av_strerror),
+    FIND(UTIL, av_log_set_level),
+    FIND(UTIL, av_rescale_q),
+    FIND(UTIL, av_display_rotation_get),
+    FIND(UTIL, av_dict_set),
+    FIND(UTIL, av_dict_free),
+};
+
+static const char *problem;
+
+static void load(void) {
+  static char text[512];
+  void *handles[LIBRARIES];
+  for (int i = 0; i < LIBRARIES; i++) {
+    handles[i] = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
+    if (!handles[i]) {
+      const char *reason = dlerror();
+      snprintf(text, sizeof text, "%s", reason ? reason : libraries[i]);
+      problem = text;
+      return;
+    }
+  }
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+    *functions[i].place = dlsym(handles[functions[i].library], functions[i].name);
+    if (!*functions[i].place) {
+      snprintf(text, sizeof text, "%s has no %s", libraries[functions[i].library], functions[i].name);
+      problem = text;
+      return;
+    }
+  }
+  // What a damaged file makes FFmpeg say is said by hero, once.
+  av_log_set_level(AV_LOG_QUIET);
+}
+
+const char *hero_ffmpeg_load(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, load);
+  return problem;
+}
+
+const char *hero_ffmpeg_packages(void) {
+  return "libavformat" TEXT(LIBAVFORMAT_VERSION_MAJOR) " libavfilter" TEXT(LIBAVFILTER_VERSION_MAJOR);
+}
+
+int hero_av_error_end_of_file(void) { return AVERROR_EOF; }
+int hero_av_error_again(void) { return AVERROR(EAGAIN); }
+int hero_av_error_invalid_data(void) { return AVERROR_INVALIDDATA; }
+int64_t hero_av_no_timestamp(void) { return AV_NOPTS_VALUE; }
+AVRational hero_av_microseconds(void) { return AV_TIME_BASE_Q; }
+
+// Where both are depends on the version.
+
+static const int32_t *matrix_in(const AVPacketSideData *data, int count) {
+  for (int i = 0; i < count; i++)
+    if (data[i].type == AV_PKT_DATA_DISPLAYMATRIX && data[i].size >= 9 * sizeof(int32_t))
+      return (const int32_t *)data[i].data;
+  return NULL;
+}
+
+const int32_t *hero_av_display_matrix(const AVStream *stream) {
+#if LIBAVCODEC_VERSION_MAJOR >= 61
+  return matrix_in(stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data);
+#else
+  return matrix_in(stream->side_data, stream->nb_side_data);
+#endif
+}
+
+int64_t hero_av_duration(const AVFrame *frame) {
+#if LIBAVUTIL_VERSION_MAJOR >= 58
+  return frame->duration;
+#else
+  return frame->pkt_duration;
+#endif
+}

@@ -1,0 +1,38 @@
+#ifndef HERO_FFMPEG_H
+#define HERO_FFMPEG_H
+
+#include <libavcodec/avcodec.h>
+#include <libavfilter/avfilter.h>
+#include <libavfilter/buffersink.h>
+#include <libavfilter/buffersrc.h>
+#include <libavformat/avformat.h>
+#include <libavutil/avutil.h>
+#include <libavutil/display.h>
+#include <libavutil/error.h>
+#include <libavutil/mathematics.h>
+#include <libavutil/pixdesc.h>
+
+/// Loads FFmpeg's libraries at run time, of the versions that these headers describe. No function of theirs may be
+/// called before.
+///
+/// The functions that hero uses are defined here by their own names and pass their calls on, so that a machine without
+/// FFmpeg starts the program all the same. Returns NULL on success, else what went wrong.
+const char *hero_ffmpeg_load(void);
+
+/// The Debian packages of those libraries, as apt-get takes them.
+const char *hero_ffmpeg_packages(void);
+
+/// What FFmpeg's macros say, which Swift does not see.
+int hero_av_error_end_of_file(void);
+int hero_av_error_again(void);
+int hero_av_error_invalid_data(void);
+int64_t hero_av_no_timestamp(void);
+/// Microseconds, the unit of a container's own times.
+AVRational hero_av_microseconds(void);
+
+/// The nine numbers by which a stream's pictures are turned to be shown; NULL if there are none.
+const int32_t *hero_av_display_matrix(const AVStream *stream);
+/// How long a picture is shown, in the stream's unit; 0 if nobody says.
+int64_t hero_av_duration(const AVFrame *frame);
+
+#endif

@@ -1,0 +1,35 @@
+import CFFmpeg
+import Formats
+
+/// FFmpeg's libraries, opened at the first use.
+enum FFmpeg {
+  /// Throws `DataError` where they are not installed.
+  static func load() throws {
+    if let problem = hero_ffmpeg_load() {
+      throw DataError(
+        "FFmpeg's libraries could not be loaded (\(String(cString: problem)))",
+        cure: "Install them: apt-get install \(String(cString: hero_ffmpeg_packages()))")
+    }
+  }
+
+  /// What an error number means.
+  static func text(_ code: Int32) -> String {
+    var text = [CChar](repeating: 0, count: 128)
+    av_strerror(code, &text, text.count)
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Throws where a call returned an error.
+  @discardableResult
+  static func check(_ code: Int32, _ action: String, file: String) throws -> Int32 {
+    guard code < 0 else { return code }
+    throw DataError("cannot \(action): \(text(code))", file: file)
+  }
+
+  static let noTime = hero_av_no_timestamp()
+}
+
+extension AVRational {
+  /// The quotient; nil where the denominator is 0.
+  var value: Double? { den == 0 ? nil : Double(num) / Double(den) }
+}

@@ -1,0 +1,106 @@
+import CFFmpeg
+import Formats
+
+/// The pictures of a video one after the other, as they were coded.
+///
+/// Damage is passed over as FFmpeg's program does it: what cannot be decoded is left out, and the file ends where nothing
+/// more can be read.
+final class FrameDecoder {
+  private let file: VideoFile
+  private var codec: UnsafeMutablePointer<AVCodecContext>?
+  private var packet: UnsafeMutablePointer<AVPacket>?
+  private var frame: UnsafeMutablePointer<AVFrame>?
+  private var isDraining = false
+  /// Added to times, in the stream's unit, so that the file begins at 0.
+  private let shift: Int64
+  /// What could not be read or decoded.
+  private(set) var damages = 0
+  /// When the last picture ends, in the stream's unit.
+  private(set) var end: Int64 = FFmpeg.noTime
+
+  /// Errors in a row, without any picture, after which the rest is given up.
+  private static let patience = 10_000
+
+  /// - Throws: `DataError` if there is no decoder for the video's codec.
+  init(_ file: VideoFile, threads: Int) throws {
+    self.file = file
+    let stream = file.stream
+    let start = file.context.pointee.start_time
+    shift =
+      start == FFmpeg.noTime
+      ? 0 : av_rescale_q(0 - start, hero_av_microseconds(), stream.pointee.time_base)
+    guard let decoder = avcodec_find_decoder(stream.pointee.codecpar.pointee.codec_id) else {
+      throw DataError(
+        "the installed FFmpeg has no decoder for \(file.codec)", file: file.path,
+        cure: "Convert the video to H.264")
+    }
+    codec = avcodec_alloc_context3(decoder)
+    (packet, frame) = (av_packet_alloc(), av_frame_alloc())
+    guard let codec, packet != nil, frame != nil else { throw DataError("out of memory", file: file.path) }
+    try FFmpeg.check(
+      avcodec_parameters_to_context(codec, stream.pointee.codecpar), "prepare the decoder", file: file.path)
+    codec.pointee.pkt_timebase = stream.pointee.time_base
+    codec.pointee.thread_count = Int32(threads)
+    try FFmpeg.check(avcodec_open2(codec, decoder, nil), "open the decoder of \(file.codec)", file: file.path)
+  }
+
+  deinit {
+    avcodec_free_context(&codec)
+    av_packet_free(&packet)
+    av_frame_free(&frame)
+  }
+
+  /// The next picture, which stays as it is until the next call; nil at the end. Its `pts` is in the stream's unit.
+  func next() throws -> UnsafeMutablePointer<AVFrame>? {
+    guard let frame else { return nil }
+    var errors = 0
+    while errors < Self.patience {
+      let code = avcodec_receive_frame(codec, frame)
+      if code == 0 {
+        frame.pointee.pts = frame.pointee.best_effort_timestamp
+        if frame.pointee.pts != FFmpeg.noTime {
+          end = frame.pointee.pts &+ max(hero_av_duration(frame), 0)
+        }
+        return frame
+      }
+      if code == hero_av_error_end_of_file() { return nil }
+      if code != hero_av_error_again() {
+        damages += 1
+        errors += 1
+      }
+      if !isDraining { errors += feed() ? 0 : 1 }
+    }
+    return nil
+  }
+
+  /// Goes on reading from the last picture that can be decoded alone before `time`, in seconds from the file's beginning.
+  func seek(to time: Double) {
+    let unit = file.stream.pointee.time_base.value ?? 0
+    guard unit > 0, time.isFinite, let wanted = Int64(exactly: (time / unit).rounded(.down)) else { return }
+    let (place, overflow) = wanted.subtractingReportingOverflow(shift)
+    if !overflow { _ = avformat_seek_file(file.context, file.stream.pointee.index, .min, place, place, 0) }
+  }
+
+  /// Gives the decoder one packet of the stream; false if that failed.
+  private func feed() -> Bool {
+    guard let packet else { return false }
+    while true {
+      let code = av_read_frame(file.context, packet)
+      if code < 0 {
+        if code != hero_av_error_end_of_file() { damages += 1 }
+        isDraining = true
+        avcodec_send_packet(codec, nil)
+        return true
+      }
+      defer { av_packet_unref(packet) }
+      guard packet.pointee.stream_index == file.stream.pointee.index else { continue }
+      if packet.pointee.pts != FFmpeg.noTime { packet.pointee.pts &+= shift }
+      if packet.pointee.dts != FFmpeg.noTime { packet.pointee.dts &+= shift }
+      guard avcodec_send_packet(codec, packet) >= 0 else {
+        damages += 1
+        return false
+      }
+      return true
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import Formats
+import Foundation
+import Synchronization
+
+/// Rows of features of one video by one network.
+public struct VideoFeatures: Sendable {
+  /// Elements of a row.
+  public let width: Int
+  /// Row by row, float32.
+  public let values: [Float]
+
+  public var rows: Int { values.count / width }
+
+  /// As files hold them: [rows, width], float16.
+  public func array() throws -> NDArray {
+    try NDArray(floats: values, shape: [rows, width]).asHalfPrecision(.float16)
+  }
+}
+
+/// What became of one video.
+public struct ExtractedVideo {
+  public let path: String
+  /// Of each network that was asked for, by its name; empty where the video could not be read.
+  public let features: [String: VideoFeatures]
+  /// Seconds that were read.
+  public let seconds: Double
+  /// Packets and pictures that were damaged and left out.
+  public let damages: Int
+  /// Why there are no features.
+  public let failure: DataError?
+}
+
+/// Features of videos, by one or several networks: decoding on some threads, the networks on the calling one beside them.
+public final class FeatureExtractor {
+  public struct Options: Sendable {
+    /// Seconds for one row.
+    public var interval: FrameInterval
+    public var scaling = Scaling.bicubic
+    /// Videos that are decoded at the same time.
+    public var jobs = 1
+    /// Threads that decode one video.
+    public var decodingThreads = 2
+
+    public init(interval: FrameInterval) { self.interval = interval }
+  }
+
+  public let networks: [any FeatureNetwork]
+  public let options: Options
+
+  /// - Parameter networks: of different names.
+  public init(_ networks: [any FeatureNetwork], _ options: Options) {
+    precondition(Set(networks.map(\.name)).count == networks.count)
+    self.networks = networks
+    self.options = options
+  }
+
+  /// The features of one video by every network, by the networks' names.
+  ///
+  /// Throws `DataError` if the video cannot be read.
+  public func extract(video path: String) throws -> [String: VideoFeatures] {
+    var result: [String: VideoFeatures] = [:]
+    try extract([(path, Set(networks.map(\.name)))]) { video in
+      if let failure = video.failure { throw failure }
+      result = video.features
+    }
+    return result
+  }
+
+  /// The features of many videos.
+  ///
+  /// - Parameters:
+  ///   - videos: paths, and the names of the networks that are wanted of each.
+  ///   - progress: is called after each batch with the seconds of video that it covered; what it throws ends the work.
+  ///   - body: is given each video when it is done, in the order in which that happens; what it throws ends the work.
+  public func extract(
+    _ videos: [(path: String, networks: Set<String>)],
+    progress: (_ seconds: Double) throws -> Void = { _ in },
+    _ body: (ExtractedVideo) throws -> Void
+  ) throws {
+    let inputs = networks.map { VideoReading.Network(name: $0.name, input: $0.input, batch: $0.batch) }
+    let (options, jobs) = (options, max(1, min(options.jobs, videos.count)))
+    let queue = BoundedQueue<VideoReading.Message>(capacity: 2 * jobs + networks.count, producers: jobs)
+    let next = Atomic<Int>(0)
+    let list = videos.map { (path: $0.path, networks: $0.networks) }
+    try withoutActuallyEscaping({ next.add(1, ordering: .relaxed).oldValue }) { number in
+      let taker = Taker(next: number)
+      for job in 0..<jobs {
+        let thread = Thread {
+          defer { queue.finish() }
+          while case let number = taker.next(), number < list.count {
+            let wanted = inputs.filter { list[number].networks.contains($0.name) }
+            let reading = VideoReading(number, list[number].path, wanted, options)
+            guard (try? reading.run(into: queue)) != nil else { return }
+          }
+        }
+        thread.stackSize = 8 << 20
+        thread.name = "hero-decode-\(job)"
+        thread.start()
+      }
+      // Whatever happens, no thread is left behind.
+      defer { queue.close() }
+      try compute(list.map(\.path), from: queue, progress: progress, body)
+    }
+  }
+
+  /// Runs the networks over what is decoded.
+  private func compute(
+    _ paths: [String], from queue: BoundedQueue<VideoReading.Message>, progress: (Double) throws -> Void,
+    _ body: (ExtractedVideo) throws -> Void
+  ) throws {
+    var rows: [Int: [String: [Float]]] = [:]
+    var failures: [Int: DataError] = [:]
+    while let message = queue.take() {
+      let video = message.video
+      switch message.content {
+      case .pictures(let name, let pictures, let seconds):
+        guard failures[video] == nil, let network = networks.first(where: { $0.name == name }) else {
+          continue
+        }
+        do {
+          rows[video, default: [:]][name, default: []] += try network.features(pictures)
+        } catch let error as DataError {
+          failures[video] = error.located(file: paths[video])
+        }
+        try progress(seconds)
+      case .end(let names, let seconds, let damages, let failure):
+        let all = rows.removeValue(forKey: video) ?? [:]
+        var failure = failures.removeValue(forKey: video) ?? failure
+        if failure == nil, names.contains(where: { all[$0] == nil }) {
+          failure = DataError("no picture of it could be decoded", file: paths[video])
+        }
+        var features: [String: VideoFeatures] = [:]
+        if failure == nil {
+          for network in networks {
+            features[network.name] = all[network.name].map { VideoFeatures(width: network.width, values: $0) }
+          }
+        }
+        try body(
+          ExtractedVideo(
+            path: paths[video], features: features, seconds: seconds, damages: damages, failure: failure))
+      }
+    }
+  }
+
+  /// Lets threads take numbers from one counter.
+  private struct Taker: @unchecked Sendable {
+    let next: () -> Int
+  }
+}

@@ -1,0 +1,63 @@
+import Formats
+import Foundation
+
+/// The folder that features are written to, as `convert-videodb` reads it: `NETWORK_features/VIDEO.npz` with an array
+/// `features` of [rows, width] float16, and `failed.json` with what could not be read.
+public final class FeatureFolder {
+  public let path: String
+  private var failures: [(path: String, reason: String)] = []
+  private var failuresFile: String { "\(path)/failed.json" }
+
+  /// Makes the folder, with one for each network.
+  ///
+  /// Throws `DataError` if it cannot.
+  public init(path: String, networks: [String]) throws {
+    self.path = path
+    for network in networks {
+      let folder = "\(path)/\(network)_features"
+      do {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      } catch {
+        throw DataError("cannot make the folder: \(error.localizedDescription)", file: folder)
+      }
+    }
+  }
+
+  /// Where a network's features of a video are.
+  public func file(of video: String, network: String) -> String {
+    "\(path)/\(network)_features/\(Self.identifier(of: video)).npz"
+  }
+
+  /// What a video is called: its file's name without the extension.
+  public static func identifier(of video: String) -> String {
+    URL(fileURLWithPath: video).deletingPathExtension().lastPathComponent
+  }
+
+  /// Those of the networks whose features of a video are not there. Files are there whole or not at all.
+  public func missing(_ networks: [String], of video: String) -> Set<String> {
+    Set(networks.filter { !FileManager.default.fileExists(atPath: file(of: video, network: $0)) })
+  }
+
+  /// Writes the features of a video, or notes why there are none.
+  public func write(_ video: ExtractedVideo) throws {
+    if let failure = video.failure {
+      failures.append((video.path, "\(failure)"))
+      try writeFailures()
+    }
+    for (network, features) in video.features {
+      try NPZ.write(
+        path: file(of: video.path, network: network), [(name: "features", array: features.array())])
+    }
+  }
+
+  /// Removes the list of an earlier run's failures where this one had none.
+  public func finish() throws {
+    guard failures.isEmpty, FileManager.default.fileExists(atPath: failuresFile) else { return }
+    guard unlink(failuresFile) == 0 else { throw DataError.system("remove", file: failuresFile) }
+  }
+
+  private func writeFailures() throws {
+    let list = JSONObject(failures.map { (key: $0.path, value: JSON.string($0.reason)) })
+    try AtomicFile.write(JSON.object(list).encodedBytes(style: .python), to: failuresFile)
+  }
+}

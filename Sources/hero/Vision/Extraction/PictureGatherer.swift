@@ -1,0 +1,107 @@
+/// Takes the pictures of a video one by one and gives them on in batches.
+protocol PictureGatherer: AnyObject {
+  func append(_ picture: UnsafeBufferPointer<UInt8>) throws
+  /// Gives what is left.
+  func finish() throws
+}
+
+/// Pictures in batches of a fixed size, the last one smaller.
+final class BatchGatherer: PictureGatherer {
+  private let size: Int
+  private var bytes: [UInt8] = []
+  private var count = 0
+  private let emit: (_ bytes: [UInt8], _ pictures: Int) throws -> Void
+
+  init(size: Int, emit: @escaping (_ bytes: [UInt8], _ pictures: Int) throws -> Void) {
+    self.size = size
+    self.emit = emit
+  }
+
+  func append(_ picture: UnsafeBufferPointer<UInt8>) throws {
+    if count == 0 { bytes.reserveCapacity(size * picture.count) }
+    bytes.append(contentsOf: picture)
+    count += 1
+    if count == size { try finish() }
+  }
+
+  func finish() throws {
+    guard count > 0 else { return }
+    try emit(bytes, count)
+    (bytes, count) = ([], 0)
+  }
+}
+
+/// Gathers the pictures of clips while a video is read, picture after picture.
+///
+/// The pictures are filled up to whole seconds with the last one, the seconds to a multiple of the interval's numerator with
+/// the last second, and then cut into clips; the first ⌈duration/interval⌉ of them count.
+final class ClipGatherer: PictureGatherer {
+  private let interval: FrameInterval
+  private let frames: Int
+  /// For each place of a clip, the frames that show its picture.
+  private let uses: [[Int]]
+  private let most: Int
+  private let pictureBytes: Int
+  private var clip: [UInt8]
+  /// Of the second under way, or the last one.
+  private var second: [[UInt8]] = []
+  private var count = 0
+  private var made = 0
+  private let emit: ([UInt8]) throws -> Void
+
+  /// - Parameters:
+  ///   - pictureBytes: of one picture.
+  ///   - emit: is given each clip: its frames end to end.
+  init(
+    interval: FrameInterval, frames: Int, frameRate: Double, duration: Double?, pictureBytes: Int,
+    emit: @escaping ([UInt8]) throws -> Void
+  ) {
+    self.interval = interval
+    self.frames = frames
+    self.pictureBytes = pictureBytes
+    self.emit = emit
+    most = duration.map { interval.count(in: $0) } ?? .max
+    var uses = [[Int]](repeating: [], count: interval.clipLength)
+    let places = ClipSampling.places(length: interval.clipLength, frames: frames, frameRate: frameRate)
+    for (frame, place) in places.enumerated() { uses[place].append(frame) }
+    self.uses = uses
+    clip = [UInt8](repeating: 0, count: frames * pictureBytes)
+  }
+
+  func append(_ picture: UnsafeBufferPointer<UInt8>) throws {
+    guard made < most else { return }
+    if count % FrameInterval.clipRate == 0 { second.removeAll(keepingCapacity: true) }
+    second.append(Array(picture))
+    try use(picture)
+  }
+
+  /// Fills up and gives what is left.
+  func finish() throws {
+    guard let last = second.last else { return }
+    let rate = FrameInterval.clipRate
+    func filled(_ count: Int, to multiple: Int) -> Int { (count + multiple - 1) / multiple * multiple }
+    let seconds = filled(count, to: rate) / rate
+    while second.count < rate { second.append(last) }
+    let end = filled(seconds, to: interval.numerator) * rate
+    while count < end, made < most {
+      // Up to the end of its second the last picture; after it the whole second again.
+      let picture = count < seconds * rate ? last : second[count % rate]
+      try picture.withUnsafeBufferPointer { try use($0) }
+    }
+  }
+
+  private func use(_ picture: UnsafeBufferPointer<UInt8>) throws {
+    for frame in uses[count % interval.clipLength] {
+      clip.withUnsafeMutableBufferPointer { clip in
+        if let from = picture.baseAddress, let to = clip.baseAddress {
+          (to + frame * pictureBytes).update(from: from, count: pictureBytes)
+        }
+      }
+    }
+    count += 1
+    if count % interval.clipLength == 0 {
+      made += 1
+      try emit(clip)
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import CFFmpeg
+import Formats
+
+/// Decodes one video once for several networks, and cuts what they see into batches.
+struct VideoReading {
+  /// What must be known of a network to prepare its input.
+  struct Network: Sendable {
+    var name: String
+    var input: NetworkInput
+    var batch: Int
+  }
+
+  struct Message: Sendable {
+    enum Content: Sendable {
+      /// A batch for one network, and the seconds that it covers divided among the networks.
+      case pictures(network: String, Pictures, seconds: Double)
+      case end(networks: [String], seconds: Double, damages: Int, failure: DataError?)
+    }
+
+    var video: Int
+    var content: Content
+  }
+
+  private let number: Int
+  private let path: String
+  private let networks: [Network]
+  private let options: FeatureExtractor.Options
+
+  /// - Parameter number: what messages call the video.
+  init(_ number: Int, _ path: String, _ networks: [Network], _ options: FeatureExtractor.Options) {
+    (self.number, self.path, self.networks, self.options) = (number, path, networks, options)
+  }
+
+  /// Reads the video to its end. What is wrong with it is told in the last message.
+  ///
+  /// - Throws: `BoundedQueue.Closed` only.
+  func run(into queue: BoundedQueue<Message>) throws {
+    var (seconds, damages) = (0.0, 0)
+    var failure: DataError?
+    do {
+      let file = try VideoFile(path: path)
+      let decoder = try FrameDecoder(file, threads: options.decodingThreads)
+      let feeds = try networks.map {
+        try Feed($0, file, options, parts: networks.count, send: send(to: queue))
+      }
+      while let frame = try decoder.next() {
+        for feed in feeds { try feed.stream.push(frame) }
+      }
+      for feed in feeds { try feed.finish(at: decoder.end) }
+      damages = decoder.damages
+      if decoder.end != FFmpeg.noTime {
+        seconds = Double(decoder.end) * (file.stream.pointee.time_base.value ?? 0)
+      }
+    } catch let error as DataError {
+      failure = error.located(file: path)
+    }
+    try queue.put(
+      Message(
+        video: number,
+        content: .end(
+          networks: networks.map(\.name), seconds: seconds, damages: damages, failure: failure)))
+  }
+
+  private func send(to queue: BoundedQueue<Message>) -> (String, Pictures, Double) throws -> Void {
+    { try queue.put(Message(video: number, content: .pictures(network: $0, $1, seconds: $2))) }
+  }
+
+  /// The way of the pictures to one network.
+  private struct Feed {
+    let stream: PictureStream
+    let gatherer: any PictureGatherer
+
+    init(
+      _ network: Network, _ file: VideoFile, _ options: FeatureExtractor.Options, parts: Int,
+      send: @escaping (String, Pictures, Double) throws -> Void
+    ) throws {
+      let size = PictureStream.size(of: file, for: network.input)
+      let seconds = options.interval.seconds / Double(parts)
+      let emit: ([UInt8], Int) throws -> Void = { bytes, items in
+        try send(
+          network.name, Pictures(width: size.width, height: size.height, bytes: bytes),
+          Double(items) * seconds)
+      }
+      let rate: PictureRate
+      switch network.input {
+      case .pictures:
+        rate = options.interval.pictureRate(of: file.duration)
+        gatherer = BatchGatherer(size: network.batch, emit: emit)
+      case .clips(_, let frames):
+        rate = PictureRate(numerator: FrameInterval.clipRate, denominator: 1)
+        gatherer = ClipGatherer(
+          interval: options.interval, frames: frames,
+          frameRate: file.frameRate ?? Double(FrameInterval.clipRate), duration: file.duration,
+          pictureBytes: 3 * size.width * size.height
+        ) { try emit($0, 1) }
+      }
+      let gatherer = gatherer
+      stream = try PictureStream(file, rate: rate, input: network.input, scaling: options.scaling) {
+        try gatherer.append($0)
+      }
+    }
+
+    func finish(at time: Int64) throws {
+      try stream.finish(at: time)
+      try gatherer.finish()
+    }
+  }
+}

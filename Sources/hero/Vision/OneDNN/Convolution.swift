@@ -1,0 +1,53 @@
+import Formats
+
+/// A convolution over one, two or three spatial dimensions, with what normalises its results folded into it.
+struct Convolution {
+  /// [outputs, inputs, kernel…]
+  let weight: Weight
+  /// [outputs]
+  let bias: Weight
+  let strides: [Int]
+  let padding: [Int]
+
+  /// Of [batch, inputs, sizes…]: [batch, outputs, (size + 2·padding − kernel)/stride + 1 …].
+  func resultShape(of shape: [Int]) -> [Int] {
+    [shape[0], weight.shape[0]]
+      + strides.indices.map {
+        (shape[$0 + 2] + 2 * padding[$0] - weight.shape[$0 + 2]) / strides[$0] + 1
+      }
+  }
+
+  /// A convolution without bias and the batch norm after it, which has been trained:
+  ///
+  ///     γ·(W∗x − mean)/√(variance + ε) + β = (γ/√(variance + ε)·W)∗x + β − γ·mean/√(variance + ε)
+  ///
+  /// - Parameters:
+  ///   - name: of the convolution; its array is `name.weight`.
+  ///   - norm: of the batch norm; its arrays are `weight`, `bias`, `running_mean` and `running_var`.
+  ///   - strides: as many as the kernel has dimensions. Zeros as wide as half the kernel surround the input.
+  init(
+    _ name: String, norm: String, strides: [Int], from weights: NetworkWeights, epsilon: Float = 1e-5
+  ) throws {
+    let kernel = try weights.array(name + ".weight", dimensions: strides.count + 2)
+    let outputs = kernel.shape[0]
+    let (scale, shift) = (
+      try weights.floats("\(norm).weight", count: outputs), try weights.floats("\(norm).bias", count: outputs)
+    )
+    let mean = try weights.floats("\(norm).running_mean", count: outputs)
+    let variance = try weights.floats("\(norm).running_var", count: outputs)
+    var values = kernel.floats()
+    var bias = [Float](repeating: 0, count: outputs)
+    let each = values.count / max(outputs, 1)
+    for output in 0..<outputs {
+      let factor = Double(scale[output]) / (Double(variance[output]) + Double(epsilon)).squareRoot()
+      bias[output] = Float(Double(shift[output]) - factor * Double(mean[output]))
+      for place in output * each..<(output + 1) * each {
+        values[place] = Float(Double(values[place]) * factor)
+      }
+    }
+    weight = try Weight(values, shape: kernel.shape)
+    self.bias = try Weight(bias, shape: [outputs])
+    self.strides = strides
+    padding = kernel.shape.dropFirst(2).map { $0 / 2 }
+  }
+}

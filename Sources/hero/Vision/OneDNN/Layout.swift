@@ -1,0 +1,50 @@
+import CDNNL
+
+/// How the elements of a tensor lie in memory: rows end to end, or as a primitive wants them.
+final class Layout {
+  let shape: [Int]
+  let precision: Precision
+  let handle: OpaquePointer
+
+  private init(_ handle: OpaquePointer?, shape: [Int], precision: Precision) throws {
+    guard let handle else { throw OneDNN.problem() }
+    self.handle = handle
+    self.shape = shape
+    self.precision = precision
+  }
+
+  /// Row-major.
+  convenience init(plain shape: [Int], _ precision: Precision = .float32) throws {
+    try self.init(
+      hero_layout_plain(Int32(shape.count), shape.map(Int64.init), precision.element), shape: shape,
+      precision: precision)
+  }
+
+  /// Left to the primitive.
+  convenience init(any shape: [Int], _ precision: Precision) throws {
+    try self.init(
+      hero_layout_any(Int32(shape.count), shape.map(Int64.init), precision.element), shape: shape,
+      precision: precision)
+  }
+
+  /// Element (i, j, …) is i·strides[0] + j·strides[1] + … elements from the first.
+  convenience init(shape: [Int], strides: [Int], _ precision: Precision) throws {
+    try self.init(
+      hero_layout_strided(
+        Int32(shape.count), shape.map(Int64.init), strides.map(Int64.init), precision.element), shape: shape,
+      precision: precision)
+  }
+
+  /// What a primitive chose.
+  convenience init(
+    of primitive: OpaquePointer, _ argument: hero_argument, shape: [Int], precision: Precision
+  ) throws {
+    try self.init(hero_primitive_layout(primitive, argument), shape: shape, precision: precision)
+  }
+
+  deinit { hero_layout_free(handle) }
+
+  var bytes: Int { hero_layout_bytes(handle) }
+
+  func equals(_ other: Layout) -> Bool { hero_layout_equal(handle, other.handle) }
+}

@@ -1,0 +1,262 @@
+import CDNNL
+
+/// A stretch of a plan's memory, and the steps between which it holds something.
+final class Buffer {
+  let bytes: Int
+  fileprivate(set) var steps: ClosedRange<Int>
+  fileprivate var offset = 0
+
+  fileprivate init(bytes: Int, step: Int) {
+    self.bytes = bytes
+    steps = step...step
+  }
+
+  fileprivate func use(at step: Int) {
+    steps = min(steps.lowerBound, step)...max(steps.upperBound, step)
+  }
+}
+
+/// A tensor that a plan computes: where its elements are once the plan has been made.
+final class Value {
+  let layout: Layout
+  let buffer: Buffer
+  /// Bytes from the buffer's start.
+  fileprivate let offset: Int
+
+  var shape: [Int] { layout.shape }
+
+  fileprivate init(layout: Layout, buffer: Buffer, offset: Int = 0) {
+    self.layout = layout
+    self.buffer = buffer
+    self.offset = offset
+  }
+
+  /// The same memory seen with other strides; both count elements. For values whose rows lie end to end.
+  func view(shape: [Int], strides: [Int], offset: Int = 0) throws -> Value {
+    let size = layout.precision == .float32 ? 4 : 2
+    return Value(
+      layout: try Layout(shape: shape, strides: strides, layout.precision), buffer: buffer,
+      offset: self.offset + offset * size)
+  }
+}
+
+/// A network for inputs of one shape: its primitives in order, and one piece of memory in which tensors take the places
+/// of those that nobody needs any more.
+final class Plan {
+  private let steps: [Primitive]
+  private let memory: AlignedMemory
+  private let scratch: AlignedMemory
+
+  fileprivate init(steps: [Primitive], memory: AlignedMemory, scratch: AlignedMemory) {
+    self.steps = steps
+    self.memory = memory
+    self.scratch = scratch
+  }
+
+  /// The elements of an input or output of the plan, which are float32 and row-major.
+  func elements(of value: Value) -> UnsafeMutablePointer<Float> {
+    (memory.pointer + value.buffer.offset + value.offset).assumingMemoryBound(to: Float.self)
+  }
+
+  func run() throws {
+    for step in steps { try step.run() }
+  }
+
+  /// The implementations of its primitives, for those who look for the time.
+  var implementations: [String] { steps.map(\.implementation) }
+}
+
+/// Puts a plan together, step by step.
+final class PlanBuilder {
+  let precision: Precision
+  private var steps: [Primitive] = []
+  private var buffers: [Buffer] = []
+  /// Bound when the places of all buffers are known.
+  private var pending: [(primitive: Primitive, argument: hero_argument, place: Int, value: Value)] = []
+  private var scratches: [(primitive: Primitive, layout: Layout)] = []
+
+  init(precision: Precision) { self.precision = precision }
+
+  // MARK: Ends
+
+  /// What the caller writes before each run: float32, row-major.
+  func input(_ shape: [Int]) throws -> Value { try value(Layout(plain: shape)) }
+
+  /// What the caller reads after each run: float32, row-major.
+  func output(_ x: Value) throws -> Value {
+    let result = try reorder(x, to: Layout(plain: x.shape))
+    result.buffer.use(at: .max)
+    return result
+  }
+
+  /// The plan, all of whose buffers have a place.
+  func finish() throws -> Plan {
+    let memory = AlignedMemory(bytes: place(buffers))
+    let scratch = AlignedMemory(bytes: scratches.lazy.map(\.layout.bytes).max() ?? 0)
+    for (primitive, argument, place, value) in pending {
+      try primitive.bind(
+        argument, place: place, value.layout, memory.pointer + value.buffer.offset + value.offset)
+    }
+    for (primitive, layout) in scratches { try primitive.bind(HERO_SCRATCH, layout, scratch.pointer) }
+    return Plan(steps: steps, memory: memory, scratch: scratch)
+  }
+
+  /// Gives every buffer the lowest place that is free while it is needed, the largest first; the bytes of all.
+  private func place(_ buffers: [Buffer]) -> Int {
+    var placed: [Buffer] = []
+    var end = 0
+    for buffer in buffers.sorted(by: { $0.bytes > $1.bytes }) {
+      let neighbours = placed.filter { $0.steps.overlaps(buffer.steps) }.sorted { $0.offset < $1.offset }
+      var offset = 0
+      for neighbour in neighbours where neighbour.offset < offset + buffer.bytes {
+        offset = max(offset, (neighbour.offset + neighbour.bytes + 63) / 64 * 64)
+      }
+      buffer.offset = offset
+      placed.append(buffer)
+      end = max(end, offset + buffer.bytes)
+    }
+    return end
+  }
+
+  // MARK: Steps
+
+  func value(_ layout: Layout) throws -> Value {
+    let buffer = Buffer(bytes: layout.bytes, step: steps.count)
+    buffers.append(buffer)
+    return Value(layout: layout, buffer: buffer)
+  }
+
+  func value(_ shape: [Int]) throws -> Value { try value(Layout(plain: shape, precision)) }
+
+  /// `x` in another layout; itself where it has that.
+  func reorder(_ x: Value, to layout: Layout) throws -> Value {
+    if x.layout.equals(layout) { return x }
+    let result = try value(layout)
+    try add(
+      Primitive(hero_reorder(x.layout.handle, layout.handle)),
+      [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, result)]
+    )
+    return result
+  }
+
+  /// A constant, written into a tensor anew in each run, so that products may be added to it.
+  func constant(_ weight: Weight) throws -> Value {
+    let result = try value(weight.shape)
+    let (layout, elements) = weight.plainElements
+    let reorder = try Primitive(hero_reorder(layout.handle, result.layout.handle))
+    try reorder.bind(HERO_SOURCE, layout, elements)
+    try add(reorder, [(HERO_RESULT, 0, result)])
+    return result
+  }
+
+  /// relu?(convolution + bias [+ residual]). The sum is made where the residual is, which is then gone.
+  func convolution(
+    _ x: Value, _ layer: Convolution, adding residual: Value? = nil, relu: Bool
+  ) throws -> Value {
+    let source = try Layout(any: x.shape, precision)
+    let weights = try Layout(any: layer.weight.shape, precision)
+    let result = try Layout(any: layer.resultShape(of: x.shape), precision)
+    let (biasLayout, bias) = layer.bias.plainElements
+    let primitive = try Primitive(
+      hero_convolution(
+        source.handle, weights.handle, biasLayout.handle, result.handle, layer.strides.map(Int64.init),
+        layer.padding.map(Int64.init), residual != nil, relu))
+    let input = try reorder(x, to: primitive.layout(HERO_SOURCE, like: source))
+    let chosen = try primitive.layout(HERO_RESULT, like: result)
+    let output: Value
+    if let residual {
+      let place = try reorder(residual, to: chosen)
+      output = Value(layout: chosen, buffer: place.buffer, offset: place.offset)
+    } else {
+      output = try value(chosen)
+    }
+    let wanted = try primitive.layout(HERO_WEIGHTS, like: weights)
+    try primitive.bind(HERO_WEIGHTS, wanted, layer.weight.elements(in: wanted))
+    try primitive.bind(HERO_BIAS, biasLayout, bias)
+    try add(primitive, [(HERO_SOURCE, 0, input), (HERO_RESULT, 0, output)])
+    return output
+  }
+
+  /// The largest of each window.
+  func maxPool(_ x: Value, kernel: [Int], strides: [Int], padding: [Int]) throws -> Value {
+    let shape =
+      x.shape.prefix(2)
+      + kernel.indices.map { (x.shape[$0 + 2] + 2 * padding[$0] - kernel[$0]) / strides[$0] + 1 }
+    let wanted = try Layout(any: Array(shape), precision)
+    let primitive = try Primitive(
+      hero_max_pool(
+        x.layout.handle, wanted.handle, kernel.map(Int64.init), strides.map(Int64.init),
+        padding.map(Int64.init)))
+    let result = try value(primitive.layout(HERO_RESULT, like: wanted))
+    try add(primitive, [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, result)])
+    return result
+  }
+
+  /// The channels of `x`, then those of `y`.
+  func concatenation(_ x: Value, _ y: Value) throws -> Value {
+    var shape = x.shape
+    shape[1] += y.shape[1]
+    let wanted = try Layout(any: shape, precision)
+    let primitive = try withExtendedLifetime((x, y)) {
+      try Primitive(hero_concatenation(2, [x.layout.handle, y.layout.handle], wanted.handle))
+    }
+    let result = try value(primitive.layout(HERO_RESULT, like: wanted))
+    try add(primitive, [(HERO_SOURCES, 0, x), (HERO_SOURCES, 1, y), (HERO_RESULT, 0, result)])
+    return result
+  }
+
+  /// x·weights + bias, then x·sigmoid(swish·x) if that is not 0; added to `residual`, which is then gone, if there is one.
+  /// - Parameter weights: [inputs, outputs]
+  func linear(
+    _ x: Value, _ weights: Weight, _ bias: Weight?, adding residual: Value? = nil, swish: Float = 0
+  ) throws -> Value {
+    let shape = Array(x.shape.dropLast()) + [weights.shape[1]]
+    let wanted = try Layout(any: weights.shape, precision)
+    let result = try residual ?? value(shape)
+    let primitive = try Primitive(
+      hero_matmul(
+        x.layout.handle, wanted.handle, bias?.plainElements.layout.handle, result.layout.handle,
+        residual != nil, swish))
+    let chosen = try primitive.layout(HERO_WEIGHTS, like: wanted)
+    try primitive.bind(HERO_WEIGHTS, chosen, weights.elements(in: chosen))
+    if let (layout, elements) = bias?.plainElements { try primitive.bind(HERO_BIAS, layout, elements) }
+    try add(primitive, [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, result)])
+    return result
+  }
+
+  /// x·y into `result`, batch by batch.
+  func product(_ x: Value, _ y: Value, into result: Value) throws {
+    let primitive = try Primitive(
+      hero_matmul(x.layout.handle, y.layout.handle, nil, result.layout.handle, false, 0))
+    try add(primitive, [(HERO_SOURCE, 0, x), (HERO_WEIGHTS, 0, y), (HERO_RESULT, 0, result)])
+  }
+
+  /// (x − mean)/√(variance + ε)·scale + shift of each row.
+  func layerNorm(_ x: Value, scale: Weight, shift: Weight, epsilon: Float) throws -> Value {
+    let primitive = try Primitive(hero_layer_norm(x.layout.handle, epsilon))
+    let result = try value(x.layout)
+    for (argument, weight) in [(HERO_SCALE, scale), (HERO_SHIFT, shift)] {
+      let (layout, elements) = weight.plainElements
+      try primitive.bind(argument, layout, elements)
+    }
+    try add(primitive, [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, result)])
+    return result
+  }
+
+  /// Each row becomes its softmax, in place.
+  func softmax(_ x: Value) throws {
+    let primitive = try Primitive(hero_softmax(x.layout.handle, Int32(x.shape.count - 1)))
+    try add(primitive, [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, x)])
+  }
+
+  private func add(
+    _ primitive: Primitive, _ arguments: [(argument: hero_argument, place: Int, value: Value)]
+  ) throws {
+    for (argument, place, value) in arguments {
+      value.buffer.use(at: steps.count)
+      pending.append((primitive, argument, place, value))
+    }
+    if let scratch = primitive.scratch() { scratches.append((primitive, scratch)) }
+    steps.append(primitive)
+  }
+}

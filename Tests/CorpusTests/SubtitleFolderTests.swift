@@ -1,0 +1,71 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Corpus
+
+@Suite("Subtitle stores from subtitle files")
+struct SubtitleFolderTests {
+  private func builder(_ folder: TemporaryFolder, frames: String) throws -> TextStoreBuilder {
+    var builder = TextStoreBuilder(
+      task: .subtitles, annotation: folder.path("subtitles"), output: folder.path("out.db"),
+      tokenizer: try folder.tokenizer())
+    builder.vid2nframe = try folder.file("frames.json", frames)
+    return builder
+  }
+
+  @Test func aFolder() throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.file("subtitles/one.en.srt", "1\n00:00:00,500 --> 00:00:02,000\nab &amp; c\n")
+    _ = try folder.file("subtitles/one.fr.srt", "1\n00:00:00,500 --> 00:00:02,000\nde\n")
+    _ = try folder.file("subtitles/deep/two.v2.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nfg\n")
+    _ = try folder.file("subtitles/stranger.srt", "1\n00:00:00,500 --> 00:00:02,000\nhi\n")
+    _ = try folder.file("subtitles/broken.srt", "not subtitles")
+    var told: [String] = []
+    let report = try builder(folder, frames: #"{"one": 4, "two.v2": 2, "silent": 7, "broken": 3}"#)
+      .build { told.append($0) }
+    #expect(report.rows == 2 && report.skipped == 2)
+    #expect("\(report)".contains("2 videos have no subtitles"))
+    #expect(told.contains { $0.contains("one.fr.srt") } && told.contains { $0.contains("stranger") })
+    #expect(told.contains { $0.contains("broken.srt") })
+
+    let store = try SubtitleStore(path: folder.path("out.db"))
+    #expect(Set(store.videos) == ["one", "two.v2", "silent", "broken"])
+    #expect(try store.sentences(of: "one") == [SpokenSentence(start: 0.5, end: 2, text: "ab & c")])
+    let one = try store.subtitles(of: "one")
+    #expect(one.sentences.count == 1 && one.frames.count == 1 && one.frames[0].frames == [0, 1])
+    // A video without subtitles has its frames in pieces of five without text.
+    #expect(try store.subtitles(of: "silent").frames.map(\.frames) == [[0, 1, 2, 3, 4], [5, 6]])
+    #expect(try store.sentences(of: "silent").isEmpty)
+  }
+
+  @Test(arguments: [
+    ("clip.en.srt", "clip"), ("clip.pt-BR.vtt", "clip"), ("clip.eng.forced.srt", "clip"),
+    ("clip.zh-Hans.srt", "clip"),
+    ("clip.es-419.srt", "clip"), ("clip.final.srt", "clip.final"), ("clip.SRT", "clip"),
+    ("a.b.c.de.srt", "a.b.c"),
+  ])
+  func namesOfVideos(_ file: String, _ video: String) throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.file(file, "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    let found = try SubtitleFileList(paths: [path]).byVideo { $0 == video }
+    #expect(found.map(\.video) == [video])
+  }
+
+  @Test func aNameThatLooksLikeALanguageIsKept() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.file("talk.at.srt", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    #expect(try SubtitleFileList(paths: [path]).byVideo { $0 == "talk.at" }.map(\.video) == ["talk.at"])
+    #expect(try SubtitleFileList(paths: [path]).byVideo { $0 == "talk" }.map(\.video) == ["talk"])
+  }
+
+  @Test func nothingToReadIsAnError() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(
+      atPath: folder.path("subtitles"), withIntermediateDirectories: true)
+    #expect(throws: DataError.self) { try builder(folder, frames: #"{"a": 1}"#).build() }
+    _ = try folder.file("subtitles/b.srt", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    #expect(throws: DataError.self) { try builder(folder, frames: #"{"a": 1}"#).build() }
+  }
+}

@@ -1,0 +1,171 @@
+import Corpus
+import Engine
+import Formats
+import Foundation
+import SearchTestSupport
+import TestSupport
+import Testing
+
+@testable import Search
+
+@Suite("The index file")
+struct IndexFileTests {
+  private let folder: TemporaryFolder
+  private let head: IndexHead
+  private var path: String { folder.path("index") }
+
+  init() throws {
+    folder = try TemporaryFolder()
+    head = IndexHead(
+      width: 24, frameInterval: 1.5,
+      model: ModelIdentity(checkpoint: "a", configuration: "b", tokenizer: "c"), modelFolder: "/runs/tvr",
+      tokenizer: "/tokenizer")
+  }
+
+  private func bytes() throws -> [UInt8] { try FileBytes.read(path: path) }
+
+  private func write(_ bytes: [UInt8]) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
+
+  @Test(arguments: [1, 3]) func roundTrip(_ segments: Int) throws {
+    let file = IndexedVideo.MediaFile(path: "/videos/a.mp4", size: 12345)
+    try SmallModel.add(0..<30, to: path, head: head, segments: segments) { $0 == 4 ? file : nil }
+    let index = try IndexFile(path: path)
+    #expect(index.head == head && index.count == 30 && index.segments.count == segments)
+    let scanner = RowScanner(width: 24, threads: 1)
+    for number in 0..<30 {
+      let expected = SmallModel.video(number, file: number == 4 ? file : nil)
+      #expect(try index.video(number) == expected)
+      #expect(try index.name(of: number) == expected.name && index.frameCount(of: number) == expected.frames)
+      let frames = SmallModel.frames(of: number, count: expected.frames, width: 24)
+      let (segment, own) = index.place(of: number)
+      var products = [Float](repeating: 0, count: expected.frames)
+      let place = segment.rows(own, 0..<expected.frames, index.layout)
+      try index.file.withBytes(at: place.lowerBound, count: place.count) { bytes in
+        products.withUnsafeMutableBufferPointer {
+          scanner.products([Float](repeating: 1, count: 24), rows: bytes, normalized: false, into: $0)
+        }
+      }
+      for row in 0..<expected.frames {
+        let sum = frames[row * 24..<(row + 1) * 24].reduce(0, +)
+        #expect(abs(products[row] - sum) < 0.1)
+      }
+    }
+    try index.check()
+  }
+
+  @Test func videosAreAddedToWhatIsThere() throws {
+    try SmallModel.add(0..<5, to: path, head: head)
+    let before = try IndexFile(path: path)
+    let first = try bytes()
+    try SmallModel.add(5..<9, to: path, head: head)
+    let after = try IndexFile(path: path)
+    #expect(before.count == 5 && after.count == 9)
+    #expect(try after.video(7) == SmallModel.video(7))
+    // What was there has not moved, and a reader that has it open still reads it.
+    #expect(try before.video(3) == SmallModel.video(3))
+    #expect(try bytes()[4096..<first.count] == first[4096...])
+    try after.check()
+  }
+
+  /// A run that is killed at any point of its writing has changed nothing.
+  @Test func whatWasNotFinishedDoesNotCount() throws {
+    try SmallModel.add(0..<5, to: path, head: head)
+    let old = try bytes()
+    try SmallModel.add(5..<9, to: path, head: head)
+    let new = try bytes()
+    for length in stride(from: old.count, through: new.count, by: 509) {
+      // The segment is written up to some point; the slots are as before.
+      try write(old + Array(new[old.count..<length]))
+      #expect(try IndexFile(path: path).count == 5)
+      try SmallModel.add(5..<9, to: path, head: head)
+      let index = try IndexFile(path: path)
+      #expect(index.count == 9)
+      #expect(try index.video(8) == SmallModel.video(8))
+      try index.check()
+    }
+    // The slot itself is half written.
+    for length in 1..<IndexSlot.byteCount {
+      var torn = new
+      let place = IndexFormat.slotSize
+      torn.replaceSubrange(
+        place..<place + IndexSlot.byteCount, with: old[place..<place + IndexSlot.byteCount])
+      torn.replaceSubrange(place..<place + length, with: new[place..<place + length])
+      try write(torn)
+      let count = try IndexFile(path: path).count
+      #expect(count == 5 || count == 9)
+    }
+  }
+
+  @Test func truncationIsTold() throws {
+    try SmallModel.add(0..<5, to: path, head: head)
+    for damaged in Damage.truncations(try bytes(), most: 300) {
+      try write(damaged)
+      #expect(throws: DataError.self) { try IndexFile(path: path) }
+    }
+  }
+
+  /// A changed byte is found when the file is opened or checked, unless nothing depends on it; nothing ever traps.
+  @Test func damageIsFound() throws {
+    try SmallModel.add(0..<5, to: path, head: head)
+    let whole = try bytes()
+    var missed = 0
+    for place in stride(from: 0, to: whole.count, by: 7) {
+      var damaged = whole
+      damaged[place] ^= 0x41
+      try write(damaged)
+      do {
+        let index = try IndexFile(path: path)
+        for number in 0..<index.count { _ = try? index.video(number) }
+        try index.check()
+        // Between the parts nothing is written, and the first slot counts no longer.
+        if whole[place] != 0, place >= IndexSlot.byteCount { missed += 1 }
+      } catch is DataError {}
+    }
+    #expect(missed == 0)
+  }
+
+  @Test func foreignFiles() throws {
+    for content in ["", "hello", String(repeating: "x", count: 10_000)] {
+      _ = try folder.file("index", content)
+      #expect(throws: DataError.self) { try IndexFile(path: path) }
+      #expect(throws: DataError.self) { try IndexWriter(path: path, head: head) }
+    }
+    #expect(throws: DataError.self) { try IndexFile(path: folder.path("missing")) }
+    #expect(throws: DataError.self) { try IndexFile(path: folder.root) }
+  }
+
+  @Test func anotherModelIsRefused() throws {
+    try SmallModel.add(0..<2, to: path, head: head)
+    var other = head
+    other.model.checkpoint = "z"
+    do {
+      _ = try IndexWriter(path: path, head: other)
+      Issue.record("it was taken")
+    } catch let error as DataError {
+      #expect("\(error)".contains("its weights differ") && "\(error)".contains("/runs/tvr"))
+    }
+  }
+
+  @Test func onlyOneWritesAtATime() throws {
+    let writer = try IndexWriter(path: path, head: head)
+    #expect(throws: DataError.self) { try IndexWriter(path: path, head: head) }
+    withExtendedLifetime(writer) {}
+  }
+
+  @Test func anotherVersionIsTold() throws {
+    try SmallModel.add(0..<2, to: path, head: head)
+    var newer = try bytes()
+    for place in [0, IndexFormat.slotSize] where newer[place] != 0 {
+      newer[place + 8] = 2
+      let hash = ContentHash.of(Array(newer[place..<place + 56]))
+      for byte in 0..<8 { newer[place + 56 + byte] = UInt8(truncatingIfNeeded: hash >> UInt64(8 * byte)) }
+    }
+    try write(newer)
+    do {
+      _ = try IndexFile(path: path)
+      Issue.record("it was read")
+    } catch let error as DataError {
+      #expect("\(error)".contains("version 2"))
+    }
+  }
+}

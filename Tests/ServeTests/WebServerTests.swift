@@ -1,0 +1,304 @@
+import FlyingFox
+import Formats
+import Foundation
+import Search
+import SearchTestSupport
+import TestSupport
+import Testing
+
+@testable import Serve
+
+/// A server on a free port, with the videos of a small index, two of which have files.
+final class TestServer: Sendable {
+  let server: WebServer
+  let folder: TemporaryFolder
+  let content: [UInt8]
+  private let task: Task<Void, any Error>
+
+  /// Limits without haste: what else is tested at the same time may keep the processor from the server.
+  static var patient: ServerLimits {
+    var limits = ServerLimits()
+    (limits.requestSeconds, limits.sendSeconds) = (600, 600)
+    return limits
+  }
+
+  init(limits: ServerLimits = patient, annotations: String? = nil) throws {
+    let model = try SmallModel()
+    folder = model.folder
+    content = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 * 31 + $0 >> 9) }
+    let media = folder.path("clip 1.mp4")
+    try Data(content).write(to: URL(fileURLWithPath: media))
+    _ = try folder.file("secret.txt", "secret")
+    let path = folder.path("index")
+    try SmallModel.add(0..<12, to: path, head: try model.open().head) { number in
+      switch number {
+      case 1: .init(path: media, size: 700_000)
+      case 2: .init(path: media, size: 5)
+      case 3: .init(path: "/nowhere/clip.mp4", size: 5)
+      default: nil
+      }
+    }
+    let searcher = try model.searcher(path)
+    var split: SplitAnswers?
+    if let annotations {
+      let file = try folder.file("split.jsonl", annotations)
+      let answers = SplitAnswers(try SplitQueries(path: file, index: searcher.index, model: searcher.model))
+      try answers.run(searcher: searcher)
+      split = answers
+    }
+    server = try WebServer(
+      host: "127.0.0.1", port: 0, limits: limits,
+      handler: SearchSite(searcher: searcher, split: split, isLoopback: true, limits: limits))
+    task = Task { [server] in try await server.run() }
+  }
+
+  deinit { task.cancel() }
+
+  /// Sends bytes over a connection of its own and reads until the server closes it.
+  ///
+  /// On a thread of its own: the server runs on those that tests run on.
+  func exchange(_ request: [UInt8]) async throws -> [UInt8] {
+    try await withCheckedThrowingContinuation { waiter in
+      let thread = Thread { waiter.resume(with: Result { try self.exchangeNow(request) }) }
+      thread.start()
+    }
+  }
+
+  private func exchangeNow(_ request: [UInt8]) throws -> [UInt8] {
+    let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(client) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = server.port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    try #require(connected == 0)
+    var limit = timeval(tv_sec: 600, tv_usec: 0)
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    var sent = 0
+    while sent < request.count {
+      let count = request.withUnsafeBytes {
+        send(client, $0.baseAddress! + sent, request.count - sent, Int32(MSG_NOSIGNAL))
+      }
+      guard count > 0 else { break }
+      sent += count
+    }
+    var answer: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = recv(client, &buffer, buffer.count, 0)
+      guard count > 0 else { return answer }
+      answer += buffer[..<count]
+    }
+  }
+
+  struct Answer {
+    var status: Int
+    var head: String
+    var body: [UInt8]
+    var json: JSON? { try? JSON.parse(body) }
+  }
+
+  func get(_ target: String, method: String = "GET", headers: String = "") async throws -> Answer {
+    try await answer("\(method) \(target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(headers)\r\n")
+  }
+
+  func answer(_ request: String) async throws -> Answer {
+    let bytes = try await exchange(Array(request.utf8))
+    guard let end = RequestHead.end(in: bytes, from: 0) else {
+      return Answer(status: 0, head: "", body: bytes)
+    }
+    let head = String(decoding: bytes[..<end], as: UTF8.self)
+    return Answer(status: Int(head.split(separator: " ")[1]) ?? 0, head: head, body: Array(bytes[end...]))
+  }
+}
+
+@Suite("The server", .serialized)
+struct WebServerTests {
+  @Test func pages() async throws {
+    let server = try TestServer()
+    for (path, type) in [
+      ("/", "text/html"), ("/style.css", "text/css"), ("/app.js", "text/javascript"), ("/icon.svg", "svg"),
+    ] {
+      let answer = try await server.get(path)
+      #expect(answer.status == 200 && answer.head.contains(type) && !answer.body.isEmpty)
+      #expect(answer.head.contains("default-src 'none'"))
+      let head = try await server.get(path, method: "HEAD")
+      #expect(
+        head.status == 200 && head.body.isEmpty && head.head.contains("Content-Length: \(answer.body.count)"))
+    }
+    // Nothing of the page comes from elsewhere.
+    for path in ["/", "/style.css", "/app.js", "/timeline.js"] {
+      let text = String(decoding: try await server.get(path).body, as: UTF8.self)
+        .replacing("http://www.w3.org/2000/svg", with: "")
+      #expect(!text.contains("http://") && !text.contains("https://") && !text.contains("innerHTML"))
+    }
+  }
+
+  @Test func api() async throws {
+    let server = try TestServer()
+    #expect(try await server.get("/api/index").json?["videos"]?.int == 12)
+    let found = try await server.get("/api/search?limit=4&q=a+man%20walks")
+    #expect(found.status == 200 && found.json?["query"]?.string == "a man walks")
+    let moments = try #require(found.json?["moments"]?.array)
+    #expect(moments.count == 4)
+    let number = try #require(moments[0]["number"]?.int)
+    #expect(moments[0]["video"]?.string == SmallModel.video(number).name)
+    let video = try #require(try await server.get("/api/video/\(number)").json)
+    #expect(video["subtitles"]?.array?.count == 2)
+    let fit = try #require(try await server.get("/api/align/\(number)?q=a").json)
+    #expect(fit["cosines"]?.array?.count == video["frames"]?.int)
+    #expect(try await server.get("/api/split").status == 404)
+    let picture = try await server.get("/thumbnail/1?t=3")
+    #expect(picture.status == 200 && picture.head.contains("image/svg+xml"))
+  }
+
+  @Test func badParameters() async throws {
+    let server = try TestServer()
+    let long = String(repeating: "a", count: 1001)
+    for (target, status) in [
+      ("/api/search", 400), ("/api/search?q=", 400), ("/api/search?q=%20", 400), ("/api/search?q=%FF", 400),
+      ("/api/search?q=\(long)", 400), ("/api/search?q=a&limit=x", 400), ("/api/search?q=a&limit=-1", 400),
+      ("/api/video/12", 404), ("/api/video/-1", 404), ("/api/video/01", 404),
+      ("/api/video/99999999999999999999", 404),
+      ("/api/video/", 404), ("/api/align/1", 400), ("/api/nothing", 404), ("/api", 404), ("/nothing", 404),
+      ("/media/1/2", 404),
+    ] {
+      let answer = try await server.get(target)
+      #expect(answer.status == status, "\(target)")
+      #expect(answer.json?["error"]?.string != nil, "\(target)")
+    }
+    #expect(try await server.get("/", method: "POST").status == 405)
+    #expect(try await server.get("/api/search?q=a&limit=100000").json?["moments"]?.array?.isEmpty == false)
+  }
+
+  @Test func filesByRanges() async throws {
+    let server = try TestServer()
+    let whole = try await server.get("/media/1")
+    #expect(
+      whole.status == 200 && whole.body == server.content && whole.head.contains("Content-Type: video/mp4"))
+    let part = try await server.get("/media/1", headers: "Range: bytes=300000-600000\r\n")
+    #expect(part.status == 206 && part.body == Array(server.content[300_000...600_000]))
+    #expect(part.head.contains("Content-Range: bytes 300000-600000/700000"))
+    #expect(try await server.get("/media/1", headers: "Range: bytes=-7\r\n").body == server.content.suffix(7))
+    let past = try await server.get("/media/1", headers: "Range: bytes=700000-\r\n")
+    #expect(past.status == 416 && past.head.contains("Content-Range: bytes */700000") && past.body.isEmpty)
+    let head = try await server.get("/media/1", method: "HEAD")
+    #expect(head.status == 200 && head.body.isEmpty && head.head.contains("Content-Length: 700000"))
+    // A file that has changed, one that is gone, and a video that has none.
+    for number in 2...4 { #expect(try await server.get("/media/\(number)").status == 404) }
+  }
+
+  @Test func nothingOutsideTheIndexIsServed() async throws {
+    let server = try TestServer()
+    let secret = server.folder.path("secret.txt")
+    for target in [
+      "/media/../secret.txt", "/media/..%2fsecret.txt", "/media/%2e%2e/%2e%2e/etc/passwd",
+      "/..%2f..%2f..%2fetc/passwd",
+      "/../../../../etc/passwd", "//etc/passwd", "/media/1/../../etc/passwd", "/media/%00", "/media/1%00.txt",
+      "/..%c0%af..%c0%afetc/passwd", "/%252e%252e/etc/passwd", "\(secret)", "/media\(secret)",
+      "/thumbnail/..%2f1",
+      "/media/..\\..\\etc\\passwd", "/./media/./../app.js/../../secret.txt",
+    ] {
+      let answer = try await server.get(target)
+      #expect(answer.status == 404, "\(target)")
+      #expect(!String(decoding: answer.body, as: UTF8.self).contains("root:") && answer.json?["error"] != nil)
+    }
+  }
+
+  @Test func otherNamesOfThisMachineAreRefused() async throws {
+    let server = try TestServer()
+    for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil:80", ""] {
+      let answer = try await server.answer(
+        "GET /api/index HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
+      #expect(answer.status == 421, "\(host)")
+    }
+    for host in ["localhost:8080", "127.0.0.1", "[::1]:9"] {
+      let answer = try await server.answer(
+        "GET /api/index HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
+      #expect(answer.status == 200, "\(host)")
+    }
+  }
+
+  @Test func malformedAndEndlessRequests() async throws {
+    let server = try TestServer()
+    #expect(try await server.answer("nonsense\r\n\r\n").status == 400)
+    #expect(
+      try await server.answer("GET /\(String(repeating: "a", count: 5000)) HTTP/1.1\r\n\r\n").status == 414)
+    #expect(
+      try await server.answer("POST /api/search HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n").status == 413)
+    // A head that never ends: the answer, or the connection's end, comes long before all of it is read.
+    let endless = Array("GET / HTTP/1.1\r\nA: ".utf8) + [UInt8](repeating: 0x61, count: 4 << 20)
+    let answer = String(decoding: try await server.exchange(endless), as: UTF8.self)
+    #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 431"))
+    #expect(try await server.get("/api/index").status == 200)
+  }
+
+  @Test func severalRequestsOverOneConnection() async throws {
+    let server = try TestServer()
+    let request = "GET /icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    let last = "GET /api/index HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    let bytes = try await server.exchange(Array((request + request + last).utf8))
+    let text = String(decoding: bytes, as: UTF8.self)
+    #expect(text.components(separatedBy: "HTTP/1.1 200 OK").count == 4)
+    #expect(text.hasSuffix("}"))
+  }
+
+  @Test func slowClientsAndCrowds() async throws {
+    var limits = TestServer.patient
+    limits.requestSeconds = 0.3
+    limits.connections = 2
+    let server = try TestServer(limits: limits)
+    // Who does not finish a request is sent away.
+    #expect(try await server.exchange(Array("GET / HTTP/1.1\r\nA".utf8)).isEmpty)
+    // Who comes while too many are there is told so, and served once they have gone.
+    let crowd = (0..<2).map { _ in
+      Task.detached { try await server.exchange([]) }
+    }
+    var answers: [Int] = []
+    for _ in 0..<200 where answers.last != 503 { answers.append(try await server.get("/icon.svg").status) }
+    #expect(Set(answers).isSubset(of: [200, 503, 0]))
+    for one in crowd { one.cancel() }
+    var status = 0
+    for _ in 0..<100 where status != 200 {
+      status = try await server.get("/icon.svg").status
+      if status != 200 { try await Task.sleep(for: .milliseconds(50)) }
+    }
+    #expect(status == 200)
+  }
+
+  @Test func aSplit() async throws {
+    let rows = (0..<5).map { number in
+      let name = JSON.string(SmallModel.video(number).name).encoded()
+      return #"{"desc_id": \#(number), "desc": "a man \#(number)", "vid_name": \#(name), "ts": [0, 4.5]}"#
+    }
+    let stranger = #"{"desc_id": 9, "desc": "a", "vid_name": "stranger", "ts": [0, 1]}"#
+    let server = try TestServer(annotations: (rows + [stranger]).joined(separator: "\n"))
+    let answer = try #require(try await server.get("/api/split").json)
+    #expect(answer["total"]?.int == 5 && answer["answered"]?.int == 5)
+    let list = try #require(answer["rows"]?.array)
+    let ranks = list.map { $0["rank"]?.int ?? .max }
+    #expect(list.count == 5 && zip(ranks, ranks.dropFirst()).allSatisfy { $0 >= $1 })
+    #expect(answer["recall"]?.array?.count == 3)
+    #expect(try await server.get("/api/split?first=4&limit=10").json?["rows"]?.array?.count == 1)
+  }
+
+  @Test func aPortThatIsTaken() async throws {
+    let server = try TestServer()
+    #expect(throws: DataError.self) {
+      try WebServer(host: "127.0.0.1", port: server.server.port, handler: Unused())
+    }
+    #expect(throws: DataError.self) { try WebServer(host: "no address", port: 0, handler: Unused()) }
+    #expect(
+      WebServer.isLoopback("127.0.0.9") && !WebServer.isLoopback("0.0.0.0")
+        && !WebServer.isLoopback("127.evil"))
+  }
+}
+
+private struct Unused: HTTPHandler {
+  func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse { HTTPResponse(statusCode: .ok) }
+}
