@@ -70,7 +70,7 @@ let package = Package(
     tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
     tests("Training", ["Tasks", "Engine"]),
     tests("Demo", ["Text"]),
-    tests("Vision"),
+    tests("Vision", ["CFFmpeg", "Formats"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),
