@@ -194,6 +194,11 @@ struct SubtitleTests {
     #expect(long < max(0.02, 1_500 * short), "\(piece.debugDescription): \(short) s, then \(long) s")
   }
 
+  @Test func whatIsWrittenIsReadBack() {
+    let cues = [cue(0, 1.5, "one", "two"), cue(2, 3723.025, "three & <four")]
+    #expect(SubtitleFile.parse(Array(SubtitleFile.subRip(cues).utf8)) == cues)
+  }
+
   @Test func aFileWithoutCuesIsRefused() throws {
     let folder = try TemporaryFolder()
     let path = try folder.file("a.srt", "nothing of the kind")
