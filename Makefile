@@ -2,7 +2,7 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: build demo test format lint bench packages
+.PHONY: build demo test format lint bench bench-record bench-table fuzz packages
 
 build: packages
 	swift build -c release
@@ -24,8 +24,22 @@ lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
 
 ## BATCH: the lengths of a batch of videos, as JSON; by default 8 TV-like ones.
+BENCH := $(HERO) bench finetune encode caption mlm mfm-nce mffr fom vsm --batch $(or $(BATCH),Benchmarks/batch.json)
+
 bench: build
-	$(HERO) bench finetune encode caption mlm mfm-nce mffr fom vsm --batch $(or $(BATCH),Benchmarks/batch.json)
+	$(BENCH)
+
+## The same, and a line a kind in Benchmarks/history.jsonl.
+bench-record: build
+	$(BENCH) --record Benchmarks/history.jsonl
+
+## Puts the newest figures of the history into README.
+bench-table: build
+	$(HERO) bench --table Benchmarks/history.jsonl --into README.md
+
+## Damaged files for every reader, under sanitizers; SECONDS of them for each.
+fuzz: packages
+	Fuzz/run $(or $(FUZZ_SECONDS),$(if $(filter command line,$(origin SECONDS)),$(SECONDS),60))
 
 packages:
 	@Scripts/install-packages

@@ -21,7 +21,11 @@ func tests(_ module: String, _ dependencies: [Target.Dependency] = []) -> Target
 
 let package = Package(
   name: "hero",
-  products: [.executable(name: "hero", targets: ["hero"])],
+  products: [
+    .executable(name: "hero", targets: ["hero"]),
+    // For the fuzz targets, which are a package of their own.
+    .library(name: "HeroModules", targets: ["Formats", "Text", "Corpus", "Metrics", "Model", "Training"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),

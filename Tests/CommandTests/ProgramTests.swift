@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 
 @testable import hero
@@ -20,11 +22,39 @@ struct ProgramTests {
     }
   }
 
-  @Test(arguments: [["nothing"], ["--nothing"]])
+  @Test(arguments: [
+    ["nothing"], ["--nothing"], ["eval", "--task", "tvc"], ["eval", "--task", "tvc", "--predictions", "a"],
+    ["eval", "--split", "val"],
+    ["caption", "--model-dir", "a", "--target-clip", "b", "--output", "c", "--beam", "0"],
+    ["caption", "--model-dir", "a", "--target-clip", "b", "--output", "c", "--max-gen-step", "0"],
+    ["bench", "encode"], ["bench", "nothing", "--batch", "a"],
+    ["bench", "encode", "--batch", "a", "--steps", "0"],
+    ["bench", "mlm"], ["bench", "--table", "a", "--record", "b"],
+    ["bench", "mlm", "--into", "a", "--batch", "b"],
+    ["demo", "--tasks", "pretend"], ["demo", "--updates", "0"], ["demo", "--videos", "3"],
+  ])
   func wrongCommandLinesExitWithTwo(words: [String]) throws {
     let run = try HeroProcess(arguments: words)
     #expect(run.status == 2)
     #expect(run.output.isEmpty)
     #expect(run.errors.hasPrefix("hero: error: "))
+  }
+  @Test(arguments: [
+    (["eval", "--task", "tvc", "--predictions", "none.jsonl", "--references", "b.jsonl"], "none.jsonl"),
+    (["eval", "--query-txt-db", "q.db", "--output-dir", "no-run"], "no-run"),
+    (["caption", "--model-dir", "no-run", "--target-clip", "b.jsonl", "--output", "c"], "no-run"),
+    (["bench", "encode", "--batch", "none.json"], "none.json"),
+    (["bench", "--table", "none.jsonl"], "none.jsonl"),
+  ])
+  func whatIsMissingIsNamed(words: [String], name: String) throws {
+    let run = try HeroProcess(arguments: words)
+    #expect(run.status == 1 && run.output.isEmpty)
+    #expect(run.errors.contains(name), "\(run.errors)")
+  }
+
+  @Test func theHistoryOfTheBenchIsATable() throws {
+    let history = SharedData.repository.appendingPathComponent("Benchmarks/history.jsonl").path
+    let run = try HeroProcess("bench", "--table", history)
+    #expect(run.status == 0 && run.output.hasPrefix("Commit `") && run.output.contains("| finetune |"))
   }
 }

@@ -1,4 +1,5 @@
 import Demo
+import Formats
 import Foundation
 import TestSupport
 import Testing
@@ -85,5 +86,14 @@ struct SmallCorpus {
 
   private func write(_ object: [String: Any], to name: String) throws {
     try JSONSerialization.data(withJSONObject: object).write(to: URL(fileURLWithPath: folder.path(name)))
+  }
+}
+
+extension JSONLines {
+  /// All values of a file.
+  static func values(path: String) throws -> [JSON] {
+    var values: [JSON] = []
+    try read(path: path) { _, value in values.append(value) }
+    return values
   }
 }

@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import TestSupport
 import Testing
@@ -29,15 +30,20 @@ struct TrainingCommandTests {
   func interruptionLeavesNoTrace(command: String) throws {
     let arguments = [command, "--config", "\(command).json", "--output-dir"]
     try corpus.run(arguments + ["whole"])
-    let process = try start(arguments + ["broken"])
     let states = folder.path("broken/ckpt")
-    while process.isRunning,
-      (try? FileManager.default.contentsOfDirectory(atPath: states))?.contains(where: {
-        $0.hasPrefix("state_step_")
-      }) != true
-    { usleep(2_000) }
-    kill(process.processIdentifier, SIGINT)
-    process.waitUntilExit()
+    var process: Process
+    // A run that was over before the signal came says nothing: another one.
+    repeat {
+      try? FileManager.default.removeItem(atPath: folder.path("broken"))
+      process = try start(arguments + ["broken"])
+      while process.isRunning,
+        (try? FileManager.default.contentsOfDirectory(atPath: states))?.contains(where: {
+          $0.hasPrefix("state_step_")
+        }) != true
+      { usleep(2_000) }
+      kill(process.processIdentifier, SIGINT)
+      process.waitUntilExit()
+    } while process.terminationStatus == 0
     #expect(process.terminationStatus == 130)
     #expect(!FileManager.default.fileExists(atPath: states + "/model_step_60.safetensors"))
     let rest = try corpus.run(arguments + ["broken", "--resume"])
@@ -67,11 +73,35 @@ struct TrainingCommandTests {
     }
     let evaluation = try corpus.run([
       "eval", "--task", "tvr", "--split", "test", "--query-txt-db", "txt_db/test.db", "--output-dir", "run",
-      "--checkpoint", "best", "--json",
+      "--checkpoint", "best", "--json", "--submission", "submission.json",
     ])
+    // The server takes all three rankings, of videos by their numbers.
+    let submission = try JSON.read(path: folder.path("submission.json"))
+    #expect(submission["video2idx"]?.object?.count == 6)
+    for ranking in ["VCMR", "SVMR", "VR"] {
+      let queries = try #require(submission[ranking]?.array)
+      #expect(queries.count == 12)
+      for query in queries {
+        #expect(query["desc_id"]?.int != nil)
+        #expect(query["predictions"]?.array?.first?.array?.count == 4)
+      }
+    }
     let metrics = try JSONSerialization.jsonObject(with: Data(evaluation.output.utf8)) as? [String: Any]
     let recall = try #require(metrics?["valid_test_VR/VR_r1"] as? Double)
     #expect((0...100).contains(recall))
+  }
+
+  /// Stores of another task, and options that are not the run's, are refused before anything is done.
+  @Test(.timeLimit(.minutes(2))) func whatDoesNotFitIsRefusedAtTheStart() throws {
+    let arguments = ["finetune", "--config", "finetune.json", "--num-train-steps", "2", "--valid-steps", "2"]
+    let other = try HeroProcess(
+      arguments: arguments + ["--task", "tvqa", "--output-dir", "other"], folder: folder.root)
+    #expect(other.status == 1 && other.errors.contains("was made for the task \"tvr\""))
+    try corpus.run(arguments + ["--output-dir", "run"])
+    let changed = arguments + ["--output-dir", "run", "--resume", "--margin", "0.3"]
+    let refused = try HeroProcess(arguments: changed, folder: folder.root)
+    #expect(refused.status == 1 && refused.errors.contains("margin was 0.1, now 0.3"))
+    try corpus.run(changed + ["--resume-changed"])
   }
 
   /// A folder of weights is what holds a run, or a model by Hugging Face's file names.

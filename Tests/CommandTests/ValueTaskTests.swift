@@ -109,11 +109,3 @@ struct ValueTaskTests {
     #expect(rows.allSatisfy { $0["ts"] == nil && $0["descs"]?.array?.count == 1 })
   }
 }
-
-extension JSONLines {
-  fileprivate static func values(path: String) throws -> [JSON] {
-    var values: [JSON] = []
-    try read(path: path) { _, value in values.append(value) }
-    return values
-  }
-}

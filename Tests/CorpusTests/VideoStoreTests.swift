@@ -53,6 +53,27 @@ import Testing
     #expect(!scratch.exists("db/tv/corrupted.json"))
   }
 
+  /// Any number of parts of any width, in the order that is asked for; the store is named by them.
+  @Test func featuresAreAListOfParts() throws {
+    for name in ["a", "b", "c"] { try write(name, kind: "clip-vit", rows: 2, width: 1) }
+    var options = self.options()
+    options.features = ["clip-vit", "slowfast", "resnet"]
+    let report = try VideoStoreBuilder(options).run { Issue.record("skipped \($0)") }
+    #expect(report.path == scratch.path("db/tv/clip-vit_slowfast_resnet_1.5"))
+    #expect(
+      try features(report.path, "a")
+        == NDArray(floats: [0, 0, 1, 2, 0, 1, 10, 10, 11, 12, 10, 11], shape: [2, 6]))
+    options.output = scratch.path("one")
+    options.features = ["clip-vit"]
+    #expect(try VideoStoreBuilder(options).run().width == 1)
+    for wrong in [[], ["resnet", "resnet"], ["a/b"], [""]] {
+      options.features = wrong
+      #expect(throws: DataError.self) { try VideoStoreBuilder(options).run() }
+    }
+    options.features = ["mil-nce"]
+    #expect(throws: DataError.self) { try VideoStoreBuilder(options).run() }
+  }
+
   @Test func namesFollowPythonsFloats() {
     var options = self.options()
     options.frameLength = 2

@@ -184,6 +184,26 @@ import Testing
     }
   }
 
+  /// VLEP's right event is what the next scene shows, the wrong one is not in the video at all or elsewhere, and which comes first
+  /// tells nothing.
+  @Test func futuresFollow() throws {
+    let corpus = try DemoCorpus(smallOptions())
+    var first = 0
+    let rows = corpus.rows(.vlep, .train)
+    for row in rows {
+      let events = try #require(row["events"]?.array).compactMap(\.string)
+      let answer = try #require(row["answer"]?.int)
+      #expect(events.count == 2 && events[0] != events[1] && (0...1).contains(answer))
+      let times = try #require(row["ts"]?.array).compactMap(\.double)
+      #expect(times.count == 2 && times[0] < times[1])
+      if answer == 0 { first += 1 }
+    }
+    // Half of 200, within five standard deviations.
+    #expect(rows.count == 200 && (65...135).contains(first))
+    #expect(corpus.chance(of: .vlep) == ["acc": 50] && corpus.chance(of: .yc2c).isEmpty)
+    #expect(corpus.chance(of: .yc2r) == corpus.chance(of: .msrvtt))
+  }
+
   private func durations() -> [String: Double] {
     var result: [String: Double] = [:]
     for split in DemoSplit.allCases {

@@ -29,7 +29,7 @@ func temporaryPath(_ name: String) -> String {
     }
     let names = try #require(FileManager.default.enumerator(atPath: paths[0])?.allObjects as? [String])
     let files = names.filter { ($0 as NSString).pathExtension != "" }
-    #expect(files.count == 3 * 8 + 3 + 2 + 2 + 2 * 64)
+    #expect(files.count == 3 * 13 + 3 + 2 + 2 + 2 * 64)
     for file in files {
       let contents = paths.map { FileManager.default.contents(atPath: "\($0)/\(file)") }
       #expect(contents[0] != nil && contents[0] == contents[1], "\(file)")
@@ -60,7 +60,7 @@ func temporaryPath(_ name: String) -> String {
   }
 
   /// Paths of the golden annotations that demo rows must resemble.
-  static let annotations = DemoTask.allCases.flatMap { task in
+  static let annotations = DemoTask.tokenized.flatMap { task in
     DemoSplit.allCases.map { (task, $0) }
   }
 
@@ -69,6 +69,22 @@ func temporaryPath(_ name: String) -> String {
     let corpus = try DemoCorpus(smallOptions())
     let golden = try goldenRow("ann/\(task.rawValue)_\(split.rawValue).jsonl")
     for row in corpus.rows(task, split) { #expect(kinds(row) == kinds(golden)) }
+  }
+
+  /// The fields that VALUE's annotations have.
+  @Test(arguments: [
+    (DemoTask.yc2r, ["desc_id", "desc", "vid_name", "duration"]),
+    (.vatexRetrieval, ["desc_id", "desc", "vid_name", "duration"]),
+    (.vlep, ["example_id", "vid_name", "ts", "events", "answer"]),
+    (.yc2c, ["vid_name", "clip_id", "duration", "descs"]),
+    (.vatexCaptions, ["vid_name", "clip_id", "duration", "descs"]),
+  ])
+  func rowsHaveVALUEsFields(task: DemoTask, fields: [String]) throws {
+    let corpus = try DemoCorpus(smallOptions())
+    for split in DemoSplit.allCases {
+      let rows = corpus.rows(task, split)
+      #expect(!rows.isEmpty && rows.allSatisfy { $0.object.map { Array($0.keys) } == fields })
+    }
   }
 
   @Test

@@ -79,7 +79,7 @@ import Testing
   }
 
   /// The threads end with their pool, so that backends may come and go.
-  @Test func threadsEnd() {
+  @Test(.timeLimit(.minutes(1))) func threadsEnd() {
     weak var gone: ThreadPool?
     do {
       let pool = ThreadPool(threads: 3)
@@ -87,8 +87,7 @@ import Testing
       gone = pool
       pool.stop()
     }
-    let deadline = Date(timeIntervalSinceNow: 20)
-    while gone != nil, Date() < deadline { Thread.sleep(forTimeInterval: 0.001) }
-    #expect(gone == nil)
+    // Each thread lets go of the pool in its own time.
+    while gone != nil { Thread.sleep(forTimeInterval: 0.001) }
   }
 }

@@ -69,8 +69,4 @@ struct Sequence64: RandomNumberGenerator {
     none.add(video: 0, start: [1], end: [1])
     #expect(none.moments().isEmpty)
   }
-
-  @Test func weighsVideosByTheirSimilarity() {
-    #expect(abs(MomentScorer.videoFactor(similarity: 0.25, alpha: 20) - 148.41316) < 1e-3)
-  }
 }

@@ -1,3 +1,4 @@
+import Formats
 import Testing
 
 @testable import Metrics
@@ -8,10 +9,10 @@ import Testing
   }
 
   @Test func overlapIsMeasuredOverTheWholeStretch() {
-    #expect(temporalIoU(Span(0, 10), Span(5, 10)) == 0.5)
-    #expect(temporalIoU(Span(0, 2), Span(8, 10)) == 0)
-    #expect(temporalIoU(Span(3, 3), Span(3, 3)) == 0)
-    #expect(temporalIoU(Span(4.5, 1.5), Span(0, 9)) == 0)
+    #expect(temporalIoU(TimeSpan(start: 0, end: 10), TimeSpan(start: 5, end: 10)) == 0.5)
+    #expect(temporalIoU(TimeSpan(start: 0, end: 2), TimeSpan(start: 8, end: 10)) == 0)
+    #expect(temporalIoU(TimeSpan(start: 3, end: 3), TimeSpan(start: 3, end: 3)) == 0)
+    #expect(temporalIoU(TimeSpan(start: 4.5, end: 1.5), TimeSpan(start: 0, end: 9)) == 0)
   }
 
   @Test func dropsWhatOverlapsABetterMomentOfTheSameVideo() {

@@ -97,14 +97,6 @@ final class TemporaryFolder {
     #expect(throws: DataError.self) { try AnswerResults(path: bad) }
   }
 
-  @Test func accuracyCountsMissingAnswersAsWrong() throws {
-    let answers = AnswerResults(rows: [.init(id: "1", answer: 3), .init(id: "2", answer: 0)])
-    let accuracy = try Accuracy(answers: answers, truth: [("1", 3), ("2", 1), ("3", 0), ("4", 0)])
-    #expect(accuracy.share == 0.25)
-    #expect(accuracy.unanswered == ["3", "4"])
-    #expect(throws: DataError.self) { try Accuracy(answers: answers, truth: [("1", 3)]) }
-  }
-
   @Test func captionRowsSurviveWritingAndReading() throws {
     let folder = try TemporaryFolder()
     let rows = [

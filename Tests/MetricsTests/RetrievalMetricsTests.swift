@@ -18,7 +18,7 @@ extension [Recall] {
   }
 
   private func recall(
-    _ predictions: [MomentPrediction], spans: [Span], task: RetrievalTask = .videoCorpusMoment
+    _ predictions: [MomentPrediction], spans: [TimeSpan], task: RetrievalTask = .videoCorpusMoment
   ) throws -> [Recall] {
     try RetrievalMetrics(
       results: results(predictions, task: task),
@@ -32,7 +32,7 @@ extension [Recall] {
         MomentPrediction(video: 0, start: 10, end: 20, score: 3),
         MomentPrediction(video: 1, start: 10, end: 16, score: 2),
         MomentPrediction(video: 1, start: 10, end: 20, score: 1),
-      ], spans: [Span(10, 20)])
+      ], spans: [TimeSpan(start: 10, end: 20)])
     #expect(table["VCMR", "0.5-r1"] == 0)
     #expect(table["VCMR", "0.5-r5"] == 100)
     #expect(table["VCMR_by_type", "vt-0.7-r5"] == 100)
@@ -41,11 +41,19 @@ extension [Recall] {
 
   @Test func ofFourAnnotatorsTwoMustAgree() throws {
     let prediction = [MomentPrediction(video: 1, start: 0, end: 5, score: 1)]
-    let one = [Span(0, 5), Span(20, 25), Span(20, 25), Span(20, 25)]
-    let two = [Span(0, 5), Span(0, 5), Span(20, 25), Span(20, 25)]
+    let one = [
+      TimeSpan(start: 0, end: 5), TimeSpan(start: 20, end: 25), TimeSpan(start: 20, end: 25),
+      TimeSpan(start: 20, end: 25),
+    ]
+    let two = [
+      TimeSpan(start: 0, end: 5), TimeSpan(start: 0, end: 5), TimeSpan(start: 20, end: 25),
+      TimeSpan(start: 20, end: 25),
+    ]
     #expect(try recall(prediction, spans: one)["VCMR", "0.5-r1"] == 0)
     #expect(try recall(prediction, spans: two)["VCMR", "0.5-r1"] == 100)
-    #expect(try recall(prediction, spans: [Span(20, 25), Span(0, 5)])["VCMR", "0.5-r1"] == 100)
+    #expect(
+      try recall(prediction, spans: [TimeSpan(start: 20, end: 25), TimeSpan(start: 0, end: 5)])[
+        "VCMR", "0.5-r1"] == 100)
   }
 
   @Test func videoRetrievalNeedsNoSpans() throws {
@@ -61,7 +69,9 @@ extension [Recall] {
   }
 
   @Test func aQueryWithoutPredictionsIsAMissAndIsNamed() throws {
-    let truth = ["1", "2"].map { RetrievalTruth(id: QueryID($0), video: "b", spans: [Span(0, 1)]) }
+    let truth = ["1", "2"].map {
+      RetrievalTruth(id: QueryID($0), video: "b", spans: [TimeSpan(start: 0, end: 1)])
+    }
     let metrics = try RetrievalMetrics(
       results: results([MomentPrediction(video: 1, start: 0, end: 1, score: 1)], task: .singleVideoMoment),
       truth: truth, byQueryType: false)
@@ -94,9 +104,12 @@ extension [Recall] {
   @Test func readsAnnotations() throws {
     let row = try JSON.parse(#"{"desc_id": 7, "vid_name": "x", "ts": [1, 2.5], "type": "v"}"#)
     let truth = try #require(try RetrievalTruth(annotation: row))
-    #expect(truth == RetrievalTruth(id: "7", video: "x", spans: [Span(1, 2.5)], type: "v"))
+    #expect(truth == RetrievalTruth(id: "7", video: "x", spans: [TimeSpan(start: 1, end: 2.5)], type: "v"))
     let several = try JSON.parse(#"{"desc_id": "q", "vid_name": "x", "ts": [[0, 5], [5, 10]]}"#)
-    #expect(try RetrievalTruth(annotation: several)?.spans == [Span(0, 5), Span(5, 10)])
+    #expect(
+      try RetrievalTruth(annotation: several)?.spans == [
+        TimeSpan(start: 0, end: 5), TimeSpan(start: 5, end: 10),
+      ])
     let video = try JSON.parse(#"{"sen_id": 3, "vid_name": "x"}"#)
     #expect(try RetrievalTruth(annotation: video)?.spans.isEmpty == true)
     let hidden = try JSON.parse(#"{"desc_id": 3, "desc": "…"}"#)

@@ -11,7 +11,7 @@ import Testing
 struct CaptionTests {
   @Test func clips() {
     func frames(_ start: Double, _ end: Double, of count: Int = 20) -> Range<Int>? {
-      clipFrames(TimeSpan(start: start, end: end), frames: count, interval: 1.5)
+      TimeSpan(start: start, end: end).clip(frames: count, interval: 1.5)
     }
     #expect(frames(3.2, 7.6) == 2..<5)
     // Halves go to the even side: 3.75 / 1.5 = 2.5, 5.25 / 1.5 = 3.5.

@@ -109,7 +109,9 @@ struct Golden {
       videos: try videos(), queries: queries,
       slots: stride(from: 0, to: queries.count, by: queriesPerSlot).map { slots[$0] },
       queriesPerSlot: queriesPerSlot,
-      targets: queries.indices.map { (Int(targets[2 * $0]), Int(targets[2 * $0 + 1])) })
+      targets: queries.indices.map {
+        FrameSpan(start: Int(targets[2 * $0]), end: Int(targets[2 * $0 + 1]))
+      })
   }
 }
 

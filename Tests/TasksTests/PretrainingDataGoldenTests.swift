@@ -74,7 +74,7 @@ struct PretrainingDataGoldenTests {
         let end = min(max(first + 1, last), item.frameCount - 1)
         return queries.contains { query in
           golden.queries[query] == [cls] + item.sentences[subtitle.index].prefix(60)
-            && golden.targets[query] == (first, end)
+            && golden.targets[query] == FrameSpan(start: first, end: end)
         }
       }
       #expect(matches.count == Set(queries.map { golden.targets[$0].start }).count)

@@ -147,7 +147,7 @@ extension Golden {
     return QuestionBatch(
       videos: try videos(), texts: texts,
       pairsPerQuestion: targets.map { _ in texts.count / targets.count }, targets: targets,
-      spans: targets.indices.map { (spans[2 * $0], spans[2 * $0 + 1]) })
+      spans: targets.indices.map { FrameSpan(start: spans[2 * $0], end: spans[2 * $0 + 1]) })
   }
 
   func statements() throws -> QuestionBatch {

@@ -99,7 +99,7 @@ struct QuestionLoadingTests {
     let model = try QuestionGoldenTests.questionModel()
     var batch = try Golden("tvqa").questions()
     batch.targets = batch.targets.map { _ in -1 }
-    batch.spans = batch.spans.map { _ in (-1, -1) }
+    batch.spans = batch.spans.map { _ in .unknown }
     let tape = Tape.training(model.store.backend, seed: 1, step: 0)
     let loss = model.loss(
       tape, batch.prepared(for: model.configuration, on: model.store.backend), spanWeight: 1

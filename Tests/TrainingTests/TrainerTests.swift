@@ -12,6 +12,7 @@ import Testing
 private final class Pull: LearningTask {
   struct Loader: BatchSource {
     let itemCount = 4
+    var skippedCount = 0
 
     func batch(_ number: Int, of plan: BatchPlan) throws -> [Float]? {
       var random = RandomStream(seed: plan.seed, step: UInt64(number), stream: 1)
@@ -23,11 +24,13 @@ private final class Pull: LearningTask {
   let trainingLoader = Loader()
   let store: ParameterStore
   let weights: Parameter
-  /// The update in which a target is not a number.
+  /// The update in which a target is not a number, and the one whose gradient has no end while its loss is finite.
   let poisoned: Int?
+  let endless: Int?
 
-  init(poisoned: Int? = nil) throws {
+  init(poisoned: Int? = nil, endless: Int? = nil) throws {
     self.poisoned = poisoned
+    self.endless = endless
     store = ParameterStore(backend: try CPUBackend(threads: 1))
     weights = store.add("weights", [4], .constant(0))
     store.initialize(seed: 1)
@@ -45,7 +48,8 @@ private final class Pull: LearningTask {
     let place = tape.gatherSum([(weights.tensor, nil)])
     let target = tape.backend.makeTensor(input, rows: 1, columns: 4)
     if update == poisoned { tape.backend.fill(target, with: .nan) }
-    return [LossTerm("pull", tape.sum([tape.distances(place, targets: target, weight: 1)], scale: 1))]
+    let weight: Float = update == endless ? .infinity : 1
+    return [LossTerm("pull", tape.sum([tape.distances(place, targets: target, weight: weight)], scale: 1))]
   }
 }
 
@@ -120,6 +124,46 @@ struct TrainerTests {
     #expect(!pull.store.values(of: pull.weights).contains { !$0.isFinite })
     #expect(checkpoints("poisoned") == ["2"])
     #expect(RunFolder(path: folder.path("poisoned")).savedStates().isEmpty)
+  }
+
+  /// A gradient without an end stops the run as well, before it reaches the weights.
+  @Test func anEndlessGradientStopsTheRun() throws {
+    let pull = try Pull(endless: 3)
+    let error = #expect(throws: DataError.self) { try run("endless", pull: pull) { _ in } }
+    #expect(error?.description.contains("gradient of update 4 is not a finite number") == true)
+    #expect(pull.store.values(of: pull.weights).allSatisfy { $0.isFinite })
+    #expect(checkpoints("endless") == ["2"])
+  }
+
+  /// Gradients of an update's batches are summed, and their sum is clipped to `grad_norm` where it is longer; −1 leaves it.
+  ///
+  /// The distance's gradient at weights of 0 is −t/‖t‖ for a target t; after one update Adam's first moment is
+  /// (1 − β₁) times the gradient it was given.
+  @Test(arguments: [(1, 0.25), (1, 4), (1, -1), (3, 0.25), (3, 100), (3, -1)])
+  func gradientsAreSummedAndClipped(parts: Int, limit: Double) throws {
+    let name = "run \(parts) \(limit)"
+    _ = try run(name) { _ in
+    } configure: {
+      ($0.trainSteps, $0.validSteps, $0.saveSteps) = (1, 1, 1)
+      ($0.accumulationSteps, $0.gradientNorm, $0.optimizer) = (parts, limit, .adamw)
+    }
+    var expected = [Double](repeating: 0, count: 4)
+    let plan = BatchPlan(
+      batchSize: 1, batchesPerUpdate: parts, seed: UInt64(RunConfiguration(task: .tvr).seed))
+    for part in 0..<parts {
+      let target = try #require(try Pull.Loader().batch(part, of: plan)).map { Double($0) }
+      let length = target.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      for place in 0..<4 { expected[place] -= target[place] / length }
+    }
+    let norm = expected.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    #expect(parts == 1 ? abs(norm - 1) < 1e-9 : norm > 1)
+    let factor = limit > 0 && norm > limit ? limit / norm : 1
+    let saved = try #require(try RunFolder(path: folder.path(name)).latestState { Issue.record("\($0)") })
+    let moment = try #require(try saved.tensors.array(named: "exp_avg.weights")).floats()
+    let share = 1 - Double(Float(RunConfiguration(task: .tvr).betas[0]))
+    for (found, gradient) in zip(moment, expected) {
+      #expect(abs(Double(found) - share * factor * gradient) <= 1e-5 * norm * factor * share)
+    }
   }
 
   /// `lr_mul` speeds up what lies outside the video encoder, in the families whose scripts have it.

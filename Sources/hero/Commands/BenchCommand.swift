@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Formats
 import Training
 
 extension BenchKind: ExpressibleByArgument {}
@@ -14,24 +15,67 @@ struct BenchCommand: ParsableCommand {
       the device's products measured in the same run, and the process's peak memory in bytes.
 
         hero bench finetune encode caption --batch batch.json
+        hero bench --table Benchmarks/history.jsonl --into README.md
       """)
 
   @Argument(help: "What to time.")
-  var kinds: [BenchKind]
+  var kinds: [BenchKind] = []
 
   @Option(help: ArgumentHelp("JSON of the batch's lengths.", valueName: "file"))
-  var batch: String
+  var batch: String?
 
   @Option(help: "Steps to time, after one that is not timed.")
   var steps = 3
+
+  @Option(
+    help: ArgumentHelp(
+      "Also add a line a kind to this history: commit, day, machine, kernels and figures.", valueName: "file")
+  )
+  var record: String?
+
+  @Option(help: ArgumentHelp("Print the newest figures of a history as a table.", valueName: "file"))
+  var table: String?
+
+  @Option(help: ArgumentHelp("Put the table between this page's markers.", valueName: "file"))
+  var into: String?
 
   @OptionGroup var device: DeviceArguments
 
   func run() throws {
     guard steps > 0 else { throw UsageError("--steps must be at least 1") }
+    if let table {
+      guard kinds.isEmpty, record == nil else { throw UsageError("--table times nothing; give it alone") }
+      return try show(table)
+    }
+    guard into == nil else { throw UsageError("--into needs --table") }
+    guard !kinds.isEmpty else {
+      throw UsageError("say what to time: " + BenchKind.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    guard let batch else { throw UsageError("give --batch, the batch's lengths") }
     for kind in kinds {
       let backend = try device.open()
-      print(try Bench(backend: backend).run(kind, batch: batch, steps: steps).json.encoded(style: .python))
+      let result = try Bench(backend: backend).run(kind, batch: batch, steps: steps)
+      print(result.json.encoded(style: .python))
+      if let record {
+        try BenchRecord(
+          result, kernels: backend.summary, commit: BenchRecord.commit(in: "."), date: BenchRecord.date,
+          machine: BenchRecord.machine
+        ).append(to: record)
+      }
+    }
+  }
+
+  private func show(_ history: String) throws {
+    let table: BenchTable
+    do {
+      table = try BenchTable(BenchRecord.read(path: history))
+    } catch let error as DataError {
+      throw error.located(file: history)
+    }
+    if let into {
+      try table.write(into: into)
+    } else {
+      print(table.markdown, terminator: "")
     }
   }
 }

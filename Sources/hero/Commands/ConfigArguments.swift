@@ -11,6 +11,14 @@ struct ConfigArguments: ParsableArguments {
   @Flag(help: "Go on with the run in --output-dir from its last state, or begin where there is none.")
   var resume = false
 
+  @Flag(help: "With --resume: go on although options changed that change what is learnt.")
+  var resumeChanged = false
+
+  /// How the run begins.
+  var beginning: TrainingRun.Beginning {
+    resumeChanged ? .resumedWithChanges : resume ? .resumed : .anew
+  }
+
   @Argument(
     parsing: .allUnrecognized,
     help: ArgumentHelp(

@@ -10,13 +10,18 @@ struct ConvertVideodb: ParsableCommand {
     commandName: "convert-videodb",
     abstract: "Make a store of video features from .npz files.",
     discussion: """
-      A video's features are resnet_features/…/<video>.npz and slowfast_features/…/<video>.npz, each with an array \
-      "features" of a row per frame. The store is OUTPUT/DATASET/<version>_<seconds>, with id2nframe.json beside it. \
+      A video's features are resnet_features/…/<video>.npz and slowfast_features/…/<video>.npz, or what --features \
+      names, each with an array "features" of a row per frame; a frame has them side by side. The store is OUTPUT/DATASET/<version>_<seconds>, with id2nframe.json beside it. \
       Files that cannot be read are named, listed in corrupted.json and skipped. The store appears only when it is \
       whole; one that exists is not overwritten.
 
         hero convert-videodb --feature-dir features --output video_db --dataset tv --frame-length 1.5
       """)
+
+  @Option(
+    help: ArgumentHelp(
+      "Parts of a frame's features, in order: NAME is in the folder NAME_features.", valueName: "names"))
+  var features = "resnet,slowfast"
 
   @Option(help: ArgumentHelp("Folder with resnet_features and slowfast_features.", valueName: "folder"))
   var featureDir: String?
@@ -34,8 +39,9 @@ struct ConvertVideodb: ParsableCommand {
   @Option(help: ArgumentHelp("Seconds per frame: 1.5 for TV, 2 for MSR-VTT.", valueName: "seconds"))
   var frameLength: Double
 
-  @Option(help: ArgumentHelp("What the features are.", valueName: "name"))
-  var featVersion = "resnet_slowfast"
+  @Option(
+    help: ArgumentHelp("First part of the store's name (default: the parts' names).", valueName: "name"))
+  var featVersion: String?
 
   @Flag(help: "Store compressed .npz archives, in a store whose name ends in _compressed.")
   var compress = false
@@ -56,6 +62,7 @@ struct ConvertVideodb: ParsableCommand {
     var options = VideoStoreOptions(source: try source(), output: output, dataset: dataset)
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     options.frameLength = frameLength
+    options.features = features.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     options.featVersion = featVersion
     options.compress = compress
     options.compression = compression

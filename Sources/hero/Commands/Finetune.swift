@@ -21,6 +21,6 @@ struct Finetune: ParsableCommand {
     let log = RunLog()
     let configuration = try options.load(log: log)
     InterruptHandler.install()
-    try TrainingRun(configuration, log: log).run(resume: options.resume, backend: try device.open())
+    try TrainingRun(configuration, log: log).run(options.beginning, backend: try device.open())
   }
 }

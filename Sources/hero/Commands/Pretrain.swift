@@ -22,6 +22,6 @@ struct Pretrain: ParsableCommand {
     let log = RunLog()
     let configuration = try options.load(task: .pretrain, log: log)
     InterruptHandler.install()
-    try TrainingRun(configuration, log: log).run(resume: options.resume, backend: try device.open())
+    try TrainingRun(configuration, log: log).run(options.beginning, backend: try device.open())
   }
 }

@@ -5,6 +5,7 @@ extension DemoCorpus {
   /// Writes the corpus as the folder `path`:
   ///
   ///     ann/{tvr,how2r,didemo,msrvtt,tvqa,how2qa,violin,tvc}_{train,val,test}.jsonl
+  ///     ann/{yc2r,vatex_en_r,vlep,yc2c,vatex_en_c}_{train,val,test}.jsonl
   ///     ann/{tv_subtitles.jsonl,tv_vid2nframe.json,vid2dur_idx.json}
   ///     features/{resnet_features,slowfast_features}/tv/<video>.npz     entry "features", float16
   ///     tokenizer/{vocab.json,merges.txt}

@@ -3,11 +3,19 @@ import Formats
 /// The tasks that a demo corpus has annotations for, by the name that the files begin with.
 public enum DemoTask: String, CaseIterable, Sendable {
   case tvr, how2r, didemo, msrvtt, tvqa, how2qa, violin, tvc
+  // Of the VALUE benchmark.
+  case yc2r
+  case vatexRetrieval = "vatex_en_r"
+  case vlep, yc2c
+  case vatexCaptions = "vatex_en_c"
+
+  /// Those whose sentences the tokenizer is learnt from: VALUE's say nothing that they do not.
+  static let tokenized: [DemoTask] = [.tvr, .how2r, .didemo, .msrvtt, .tvqa, .how2qa, .violin, .tvc]
 }
 
 /// The project's own small synthetic corpus: videos in which people do things to objects at places and talk,
 /// with annotations for every task in the form in which the authors of TVR, TVQA, VIOLIN, TVC, How2R, How2QA,
-/// DiDeMo and MSR-VTT publish theirs.
+/// DiDeMo, MSR-VTT and the VALUE benchmark publish theirs.
 ///
 /// Features are random codes of what a frame shows, so nothing can be known without learning what the codes
 /// mean; what people talk about is only in the subtitles. Validation and test videos combine known people,
@@ -29,7 +37,7 @@ public struct DemoCorpus: Sendable {
   /// What guessing reaches on a split in percent, so that a run can show what was learnt; empty for captions.
   ///
   /// By the names that metrics have: `VCMR_0.5-r1`, `SVMR_0.7-r10` and `VR_r1` where moments are sought, `VR_r1`
-  /// for MSR-VTT, `acc` for questions and statements. Retrieval guesses draw different candidates at random,
+  /// where videos are, `acc` for questions, events and statements. Retrieval guesses draw different candidates at random,
   /// each as likely as any other. `minimumLength` and `maximumLength` are `min_pred_l` and `max_pred_l`, in frames.
   public func chance(
     of task: DemoTask, on split: DemoSplit = .test, minimumLength: Int = 2, maximumLength: Int = 16
@@ -47,11 +55,11 @@ public struct DemoCorpus: Sendable {
         scenarios.map { scenario in
           retrieval.queries(of: scenario).map { retrieval.didemoMoments($0, in: scenario) }
         })
-    case .msrvtt: return levels.ofVideos()
+    case .msrvtt, .yc2r, .vatexRetrieval: return levels.ofVideos()
     case .tvqa: return ["acc": 20]
     case .how2qa: return ["acc": 25]
-    case .violin: return ["acc": 50]
-    case .tvc: return [:]
+    case .violin, .vlep: return ["acc": 50]
+    case .tvc, .yc2c, .vatexCaptions: return [:]
     }
   }
 
@@ -72,6 +80,9 @@ public struct DemoCorpus: Sendable {
       case .how2qa: questions.how2qaRows(scenario)
       case .violin: questions.violinRows(scenario)
       case .tvc: captions.rows(scenario)
+      case .yc2r, .vatexRetrieval: retrieval.valueRows(task, scenario)
+      case .vlep: questions.vlepRows(scenario)
+      case .yc2c, .vatexCaptions: [retrieval.valueCaptionRow(task, scenario)]
       }
     }
   }
@@ -103,7 +114,7 @@ public struct DemoCorpus: Sendable {
 
   /// The tokenizer, learnt from what is said about and in the training videos.
   func tokenizer() -> DemoTokenizer {
-    let annotations = DemoTask.allCases.flatMap { rows($0, .train) }
+    let annotations = DemoTask.tokenized.flatMap { rows($0, .train) }
     let subtitles = scenarios(in: .train).map { $0.subtitleRow(options: options) }
     return DemoTokenizer(texts: (annotations + subtitles).flatMap(sentences), mergeLimit: options.merges)
   }

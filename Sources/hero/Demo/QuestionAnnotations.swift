@@ -1,6 +1,6 @@
 import Formats
 
-/// The questions of TVQA and How2QA, and VIOLIN's pairs of a true and a false statement.
+/// The questions of TVQA and How2QA, VLEP's pairs of events, and VIOLIN's pairs of a true and a false statement.
 ///
 /// Most are about who does something, as most of TVQA's are about people; the rest about what, how and where, and
 /// what is said. Some of what is wrong comes from other scenes of the same video, so that knowing what occurs in
@@ -59,6 +59,31 @@ struct QuestionAnnotations {
   func how2qaRows(_ scenario: Scenario) -> [JSON] {
     questions(of: scenario, answerCount: 4).map {
       row($0, scenario, span: spanText($0.moment), more: [])
+    }
+  }
+
+  /// VLEP's `{example_id, vid_name, ts, events, answer}`: the event that follows a scene, and one of which a part is wrong.
+  func vlepRows(_ scenario: Scenario) -> [JSON] {
+    var random = SeededRandom(seed: options.seed, "futures", scenario.index)
+    let retrieval = RetrievalAnnotations(options: options)
+    let order = random.shuffled(Array(scenario.scenes.indices.dropLast()))
+    return (0..<options.queriesPerVideo).map { number -> JSON in
+      let place = order[number % order.count]
+      let moment = retrieval.moment(of: scenario.scenes[place], in: scenario, &random)
+      let next = scenario.scenes[place + 1]
+      let part = part(of: next, &random)
+      let changed = alternatives(to: next, part, in: scenario, &random)[0]
+      let form = random.below(3)
+      let right = random.below(2)
+      let events = (right == 0 ? [next, changed] : [changed, next]).map { scene -> JSON in
+        .string(statement(SceneWords(scene), part, form: form))
+      }
+      return [
+        "example_id": .int(20_000 + scenario.index * options.queriesPerVideo + number),
+        "vid_name": .string(scenario.name),
+        "ts": .array([.double(moment.lowerBound), .double(moment.upperBound)]), "events": .array(events),
+        "answer": .int(right),
+      ]
     }
   }
 

@@ -1,6 +1,6 @@
 import Formats
 
-/// The queries of the tasks that find videos and moments: TVR, How2R, DiDeMo and MSR-VTT.
+/// The queries of the tasks that find videos and moments (TVR, How2R, DiDeMo, MSR-VTT, VALUE's), and VALUE's captions of videos.
 struct RetrievalAnnotations {
   let options: DemoOptions
 
@@ -83,7 +83,38 @@ struct RetrievalAnnotations {
 
   /// `{sen_id, clip_name, vid_name, desc}`: each sentence describes the video, from one scene or two of them.
   func msrvttRows(_ scenario: Scenario) -> [JSON] {
-    var random = SeededRandom(seed: options.seed, "msrvtt", scenario.index)
+    sentences(about: scenario, seed: "msrvtt").map { id, text in
+      [
+        "sen_id": .int(id), "clip_name": .string(scenario.name), "vid_name": .string(scenario.name),
+        "desc": .string(text),
+      ]
+    }
+  }
+
+  /// VALUE's queries about whole videos, `{desc_id, desc, vid_name, duration}`.
+  func valueRows(_ task: DemoTask, _ scenario: Scenario) -> [JSON] {
+    sentences(about: scenario, seed: task.rawValue).map { id, text in
+      [
+        "desc_id": .int(id), "desc": .string(text), "vid_name": .string(scenario.name),
+        "duration": .double(scenario.duration),
+      ]
+    }
+  }
+
+  /// VALUE's captions of whole videos, `{vid_name, clip_id, duration, descs: [{desc_id, desc}]}`.
+  func valueCaptionRow(_ task: DemoTask, _ scenario: Scenario) -> JSON {
+    let captions = sentences(about: scenario, seed: task.rawValue).map { id, text -> JSON in
+      ["desc_id": .int(id), "desc": .string(text)]
+    }
+    return [
+      "vid_name": .string(scenario.name), "clip_id": .int(scenario.index),
+      "duration": .double(scenario.duration), "descs": .array(captions),
+    ]
+  }
+
+  /// Sentences about a whole video, each from one scene or two of them, with their ids.
+  private func sentences(about scenario: Scenario, seed: String) -> [(id: Int, text: String)] {
+    var random = SeededRandom(seed: options.seed, seed, scenario.index)
     return (0..<options.queriesPerVideo).map { number in
       let order = random.shuffled(scenario.scenes)
       let one = SceneWords(order[0])
@@ -98,10 +129,7 @@ struct RetrievalAnnotations {
         default:
           "\(one.person.name) \(one.action.third) \(one.object) and \(two.person.name) is \(two.place)."
         }
-      return [
-        "sen_id": .int(1000 + scenario.index * options.queriesPerVideo + number),
-        "clip_name": .string(scenario.name), "vid_name": .string(scenario.name), "desc": .string(text),
-      ]
+      return (1000 + scenario.index * options.queriesPerVideo + number, text)
     }
   }
 

@@ -65,6 +65,8 @@ public protocol BatchSource: Sendable {
   associatedtype Batch: Sendable
   /// Items in all.
   var itemCount: Int { get }
+  /// Items that turned out not to be usable so far.
+  var skippedCount: Int { get }
   /// What the batches are made of, in words: `4000 items`.
   var summary: String { get }
   /// Batch `number` of a run, counted from its first: a function of the number and the plan alone, so that a resumed run

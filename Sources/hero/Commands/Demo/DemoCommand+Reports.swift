@@ -3,7 +3,7 @@ import Metrics
 import Model
 import Training
 
-/// TVR's recalls, by name, as the demo shows them.
+/// Recalls, by name, as the demo shows them.
 private let retrievalFigures = [
   ("moment among all videos, R@1 at IoU 0.5, %", "VCMR_0.5-r1"),
   ("moment in its video, R@1 at IoU 0.5, %", "SVMR_0.5-r1"), ("video, R@1, %", "VR_r1"),
@@ -12,16 +12,19 @@ private let retrievalFigures = [
 extension DemoCommand {
   /// Measures the last checkpoint on the test videos.
   func report(_ task: RunTask, _ corpus: DemoCorpus, _ learnt: inout MetricsTable) throws {
-    let training = DemoTraining(task)
-    guard task != .tvc else { return try reportCaptions(training, &learnt) }
+    let training = self.training(DemoTraining(task))
+    guard task.family != .captioning else { return try reportCaptions(training, &learnt) }
     let figures = try evaluate(training)
-    let chance = DemoTask(rawValue: task.rawValue).map { corpus.chance(of: $0) } ?? [:]
-    if task == .tvr {
-      for (label, name) in retrievalFigures { learnt.add(label, [chance[name], figures[name]]) }
-    } else {
-      let label = task == .tvqa ? "questions answered, %" : "statements judged, %"
+    let chance = corpus.chance(of: task.demo)
+    switch task.family {
+    case .momentRetrieval, .videoRetrieval:
+      for (label, name) in retrievalFigures where figures[name] != nil {
+        learnt.add("\(task.rawValue): \(label)", [chance[name], figures[name]])
+      }
+    default:
+      let label = task.family == .inference ? "statements judged, %" : "questions answered, %"
       let accuracy = figures.first { $0.key.hasSuffix("acc") }?.value
-      learnt.add(label, [chance["acc"], accuracy.map { 100 * $0 }])
+      learnt.add("\(task.rawValue): \(label)", [chance["acc"], accuracy.map { 100 * $0 }])
     }
   }
 
@@ -30,7 +33,9 @@ extension DemoCommand {
     var table = MetricsTable(
       title: "\(DemoTraining.labels) labelled queries, on test videos",
       headings: ["", "random start", "pre-trained", "gain"])
-    let (random, pretrained) = (try evaluate(.fewLabels), try evaluate(.fewLabelsPretrained))
+    let (random, pretrained) = (
+      try evaluate(training(.fewLabels)), try evaluate(training(.fewLabelsPretrained))
+    )
     for (label, name) in retrievalFigures + [("video, R@5, %", "VR_r5")] {
       if let before = random[name], let after = pretrained[name] {
         table.add(label, [before, after, after - before])
@@ -42,7 +47,7 @@ extension DemoCommand {
   /// The metrics on the test videos, by their names without the split.
   private func evaluate(_ training: DemoTraining) throws -> [String: Double] {
     let run = "\(output)/runs/\(training.name)"
-    let queries = "\(output)/txt_db/\(training.task.rawValue)_test.db"
+    let queries = "\(output)/txt_db/\(training.task.demo.rawValue)_test.db"
     Console.standardError.print(
       "\n$ hero eval --split test --query-txt-db \(queries) --output-dir \(run) --checkpoint latest")
     let outcome = try EvaluationRun(path: run, task: training.task, arguments: [], log: RunLog()).run(
@@ -55,7 +60,10 @@ extension DemoCommand {
 
   private func reportCaptions(_ training: DemoTraining, _ learnt: inout MetricsTable) throws {
     let run = "\(output)/runs/\(training.name)"
-    let (clips, captions) = ("\(output)/corpus/ann/tvc_test.jsonl", "\(output)/captions.jsonl")
+    let (clips, captions) = (
+      "\(output)/corpus/ann/\(training.task.demo.rawValue)_test.jsonl",
+      "\(output)/\(training.task.rawValue)_captions.jsonl"
+    )
     Console.standardError.print(
       "\n$ hero caption --model-dir \(run) --ckpt-step latest --target-clip \(clips) --output \(captions) --score"
     )
@@ -68,7 +76,7 @@ extension DemoCommand {
       print("  \(caption.captions[0])\n    people wrote: \(clip.captions.first ?? "")")
     }
     for (name, value) in scores.corpus where name == "CIDEr" || name == "Bleu_4" {
-      learnt.add("captions, \(name)", [nil, value])
+      learnt.add("\(training.task.rawValue): captions, \(name)", [nil, value])
     }
   }
 }

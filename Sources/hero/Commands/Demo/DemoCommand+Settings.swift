@@ -22,10 +22,10 @@ extension DemoCommand {
 
   func configuration(of training: DemoTraining) -> JSON {
     let task = training.task
-    let stores = "\(output)/txt_db/\(task.rawValue)"
+    let stores = "\(output)/txt_db/\(task.demo.rawValue)"
     var object = common(training)
     object["task"] = .string(task.rawValue)
-    object["sub_txt_db"] = .string("\(output)/txt_db/tv_subtitles.db")
+    object["sub_txt_db"] = task.isVideoOnly ? .null : .string("\(output)/txt_db/tv_subtitles.db")
     object["vfeat_db"] = .string("\(output)/video_db/tv")
     let isCaptioning = task.family == .captioning
     object[isCaptioning ? "train_db" : "train_query_txt_db"] = .string(
@@ -35,12 +35,15 @@ extension DemoCommand {
     case .momentRetrieval:
       for (key, value) in ranking { object[key] = value }
       object["nms_thd"] = -1
+    case .videoRetrieval:
+      for (key, value) in ranking { object[key] = value }
+      for key in ["lw_st_ed", "train_span_start_step"] { object[key] = nil }
     case .captioning:
       object["max_cap_per_vid"] = 4
       object["lsr"] = 0.1
     default:
       object["max_txt_len"] = 120
-      if task == .tvqa { object["lw_st_ed"] = 0.4 }
+      if task.family == .questionAnswering { object["lw_st_ed"] = 0.4 }
     }
     return .object(object)
   }
@@ -67,9 +70,9 @@ extension DemoCommand {
   private func common(_ training: DemoTraining) -> JSONObject {
     let updates = JSON.int(training.updates)
     let batch =
-      switch training.task {
-      case .pretrain: 16
-      case .tvqa: 12
+      switch training.task.family {
+      case .pretraining: 16
+      case .questionAnswering: 12
       default: 32
       }
     return [

@@ -1,3 +1,4 @@
+import Demo
 import Formats
 import Foundation
 
@@ -11,13 +12,7 @@ extension DemoCommand {
         "--vid2nframe", "\(annotations)/tv_vid2nframe.json", "--frame-length", "1.5", "--vid2dur-idx",
         "\(annotations)/vid2dur_idx.json",
       ])
-    var queried = tasks
-    // Few labels are TVR's.
-    if let place = queried.firstIndex(of: .pretrain) {
-      queried.remove(at: place)
-      if !queried.contains(.tvr) { queried.append(.tvr) }
-    }
-    for task in queried {
+    for task in Set(tasks.map(\.demo)).sorted(by: { $0.rawValue < $1.rawValue }) {
       for split in ["train", "val", "test"] {
         try makeTextStore(
           task.rawValue, "\(task.rawValue)_\(split)",

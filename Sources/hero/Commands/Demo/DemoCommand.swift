@@ -19,18 +19,30 @@ struct DemoCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
   var output = "demo"
 
-  @Option(parsing: .upToNextOption, help: "What to train, in this order: tvr, pretrain, tvc, tvqa, violin.")
+  @Option(
+    parsing: .upToNextOption, help: "What to train, in this order: pretrain, or any task of 'hero finetune'.")
   var tasks: [RunTask] = [.tvr, .pretrain, .tvc, .tvqa]
+
+  @Option(
+    help: ArgumentHelp("Videos to train on; a tenth as many each to validate and test.", valueName: "count"))
+  var videos = DemoOptions().trainVideos
+
+  @Option(
+    help: ArgumentHelp(
+      "Updates of a task; pre-training has twice as many, few labels a third.", valueName: "count"))
+  var updates = DemoTraining(.tvr).updates
 
   @OptionGroup var device: DeviceArguments
 
   func run() throws {
-    let known: [RunTask] = [.tvr, .pretrain, .tvc, .tvqa, .violin]
-    guard !tasks.isEmpty, tasks.allSatisfy(known.contains) else {
-      throw UsageError("--tasks takes " + known.map(\.rawValue).joined(separator: ", "))
+    guard updates >= 1 else { throw UsageError("--updates must be at least 1") }
+    guard videos >= 10 else { throw UsageError("--videos must be at least 10") }
+    guard !tasks.isEmpty else {
+      throw UsageError("--tasks takes " + RunTask.allCases.map(\.rawValue).joined(separator: ", "))
     }
     InterruptHandler.install()
-    let corpus = try makeDemoCorpus(at: "\(output)/corpus", say: Console.standardError.print)
+    let corpus = try makeDemoCorpus(
+      at: "\(output)/corpus", options: corpusOptions, say: Console.standardError.print)
     try makeStores()
     try write(modelConfiguration(), to: "model")
     var learnt = MetricsTable(
@@ -40,7 +52,7 @@ struct DemoCommand: ParsableCommand {
       if task == .pretrain {
         gain = try pretrain()
       } else {
-        try finetune(DemoTraining(task))
+        try finetune(training(DemoTraining(task)))
         try report(task, corpus, &learnt)
       }
     }
@@ -49,11 +61,23 @@ struct DemoCommand: ParsableCommand {
     }
   }
 
+  private var corpusOptions: DemoOptions {
+    var options = DemoOptions()
+    options.trainVideos = videos
+    (options.valVideos, options.testVideos) = (videos / 10, videos / 10)
+    return options
+  }
+
+  /// One of the trainings, with as many updates as are wanted.
+  func training(_ training: DemoTraining) -> DemoTraining {
+    training.shortened(to: Double(updates) / Double(DemoTraining(.tvr).updates))
+  }
+
   /// Trains one task.
   /// - Parameter start: weights to start from.
   private func finetune(_ training: DemoTraining, start: String? = nil) throws {
     try write(configuration(of: training), to: training.name)
-    let captioner = checkpoint(of: DemoTraining(.tvc))
+    let captioner = checkpoint(of: self.training(DemoTraining(.tvc)))
     var start = start
     // Questions and statements begin from the captioner, if it was trained before: it knows what words look like.
     if [.questionAnswering, .inference].contains(training.task.family),
@@ -68,12 +92,12 @@ struct DemoCommand: ParsableCommand {
 
   /// Learns from the videos without labels, then from few labels, once from random weights and once from those.
   private func pretrain() throws -> MetricsTable {
-    let training = DemoTraining.pretraining
+    let training = self.training(.pretraining)
     try write(pretrainingConfiguration(training), to: training.name)
     try hero(["pretrain", "--config", "\(output)/\(training.name).json"] + device.arguments)
     try makeFewLabels()
-    try finetune(.fewLabels)
-    try finetune(.fewLabelsPretrained, start: checkpoint(of: training))
+    try finetune(self.training(.fewLabels))
+    try finetune(self.training(.fewLabelsPretrained), start: checkpoint(of: training))
     return try gain()
   }
 

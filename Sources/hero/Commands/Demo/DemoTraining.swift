@@ -1,3 +1,4 @@
+import Demo
 import Training
 
 /// One of the demo's trainings.
@@ -17,10 +18,18 @@ struct DemoTraining {
   ) {
     self.name = name ?? task.rawValue
     self.task = task
-    self.training = training ?? "\(task.rawValue)_train"
+    self.training = training ?? "\(task.demo.rawValue)_train"
     self.updates = updates
     self.warmup = warmup
     self.learningRate = learningRate
+  }
+
+  /// The same with `share` of the updates.
+  func shortened(to share: Double) -> DemoTraining {
+    func part(_ count: Int) -> Int { max(1, Int((Double(count) * share).rounded())) }
+    return DemoTraining(
+      task, name: name, training: training, updates: part(updates), warmup: part(warmup),
+      learningRate: learningRate)
   }
 
   static let pretraining = DemoTraining(.pretrain, updates: 1000, warmup: 50)
@@ -33,5 +42,13 @@ struct DemoTraining {
   private static func fewLabels(name: String) -> DemoTraining {
     DemoTraining(
       .tvr, name: name, training: "tvr_few_labels", updates: 150, warmup: 15, learningRate: 5e-4)
+  }
+}
+
+extension RunTask {
+  /// Whose annotations of the demo corpus it has: those of the name before `_video`, and TVR's for few labels after pre-training.
+  var demo: DemoTask {
+    let name = rawValue.replacing("_video_sub", with: "").replacing("_video_only", with: "")
+    return DemoTask(rawValue: name) ?? .tvr
   }
 }

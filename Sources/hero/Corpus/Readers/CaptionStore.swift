@@ -35,6 +35,7 @@ public final class CaptionStore: Sendable {
   public init(path: String) throws {
     self.path = path
     meta = try StoreMeta(path: path + "/meta.json")
+    try meta.require({ $0 == .clips || $0 == .videoCaptions }, path: path)
     clips = try LMDBReader(path: path + "/clip.db")
     captions = try LMDBReader(path: path + "/cap.db")
     videoClips = try VideoLists(path: path + "/clip.db/vid2clips.json", of: "clip")

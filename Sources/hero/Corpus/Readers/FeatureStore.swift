@@ -41,19 +41,8 @@ public final class FeatureStore: Sendable {
       path, featureVersion: featureVersion, frameLength: frameLength, compressed: compressed)
     self.path = folder
     reader = try LMDBReader(path: folder)
-    var table = IdentifierTable()
-    var counts: [Int32] = []
-    let file = try Self.sideFile(of: folder)
-    try JSON.readMembers(path: file) { video, value in
-      guard let count = value.int.flatMap({ Int32(exactly: $0) }), count >= 0 else {
-        throw DataError(
-          "not a number of frames", file: file, place: "key \"\(video)\"", cure: "Make the store again")
-      }
-      let number = table.insert(video)
-      if number < counts.count { counts[number] = count } else { counts.append(count) }
-    }
-    self.table = table
-    frameCounts = counts
+    (table, frameCounts) = try IdentifierTable.read(
+      path: try Self.sideFile(of: folder), expecting: "a number of frames", IdentifierTable.count)
   }
 
   private static func locate(

@@ -1,3 +1,5 @@
+import Formats
+
 /// Names numbered in the order in which they came, found by name in constant time.
 ///
 /// Two names are the same if their bytes are, as in the stores (Swift's own comparison takes different spellings of an
@@ -30,6 +32,32 @@ struct IdentifierTable: Sendable {
     hashes.append(hash)
     return names.count - 1
   }
+
+  /// Reads a side file, `{"id": value, …}`: the ids in its order, and what each has; of an id that comes twice the last
+  /// counts.
+  ///
+  /// - Parameters:
+  ///   - expected: what a value is, as in "not …".
+  ///   - decode: gives nil for a value that is none.
+  /// - Throws: `DataError` naming the id whose value is none.
+  static func read<Value>(
+    path: String, expecting expected: String, _ decode: (JSON) -> Value?
+  ) throws -> (names: IdentifierTable, values: [Value]) {
+    var names = IdentifierTable()
+    var values: [Value] = []
+    try JSON.readMembers(path: path) { id, json in
+      guard let value = decode(json) else {
+        throw DataError(
+          "not \(expected)", file: path, place: "key \"\(id)\"", cure: "Make the store again")
+      }
+      let number = names.insert(id)
+      if number < values.count { values[number] = value } else { values.append(value) }
+    }
+    return (names, values)
+  }
+
+  /// A count of frames or tokens, as side files have it.
+  static func count(_ json: JSON) -> Int32? { json.int.flatMap { $0 >= 0 ? Int32(exactly: $0) : nil } }
 
   private static func hash(_ name: String) -> UInt32 {
     var hasher = Hasher()

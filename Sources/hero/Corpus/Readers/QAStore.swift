@@ -19,7 +19,11 @@ public struct Question: Sendable, Equatable {
 public final class QAStore: AnnotationStore {
   public let texts: TextStore
 
-  public init(path: String) throws { texts = try TextStore(path: path) }
+  public init(path: String) throws {
+    texts = try TextStore(path: path) { content in
+      if case .questions = content { true } else { content == .futures }
+    }
+  }
 
   /// The question `id`.
   public func question(_ id: String) throws -> Question {

@@ -22,10 +22,7 @@ public struct Query: Sendable, Equatable {
 public final class QueryStore: AnnotationStore {
   public let texts: TextStore
 
-  public init(path: String) throws { texts = try TextStore(path: path) }
-
-  /// The number of tokens of a query, without the special ones.
-  public func length(of id: String) -> Int? { texts.length(of: id)?.own }
+  public init(path: String) throws { texts = try TextStore(path: path) { $0 == .queries } }
 
   /// The file with the annotations as they were given.
   public var annotationPath: String { path + "/query_data.jsonl" }

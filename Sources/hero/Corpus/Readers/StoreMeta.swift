@@ -47,4 +47,13 @@ public struct StoreMeta: Sendable, Equatable {
     task = json["task"]?.string
     self.json = json
   }
+
+  /// Refuses a store that was made for a task of another content; one that does not say, or names a task that nobody
+  /// knows, is taken as it is.
+  func require(_ holds: (TextStoreTask.Content) -> Bool, path: String) throws {
+    guard let task, let made = TextStoreTask(rawValue: task), !holds(made.content) else { return }
+    throw DataError(
+      "the store was made for the task \"\(task)\"", file: path,
+      cure: "Give the store of the task that is asked for")
+  }
 }

@@ -41,20 +41,10 @@ public final class SubtitleStore: Sendable {
   public init(path: String) throws {
     self.path = path
     meta = try StoreMeta(path: path + "/meta.json")
+    try meta.require({ $0 == .subtitles }, path: path)
     reader = try LMDBReader(path: path)
-    var table = IdentifierTable()
-    var lengths: [Int32] = []
-    let file = path + "/vid2len.json"
-    try JSON.readMembers(path: file) { video, value in
-      guard let length = value.int.flatMap({ Int32(exactly: $0) }), length >= 0 else {
-        throw DataError(
-          "not a number of frames", file: file, place: "key \"\(video)\"", cure: "Make the store again")
-      }
-      let number = table.insert(video)
-      if number < lengths.count { lengths[number] = length } else { lengths.append(length) }
-    }
-    self.table = table
-    self.lengths = lengths
+    (table, lengths) = try IdentifierTable.read(
+      path: path + "/vid2len.json", expecting: "a number of frames", IdentifierTable.count)
     splits = try Self.readSplits(path: path + "/vid2dur_idx.json")
   }
 

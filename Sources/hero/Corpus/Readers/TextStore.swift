@@ -17,22 +17,14 @@ public struct TextStore: Sendable {
   private let videoNumbers: [Int32]
   private let reader: LMDBReader
 
-  init(path: String) throws {
+  /// - Parameter holds: whether a store of such content is one that is wanted.
+  init(path: String, where holds: (TextStoreTask.Content) -> Bool) throws {
     self.path = path
     meta = try StoreMeta(path: path + "/meta.json")
+    try meta.require(holds, path: path)
     reader = try LMDBReader(path: path)
-    var identifiers = IdentifierTable()
-    var lengths: [(own: Int32, longestAnswer: Int32)] = []
-    let lengthFile = path + "/id2len.json"
-    try JSON.readMembers(path: lengthFile) { id, value in
-      guard let length = Self.length(value) else {
-        throw DataError(
-          "no length, nor a list of lengths", file: lengthFile, place: "key \"\(id)\"",
-          cure: "Make the store again")
-      }
-      let number = identifiers.insert(id)
-      if number < lengths.count { lengths[number] = length } else { lengths.append(length) }
-    }
+    let (identifiers, lengths) = try IdentifierTable.read(
+      path: path + "/id2len.json", expecting: "a length, nor a list of lengths", Self.length)
     var videos = IdentifierTable()
     var videoNumbers: [Int32] = []
     let videoFile = path + "/query2video.json"
@@ -54,7 +46,7 @@ public struct TextStore: Sendable {
   }
 
   private static func length(_ value: JSON) -> (own: Int32, longestAnswer: Int32)? {
-    func count(_ value: JSON) -> Int32? { value.int.flatMap { $0 >= 0 ? Int32(exactly: $0) : nil } }
+    let count = IdentifierTable.count
     if let own = count(value) { return (own, 0) }
     guard let list = value.array, let first = list.first, let own = count(first) else { return nil }
     var longest: Int32 = 0

@@ -15,7 +15,7 @@ public struct Statement: Sendable, Equatable {
 public final class ViolinStore: AnnotationStore {
   public let texts: TextStore
 
-  public init(path: String) throws { texts = try TextStore(path: path) }
+  public init(path: String) throws { texts = try TextStore(path: path) { $0 == .statements } }
 
   /// The id of the statement that says the opposite: "…-0" for "…-1" and the reverse; nil if the store has none.
   public func pair(of id: String) -> String? {

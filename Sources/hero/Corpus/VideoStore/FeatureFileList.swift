@@ -1,12 +1,11 @@
 import Formats
 import Foundation
 
-/// A video and the two files of its features.
+/// A video and the files of its features.
 struct FeatureFiles: Equatable, Sendable {
   var name: String
-  /// Nil where the listing says that there is none.
-  var slowfast: String?
-  var resnet: String?
+  /// A file for each part of the features, in their order; nil where the listing says that there is none.
+  var files: [String?]
   /// The frames the listing promises, if it does.
   var frames: Int?
 }
@@ -14,10 +13,16 @@ struct FeatureFiles: Equatable, Sendable {
 /// Lists the videos of a source of feature files.
 struct FeatureFileList {
   private let source: VideoStoreOptions.Source
+  /// What the features are made of, in their order in a frame.
+  private let parts: [String]
 
-  init(_ source: VideoStoreOptions.Source) {
+  init(_ source: VideoStoreOptions.Source, parts: [String]) {
     self.source = source
+    self.parts = parts
   }
+
+  /// The folders of the parts, as messages name them.
+  private var folders: String { parts.map { "\($0)_features/" }.joined(separator: " and ") }
 
   /// The videos, each once, and a line for whatever was not taken.
   func videos() throws -> (videos: [FeatureFiles], notes: [String]) {
@@ -29,7 +34,7 @@ struct FeatureFileList {
     guard !listed.videos.isEmpty else {
       throw DataError(
         "there are no feature files", file: source.path,
-        cure: "Give the folder that holds slowfast_features/ and resnet_features/ with <vid>.npz in them")
+        cure: "Give the folder that holds \(folders) with <vid>.npz in them")
     }
     return listed
   }
@@ -37,11 +42,11 @@ struct FeatureFileList {
   // MARK: Folder
 
   private func videos(inFolder folder: String) throws -> ([FeatureFiles], [String]) {
-    let roots = ["slowfast_features", "resnet_features"].map { "\(folder)/\($0)" }
+    let roots = parts.map { "\(folder)/\($0)_features" }
     for root in roots where !isFolder(root) {
       throw DataError(
         "there is no such folder", file: root,
-        cure: "Give the folder that holds slowfast_features/ and resnet_features/")
+        cure: "Give the folder that holds \(folders), or say by --features what there is")
     }
     let found = try roots.map { root in
       var files: [String] = []
@@ -51,7 +56,7 @@ struct FeatureFileList {
     var places: [String: String] = [:]
     var notes: [String] = []
     var videos: [FeatureFiles] = []
-    for file in found[0].union(found[1]).sorted() {
+    for file in found.reduce(into: Set<String>(), { $0.formUnion($1) }).sorted() {
       let name = String((file as NSString).lastPathComponent.dropLast(".npz".count))
       if let first = places.updateValue(file, forKey: name) {
         places[name] = first
@@ -60,8 +65,7 @@ struct FeatureFileList {
       }
       videos.append(
         FeatureFiles(
-          name: name, slowfast: found[0].contains(file) ? "\(roots[0])/\(file)" : nil,
-          resnet: found[1].contains(file) ? "\(roots[1])/\(file)" : nil))
+          name: name, files: zip(roots, found).map { $1.contains(file) ? "\($0)/\(file)" : nil }))
     }
     return (videos, notes)
   }
@@ -93,6 +97,11 @@ struct FeatureFileList {
   // MARK: Info file
 
   private func videos(inInfoFile path: String) throws -> [FeatureFiles] {
+    guard Set(parts) == ["resnet", "slowfast"], parts.count == 2 else {
+      throw DataError(
+        "lists resnet and slowfast features only", file: path,
+        cure: "Give the folder of the features in its place")
+    }
     guard let entries = try Pickle.read(path: path).entries else {
       throw DataError(
         "is not a dictionary of videos", file: path, cure: "Give the video_feat_info.pkl of the reference")
@@ -107,15 +116,13 @@ struct FeatureFileList {
         )
       }
       // The reference notes an unreadable file as an empty path.
-      return FeatureFiles(
-        name: name, slowfast: slowfast.isEmpty ? nil : slowfast, resnet: resnet.isEmpty ? nil : resnet,
-        frames: frames)
+      let files = self.parts.map { $0 == "resnet" ? resnet : slowfast }
+      return FeatureFiles(name: name, files: files.map { $0.isEmpty ? nil : $0 }, frames: frames)
     }
     let root = try root(of: videos, listedIn: path)
     return videos.map { video in
       var video = video
-      video.slowfast = video.slowfast.map { resolve($0, in: root) }
-      video.resnet = video.resnet.map { resolve($0, in: root) }
+      video.files = video.files.map { $0.map { resolve($0, in: root) } }
       return video
     }
   }
@@ -123,7 +130,7 @@ struct FeatureFileList {
   /// The folder that relative paths start from: the current one, as in the reference, else the info file's own or the
   /// nearest one around it, whichever has one of the files.
   private func root(of videos: [FeatureFiles], listedIn path: String) throws -> String {
-    let samples = videos.lazy.flatMap { [$0.slowfast, $0.resnet] }.compactMap { $0 }
+    let samples = videos.lazy.flatMap(\.files).compactMap { $0 }
       .filter { !$0.hasPrefix("/") }.prefix(64)
     guard !samples.isEmpty else { return "." }
     var candidates = ["."]

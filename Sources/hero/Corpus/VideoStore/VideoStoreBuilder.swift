@@ -26,11 +26,11 @@ public struct VideoStoreBuilder: Sendable {
     onSkip: (String) -> Void = { _ in }, progress: (VideoStoreProgress) throws -> Void = { _ in }
   ) throws -> VideoStoreReport {
     try options.check()
-    let (videos, notes) = try FeatureFileList(options.source).videos()
+    let (videos, notes) = try FeatureFileList(options.source, parts: options.features).videos()
     let folder = try OutputFolder(path: options.storePath)
     for note in notes { onSkip(note) }
     let output = try VideoStoreOutput(folder: folder, datasetFolder: options.datasetPath)
-    let encoder = VideoEncoder(options: options)
+    let encoder = FeatureEncoder(options: options)
     let encoded = Prefetch(videos.indices, threads: options.threadCount, depth: 2 * options.threadCount) {
       try encoder.encode(videos[$0])
     }

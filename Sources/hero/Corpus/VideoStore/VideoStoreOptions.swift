@@ -5,7 +5,7 @@ import Foundation
 public struct VideoStoreOptions: Sendable {
   /// Where the feature files are listed.
   public enum Source: Sendable {
-    /// A folder with `slowfast_features/…/<vid>.npz` and `resnet_features/…/<vid>.npz`.
+    /// A folder with `<part>_features/…/<vid>.npz` for every part of the features.
     case folder(String)
     /// The reference's `video_feat_info.pkl`, {vid: (frames, slowfast path, resnet path, folder)}.
     case infoFile(String)
@@ -21,10 +21,12 @@ public struct VideoStoreOptions: Sendable {
   /// The folder of all feature stores, in which `dataset` names one.
   public var output: String
   public var dataset: String
+  /// The parts of a frame's features, in their order.
+  public var features = ["resnet", "slowfast"]
   /// Seconds per frame, which the store's name tells.
   public var frameLength = 1.5
-  /// What the features are, which the store's name tells.
-  public var featVersion = "resnet_slowfast"
+  /// What the features are, which the store's name tells; nil for the names of the parts.
+  public var featVersion: String?
   /// Whether values are compressed `.npz` archives instead of MessagePack.
   public var compress = false
   /// How MessagePack values are compressed; the reference reads `none` only.
@@ -48,8 +50,10 @@ public struct VideoStoreOptions: Sendable {
 
   /// The store's folder: `{feat_version}_{frame_length}`, the number as Python prints a float, and `_compressed`.
   public var storePath: String {
-    "\(datasetPath)/\(featVersion)_\(PythonNumber.repr(frameLength))\(compress ? "_compressed" : "")"
+    "\(datasetPath)/\(version)_\(PythonNumber.repr(frameLength))\(compress ? "_compressed" : "")"
   }
+
+  private var version: String { featVersion ?? features.joined(separator: "_") }
 
   /// Frames in a piece; nil if videos are not cut.
   var clipFrames: Int? {
@@ -72,7 +76,14 @@ public struct VideoStoreOptions: Sendable {
       throw DataError(
         "values cannot be compressed as npz and again", cure: "Give one kind of compression only")
     }
-    for (name, part) in [("dataset", dataset), ("feature version", featVersion)] where part.hasPrefix("/") {
+    guard !features.isEmpty, Set(features).count == features.count,
+      features.allSatisfy({ !$0.isEmpty && !$0.contains("/") })
+    else {
+      throw DataError(
+        "the features “\(features.joined(separator: ","))” are no list of names, each once",
+        cure: "Name what is in the <name>_features folders, such as resnet,slowfast")
+    }
+    for (name, part) in [("dataset", dataset), ("feature version", version)] where part.hasPrefix("/") {
       throw DataError("the \(name) “\(part)” is a path", cure: "Give a name")
     }
   }

@@ -33,7 +33,7 @@ final class VideoStoreOutput {
   /// Adds a video's entries.
   /// - Throws: `UnreadableVideo` if it is not as wide as those before; `DataError` if it cannot be written, or an
   ///   `id2nframe.json` that is there already says something else.
-  func put(_ video: VideoEncoder.Encoded, video name: String) throws {
+  func put(_ video: FeatureEncoder.Encoded, video name: String) throws {
     if report.entries > 0, video.width != report.width {
       throw UnreadableVideo("its frames are \(video.width) wide, those before \(report.width)")
     }

@@ -58,11 +58,6 @@ public final class LMDBReader: Sendable {
     try walk { page, index, key in try body(key, try value(page, index)) }
   }
 
-  /// Calls `body` with every key in the order of their bytes; no values are read.
-  public func forEachKey(_ body: (_ key: [UInt8]) throws -> Void) throws {
-    try walk { _, _, key in try body(key) }
-  }
-
   // MARK: - The tree
 
   private func node(_ page: LMDBPage, _ index: Int) throws -> (key: Range<Int>, content: LMDBPage.Content) {

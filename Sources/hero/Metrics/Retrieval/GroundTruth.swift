@@ -6,11 +6,11 @@ public struct RetrievalTruth: Sendable, Equatable {
   /// The name of the video.
   public var video: String
   /// The moment as each annotator marked it; empty where a data set names only the video.
-  public var spans: [Span]
+  public var spans: [TimeSpan]
   /// What the query speaks of: `v` video, `t` subtitles, `vt` both; nil where the data set does not say.
   public var type: String?
 
-  public init(id: QueryID, video: String, spans: [Span], type: String? = nil) {
+  public init(id: QueryID, video: String, spans: [TimeSpan], type: String? = nil) {
     self.id = id
     self.video = video
     self.spans = spans
@@ -33,21 +33,14 @@ public struct RetrievalTruth: Sendable, Equatable {
       id: id, video: video, spans: try Self.spans(row["ts"], of: id), type: row["type"]?.string)
   }
 
-  private static func spans(_ json: JSON?, of id: QueryID) throws -> [Span] {
+  private static func spans(_ json: JSON?, of id: QueryID) throws -> [TimeSpan] {
     guard let json, json != .null else { return [] }
-    if let span = span(json) { return [span] }
-    let spans = json.array?.map(span)
+    if let span = TimeSpan(json) { return [span] }
+    let spans = json.array?.map { TimeSpan($0) }
     guard let spans, !spans.isEmpty, !spans.contains(nil) else {
       throw DataError(
         "\"ts\" is neither [start, end] nor a list of such spans", place: "query \(id)")
     }
     return spans.compactMap { $0 }
-  }
-
-  private static func span(_ json: JSON) -> Span? {
-    guard let times = json.array, times.count == 2, let start = times[0].double,
-      let end = times[1].double
-    else { return nil }
-    return Span(Float(start), Float(end))
   }
 }

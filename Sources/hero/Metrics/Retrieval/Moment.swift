@@ -1,3 +1,5 @@
+import Formats
+
 /// A predicted moment, as a row of a result file: `[video index, start, end, score]`.
 public struct MomentPrediction: Sendable, Equatable {
   /// The video's number in the result file's `video2idx`.
@@ -15,20 +17,12 @@ public struct MomentPrediction: Sendable, Equatable {
     self.score = score
   }
 
+  /// Where it is, in seconds.
+  public var span: TimeSpan { TimeSpan(start: Double(start), end: Double(end)) }
+
   /// A row of video retrieval: the video as a whole.
   public init(video: Int, score: Float) {
     self.init(video: video, start: 0, end: 0, score: score)
-  }
-}
-
-/// Two times in seconds, the start first.
-public struct Span: Sendable, Equatable {
-  public var start: Float
-  public var end: Float
-
-  public init(_ start: Float, _ end: Float) {
-    self.start = start
-    self.end = end
   }
 }
 
@@ -36,8 +30,9 @@ public struct Span: Sendable, Equatable {
 ///
 /// For spans that do not touch the divisor is not their union but more; that is how TVR's own evaluation counts
 /// (`compute_temporal_iou` in `utils/temporal_nms.py`), in 32-bit numbers as there. 0 for two empty spans at one place.
-public func temporalIoU(_ a: Span, _ b: Span) -> Float {
-  let overlap = max(0, min(a.end, b.end) - max(a.start, b.start))
-  let stretch = max(a.end, b.end) - min(a.start, b.start)
+public func temporalIoU(_ a: TimeSpan, _ b: TimeSpan) -> Float {
+  let (starts, ends) = ((Float(a.start), Float(b.start)), (Float(a.end), Float(b.end)))
+  let overlap = max(0, min(ends.0, ends.1) - max(starts.0, starts.1))
+  let stretch = max(ends.0, ends.1) - min(starts.0, starts.1)
   return stretch == 0 ? 0 : overlap / stretch
 }

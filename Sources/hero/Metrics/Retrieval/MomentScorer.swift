@@ -44,11 +44,6 @@ public struct MomentScorer {
     list = BoundedTopList(capacity: capacity)
   }
 
-  /// The factor by which a video's similarity to the query weighs its moments: exp(alpha · score) (`q2c_alpha`).
-  public static func videoFactor(similarity: Float, alpha: Float) -> Float {
-    exp(alpha * similarity)
-  }
-
   /// Adds the moments of one video.
   ///
   /// - Parameters:

@@ -36,9 +36,9 @@ public struct NonMaximumSuppression: Sendable {
     var kept: [Int] = []
     for rank in order {
       guard kept.count < Self.limitPerVideo else { break }
-      let span = Span(ranked[rank].start, ranked[rank].end)
+      let span = ranked[rank].span
       let suppressed = kept.contains { better in
-        temporalIoU(Span(ranked[better].start, ranked[better].end), span) > threshold
+        temporalIoU(ranked[better].span, span) > threshold
       }
       if !suppressed { kept.append(rank) }
     }

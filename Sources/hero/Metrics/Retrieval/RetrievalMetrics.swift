@@ -78,8 +78,7 @@ public struct RetrievalMetrics: Sendable {
   ) -> Bool {
     guard prediction.video == video else { return false }
     guard let overlap else { return true }
-    let span = Span(prediction.start, prediction.end)
-    let agreeing = truth.spans.count { temporalIoU(span, $0) >= overlap }
+    let agreeing = truth.spans.count { temporalIoU(prediction.span, $0) >= overlap }
     return agreeing >= truth.agreementNeeded
   }
 

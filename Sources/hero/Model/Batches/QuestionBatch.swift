@@ -13,11 +13,11 @@ public struct QuestionBatch: Sendable {
   /// The right answer of each question, or a statement's truth (0, 1); −1 where unknown.
   public var targets: [Int]
   /// First and last frame of the moment each question is about; −1 where unknown. Empty for statements.
-  public var spans: [(start: Int, end: Int)]
+  public var spans: [FrameSpan]
 
   public init(
     videos: VideoBatch, texts: [[Int32]], pairsPerQuestion: [Int], targets: [Int],
-    spans: [(start: Int, end: Int)] = []
+    spans: [FrameSpan] = []
   ) {
     precondition(videos.lengths.count == texts.count && pairsPerQuestion.reduce(0, +) == texts.count)
     precondition(targets.count == pairsPerQuestion.count && (spans.isEmpty || spans.count == targets.count))

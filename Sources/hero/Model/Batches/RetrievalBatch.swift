@@ -9,11 +9,11 @@ public struct RetrievalBatch: Sendable {
   public var slots: [Int]
   public var queriesPerSlot: Int
   /// First and last frame of each query's moment; −1 where unknown.
-  public var targets: [(start: Int, end: Int)]
+  public var targets: [FrameSpan]
 
   public init(
     videos: VideoBatch, queries: [[Int32]], slots: [Int], queriesPerSlot: Int = 1,
-    targets: [(start: Int, end: Int)]
+    targets: [FrameSpan]
   ) {
     precondition(queries.count == slots.count * queriesPerSlot && targets.count == queries.count)
     self.videos = videos

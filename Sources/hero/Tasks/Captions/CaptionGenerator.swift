@@ -78,7 +78,7 @@ public struct CaptionGenerator {
       for (number, video) in read.enumerated() {
         for place in video.clips {
           let count = video.item.frameCount
-          if let frames = clipFrames(spans[place], frames: count, interval: frameInterval) {
+          if let frames = spans[place].clip(frames: count, interval: frameInterval) {
             ranges.append((number, frames))
             places.append(place)
           } else {

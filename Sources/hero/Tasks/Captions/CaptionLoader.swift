@@ -43,6 +43,8 @@ public struct CaptionLoader: BatchLoader {
 
   public var itemCount: Int { names.count }
 
+  public var skippedCount: Int { skips.itemCount }
+
   public func batch(of items: [Int], random: RandomStream) throws -> CaptionBatch? {
     var random = random
     var read: [VideoItem] = []
@@ -52,7 +54,7 @@ public struct CaptionLoader: BatchLoader {
       do {
         let video = try videos.read(name)
         let described = described(video, random: &random)
-        guard !described.isEmpty else { continue }
+        guard !described.isEmpty else { throw DataError("none of its captions can be used") }
         for (frames, tokens) in described {
           clips.append((read.count, frames))
           inputs.append(Array(([captions.meta.bos] + tokens).prefix(maxTextLength)))
@@ -80,14 +82,14 @@ public struct CaptionLoader: BatchLoader {
       do {
         let caption = try captions.caption(id)
         try check(caption.caption.tokens)
-        guard let frames = clipFrames(caption.span, frames: video.frameCount, interval: frameInterval) else {
+        guard let frames = caption.span.clip(frames: video.frameCount, interval: frameInterval) else {
           let error = DataError.clipBeyondVideo(video.name, frames: video.frameCount)
-          skips.skip("clip \(caption.clip)", file: captions.path, error)
+          skips.skip("clip \(caption.clip)", file: captions.path, error, isPart: true)
           return nil
         }
         return (frames, caption.caption.tokens)
       } catch {
-        skips.skip("caption \(id)", file: captions.path, error)
+        skips.skip("caption \(id)", file: captions.path, error, isPart: true)
       }
       return nil
     }

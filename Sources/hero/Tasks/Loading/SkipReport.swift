@@ -5,14 +5,21 @@ import Synchronization
 public final class SkipReport: Sendable {
   private let onSkip: @Sendable (_ error: DataError, _ count: Int) -> Void
   private let seen = Mutex<Set<String>>([])
+  private let items = Mutex<Set<String>>([])
 
   /// - Parameter onSkip: told of each item, and of how many there are so far.
   public init(_ onSkip: @escaping @Sendable (_ error: DataError, _ count: Int) -> Void = { _, _ in }) {
     self.onSkip = onSkip
   }
 
-  /// - Parameter item: such as `clip 539`, which names the place where the error does not.
-  func skip(_ item: String, file: String, _ error: any Error) {
+  /// Items of a loader that cannot be used, not counting parts of items.
+  var itemCount: Int { items.withLock { $0.count } }
+
+  /// - Parameters:
+  ///   - item: such as `clip 539`, which names the place where the error does not.
+  ///   - isPart: whether the rest of a loader's item can be used.
+  func skip(_ item: String, file: String, _ error: any Error, isPart: Bool = false) {
+    if !isPart { items.withLock { _ = $0.insert(item) } }
     let count = seen.withLock { seen in seen.insert(item).inserted ? seen.count : nil }
     guard let count else { return }
     let error = error as? DataError ?? DataError("\(error)")

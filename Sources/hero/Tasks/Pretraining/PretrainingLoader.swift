@@ -37,6 +37,8 @@ public struct PretrainingLoader: BatchLoader {
 
   public var itemCount: Int { videos.count }
 
+  public var skippedCount: Int { skips.itemCount }
+
   /// The batch of these videos; nil where the objective has nothing to ask of any of them (no word, no frame that
   /// moved, no sentence with frames).
   public func batch(of items: [Int], random: RandomStream) throws -> PretrainingBatch? {
@@ -136,7 +138,7 @@ public struct PretrainingLoader: BatchLoader {
   private func moments(_ videos: [Video], _ random: inout RandomStream) throws -> RetrievalBatch? {
     var items: [VideoItem] = []
     var queries: [[Int32]] = []
-    var targets: [(start: Int, end: Int)] = []
+    var targets: [FrameSpan] = []
     for video in videos {
       let subtitles = video.item.subtitles
       let candidates = subtitles.filter { !$0.frames.isEmpty }.map(\.index)
@@ -145,7 +147,8 @@ public struct PretrainingLoader: BatchLoader {
       for subtitle in subtitles where chosen.contains(subtitle.index) {
         guard let first = subtitle.frames.first, let last = subtitle.frames.last else { continue }
         queries.append([video.meta.cls] + video.text(of: subtitle.index, context: 0))
-        targets.append((first, min(max(first + 1, last), video.item.frameCount - 1)))
+        targets.append(
+          FrameSpan(start: first, end: min(max(first + 1, last), video.item.frameCount - 1)))
       }
       for _ in chosen.count..<max(chosen.count, options.queriesPerVideo) {
         queries.append(queries[queries.count - 1])

@@ -61,6 +61,8 @@ public final class PretrainingMixture: BatchSource {
 
   public var itemCount: Int { sources.reduce(0) { $0 + ($1.ratio > 0 ? $1.loader.itemCount : 0) } }
 
+  public var skippedCount: Int { sources.reduce(0) { $0 + $1.loader.skippedCount } }
+
   /// The sources with their videos and shares: `mlm_tv_all 17435 videos (29 %), …`.
   public var summary: String {
     sources.map { source in

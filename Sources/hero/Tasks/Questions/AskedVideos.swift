@@ -31,7 +31,7 @@ struct AskedVideos {
 
   /// The batch of the passes so far.
   func batch(
-    pairsPerQuestion: [Int], targets: [Int], spans: [(start: Int, end: Int)] = []
+    pairsPerQuestion: [Int], targets: [Int], spans: [FrameSpan] = []
   ) throws -> QuestionBatch {
     QuestionBatch(
       videos: try VideoBatch(videos, passes: passes, model: model), texts: passes.map(\.text),

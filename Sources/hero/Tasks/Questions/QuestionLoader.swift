@@ -47,6 +47,8 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
 
   public var itemCount: Int { ids.count }
 
+  public var skippedCount: Int { skips.itemCount }
+
   private var isTraining: Bool { if case .training = purpose { true } else { false } }
 
   public func batch(of items: [Int], random: RandomStream) throws -> QuestionBatch? {
@@ -58,7 +60,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     var asked = AskedVideos(videos, model: model)
     var used: [String] = []
     var (counts, targets): ([Int], [Int]) = ([], [])
-    var spans: [(start: Int, end: Int)] = []
+    var spans: [FrameSpan] = []
     for id in items.flatMap({ isTraining ? store.group(of: ids[$0]) : [ids[$0]] }) {
       let name = "\(Store.entryName) \(id)"
       do {
@@ -71,7 +73,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
         if Store.hasMoments {
           // Where a moment is not annotated ("nan-nan"), the answer alone teaches.
           spans.append(
-            entry.span.map { frameTarget($0, frames: frames, interval: frameInterval) } ?? (-1, -1))
+            entry.span?.target(frames: frames, interval: frameInterval) ?? .unknown)
         }
       } catch let error as DataError {
         skips.skip(name, file: store.path, error)

@@ -37,12 +37,14 @@ public struct RetrievalLoader: BatchLoader {
 
   public var itemCount: Int { ids.count }
 
+  public var skippedCount: Int { skips.itemCount }
+
   public func batch(of items: [Int], random: RandomStream) throws -> RetrievalBatch? {
     var places: [String: Int] = [:]
     var read: [VideoItem] = []
     var texts: [[Int32]] = []
     var slots: [Int] = []
-    var targets: [(start: Int, end: Int)] = []
+    var targets: [FrameSpan] = []
     for item in items {
       do {
         let query = try queries.query(ids[item])
@@ -67,21 +69,8 @@ public struct RetrievalLoader: BatchLoader {
       videos: try VideoBatch(read, model: model), queries: texts, slots: slots, targets: targets)
   }
 
-  private func target(_ span: TimeSpan?, frames: Int) -> (start: Int, end: Int) {
-    guard hasSpans, let span else { return (-1, -1) }
-    return frameTarget(span, frames: frames, interval: frameInterval)
+  private func target(_ span: TimeSpan?, frames: Int) -> FrameSpan {
+    guard hasSpans, let span else { return .unknown }
+    return span.target(frames: frames, interval: frameInterval)
   }
-}
-
-/// First and last frame of a moment: ⌊start/Δ⌋ and ⌈end/Δ⌉ − 1, at least a frame apart, within the video.
-func frameTarget(_ span: TimeSpan, frames: Int, interval: Double) -> (start: Int, end: Int) {
-  // Clamped before the conversion: a store may hold any number.
-  let limit = Double(frames)
-  func frame(_ seconds: Double, _ rounding: FloatingPointRoundingRule) -> Int {
-    let place = (seconds / interval).rounded(rounding)
-    return place.isNaN ? 0 : Int(max(0, min(limit, place)))
-  }
-  let start = min(frame(span.start, .down), frames - 1)
-  let end = min(max(frame(span.end, .up) - 1, start + 1), frames - 1)
-  return (start, end)
 }

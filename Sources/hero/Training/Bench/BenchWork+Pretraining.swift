@@ -54,7 +54,7 @@ extension BenchWork {
   /// - Throws: `DataError` for a video without any.
   func moments() throws -> RetrievalBatch {
     var sequences = videos.sequences
-    var (queries, targets): ([[Int32]], [(start: Int, end: Int)]) = ([], [])
+    var (queries, targets): ([[Int32]], [FrameSpan]) = ([], [])
     var (first, next) = (0, 0)
     for length in videos.lengths {
       var own: [Int] = []
@@ -70,7 +70,8 @@ extension BenchWork {
         let frames = videos.sequences[number].frames
         queries.append(videos.sequences[number].tokens)
         let start = (frames.first ?? first) - first
-        targets.append((start, min(max(start + 1, (frames.last ?? first) - first), length - 1)))
+        targets.append(
+          FrameSpan(start: start, end: min(max(start + 1, (frames.last ?? first) - first), length - 1)))
         sequences[number].tokens = [2]
       }
       first += length

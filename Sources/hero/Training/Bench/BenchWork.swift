@@ -7,7 +7,7 @@ struct BenchWork {
   private(set) var videos: VideoBatch
   private(set) var queries: [[Int32]] = []
   private(set) var queryVideos: [Int] = []
-  private(set) var targets: [(start: Int, end: Int)] = []
+  private(set) var targets: [FrameSpan] = []
   private(set) var clips: [(video: Int, frames: Range<Int>)] = []
   /// Frames and tokens of all sentences.
   let realTokens: Int
@@ -52,7 +52,7 @@ struct BenchWork {
       for query in try lists(video, "queries", 3, number) {
         queries.append(text(query[0]))
         queryVideos.append(number)
-        targets.append((min(query[1], frames - 1), min(query[2], frames - 1)))
+        targets.append(FrameSpan(start: min(query[1], frames - 1), end: min(query[2], frames - 1)))
       }
       for clip in try lists(video, "clips", 2, number) where clip[0] < clip[1] && clip[1] <= frames {
         clips.append((number, clip[0]..<clip[1]))

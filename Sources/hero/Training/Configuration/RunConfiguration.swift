@@ -33,6 +33,9 @@ public struct RunConfiguration: Equatable, Sendable {
   /// All options as they were run, for `log/hps.json`: the reference's `json.dump(vars(args), indent=4)`.
   public var json: JSON { .object(values) }
 
+  /// An option's value as it stands in `log/hps.json`.
+  func value(of option: any AnyRunOption) -> JSON? { values[option.name] }
+
   /// Takes a key's value; an option that the task does not use is kept for the record only.
   mutating func set(_ option: any AnyRunOption, _ value: JSON) { values[option.name] = value }
 

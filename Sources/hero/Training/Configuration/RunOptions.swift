@@ -26,7 +26,7 @@ public struct RunOptions: Sendable {
   public let valReferences = RunOption<String?>(
     "val_ref", .data, nil, in: [.captioning], help: "TVC's JSON lines with the reference captions of val_db")
   public let testCaptions = RunOption<String?>(
-    "test_db", .data, nil, in: [.captioning], help: "caption store for testing")
+    "test_db", .data, nil, in: [.captioning], help: "caption store to report on at every validation")
   public let subtitles = RunOption<String?>(
     "sub_txt_db", .data, nil, in: .finetuning, help: "subtitle store")
   public let videos = RunOption<String?>(
@@ -92,6 +92,9 @@ public struct RunOptions: Sendable {
     "valid_steps", .training, 1000, .atLeast(1), help: "updates between validations, each with a checkpoint")
   public let saveSteps = RunOption<Int>(
     "save_steps", .training, 500, .atLeast(1), help: "updates between states that --resume goes on from")
+  public let keptCheckpoints = RunOption<Int>(
+    "keep", .training, -1, .atLeast(1, or: -1),
+    help: "checkpoints to keep, the newest, and the best always; -1 for all")
   public let trainSteps = RunOption<Int>(
     "num_train_steps", .training, 100_000, .atLeast(1), help: "updates in all")
   public let optimizer = RunOption<OptimizerKind>(

@@ -70,6 +70,7 @@ public final class Trainer<Task: LearningTask> {
     }
     while step < steps {
       let (source, losses, norm) = try update(step, queue)
+      try requireUsableItems()
       step += 1
       rates.add(source, examples: parts * configuration.trainBatchSize, loss: Double(losses.total))
       record(losses, norm, step, events)
@@ -88,6 +89,15 @@ public final class Trainer<Task: LearningTask> {
       }
     }
     progress.finish()
+  }
+
+  /// A run that can use less than half of its items would learn something else than it was asked to.
+  private func requireUsableItems() throws {
+    let (all, skipped) = (task.trainingLoader.itemCount, task.trainingLoader.skippedCount)
+    guard 2 * skipped > all else { return }
+    throw DataError(
+      "\(skipped) of \(all) training items cannot be used; the log names the first of them",
+      file: folder.path, cure: "Make the stores from one corpus and for the task that is trained")
   }
 
   /// Whether a validation, and with it a checkpoint, follows an update.
@@ -179,6 +189,7 @@ public final class Trainer<Task: LearningTask> {
         RunFolder.Best(step: step, metric: headline.name, value: headline.value),
         higherIsBetter: headline.higherIsBetter)
     }
+    if configuration.keptCheckpoints > 0 { folder.prune(keeping: configuration.keptCheckpoints) }
   }
 }
 
@@ -197,7 +208,7 @@ extension Trainer {
     var counters: [String: Int] = [:]
     for parameter in parameters { counters["updates.\(parameter.name)"] = parameter.updates }
     try folder.save(
-      TrainingState(step: step, seed: configuration.seed, randomCounters: counters), tensors: tensors
+      TrainingState(step: step, seed: configuration.seed, counters: counters), tensors: tensors
     ) { index in
       let parameter = parameters[index % parameters.count]
       let values =
@@ -234,7 +245,7 @@ extension Trainer {
       task.store.set(parameter, to: arrays[0])
       optimizer.restore(
         parameter, first: arrays[1], second: arrays[2],
-        updates: saved.state.randomCounters["updates.\(parameter.name)"])
+        updates: saved.state.counters["updates.\(parameter.name)"])
     }
     log.info("going on after update \(saved.state.step)")
     savedStep = saved.state.step

@@ -1,14 +1,18 @@
 import Foundation
 import Synchronization
 
-/// Lets long work end in order on Ctrl-C or `kill`: the first signal is remembered, the second ends the program.
+/// Lets long work end in order on Ctrl-C, `kill` or a closed terminal: the first signal is remembered, the second ends the program.
 public enum InterruptHandler {
   // Touched inside a signal handler: statically initialised, lock-free, and no more than that.
   private static let received = Atomic<Int32>(0)
 
-  /// Begins to catch SIGINT and SIGTERM.
+  /// Begins to catch SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`).
   public static func install() {
-    for caught in [SIGINT, SIGTERM] {
+    var hangup = sigaction()
+    sigaction(SIGHUP, nil, &hangup)
+    let ignoresHangup = unsafeBitCast(hangup.__sigaction_handler.sa_handler, to: Int.self) == 1
+    let signals = [SIGINT, SIGTERM] + (ignoresHangup ? [] : [SIGHUP])
+    for caught in signals {
       signal(caught) { number in
         let (exchanged, _) = InterruptHandler.received.compareExchange(
           expected: 0, desired: number, ordering: .sequentiallyConsistent)
@@ -18,8 +22,7 @@ public enum InterruptHandler {
     // A program that starts this one from a thread of its own may have left them blocked.
     var caught = sigset_t()
     sigemptyset(&caught)
-    sigaddset(&caught, SIGINT)
-    sigaddset(&caught, SIGTERM)
+    for signal in signals { sigaddset(&caught, signal) }
     pthread_sigmask(SIG_UNBLOCK, &caught, nil)
   }
 

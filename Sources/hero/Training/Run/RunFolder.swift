@@ -46,6 +46,9 @@ public struct RunFolder: Equatable, Sendable {
 
   // MARK: Beginning
 
+  /// Makes the folder itself, if it is not there.
+  func create() throws { try make(path) }
+
   /// Whether some run has written here.
   public var holdsRun: Bool {
     FileManager.default.fileExists(atPath: hyperparameters) || !entries(checkpoints).isEmpty
@@ -123,6 +126,15 @@ public struct RunFolder: Equatable, Sendable {
           ? "Give --checkpoint a file" : "Give --checkpoint one of \(there), latest, best or a file")
     }
     return (found.path, found.name)
+  }
+
+  /// Deletes the checkpoints that this program wrote but for the newest `count` and the best.
+  func prune(keeping count: Int) {
+    let own = savedCheckpoints().filter { $0.format == .safetensors }
+    let best = best()?.step
+    for old in own.dropLast(count) where old.step != best {
+      try? FileManager.default.removeItem(atPath: old.path)
+    }
   }
 
   // MARK: The best checkpoint

@@ -43,30 +43,51 @@ struct CaptionSuite: EvaluableSuite {
 
   // MARK: Validation
 
-  /// Captioned clips, and what writes captions for them.
+  /// Captioned clips of a split, and what writes captions for them.
   struct Captioned {
+    let split: String
     let references: [CaptionRow]
     let generator: CaptionGenerator
   }
 
-  func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> Captioned? {
-    try configuration.valCaptions.map { path in
-      let store = try CaptionStore(path: path)
-      return Captioned(
-        references: try configuration.valReferences.map { try CaptionRow.read(path: $0) } ?? store.rows(),
-        generator: generator(
-          model, videos, try Self.tokenizer(nil, store: store.meta), DecodingOptions()))
+  func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> [Captioned] {
+    let splits = [
+      ("val", configuration.valCaptions, configuration.valReferences),
+      ("test", configuration.testCaptions, nil),
+    ]
+    return try splits.compactMap { split, store, references in
+      try store.map {
+        try captioned(
+          model, videos, store: $0, split: split,
+          references: try references.map { try CaptionRow.read(path: $0) })
+      }
     }
   }
 
+  /// - Parameter references: in place of the store's own captions.
+  private func captioned(
+    _ model: CaptionModel, _ videos: VideoReader, store path: String, split: String,
+    references: [CaptionRow]? = nil
+  ) throws -> Captioned {
+    let store = try CaptionStore(path: path)
+    return Captioned(
+      split: split, references: try references ?? store.rows(),
+      generator: generator(model, videos, try Self.tokenizer(nil, store: store.meta), DecodingOptions()))
+  }
+
   func validate(
-    _ learning: CaptionLearning, _ captioned: Captioned?, step: Int, folder: RunFolder
+    _ learning: CaptionLearning, _ splits: [Captioned], step: Int, folder: RunFolder
   ) throws -> Validation {
     var result = Validation()
-    guard let captioned else { return result }
-    let report = try report(captioned, title: "val, update \(step)")
-    try report.write("\(folder.results)/val_captions_\(step).jsonl")
-    (result.scalars, result.table, result.headline) = (report.scalars, report.table, report.headline)
+    for captioned in splits {
+      let report = try report(captioned, title: "\(captioned.split), update \(step)")
+      try report.write("\(folder.results)/\(captioned.split)_captions_\(step).jsonl")
+      let isValidation = captioned.split == "val"
+      result.scalars += report.scalars.map {
+        ("\(isValidation ? "valid" : captioned.split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
+      }
+      if isValidation { (result.table, result.headline) = (report.table, report.headline) }
+    }
     return result
   }
 
@@ -77,12 +98,8 @@ struct CaptionSuite: EvaluableSuite {
   func evaluate(
     _ model: CaptionModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
-    let captions = try CaptionStore(path: store)
-    let captioned = Captioned(
-      references: try captions.rows(),
-      generator: generator(
-        model, videos, try Self.tokenizer(nil, store: captions.meta), DecodingOptions()))
-    return try report(captioned, title: "\(configuration.task.rawValue), \(split)")
+    try report(
+      captioned(model, videos, store: store, split: split), title: "\(configuration.task.rawValue), \(split)")
   }
 
   private func report(_ captioned: Captioned, title: String) throws -> SplitReport {
@@ -91,7 +108,7 @@ struct CaptionSuite: EvaluableSuite {
     // Clips of a hidden split have no captions to compare with.
     guard captioned.references.allSatisfy({ !$0.captions.isEmpty }) else { return report }
     let scores = try CaptionScorer(rows, references: captioned.references, meteor: nil)
-    report.scalars = scores.corpus.map { ("valid_tvc/\($0.name)", $0.value) }
+    report.scalars = scores.corpus
     report.table = MetricsTable(scores, title: title)
     if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {
       report.headline = (cider.name, cider.value, true)

@@ -11,14 +11,31 @@ public struct TrainingRun {
     self.log = log
   }
 
-  /// - Parameter resume: go on with the run in the output folder, or begin where there is none.
-  public func run(resume: Bool, backend: any Backend) throws {
-    try train(configuration.family.suite, resume: resume, backend: backend)
+  /// How a run begins.
+  public enum Beginning: Sendable {
+    /// In a folder without a run.
+    case anew
+    /// With the run in the output folder and its options, or anew where there is none.
+    case resumed
+    /// The same with options that change what is learnt from here on.
+    case resumedWithChanges
   }
 
-  private func train<Suite: TaskSuite>(_: Suite.Type, resume: Bool, backend: any Backend) throws {
+  public func run(_ beginning: Beginning, backend: any Backend) throws {
+    try train(configuration.family.suite, beginning, backend: backend)
+  }
+
+  private func train<Suite: TaskSuite>(_: Suite.Type, _ beginning: Beginning, backend: any Backend) throws {
     let folder = RunFolder(path: try configuration.required(\.outputDirectory))
+    let resume = beginning != .anew
     if !resume { try folder.requireUnused() }
+    try folder.create()
+    let lock = try RunLock(folder: folder)
+    defer { withExtendedLifetime(lock) {} }
+    if beginning == .resumed, folder.holdsRun {
+      try configuration.requireUnchanged(
+        since: try folder.configuration(task: configuration.task), folder: folder)
+    }
     let suite = try Suite(configuration, log: log)
     let videos = try suite.openForTraining()
     let opened = try OpenedModel(configuration, featureWidth: try suite.featureWidth(of: videos), log: log)

@@ -1,12 +1,14 @@
 import Formats
 
-/// Turns a video's two feature files into the entries of the store.
-struct VideoEncoder: Sendable {
+/// Turns a video's feature files into the entries of the store.
+struct FeatureEncoder: Sendable {
+  private let parts: [String]
   private let compress: Bool
   private let compression: Compression
   private let clipFrames: Int?
 
   init(options: VideoStoreOptions) {
+    parts = options.features
     compress = options.compress
     compression = options.compression
     clipFrames = options.clipFrames
@@ -36,20 +38,19 @@ struct VideoEncoder: Sendable {
     }
   }
 
-  /// The features [frames, resnet width + slowfast width] as 32-bit floats, or 64-bit where a file has those.
+  /// The features [frames, sum of the parts' widths] as 32-bit floats, or 64-bit where a file has those.
   func features(of video: FeatureFiles) throws -> NDArray {
     if video.frames == 0 { throw UnreadableVideo("the list of files says that it has no frames") }
-    let resnet = try matrix(video.resnet, kind: "resnet")
-    let slowfast = try matrix(video.slowfast, kind: "slowfast")
-    // The two extractors may disagree about a video's last moments.
-    let frames = min(resnet.shape[0], slowfast.shape[0], video.frames ?? .max)
+    let read = try zip(parts, video.files).map { try matrix($1, kind: $0) }
+    // The extractors may disagree about a video's last moments.
+    let frames = min(read.map { $0.shape[0] }.min() ?? 0, video.frames ?? .max)
     guard frames > 0 else { throw UnreadableVideo("it has no frames") }
-    let isDouble = resnet.type == .float64 || slowfast.type == .float64
-    let parts = try [resnet, slowfast].map { part in
-      let rows = try part.rows(0..<frames)
-      return isDouble ? rows.asFloat64() : rows.asFloat32()
-    }
-    return try Self.sideBySide(parts[0], parts[1])
+    let isDouble = read.contains { $0.type == .float64 }
+    return try Self.sideBySide(
+      read.map { part in
+        let rows = try part.rows(0..<frames)
+        return isDouble ? rows.asFloat64() : rows.asFloat32()
+      })
   }
 
   private func matrix(_ path: String?, kind: String) throws -> NDArray {
@@ -62,17 +63,19 @@ struct VideoEncoder: Sendable {
     return array
   }
 
-  /// The rows of `left`, each followed by the same row of `right`; both have as many rows and one type.
-  private static func sideBySide(_ left: NDArray, _ right: NDArray) throws -> NDArray {
-    let rows = left.shape[0]
-    let (leftStride, rightStride) = (left.bytes.count / rows, right.bytes.count / rows)
+  /// Row by row, what the parts have in that row, one after the other; all have as many rows and one type.
+  private static func sideBySide(_ parts: [NDArray]) throws -> NDArray {
+    let rows = parts[0].shape[0]
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(left.bytes.count + right.bytes.count)
+    bytes.reserveCapacity(parts.reduce(0) { $0 + $1.bytes.count })
     for row in 0..<rows {
-      bytes += left.bytes[row * leftStride..<(row + 1) * leftStride]
-      bytes += right.bytes[row * rightStride..<(row + 1) * rightStride]
+      for part in parts {
+        let stride = part.bytes.count / rows
+        bytes += part.bytes[row * stride..<(row + 1) * stride]
+      }
     }
-    return try NDArray(shape: [rows, left.shape[1] + right.shape[1]], type: left.type, bytes: bytes)
+    return try NDArray(
+      shape: [rows, parts.reduce(0) { $0 + $1.shape[1] }], type: parts[0].type, bytes: bytes)
   }
 
   private func entries(of features: NDArray, named name: String) throws -> [Encoded.Entry] {

@@ -1,0 +1,37 @@
+import Formats
+import Foundation
+
+/// A reader and what it is given.
+struct Target {
+  /// Reads an input, and may throw a `DataError` over it.
+  let read: ([UInt8]) throws -> Void
+
+  init(_ read: @escaping ([UInt8]) throws -> Void) { self.read = read }
+
+  /// A reader of files.
+  init(file read: @escaping (String) throws -> Void) {
+    self.read = { bytes in
+      try Self.write(bytes)
+      try read(Self.path)
+    }
+  }
+
+  /// Whatever the input, reading it ends, and ends in a value or in a `DataError`.
+  func test(_ bytes: [UInt8]) {
+    do {
+      try read(bytes)
+    } catch is DataError {
+    } catch {
+      fatalError("neither a value nor a DataError: \(error)")
+    }
+  }
+
+  private static let path = NSTemporaryDirectory() + "hero-fuzz-\(ProcessInfo.processInfo.processIdentifier)"
+
+  private static func write(_ bytes: [UInt8]) throws {
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    precondition(file >= 0, "no room for the input at \(path)")
+    defer { close(file) }
+    precondition(bytes.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) } == bytes.count)
+  }
+}

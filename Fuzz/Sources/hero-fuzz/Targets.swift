@@ -1,0 +1,111 @@
+import Formats
+import Foundation
+import Metrics
+import Model
+
+@testable import Corpus
+@testable import Text
+@testable import Training
+
+extension Target {
+  /// What a value of megabytes would only slow down.
+  private static let limit = 1 << 20
+
+  /// Every reader by its name.
+  nonisolated(unsafe) static let all: [String: Target] = arrays.merging(weights) { $1 }.merging(records) { $1 }
+    .merging(stores) { $1 }.merging(text) { $1 }.merging(runs) { $1 }
+
+  nonisolated(unsafe) private static let arrays: [String: Target] = [
+    "npy": Target { _ = try NPY.decode($0) },
+    "npz": Target { for entry in try NPZ.read(bytes: $0) { _ = entry.array.count } },
+    "npz-file": Target(file: { for entry in try NPZ.read(path: $0) { _ = entry.array.count } }),
+    "msgpack-numpy": Target { _ = try MessagePackNumpy.decode(try MessagePack.decode($0)["features"] ?? .nil) },
+  ]
+
+  nonisolated(unsafe) private static let weights: [String: Target] = [
+    "pickle": Target { _ = try Pickle.decode($0) },
+    "torch": Target(file: { _ = try TorchCheckpoint.read(path: $0) }),
+    "safetensors": Target(file: { _ = try Safetensors.read(path: $0) }),
+  ]
+
+  /// What is read is written, and reads as the same.
+  nonisolated(unsafe) private static let records: [String: Target] = [
+    "json": Target { bytes in
+      let text = try JSON.parse(bytes).encoded()
+      precondition(try JSON.parse(text).encoded() == text, "JSON changes on its way")
+    },
+    "json-members": Target(file: { try JSON.readMembers(path: $0) { _, _ in } }),
+    "jsonl": Target(file: { try JSONLines.read(path: $0) { _, _ in } }),
+    "messagepack": Target { bytes in
+      let encoded = try MessagePack.decode(bytes).encode()
+      precondition(try MessagePack.decode(encoded).encode() == encoded, "MessagePack changes on its way")
+    },
+    "compressed": Target { _ = try Compression.decompress($0, limit: limit) },
+  ]
+
+  nonisolated(unsafe) private static let stores: [String: Target] = [
+    "lmdb": Target(file: { path in
+      let store = try LMDBReader(path: path)
+      var keys: [[UInt8]] = []
+      // A tree may lead to one page many times.
+      struct Enough: Error {}
+      do {
+        try store.forEach { key, _ in
+          keys.append(key)
+          if keys.count > 2000 { throw Enough() }
+        }
+      } catch is Enough {}
+      for key in keys.prefix(20) { _ = try store.get(key: key) }
+      _ = try store.get("absent")
+    }),
+    "store-meta": Target(file: { _ = try StoreMeta(path: $0) }),
+    "annotations": Target { bytes in
+      guard let first = bytes.first else { return }
+      let tasks = TextStoreTask.allCases
+      try annotation(Array(bytes.dropFirst()), of: tasks[Int(first) % tasks.count])
+    },
+  ]
+
+  private static func annotation(_ bytes: [UInt8], of task: TextStoreTask) throws {
+    try Target(file: { path in
+      let builder = TextStoreBuilder(task: task, annotation: path, output: "", tokenizer: "")
+      try AnnotationFile(builder: builder).forEachRow { _, _ in }
+    }).read(bytes)
+  }
+
+  nonisolated(unsafe) private static let text: [String: Target] = [
+    "vocabulary": Target(file: { _ = try TokenizerFiles.vocabulary(at: $0) }),
+    "merges": Target(file: { _ = try MergeTable(path: $0) }),
+    // Tokens of any text are those of the text that they decode to.
+    "tokenizer": Target { bytes in
+      let text = String(decoding: bytes, as: UTF8.self)
+      _ = tokenizer.encodeSubtitle(text)
+      let spelt = tokenizer.decode(tokenizer.encodeQuery(text))
+      _ = tokenizer.encode(spelt)
+    },
+  ]
+
+  /// Of the folder that `HERO_FUZZ_TOKENIZER` names.
+  nonisolated(unsafe) private static let tokenizer: Tokenizer = {
+    let folder = ProcessInfo.processInfo.environment["HERO_FUZZ_TOKENIZER"] ?? ""
+    do {
+      return try Tokenizer(directory: folder)
+    } catch {
+      fatalError("\(error)")
+    }
+  }()
+
+  nonisolated(unsafe) private static let runs: [String: Target] = [
+    "configuration": Target(file: { path in
+      for task in [RunTask.tvr, .tvqa, .tvc, .pretrain] {
+        let (run, _) = try RunConfiguration.load(task: task, file: path, arguments: [])
+        if task == .pretrain { _ = try run.pretrainingTargets() }
+      }
+    }),
+    "hyperparameters": Target(file: { _ = try RunConfiguration.read(hyperparameters: $0) }),
+    "results": Target(file: { _ = try RetrievalResults(path: $0) }),
+    "answers": Target(file: { _ = try AnswerResults(path: $0) }),
+    "captions": Target(file: { _ = try CaptionRow.read(path: $0) }),
+    "bench-history": Target(file: { _ = try BenchRecord.read(path: $0) }),
+  ]
+}

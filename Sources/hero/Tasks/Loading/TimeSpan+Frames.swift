@@ -1,0 +1,37 @@
+import Formats
+import Model
+
+/// From seconds to frames (Docs/Computation.md §1, §3).
+extension TimeSpan {
+  /// First and last frame of a moment to learn: ⌊start/Δ⌋ and ⌈end/Δ⌉ − 1, at least a frame apart, within the video.
+  func target(frames: Int, interval: Double) -> FrameSpan {
+    let first = min(Self.frame(start, interval, .down, limit: frames), frames - 1)
+    let last = Self.frame(end, interval, .up, limit: frames) - 1
+    return FrameSpan(start: first, end: min(max(last, first + 1), frames - 1))
+  }
+
+  /// The frames of a clip: ⌊start/Δ⌋ up to but without end/Δ rounded half to even, at least one, within the video.
+  ///
+  /// - Returns: nil where the clip starts after the video's last frame.
+  func clip(frames: Int, interval: Double) -> Range<Int>? {
+    let first = Self.frame(start, interval, .down, limit: frames)
+    let end = min(max(Self.frame(end, interval, .toNearestOrEven, limit: frames), first + 1), frames)
+    return first < end ? first..<end : nil
+  }
+
+  /// Clamped before the conversion: a file may hold any number.
+  private static func frame(
+    _ seconds: Double, _ interval: Double, _ rounding: FloatingPointRoundingRule, limit: Int
+  ) -> Int {
+    let place = (seconds / interval).rounded(rounding)
+    return place.isNaN ? 0 : Int(max(0, min(Double(limit), place)))
+  }
+}
+
+extension TimeSpan? {
+  /// The frames of a clip, which is the whole video where it has no times.
+  func clip(frames: Int, interval: Double) -> Range<Int>? {
+    guard let self else { return frames > 0 ? 0..<frames : nil }
+    return self.clip(frames: frames, interval: interval)
+  }
+}

@@ -1,0 +1,128 @@
+import Formats
+import Foundation
+
+/// A line of a bench's history: what was timed, when, of which commit and on which machine.
+public struct BenchRecord: Equatable, Sendable {
+  /// Whose time it is: `hero`, or another program that does the same work.
+  public var program = "hero"
+  /// The commit of the sources, shortened; `-dirty` where they were changed since.
+  public var commit: String
+  /// The day, as 2026-01-31.
+  public var date: String
+  public var machine: String
+  /// The device with its kernels, as it describes itself.
+  public var kernels: String
+  public var kind: BenchKind
+  public var seconds: Double
+  /// Share of the device's best rate of products; nil where it was not measured.
+  public var fractionOfPeak: Double?
+  /// Bytes; nil where they were not measured.
+  public var peakMemory: Int?
+  public var precision: String
+
+  /// A measurement as it is recorded.
+  public init(_ result: Bench.Result, kernels: String, commit: String, date: String, machine: String) {
+    self.commit = commit
+    self.date = date
+    self.machine = machine
+    self.kernels = kernels
+    kind = result.kind
+    seconds = result.seconds
+    fractionOfPeak = Double(result.operations) / result.seconds / result.peak
+    peakMemory = result.peakMemory
+    precision = result.json["precision"]?.string ?? "fp32"
+  }
+
+  /// - Throws: `DataError` without a file's name where the JSON is no record.
+  public init(json: JSON) throws {
+    func text(_ key: String) throws -> String {
+      guard let text = json[key]?.string else {
+        throw DataError("\"\(key)\" is missing or no text", cure: "Correct the line or remove it")
+      }
+      return text
+    }
+    guard let kind = BenchKind(rawValue: try text("kind")) else {
+      throw DataError(
+        "\"kind\" is none of \(BenchKind.allCases.map(\.rawValue).joined(separator: ", "))",
+        cure: "Correct the line or remove it")
+    }
+    guard let seconds = json["seconds"]?.double, seconds > 0, seconds.isFinite else {
+      throw DataError("\"seconds\" is not a time", cure: "Correct the line or remove it")
+    }
+    (self.kind, self.seconds) = (kind, seconds)
+    program = try text("program")
+    commit = try text("commit")
+    date = try text("date")
+    machine = try text("machine")
+    kernels = try text("kernels")
+    precision = try text("precision")
+    fractionOfPeak = json["fraction_of_peak"]?.double
+    peakMemory = json["peak_memory"]?.int
+  }
+
+  public var json: JSON {
+    var object: JSONObject = [
+      "program": .string(program), "commit": .string(commit), "date": .string(date),
+      "machine": .string(machine), "kernels": .string(kernels), "kind": .string(kind.rawValue),
+      "seconds": .double((seconds * 1000).rounded() / 1000), "precision": .string(precision),
+    ]
+    if let fractionOfPeak { object["fraction_of_peak"] = .double((fractionOfPeak * 1000).rounded() / 1000) }
+    if let peakMemory { object["peak_memory"] = .int(peakMemory) }
+    return .object(object)
+  }
+}
+
+extension BenchRecord {
+  /// All records of a file, in its order.
+  public static func read(path: String) throws -> [BenchRecord] {
+    var records: [BenchRecord] = []
+    try JSONLines.read(path: path) { _, line in records.append(try BenchRecord(json: line)) }
+    return records
+  }
+
+  /// Adds a record at the end of a file, which is made if there is none.
+  public func append(to path: String) throws {
+    let before = FileManager.default.fileExists(atPath: path) ? try FileBytes.read(path: path) : []
+    let isWhole = before.isEmpty || before.last == UInt8(ascii: "\n")
+    let line = (isWhole ? "" : "\n") + json.encoded(style: .python) + "\n"
+    let file = try AtomicFile(path: path)
+    try file.write(before)
+    try file.write(line)
+    try file.commit()
+  }
+}
+
+extension BenchRecord {
+  /// The commit of the sources in a folder, from `git`; `unknown` where there is none.
+  public static func commit(in folder: String) -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [
+      "git", "-C", folder, "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*",
+    ]
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return "unknown" }
+    let bytes = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let name = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    return process.terminationStatus == 0 && !name.isEmpty ? name : "unknown"
+  }
+
+  /// The processor's name and how many of its cores there are.
+  public static var machine: String {
+    let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let name = information.split(separator: "\n").first { $0.hasPrefix("model name") }?
+      .split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) }
+    return "\(name ?? "unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores"
+  }
+
+  /// Today.
+  public static var date: String {
+    var now = time(nil)
+    var parts = tm()
+    gmtime_r(&now, &parts)
+    return String(format: "%04d-%02d-%02d", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday)
+  }
+}

@@ -1,0 +1,89 @@
+import Formats
+import Foundation
+
+/// The table of a bench's history that a page shows: the newest figures of this program on one machine, each beside another
+/// program's on the same work and machine, where there are such.
+public struct BenchTable {
+  private let rows: [Row]
+  private let others: String?
+  private let measured: BenchRecord
+
+  private struct Row {
+    let kind: BenchKind
+    let own: BenchRecord
+    let other: BenchRecord?
+  }
+
+  /// - Throws: `DataError` where the history holds nothing of this program.
+  public init(_ history: [BenchRecord]) throws {
+    let own = history.filter { $0.program == "hero" }
+    guard let newest = own.last else {
+      throw DataError("holds no record of this program", cure: "Make one with 'hero bench --record'")
+    }
+    measured = newest
+    // One machine and its kernels, the last time each kind was measured there.
+    let here = own.filter {
+      $0.machine == newest.machine && $0.kernels == newest.kernels && $0.precision == newest.precision
+        && $0.commit == newest.commit
+    }
+    let elsewhere = history.filter { $0.program != "hero" && $0.machine == newest.machine }
+    rows = BenchKind.allCases.compactMap { kind in
+      here.last { $0.kind == kind }.map { record in
+        Row(kind: kind, own: record, other: elsewhere.last { $0.kind == kind })
+      }
+    }
+    others = elsewhere.last?.program
+  }
+
+  /// As Markdown: what was measured, and the table.
+  public var markdown: String {
+    var headings = ["", "hero", "of the products' peak", "peak memory"]
+    if let others { headings = ["", others, "hero", "ratio", "of the products' peak", "peak memory"] }
+    var lines = [
+      "Commit `\(measured.commit)`, \(measured.date), \(measured.machine), \(measured.kernels), \(measured.precision):",
+      "", line(headings), line(headings.map { _ in "---" }),
+    ]
+    for row in rows {
+      let name = BenchKind.objectives.contains(row.kind) ? "`\(row.kind.rawValue)`" : row.kind.rawValue
+      var cells = [name]
+      let seconds = String(format: "%.2f s", row.own.seconds)
+      if others != nil {
+        cells.append(row.other.map { String(format: "%.1f s", $0.seconds) } ?? "")
+        cells.append(seconds)
+        cells.append(row.other.map { String(format: "%.1f", $0.seconds / row.own.seconds) } ?? "")
+      } else {
+        cells.append(seconds)
+      }
+      cells.append(row.own.fractionOfPeak.map { String(format: "%.0f %%", 100 * $0) } ?? "")
+      cells.append(row.own.peakMemory.map { String(format: "%.1f GB", Double($0) / 1e9) } ?? "")
+      lines.append(line(cells))
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func line(_ cells: [String]) -> String {
+    "|" + cells.map { $0.isEmpty ? " |" : " \($0) |" }.joined()
+  }
+
+  private static let (opening, closing) = ("<!-- bench: hero bench --table -->", "<!-- /bench -->")
+
+  /// Puts the table between a page's markers, in the place of what is there.
+  /// - Throws: `DataError` where the page has not both markers in their order.
+  public func write(into path: String) throws {
+    let text = String(decoding: try FileBytes.read(path: path), as: UTF8.self)
+    guard let start = text.range(of: Self.opening),
+      let end = text.range(of: Self.closing, range: start.upperBound..<text.endIndex)
+    else {
+      throw DataError(
+        "has no place for the table", file: path,
+        cure: "Put \(Self.opening) and \(Self.closing) where it shall stand")
+    }
+    let page = text[..<start.upperBound] + "\n\n" + markdown + "\n" + text[end.lowerBound...]
+    try AtomicFile.write(String(page), to: path)
+  }
+}
+
+extension BenchKind {
+  /// Those of pre-training.
+  static let objectives: Set<BenchKind> = [.mlm, .mfmNCE, .mffr, .fom, .vsm]
+}

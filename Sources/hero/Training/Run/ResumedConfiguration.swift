@@ -1,0 +1,33 @@
+import Formats
+
+extension RunConfiguration {
+  /// Options that may change when a run goes on: they say what is measured, shown and kept, not what is learnt.
+  private static let free: Set<String> = [
+    "output_dir", "checkpoint", "valid_steps", "save_steps", "keep", "val_batch_size", "val_query_txt_db",
+    "test_query_txt_db", "val_db", "test_db", "val_ref",
+  ]
+
+  /// The options that change what is learnt, with what they were in another configuration of the run.
+  func changes(since other: RunConfiguration) -> [(name: String, before: JSON, now: JSON)] {
+    RunOptions.used(by: family).compactMap { option in
+      guard option.group != .evaluation, option.group != .ignored, !Self.free.contains(option.name),
+        let before = other.value(of: option), let now = value(of: option),
+        before != now, before.double == nil || before.double != now.double
+      else { return nil }
+      return (option.name, before, now)
+    }
+  }
+
+  /// Refuses to go on with a run by options that change what is learnt.
+  /// - Throws: `DataError` naming them.
+  func requireUnchanged(since other: RunConfiguration, folder: RunFolder) throws {
+    let changed = changes(since: other)
+    guard !changed.isEmpty else { return }
+    let list = changed.map {
+      "\($0.name) was \($0.before.encoded(style: .python)), now \($0.now.encoded(style: .python))"
+    }
+    throw DataError(
+      "the run was begun with other options: \(list.joined(separator: "; "))", file: folder.path,
+      cure: "Give the run's own options, or --resume-changed to go on with these")
+  }
+}

@@ -1,0 +1,54 @@
+import Formats
+import Foundation
+
+/// Keeps a second process away from a run's folder while one works in it.
+///
+/// The system's lock on `run.lock` ends with the process that has it, however that ends; what the file says tells people
+/// whose it is. A file that another machine left, where locks may not reach across, is believed.
+final class RunLock {
+  private let descriptor: Int32
+
+  /// Takes the folder, which must exist.
+  /// - Throws: `DataError` naming the host and the process that has it.
+  init(folder: RunFolder) throws {
+    let path = "\(folder.path)/run.lock"
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw DataError.system("lock the folder", file: path) }
+    let isFree = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    let isTaken = !isFree && errno == EWOULDBLOCK
+    let owner = Self.read(descriptor)
+    let isForeign = owner.map { !$0.isEmpty && !$0.hasPrefix(Self.host + " ") } ?? false
+    guard !isTaken, !isForeign else {
+      close(descriptor)
+      throw DataError(
+        "another run works in this folder: \(owner?.isEmpty == false ? owner! : "its process is not known")",
+        file: folder.path,
+        cure: isForeign && !isTaken
+          ? "Wait for it, choose another --output-dir, or delete \(path) if nothing runs there"
+          : "Wait for it, or choose another --output-dir")
+    }
+    // A file system without locks still has the file's words.
+    self.descriptor = descriptor
+    write("\(Self.host) process \(getpid())")
+  }
+
+  /// Leaves an empty file: deleting it could take away a lock that somebody else has just got.
+  deinit {
+    write("")
+    close(descriptor)
+  }
+
+  private static var host: String { "host \(ProcessInfo.processInfo.hostName)" }
+
+  private static func read(_ descriptor: Int32) -> String? {
+    var bytes = [UInt8](repeating: 0, count: 512)
+    let count = pread(descriptor, &bytes, bytes.count, 0)
+    return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
+  }
+
+  private func write(_ owner: String) {
+    let bytes = Array(owner.utf8)
+    guard ftruncate(descriptor, 0) == 0 else { return }
+    _ = pwrite(descriptor, bytes, bytes.count, 0)
+  }
+}

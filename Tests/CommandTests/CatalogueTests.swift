@@ -1,0 +1,32 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The documentation catalogues of the modules.
+struct CatalogueTests {
+  private static let modules = [
+    "Engine", "Formats", "Text", "Metrics", "Corpus", "Model", "Tasks", "Training", "Demo",
+  ]
+
+  private static func sources(of module: String) throws -> String {
+    let folder = SharedData.repository.appendingPathComponent("Sources/hero/\(module)")
+    let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+    return try names.filter { $0.hasSuffix(".swift") }.map {
+      try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8)
+    }.joined(separator: "\n")
+  }
+
+  /// Every symbol that a module's page links is declared in it, in public.
+  @Test(arguments: modules) func linksLead(module: String) throws {
+    let page = SharedData.repository.appendingPathComponent(
+      "Sources/hero/\(module)/\(module).docc/\(module).md")
+    let text = try String(contentsOf: page, encoding: .utf8)
+    let links = text.matches(of: /``([A-Za-z]+)``/).map { String($0.1) }
+    #expect(links.first == module && links.count > 1)
+    let sources = try Self.sources(of: module)
+    for link in Set(links.dropFirst()) {
+      let declaration = try Regex("(public|open) (final )?(class|struct|enum|protocol|typealias) \(link)\\b")
+      #expect(sources.contains(declaration), "\(link)")
+    }
+  }
+}

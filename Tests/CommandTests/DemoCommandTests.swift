@@ -1,0 +1,30 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `hero demo`, as short as it goes: it must run to its tables, not learn anything.
+struct DemoCommandTests {
+  @Test(.timeLimit(.minutes(5))) func everyTaskRunsToItsFigures() throws {
+    let folder = try TemporaryFolder()
+    let run = try HeroProcess(
+      arguments: [
+        "demo", "--output", "demo", "--videos", "20", "--updates", "2", "--tasks", "tvr", "pretrain", "tvc",
+        "tvqa",
+        "violin", "msrvtt_video_only", "vlep", "yc2c",
+      ], folder: folder.root)
+    #expect(run.status == 0, "\(run.errors)")
+    for row in [
+      "moment among all videos, R@1", "moment in its video, R@1", "captions, Bleu_4", "questions answered, %",
+      "statements judged, %", "random start", "pre-trained",
+      "msrvtt_video_only: video, R@1", "vlep: questions answered", "yc2c: captions, CIDEr",
+    ] {
+      #expect(run.output.contains(row), "\(row)")
+    }
+    // Every command is shown before it runs.
+    for command in ["create-txtdb", "convert-videodb", "finetune", "pretrain", "eval", "caption"] {
+      #expect(run.errors.contains("$ hero \(command) "), "\(command)")
+    }
+    let again = try HeroProcess(arguments: ["demo", "--output", "demo"], folder: folder.root)
+    #expect(again.status == 1 && again.errors.contains("demo/corpus"))
+  }
+}

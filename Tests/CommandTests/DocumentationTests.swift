@@ -1,0 +1,85 @@
+import ArgumentParser
+import Demo
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Training
+@testable import hero
+
+/// What README and Docs tell people to type.
+struct DocumentationTests {
+  @Test func everyPageOfATaskHasCommands() {
+    let pages = DocumentedCommand.pages.filter { $0.hasPrefix("Docs/Tasks/") && !$0.hasSuffix("README.md") }
+    #expect(pages.count >= 7)
+    for page in pages + ["README.md"] {
+      #expect(DocumentedCommand.all.contains { $0.page == page && $0.words.first == "finetune" }, "\(page)")
+    }
+  }
+
+  /// Every command is one, and every flag of it is known to it.
+  @Test(arguments: DocumentedCommand.all) func itParses(command: DocumentedCommand) throws {
+    let parsed = try Hero.parseAsRoot(Program.dashed(command.words))
+    switch parsed {
+    case let finetune as Finetune:
+      _ = try load(finetune.options, task: nil)
+    case let pretrain as Pretrain:
+      _ = try load(pretrain.options, task: .pretrain)
+    case let eval as Eval:
+      if eval.predictions != nil {
+        #expect(eval.overrides.isEmpty)
+      } else {
+        try check(eval.overrides, of: eval.task ?? .tvr)
+      }
+    case let caption as Caption:
+      try check(caption.overrides, of: .tvc)
+    default: break
+    }
+  }
+
+  /// A configuration that the checkout ships is read with the flags; another is the reader's own.
+  private func load(_ options: ConfigArguments, task: RunTask?) throws -> RunConfiguration {
+    let file = options.config.map { SharedData.repository.appendingPathComponent($0).path }
+    let shipped = file.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
+    if options.config?.hasPrefix("Configs/") == true { #expect(shipped != nil, "\(options.config ?? "")") }
+    return try RunConfiguration.load(task: task, file: shipped, arguments: options.overrides).0
+  }
+
+  private func check(_ overrides: [String], of task: RunTask) throws {
+    var configuration = RunConfiguration(task: task)
+    try configuration.apply(try RunArguments(overrides))
+    try configuration.validate()
+  }
+
+  /// The pages of the tasks, each followed from its first command to its last on a corpus of a few videos. Trainings are cut
+  /// to two updates; all else runs as it stands.
+  @Test(
+    .timeLimit(.minutes(5)),
+    arguments: DocumentedCommand.pages.filter { $0.hasPrefix("Docs/Tasks/") && !$0.hasSuffix("README.md") })
+  func itRuns(page: String) throws {
+    let folder = try TemporaryFolder()
+    var options = DemoOptions()
+    (options.trainVideos, options.valVideos, options.testVideos) = (16, 4, 4)
+    (options.appearanceWidth, options.motionWidth, options.queriesPerVideo, options.merges) = (8, 8, 2, 40)
+    try makeDemoCorpus(at: folder.path("corpus"), options: options) { _ in }
+    let place = folder.path("corpus")
+    try FileManager.default.createSymbolicLink(
+      atPath: place + "/Configs",
+      withDestinationPath: SharedData.repository.appendingPathComponent("Configs").path)
+    for command in DocumentedCommand.commands(of: page) {
+      var words = command.words
+      if ["finetune", "pretrain"].contains(words[0]) {
+        words += ["--num-train-steps", "2", "--valid-steps", "2", "--train-batch-size", "4"]
+      }
+      let run = try HeroProcess(arguments: words, folder: place)
+      try #require(run.status == 0, "\(command.testDescription): \(run.errors)")
+      for flag in ["--submission", "--output", "--output-dir"] {
+        guard let flagPlace = words.firstIndex(of: flag) else { continue }
+        let written = words[flagPlace + 1]
+        #expect(
+          FileManager.default.fileExists(atPath: "\(place)/\(written)"),
+          "\(command.testDescription): \(written)")
+      }
+    }
+  }
+}

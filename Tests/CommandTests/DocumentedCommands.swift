@@ -1,0 +1,62 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A `hero` command of a page's code blocks.
+struct DocumentedCommand: CustomTestStringConvertible, Sendable {
+  /// Of the page, from the root of the checkout.
+  let page: String
+  let line: Int
+  /// What follows `hero`.
+  let words: [String]
+
+  var testDescription: String { "\(page):\(line) hero \(words.joined(separator: " "))" }
+
+  /// README and everything under `Docs`.
+  static let pages: [String] = {
+    let docs = SharedData.repository.appendingPathComponent("Docs").path
+    let names = FileManager.default.enumerator(atPath: docs)?.compactMap { $0 as? String } ?? []
+    return ["README.md"] + names.filter { $0.hasSuffix(".md") }.map { "Docs/\($0)" }.sorted()
+  }()
+
+  static let all = pages.flatMap { commands(of: $0) }
+
+  /// The commands of a page, in order: lines of blocks that are indented or fenced, joined where a backslash ends them.
+  static func commands(of page: String) -> [DocumentedCommand] {
+    let path = SharedData.repository.appendingPathComponent(page).path
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
+    var commands: [DocumentedCommand] = []
+    var isFenced = false
+    var pending: (line: Int, text: String)?
+    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+      if line.hasPrefix("```") { isFenced.toggle() }
+      guard isFenced || line.hasPrefix("    ") || pending != nil else { continue }
+      var content = line.trimmingCharacters(in: .whitespaces)
+      if pending == nil {
+        // A list of modules has more than one space there.
+        guard content.hasPrefix("hero "), !content.hasPrefix("hero  ") else { continue }
+        pending = (number + 1, "")
+      }
+      let goesOn = content.hasSuffix("\\")
+      if goesOn { content.removeLast() }
+      pending?.text += content + " "
+      if !goesOn, let command = pending {
+        commands.append(
+          DocumentedCommand(
+            page: page, line: command.line, words: Array(shellWords(command.text).dropFirst())))
+        pending = nil
+      }
+    }
+    return commands
+  }
+
+  /// Words as a shell takes them; comments end the line.
+  private static func shellWords(_ text: String) -> [String] {
+    var words: [String] = []
+    for word in text.split(separator: " ") {
+      if word.hasPrefix("#") { break }
+      words.append(word.trimmingCharacters(in: ["\""]))
+    }
+    return words
+  }
+}

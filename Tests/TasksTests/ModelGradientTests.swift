@@ -1,0 +1,207 @@
+import Engine
+import Model
+import Testing
+
+@testable import Tasks
+
+/// The gradient of every loss of every model against the loss's own differences; see ``GradientCheck``.
+struct ModelGradientTests {
+  private func total(_ terms: [LossTerm], _ backend: any Backend) -> Double {
+    let weights = terms.filter { $0.value != nil }.map { Double($0.weight) }
+    return zip(backend.numbers(of: terms.compactMap(\.value)), weights).reduce(0) { $0 + $1.0 * $1.1 }
+  }
+
+  // MARK: Retrieval
+
+  /// A case of the ranking losses.
+  struct Ranking: CustomTestStringConvertible, Sendable {
+    var testDescription: String
+    var options: RetrievalLossOptions
+    var slots = [0, 1, 2]
+    var queriesPerSlot = 1
+
+    init(
+      _ name: String, slots: [Int] = [0, 1, 2], queriesPerSlot: Int = 1, _ set: (inout RankingOptions) -> Void
+    ) {
+      testDescription = name
+      (self.slots, self.queriesPerSlot) = (slots, queriesPerSlot)
+      options = RetrievalLossOptions()
+      (options.contextWeight, options.queryWeight, options.spanWeight) = (1, 0.7, 0.5)
+      // Wide enough that no pair is at the hinge's kink.
+      options.ranking.margin = 2.5
+      set(&options.ranking)
+    }
+  }
+
+  static let rankings = [
+    Ranking("hinge") { _ in },
+    Ranking("lse") { $0.kind = .lse },
+    Ranking("hard negatives") {
+      ($0.useHardNegatives, $0.hardPoolSize, $0.hardNegativeWeight) = (true, 1, 10)
+    },
+    Ranking("one drawn negative") { $0.useAllNegatives = false },
+    Ranking("one drawn of the hard") {
+      ($0.useAllNegatives, $0.useHardNegatives, $0.hardPoolSize) = (false, true, 2)
+    },
+    Ranking("a video twice", slots: [0, 1, 1, 2]) { _ in },
+    Ranking("several queries a video", queriesPerSlot: 2) { $0.kind = .lse },
+  ]
+
+  @Test(arguments: rankings) func retrieval(ranking: Ranking) throws {
+    let model = RetrievalModel(TinyModel.configuration, backend: try CPUBackend(threads: 1))
+    let backend = model.store.backend
+    let input = TinyModel.retrieval(slots: ranking.slots, queriesPerSlot: ranking.queriesPerSlot)
+      .prepared(for: model.configuration, on: backend)
+    GradientCheck(model.store) { tape in
+      var random = RandomStream(seed: 1, stream: 0)
+      return total(model.loss(tape, input, ranking.options, random: &random), backend)
+    }.expectAgreement(reaching: [
+      "q_feat_attn.query_input_proj.", "q_feat_attn.query_pos_embed.", "q_feat_attn.query_self_attention.",
+      "q_feat_attn.modular_vector_mapping", "video_query_linear", "video_st_predictor", "video_ed_predictor",
+      "v_encoder.f_encoder.encoder.", "v_encoder.f_encoder.embeddings.",
+      "v_encoder.f_encoder.img_embeddings.",
+      "v_encoder.frame_transform", "v_encoder.c_encoder.encoder.", "v_encoder.c_encoder.embeddings.",
+    ])
+  }
+
+  // MARK: Questions, statements, captions
+
+  @Test func questions() throws {
+    let model = QuestionModel(TinyModel.configuration, backend: try CPUBackend(threads: 1))
+    let backend = model.store.backend
+    let input = TinyModel.questions(answers: 3, spans: true).prepared(for: model.configuration, on: backend)
+    GradientCheck(model.store) { total(model.loss($0, input, spanWeight: 0.7), backend) }
+      .expectAgreement(reaching: [
+        "qa_pool", "qa_pred_head", "st_ed_pool", "st_ed_pred_head", "v_encoder.f_encoder.embeddings.word",
+        "v_encoder.f_encoder.encoder.", "v_encoder.c_encoder.encoder.", "v_encoder.c_encoder.embeddings.",
+        "v_encoder.frame_transform",
+      ])
+  }
+
+  @Test func statements() throws {
+    let model = StatementModel(TinyModel.configuration, backend: try CPUBackend(threads: 1))
+    let backend = model.store.backend
+    let input = TinyModel.questions(answers: 1, spans: false).prepared(for: model.configuration, on: backend)
+    GradientCheck(model.store) { total(model.loss($0, input), backend) }
+      .expectAgreement(reaching: [
+        "violin_pool", "violin_pred_head", "v_encoder.f_encoder.", "v_encoder.c_encoder.",
+      ])
+  }
+
+  @Test(arguments: [Float(0), 0.1]) func captions(smoothing: Float) throws {
+    let model = CaptionModel(TinyModel.configuration, backend: try CPUBackend(threads: 1))
+    let backend = model.store.backend
+    let input = TinyModel.captions.prepared(for: model.configuration, on: backend)
+    GradientCheck(model.store) { tape in
+      total([LossTerm("loss", model.loss(tape, input, smoothing: smoothing))], backend)
+    }.expectAgreement(reaching: [
+      "decoder.layer.0.self_attention", "decoder.layer.0.dec_enc_attention", "decoder.layer.0.intermidiate",
+      "decoder.layer.0.add_norm_3", "position_embeddings", "emb_LayerNorm", "v_encoder.f_encoder.lm_head",
+      "v_encoder.f_encoder.embeddings.word", "v_encoder.f_encoder.encoder.", "v_encoder.c_encoder.encoder.",
+    ])
+  }
+
+  // MARK: Pre-training
+
+  private func pretraining(
+    _ prepare: (ModelConfiguration, any Backend) -> PretrainingInput, reaching names: [String],
+    _ losses: (PretrainingModel, Tape, PretrainingInput) -> Tensor?
+  ) throws {
+    let model = PretrainingModel(TinyModel.configuration, backend: try CPUBackend(threads: 1))
+    let backend = model.store.backend
+    let input = prepare(model.configuration, backend)
+    GradientCheck(model.store) { tape in
+      let values = losses(model, tape, input).map { backend.values(of: $0).map { Double($0) } } ?? []
+      return values.reduce(0, +) / Double(values.count)
+    }.expectAgreement(reaching: names)
+  }
+
+  @Test func maskedWords() throws {
+    try pretraining(
+      { .maskedWords(TinyModel.maskedText.prepared(for: $0, on: $1)) },
+      reaching: [
+        "v_encoder.f_encoder.lm_head", "v_encoder.f_encoder.embeddings.", "v_encoder.f_encoder.encoder.",
+        "v_encoder.f_encoder.img_embeddings.img_linear",
+      ]
+    ) { model, tape, input in
+      guard case .maskedWords(let words) = input else { return nil }
+      return model.maskedWordLosses(tape, words)
+    }
+  }
+
+  private static let frames = [
+    "v_encoder.feat_regress", "v_encoder.mask_embedding", "v_encoder.f_encoder.img_embeddings.mask_embedding",
+    "v_encoder.f_encoder.encoder.", "v_encoder.c_encoder.encoder.", "v_encoder.frame_transform",
+  ]
+
+  @Test(arguments: [Float(1), 4]) func maskedFramesByContrast(temperature: Float) throws {
+    try pretraining(
+      { .maskedFrames(TinyModel.maskedFrames.prepared(for: $0, on: $1)) }, reaching: Self.frames
+    ) { model, tape, input in
+      guard case .maskedFrames(let frames) = input else { return nil }
+      return model.contrastiveLosses(tape, frames, temperature: temperature)
+    }
+  }
+
+  @Test func maskedFramesByRegression() throws {
+    try pretraining(
+      { .maskedFrames(TinyModel.maskedFrames.prepared(for: $0, on: $1)) }, reaching: Self.frames
+    ) { model, tape, input in
+      guard case .maskedFrames(let frames) = input else { return nil }
+      return model.featureRegressionLosses(tape, frames)
+    }
+  }
+
+  @Test func frameOrder() throws {
+    try pretraining(
+      { .frameOrder(TinyModel.frameOrder.prepared(for: $0, on: $1)) },
+      reaching: ["v_encoder.fom_output", "v_encoder.f_encoder.encoder.", "v_encoder.c_encoder."]
+    ) { model, tape, input in
+      guard case .frameOrder(let order) = input else { return nil }
+      return model.frameOrderLosses(tape, order)
+    }
+  }
+
+  /// VSM is the retrieval loss with several queries a video.
+  @Test func subtitleMatching() throws {
+    let model = RetrievalModel(TinyModel.configuration, backend: try CPUBackend(threads: 1))
+    let backend = model.store.backend
+    let input = TinyModel.retrieval(queriesPerSlot: 5).prepared(for: model.configuration, on: backend)
+    var options = RetrievalLossOptions()
+    (options.contextWeight, options.queryWeight, options.spanWeight) = (1, 1, 0.5)
+    options.ranking.margin = 2.5
+    GradientCheck(model.store) { tape in
+      var random = RandomStream(seed: 1, stream: 0)
+      return total(model.loss(tape, input, options, random: &random), backend)
+    }.expectAgreement(reaching: [
+      "q_feat_attn.", "video_query_linear", "video_st_predictor", "v_encoder.c_encoder.",
+    ])
+  }
+
+  // MARK: The check itself
+
+  /// Gradients that are a little off, of another sign, missing or no numbers are found.
+  @Test func aWrongGradientIsFound() throws {
+    let backend = try CPUBackend(threads: 1)
+    let store = ParameterStore(backend: backend)
+    let weight = store.add("weight", [3, 4], .normal(deviation: 1))
+    let bias = store.add("bias", [3], .constant(0))
+    let x = backend.makeTensor([1, 0.5, -1, 2, 0.25, 1, 1, -0.5], rows: 2, columns: 4)
+    let targets = backend.makeIndices([2, 0])
+    /// The gradient that flows back is `factor` times that of the loss that is told.
+    func check(_ factor: Float) -> [GradientCheck.Slope] {
+      GradientCheck(store) { tape in
+        let losses = tape.crossEntropy(
+          tape.linear(x, weight.tensor, bias.tensor), targets: targets, weight: factor / 2)
+        return backend.values(of: losses).reduce(0) { $0 + Double($1) } / 2
+      }.slopes
+    }
+    #expect(check(1).allSatisfy { $0.distance() <= 1 })
+    for factor: Float in [1.002, 0.9, 0, -1, .nan] {
+      for name in ["weight", "bias"] {
+        let own = check(factor).filter { $0.parameter == name }
+        #expect(own.contains { $0.distance() > 1 }, "a gradient times \(factor) passed for \(name)")
+      }
+    }
+  }
+}

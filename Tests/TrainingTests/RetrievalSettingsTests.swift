@@ -1,0 +1,53 @@
+import Tasks
+import Testing
+
+@testable import Training
+
+/// How the options of a run reach the retrieval losses.
+struct RetrievalSettingsTests {
+  private func run(_ arguments: [String], task: RunTask = .tvr) throws -> RetrievalSettings {
+    let (configuration, _) = try RunConfiguration.load(task: task, file: nil, arguments: arguments)
+    return try RetrievalSettings(configuration)
+  }
+
+  @Test func oneNegativeIsDrawnUnlessAllAreWanted() throws {
+    #expect(try run([]).loss.ranking.useAllNegatives == false)
+    #expect(try run(["--use-all-neg"]).loss.ranking.useAllNegatives)
+    #expect(try run(["--no-use-all-neg"]).loss.ranking.useAllNegatives == false)
+  }
+
+  @Test func weightsAndKind() throws {
+    let options = try run([
+      "--lw-neg-ctx", "8", "--lw-neg-q", "7", "--lw-st-ed", "0.5", "--margin", "0.3", "--ranking-loss-type",
+      "lse",
+      "--drop-svmr-prob", "0.8",
+    ]).loss
+    #expect((options.contextWeight, options.queryWeight, options.spanWeight) == (8, 7, 0.5))
+    #expect(options.ranking.margin == 0.3 && options.ranking.kind == .lse)
+    #expect(options.spanDropProbability == 0.8)
+    #expect(!options.ranking.useHardNegatives)
+  }
+
+  @Test func stagesOfHardNegatives() throws {
+    let stages = try run([
+      "--hard-negtiave-start-step", "2000", "4000", "6000", "--hard-pool-size", "40", "20", "10",
+      "--hard-neg-weights",
+      "5", "10", "20", "--train-span-start-step", "100",
+    ]).curriculum
+    #expect(stages.spanStart == 100)
+    #expect(stages.hardNegatives.map(\.start) == [2000, 4000, 6000])
+    #expect(stages.hardNegatives.map(\.poolSize) == [40, 20, 10])
+    #expect(stages.hardNegatives.map(\.weight) == [5, 10, 20])
+    // Drawn, not weighed, where not all negatives count.
+    let options = stages.options(try run([]).loss, update: 5000).ranking
+    #expect(options.useHardNegatives && !options.useAllNegatives && options.hardPoolSize == 20)
+  }
+
+  /// Queries about whole videos have no spans.
+  @Test func videoRetrievalHasNoSpans() throws {
+    let run = try run(["--lw-neg-ctx", "8"], task: try #require(RunTask(rawValue: "msrvtt_video_sub")))
+    #expect(run.loss.spanWeight == 0 && run.loss.spanDropProbability == 0)
+    #expect(run.loss.contextWeight == 8)
+    #expect(run.curriculum.options(run.loss, update: 10_000).spanWeight == 0)
+  }
+}
