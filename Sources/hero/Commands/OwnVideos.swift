@@ -41,13 +41,14 @@ struct OwnVideos {
         "--frame-length", "\(frameLength)",
       ])
     }
-    guard hasSubtitles() else { return (store, nil) }
+    let subtitles = try subtitleFolders()
+    guard !subtitles.isEmpty else { return (store, nil) }
     try remove(subtitleStore)
-    try run([
-      "create-txtdb", "--task", "subtitles", "--annotation", videos, "--vfeat-db", store, "--output",
-      subtitleStore,
-      "--tokenizer", tokenizer, "--frame-length", "\(frameLength)",
-    ])
+    try run(
+      ["create-txtdb", "--task", "subtitles", "--annotation"] + subtitles + [
+        "--vfeat-db", store, "--output", subtitleStore, "--tokenizer", tokenizer, "--frame-length",
+        "\(frameLength)",
+      ])
     return (store, subtitleStore)
   }
 
