@@ -62,12 +62,12 @@ let package = Package(
     .target(
       name: "Serve",
       dependencies: [
-        "Search", "Corpus", "Training", "Metrics", "Formats",
+        "Search", "Vision", "Corpus", "Training", "Metrics", "Formats",
         .product(name: "FlyingFox", package: "FlyingFox"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       path: "Sources/hero/Serve",
-      resources: ["index.html", "style.css", "app.js", "pictures.js", "timeline.js", "icon.svg"].map {
+      resources: ["index.html", "style.css", "app.js", "timeline.js", "icon.svg"].map {
         .embedInCode("Page/\($0)")
       }),
     .executableTarget(
@@ -95,7 +95,7 @@ let package = Package(
       "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),
     tests(
       "Serve", ["SearchTestSupport", "Search", "Formats", .product(name: "FlyingFox", package: "FlyingFox")]),
-    tests("Vision"),
+    tests("Vision", ["CFFmpeg", "Formats"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),

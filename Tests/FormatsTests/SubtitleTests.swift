@@ -180,17 +180,24 @@ struct SubtitleTests {
     }
   }
 
-  /// Texts that invite looking again and again are read in one pass: what grew with the square of their length would take
-  /// hours.
+  /// Texts that invite looking again and again: where that happened, these would take hours.
   @Test(
     .timeLimit(.minutes(5)),
     arguments: [
-      "<a", "{\\", "-->\n", "--", "0:01,0 --> 0:02,0\n<", "\r\n\r", "1\n", "0:01,0 --> 0:02,0\nsame\n\n", "<a>",
+      "<a", "{\\", "-->\n", "--", "0:01,0 --> 0:02,0\n<", "\r\n\r", "1\n", "0:01,0 --> 0:02,0\nsame\n\n",
+      "<a>",
       "NOTE\n\n",
     ])
   func timeGrowsWithTheLength(_ piece: String) {
-    let cues = SubtitleFile.parse(Array(("WEBVTT\n\n" + String(repeating: piece, count: 300_000)).utf8))
-    #expect(cues.count <= 300_000)
+    for head in ["WEBVTT\n\n", "0:01,0 --> 0:02,0\n"] {
+      let bytes = Array((head + String(repeating: piece, count: 300_000)).utf8)
+      #expect(SubtitleFile.parse(bytes).count <= 300_001)
+    }
+  }
+
+  @Test func whatIsWrittenIsReadBack() {
+    let cues = [cue(0, 1.5, "one", "two"), cue(2, 3723.025, "three & <four")]
+    #expect(SubtitleFile.parse(Array(SubtitleFile.subRip(cues).utf8)) == cues)
   }
 
   @Test func aFileWithoutCuesIsRefused() throws {

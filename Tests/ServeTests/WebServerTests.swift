@@ -153,7 +153,7 @@ struct WebServerTests {
     let fit = try #require(try await server.get("/api/align/\(number)?q=a").json)
     #expect(fit["cosines"]?.array?.count == video["frames"]?.int)
     #expect(try await server.get("/api/split").status == 404)
-    let picture = try await server.get("/thumbnail/1?t=3")
+    let picture = try await server.get("/thumbnail/4?t=3")
     #expect(picture.status == 200 && picture.head.contains("image/svg+xml"))
   }
 
@@ -165,7 +165,8 @@ struct WebServerTests {
       ("/api/search?q=\(long)", 400), ("/api/search?q=a&limit=x", 400), ("/api/search?q=a&limit=-1", 400),
       ("/api/video/12", 404), ("/api/video/-1", 404), ("/api/video/01", 404),
       ("/api/video/99999999999999999999", 404),
-      ("/api/video/", 404), ("/api/align/1", 400), ("/api/nothing", 404), ("/api", 404), ("/nothing", 404),
+      ("/api/video/", 404), ("/api/align/1", 400), ("/thumbnail/1?t=x", 400), ("/thumbnail/1?t=-1", 400),
+      ("/api/nothing", 404), ("/api", 404), ("/nothing", 404),
       ("/media/1/2", 404),
     ] {
       let answer = try await server.get(target)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Corpus
 import Formats
+import struct Formats.SubtitleCue
 import Foundation
 import Search
 import Training
@@ -40,13 +41,14 @@ struct OwnVideos {
         "--frame-length", "\(frameLength)",
       ])
     }
-    guard hasSubtitles() else { return (store, nil) }
+    let subtitles = try subtitleFolders()
+    guard !subtitles.isEmpty else { return (store, nil) }
     try remove(subtitleStore)
-    try run([
-      "create-txtdb", "--task", "subtitles", "--annotation", videos, "--vfeat-db", store, "--output",
-      subtitleStore,
-      "--tokenizer", tokenizer, "--frame-length", "\(frameLength)",
-    ])
+    try run(
+      ["create-txtdb", "--task", "subtitles", "--annotation"] + subtitles + [
+        "--vfeat-db", store, "--output", subtitleStore, "--tokenizer", tokenizer, "--frame-length",
+        "\(frameLength)",
+      ])
     return (store, subtitleStore)
   }
 
@@ -74,9 +76,33 @@ struct OwnVideos {
     return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.dropLast(".npz".count))) }
   }
 
-  private func hasSubtitles() -> Bool {
+  /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them.
+  private func subtitleFolders() throws -> [String] {
+    let inside = "\(work)/subtitles"
+    try remove(inside)
+    var found = false
+    let known = try subtitleNames()
+    for path in try VideoList.videos(at: [videos]) {
+      let name = FeatureFolder.identifier(of: path)
+      // What lies beside a video was chosen by somebody.
+      guard !known.contains(where: { $0 == name || $0.hasPrefix("\(name).") }),
+        let tracks = try? VideoFile.subtitles(of: path).filter({ !$0.cues.isEmpty }),
+        let track = tracks.first(where: { $0.language?.hasPrefix("en") == true }) ?? tracks.first
+      else { continue }
+      try FileManager.default.createDirectory(atPath: inside, withIntermediateDirectories: true)
+      let cues = track.cues.map { SubtitleCue(start: $0.start, end: $0.end, lines: [$0.text]) }
+      try AtomicFile.write(SubtitleFile.subRip(cues), to: "\(inside)/\(name).srt")
+      found = true
+    }
+    return (known.isEmpty ? [] : [videos]) + (found ? [inside] : [])
+  }
+
+  /// The names of the subtitle files beside the videos, without their endings.
+  private func subtitleNames() throws -> [String] {
     let names = FileManager.default.enumerator(atPath: videos)?.compactMap { $0 as? String } ?? []
-    return names.contains { SubtitleFile.endings.contains(($0 as NSString).pathExtension.lowercased()) }
+    return names.map { $0 as NSString }
+      .filter { SubtitleFile.endings.contains($0.pathExtension.lowercased()) }
+      .map { ($0.lastPathComponent as NSString).deletingPathExtension }
   }
 
   private func remove(_ path: String) throws {

@@ -72,7 +72,6 @@ public struct ContentHash: Sendable {
   public static func text(ofFile path: String) throws -> String {
     var hash = ContentHash()
     let file = try MappedFile(path: path)
-    file.advise(.sequential)
     try file.withBytes { hash.update($0) }
     return hash.text
   }

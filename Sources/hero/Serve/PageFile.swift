@@ -12,8 +12,6 @@ struct PageFile: Sendable {
       PageFile(type: "text/html; charset=utf-8", content: Data(PackageResources.index_html))
     case "/style.css": PageFile(type: "text/css; charset=utf-8", content: Data(PackageResources.style_css))
     case "/app.js": PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.app_js))
-    case "/pictures.js":
-      PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.pictures_js))
     case "/timeline.js":
       PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.timeline_js))
     case "/icon.svg": PageFile(type: "image/svg+xml", content: Data(PackageResources.icon_svg))

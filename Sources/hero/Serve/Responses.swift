@@ -24,6 +24,12 @@ extension HTTPResponse {
 
 /// A file as an answer, whole or in part (RFC 9110 §14).
 enum FileAnswer {
+  /// Whether a file is there with the size that it had.
+  static func isUnchanged(_ path: String, size: Int) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && Int(status.st_size) == size
+  }
+
   /// - Parameters:
   ///   - size: the bytes that the file must have; another size means that it is another file by now.
   /// - Throws: `RefusedRequest` where it is gone or has changed, or the range lies outside.

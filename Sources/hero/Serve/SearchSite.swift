@@ -13,7 +13,7 @@ import Training
 ///     /api/align/N?q=…            how a query fits video N, frame by frame
 ///     /api/split?…                the queries of a split with what was found for them
 ///     /media/N                    the file of video N, by ranges
-///     /thumbnail/N                a drawn picture for video N, until the browser has taken one from its file
+///     /thumbnail/N?t=…            a picture of video N at a time
 public struct SearchSite: HTTPHandler {
   private let searcher: MomentSearcher
   private let split: SplitAnswers?
@@ -21,6 +21,7 @@ public struct SearchSite: HTTPHandler {
   private let isLoopback: Bool
   private let queue = DispatchQueue(label: "hero.search")
   private let waiting = Counter()
+  private let pictures = Pictures()
 
   /// Moments of an answer where the request does not say, and at most.
   private static let usualLimit = 20
@@ -56,7 +57,7 @@ public struct SearchSite: HTTPHandler {
         throw RefusedRequest(status: 404, reason: "the index names no file for this video")
       }
       return try FileAnswer.response(file.path, size: file.size, to: request, chunk: limits.chunkBytes)
-    case ("thumbnail", 2): return try thumbnail(try video(parts[1]), request)
+    case ("thumbnail", 2): return try await thumbnail(try video(parts[1]), request)
     default:
       guard let file = PageFile.named(request.target.path()) else {
         throw RefusedRequest(status: 404, reason: "there is no such page")
@@ -165,11 +166,23 @@ public struct SearchSite: HTTPHandler {
     return HTTPResponse(json: json)
   }
 
-  private func thumbnail(_ number: Int, _ request: HTTPRequest) throws -> HTTPResponse {
-    let picture = Placeholder.svg(of: try searcher.index.name(of: number))
-    return HTTPResponse(
-      statusCode: .ok, headers: [.contentType: "image/svg+xml", .cacheControl: "private, max-age=3600"],
-      body: Data(picture.utf8))
+  private func thumbnail(_ number: Int, _ request: HTTPRequest) async throws -> HTTPResponse {
+    let time = try parameter("t", request).map { text in
+      guard let time = Double(text), (0..<1e7).contains(time) else {
+        throw RefusedRequest(status: 400, reason: "\"t\" is no time")
+      }
+      return time
+    }
+    var headers: HTTPHeaders = [.cacheControl: "private, max-age=3600"]
+    let video = try searcher.index.video(number)
+    if let file = video.file, FileAnswer.isUnchanged(file.path, size: file.size),
+      let picture = await pictures.jpeg(of: file.path, at: time ?? video.duration / 2)
+    {
+      headers[.contentType] = "image/jpeg"
+      return HTTPResponse(statusCode: .ok, headers: headers, body: Data(picture))
+    }
+    headers[.contentType] = "image/svg+xml"
+    return HTTPResponse(statusCode: .ok, headers: headers, body: Data(Placeholder.svg(of: video.name).utf8))
   }
 }
 

@@ -36,7 +36,8 @@ public final class SplitAnswers: Sendable {
       let spans = query.truth.spans
       func overlap(_ moment: MomentPrediction) -> Float {
         guard moment.video == query.video else { return 0 }
-        return spans.map { temporalIoU(Span(moment.start, moment.end), $0) }.max() ?? (spans.isEmpty ? 1 : 0)
+        return spans.map { temporalIoU(TimeSpan(start: Double(moment.start), end: Double(moment.end)), $0) }
+          .max() ?? (spans.isEmpty ? 1 : 0)
       }
       let rank = answer.moments.firstIndex { overlap($0) >= Self.right }.map { $0 + 1 }
       let one = Answered(

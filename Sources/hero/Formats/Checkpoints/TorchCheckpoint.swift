@@ -2,7 +2,8 @@ import Foundation
 
 /// A checkpoint that PyTorch's `save` wrote: a state dict, or a dictionary with one in it.
 ///
-/// Both formats are read, the zip of version 1.6 on and the older stream of pickles, and nothing in them is run.
+/// Both formats are read, the zip of version 1.6 on and the older stream of pickles, and nothing in them is run. A zip that
+/// `torch.jit.save` wrote is read as the dictionary of its modules' attributes.
 /// Opening reads the description only; a tensor's elements are read when they are asked for. Safe to use from
 /// several threads, which take turns.
 public final class TorchCheckpoint: Sendable {
@@ -40,9 +41,9 @@ public final class TorchCheckpoint: Sendable {
   }
 
   /// The dictionary that holds the model where it is not the whole checkpoint: `model_state_dict` (as the reference's
-  /// restore files have it), `state_dict` or `model`. Nil where the checkpoint is a state dict itself.
+  /// restore files have it), `model_state` (SlowFast), `state_dict` or `model`. Nil where the checkpoint is a state dict itself.
   public var stateName: String? {
-    ["model_state_dict", "state_dict", "model"].first { root[$0]?.entries != nil }
+    ["model_state_dict", "model_state", "state_dict", "model"].first { root[$0]?.entries != nil }
   }
 
   /// The model's parameters in the checkpoint at `path`, in the file's order, by their own names.

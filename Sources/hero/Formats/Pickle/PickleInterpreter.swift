@@ -109,6 +109,7 @@ struct PickleInterpreter {
       let inner = try value(of: arguments(items, 1)[0])
       guard case .tensor = inner else { throw DataError("a torch parameter that is not a tensor") }
       return inner
+    case .torchScriptModule: return try object.state.map { try value(of: $0) } ?? .dictionary([])
     case .torchSize: return .tuple(try elements(items.first))
     case .torchDevice:
       let parts = try values(of: items).map { $0.string ?? $0.int.map(String.init) ?? "" }

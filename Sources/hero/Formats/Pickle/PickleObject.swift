@@ -46,6 +46,8 @@ enum PickleGlobal: Hashable {
   case torchStorage(ScalarType)
   /// A storage whose type the tensor names.
   case torchUntypedStorage
+  /// A module of a TorchScript archive, of any class: its attributes are the state that `BUILD` hands to it.
+  case torchScriptModule
   /// A name that stands for itself, such as `torch.float32` or `builtins.int`.
   case symbol(String)
 
@@ -60,6 +62,8 @@ enum PickleGlobal: Hashable {
       }
     if let known = Self.known["\(home).\(name)"] {
       self = known
+    } else if home == "__torch__" || home.hasPrefix("__torch__.") {
+      self = .torchScriptModule
     } else if home == "torch", let type = Self.storages[name] {
       self = .torchStorage(type)
     } else if home == "torch", Self.torchTypes.contains(name) {
@@ -81,6 +85,8 @@ enum PickleGlobal: Hashable {
     "numpy.dtype": .numpyType,
     "torch._utils._rebuild_tensor": .torchTensor, "torch._utils._rebuild_tensor_v2": .torchTensorV2,
     "torch._utils._rebuild_tensor_v3": .torchTensorV3, "torch._utils._rebuild_parameter": .torchParameter,
+    "torch.jit._pickle.build_intlist": .list, "torch.jit._pickle.build_doublelist": .list,
+    "torch.jit._pickle.build_boollist": .list, "torch.jit._pickle.build_tensorlist": .list,
     "torch.Size": .torchSize, "torch.device": .torchDevice,
     "torch.storage.UntypedStorage": .torchUntypedStorage, "torch.UntypedStorage": .torchUntypedStorage,
   ]

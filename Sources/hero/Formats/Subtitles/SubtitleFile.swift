@@ -24,6 +24,20 @@ public enum SubtitleFile {
     return cues
   }
 
+  /// Cues as SubRip.
+  public static func subRip(_ cues: [SubtitleCue]) -> String {
+    func clock(_ seconds: Double) -> String {
+      let thousandths = Int((max(0, min(seconds, 3e8)) * 1000).rounded())
+      func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+      let rest = String(thousandths % 1000 + 1000).dropFirst()
+      return
+        "\(two(thousandths / 3_600_000)):\(two(thousandths / 60_000 % 60)):\(two(thousandths / 1000 % 60)),\(rest)"
+    }
+    return cues.enumerated().map { number, cue in
+      "\(number + 1)\n\(clock(cue.start)) --> \(clock(cue.end))\n\(cue.lines.joined(separator: "\n"))\n"
+    }.joined(separator: "\n")
+  }
+
   /// The same of a file's bytes.
   public static func parse(_ bytes: [UInt8], onProblem: (String) -> Void = { _ in }) -> [SubtitleCue] {
     let (text, guess) = SubtitleText.decode(bytes)

@@ -1,5 +1,4 @@
 // Everything that came from a file or a person goes into the page as text, never as markup.
-import { showMoment } from "/pictures.js";
 import { Timeline } from "/timeline.js";
 
 const $ = (id) => document.getElementById(id);
@@ -54,8 +53,8 @@ function card(moment, query) {
   const where = element("i");
   where.style.left = `${(100 * moment.start) / moment.duration}%`;
   where.style.width = `${(100 * (moment.end - moment.start)) / moment.duration}%`;
-  const picture = element("img", { src: `/thumbnail/${moment.number}`, alt: "", loading: "lazy" });
-  if (moment.playable) showMoment(picture, `/media/${moment.number}`, (moment.start + moment.end) / 2);
+  const middle = ((moment.start + moment.end) / 2).toFixed(1);
+  const picture = element("img", { src: `/thumbnail/${moment.number}?t=${middle}`, alt: "", loading: "lazy" });
   const button = element("button", { type: "button", className: "card" },
     element("span", { className: "picture" }, picture, element("span", { className: "where" }, where),
       element("span", { className: "time", textContent: `${clock(moment.start)} – ${clock(moment.end)}` })),

@@ -30,6 +30,7 @@ FORWARD(AVRational, av_guess_frame_rate, (AVFormatContext *context, AVStream *st
 
 FORWARD(const AVCodec *, avcodec_find_decoder, (enum AVCodecID id), (id))
 FORWARD(const AVCodec *, avcodec_find_encoder, (enum AVCodecID id), (id))
+FORWARD(const AVCodecDescriptor *, avcodec_descriptor_get, (enum AVCodecID id), (id))
 FORWARD(const char *, avcodec_get_name, (enum AVCodecID id), (id))
 FORWARD(AVCodecContext *, avcodec_alloc_context3, (const AVCodec *codec), (codec))
 FORWARD(void, avcodec_free_context, (AVCodecContext **context), (context))
@@ -67,6 +68,7 @@ FORWARD(AVRational, av_buffersink_get_time_base, (const AVFilterContext *sink), 
 
 FORWARD(AVFrame *, av_frame_alloc, (void), ())
 FORWARD(void, av_frame_free, (AVFrame **frame), (frame))
+FORWARD(AVFrame *, av_frame_clone, (const AVFrame *frame), (frame))
 FORWARD(void, av_frame_unref, (AVFrame *frame), (frame))
 FORWARD(int, av_strerror, (int code, char *text, size_t size), (code, text, size))
 FORWARD(void, av_log_set_level, (int level), (level))
@@ -74,6 +76,9 @@ FORWARD(int64_t, av_rescale_q, (int64_t value, AVRational from, AVRational to), 
 FORWARD(double, av_display_rotation_get, (const int32_t matrix[9]), (matrix))
 FORWARD(int, av_dict_set, (AVDictionary **dictionary, const char *key, const char *value, int flags),
         (dictionary, key, value, flags))
+FORWARD(AVDictionaryEntry *, av_dict_get,
+        (const AVDictionary *dictionary, const char *key, const AVDictionaryEntry *previous, int flags),
+        (dictionary, key, previous, flags))
 FORWARD(void, av_dict_free, (AVDictionary **dictionary), (dictionary))
 
 enum { FORMAT, CODEC, FILTER, UTIL, LIBRARIES };
@@ -99,6 +104,7 @@ static const struct {
     FIND(FORMAT, av_guess_frame_rate),
     FIND(CODEC, avcodec_find_decoder),
     FIND(CODEC, avcodec_find_encoder),
+    FIND(CODEC, avcodec_descriptor_get),
     FIND(CODEC, avcodec_get_name),
     FIND(CODEC, avcodec_alloc_context3),
     FIND(CODEC, avcodec_free_context),
@@ -125,12 +131,14 @@ static const struct {
     FIND(FILTER, av_buffersink_get_time_base),
     FIND(UTIL, av_frame_alloc),
     FIND(UTIL, av_frame_free),
+    FIND(UTIL, av_frame_clone),
     FIND(UTIL, av_frame_unref),
     FIND(UTIL, av_strerror),
     FIND(UTIL, av_log_set_level),
     FIND(UTIL, av_rescale_q),
     FIND(UTIL, av_display_rotation_get),
     FIND(UTIL, av_dict_set),
+    FIND(UTIL, av_dict_get),
     FIND(UTIL, av_dict_free),
 };
 

@@ -20,6 +20,8 @@ final class PictureStream {
   private var last: [UInt8]
   private var hasPicture = false
   private var lastTime: Int64?
+  /// The first decoded picture, until one has come out.
+  private var first: UnsafeMutablePointer<AVFrame>?
   private let body: (UnsafeBufferPointer<UInt8>) throws -> Void
 
   /// The longest stretch without a picture, in seconds, that is filled up.
@@ -53,6 +55,8 @@ final class PictureStream {
     last = [UInt8](repeating: 0, count: 3 * width * height)
   }
 
+  deinit { av_frame_free(&first) }
+
   /// The size in which a network sees the pictures of a file.
   static func size(of file: VideoFile, for input: NetworkInput) -> (width: Int, height: Int) {
     input.isCropped
@@ -74,19 +78,32 @@ final class PictureStream {
     }
     if time != FFmpeg.noTime { lastTime = time }
     if let filter, !filter.accepts(frame) {
-      try finish(at: frame.pointee.pts)
+      try finish(at: time)
       self.filter = nil
     }
+    if first == nil, !hasPicture { first = av_frame_clone(frame) }
     if filter == nil { filter = try PictureFilter(file, like: frame, filters: filters) }
     try filter?.push(frame)
     try drain()
   }
 
-  /// No picture follows; the last one ends at `time`.
-  func finish(at time: Int64) throws {
+  /// No picture follows of this size; the last one ends at `time`.
+  private func finish(at time: Int64) throws {
     let isFar = lastTime.map { seconds(from: $0, to: time) > Self.longestGap } ?? false
     try filter?.finish(at: isFar ? lastTime ?? time : time)
     try drain()
+  }
+
+  /// Ends the stream. A video so short that no picture falls due is seen as its first one.
+  func end(at time: Int64) throws {
+    try finish(at: time)
+    guard !hasPicture, let first else { return }
+    let filter = try PictureFilter(file, like: first, filters: Array(filters.dropFirst()))
+    try filter.push(first)
+    if let picture = try filter.pull() {
+      try pack(picture)
+      try last.withUnsafeBufferPointer(body)
+    }
   }
 
   /// Between two times of the stream.
@@ -108,6 +125,7 @@ final class PictureStream {
       try pack(picture)
       for _ in 0..<(hasPicture ? new : old + new) { try last.withUnsafeBufferPointer(body) }
       hasPicture = true
+      av_frame_free(&first)
     }
   }
 

@@ -63,7 +63,7 @@ public final class VideoFile {
   }
 
   /// The file only: no address within it leads anywhere else.
-  private static func open(_ path: String) throws -> UnsafeMutablePointer<AVFormatContext> {
+  static func open(_ path: String) throws -> UnsafeMutablePointer<AVFormatContext> {
     var options: OpaquePointer?
     av_dict_set(&options, "protocol_whitelist", "file", 0)
     defer { av_dict_free(&options) }

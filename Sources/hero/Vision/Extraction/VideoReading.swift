@@ -101,7 +101,7 @@ struct VideoReading {
     }
 
     func finish(at time: Int64) throws {
-      try stream.finish(at: time)
+      try stream.end(at: time)
       try gatherer.finish()
     }
   }

@@ -1,6 +1,7 @@
 import Formats
 
-/// torchvision's residual network of bottlenecks (ResNet-50, -101, -152) without its classifier: the mean of the last map.
+/// torchvision's residual network of bottlenecks (ResNet-50, -101, -152) without its classifier: the mean of the last map, to unit
+/// length.
 ///
 /// Depth and widths are those of the weights. Source: He et al., CVPR 2016, with the stride in the 3×3 convolution as
 /// torchvision has it.
@@ -93,7 +94,19 @@ public final class ResNet: FeatureNetwork {
         }
       }
       try plan.run()
-      rows += means(plan.elements(of: output), shape: output.shape, rows: items.count)
+      rows += unitRows(means(plan.elements(of: output), shape: output.shape, rows: items.count))
+    }
+    return rows
+  }
+}
+
+extension ResNet {
+  /// Rows to unit length, as PyTorch's `normalize` does it: lengths below 1e-12 count as that.
+  private func unitRows(_ rows: [Float]) -> [Float] {
+    var rows = rows
+    for start in stride(from: 0, to: rows.count, by: width) {
+      let length = rows[start..<start + width].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+      for place in start..<start + width { rows[place] = Float(Double(rows[place]) / max(length, 1e-12)) }
     }
     return rows
   }

@@ -46,8 +46,11 @@ final class Plan {
   private let steps: [Primitive]
   private let memory: AlignedMemory
   private let scratch: AlignedMemory
+  /// What steps read and nobody else may hold on to.
+  private let constants: [Weight]
 
-  fileprivate init(steps: [Primitive], memory: AlignedMemory, scratch: AlignedMemory) {
+  fileprivate init(steps: [Primitive], memory: AlignedMemory, scratch: AlignedMemory, constants: [Weight]) {
+    self.constants = constants
     self.steps = steps
     self.memory = memory
     self.scratch = scratch
@@ -73,6 +76,7 @@ final class PlanBuilder {
   private var buffers: [Buffer] = []
   /// Bound when the places of all buffers are known.
   private var pending: [(primitive: Primitive, argument: hero_argument, place: Int, value: Value)] = []
+  private var constants: [Weight] = []
   private var scratches: [(primitive: Primitive, layout: Layout)] = []
 
   init(precision: Precision) { self.precision = precision }
@@ -98,7 +102,7 @@ final class PlanBuilder {
         argument, place: place, value.layout, memory.pointer + value.buffer.offset + value.offset)
     }
     for (primitive, layout) in scratches { try primitive.bind(HERO_SCRATCH, layout, scratch.pointer) }
-    return Plan(steps: steps, memory: memory, scratch: scratch)
+    return Plan(steps: steps, memory: memory, scratch: scratch, constants: constants)
   }
 
   /// Gives every buffer the lowest place that is free while it is needed, the largest first; the bytes of all.
@@ -142,6 +146,7 @@ final class PlanBuilder {
   /// A constant, written into a tensor anew in each run, so that products may be added to it.
   func constant(_ weight: Weight) throws -> Value {
     let result = try value(weight.shape)
+    constants.append(weight)
     let (layout, elements) = weight.plainElements
     let reorder = try Primitive(hero_reorder(layout.handle, result.layout.handle))
     try reorder.bind(HERO_SOURCE, layout, elements)
@@ -157,6 +162,7 @@ final class PlanBuilder {
     let weights = try Layout(any: layer.weight.shape, precision)
     let result = try Layout(any: layer.resultShape(of: x.shape), precision)
     let (biasLayout, bias) = layer.bias.plainElements
+    constants += [layer.weight, layer.bias]
     let primitive = try Primitive(
       hero_convolution(
         source.handle, weights.handle, biasLayout.handle, result.handle, layer.strides.map(Int64.init),
@@ -213,6 +219,7 @@ final class PlanBuilder {
     let shape = Array(x.shape.dropLast()) + [weights.shape[1]]
     let wanted = try Layout(any: weights.shape, precision)
     let result = try residual ?? value(shape)
+    constants += [weights] + (bias.map { [$0] } ?? [])
     let primitive = try Primitive(
       hero_matmul(
         x.layout.handle, wanted.handle, bias?.plainElements.layout.handle, result.layout.handle,
@@ -235,6 +242,7 @@ final class PlanBuilder {
   func layerNorm(_ x: Value, scale: Weight, shift: Weight, epsilon: Float) throws -> Value {
     let primitive = try Primitive(hero_layer_norm(x.layout.handle, epsilon))
     let result = try value(x.layout)
+    constants += [scale, shift]
     for (argument, weight) in [(HERO_SCALE, scale), (HERO_SHIFT, shift)] {
       let (layout, elements) = weight.plainElements
       try primitive.bind(argument, layout, elements)

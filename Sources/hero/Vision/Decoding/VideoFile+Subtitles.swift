@@ -1,0 +1,147 @@
+import CFFmpeg
+import Formats
+import Foundation
+
+/// One subtitle: what is shown from when to when.
+public struct SubtitleCue: Equatable, Sendable {
+  /// Seconds from the beginning of the video.
+  public let start: Double
+  public let end: Double
+  /// Plain text; lines end with a line feed.
+  public let text: String
+}
+
+/// The subtitles of one language within a video file.
+public struct SubtitleTrack: Sendable {
+  /// As the container has it, such as `eng`; nil if it says nothing.
+  public let language: String?
+  /// What FFmpeg calls the format, such as `subrip`.
+  public let codec: String
+  /// In the order of their beginnings.
+  public let cues: [SubtitleCue]
+}
+
+extension VideoFile {
+  /// The text of every subtitle stream in the file at `path`, decoded to plain text (SubRip, ASS, WebVTT, mov_text …).
+  /// Streams of pictures, as of DVDs, are left out.
+  ///
+  /// Reads the whole file; it need not have moving pictures. Throws `DataError` if it cannot be opened.
+  public static func subtitles(of path: String) throws -> [SubtitleTrack] {
+    try FFmpeg.load()
+    var context: UnsafeMutablePointer<AVFormatContext>? = try open(path)
+    defer { avformat_close_input(&context) }
+    guard let context else { return [] }
+    var readers: [Int: SubtitleReader] = [:]
+    for number in 0..<Int(context.pointee.nb_streams) {
+      guard let stream = context.pointee.streams[number] else { continue }
+      readers[number] = SubtitleReader(stream, start: context.pointee.start_time)
+      if readers[number] == nil { stream.pointee.discard = AVDISCARD_ALL }
+    }
+    guard !readers.isEmpty else { return [] }
+    var packet = av_packet_alloc()
+    defer { av_packet_free(&packet) }
+    while let packet, av_read_frame(context, packet) >= 0 {
+      readers[Int(packet.pointee.stream_index)]?.read(packet)
+      av_packet_unref(packet)
+    }
+    return readers.sorted { $0.key < $1.key }.map { $0.value.track }
+  }
+}
+
+/// Decodes one stream of subtitles.
+private final class SubtitleReader {
+  private let stream: UnsafeMutablePointer<AVStream>
+  private var codec: UnsafeMutablePointer<AVCodecContext>?
+  private let unit: Double
+  /// Seconds at which the file begins.
+  private let start: Double
+  private var cues: [SubtitleCue] = []
+
+  /// Seconds that a subtitle is shown if nobody says how long.
+  private static let usualLength = 3.0
+
+  /// Nil where the stream is no text, or nothing decodes it.
+  init?(_ stream: UnsafeMutablePointer<AVStream>, start: Int64) {
+    let parameters = stream.pointee.codecpar.pointee
+    guard parameters.codec_type == AVMEDIA_TYPE_SUBTITLE,
+      let descriptor = avcodec_descriptor_get(parameters.codec_id),
+      descriptor.pointee.props & Int32(AV_CODEC_PROP_TEXT_SUB) != 0,
+      let decoder = avcodec_find_decoder(parameters.codec_id)
+    else { return nil }
+    self.stream = stream
+    unit = stream.pointee.time_base.value ?? 0
+    self.start = start == FFmpeg.noTime ? 0 : Double(start) / 1e6
+    codec = avcodec_alloc_context3(decoder)
+    guard let codec, avcodec_parameters_to_context(codec, stream.pointee.codecpar) >= 0 else { return nil }
+    codec.pointee.pkt_timebase = stream.pointee.time_base
+    guard avcodec_open2(codec, decoder, nil) >= 0 else { return nil }
+  }
+
+  deinit { avcodec_free_context(&codec) }
+
+  func read(_ packet: UnsafeMutablePointer<AVPacket>) {
+    var subtitle = AVSubtitle()
+    var got: Int32 = 0
+    guard avcodec_decode_subtitle2(codec, &subtitle, &got, packet) >= 0, got != 0 else { return }
+    defer { avsubtitle_free(&subtitle) }
+    guard packet.pointee.pts != FFmpeg.noTime else { return }
+    let shown = Double(packet.pointee.pts) * unit - start
+    let from = shown + Double(subtitle.start_display_time) / 1000
+    var end = shown + Double(max(packet.pointee.duration, 0)) * unit
+    if end <= from, subtitle.end_display_time != .max {
+      end = shown + Double(subtitle.end_display_time) / 1000
+    }
+    if end <= from { end = from + Self.usualLength }
+    var lines: [String] = []
+    for number in 0..<Int(subtitle.num_rects) {
+      guard let rectangle = subtitle.rects[number]?.pointee else { continue }
+      if let text = rectangle.ass {
+        lines.append(SubtitleText.plain(ass: String(cString: text)))
+      } else if let text = rectangle.text {
+        lines.append(String(cString: text))
+      }
+    }
+    let text = lines.joined(separator: "\n").trimmingCharacters(in: .whitespacesAndNewlines)
+    if !text.isEmpty { cues.append(SubtitleCue(start: from, end: end, text: text)) }
+  }
+
+  var track: SubtitleTrack {
+    let language = av_dict_get(stream.pointee.metadata, "language", nil, 0)
+      .map { String(cString: $0.pointee.value) }
+    return SubtitleTrack(
+      language: language, codec: String(cString: avcodec_get_name(stream.pointee.codecpar.pointee.codec_id)),
+      cues: cues.enumerated().sorted { ($0.element.start, $0.offset) < ($1.element.start, $1.offset) }
+        .map(\.element))
+  }
+}
+
+/// What FFmpeg's decoders make of every kind of subtitle: a line of Advanced SubStation.
+enum SubtitleText {
+  /// The text of `ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text`, without commands in braces.
+  static func plain(ass line: String) -> String {
+    let fields: [Substring] = line.split(separator: ",", maxSplits: 8, omittingEmptySubsequences: false)
+    var text = ""
+    var isCommand = false
+    var characters = (fields.count == 9 ? fields[8] : Substring(line))[...]
+    while let character = characters.popFirst() {
+      switch character {
+      case "{": isCommand = true
+      case "}" where isCommand: isCommand = false
+      case _ where isCommand: break
+      case "\\":
+        switch characters.first {
+        case "N", "n":
+          text += "\n"
+          characters.removeFirst()
+        case "h":
+          text += " "
+          characters.removeFirst()
+        default: text.append(character)
+        }
+      case "\r", "\r\n": break
+      default: text.append(character)
+      }
+    }
+    return text
+  }
+}

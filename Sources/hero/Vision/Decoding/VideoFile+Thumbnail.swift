@@ -1,0 +1,68 @@
+import CFFmpeg
+import Formats
+
+extension VideoFile {
+  /// The picture that is shown at `time` as a JPEG, turned upright.
+  ///
+  /// Moves the file's reading position: not while features of this `VideoFile` are made.
+  ///
+  /// - Parameters:
+  ///   - time: seconds from the beginning; beyond the end the last picture.
+  ///   - width: pixels; the height follows.
+  ///   - quality: 2 (large files, good) to 31.
+  /// - Returns: the file's bytes.
+  ///
+  /// Throws `DataError` if nothing can be decoded there.
+  public func thumbnail(at time: Double, width: Int = 320, quality: Int = 4) throws -> [UInt8] {
+    let decoder = try FrameDecoder(self, threads: 1)
+    if time > 0 { decoder.seek(to: time) }
+    let unit = stream.pointee.time_base.value ?? 0
+    var shown: UnsafeMutablePointer<AVFrame>?
+    defer { av_frame_free(&shown) }
+    while let frame = try decoder.next() {
+      let isLater = frame.pointee.pts != FFmpeg.noTime && Double(frame.pointee.pts) * unit > time + 1e-6
+      if isLater, shown != nil { break }
+      av_frame_free(&shown)
+      shown = av_frame_clone(frame)
+      if isLater { break }
+    }
+    guard let shown else { throw DataError("no picture can be decoded at \(time) s", file: path) }
+    let columns = max(2, min(width, 4096)) / 2 * 2
+    let rows = max(2, min(8192, (columns * height + self.width / 2) / self.width)) / 2 * 2
+    let filter = try PictureFilter(
+      self, like: shown,
+      filters: [("scale", "\(columns):\(rows):out_range=full"), ("format", "pix_fmts=yuvj420p")])
+    try filter.push(shown)
+    try filter.finish(at: shown.pointee.pts)
+    guard let picture = try filter.pull() else { throw DataError("no picture can be made", file: path) }
+    return try jpeg(picture, quality: quality)
+  }
+
+  private func jpeg(_ picture: UnsafeMutablePointer<AVFrame>, quality: Int) throws -> [UInt8] {
+    guard let encoder = avcodec_find_encoder(AV_CODEC_ID_MJPEG) else {
+      throw DataError("the installed FFmpeg writes no JPEG", file: path)
+    }
+    var codec = avcodec_alloc_context3(encoder)
+    var packet = av_packet_alloc()
+    defer {
+      avcodec_free_context(&codec)
+      av_packet_free(&packet)
+    }
+    guard let codec, let packet else { throw DataError("out of memory", file: path) }
+    codec.pointee.width = picture.pointee.width
+    codec.pointee.height = picture.pointee.height
+    codec.pointee.pix_fmt = AV_PIX_FMT_YUVJ420P
+    codec.pointee.time_base = AVRational(num: 1, den: 25)
+    codec.pointee.flags |= Int32(AV_CODEC_FLAG_QSCALE)
+    codec.pointee.thread_count = 1
+    let scale = Int32(FF_QP2LAMBDA) * Int32(min(max(quality, 2), 31))
+    codec.pointee.global_quality = scale
+    picture.pointee.quality = scale
+    picture.pointee.pts = 0
+    try FFmpeg.check(avcodec_open2(codec, encoder, nil), "open the JPEG encoder", file: path)
+    try FFmpeg.check(avcodec_send_frame(codec, picture), "write a JPEG", file: path)
+    avcodec_send_frame(codec, nil)
+    try FFmpeg.check(avcodec_receive_packet(codec, packet), "write a JPEG", file: path)
+    return Array(UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
+  }
+}
