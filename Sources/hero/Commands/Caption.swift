@@ -39,6 +39,9 @@ struct Caption: ParsableCommand {
   @Option(help: "Tokens of a caption at most; by default the run's.")
   var maxGenStep: Int?
 
+  @Option(help: "Videos a pass.")
+  var batchSize: Int?
+
   @Flag(help: "Score the captions against those that the clips come with.")
   var score = false
 
@@ -58,12 +61,17 @@ struct Caption: ParsableCommand {
   func run() throws {
     guard beam >= 1 else { throw UsageError("--beam must be at least 1") }
     if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
+    var arguments = overrides
+    if let batchSize {
+      guard batchSize >= 1 else { throw UsageError("--batch-size must be at least 1") }
+      arguments += ["--val-batch-size", String(batchSize)]
+    }
     let log = RunLog()
     var choice = CaptionRun.DecodingChoice()
     choice.beams = beam
     choice.lengthPenalty = lengthPenalty
     choice.maximumSteps = maxGenStep
-    let (captions, clips) = try CaptionRun(path: modelDir, arguments: overrides, log: log).caption(
+    let (captions, clips) = try CaptionRun(path: modelDir, arguments: arguments, log: log).caption(
       folder: modelDir, checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, choice,
       backend: try device.open())
     log.info("captions: \(output)")
