@@ -36,7 +36,10 @@ let package = Package(
       name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
 
-    module("Engine", ["COpenBLAS", "CKernels"]),
+    .target(
+      name: "CCUDA", path: "\(shims)/CCUDA", exclude: ["kernels"], linkerSettings: [.linkedLibrary("dl")]),
+
+    module("Engine", ["COpenBLAS", "CKernels", "CCUDA"]),
     module(
       "Formats",
       [
@@ -59,7 +62,10 @@ let package = Package(
       path: "Sources/hero/Commands"),
 
     .target(name: "TestSupport", dependencies: ["Engine", "Formats"], path: "Tests/TestSupport"),
-    tests("Engine"),
+    // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
+    .target(
+      name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation"),
+    tests("Engine", ["CUDAEmulation"]),
     tests("Formats"),
     tests("Text"),
     tests("Metrics"),
@@ -71,5 +77,6 @@ let package = Package(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),
   ],
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
 )
