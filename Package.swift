@@ -61,7 +61,8 @@ let package = Package(
       ],
       path: "Sources/hero/Commands"),
 
-    .target(name: "TestSupport", dependencies: ["Engine", "Formats"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["Engine", "Formats", "CUDAEmulation"], path: "Tests/TestSupport"),
     // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
     .target(
       name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation"),

@@ -12,9 +12,7 @@
 #include <string>
 #include <vector>
 
-extern "C" {
 #include "COpenBLAS.h"
-}
 #include "fibers.h"
 #include "kernels.h"
 

@@ -21,7 +21,8 @@ public enum Device {
       case "cuda": self = .cuda(0)
       default:
         let digits = name.dropFirst(5)
-        guard name.hasPrefix("cuda:"), digits.count <= 4, digits.allSatisfy(\.isNumber), let number = Int(digits)
+        guard name.hasPrefix("cuda:"), digits.count <= 4, digits.allSatisfy(\.isNumber),
+          let number = Int(digits)
         else { return nil }
         self = .cuda(number)
       }
@@ -49,7 +50,9 @@ public enum Device {
         return try openCUDA(0, precision)
       } catch let error as EngineError {
         let backend = try openCPU(precision)
-        note("No GPU: \(error.description.prefix { !",;:(\n".contains($0) }). Computing on the CPU (see `hero devices`).")
+        note(
+          "No GPU: \(error.description.prefix { !",;:(\n".contains($0) }). Computing on the CPU (see `hero devices`)."
+        )
         return backend
       }
     case nil:
