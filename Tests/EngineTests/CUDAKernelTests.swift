@@ -4,7 +4,7 @@ import Testing
 @testable import Engine
 
 /// NVIDIA's compiler itself has the kernels, for every kind of device, without one.
-@Suite(.serialized) struct CUDAKernelTests {
+struct CUDAKernelTests {
   struct Target: Sendable, CustomTestStringConvertible {
     let architecture: Int
     let precision: Precision
