@@ -36,13 +36,15 @@ extension Target {
   nonisolated(unsafe) private static let records: [String: Target] = [
     "json": Target { (bytes: [UInt8]) in
       let text: String = try JSON.parse(bytes).encoded()
-      precondition(try JSON.parse(text).encoded() == text, "JSON changes on its way")
+      let again = try? JSON.parse(text).encoded()
+      precondition(again == text, "JSON changes on its way")
     },
     "json-members": Target(file: { try JSON.readMembers(path: $0) { _, _ in } }),
     "jsonl": Target(file: { try JSONLines.read(path: $0) { _, _ in } }),
     "messagepack": Target { bytes in
       let encoded = try MessagePack.decode(bytes).encode()
-      precondition(try MessagePack.decode(encoded).encode() == encoded, "MessagePack changes on its way")
+      let again = try? MessagePack.decode(encoded).encode()
+      precondition(again == encoded, "MessagePack changes on its way")
     },
     "compressed": Target { _ = try Compression.decompress($0, limit: limit) },
   ]
