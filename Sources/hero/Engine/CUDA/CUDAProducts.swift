@@ -108,7 +108,7 @@ final class CUDAProducts {
     var preference: UnsafeMutableRawPointer?
     must(functions.preference_create(&preference), "prefer")
     defer { _ = functions.preference_destroy(preference) }
-    func prefer<Value>(_ attribute: Int32, _ value: Value) {
+    func prefer<Value: BitwiseCopyable>(_ attribute: Int32, _ value: Value) {
       var value = value
       must(functions.preference_set(preference, attribute, &value, MemoryLayout<Value>.size), "prefer")
     }
@@ -136,7 +136,7 @@ final class CUDAProducts {
     return layout
   }
 
-  private func set<Value>(_ product: UnsafeMutableRawPointer?, _ attribute: Int32, _ value: Value) {
+  private func set<Value: BitwiseCopyable>(_ product: UnsafeMutableRawPointer?, _ attribute: Int32, _ value: Value) {
     var value = value
     must(stream.functions.product_set(product, attribute, &value, MemoryLayout<Value>.size), "describe")
   }
