@@ -81,9 +81,9 @@ struct DecodingTests {
       let part = picture[rows.lowerBound * 3 * width..<rows.upperBound * 3 * width]
       return part.reduce(0) { $0 + Int($1) } / part.count
     }
-    // What lay on the left is above.
-    #expect(brightness(0..<20) < 50)
-    #expect(brightness(28..<48) > 180)
+    // The file asks for a turn against the clock: what lay on the left is below.
+    #expect(brightness(0..<20) > 180)
+    #expect(brightness(28..<48) < 50)
   }
 
   @Test func picturesAreCutFromTheMiddle() throws {

@@ -45,17 +45,21 @@ struct Volume {
       let free = shape[axis + 2] + 2 * half[axis] - kernel.shape[axis + 2]
       result.append(free / strides[axis] + 1)
     }
+    let channels = shape[1]
+    let (times, rows, columns) = (kernel.shape[2], kernel.shape[3], kernel.shape[4])
+    let each = channels * times * rows * columns
     return Volume.make(result) { place in
       var first = [0, 0, 0]
       for axis in 0..<3 { first[axis] = place[axis + 2] * strides[axis] - half[axis] }
       var sum = 0.0
-      for channel in 0..<shape[1] {
-        for t in 0..<kernel.shape[2] {
-          for y in 0..<kernel.shape[3] {
-            for x in 0..<kernel.shape[4] {
-              let weight: Double = kernel[[place[1], channel, t, y, x]]
-              let value: Double = self[[place[0], channel, first[0] + t, first[1] + y, first[2] + x]]
-              sum += weight * value
+      for c in 0..<channels {
+        for t in max(0, -first[0])..<max(0, -first[0], min(times, shape[2] - first[0])) {
+          for y in max(0, -first[1])..<max(0, -first[1], min(rows, shape[3] - first[1])) {
+            let weight = place[1] * each + ((c * times + t) * rows + y) * columns
+            let line = (place[0] * channels + c) * shape[2] + first[0] + t
+            let value = (line * shape[3] + first[1] + y) * shape[4] + first[2]
+            for x in max(0, -first[2])..<max(0, -first[2], min(columns, shape[4] - first[2])) {
+              sum += kernel.values[weight + x] * values[value + x]
             }
           }
         }
