@@ -39,7 +39,7 @@ import Testing
       Case(kernel: [8, 3, 7, 7], strides: [2, 2], size: [2, 3, 23, 19]),
       Case(kernel: [16, 16, 3, 3], strides: [1, 1], size: [1, 16, 9, 7]),
       // Enough tiles for Winograd's algorithm.
-      Case(kernel: [32, 32, 3, 3], strides: [1, 1], size: [3, 32, 26, 27]),
+      Case(kernel: [16, 16, 3, 3], strides: [1, 1], size: [3, 16, 26, 27]),
       Case(kernel: [16, 20, 3, 3], strides: [2, 2], size: [3, 20, 9, 7]),
       Case(kernel: [32, 16, 1, 1], strides: [2, 2], size: [2, 16, 8, 8]),
       Case(kernel: [8, 3, 5, 7, 7], strides: [1, 2, 2], size: [1, 3, 6, 14, 14]),
@@ -64,10 +64,8 @@ import Testing
       }
       var wanted = adds ? plain + plain : plain
       if rectifies { wanted = wanted.rectified() }
-      #expect(
-        result.shape
-          == (one.size.count == 4
-            ? [wanted.shape[0], wanted.shape[1]] + wanted.shape.suffix(2) : wanted.shape))
+      let flat = [wanted.shape[0], wanted.shape[1]] + wanted.shape.suffix(2)
+      #expect(result.shape == (one.size.count == 4 ? flat : wanted.shape))
       #expect(worstRow(result.values, [wanted.values]) < (precision == .float32 ? 1e-5 : 1e-2))
     }
   }

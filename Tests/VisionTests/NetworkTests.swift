@@ -5,10 +5,10 @@ import Testing
 @testable import Vision
 
 @Suite(.serialized) struct NetworkTests {
-  @Test(arguments: [1, 3, 9]) func resNetAgreesWithLoops(count: Int) throws {
+  @Test(arguments: [1, 3, 18]) func resNetAgreesWithLoops(count: Int) throws {
     let tiny = TinyResNet()
-    let network = try ResNet(tiny.arrays.weights, precision: .float32, side: 33)
-    let pictures = Pictures.random(count, width: 45, height: 33)
+    let network = try ResNet(tiny.arrays.weights, precision: .float32, side: 17)
+    let pictures = Pictures.random(count, width: 23, height: 17)
     #expect(network.width == 32)
     #expect(worstRow(try network.features(pictures), tiny.rows(pictures)) < 1e-5)
   }
@@ -16,8 +16,8 @@ import Testing
   @Test func slowFastAgreesWithLoops() throws {
     let tiny = TinySlowFast()
     let frames = TinySlowFast.frames
-    let network = try SlowFast(tiny.arrays.weights, precision: .float32, side: 32, frames: frames, batch: 2)
-    let pictures = Pictures.random(3 * frames, width: 32, height: 32)
+    let network = try SlowFast(tiny.arrays.weights, precision: .float32, side: 16, frames: frames, batch: 2)
+    let pictures = Pictures.random(3 * frames, width: 16, height: 16)
     #expect(network.width == 60)
     #expect(worstRow(try network.features(pictures), tiny.rows(pictures)) < 1e-5)
   }
@@ -35,13 +35,13 @@ import Testing
 
   @Test func halfPrecisionStaysNear() throws {
     let tiny = TinyResNet()
-    let pictures = Pictures.random(4, width: 33, height: 33)
-    let resnet = try ResNet(tiny.arrays.weights, precision: .bfloat16, side: 33)
+    let pictures = Pictures.random(4, width: 17, height: 17)
+    let resnet = try ResNet(tiny.arrays.weights, precision: .bfloat16, side: 17)
     #expect(worstRow(try resnet.features(pictures), tiny.rows(pictures)) < 0.02)
     let fast = TinySlowFast()
-    let clip = Pictures.random(TinySlowFast.frames, width: 32, height: 32)
+    let clip = Pictures.random(TinySlowFast.frames, width: 16, height: 16)
     let slowfast = try SlowFast(
-      fast.arrays.weights, precision: .bfloat16, side: 32, frames: TinySlowFast.frames)
+      fast.arrays.weights, precision: .bfloat16, side: 16, frames: TinySlowFast.frames)
     #expect(worstRow(try slowfast.features(clip), fast.rows(clip)) < 0.02)
     let tinyCLIP = TinyCLIP()
     let small = Pictures.random(3, width: TinyCLIP.side, height: TinyCLIP.side)
