@@ -18,10 +18,10 @@ test: packages
 	swift test -c release -Xswiftc -enable-testing
 
 format:
-	swift format --in-place --recursive Sources Tests Package.swift
+	swift format --in-place --recursive Sources Tests Package.swift Fuzz/Sources Fuzz/Package.swift
 
 lint:
-	swift format lint --strict --recursive Sources Tests Package.swift
+	swift format lint --strict --recursive Sources Tests Package.swift Fuzz/Sources Fuzz/Package.swift
 
 ## BATCH: the lengths of a batch of videos, as JSON; by default 8 TV-like ones.
 BENCH := $(HERO) bench finetune encode caption mlm mfm-nce mffr fom vsm --batch $(or $(BATCH),Benchmarks/batch.json)
@@ -39,7 +39,7 @@ bench-table: build
 
 ## Damaged files for every reader, under sanitizers; SECONDS of them for each.
 fuzz: packages
-	Fuzz/run $(or $(FUZZ_SECONDS),$(if $(filter command line,$(origin SECONDS)),$(SECONDS),60))
+	Fuzz/run $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 
 packages:
 	@Scripts/install-packages

@@ -43,7 +43,10 @@ let package = Package(
     .target(name: "CFFmpeg", path: "\(shims)/CFFmpeg", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CDNNL", path: "\(shims)/CDNNL", linkerSettings: [.linkedLibrary("dl")]),
 
-    module("Engine", ["COpenBLAS", "CKernels"]),
+    .target(
+      name: "CCUDA", path: "\(shims)/CCUDA", exclude: ["kernels"], linkerSettings: [.linkedLibrary("dl")]),
+
+    module("Engine", ["COpenBLAS", "CKernels", "CCUDA"]),
     module(
       "Formats",
       [
@@ -78,12 +81,16 @@ let package = Package(
       ],
       path: "Sources/hero/Commands"),
 
-    .target(name: "TestSupport", dependencies: ["Engine", "Formats"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["Engine", "Formats", "CUDAEmulation"], path: "Tests/TestSupport"),
+    // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
+    .target(
+      name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation"),
     .target(
       name: "SearchTestSupport",
       dependencies: ["Search", "Training", "Model", "Engine", "Corpus", "Formats", "TestSupport"],
       path: "Tests/SearchTestSupport"),
-    tests("Engine"),
+    tests("Engine", ["CUDAEmulation"]),
     tests("Formats"),
     tests("Text"),
     tests("Metrics"),
@@ -100,5 +107,6 @@ let package = Package(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),
   ],
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx17
 )

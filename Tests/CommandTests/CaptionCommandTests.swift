@@ -34,7 +34,9 @@ struct CaptionCommandTests {
       more -> JSON in
       let run = try corpus.run(
         ["caption", "--model-dir", "tvc", "--ckpt-step", "30", "--target-clip", "corpus/ann/tvc_val.jsonl"]
-          + ["--output", "captions.jsonl", "--max-gen-step", "12", "--json"] + more)
+          + [
+            "--output", "captions.jsonl", "--max-gen-step", "12", "--batch-size", "2", "--no-fp16", "--json",
+          ] + more)
       let captions = try rows("captions.jsonl")
       #expect(captions.map { $0["clip_id"] } == clips.map { $0["clip_id"] })
       #expect(captions.map { $0["vid_name"] } == clips.map { $0["vid_name"] })

@@ -5,7 +5,7 @@ import Testing
 
 /// A small network with every kind of layer, trained on one batch.
 @Suite(.serialized) struct TrainingStepTests {
-  private struct Network {
+  struct Network {
     let backend: any Backend
     let store: ParameterStore
     let optimizer: Optimizer
@@ -43,6 +43,11 @@ import Testing
     }
 
     func step(_ number: Int, seed: UInt64) -> Float {
+      Float(backend.numbers(of: [update(number, seed: seed)])[0])
+    }
+
+    /// One update; its loss stays on the device.
+    func update(_ number: Int, seed: UInt64) -> Tensor {
       store.clearGradients()
       let tape = Tape.training(backend, seed: seed, step: UInt64(number))
       let ids = (0..<segments.rows).map { $0 * 7 % words }
@@ -65,7 +70,7 @@ import Testing
       store.addGradientSquares(to: squares, at: 0)
       optimizer.step(
         learningRate: 0.01, clipping: GradientClipping(sumOfSquares: squares, limit: 5))
-      return Float(backend.numbers(of: [tape.sum([losses], scale: 1 / Double(losses.count))])[0])
+      return tape.sum([losses], scale: 1 / Double(losses.count))
     }
   }
 

@@ -3,6 +3,7 @@ import Engine
 import Formats
 import Metrics
 import Model
+import TestSupport
 import Testing
 import Text
 
@@ -10,18 +11,18 @@ import Text
 
 @Suite("Captions against the reference")
 struct CaptionGoldenTests {
-  static func model() throws -> CaptionModel {
+  static func model(on device: TestDevice = .cpu) throws -> CaptionModel {
     let file = try Golden.checkpoint("tvc")
-    let model = CaptionModel(try Golden.configuration(file), backend: try CPUBackend())
+    let model = CaptionModel(try Golden.configuration(file), backend: try device.open())
     let report = try model.store.load(file)
     #expect(report.missing.isEmpty && report.unused.isEmpty)
     return model
   }
 
-  @Test func tvc() throws {
+  @Test(arguments: TestDevice.exact) func tvc(device: TestDevice) throws {
     let golden = try Golden("tvc")
     let (expected, batch) = (try golden.expected(), try golden.captions())
-    let model = try Self.model()
+    let model = try Self.model(on: device)
     let input = batch.prepared(for: model.configuration, on: model.store.backend)
     let scores = model.scores(.inference(model.store.backend), input)
     let wanted = try #require(expected["scores"])
@@ -65,11 +66,18 @@ struct CaptionGoldenTests {
       frameInterval: try GoldenStores.interval(), videoBatch: videoBatch, clipBatch: clipBatch)
   }
 
+  /// The GPU's words are read several steps at a time, which changes none of them.
+  @Test func greedyOnTheDevice() throws { try greedy(.emulatedGPU, videoBatch: 20, clipBatch: 256) }
+
   @Test(arguments: [(1, 1), (2, 3), (20, 256)]) func greedy(videoBatch: Int, clipBatch: Int) throws {
+    try greedy(.cpu, videoBatch: videoBatch, clipBatch: clipBatch)
+  }
+
+  private func greedy(_ device: TestDevice, videoBatch: Int, clipBatch: Int) throws {
     let file = try GoldenStores.path("expected/eval/tvc_val.greedy.json")
     let wanted = try #require(try JSON.read(path: file).array)
     let clips = try wanted.map { try CaptionRow(json: $0) }
-    let generator = try generator(try Self.model(), videoBatch: videoBatch, clipBatch: clipBatch)
+    let generator = try generator(try Self.model(on: device), videoBatch: videoBatch, clipBatch: clipBatch)
     let tokens = try generator.captionTokens(clips)
     for (place, row) in wanted.enumerated() {
       #expect(

@@ -16,10 +16,10 @@ struct PretrainingGoldenTests {
     Float(try #require(try Golden.options()["nce_temp"]?.double))
   }
 
-  @Test func mlm() throws {
+  @Test(arguments: TestDevice.exact) func mlm(device: TestDevice) throws {
     let golden = try Golden("mlm")
     let (batch, expected) = (try golden.maskedText(), try golden.expected())
-    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self, on: device)
     let tape = training(model)
     let input = batch.prepared(for: model.configuration, on: model.store.backend)
     let losses = model.maskedWordLosses(tape, input)
@@ -38,10 +38,10 @@ struct PretrainingGoldenTests {
     stride(from: 0, to: values.count, by: width).flatMap { values[$0..<$0 + count] }
   }
 
-  @Test func mffr() throws {
+  @Test(arguments: TestDevice.exact) func mffr(device: TestDevice) throws {
     let golden = try Golden("mffr")
     let batch = try golden.maskedFrames()
-    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self, on: device)
     let tape = training(model)
     let input = batch.prepared(for: model.configuration, on: model.store.backend)
     let losses = model.featureRegressionLosses(tape, input)
@@ -60,9 +60,9 @@ struct PretrainingGoldenTests {
     expectClose(difference.map { $0 * $0 }, squares.floats(), "squared differences")
   }
 
-  @Test func mfmNCE() throws {
+  @Test(arguments: TestDevice.exact) func mfmNCE(device: TestDevice) throws {
     let golden = try Golden("mfm-nce")
-    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self, on: device)
     let tape = training(model)
     let input = try golden.maskedFrames().prepared(for: model.configuration, on: model.store.backend)
     let losses = model.contrastiveLosses(tape, input, temperature: try temperature())
@@ -82,10 +82,10 @@ struct PretrainingGoldenTests {
     expectClose(backend.values(of: cooled), backend.values(of: plain).map { $0 / 4 }, "scores")
   }
 
-  @Test func fom() throws {
+  @Test(arguments: TestDevice.exact) func fom(device: TestDevice) throws {
     let golden = try Golden("fom")
     let (batch, expected) = (try golden.frameOrder(), try golden.expected())
-    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self, on: device)
     let tape = training(model)
     let backend = model.store.backend
     let losses = model.frameOrderLosses(

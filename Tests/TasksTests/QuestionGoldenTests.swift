@@ -10,17 +10,17 @@ import Testing
 @Suite(
   "Questions and statements against the reference")
 struct QuestionGoldenTests {
-  static func questionModel() throws -> QuestionModel {
+  static func questionModel(on device: TestDevice = .cpu) throws -> QuestionModel {
     let file = try Golden.checkpoint("tvqa")
-    let model = QuestionModel(try Golden.configuration(file), backend: try CPUBackend())
+    let model = QuestionModel(try Golden.configuration(file), backend: try device.open())
     let report = try model.store.load(file)
     #expect(report.missing.isEmpty && report.unused.isEmpty)
     return model
   }
 
-  static func statementModel() throws -> StatementModel {
+  static func statementModel(on device: TestDevice = .cpu) throws -> StatementModel {
     let file = try Golden.checkpoint("violin")
-    let model = StatementModel(try Golden.configuration(file), backend: try CPUBackend())
+    let model = StatementModel(try Golden.configuration(file), backend: try device.open())
     let report = try model.store.load(file)
     #expect(report.missing.isEmpty && report.unused.isEmpty)
     return model
@@ -30,10 +30,10 @@ struct QuestionGoldenTests {
     Float(try #require(try Golden.options()["tvqa_lw_st_ed"]?.double))
   }
 
-  @Test func tvqa() throws {
+  @Test(arguments: TestDevice.exact) func tvqa(device: TestDevice) throws {
     let golden = try Golden("tvqa")
     let (expected, batch) = (try golden.expected(), try golden.questions())
-    let model = try Self.questionModel()
+    let model = try Self.questionModel(on: device)
     let input = batch.prepared(for: model.configuration, on: model.store.backend)
     let output = model(.inference(model.store.backend), input)
     expectClose(
@@ -47,10 +47,10 @@ struct QuestionGoldenTests {
     expectGradients(model.store, try golden.gradients())
   }
 
-  @Test func violin() throws {
+  @Test(arguments: TestDevice.exact) func violin(device: TestDevice) throws {
     let golden = try Golden("violin")
     let (expected, batch) = (try golden.expected(), try golden.statements())
-    let model = try Self.statementModel()
+    let model = try Self.statementModel(on: device)
     let input = batch.prepared(for: model.configuration, on: model.store.backend)
     let logits = model(.inference(model.store.backend), input)
     expectClose(model.store.backend.values(of: logits), try #require(expected["logits"]).floats(), "logits")

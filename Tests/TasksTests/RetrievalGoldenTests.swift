@@ -8,11 +8,11 @@ import Testing
 
 @Suite("Retrieval against the reference")
 struct RetrievalGoldenTests {
-  static func model<Model: HeroModel>(_ checkpoint: String, _: Model.Type = RetrievalModel.self) throws
-    -> Model
-  {
+  static func model<Model: HeroModel>(
+    _ checkpoint: String, _: Model.Type = RetrievalModel.self, on device: TestDevice = .cpu
+  ) throws -> Model {
     let file = try Golden.checkpoint(checkpoint)
-    let model = Model(try Golden.configuration(file), backend: try CPUBackend())
+    let model = Model(try Golden.configuration(file), backend: try device.open())
     let report = try model.store.load(file)
     #expect(report.missing.isEmpty && report.unused.isEmpty)
     return model
@@ -29,11 +29,12 @@ struct RetrievalGoldenTests {
   }
 
   /// Losses and gradients of one batch.
-  func check(_ name: String, _ checkpoint: String, queriesPerSlot: Int = 1, _ options: RetrievalLossOptions)
-    throws
-  {
+  func check(
+    _ name: String, _ checkpoint: String, queriesPerSlot: Int = 1, _ options: RetrievalLossOptions,
+    on device: TestDevice = .cpu
+  ) throws {
     let golden = try Golden(name)
-    let model = try Self.model(checkpoint)
+    let model = try Self.model(checkpoint, on: device)
     let tape = Tape.training(model.store.backend, seed: 1, step: 0)
     var random = RandomStream(seed: 1, stream: 0)
     let input = try golden.retrieval(queriesPerSlot: queriesPerSlot)
@@ -47,7 +48,8 @@ struct RetrievalGoldenTests {
     expectGradients(model.store, try golden.gradients())
   }
 
-  @Test func tvr() throws { try check("tvr", "tvr", try Self.options()) }
+  @Test(arguments: TestDevice.exact)
+  func tvr(device: TestDevice) throws { try check("tvr", "tvr", try Self.options(), on: device) }
 
   @Test func outputs() throws {
     let golden = try Golden("tvr")

@@ -38,6 +38,8 @@ import Testing
     arguments: [
       Case(kernel: [8, 3, 7, 7], strides: [2, 2], size: [2, 3, 23, 19]),
       Case(kernel: [16, 16, 3, 3], strides: [1, 1], size: [1, 16, 9, 7]),
+      // Enough tiles for Winograd's algorithm.
+      Case(kernel: [32, 32, 3, 3], strides: [1, 1], size: [3, 32, 26, 27]),
       Case(kernel: [16, 20, 3, 3], strides: [2, 2], size: [3, 20, 9, 7]),
       Case(kernel: [32, 16, 1, 1], strides: [2, 2], size: [2, 16, 8, 8]),
       Case(kernel: [8, 3, 5, 7, 7], strides: [1, 2, 2], size: [1, 3, 6, 14, 14]),

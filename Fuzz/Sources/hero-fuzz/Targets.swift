@@ -12,14 +12,18 @@ extension Target {
   private static let limit = 1 << 20
 
   /// Every reader by its name.
-  nonisolated(unsafe) static let all: [String: Target] = arrays.merging(weights) { $1 }.merging(records) { $1 }
-    .merging(stores) { $1 }.merging(text) { $1 }.merging(runs) { $1 }
+  nonisolated(unsafe) static let all: [String: Target] = arrays.merging(weights) { $1 }.merging(records) {
+    $1
+  }
+  .merging(stores) { $1 }.merging(text) { $1 }.merging(runs) { $1 }
 
   nonisolated(unsafe) private static let arrays: [String: Target] = [
     "npy": Target { _ = try NPY.decode($0) },
     "npz": Target { for entry in try NPZ.read(bytes: $0) { _ = entry.array.count } },
     "npz-file": Target(file: { for entry in try NPZ.read(path: $0) { _ = entry.array.count } }),
-    "msgpack-numpy": Target { _ = try MessagePackNumpy.decode(try MessagePack.decode($0)["features"] ?? .nil) },
+    "msgpack-numpy": Target {
+      _ = try MessagePackNumpy.decode(try MessagePack.decode($0)["features"] ?? .nil)
+    },
   ]
 
   nonisolated(unsafe) private static let weights: [String: Target] = [
@@ -30,8 +34,8 @@ extension Target {
 
   /// What is read is written, and reads as the same.
   nonisolated(unsafe) private static let records: [String: Target] = [
-    "json": Target { bytes in
-      let text = try JSON.parse(bytes).encoded()
+    "json": Target { (bytes: [UInt8]) in
+      let text: String = try JSON.parse(bytes).encoded()
       precondition(try JSON.parse(text).encoded() == text, "JSON changes on its way")
     },
     "json-members": Target(file: { try JSON.readMembers(path: $0) { _, _ in } }),
@@ -86,7 +90,7 @@ extension Target {
   ]
 
   /// Of the folder that `HERO_FUZZ_TOKENIZER` names.
-  nonisolated(unsafe) private static let tokenizer: Tokenizer = {
+  private static let tokenizer: Tokenizer = {
     let folder = ProcessInfo.processInfo.environment["HERO_FUZZ_TOKENIZER"] ?? ""
     do {
       return try Tokenizer(directory: folder)

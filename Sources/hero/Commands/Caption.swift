@@ -40,6 +40,9 @@ struct Caption: ParsableCommand {
   @Option(help: "Tokens of a caption at most; by default the run's.")
   var maxGenStep: Int?
 
+  @Option(help: "Videos a pass.")
+  var batchSize: Int?
+
   @Flag(help: "Score the captions against those that the clips come with.")
   var score = false
 
@@ -59,11 +62,16 @@ struct Caption: ParsableCommand {
   func run() throws {
     guard beam >= 1 else { throw UsageError("--beam must be at least 1") }
     if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
+    var arguments = overrides
+    if let batchSize {
+      guard batchSize >= 1 else { throw UsageError("--batch-size must be at least 1") }
+      arguments += ["--val-batch-size", String(batchSize)]
+    }
     let log = RunLog()
     var options = DecodingOptions()
     options.beams = beam
     options.lengthPenalty = lengthPenalty
-    let arguments = overrides + (maxGenStep.map { ["--max-gen-step", String($0)] } ?? [])
+    if let maxGenStep { arguments += ["--max-gen-step", String(maxGenStep)] }
     let (captions, clips) = try CaptioningRun(path: modelDir, arguments: arguments, log: log).run(
       checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, options,
       backend: try device.open())

@@ -9,16 +9,28 @@ struct DeviceArguments: ParsableArguments {
       "Where to compute: \(Device.names.joined(separator: ", ")).", valueName: "device"))
   var device = "auto"
 
+  @Option(
+    help: ArgumentHelp(
+      "How exactly a GPU computes: \(Precision.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "precision"))
+  var precision = "fp32"
+
   /// The same for another command.
-  var arguments: [String] { device == "auto" ? [] : ["--device", device] }
+  var arguments: [String] {
+    (device == "auto" ? [] : ["--device", device]) + (precision == "fp32" ? [] : ["--precision", precision])
+  }
 
   /// - Throws: `UsageError` for a name that nobody knows, `EngineError` for a device that this machine lacks.
   func open() throws -> any Backend {
-    guard Device.names.contains(device) else {
+    guard Device.isName(device) else {
       throw UsageError(
-        "there is no device \"\(device)\"; --device takes \(Device.names.joined(separator: " or "))")
+        "there is no device \"\(device)\"; --device takes \(Device.names.joined(separator: ", "))")
     }
-    return try Device.open(device)
+    guard let precision = Precision(rawValue: precision) else {
+      let names = Precision.allCases.map(\.rawValue).joined(separator: ", ")
+      throw UsageError("there is no precision \"\(precision)\"; --precision takes \(names)")
+    }
+    return try Device.open(device, precision: precision, note: Console.standardError.print)
   }
 
   /// Of work that only the processor does.

@@ -1,23 +1,89 @@
 /// Where the work is done.
 public enum Device {
-  /// What `--device` takes.
-  public static let names = ["auto", "cpu"]
+  /// What `--device` takes; a number after `cuda:` chooses one of several GPUs.
+  public static let names = ["auto", "cpu", "cuda", "cuda:N"]
+
+  /// A device that this machine has, or one that it has not and why.
+  public struct Description: Sendable {
+    public let name: String
+    public let text: String
+    public let isUsable: Bool
+  }
+
+  private enum Kind {
+    case automatic, cpu
+    case cuda(Int)
+
+    init?(_ name: String) {
+      switch name {
+      case "auto": self = .automatic
+      case "cpu": self = .cpu
+      case "cuda": self = .cuda(0)
+      default:
+        let digits = name.dropFirst(5)
+        guard name.hasPrefix("cuda:"), digits.count <= 4, digits.allSatisfy(\.isNumber),
+          let number = Int(digits)
+        else { return nil }
+        self = .cuda(number)
+      }
+    }
+  }
+
+  /// Whether `open` knows the name.
+  public static func isName(_ name: String) -> Bool { Kind(name) != nil }
 
   /// Opens a device by its name.
   /// - Parameters:
-  ///   - name: `cpu`, or `auto` for the fastest that this machine has.
+  ///   - name: `cpu`, `cuda`, `cuda:N`, or `auto` for the first GPU that can be used, else the CPU.
   ///   - precision: how exactly it computes.
-  /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks, or a precision that the
-  ///   device does not have.
-  public static func open(_ name: String = "auto", precision: Precision = .fp32) throws -> any Backend {
-    switch name {
-    case "auto", "cpu":
-      guard precision == .fp32 else {
-        throw EngineError("the CPU computes in fp32 only, not in \(precision.rawValue)")
+  ///   - note: told in one line why `auto` takes the CPU.
+  /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks (saying what is missing), or a
+  ///   precision that the device does not have.
+  public static func open(
+    _ name: String = "auto", precision: Precision = .fp32, note: (String) -> Void = { _ in }
+  ) throws -> any Backend {
+    switch Kind(name) {
+    case .cpu: return try openCPU(precision)
+    case .cuda(let ordinal): return try openCUDA(ordinal, precision)
+    case .automatic:
+      do {
+        return try openCUDA(0, precision)
+      } catch let error as EngineError {
+        let backend = try openCPU(precision)
+        note(
+          "No GPU: \(error.description.prefix { !",;:(\n".contains($0) }). Computing on the CPU (see `hero devices`)."
+        )
+        return backend
       }
-      return try CPUBackend()
-    default:
-      throw EngineError("there is no device \"\(name)\"; --device takes \(names.joined(separator: " or "))")
+    case nil:
+      throw EngineError("there is no device \"\(name)\"; --device takes \(names.joined(separator: ", "))")
     }
+  }
+
+  private static func openCPU(_ precision: Precision) throws -> CPUBackend {
+    guard precision == .fp32 else {
+      throw EngineError("the CPU computes in fp32 only, not in \(precision.rawValue)")
+    }
+    return try CPUBackend()
+  }
+
+  private static func openCUDA(_ ordinal: Int, _ precision: Precision) throws -> CUDABackend {
+    let libraries = try CUDALibraries.open()
+    return try CUDABackend(
+      libraries.functions, ordinal: ordinal, precision: precision, cache: CUDAProgram.cacheFolder)
+  }
+
+  /// What is there and what is missing.
+  public static func list() -> [Description] {
+    var list: [Description] = []
+    do {
+      list.append(Description(name: "cpu", text: try CPUBackend().summary, isUsable: true))
+    } catch {
+      list.append(Description(name: "cpu", text: "\(error)", isUsable: false))
+    }
+    let (functions, problems) = CUDALibraries.survey()
+    list += problems.map { Description(name: "cuda", text: $0, isUsable: false) }
+    guard let functions else { return list }
+    return list + CUDAStream.devices(functions, canCompute: problems.isEmpty)
   }
 }

@@ -26,23 +26,13 @@ extension CPUBackend {
       if clipping.limit > 0 { gradientScale = Float(min(1, clipping.limit / (norm + 1e-6))) }
     }
     let (p, g, m, v) = (parameters.pointer, gradients.pointer, first.pointer, second.pointer)
-    let (beta1, beta2) = (Double(betas.0), Double(betas.1))
     precondition([gradients, first, second].allSatisfy { $0.count == parameters.count })
     for slice in slices {
       precondition(slice.range.isWithin(parameters.count) && slice.step > 0)
-      let (correction1, correction2) = (
-        1 - pow(beta1, Double(slice.step)), 1 - pow(beta2, Double(slice.step))
-      )
-      let rate = Double(slice.learningRate)
-      let (stepSize, carried): (Double, Double) =
-        switch kind {
-        case .adamw: (rate * correction2.squareRoot() / correction1, rate)
-        case .adam: (rate / correction1, correction2.squareRoot())
-        case .adamax: (rate / correction1, rate)
-        }
+      let rates = slice.rates(kind, betas: betas)
       var settings = hero_adam(
-        learning_rate: Float(carried), beta1: betas.0, beta2: betas.1, epsilon: epsilon,
-        weight_decay: slice.weightDecay, step_size: Float(stepSize), gradient_scale: gradientScale)
+        learning_rate: rates.carried, beta1: betas.0, beta2: betas.1, epsilon: epsilon,
+        weight_decay: slice.weightDecay, step_size: rates.step, gradient_scale: gradientScale)
       withUnsafePointer(to: &settings) { settings in
         pool.split(slice.range.count, grain: 1 << 12, multiple: 16) { range, _ in
           let at = slice.range.lowerBound + range.lowerBound

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Adam's settings for one run of parameters with the same history and decay.
 public struct OptimizerSlice {
   public var range: Range<Int>
@@ -9,6 +11,21 @@ public struct OptimizerSlice {
 
 public enum OptimizerKind: String, Sendable, CaseIterable {
   case adam, adamax, adamw
+}
+
+extension OptimizerSlice {
+  /// The step with its bias corrections, and what the formula wants besides: the rate itself for AdamW's decay, the square
+  /// root of the second moment's correction for Adam.
+  func rates(_ kind: OptimizerKind, betas: (Float, Float)) -> (step: Float, carried: Float) {
+    let correction1 = 1 - pow(Double(betas.0), Double(step))
+    let correction2 = 1 - pow(Double(betas.1), Double(step))
+    let rate = Double(learningRate)
+    switch kind {
+    case .adamw: return (Float(rate * correction2.squareRoot() / correction1), Float(rate))
+    case .adam: return (Float(rate / correction1), Float(correction2.squareRoot()))
+    case .adamax: return (Float(rate / correction1), Float(rate))
+    }
+  }
 }
 
 /// What ends an update.

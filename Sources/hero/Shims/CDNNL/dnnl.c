@@ -270,19 +270,20 @@ static hero_primitive *finish(
 
 hero_primitive *hero_convolution(
     const hero_layout *source, const hero_layout *weights, const hero_layout *bias, const hero_layout *result,
-    const int64_t *strides, const int64_t *padding, bool add, bool relu) {
+    const int64_t *strides, const int64_t *padding, bool add, bool relu, bool winograd) {
+  const dnnl_alg_kind_t algorithm = winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
   dnnl_primitive_desc_t description = NULL;
   dnnl_primitive_attr_t attr = attributes(add, relu, 0);
 #if DNNL_VERSION_MAJOR == 2
   dnnl_convolution_desc_t wanted;
   dnnl_status_t status = dnnl.dnnl_convolution_forward_desc_init(
-      &wanted, dnnl_forward_inference, dnnl_convolution_direct, view_of(source), view_of(weights), view_of(bias),
+      &wanted, dnnl_forward_inference, algorithm, view_of(source), view_of(weights), view_of(bias),
       view_of(result), strides, padding, padding);
   if (status == dnnl_success) status = dnnl.dnnl_primitive_desc_create(&description, &wanted, attr, engine, NULL);
 #else
   static const int64_t dense[HERO_MOST_DIMENSIONS];
   dnnl_status_t status = dnnl.dnnl_convolution_forward_primitive_desc_create(
-      &description, engine, dnnl_forward_inference, dnnl_convolution_direct, view_of(source), view_of(weights),
+      &description, engine, dnnl_forward_inference, algorithm, view_of(source), view_of(weights),
       view_of(bias), view_of(result), strides, dense, padding, padding, attr);
 #endif
   return finish(status, description, attr, "convolution");

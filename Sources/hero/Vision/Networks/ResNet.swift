@@ -14,7 +14,7 @@ public final class ResNet: FeatureNetwork {
   public let name = "resnet"
   public let width: Int
   public let input: NetworkInput
-  public let batch = 4
+  public let batch = 16
   public let summary: String
   private let precision: Precision
   private let stem: Convolution

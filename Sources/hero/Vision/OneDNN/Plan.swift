@@ -163,10 +163,14 @@ final class PlanBuilder {
     let result = try Layout(any: layer.resultShape(of: x.shape), precision)
     let (biasLayout, bias) = layer.bias.plainElements
     constants += [layer.weight, layer.bias]
-    let primitive = try Primitive(
-      hero_convolution(
-        source.handle, weights.handle, biasLayout.handle, result.handle, layer.strides.map(Int64.init),
-        layer.padding.map(Int64.init), residual != nil, relu))
+    func make(winograd: Bool) throws -> Primitive {
+      try Primitive(
+        hero_convolution(
+          source.handle, weights.handle, biasLayout.handle, result.handle, layer.strides.map(Int64.init),
+          layer.padding.map(Int64.init), residual != nil, relu, winograd))
+    }
+    let suits = precision == .float32 && layer.suitsWinograd(result: result.shape)
+    let primitive = try (suits ? try? make(winograd: true) : nil) ?? make(winograd: false)
     let input = try reorder(x, to: primitive.layout(HERO_SOURCE, like: source))
     let chosen = try primitive.layout(HERO_RESULT, like: result)
     let output: Value

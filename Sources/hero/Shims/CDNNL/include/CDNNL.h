@@ -55,10 +55,10 @@ size_t hero_layout_bytes(const hero_layout *layout);
 void hero_layout_free(hero_layout *layout);
 
 /// result = relu?(convolution(source, weights) + bias [+ result]). Strides and padding for each of the spatial dimensions;
-/// as much padding after as before.
+/// as much padding after as before. With `winograd` by that algorithm, of which oneDNN has 3×3 kernels in float32 only.
 hero_primitive *hero_convolution(
     const hero_layout *source, const hero_layout *weights, const hero_layout *bias, const hero_layout *result,
-    const int64_t *strides, const int64_t *padding, bool add, bool relu);
+    const int64_t *strides, const int64_t *padding, bool add, bool relu, bool winograd);
 /// The largest of each window; padding never wins.
 hero_primitive *hero_max_pool(
     const hero_layout *source, const hero_layout *result, const int64_t *kernel, const int64_t *strides,

@@ -3,6 +3,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// Loads OpenBLAS at run time, without threads of its own: the engine splits products over its own pool.
 ///
 /// Linked in the usual way, OpenBLAS would start a thread per core before `main`, and a machine without it could not
@@ -16,5 +20,9 @@ const char *hero_blas_core(void);
 /// C = alpha * op(A) * op(B) + beta * C, row-major, one thread. op(A) is m x k, op(B) is k x n.
 void hero_sgemm(bool transpose_a, bool transpose_b, long m, long n, long k, float alpha, const float *a,
                 long lda, const float *b, long ldb, float beta, float *c, long ldc);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

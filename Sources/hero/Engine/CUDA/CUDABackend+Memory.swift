@@ -1,0 +1,98 @@
+import CCUDA
+
+extension CUDABackend {
+  public func makeStorage(count: Int, type: ElementType) -> Storage {
+    CUDAStorage(count: count, type: type, memory: deviceMemory)
+  }
+
+  public func makeWeights(count: Int) -> Storage {
+    let copy =
+      precision == .bf16 ? CUDAStorage(count: count, type: .bfloat16, memory: deviceMemory) : nil
+    return CUDAStorage(count: count, type: .float32, memory: deviceMemory, copy: copy)
+  }
+
+  public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
+    precondition(values.count == tensor.count)
+    changes(tensor)
+    if tensor.storage.type == .bfloat16 {
+      deviceMemory.uploadNarrowed(values, to: tensor.address)
+    } else {
+      precondition(tensor.storage.type == .float32)
+      deviceMemory.upload(UnsafeRawBufferPointer(values), to: tensor.address)
+    }
+  }
+
+  public func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices) {
+    precondition(values.count == indices.count)
+    deviceMemory.upload(UnsafeRawBufferPointer(values), to: indices.address)
+  }
+
+  public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
+    precondition(values.count == tensor.count)
+    if tensor.storage.type == .bfloat16 {
+      var halves = [UInt16](repeating: 0, count: values.count)
+      halves.withUnsafeMutableBytes {
+        deviceMemory.download(tensor.address, to: $0)
+        synchronize()
+      }
+      for (place, half) in halves.enumerated() { values[place] = BFloat16.float(half) }
+    } else {
+      precondition(tensor.storage.type == .float32)
+      deviceMemory.download(tensor.address, to: UnsafeMutableRawBufferPointer(values))
+      synchronize()
+    }
+  }
+
+  public func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>) {
+    precondition(values.count == indices.count)
+    deviceMemory.download(indices.address, to: UnsafeMutableRawBufferPointer(values))
+    synchronize()
+  }
+
+  public func numbers(of tensors: [Tensor]) -> [Double] {
+    var numbers = [Double](repeating: 0, count: tensors.reduce(0) { $0 + $1.count })
+    numbers.withUnsafeMutableBufferPointer { numbers in
+      var at = 0
+      for tensor in tensors {
+        precondition(tensor.storage.type == .float64)
+        deviceMemory.download(
+          tensor.address,
+          to: UnsafeMutableRawBufferPointer(
+            UnsafeMutableBufferPointer(rebasing: numbers[at..<at + tensor.count])))
+        at += tensor.count
+      }
+      synchronize()
+    }
+    return numbers
+  }
+
+  public func synchronize() { stream.synchronize() }
+
+  /// What keeps a copy of the weights must know that they change.
+  func changes(_ tensor: Tensor) { tensor.storage.onDevice.copyIsOld = true }
+
+  public func fill(_ tensor: Tensor, with value: Float) {
+    changes(tensor)
+    var arguments = hero_fill_arguments()
+    (arguments.value, arguments.count) = (value, Int64(tensor.count))
+    if tensor.storage.type == .float64 {
+      arguments.sums = tensor.doubles
+    } else {
+      arguments.y = tensor.view
+    }
+    launch(.fill, elements: tensor.count, each: 4, arguments)
+  }
+
+  public func add(_ x: Tensor, to y: Tensor) { copy(x, to: y, factor: 1, accumulate: true) }
+  public func copy(_ x: Tensor, to y: Tensor) { copy(x, to: y, factor: 1, accumulate: false) }
+  public func scale(_ x: Tensor, by factor: Float) { copy(x, to: x, factor: factor, accumulate: false) }
+
+  private func copy(_ x: Tensor, to y: Tensor, factor: Float, accumulate: Bool) {
+    precondition(x.count == y.count)
+    changes(y)
+    launch(
+      .copy, elements: x.count, each: 4,
+      hero_copy_arguments(
+        x: x.view, y: y.view, factor: factor, accumulate: accumulate ? 1 : 0, count: Int64(x.count)))
+  }
+}

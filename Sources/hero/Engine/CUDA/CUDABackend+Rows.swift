@@ -1,0 +1,126 @@
+import CCUDA
+
+extension CUDABackend {
+  public func gatherSum(_ terms: [(table: Tensor, indices: Indices?)], out: Tensor) {
+    for term in terms {
+      precondition(term.table.columns == out.columns && (term.indices?.count ?? term.table.rows) == out.rows)
+    }
+    // Four terms at a time.
+    for first in stride(from: 0, to: terms.count, by: 4) {
+      let some = terms[first..<min(terms.count, first + 4)].map {
+        hero_term(table: $0.table.view, indices: $0.indices?.numbers.map { UnsafePointer($0) })
+      }
+      var arguments = hero_gather_arguments()
+      arguments.terms.0 = some[0]
+      if some.count > 1 { arguments.terms.1 = some[1] }
+      if some.count > 2 { arguments.terms.2 = some[2] }
+      if some.count > 3 { arguments.terms.3 = some[3] }
+      (arguments.out, arguments.rows, arguments.columns) = (out.view, Int64(out.rows), Int64(out.columns))
+      (arguments.term_count, arguments.accumulate) = (Int32(some.count), first > 0 ? 1 : 0)
+      launch(.gatherSum, rows: out.rows, arguments)
+    }
+  }
+
+  /// The first row of a stretch with an index adds up the stretch's, the first of all adds up the stretches: the order is
+  /// that of the rows, whatever runs when.
+  public func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor) {
+    guard let indices else { return add(from, to: to) }
+    precondition(from.columns == to.columns && indices.count == from.rows)
+    changes(to)
+    let (leaders, parts) = (makeIndices(count: from.rows), scratch(from.count))
+    let arguments = hero_scatter_arguments(
+      from: from.view, to: to.view, indices: indices.numbers, leaders: leaders.numbers, parts: parts.floats,
+      rows: Int64(from.rows), columns: Int64(from.columns))
+    launch(.scatterParts, rows: from.rows, arguments)
+    launch(.scatterAdd, rows: from.rows, arguments)
+  }
+
+  public func dropout(_ x: Tensor, _ dropout: Dropout, out: Tensor) {
+    precondition(x.count == out.count)
+    launch(
+      .dropout, rows: x.rows,
+      hero_dropout_arguments(
+        x: x.view, y: out.view, rows: Int64(x.rows), columns: Int64(x.columns), drop: hero_drop(dropout)))
+  }
+
+  public func transpose(_ x: Tensor, out: Tensor) {
+    precondition(x.rows == out.columns && x.columns == out.rows)
+    launch(
+      .transpose, elements: x.count,
+      hero_transpose_arguments(x: x.view, out: out.view, rows: Int64(x.rows), columns: Int64(x.columns)))
+  }
+
+  public func layerNorm(
+    _ x: Tensor, residual: Tensor?, gamma: Tensor, beta: Tensor, epsilon: Float, inner: Dropout?,
+    outer: Dropout?, sum: Tensor, statistics: Tensor, out: Tensor
+  ) {
+    let (rows, columns) = (x.rows, x.columns)
+    precondition(gamma.count == columns && beta.count == columns && statistics.count == 2 * rows)
+    precondition(sum.count == x.count && out.count == x.count && residual?.count ?? x.count == x.count)
+    let isSum = residual == nil && inner == nil && sum.address == x.address
+    launch(
+      .layerNorm, rows: rows,
+      hero_norm_arguments(
+        x: x.view, residual: residual.view, sum: sum.view, out: out.view, gamma: gamma.floats,
+        beta: beta.floats,
+        statistics: statistics.floats, rows: Int64(rows), columns: Int64(columns), epsilon: epsilon,
+        keeps_sum: isSum ? 0 : 1, inner: hero_drop(inner), outer: hero_drop(outer)))
+  }
+
+  public func layerNormBackward(
+    _ dy: Tensor, sum: Tensor, statistics: Tensor, gamma: Tensor, inner: Dropout?, outer: Dropout?,
+    dx: GradientTarget?, dResidual: GradientTarget?, dGamma: GradientTarget, dBeta: GradientTarget
+  ) {
+    let (rows, columns) = (sum.rows, sum.columns)
+    let (parts, each) = Self.divided(rows)
+    let sums = scratch(2 * parts * columns)
+    let arguments = hero_norm_backward_arguments(
+      dy: dy.view, sum: sum.view, dx: dx.view, d_residual: dResidual.view, gamma: gamma.floats,
+      statistics: statistics.floats, parts: sums.floats, rows: Int64(rows), columns: Int64(columns),
+      rows_per_part: Int64(each), accumulate_x: dx.adds, accumulate_residual: dResidual.adds,
+      inner: hero_drop(inner), outer: hero_drop(outer))
+    // The weights' gradients first: what is written to dx may lie where dy does.
+    launch(.layerNormWeights, grid: ((columns + 127) / 128, parts, 1), block: 128, arguments)
+    for (target, place) in [(dGamma, 0), (dBeta, 1)] {
+      addParts(sums, offset: place * columns, count: columns, stride: 2 * columns, parts: parts, to: target)
+    }
+    if dx != nil || dResidual != nil { launch(.layerNormBackward, rows: rows, arguments) }
+  }
+
+  public func normalizeRows(_ x: Tensor, floor: Float, lengths: Tensor, out: Tensor) {
+    precondition(lengths.count == x.rows && out.count == x.count)
+    launch(
+      .normalizeRows, rows: x.rows,
+      hero_unit_arguments(
+        x: x.view, out: out.view, lengths: lengths.floats, rows: Int64(x.rows), columns: Int64(x.columns),
+        floor: floor))
+  }
+
+  public func normalizeRowsBackward(
+    _ dy: Tensor, out: Tensor, floor: Float, lengths: Tensor, dx: GradientTarget
+  ) {
+    launch(
+      .normalizeRowsBackward, rows: out.rows,
+      hero_unit_backward_arguments(
+        dy: dy.view, out: out.view, dx: dx.tensor.view, lengths: lengths.floats, rows: Int64(out.rows),
+        columns: Int64(out.columns), floor: floor, accumulate: dx.accumulate ? 1 : 0))
+  }
+
+  public func argmax(_ x: Tensor, columns: Int, places: Indices) {
+    precondition(columns > 0 && columns <= x.columns && places.count == x.rows)
+    launch(
+      .top, rows: x.rows, block: 256,
+      hero_top_arguments(
+        x: x.view, values: nil, places: places.numbers, columns: Int64(columns), stride: Int64(x.columns),
+        kept: 1))
+  }
+
+  public func topK(_ x: Tensor, values: Tensor, places: Indices) {
+    precondition(values.rows == x.rows && places.count == values.count)
+    launch(
+      .top, rows: x.rows, block: 256,
+      hero_top_arguments(
+        x: x.view, values: values.floats, places: places.numbers, columns: Int64(x.columns),
+        stride: Int64(x.columns), kept: Int64(values.columns)))
+  }
+}

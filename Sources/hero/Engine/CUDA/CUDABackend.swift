@@ -1,0 +1,135 @@
+import CCUDA
+import Foundation
+
+/// The engine on an NVIDIA GPU: cuBLASLt for products, kernels of our own for the rest, all of it queued on one stream.
+///
+/// Nothing in an update waits for the device. Sums have a fixed order: no kernel adds with atomics, so a run repeats bit for bit
+/// on one kind of device.
+public final class CUDABackend: Backend, @unchecked Sendable {
+  let stream: CUDAStream
+  let deviceMemory: CUDAMemory
+  let products: CUDAProducts
+  public let precision: Precision
+  private let module: UnsafeMutableRawPointer
+  private let kernels: [String: UnsafeMutableRawPointer]
+  private let name: String
+
+  /// - Parameters:
+  ///   - functions: of the driver, NVRTC and cuBLASLt.
+  ///   - ordinal: the device's number, as the driver counts.
+  ///   - cache: a folder for compiled kernels; nil for none.
+  /// - Throws: `EngineError` for what the device cannot do, or what does not compile.
+  package init(
+    _ functions: hero_cuda_functions, ordinal: Int = 0, precision: Precision = .fp32, cache: URL? = nil
+  ) throws {
+    stream = try CUDAStream(functions, ordinal: ordinal)
+    let (major, minor) = (try stream.attribute(.majorCapability), try stream.attribute(.minorCapability))
+    guard major >= 7 else {
+      throw EngineError("compute capability \(major).\(minor) is too old; hero needs 7.0")
+    }
+    guard precision == .fp32 || major >= 8 else {
+      throw EngineError(
+        "compute capability \(major).\(minor) has no \(precision.rawValue); that begins with 8.0")
+    }
+    self.precision = precision
+    deviceMemory = CUDAMemory(stream)
+    products = try CUDAProducts(stream, deviceMemory, precision)
+    let program = CUDAProgram(architecture: 10 * major + minor, precision: precision)
+    let binary = try program.binary(functions, cache: cache)
+    var module: UnsafeMutableRawPointer?
+    try binary.withUnsafeBytes {
+      try CUDAStream.check(functions, functions.load_module(&module, $0.baseAddress), "load the kernels")
+    }
+    guard let module else { throw EngineError("CUDA gave no module") }
+    self.module = module
+    kernels = try Self.functions(of: module, functions, precision, room: try stream.attribute(.sharedMemory))
+    var title = [CChar](repeating: 0, count: 256)
+    _ = functions.device_name(&title, 256, stream.device)
+    name = String(decoding: title.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Every kernel by its name in the program.
+  private static func functions(
+    of module: UnsafeMutableRawPointer, _ functions: hero_cuda_functions, _ precision: Precision, room: Int
+  ) throws -> [String: UnsafeMutableRawPointer] {
+    var found: [String: UnsafeMutableRawPointer] = [:]
+    for kernel in CUDAKernel.allCases {
+      for width in kernel.headWidths ?? [0] {
+        let name = kernel.rawValue + (width > 0 ? CUDAProgram.suffix(precision, headWidth: width) : "")
+        var function: UnsafeMutableRawPointer?
+        try CUDAStream.check(
+          functions, functions.get_function(&function, module, name), "find kernel \(name)")
+        if width > 0 {
+          let shared = AttentionShape(precision: precision, headWidth: width).sharedBytes(kernel)
+          // Devices with little shared memory go without the widest heads.
+          guard shared <= room else { continue }
+          try CUDAStream.check(
+            functions, functions.set_function_attribute(function, 8, Int32(shared)), "make room for \(name)")
+        }
+        found[name] = function
+      }
+    }
+    return found
+  }
+
+  deinit {
+    stream.synchronize()
+    _ = stream.functions.unload_module(module)
+  }
+
+  public var summary: String {
+    let bytes = stream.functions.products_version()
+    return "CUDA, \(name), \(precision.rawValue), cuBLASLt \(bytes / 10_000).\(bytes / 100 % 100)"
+  }
+
+  public var operations: Int { products.operations }
+  public var memory: (peak: Int, now: Int) { deviceMemory.use }
+  /// A wait for the device costs about as much as a decoder's step.
+  public var stepsBetweenReads: Int { 8 }
+
+  /// Queues a kernel.
+  /// - Parameters:
+  ///   - grid: blocks; none is no work.
+  ///   - suffix: the end of an attention's kernel's name.
+  func launch<Argument>(
+    _ kernel: CUDAKernel, suffix: String = "", grid: (x: Int, y: Int, z: Int), block: Int,
+    sharedBytes: Int = 0,
+    _ argument: Argument
+  ) {
+    guard grid.x > 0, grid.y > 0, grid.z > 0 else { return }
+    guard let function = kernels[kernel.rawValue + suffix] else {
+      fatalError("this device has no room for \(kernel.rawValue + suffix)")
+    }
+    stream.enter()
+    let failure = withUnsafePointer(to: argument) { argument in
+      var pointer: UnsafeMutableRawPointer? = UnsafeMutableRawPointer(mutating: argument)
+      return stream.functions.launch(
+        function, UInt32(grid.x), UInt32(grid.y), UInt32(grid.z), UInt32(block), 1, 1, UInt32(sharedBytes),
+        stream.handle, &pointer, nil)
+    }
+    stream.check(failure, "start \(kernel.rawValue)")
+  }
+
+  /// One block a row.
+  func launch<Argument>(_ kernel: CUDAKernel, rows: Int, block: Int = 128, _ argument: Argument) {
+    launch(kernel, grid: (rows, 1, 1), block: block, argument)
+  }
+
+  /// As many threads as there are elements (or fours of them).
+  func launch<Argument>(_ kernel: CUDAKernel, elements: Int, each: Int = 1, _ argument: Argument) {
+    launch(kernel, grid: ((elements + 256 * each - 1) / (256 * each), 1, 1), block: 256, argument)
+  }
+
+  /// Room of the kernels' own, float32.
+  func scratch(_ count: Int) -> Tensor { makeTensor(rows: 1, columns: count) }
+}
+
+extension hero_drop {
+  init(_ dropout: Dropout?) {
+    self.init()
+    guard let dropout else { return }
+    key0 = UInt32(truncatingIfNeeded: dropout.seed)
+    key1 = UInt32(truncatingIfNeeded: dropout.seed >> 32)
+    (stream, step, threshold) = (dropout.stream, dropout.step, dropout.threshold)
+  }
+}

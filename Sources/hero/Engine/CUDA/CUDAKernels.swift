@@ -1,0 +1,157 @@
+import CCUDA
+import Foundation
+
+/// What the kernels are called, as in their sources.
+enum CUDAKernel: String, CaseIterable {
+  case fill, copy, dropout, bias, slope
+  case columnSums = "column_sums"
+  case addParts = "add_parts"
+  case sumElements = "sum_elements"
+  case addTotal = "add_total"
+  case gatherSum = "gather_sum"
+  case scatterParts = "scatter_parts"
+  case scatterAdd = "scatter_add"
+  case transpose
+  case layerNorm = "layer_norm"
+  case layerNormBackward = "layer_norm_backward"
+  case layerNormWeights = "layer_norm_weights"
+  case normalizeRows = "normalize_rows"
+  case normalizeRowsBackward = "normalize_rows_backward"
+  case top
+  case crossEntropy = "cross_entropy"
+  case segmentCrossEntropy = "segment_cross_entropy"
+  case binaryCrossEntropy = "binary_cross_entropy"
+  case rowDistances = "row_distances"
+  case rankingRanks = "ranking_ranks"
+  case rankingLosses = "ranking_losses"
+  case rankingGradient = "ranking_gradient"
+  case softmaxPool = "softmax_pool"
+  case softmaxPoolBackward = "softmax_pool_backward"
+  case segmentMax = "segment_max"
+  case segmentMaxBackward = "segment_max_backward"
+  case pairDot = "pair_dot"
+  case pairDotQueries = "pair_dot_queries"
+  case pairDotRows = "pair_dot_rows"
+  case convolve
+  case convolveRows = "convolve_rows"
+  case convolveKernel = "convolve_kernel"
+  case gatherStretches = "gather_stretches"
+  case segmentSoftmax = "segment_softmax"
+  case update
+  case attentionDeltas = "attention_deltas"
+  case attentionForward = "attention_forward"
+  case attentionQueries = "attention_queries"
+  case attentionKeys = "attention_keys"
+
+  /// Columns of a head that an attention's kernel has room for; nil for the other kernels, of which there is one.
+  var headWidths: [Int]? {
+    switch self {
+    case .attentionForward, .attentionQueries, .attentionKeys: CUDAProgram.headWidths
+    default: nil
+    }
+  }
+}
+
+/// The kernels as one program, compiled by NVRTC for one device and kept on disk.
+struct CUDAProgram {
+  static let headWidths = [64, 128]
+
+  let source: [(name: String, text: String)]
+  let options: [String]
+
+  /// - Parameters:
+  ///   - architecture: of the device, such as 90 for compute capability 9.0.
+  ///   - verbose: have the compiler tell what registers and memory each kernel takes.
+  init(architecture: Int, precision: Precision, verbose: Bool = false) {
+    var count: Int32 = 0
+    let sources = hero_cuda_sources(&count)
+    source = (0..<Int(count)).map { number in
+      guard let entry = sources?[number], let name = entry.name, let text = entry.text else {
+        preconditionFailure("a kernel's source is missing")
+      }
+      return (String(cString: name), String(cString: text))
+    }
+    options =
+      ["--gpu-architecture=sm_\(architecture)", "--std=c++17"]
+      + (precision == .bf16 ? ["--define-macro=HERO_BF16"] : []) + (verbose ? ["--ptxas-options=-v"] : [])
+  }
+
+  /// The end of the names of an attention's kernels.
+  static func suffix(_ precision: Precision, headWidth: Int) -> String {
+    "_\(precision == .bf16 ? "bf16" : "fp32")_\(headWidth)"
+  }
+
+  /// Machine code for the device, and what the compiler said.
+  /// - Throws: `EngineError` with the compiler's log.
+  func compile(_ functions: hero_cuda_functions) throws -> (binary: [UInt8], log: String) {
+    let included = source.dropFirst()
+    var program: UnsafeMutableRawPointer?
+    var failure = Self.withStrings(included.map(\.text)) { texts in
+      Self.withStrings(included.map(\.name)) { names in
+        functions.program_create(
+          &program, source[0].text, source[0].name, Int32(included.count), texts, names)
+      }
+    }
+    defer { if program != nil { _ = functions.program_destroy(&program) } }
+    guard failure == 0 else { throw EngineError("NVRTC failed with error \(failure)") }
+    failure = Self.withStrings(options) { functions.program_compile(program, Int32(options.count), $0) }
+    let log = Self.read(program, functions.program_log_size, functions.program_log)
+    let text = String(decoding: log.prefix { $0 != 0 }, as: UTF8.self)
+    guard failure == 0 else { throw EngineError("NVRTC could not compile the kernels:\n\(text)") }
+    return (Self.read(program, functions.program_binary_size, functions.program_binary), text)
+  }
+
+  /// The same, from where an earlier run left it.
+  /// - Parameter cache: the folder for it; nil for none.
+  func binary(_ functions: hero_cuda_functions, cache: URL?) throws -> [UInt8] {
+    var (major, minor): (Int32, Int32) = (0, 0)
+    guard functions.compiler_version(&major, &minor) == 0 else { throw EngineError("NVRTC has no version") }
+    guard let folder = cache else { return try compile(functions).binary }
+    let parts = source.flatMap { [$0.name, $0.text] } + options + ["\(major).\(minor)"]
+    let file = folder.appending(path: "kernels-\(Self.hash(parts)).cubin")
+    if let kept = try? Data(contentsOf: file), !kept.isEmpty { return [UInt8](kept) }
+    let binary = try compile(functions).binary
+    // Without a place to keep it, it is compiled again next time.
+    try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try? Data(binary).write(to: file, options: .atomic)
+    return binary
+  }
+
+  /// `$XDG_CACHE_HOME/hero`, or `~/.cache/hero`.
+  static var cacheFolder: URL? {
+    let environment = ProcessInfo.processInfo.environment
+    if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty {
+      return URL(filePath: cache).appending(path: "hero")
+    }
+    return environment["HOME"].map { URL(filePath: $0).appending(path: ".cache/hero") }
+  }
+
+  /// FNV-1a over all parts and their ends.
+  private static func hash(_ parts: [String]) -> String {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for part in parts {
+      for byte in Array(part.utf8) + [0] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    }
+    return String(hash, radix: 16)
+  }
+
+  private static func read(
+    _ program: UnsafeMutableRawPointer?,
+    _ size: (UnsafeMutableRawPointer?, UnsafeMutablePointer<Int>?) -> Int32,
+    _ copy: (UnsafeMutableRawPointer?, UnsafeMutablePointer<CChar>?) -> Int32
+  ) -> [UInt8] {
+    var count = 0
+    guard size(program, &count) == 0 else { return [] }
+    var bytes = [CChar](repeating: 0, count: count)
+    guard copy(program, &bytes) == 0 else { return [] }
+    return bytes.map { UInt8(bitPattern: $0) }
+  }
+
+  private static func withStrings<Result>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Result
+  ) -> Result {
+    let copies = strings.map { strdup($0) }
+    defer { for copy in copies { free(copy) } }
+    return copies.map { $0.map { UnsafePointer($0) } }.withUnsafeBufferPointer { body($0.baseAddress) }
+  }
+}

@@ -1,0 +1,110 @@
+import CCUDA
+import Foundation
+
+/// A device's context and the one stream on which all of its work is queued, in the order in which it was asked for.
+///
+/// Threads may share it: the driver takes calls from any thread for which the context was made current.
+final class CUDAStream: @unchecked Sendable {
+  let functions: hero_cuda_functions
+  let device: Int32
+  private let context: UnsafeMutableRawPointer
+  let handle: UnsafeMutableRawPointer
+
+  /// Attributes by the driver's numbers.
+  enum Attribute: Int32 {
+    case multiprocessors = 16
+    case majorCapability = 75
+    case minorCapability = 76
+    case sharedMemory = 97
+    case memoryPools = 115
+  }
+
+  /// - Throws: `EngineError` where the driver refuses.
+  init(_ functions: hero_cuda_functions, ordinal: Int) throws {
+    self.functions = functions
+    var (device, context, stream): (Int32, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) = (0, nil, nil)
+    try Self.check(functions, functions.start(0), "start")
+    try Self.check(functions, functions.device_get(&device, Int32(ordinal)), "find device \(ordinal)")
+    try Self.check(functions, functions.retain_context(&context, device), "open device \(ordinal)")
+    try Self.check(functions, functions.set_context(context), "use device \(ordinal)")
+    // Not synchronised with the stream that others may use by default.
+    try Self.check(functions, functions.stream_create(&stream, 1), "make a stream")
+    guard let context, let stream else { throw EngineError("CUDA gave no context") }
+    (self.device, self.context, handle) = (device, context, stream)
+    guard try attribute(.memoryPools) == 1 else {
+      throw EngineError("this device has no stream-ordered memory; hero needs it")
+    }
+    // Memory that was given back stays with this process.
+    var pool: UnsafeMutableRawPointer?
+    var threshold = UInt64.max
+    try Self.check(functions, functions.default_pool(&pool, device), "find the memory pool")
+    try Self.check(functions, functions.set_pool_attribute(pool, 4, &threshold), "set up the memory pool")
+  }
+
+  deinit {
+    _ = functions.set_context(context)
+    _ = functions.stream_destroy(handle)
+    _ = functions.release_context(device)
+  }
+
+  func attribute(_ attribute: Attribute) throws -> Int {
+    var value: Int32 = 0
+    try Self.check(
+      functions, functions.device_attribute(&value, attribute.rawValue, device), "ask for \(attribute)")
+    return Int(value)
+  }
+
+  /// The driver's devices.
+  /// - Parameter canCompute: whether the other libraries are there.
+  static func devices(_ functions: hero_cuda_functions, canCompute: Bool) -> [Device.Description] {
+    var count: Int32 = 0
+    do {
+      try check(functions, functions.start(0), "start")
+      try check(functions, functions.device_count(&count), "count the devices")
+    } catch {
+      return [Device.Description(name: "cuda", text: "\(error)", isUsable: false)]
+    }
+    guard count > 0 else {
+      return [Device.Description(name: "cuda", text: "the driver finds no GPU", isUsable: false)]
+    }
+    return (0..<count).map { ordinal in
+      var (device, major, minor): (Int32, Int32, Int32) = (0, 0, 0)
+      var (bytes, title) = (0, [CChar](repeating: 0, count: 256))
+      _ = functions.device_get(&device, ordinal)
+      _ = functions.device_name(&title, 256, device)
+      _ = functions.device_memory(&bytes, device)
+      _ = functions.device_attribute(&major, Attribute.majorCapability.rawValue, device)
+      _ = functions.device_attribute(&minor, Attribute.minorCapability.rawValue, device)
+      let name = String(decoding: title.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let age = major < 7 ? "; too old, hero needs 7.0" : major < 8 ? "; fp32 only" : ""
+      return Device.Description(
+        name: "cuda:\(ordinal)",
+        text: "\(name), \(bytes >> 30) GB, compute capability \(major).\(minor)\(age)",
+        isUsable: canCompute && major >= 7)
+    }
+  }
+
+  /// Makes the device current for the calling thread.
+  func enter() { check(functions.set_context(context), "use the device") }
+
+  /// Ends the program where the device failed: nothing on it can be trusted any more.
+  func check(_ failure: Int32, _ what: String) {
+    guard failure != 0 else { return }
+    fatalError("CUDA could not \(what): \(Self.text(functions, failure))")
+  }
+
+  static func check(_ functions: hero_cuda_functions, _ failure: Int32, _ what: String) throws {
+    guard failure == 0 else { throw EngineError("CUDA could not \(what): \(text(functions, failure))") }
+  }
+
+  private static func text(_ functions: hero_cuda_functions, _ failure: Int32) -> String {
+    var text: UnsafePointer<CChar>?
+    guard functions.error_string(failure, &text) == 0, let text else { return "error \(failure)" }
+    return "\(String(cString: text)) (\(failure))"
+  }
+
+  func synchronize() {
+    enter()
+    check(functions.stream_synchronize(handle), "wait for the device")
+  }
+}

@@ -1,0 +1,152 @@
+#ifndef HERO_KERNEL_ARGUMENTS_H
+#define HERO_KERNEL_ARGUMENTS_H
+
+// What each kernel takes: one structure by value, the same for the host, for NVRTC and for the emulation. Pointers are
+// addresses of the device. Rows follow one another without gaps unless there is a distance `ld`.
+
+/// Elements of a tensor: float32, or bfloat16 where `half` is set.
+typedef struct {
+  void *data;
+  int half;
+} hero_view;
+
+/// Dropout as `hero_dropout` of the CPU's loops describes it; threshold 0 drops nothing.
+typedef struct {
+  unsigned int key0, key1, stream, step, threshold;
+} hero_drop;
+
+// Elements
+
+typedef struct { hero_view y; double *sums; float value; long long count; } hero_fill_arguments;
+/// y = factor·x + (accumulate ? y : 0)
+typedef struct { hero_view x, y; float factor; int accumulate; long long count; } hero_copy_arguments;
+typedef struct { hero_view x, y; long long rows, columns; hero_drop drop; } hero_dropout_arguments;
+/// pre += bias (none: no pointer; float32), out = gelu(pre) or relu(pre) or pre.
+typedef struct { hero_view pre, out; const float *bias; long long rows, columns; int activation; } hero_bias_arguments;
+/// dy *= activation'(saved); where `out` is given it becomes gelu(saved).
+typedef struct { hero_view dy, saved, out; long long count; int activation; } hero_slope_arguments;
+
+// Sums
+
+/// parts[part][column] = Σ of x's rows first … of that part; then `hero_parts_arguments` ends it.
+typedef struct { hero_view x; float *parts; long long rows, columns, rows_per_part; } hero_columns_arguments;
+/// to[i] = Σ over parts of parts[part * stride + i] + (accumulate ? to[i] : 0)
+typedef struct { const float *parts; hero_view to; long long count, stride; int part_count, accumulate; } hero_parts_arguments;
+/// parts[block] = Σ x (squared where `squares`) over that block's stretch of elements.
+typedef struct { hero_view x; double *parts; long long count, stretch; int squares; } hero_sum_arguments;
+/// *to += scale · Σ parts
+typedef struct { const double *parts; double *to; double scale; int part_count; } hero_total_arguments;
+
+// Rows
+
+typedef struct { hero_view table; const int *indices; } hero_term;
+typedef struct {
+  hero_term terms[4];
+  hero_view out;
+  long long rows, columns;
+  int term_count, accumulate;
+} hero_gather_arguments;
+/// Rows with equal indices are added up in their order: first within stretches of 64 rows, then over the stretches.
+typedef struct { hero_view from, to; const int *indices; int *leaders; float *parts; long long rows, columns; } hero_scatter_arguments;
+typedef struct { hero_view x, out; long long rows, columns; } hero_transpose_arguments;
+typedef struct {
+  hero_view x, residual, sum, out;
+  const float *gamma, *beta;
+  float *statistics;
+  long long rows, columns;
+  float epsilon;
+  int keeps_sum;
+  hero_drop inner, outer;
+} hero_norm_arguments;
+typedef struct {
+  hero_view dy, sum, dx, d_residual;
+  const float *gamma, *statistics;
+  float *parts;
+  long long rows, columns, rows_per_part;
+  int accumulate_x, accumulate_residual;
+  hero_drop inner, outer;
+} hero_norm_backward_arguments;
+typedef struct { hero_view x, out; float *lengths; long long rows, columns; float floor; } hero_unit_arguments;
+typedef struct { hero_view dy, out, dx; const float *lengths; long long rows, columns; float floor; int accumulate; } hero_unit_backward_arguments;
+/// The `kept` largest of each row's first `columns` elements; `values` may be missing.
+typedef struct { hero_view x; float *values; int *places; long long columns, stride, kept; } hero_top_arguments;
+
+// Losses
+
+typedef struct {
+  hero_view logits;
+  const int *targets;
+  const int *starts;
+  float *losses;
+  long long stride, columns, segments;
+  float smoothing, scale;
+  int has_gradient;
+} hero_entropy_arguments;
+typedef struct { hero_view x; const int *targets; float *losses; long long count; float scale; int has_gradient; } hero_binary_arguments;
+typedef struct { hero_view x, targets; float *losses; long long columns; float scale; int has_gradient; } hero_distance_arguments;
+typedef struct {
+  hero_view scores;
+  const int *slots, *drawn;
+  int *context_ranks, *query_ranks;
+  float *gradient;
+  double *losses;
+  int queries, videos, slot_count, per_slot, is_hinge, pool_size;
+  float margin, pool_weight, context_weight, query_weight;
+} hero_ranking_arguments;
+
+// Sequences
+
+typedef struct {
+  hero_view queries, keys, values, out, dy, d_queries, d_keys, d_values;
+  const int *query_starts, *key_starts, *key_ends;
+  float *log_sums, *deltas;
+  long long ld_queries, ld_keys, ld_out, query_rows;
+  int heads, head, causal;
+  float scale;
+  hero_drop drop;
+} hero_attention_arguments;
+typedef struct {
+  hero_view x, scores, out, dy, dx, d_scores;
+  const int *starts;
+  float *weights, *dots;
+  long long columns;
+  int accumulate_x, accumulate_scores;
+} hero_pool_arguments;
+typedef struct { hero_view x, out, dy, dx; const int *starts; int *places; long long rows, columns, segments; } hero_most_arguments;
+typedef struct {
+  hero_view queries, x, out, dy, d_queries, dx;
+  const int *first, *last, *places;
+  long long pairs, rows, columns;
+  int accumulate_queries, accumulate_x;
+} hero_pairs_arguments;
+typedef struct {
+  hero_view x, out, dy, dx, d_kernel;
+  const float *kernel;
+  const int *starts;
+  long long segments;
+  int width, accumulate_x, accumulate_kernel;
+} hero_convolution_arguments;
+typedef struct { hero_view x, out; const int *first, *last, *places; } hero_stretches_arguments;
+
+// Updates
+
+typedef struct {
+  long long start, count, first_block;
+  float weight_decay, rate, step_size;
+} hero_slice;
+typedef struct {
+  float *values;
+  unsigned short *copy;
+  const float *gradients;
+  float *first, *second;
+  const hero_slice *slices;
+  const double *squares;
+  double limit;
+  int slice_count, kind;
+  float beta1, beta2, epsilon;
+} hero_update_arguments;
+
+/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an attention.
+enum { HERO_UPDATE_STRETCH = 2048, HERO_SCATTER_STRETCH = 64, HERO_FLOAT_TILE = 32, HERO_BFLOAT_TILE = 64 };
+
+#endif

@@ -1,0 +1,332 @@
+// Softmax attention over packed sequences that never writes a score to the device's memory (Dao et al., "FlashAttention",
+// NeurIPS 2022): a block has a tile of queries (or, for the gradients of keys and values, of keys) of one head of one
+// sequence and walks over the other side's tiles. A warp has 16 rows of a tile. Products are of 16 by 8 by 16, by the tensor
+// cores where T is bfloat; with T float the same elements lie in the same threads, summed up in float32.
+
+template <class T> struct Tile;
+template <> struct Tile<float> { enum { rows = HERO_FLOAT_TILE, gap = 4 }; };
+template <> struct Tile<bfloat> { enum { rows = HERO_BFLOAT_TILE, gap = 8 }; };
+
+__device__ inline void store(float *to, float x) { *to = x; }
+__device__ inline void store(bfloat *to, float x) { *to = narrow(x); }
+
+#ifndef HERO_EMULATION
+// d += a·b: a 16 by 16, b 16 by 8, in the layout of mma.m16n8k16.
+__device__ inline void mma(float *d, const u32 *a, const u32 *b) {
+#ifdef HERO_BF16
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+#endif
+
+// c[16 by 8·N] += A·Bᵀ over `depth` columns (a multiple of 16), A and B in shared memory by strides. Thread (g, t) = (lane / 4,
+// lane % 4) of a warp has rows g and g + 8 and columns 8 j + 2 t and the next of every j: c[j][0 … 3].
+template <int N>
+__device__ inline void multiply(
+    float (&c)[N][4], const float *a, int a_row, int a_depth, const float *b, int b_row, int b_depth, int depth) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  for (int k = 0; k < depth; k++) {
+    float high = a[g * a_row + k * a_depth], low = a[(g + 8) * a_row + k * a_depth];
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      const float *from = b + (8 * j + 2 * t) * b_row + k * b_depth;
+      float left = from[0], right = from[b_row];
+      c[j][0] += high * left;
+      c[j][1] += high * right;
+      c[j][2] += low * left;
+      c[j][3] += low * right;
+    }
+  }
+}
+
+__device__ inline u32 two(const bfloat *from, int step) { return (u32)from[0] | (u32)from[step] << 16; }
+
+template <int N>
+__device__ inline void multiply(
+    float (&c)[N][4], const bfloat *a, int a_row, int a_depth, const bfloat *b, int b_row, int b_depth, int depth) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  for (int k = 0; k < depth; k += 16) {
+    const bfloat *from = a + g * a_row + (k + 2 * t) * a_depth;
+    u32 left[4] = {
+        two(from, a_depth), two(from + 8 * a_row, a_depth), two(from + 8 * a_depth, a_depth),
+        two(from + 8 * a_row + 8 * a_depth, a_depth)};
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      const bfloat *other = b + (8 * j + g) * b_row + (k + 2 * t) * b_depth;
+      u32 right[2] = {two(other, b_depth), two(other + 8 * b_depth, b_depth)};
+      mma(c[j], left, right);
+    }
+  }
+}
+
+// Rows first … of x, `head` columns from `column` on; zeros after row `last` and column `head`, up to D.
+template <class T, int D>
+__device__ inline void load_tile(T *to, const hero_view &x, long long ld, long long column, int first, int last, int head) {
+  enum { rows = Tile<T>::rows, width = D + Tile<T>::gap };
+  for (int i = threadIdx.x; i < rows * (D / 4); i += blockDim.x) {
+    int row = i / (D / 4), c = i % (D / 4) * 4;
+    Four f = {{0, 0, 0, 0}};
+    if (first + row < last) {
+      long long at = (first + row) * ld + column + c;
+      if (c + 4 <= head) f = get_four(x, at);
+      else
+        for (int k = 0; c + k < head; k++) f.x[k] = get(x, at + k);
+    }
+    for (int k = 0; k < 4; k++) store(to + row * width + c + k, f.x[k]);
+  }
+}
+
+template <int N> __device__ inline void clear(float (&c)[N][4]) {
+#pragma unroll
+  for (int j = 0; j < N; j++)
+    for (int i = 0; i < 4; i++) c[j][i] = 0;
+}
+
+// A warp's 16 rows to shared memory.
+template <class T, int N> __device__ inline void spread(T *to, int width, const float (&c)[N][4]) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
+  for (int j = 0; j < N; j++)
+    for (int i = 0; i < 4; i++) store(to + (g + i / 2 * 8) * width + 8 * j + 2 * t + i % 2, c[j][i]);
+}
+
+// A warp's 16 rows to rows `row` … of a tensor, below `last` and within the head.
+template <int N>
+__device__ inline void put_rows(
+    const hero_view &to, long long ld, long long column, int row, int last, int head, const float (&c)[N][4]) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
+  for (int j = 0; j < N; j++)
+    for (int i = 0; i < 4; i++) {
+      int r = row + g + i / 2 * 8, own = 8 * j + 2 * t + i % 2;
+      if (r < last && own < head) put(to, r * ld + column + own, c[j][i]);
+    }
+}
+
+// Calls body(j, i, factor) for a warp's elements of the probabilities: rows from `row` on (counted as dropout counts them),
+// columns from `column` on, a multiple of 32. Columns 16 apart share a counter, and here a thread.
+template <int N, class Body>
+__device__ inline void for_factors(const hero_drop &drop, u32 row, int column, int columns, Body body) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  u32 groups = (u32)((columns + GROUP - 1) / GROUP), group = (u32)(column / GROUP);
+#pragma unroll
+  for (int part = 0; part < 8; part++) {
+    int half = part / 4, odd = part / 2 % 2, e = part % 2;
+    Words words = {{0, 0, 0, 0}};
+    if (drop.threshold) words = drop_words(drop, row + g + half * 8, group, groups, odd * 8 + 2 * t + e);
+#pragma unroll
+    for (int k = 0; k < N / 2; k++) {
+      float factor = 1;
+      if (drop.threshold) {
+        // A tile of 32 or 64 columns begins at any slot of four or at every second slot of two.
+        int slot = column % GROUP / 16 + k;
+        factor = drop_factor(drop, words, slot);
+      }
+      body(2 * k + odd, half * 2 + e, factor);
+    }
+  }
+}
+
+template <class T, int D> __device__ inline void attention_forward(const hero_attention_arguments &a) {
+  enum { tile = Tile<T>::rows, width = D + Tile<T>::gap, across = tile + Tile<T>::gap };
+  DYNAMIC_SHARED(T, room);
+  T *q = room, *k = q + tile * width, *v = k + tile * width, *p = v + tile * width;
+  int sequence = blockIdx.z, head = blockIdx.y, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  int first = a.query_starts[sequence], last = a.query_starts[sequence + 1], start = first + blockIdx.x * tile;
+  if (start >= last) return;
+  int key_first = a.key_starts[sequence], key_count = a.key_ends[sequence] - key_first;
+  long long column = (long long)head * a.head;
+  int depth = (a.head + 15) / 16 * 16, own = start - first + warp * 16;
+  load_tile<T, D>(q, a.queries, a.ld_queries, column, start, last, a.head);
+  float out[D / 8][4], most[2] = {-infinity(), -infinity()}, total[2] = {0, 0};
+  clear(out);
+  int end = a.causal && start - first + tile < key_count ? start - first + tile : key_count;
+  for (int key = 0; key < end; key += tile) {
+    __syncthreads();
+    load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+    load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+    __syncthreads();
+    float s[tile / 8][4];
+    clear(s);
+    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth);
+    float high[2] = {most[0], most[1]};
+#pragma unroll
+    for (int j = 0; j < tile / 8; j++)
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        int c = key + 8 * j + 2 * t + i % 2, r = own + g + i / 2 * 8;
+        s[j][i] = c < key_count && (!a.causal || c <= r) ? s[j][i] * a.scale : -infinity();
+        high[i / 2] = fmaxf(high[i / 2], s[j][i]);
+      }
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      high[half] = fmaxf(high[half], __shfl_xor_sync(0xFFFFFFFFu, high[half], 1));
+      high[half] = fmaxf(high[half], __shfl_xor_sync(0xFFFFFFFFu, high[half], 2));
+      // Key 0 is seen by every query and comes first, so there is a largest.
+      float again = expf(most[half] - high[half]);
+      most[half] = high[half];
+      total[half] *= again;
+#pragma unroll
+      for (int j = 0; j < D / 8; j++) {
+        out[j][2 * half] *= again;
+        out[j][2 * half + 1] *= again;
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < tile / 8; j++)
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        s[j][i] = expf(s[j][i] - most[i / 2]);
+        total[i / 2] += s[j][i];
+      }
+    u32 row = (u32)(a.heads * first + head * (last - first) + own);
+    if (a.drop.threshold) for_factors<tile / 8>(a.drop, row, key, key_count, [&](int j, int i, float factor) { s[j][i] *= factor; });
+    T *part = p + warp * 16 * across;
+    spread(part, across, s);
+    __syncwarp();
+    multiply(out, part, across, 1, v, 1, width, tile);
+    __syncwarp();
+  }
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    total[half] += __shfl_xor_sync(0xFFFFFFFFu, total[half], 1);
+    total[half] += __shfl_xor_sync(0xFFFFFFFFu, total[half], 2);
+    float inverse = key_count > 0 ? 1 / total[half] : 0.0f;
+    int r = start + warp * 16 + g + half * 8;
+    if (t == 0 && r < last && a.log_sums) a.log_sums[head * a.query_rows + r] = most[half] + logf(total[half]);
+#pragma unroll
+    for (int j = 0; j < D / 8; j++) {
+      out[j][2 * half] *= inverse;
+      out[j][2 * half + 1] *= inverse;
+    }
+  }
+  put_rows(a.out, a.ld_out, column, start + warp * 16, last, a.head, out);
+}
+
+// deltas = Σ out·dy of each row of each head: a warp has one.
+KERNEL attention_deltas(const hero_attention_arguments a) {
+  long long number = (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+  if (number >= a.query_rows * a.heads) return;
+  long long at = number / a.heads * a.ld_out + number % a.heads * a.head;
+  float sum = 0;
+  for (int c = threadIdx.x % 32; c < a.head; c += 32) sum += get(a.out, at + c) * get(a.dy, at + c);
+  sum = warp_sum(sum);
+  if (threadIdx.x % 32 == 0) a.deltas[number % a.heads * a.query_rows + number / a.heads] = sum;
+}
+
+// The probabilities' tile again, with dropout, in s; their scores' gradients in ds, which comes in as dy·vᵀ.
+template <int N>
+__device__ inline void slopes(
+    const hero_attention_arguments &a, float (&s)[N][4], float (&ds)[N][4], int first, int last, int head, int own, int key,
+    int key_count) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  float log_sum[2], delta[2];
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    int r = first + own + g + half * 8;
+    log_sum[half] = r < last ? a.log_sums[head * a.query_rows + r] : 0.0f;
+    delta[half] = r < last ? a.deltas[head * a.query_rows + r] : 0.0f;
+  }
+  u32 row = (u32)(a.heads * first + head * (last - first) + own);
+  for_factors<N>(a.drop, row, key, key_count, [&](int j, int i, float factor) {
+    int c = key + 8 * j + 2 * t + i % 2, r = own + g + i / 2 * 8;
+    bool seen = c < key_count && first + r < last && (!a.causal || c <= r);
+    float probability = seen ? expf(s[j][i] * a.scale - log_sum[i / 2]) : 0.0f;
+    ds[j][i] = probability * (ds[j][i] * factor - delta[i / 2]) * a.scale;
+    s[j][i] = probability * factor;
+  });
+}
+
+template <class T, int D> __device__ inline void attention_queries(const hero_attention_arguments &a) {
+  enum { tile = Tile<T>::rows, width = D + Tile<T>::gap, across = tile + Tile<T>::gap };
+  DYNAMIC_SHARED(T, room);
+  T *q = room, *dy = q + tile * width, *k = dy + tile * width, *v = k + tile * width, *p = v + tile * width;
+  int sequence = blockIdx.z, head = blockIdx.y, warp = threadIdx.x / 32;
+  int first = a.query_starts[sequence], last = a.query_starts[sequence + 1], start = first + blockIdx.x * tile;
+  if (start >= last) return;
+  int key_first = a.key_starts[sequence], key_count = a.key_ends[sequence] - key_first;
+  long long column = (long long)head * a.head;
+  int depth = (a.head + 15) / 16 * 16, own = start - first + warp * 16;
+  load_tile<T, D>(q, a.queries, a.ld_queries, column, start, last, a.head);
+  load_tile<T, D>(dy, a.dy, a.ld_out, column, start, last, a.head);
+  float dq[D / 8][4];
+  clear(dq);
+  int end = a.causal && start - first + tile < key_count ? start - first + tile : key_count;
+  for (int key = 0; key < end; key += tile) {
+    __syncthreads();
+    load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+    load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+    __syncthreads();
+    float s[tile / 8][4], ds[tile / 8][4];
+    clear(s);
+    clear(ds);
+    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth);
+    multiply(ds, dy + warp * 16 * width, width, 1, v, width, 1, depth);
+    slopes(a, s, ds, first, last, head, own, key, key_count);
+    T *part = p + warp * 16 * across;
+    spread(part, across, ds);
+    __syncwarp();
+    multiply(dq, part, across, 1, k, 1, width, tile);
+    __syncwarp();
+  }
+  put_rows(a.d_queries, a.ld_queries, column, start + warp * 16, last, a.head, dq);
+}
+
+template <class T, int D> __device__ inline void attention_keys(const hero_attention_arguments &a) {
+  enum { tile = Tile<T>::rows, width = D + Tile<T>::gap, across = tile + Tile<T>::gap };
+  DYNAMIC_SHARED(T, room);
+  T *k = room, *v = k + tile * width, *q = v + tile * width, *dy = q + tile * width, *p = dy + tile * width;
+  T *ds = p + tile * across;
+  int sequence = blockIdx.z, head = blockIdx.y, warp = threadIdx.x / 32;
+  int key_first = a.key_starts[sequence], key_count = a.key_ends[sequence] - key_first, key = blockIdx.x * tile;
+  if (key >= key_count) return;
+  int first = a.query_starts[sequence], last = a.query_starts[sequence + 1];
+  long long column = (long long)head * a.head;
+  int depth = (a.head + 15) / 16 * 16;
+  load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+  load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+  float dk[D / 8][4], dv[D / 8][4];
+  clear(dk);
+  clear(dv);
+  // A query before the tile's first key sees none of them.
+  for (int start = a.causal ? key : 0; start < last - first; start += tile) {
+    __syncthreads();
+    load_tile<T, D>(q, a.queries, a.ld_queries, column, first + start, last, a.head);
+    load_tile<T, D>(dy, a.dy, a.ld_out, column, first + start, last, a.head);
+    __syncthreads();
+    {
+      float s[tile / 8][4], slope[tile / 8][4];
+      clear(s);
+      clear(slope);
+      multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth);
+      multiply(slope, dy + warp * 16 * width, width, 1, v, width, 1, depth);
+      slopes(a, s, slope, first, last, head, start + warp * 16, key, key_count);
+      spread(p + warp * 16 * across, across, s);
+      spread(ds + warp * 16 * across, across, slope);
+    }
+    __syncthreads();
+    multiply(dv, p + warp * 16, 1, across, dy, 1, width, tile);
+    multiply(dk, ds + warp * 16, 1, across, q, 1, width, tile);
+  }
+  int row = key_first + key + warp * 16, end = key_first + key_count;
+  put_rows(a.d_keys, a.ld_keys, column, row, end, a.head, dk);
+  put_rows(a.d_values, a.ld_keys, column, row, end, a.head, dv);
+}
+
+#define ATTENTION(T, type, D)                                                                                      \
+  KERNEL attention_forward_##type##_##D(const hero_attention_arguments a) { attention_forward<T, D>(a); }          \
+  KERNEL attention_queries_##type##_##D(const hero_attention_arguments a) { attention_queries<T, D>(a); }          \
+  KERNEL attention_keys_##type##_##D(const hero_attention_arguments a) { attention_keys<T, D>(a); }
+
+// A program has the attention of one precision: bfloat16 needs a device of compute capability 8.0.
+#if !defined(HERO_BF16) || defined(HERO_EMULATION)
+ATTENTION(float, fp32, 64)
+ATTENTION(float, fp32, 128)
+#endif
+#if defined(HERO_BF16) || defined(HERO_EMULATION)
+ATTENTION(bfloat, bf16, 64)
+ATTENTION(bfloat, bf16, 128)
+#endif

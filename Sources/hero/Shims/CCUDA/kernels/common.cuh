@@ -1,0 +1,167 @@
+// What all kernels stand on: views of either type of element, sums over warps and blocks, random bits.
+//
+// Sums have a fixed order: no result depends on which block or thread came first.
+
+#ifndef HERO_KERNEL_ARGUMENTS_H
+#include "kernel_arguments.h"
+#endif
+
+typedef unsigned int u32;
+typedef unsigned short bfloat;
+
+// Not a number and infinity, without a header.
+__device__ inline float infinity() { return __uint_as_float(0x7F800000u); }
+
+__device__ inline float widen(bfloat x) { return __uint_as_float((u32)x << 16); }
+
+// To the nearest, of two to the even one.
+__device__ inline bfloat narrow(float x) {
+  u32 bits = __float_as_uint(x);
+  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (bfloat)(bits >> 16 | 0x40u);
+  return (bfloat)((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
+__device__ inline float get(const hero_view &v, long long i) {
+  return v.half ? widen(((const bfloat *)v.data)[i]) : ((const float *)v.data)[i];
+}
+
+__device__ inline void put(const hero_view &v, long long i, float x) {
+  if (v.half) ((bfloat *)v.data)[i] = narrow(x);
+  else ((float *)v.data)[i] = x;
+}
+
+// Four elements at once, where they lie so that one access reaches them.
+struct Four { float x[4]; };
+
+__device__ inline bool reaches(const hero_view &v, long long i) {
+  return ((unsigned long long)v.data + (unsigned long long)i * (v.half ? 2 : 4)) % (v.half ? 8 : 16) == 0;
+}
+
+__device__ inline Four get_four(const hero_view &v, long long i) {
+  Four f;
+  if (!reaches(v, i)) {
+    for (int k = 0; k < 4; k++) f.x[k] = get(v, i + k);
+  } else if (v.half) {
+    uint2 w = *(const uint2 *)((const bfloat *)v.data + i);
+    f.x[0] = widen((bfloat)w.x);
+    f.x[1] = widen((bfloat)(w.x >> 16));
+    f.x[2] = widen((bfloat)w.y);
+    f.x[3] = widen((bfloat)(w.y >> 16));
+  } else {
+    float4 w = *(const float4 *)((const float *)v.data + i);
+    f.x[0] = w.x;
+    f.x[1] = w.y;
+    f.x[2] = w.z;
+    f.x[3] = w.w;
+  }
+  return f;
+}
+
+__device__ inline u32 pair(float low, float high) { return (u32)narrow(low) | (u32)narrow(high) << 16; }
+
+__device__ inline void put_four(const hero_view &v, long long i, const Four &f) {
+  if (!reaches(v, i)) {
+    for (int k = 0; k < 4; k++) put(v, i + k, f.x[k]);
+  } else if (v.half) {
+    uint2 w;
+    w.x = pair(f.x[0], f.x[1]);
+    w.y = pair(f.x[2], f.x[3]);
+    *(uint2 *)((bfloat *)v.data + i) = w;
+  } else {
+    float4 w;
+    w.x = f.x[0];
+    w.y = f.x[1];
+    w.z = f.x[2];
+    w.w = f.x[3];
+    *(float4 *)((float *)v.data + i) = w;
+  }
+}
+
+template <class T> __device__ inline T warp_sum(T x) {
+  for (int distance = 16; distance > 0; distance >>= 1) x += __shfl_xor_sync(0xFFFFFFFFu, x, distance);
+  return x;
+}
+
+__device__ inline float warp_max(float x) {
+  for (int distance = 16; distance > 0; distance >>= 1) x = fmaxf(x, __shfl_xor_sync(0xFFFFFFFFu, x, distance));
+  return x;
+}
+
+// The sum over the block, for every thread of it.
+template <class T> __device__ inline T block_sum(T x) {
+  __shared__ T parts[32];
+  x = warp_sum(x);
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
+  __syncthreads();
+  T total = 0;
+  for (u32 warp = 0; warp < blockDim.x / 32; warp++) total += parts[warp];
+  return total;
+}
+
+__device__ inline float block_max(float x) {
+  __shared__ float parts[32];
+  x = warp_max(x);
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
+  __syncthreads();
+  float most = parts[0];
+  for (u32 warp = 1; warp < blockDim.x / 32; warp++) most = fmaxf(most, parts[warp]);
+  return most;
+}
+
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+struct Words { u32 w[4]; };
+
+__device__ inline Words philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 k0, u32 k1) {
+#pragma unroll
+  for (int round = 0; round < 10; round++) {
+    u32 h0 = __umulhi(c0, 0xD2511F53u), l0 = c0 * 0xD2511F53u;
+    u32 h1 = __umulhi(c2, 0xCD9E8D57u), l1 = c2 * 0xCD9E8D57u;
+    c0 = h1 ^ c1 ^ k0;
+    c1 = l1;
+    c2 = h0 ^ c3 ^ k1;
+    c3 = l0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  Words words = {{c0, c1, c2, c3}};
+  return words;
+}
+
+// A row's elements come in groups of 128: the 16 counters of a group give 8 elements each, 16 columns apart. A thread that
+// takes one counter (a "lane" of a group) therefore draws every bit once.
+enum { GROUP = 128, GROUP_LANES = 16, GROUP_SLOTS = 8 };
+
+__device__ inline Words drop_words(const hero_drop &drop, u32 row, u32 group, u32 groups, u32 lane) {
+  return philox((row * groups + group) * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu, drop.key0, drop.key1);
+}
+
+__device__ inline float drop_factor(const hero_drop &drop, const Words &words, int slot) {
+  u32 word = words.w[slot / 2], bits = slot % 2 ? word >> 16 : word & 0xFFFFu;
+  return bits >= drop.threshold ? 65536.0f / (65536.0f - (float)drop.threshold) : 0.0f;
+}
+
+// Calls body(column, factor) for this thread's columns of a row.
+template <class Body>
+__device__ inline void for_columns(const hero_drop &drop, long long row, long long columns, Body body) {
+  u32 groups = (u32)((columns + GROUP - 1) / GROUP);
+  for (u32 unit = threadIdx.x; unit < groups * GROUP_LANES; unit += blockDim.x) {
+    u32 group = unit / GROUP_LANES, lane = unit % GROUP_LANES;
+    Words words = {{0, 0, 0, 0}};
+    if (drop.threshold) words = drop_words(drop, (u32)row, group, groups, lane);
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+      long long column = (long long)group * GROUP + slot * GROUP_LANES + lane;
+      if (column < columns) body(column, drop.threshold ? drop_factor(drop, words, slot) : 1.0f);
+    }
+  }
+}
+
+// The normal distribution's integral and density.
+__device__ inline float normal_integral(float x) { return 0.5f * erfcf(-0.70710678118654752f * x); }
+__device__ inline float normal_density(float x) { return 0.39894228040143268f * expf(-0.5f * x * x); }
+
+#ifndef KERNEL
+#define KERNEL extern "C" __global__ void
+#endif

@@ -1,0 +1,113 @@
+// Operations on elements, each by itself, and sums of them.
+
+enum { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_GELU };
+
+__device__ inline long long first_of_four() { return ((long long)blockIdx.x * blockDim.x + threadIdx.x) * 4; }
+
+KERNEL fill(const hero_fill_arguments a) {
+  long long first = first_of_four();
+  for (long long i = first; i < first + 4 && i < a.count; i++) {
+    if (a.sums) a.sums[i] = a.value;
+    else put(a.y, i, a.value);
+  }
+}
+
+KERNEL copy(const hero_copy_arguments a) {
+  long long i = first_of_four();
+  if (i + 4 <= a.count) {
+    Four x = get_four(a.x, i), y = {{0, 0, 0, 0}};
+    if (a.accumulate) y = get_four(a.y, i);
+    for (int k = 0; k < 4; k++) y.x[k] = a.accumulate ? y.x[k] + a.factor * x.x[k] : a.factor * x.x[k];
+    put_four(a.y, i, y);
+  } else {
+    for (; i < a.count; i++) put(a.y, i, a.factor * get(a.x, i) + (a.accumulate ? get(a.y, i) : 0.0f));
+  }
+}
+
+KERNEL dropout(const hero_dropout_arguments a) {
+  long long row = blockIdx.x, start = row * a.columns;
+  for_columns(a.drop, row, a.columns, [&](long long c, float factor) { put(a.y, start + c, get(a.x, start + c) * factor); });
+}
+
+// Not a maximum, where a ReLU is meant: that would make 0 of NaN.
+__device__ inline float activated(float x, int activation) {
+  if (activation == ACTIVATION_RELU) return x < 0 ? 0.0f : x;
+  return activation == ACTIVATION_GELU ? x * normal_integral(x) : x;
+}
+
+KERNEL bias(const hero_bias_arguments a) {
+  long long first = first_of_four(), count = a.rows * a.columns;
+  for (long long i = first; i < first + 4 && i < count; i++) {
+    float x = get(a.pre, i) + (a.bias ? a.bias[i % a.columns] : 0.0f);
+    if (a.activation == ACTIVATION_GELU) {
+      put(a.pre, i, x);
+      x = get(a.pre, i);
+    }
+    put(a.out, i, activated(x, a.activation));
+  }
+}
+
+KERNEL slope(const hero_slope_arguments a) {
+  long long first = first_of_four();
+  for (long long i = first; i < first + 4 && i < a.count; i++) {
+    float x = get(a.saved, i), dy = get(a.dy, i);
+    if (a.activation == ACTIVATION_RELU) {
+      put(a.dy, i, x > 0 ? dy : 0.0f);
+    } else {
+      float integral = normal_integral(x);
+      put(a.dy, i, dy * (x * normal_density(x) + integral));
+      if (a.out.data) put(a.out, i, x * integral);
+    }
+  }
+}
+
+// 32 columns by 8 rows of threads.
+KERNEL column_sums(const hero_columns_arguments a) {
+  __shared__ float sums[8][33];
+  u32 lane = threadIdx.x % 32, line = threadIdx.x / 32;
+  long long column = (long long)blockIdx.x * 32 + lane, first = blockIdx.y * a.rows_per_part;
+  long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
+  float sum = 0;
+  if (column < a.columns)
+    for (long long r = first + line; r < last; r += 8) sum += get(a.x, r * a.columns + column);
+  sums[line][lane] = sum;
+  __syncthreads();
+  if (line == 0 && column < a.columns) {
+    for (int i = 1; i < 8; i++) sum += sums[i][lane];
+    a.parts[blockIdx.y * a.columns + column] = sum;
+  }
+}
+
+KERNEL add_parts(const hero_parts_arguments a) {
+  long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= a.count) return;
+  float sum = a.accumulate ? get(a.to, i) : 0.0f;
+  for (int part = 0; part < a.part_count; part++) sum += a.parts[part * a.stride + i];
+  put(a.to, i, sum);
+}
+
+KERNEL sum_elements(const hero_sum_arguments a) {
+  long long first = blockIdx.x * a.stretch, last = first + a.stretch < a.count ? first + a.stretch : a.count;
+  float sum = 0;
+  double total = 0;
+  int terms = 0;
+  for (long long i = first + threadIdx.x; i < last; i += blockDim.x) {
+    float x = get(a.x, i);
+    sum += a.squares ? x * x : x;
+    // Short sums in float32, long ones in float64.
+    if (++terms == 32) {
+      total += sum;
+      sum = 0;
+      terms = 0;
+    }
+  }
+  total = block_sum(total + sum);
+  if (threadIdx.x == 0) a.parts[blockIdx.x] = total;
+}
+
+KERNEL add_total(const hero_total_arguments a) {
+  double sum = 0;
+  for (int i = threadIdx.x; i < a.part_count; i += blockDim.x) sum += a.parts[i];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) *a.to += a.scale * sum;
+}

@@ -1,0 +1,430 @@
+// A driver, a compiler and a library of products that the tests put in the place of NVIDIA's.
+
+#include "CUDAEmulation.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "COpenBLAS.h"
+#include "fibers.h"
+#include "kernels.h"
+
+namespace {
+
+[[noreturn]] void fail(const std::string &what) {
+  std::fprintf(stderr, "CUDA emulation: %s\n", what.c_str());
+  std::abort();
+}
+
+enum { SUCCESS = 0, INVALID_VALUE = 1, NOT_FOUND = 500, NOT_READY = 600 };
+enum { MARGIN = 256 };
+
+struct Event {
+  bool done = true;
+};
+
+struct Stream {
+  std::deque<std::function<void()>> work;
+};
+
+// Kernels and streams share one device: nobody else runs meanwhile.
+std::recursive_mutex device;
+std::map<uint64_t, size_t> blocks;
+hero_cuda_emulation_counts counts;
+
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+void run(Stream *stream) {
+  while (!stream->work.empty()) {
+    auto work = std::move(stream->work.front());
+    stream->work.pop_front();
+    work();
+  }
+}
+
+void queue(void *stream, std::function<void()> work) {
+  static_cast<Stream *>(stream)->work.push_back(std::move(work));
+}
+
+// A device's memory is where somebody asked for it.
+void check(uint64_t address, size_t bytes) {
+  auto after = blocks.upper_bound(address);
+  if (after == blocks.begin()) fail("a copy outside the device's memory");
+  auto block = std::prev(after);
+  if (address + bytes > block->first + block->second) fail("a copy past the end of a block");
+}
+
+int error_string(int error, const char **text) {
+  *text = error == NOT_READY ? "not ready" : error == NOT_FOUND ? "not found" : "invalid value";
+  return SUCCESS;
+}
+
+int init(unsigned) { return SUCCESS; }
+int driver_version(int *version) { return *version = 12090, SUCCESS; }
+int device_count(int *count) { return *count = 1, SUCCESS; }
+int device_get(int *device, int ordinal) { return *device = ordinal, ordinal == 0 ? SUCCESS : INVALID_VALUE; }
+
+int device_name(char *name, int size, int) {
+  std::snprintf(name, size, "emulated device");
+  return SUCCESS;
+}
+
+int device_attribute(int *value, int attribute, int) {
+  switch (attribute) {
+    case 75: *value = 9; break;        // compute capability 9.0
+    case 76: *value = 0; break;
+    case 16: *value = 4; break;        // multiprocessors
+    case 97: *value = 232448; break;   // shared memory of a block
+    case 115: *value = 1; break;       // pools
+    default: return INVALID_VALUE;
+  }
+  return SUCCESS;
+}
+
+int device_memory(size_t *bytes, int) { return *bytes = size_t(8) << 30, SUCCESS; }
+int retain_context(void **context, int) { return *context = &device, SUCCESS; }
+int release_context(int) { return SUCCESS; }
+
+thread_local void *thread_context;
+int set_context(void *context) { return thread_context = context, SUCCESS; }
+
+void check_context() {
+  if (!thread_context) fail("a call from a thread without a context");
+}
+
+int stream_create(void **stream, unsigned) { return *stream = new Stream, SUCCESS; }
+
+int stream_synchronize(void *stream) {
+  Lock lock(device);
+  check_context();
+  counts.waits++;
+  run(static_cast<Stream *>(stream));
+  return SUCCESS;
+}
+
+int stream_destroy(void *stream) {
+  Lock lock(device);
+  run(static_cast<Stream *>(stream));
+  delete static_cast<Stream *>(stream);
+  return SUCCESS;
+}
+
+int event_create(void **event, unsigned) { return *event = new Event, SUCCESS; }
+
+int event_destroy(void *event) {
+  delete static_cast<Event *>(event);
+  return SUCCESS;
+}
+
+int event_record(void *event, void *stream) {
+  Lock lock(device);
+  check_context();
+  auto own = static_cast<Event *>(event);
+  own->done = false;
+  queue(stream, [own] { own->done = true; });
+  return SUCCESS;
+}
+
+int event_query(void *event) {
+  Lock lock(device);
+  return static_cast<Event *>(event)->done ? SUCCESS : NOT_READY;
+}
+
+int event_synchronize(void *event) {
+  Lock lock(device);
+  if (!static_cast<Event *>(event)->done) fail("nothing here waits for events");
+  return SUCCESS;
+}
+
+int default_pool(void **pool, int) { return *pool = &blocks, SUCCESS; }
+int set_pool_attribute(void *, int, void *) { return SUCCESS; }
+
+int allocate(uint64_t *address, size_t bytes, void *) {
+  Lock lock(device);
+  check_context();
+  counts.allocations++;
+  void *memory = nullptr;
+  if (bytes == 0 || posix_memalign(&memory, 256, bytes + MARGIN)) return INVALID_VALUE;
+  std::memset(memory, 0xFF, bytes);
+  std::memset(static_cast<char *>(memory) + bytes, 0xA5, MARGIN);
+  *address = reinterpret_cast<uint64_t>(memory);
+  blocks[*address] = bytes;
+  return SUCCESS;
+}
+
+int release(uint64_t address, void *stream) {
+  Lock lock(device);
+  check_context();
+  if (!blocks.count(address)) fail("memory is given back that nobody asked for");
+  queue(stream, [address] {
+    size_t bytes = blocks[address];
+    char *memory = reinterpret_cast<char *>(address);
+    for (size_t i = 0; i < MARGIN; i++)
+      if (memory[bytes + i] != char(0xA5)) fail("somebody wrote past the end of a block");
+    blocks.erase(address);
+    std::free(memory);
+  });
+  return SUCCESS;
+}
+
+int allocate_host(void **memory, size_t bytes, unsigned) { return *memory = std::malloc(bytes), SUCCESS; }
+
+int release_host(void *memory) {
+  std::free(memory);
+  return SUCCESS;
+}
+
+int upload(uint64_t to, const void *from, size_t bytes, void *stream) {
+  Lock lock(device);
+  check_context();
+  check(to, bytes);
+  queue(stream, [=] { std::memcpy(reinterpret_cast<void *>(to), from, bytes); });
+  return SUCCESS;
+}
+
+int download(void *to, uint64_t from, size_t bytes, void *stream) {
+  Lock lock(device);
+  check_context();
+  check(from, bytes);
+  counts.downloads++;
+  queue(stream, [=] { std::memcpy(to, reinterpret_cast<void *>(from), bytes); });
+  return SUCCESS;
+}
+
+struct Function {
+  const Kernel *kernel;
+  unsigned most_shared = 48 << 10;
+};
+
+int load_module(void **module, const void *image) {
+  if (std::strcmp(static_cast<const char *>(image), "kernels of the emulation") != 0) return INVALID_VALUE;
+  *module = new std::vector<Function *>;
+  return SUCCESS;
+}
+
+int unload_module(void *module) {
+  auto functions = static_cast<std::vector<Function *> *>(module);
+  for (auto function : *functions) delete function;
+  delete functions;
+  return SUCCESS;
+}
+
+int get_function(void **function, void *module, const char *name) {
+  const Kernel *kernel = find_kernel(name);
+  if (!kernel) return NOT_FOUND;
+  auto found = new Function{kernel};
+  static_cast<std::vector<Function *> *>(module)->push_back(found);
+  *function = found;
+  return SUCCESS;
+}
+
+int set_function_attribute(void *function, int attribute, int value) {
+  if (attribute != 8 || value > 232448) return INVALID_VALUE;
+  static_cast<Function *>(function)->most_shared = value;
+  return SUCCESS;
+}
+
+int launch(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
+           void *stream, void **arguments, void **) {
+  Lock lock(device);
+  check_context();
+  auto own = static_cast<Function *>(function);
+  if (gx == 0 || gy == 0 || gz == 0 || gy > 65535 || gz > 65535 || shared > own->most_shared) return INVALID_VALUE;
+  counts.launches++;
+  auto bytes = static_cast<const char *>(arguments[0]);
+  std::vector<char> copy(bytes, bytes + own->kernel->argument_size);
+  auto body = own->kernel->body;
+  queue(stream, [=]() mutable { run_grid({gx, gy, gz}, {bx, by, bz}, shared, body, copy.data()); });
+  return SUCCESS;
+}
+
+// NVRTC
+
+int compiler_version(int *major, int *minor) { return *major = 12, *minor = 9, SUCCESS; }
+
+int program_create(void **program, const char *source, const char *, int, const char *const *, const char *const *) {
+  *program = new std::string(source);
+  return SUCCESS;
+}
+
+int program_compile(void *, int, const char *const *) { return SUCCESS; }
+int program_log_size(void *, size_t *bytes) { return *bytes = 1, SUCCESS; }
+int program_log(void *, char *log) { return *log = 0, SUCCESS; }
+
+const char image[] = "kernels of the emulation";
+int program_binary_size(void *, size_t *bytes) { return *bytes = sizeof image, SUCCESS; }
+
+int program_binary(void *, char *binary) {
+  std::memcpy(binary, image, sizeof image);
+  return SUCCESS;
+}
+
+int program_destroy(void **program) {
+  delete static_cast<std::string *>(*program);
+  return SUCCESS;
+}
+
+// cuBLASLt
+
+struct Product {
+  int transposed[2] = {0, 0};
+  int epilogue = 1;
+  const void *bias = nullptr;
+};
+
+struct Layout {
+  int type;
+  uint64_t rows, columns;
+  int64_t ld;
+};
+
+size_t products_version() { return 120900; }
+int products_create(void **handle) { return *handle = &counts, SUCCESS; }
+int products_destroy(void *) { return SUCCESS; }
+
+int product_create(void **product, int compute_type, int scale_type) {
+  if ((compute_type != 68 && compute_type != 77) || scale_type != 0) return INVALID_VALUE;
+  *product = new Product;
+  return SUCCESS;
+}
+
+int product_destroy(void *product) {
+  delete static_cast<Product *>(product);
+  return SUCCESS;
+}
+
+int product_set(void *product, int attribute, const void *value, size_t bytes) {
+  auto own = static_cast<Product *>(product);
+  switch (attribute) {
+    case 3: case 4:
+      if (bytes != 4) return INVALID_VALUE;
+      std::memcpy(&own->transposed[attribute - 3], value, 4);
+      return SUCCESS;
+    case 7:
+      if (bytes != 4) return INVALID_VALUE;
+      std::memcpy(&own->epilogue, value, 4);
+      return SUCCESS;
+    case 8:
+      if (bytes != 8) return INVALID_VALUE;
+      std::memcpy(&own->bias, value, 8);
+      return SUCCESS;
+    default: return INVALID_VALUE;
+  }
+}
+
+int layout_create(void **layout, int type, uint64_t rows, uint64_t columns, int64_t ld) {
+  if ((type != 0 && type != 14) || ld < (int64_t)rows || rows == 0 || columns == 0) return INVALID_VALUE;
+  *layout = new Layout{type, rows, columns, ld};
+  return SUCCESS;
+}
+
+int layout_destroy(void *layout) {
+  delete static_cast<Layout *>(layout);
+  return SUCCESS;
+}
+
+int preference_create(void **preference) { return *preference = new int(0), SUCCESS; }
+
+int preference_destroy(void *preference) {
+  delete static_cast<int *>(preference);
+  return SUCCESS;
+}
+
+int preference_set(void *, int attribute, const void *, size_t bytes) {
+  size_t wanted = attribute == 1 ? 8 : attribute == 3 || (attribute >= 5 && attribute <= 8) ? 4 : 0;
+  return bytes == wanted ? SUCCESS : INVALID_VALUE;
+}
+
+int heuristic(void *, void *, void *, void *, void *, void *, void *, int wanted, void *results, int *found) {
+  if (wanted < 1) return INVALID_VALUE;
+  std::memset(results, 0, sizeof(hero_cuda_heuristic));
+  return *found = 1, SUCCESS;
+}
+
+float element(const void *from, const Layout &layout, uint64_t i) {
+  float x;
+  if (layout.type == 0) return std::memcpy(&x, static_cast<const float *>(from) + i, 4), x;
+  unsigned bits = unsigned(static_cast<const unsigned short *>(from)[i]) << 16;
+  return std::memcpy(&x, &bits, 4), x;
+}
+
+void set_element(void *to, const Layout &layout, uint64_t i, float x) {
+  if (layout.type == 0) {
+    static_cast<float *>(to)[i] = x;
+    return;
+  }
+  unsigned bits;
+  std::memcpy(&bits, &x, 4);
+  bool is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
+  static_cast<unsigned short *>(to)[i] =
+      (unsigned short)(is_nan ? bits >> 16 | 0x40u : (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
+
+std::vector<float> floats(const void *from, const Layout &layout) {
+  std::vector<float> values(layout.rows * layout.columns);
+  for (uint64_t c = 0; c < layout.columns; c++)
+    for (uint64_t r = 0; r < layout.rows; r++) values[c * layout.rows + r] = element(from, layout, c * layout.ld + r);
+  return values;
+}
+
+int multiply(void *, void *product, const void *alpha, const void *a, void *a_layout, const void *b, void *b_layout,
+             const void *beta, const void *c, void *c_layout, void *d, void *d_layout, const void *, void *, size_t,
+             void *stream) {
+  Lock lock(device);
+  check_context();
+  Product how = *static_cast<Product *>(product);
+  Layout la = *static_cast<Layout *>(a_layout), lb = *static_cast<Layout *>(b_layout), ld = *static_cast<Layout *>(d_layout);
+  uint64_t inner = how.transposed[0] ? la.rows : la.columns, m = how.transposed[0] ? la.columns : la.rows;
+  uint64_t other = how.transposed[1] ? lb.columns : lb.rows, n = how.transposed[1] ? lb.rows : lb.columns;
+  if (la.type != lb.type || inner != other || m != ld.rows || n != ld.columns || c != d || c_layout != d_layout)
+    return INVALID_VALUE;
+  if (how.epilogue != 1 && how.epilogue != 2 && how.epilogue != 4 && how.epilogue != 6) return INVALID_VALUE;
+  float factor, keep;
+  std::memcpy(&factor, alpha, 4);
+  std::memcpy(&keep, beta, 4);
+  counts.launches++;
+  queue(stream, [=] {
+    auto left = floats(a, la), right = floats(b, lb);
+    std::vector<float> out(m * n);
+    // Column-major is row-major with the sides exchanged.
+    hero_sgemm(how.transposed[1], how.transposed[0], n, m, inner, factor, right.data(), lb.rows, left.data(), la.rows, 0,
+               out.data(), m);
+    for (uint64_t j = 0; j < n; j++)
+      for (uint64_t i = 0; i < m; i++) {
+        float x = out[j * m + i];
+        if (keep != 0) x += keep * element(d, ld, j * ld.ld + i);
+        if (how.epilogue & 4) x += element(how.bias, ld, i);
+        if (how.epilogue & 2) x = x < 0 ? 0 : x;
+        set_element(d, ld, j * ld.ld + i, x);
+      }
+  });
+  return SUCCESS;
+}
+
+}  // namespace
+
+const hero_cuda_functions *hero_cuda_emulation(void) {
+  static const hero_cuda_functions functions = {
+      error_string, init, driver_version, device_count, device_get, device_name, device_attribute, device_memory,
+      retain_context, release_context, set_context, stream_create, stream_destroy, stream_synchronize, event_create,
+      event_destroy, event_record, event_query, event_synchronize, default_pool, set_pool_attribute, allocate, release,
+      allocate_host, release_host, upload, download, load_module, unload_module, get_function, set_function_attribute,
+      launch, compiler_version, program_create, program_compile, program_log_size, program_log, program_binary_size,
+      program_binary, program_destroy, products_version, products_create, products_destroy, product_create,
+      product_destroy, product_set, layout_create, layout_destroy, preference_create, preference_destroy, preference_set,
+      heuristic, multiply};
+  if (hero_blas_load()) fail("OpenBLAS is not installed");
+  return &functions;
+}
+
+hero_cuda_emulation_counts hero_cuda_emulation_count(void) {
+  Lock lock(device);
+  return counts;
+}

@@ -1,0 +1,73 @@
+// What CUDA C++ has and C++ does not, for the kernels' sources.
+#pragma once
+
+#include "fibers.h"
+
+#include <cmath>
+#include <cstring>
+
+#define __device__
+#define __shared__ static
+#define KERNEL static void
+#define DYNAMIC_SHARED(T, name) T *name = reinterpret_cast<T *>(dynamic_shared)
+#define threadIdx (current_fiber->index)
+#define blockIdx current_block
+#define blockDim block_size
+#define gridDim grid_size
+
+struct uint2 { unsigned x, y; };
+struct alignas(16) float4 { float x, y, z, w; };
+
+inline float __uint_as_float(unsigned bits) {
+  float x;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+inline unsigned __float_as_uint(float x) {
+  unsigned bits;
+  std::memcpy(&bits, &x, 4);
+  return bits;
+}
+
+inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((unsigned long long)a * b >> 32); }
+
+inline void __syncthreads() { wait_for_others(Barrier::block); }
+inline void __syncwarp() { wait_for_others(Barrier::warp); }
+
+// Hands `own` to the warp and returns the table of all lanes' values; two tables take turns, so that nobody is overtaken.
+template <class T> inline const unsigned char (*exchange(const T &own))[32] {
+  static_assert(sizeof(T) <= 32);
+  Fiber *fiber = current_fiber;
+  auto &table = fiber->exchange->bytes[fiber->turn++ % 2];
+  std::memcpy(table[fiber->number % 32], &own, sizeof(T));
+  wait_for_others(Barrier::warp);
+  return table;
+}
+
+template <class T> inline T __shfl_xor_sync(unsigned, T x, int mask) {
+  auto table = exchange(x);
+  T other;
+  std::memcpy(&other, table[current_fiber->number % 32 ^ mask], sizeof(T));
+  return other;
+}
+
+// mma.m16n8k16 of bfloat16 by its definition: lane (g, t) holds of A rows g, g + 8 and of B column g the elements 2 t, 2 t + 1,
+// 2 t + 8, 2 t + 9, of D rows g, g + 8 and columns 2 t, 2 t + 1.
+inline void mma(float *d, const unsigned *a, const unsigned *b) {
+  struct Parts { unsigned a[4], b[2]; } own;
+  std::memcpy(own.a, a, sizeof own.a);
+  std::memcpy(own.b, b, sizeof own.b);
+  auto table = exchange(own);
+  unsigned lane = current_fiber->number % 32;
+  auto element = [](unsigned word, unsigned half) { return __uint_as_float(half ? word & 0xFFFF0000u : word << 16); };
+  for (unsigned i = 0; i < 4; i++) {
+    unsigned g = lane / 4, column = lane % 4 * 2 + i % 2;
+    for (unsigned k = 0; k < 16; k++) {
+      Parts left, right;
+      std::memcpy(&left, table[g * 4 + k % 8 / 2], sizeof left);
+      std::memcpy(&right, table[column * 4 + k % 8 / 2], sizeof right);
+      d[i] += element(left.a[i / 2 + k / 8 * 2], k % 2) * element(right.b[k / 8], k % 2);
+    }
+  }
+}

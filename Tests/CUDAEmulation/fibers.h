@@ -1,0 +1,26 @@
+// The threads of a block as fibers of one thread: each runs to its next barrier.
+#pragma once
+
+struct Index { unsigned x, y, z; };
+
+enum class Barrier { none, warp, block, end };
+
+struct Exchange { unsigned char bytes[2][32][32]; };
+
+struct Fiber {
+  Index index;
+  unsigned number;
+  unsigned turn;
+  Barrier waits;
+  Exchange *exchange;
+};
+
+extern Fiber *current_fiber;
+extern Index current_block, block_size, grid_size;
+extern char *dynamic_shared;
+
+// Lets the others come to the same place.
+void wait_for_others(Barrier barrier);
+
+// Runs a kernel over a grid.
+void run_grid(Index grid, Index block, unsigned shared_bytes, void (*body)(void *), void *arguments);
