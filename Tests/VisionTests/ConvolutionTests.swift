@@ -64,10 +64,8 @@ import Testing
       }
       var wanted = adds ? plain + plain : plain
       if rectifies { wanted = wanted.rectified() }
-      #expect(
-        result.shape
-          == (one.size.count == 4
-            ? [wanted.shape[0], wanted.shape[1]] + wanted.shape.suffix(2) : wanted.shape))
+      let flat = [wanted.shape[0], wanted.shape[1]] + wanted.shape.suffix(2)
+      #expect(result.shape == (one.size.count == 4 ? flat : wanted.shape))
       #expect(worstRow(result.values, [wanted.values]) < (precision == .float32 ? 1e-5 : 1e-2))
     }
   }

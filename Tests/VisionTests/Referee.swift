@@ -15,7 +15,9 @@ struct Volume {
 
   subscript(_ place: [Int]) -> Double {
     for (index, size) in zip(place, shape) where index < 0 || index >= size { return 0 }
-    return values[zip(place, shape).reduce(0) { $0 * $1.1 + $1.0 }]
+    var number = 0
+    for (index, size) in zip(place, shape) { number = number * size + index }
+    return values[number]
   }
 
   /// Runs over every place of a result of this shape.
@@ -37,22 +39,23 @@ struct Volume {
 
   /// Zeros outside, half a kernel wide.
   func convolved(_ kernel: Volume, strides: [Int]) -> Volume {
-    let size = (0..<3).map {
-      (shape[$0 + 2] + 2 * (kernel.shape[$0 + 2] / 2) - kernel.shape[$0 + 2]) / strides[$0] + 1
+    let half: [Int] = kernel.shape.suffix(3).map { $0 / 2 }
+    var result = [shape[0], kernel.shape[0]]
+    for axis in 0..<3 {
+      let free = shape[axis + 2] + 2 * half[axis] - kernel.shape[axis + 2]
+      result.append(free / strides[axis] + 1)
     }
-    return Volume.make([shape[0], kernel.shape[0]] + size) { place in
+    return Volume.make(result) { place in
+      var first = [0, 0, 0]
+      for axis in 0..<3 { first[axis] = place[axis + 2] * strides[axis] - half[axis] }
       var sum = 0.0
       for channel in 0..<shape[1] {
         for t in 0..<kernel.shape[2] {
           for y in 0..<kernel.shape[3] {
             for x in 0..<kernel.shape[4] {
-              sum +=
-                kernel[[place[1], channel, t, y, x]]
-                * self[[
-                  place[0], channel, place[2] * strides[0] + t - kernel.shape[2] / 2,
-                  place[3] * strides[1] + y - kernel.shape[3] / 2,
-                  place[4] * strides[2] + x - kernel.shape[4] / 2,
-                ]]
+              let weight: Double = kernel[[place[1], channel, t, y, x]]
+              let value: Double = self[[place[0], channel, first[0] + t, first[1] + y, first[2] + x]]
+              sum += weight * value
             }
           }
         }
@@ -63,11 +66,13 @@ struct Volume {
 
   /// 3×3 with stride 2 over height and width; every value is at least 0 here, so that padding never wins.
   func pooled() -> Volume {
-    Volume.make(shape.prefix(3) + shape.suffix(2).map { ($0 - 1) / 2 + 1 }) { place in
+    let (height, width) = ((shape[3] - 1) / 2 + 1, (shape[4] - 1) / 2 + 1)
+    return Volume.make([shape[0], shape[1], shape[2], height, width]) { place in
       var most = 0.0
       for y in -1...1 {
         for x in -1...1 {
-          most = max(most, self[[place[0], place[1], place[2], 2 * place[3] + y, 2 * place[4] + x]])
+          let value: Double = self[[place[0], place[1], place[2], 2 * place[3] + y, 2 * place[4] + x]]
+          most = max(most, value)
         }
       }
       return most
@@ -79,7 +84,9 @@ struct Volume {
     let (mean, variance) = (arrays["\(name).running_mean"], arrays["\(name).running_var"])
     return Volume.make(shape) { place in
       let c = place[1]
-      return (self[place] - mean[c]) / (variance[c] + 1e-5).squareRoot() * scale[c] + shift[c]
+      let deviation: Double = (variance[c] + 1e-5).squareRoot()
+      let unit: Double = (self[place] - mean[c]) / deviation
+      return unit * scale[c] + shift[c]
     }
   }
 
@@ -103,7 +110,8 @@ struct Volume {
     return (0..<shape[0]).map { item in
       (0..<shape[1]).map { channel in
         let start = (item * shape[1] + channel) * each
-        return values[start..<start + each].reduce(0, +) / Double(each)
+        let sum: Double = values[start..<start + each].reduce(0, +)
+        return sum / Double(each)
       }
     }
   }

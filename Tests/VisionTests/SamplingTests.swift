@@ -33,7 +33,8 @@ struct SamplingTests {
   func placesFollowTheFormula(rate: Double, length: Int) {
     let places = ClipSampling.places(length: length, frames: 32, frameRate: rate)
     let end = 64 * Int(rate) - 30
-    #expect(places == (0..<32).map { min($0 * end / (31 * 30), length - 1) })
+    let wanted = (0..<32).map { (place: Int) -> Int in min(place * end / (31 * 30), length - 1) }
+    #expect(places == wanted)
   }
 
   @Test func aRateBelowOneSeesOnePicture() {

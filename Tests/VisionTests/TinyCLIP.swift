@@ -87,17 +87,14 @@ struct TinyCLIP {
     let positions = arrays["visual.positional_embedding"]
     var tokens = [arrays["visual.class_embedding"]]
     for place in 0..<edge * edge {
-      tokens.append(
-        (0..<hidden).map { output in
-          var sum = 0.0
-          for pixel in 0..<3 * patch * patch {
-            let (c, row, column) = (pixel / (patch * patch), pixel / patch % patch, pixel % patch)
-            sum +=
-              kernel[output * 3 * patch * patch + pixel]
-              * x[[picture, c, 0, place / edge * patch + row, place % edge * patch + column]]
-          }
-          return sum
-        })
+      var token = [Double](repeating: 0, count: hidden)
+      for pixel in 0..<3 * patch * patch {
+        let (channel, row, column) = (pixel / (patch * patch), pixel / patch % patch, pixel % patch)
+        let (y, z) = (place / edge * patch + row, place % edge * patch + column)
+        let value: Double = x[[picture, channel, 0, y, z]]
+        for output in 0..<hidden { token[output] += kernel[output * 3 * patch * patch + pixel] * value }
+      }
+      tokens.append(token)
     }
     for (number, token) in tokens.enumerated() {
       tokens[number] = token.enumerated().map { $1 + positions[number * hidden + $0] }
@@ -116,16 +113,23 @@ struct TinyCLIP {
     }
     let last = norm(tokens[0], "visual.ln_post")
     let projection = arrays["visual.proj"]
-    return (0..<Self.width).map { column in
-      last.enumerated().reduce(0) { $0 + $1.element * projection[$1.offset * Self.width + column] }
+    var row = [Double](repeating: 0, count: Self.width)
+    for (place, value) in last.enumerated() {
+      for column in 0..<Self.width { row[column] += value * projection[place * Self.width + column] }
     }
+    return row
   }
 
   private func norm(_ x: [Double], _ name: String) -> [Double] {
-    let mean = x.reduce(0, +) / Double(x.count)
-    let deviation = (x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(x.count) + 1e-5).squareRoot()
+    let count = Double(x.count)
+    let mean: Double = x.reduce(0, +) / count
+    let variance: Double = x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+    let deviation = (variance + 1e-5).squareRoot()
     let (scale, shift) = (arrays["\(name).weight"], arrays["\(name).bias"])
-    return x.indices.map { (x[$0] - mean) / deviation * scale[$0] + shift[$0] }
+    return x.indices.map { place -> Double in
+      let unit = (x[place] - mean) / deviation
+      return unit * scale[place] + shift[place]
+    }
   }
 
   private func linear(_ x: [Double], _ name: String) -> [Double] {
@@ -133,7 +137,11 @@ struct TinyCLIP {
   }
 
   private func product(_ x: [Double], _ weight: [Double], _ bias: [Double]) -> [Double] {
-    bias.indices.map { row in x.indices.reduce(bias[row]) { $0 + x[$1] * weight[row * x.count + $1] } }
+    bias.indices.map { row -> Double in
+      var sum = bias[row]
+      for place in x.indices { sum += x[place] * weight[row * x.count + place] }
+      return sum
+    }
   }
 
   private func attention(_ tokens: [[Double]], _ layer: String) -> [[Double]] {
@@ -141,16 +149,18 @@ struct TinyCLIP {
     let all = tokens.map {
       product($0, arrays["\(layer).attn.in_proj_weight"], arrays["\(layer).attn.in_proj_bias"])
     }
-    return tokens.indices.map { query in
-      (0..<hidden).map { column in
+    return tokens.indices.map { query -> [Double] in
+      (0..<hidden).map { column -> Double in
         let first = column / head * head
-        let scores = tokens.indices.map { key in
-          (first..<first + head).reduce(0) { $0 + all[query][$1] * all[key][hidden + $1] }
-            / Double(head).squareRoot()
+        var (sum, total) = (0.0, 0.0)
+        for key in tokens.indices {
+          var score = 0.0
+          for place in first..<first + head { score += all[query][place] * all[key][hidden + place] }
+          let weight = exp(score / Double(head).squareRoot())
+          sum += weight * all[key][2 * hidden + column]
+          total += weight
         }
-        let weights = scores.map { exp($0) }
-        let sum = tokens.indices.reduce(0) { $0 + weights[$1] * all[$1][2 * hidden + column] }
-        return sum / weights.reduce(0, +)
+        return sum / total
       }
     }
   }

@@ -46,7 +46,7 @@ struct TinyResNet {
       }
     }
     return y.means.map { row in
-      let length = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let length: Double = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
       return row.map { $0 / length }
     }
   }
@@ -125,16 +125,18 @@ extension Pictures {
   /// Pictures of random bytes.
   static func random(_ count: Int, width: Int, height: Int) -> Pictures {
     let arrays = TinyArrays()
-    return Pictures(
-      width: width, height: height,
-      bytes: (0..<3 * count * width * height).map { _ in UInt8((arrays.random() + 1) * 127.5) })
+    var bytes: [UInt8] = []
+    for _ in 0..<3 * count * width * height { bytes.append(UInt8((arrays.random() + 1) * 127.5)) }
+    return Pictures(width: width, height: height, bytes: bytes)
   }
 
   /// (value/255 − mean)/(deviation + 1e-8) as [items, 3, times, height, width].
   func volume(mean: [Double], deviation: [Double], times: Int) -> Volume {
     Volume.make([count / times, 3, times, height, width]) { place in
-      let pixel = ((place[0] * times + place[2]) * height + place[3]) * width + place[4]
-      return (Double(bytes[3 * pixel + place[1]]) / 255 - mean[place[1]]) / (deviation[place[1]] + 1e-8)
+      let picture = place[0] * times + place[2]
+      let pixel = (picture * height + place[3]) * width + place[4]
+      let value = Double(bytes[3 * pixel + place[1]]) / 255
+      return (value - mean[place[1]]) / (deviation[place[1]] + 1e-8)
     }
   }
 }
