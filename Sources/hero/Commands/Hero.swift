@@ -15,7 +15,7 @@ struct Hero: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       CreateTxtdb.self, ConvertVideodb.self, Finetune.self, Eval.self, BenchCommand.self, Caption.self,
-      Pretrain.self, DemoCommand.self, DevicesCommand.self,
+      Pretrain.self, DemoCommand.self, DevicesCommand.self, GPUCheckCommand.self,
     ])
 
   static func main() {
