@@ -167,7 +167,7 @@ extension DeviceCheck {
   }
 
   func check(_ operation: Operation) -> Row {
-    row(operation.name) { backend in
+    row(operation.name, within: tolerance) { backend in
       _ = answers(of: operation, on: backend)
       return answers(of: operation, on: backend)
     }
@@ -201,7 +201,7 @@ extension DeviceCheck {
 
   /// Three updates of two parameters with different decays, one of which has no gradient at first; and the norm.
   func check(_ kind: OptimizerKind) -> Row {
-    row("optimizer, \(kind.rawValue)") { backend in
+    row("optimizer, \(kind.rawValue)", within: tolerance) { backend in
       let store = ParameterStore(backend: backend)
       let parameters = [10, 13].map { store.add("\($0)", [size.rows, $0], .normal(deviation: 0.5)) }
       store.initialize(seed: 2)

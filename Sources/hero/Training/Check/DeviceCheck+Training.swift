@@ -31,7 +31,7 @@ extension DeviceCheck {
 
   /// Updates of a small model for moment retrieval, every one with dropout: the losses of all of them, side by side.
   func checkTraining(updates: Int) -> Row {
-    row("\(updates) updates of a model") { backend in
+    row("\(updates) updates of a model", within: trainingTolerance) { backend in
       guard let work = try? BenchWork(Self.batch, path: "the check's batch", model: Self.model) else {
         preconditionFailure("the check's own batch is malformed")
       }

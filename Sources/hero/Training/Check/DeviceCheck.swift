@@ -54,6 +54,15 @@ public struct DeviceCheck {
     }
   }
 
+  /// The same for the losses of many updates, in which differences grow.
+  var trainingTolerance: Double {
+    switch device.precision {
+    case .fp32: 5e-3
+    case .tf32: 3e-2
+    case .bf16: 1e-1
+    }
+  }
+
   /// Everything; `report` hears of each row as it is done.
   public func run(updates: Int = 50, report: (Row) -> Void = { _ in }) -> [Row] {
     var rows: [Row] = []
@@ -83,7 +92,9 @@ public struct DeviceCheck {
     return ratio.isNaN ? .infinity : ratio
   }
 
-  func row(_ name: String, _ run: (any Backend) -> (answers: [[Float]], seconds: Double)) -> Row {
+  func row(
+    _ name: String, within tolerance: Double, _ run: (any Backend) -> (answers: [[Float]], seconds: Double)
+  ) -> Row {
     let (answer, expected) = (run(device), run(cpu))
     let isWhole = answer.answers.count == expected.answers.count
     let error = zip(answer.answers, expected.answers).reduce(0) { max($0, distance($1.0, $1.1)) }
