@@ -59,12 +59,17 @@ extension CUDABackend {
     let target = activation == .gelu ? pre : out
     var kept: [Storage] = []
     let factors = (factor(x, kept: &kept), factor(weight, transposed: true, kept: &kept))
-    let fused = fusedBias(bias, target.storage.type)
-    products.multiply(
-      factors.0, factors.1, m: rows, n: columns, k: inner, accumulate: false, bias: fused,
-      out: target.address,
-      type: target.storage.type)
-    let rest = fused == nil ? bias : nil
+    func multiply(adding bias: UInt64?) -> Bool {
+      products.multiply(
+        factors.0, factors.1, m: rows, n: columns, k: inner, accumulate: false, bias: bias,
+        out: target.address, type: target.storage.type)
+    }
+    var rest = bias
+    if let fused = fusedBias(bias, target.storage.type), multiply(adding: fused) {
+      rest = nil
+    } else {
+      _ = multiply(adding: nil)
+    }
     guard rest != nil || activation != .none else { return }
     launch(
       .bias, elements: out.count, each: 4,

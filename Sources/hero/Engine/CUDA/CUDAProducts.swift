@@ -53,11 +53,11 @@ final class CUDAProducts {
 
   /// out = a·b (+ out) + bias, of [m, k] and [k, n], row-major; a transposed factor lies the other way round.
   /// - Parameter bias: n elements of out's type, or nil.
-  func multiply(
+  /// - Returns: false where nothing was done, because cuBLASLt adds no bias to this product.
+  @discardableResult func multiply(
     _ a: Factor, _ b: Factor, m: Int, n: Int, k: Int, accumulate: Bool, bias: UInt64? = nil, out: UInt64,
     type: ElementType
-  ) {
-    operations += 2 * m * n * k
+  ) -> Bool {
     let functions = stream.functions
     stream.enter()
     // Row-major is column-major with the sides exchanged: outᵀ = bᵀ·aᵀ.
@@ -94,23 +94,33 @@ final class CUDAProducts {
           Self.workspaceBytes, stream.handle)
       }
     }
-    if let known = algorithms[shape], run(known) == 0 { return }
+    if let known = algorithms[shape], run(known) == 0 {
+      operations += 2 * m * n * k
+      return true
+    }
     // The first of its class, or one that the class's algorithm does not fit.
-    let chosen = choose(product, layouts, alignments)
+    guard let chosen = choose(product, layouts, alignments) else {
+      guard bias != nil else { fatalError("cuBLASLt has no algorithm for [\(m), \(k)] by [\(k), \(n)]") }
+      return false
+    }
     algorithms[shape] = chosen
     must(run(chosen), "multiply [\(m), \(k)] by [\(k), \(n)]")
+    operations += 2 * m * n * k
+    return true
   }
 
   private func choose(
     _ product: UnsafeMutableRawPointer?, _ layouts: [UnsafeMutableRawPointer?], _ alignments: [Int]
-  ) -> hero_cuda_heuristic {
+  ) -> hero_cuda_heuristic? {
     let functions = stream.functions
     var preference: UnsafeMutableRawPointer?
     must(functions.preference_create(&preference), "prefer")
     defer { _ = functions.preference_destroy(preference) }
-    func prefer<Value: BitwiseCopyable>(_ attribute: Int32, _ value: Value) {
-      var value = value
-      must(functions.preference_set(preference, attribute, &value, MemoryLayout<Value>.size), "prefer")
+    func prefer<Value>(_ attribute: Int32, _ value: Value) {
+      let failure = withUnsafeBytes(of: value) {
+        functions.preference_set(preference, attribute, $0.baseAddress, $0.count)
+      }
+      must(failure, "prefer")
     }
     prefer(Code.workspaceBytes, UInt64(Self.workspaceBytes))
     // Parts of a sum are added in a fixed order only.
@@ -119,12 +129,9 @@ final class CUDAProducts {
       prefer(Code.firstAlignment + Int32(number), UInt32(alignment))
     }
     var (result, found) = (hero_cuda_heuristic(), Int32(0))
-    must(
-      functions.heuristic(
-        handle, product, layouts[0], layouts[1], layouts[2], layouts[2], preference, 1, &result, &found),
-      "choose an algorithm")
-    guard found > 0 else { fatalError("cuBLASLt has no algorithm for a product") }
-    return result
+    let failure = functions.heuristic(
+      handle, product, layouts[0], layouts[1], layouts[2], layouts[2], preference, 1, &result, &found)
+    return failure == 0 && found > 0 ? result : nil
   }
 
   /// Column-major, without gaps.
@@ -136,9 +143,11 @@ final class CUDAProducts {
     return layout
   }
 
-  private func set<Value: BitwiseCopyable>(_ product: UnsafeMutableRawPointer?, _ attribute: Int32, _ value: Value) {
-    var value = value
-    must(stream.functions.product_set(product, attribute, &value, MemoryLayout<Value>.size), "describe")
+  private func set<Value>(_ product: UnsafeMutableRawPointer?, _ attribute: Int32, _ value: Value) {
+    let failure = withUnsafeBytes(of: value) {
+      stream.functions.product_set(product, attribute, $0.baseAddress, $0.count)
+    }
+    must(failure, "describe")
   }
 
   private func must(_ failure: Int32, _ what: String) {

@@ -56,10 +56,12 @@ public struct Bench {
     public let peakMemory: Int
     /// Seconds of the captions' decoding alone.
     public let decodingSeconds: Double?
+    public let precision: Precision
 
     public var json: JSON {
       var object: JSONObject = [
-        "kind": .string(kind.rawValue), "seconds": .double(rounded(seconds)), "precision": "fp32",
+        "kind": .string(kind.rawValue), "seconds": .double(rounded(seconds)),
+        "precision": .string(precision.rawValue),
         "real_tokens": .int(realTokens), "flops": .int(operations),
         "fraction_of_peak": .double(rounded(Double(operations) / seconds / peak)),
         "peak_gflops": .double(rounded(peak * 1e-9)), "peak_memory": .int(peakMemory),
@@ -167,7 +169,8 @@ public struct Bench {
     return Result(
       kind: kind, seconds: median(times), realTokens: work.realTokens,
       operations: (backend.operations - before) / times.count, peak: max(peak, backend.measurePeak()),
-      peakMemory: memory.bytes, decodingSeconds: parts.isEmpty ? nil : median(parts))
+      peakMemory: memory.bytes, decodingSeconds: parts.isEmpty ? nil : median(parts),
+      precision: backend.precision)
   }
 
   private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }

@@ -17,7 +17,11 @@ struct BenchWork {
   ///     "clips": [[start, end]]}]}`.
   ///   - vocabulary: ids are drawn below this.
   init(path: String, model: ModelConfiguration) throws {
-    let json = try JSON.read(path: path)
+    try self.init(JSON.read(path: path), path: path, model: model)
+  }
+
+  /// - Parameter path: the file to name where the description is wrong.
+  init(_ json: JSON, path: String, model: ModelConfiguration) throws {
     var random = RandomStream(seed: 0, stream: 1)
     let vocabulary = Int32(model.cross.vocabulary ?? model.vocabularyRows)
     func text(_ count: Int) -> [Int32] {

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Engine
+import Formats
+import Foundation
+import Training
+
+/// `hero gpu-check`: whether a GPU computes what the CPU does.
+struct GPUCheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "gpu-check",
+    abstract: "Hold the GPU against the CPU: every operation with its gradients, and 50 updates of a model.",
+    discussion: """
+      Prints a table to standard error and JSON to standard output. The exit status is 1 where something is further from the \
+      CPU's answer than the precision explains.
+      """)
+
+  @Option(help: "The GPU's number.")
+  var gpu = 0
+
+  @Option(help: "Precisions to check, with commas between them; by default all that the GPU has.")
+  var precisions = "fp32,tf32,bf16"
+
+  func run() throws {
+    let cpu = try Device.open("cpu")
+    var (passes, runs): (Bool, [JSON]) = (true, [])
+    for name in precisions.split(separator: ",") {
+      guard let precision = Precision(rawValue: String(name)) else {
+        throw UsageError("there is no precision \"\(name)\"")
+      }
+      let device = try Device.open("cuda:\(gpu)", precision: precision)
+      Console.standardError.print(device.summary)
+      let rows = DeviceCheck(device: device, cpu: cpu).run { row in
+        Console.standardError.print(Self.line(row))
+      }
+      passes = passes && rows.allSatisfy { $0.passes }
+      runs.append(
+        .object([
+          "device": .string(device.summary), "precision": .string(precision.rawValue),
+          "peak_memory": .int(device.memory.peak), "rows": .array(rows.map(\.json)),
+        ]))
+    }
+    print(JSON.object(["passes": .bool(passes), "runs": .array(runs)]).encoded(style: .python))
+    if !passes { throw ExitCode(1) }
+  }
+
+  private static func line(_ row: DeviceCheck.Row) -> String {
+    let name = row.name.padding(toLength: 34, withPad: " ", startingAt: 0)
+    return String(
+      format: "%@ %@ error %.1e of %.1e  %9.3f ms, CPU %9.3f ms", row.passes ? "ok  " : "FAIL", name,
+      row.error,
+      row.tolerance, row.seconds.device * 1000, row.seconds.cpu * 1000)
+  }
+}

@@ -1,0 +1,113 @@
+import Engine
+import Formats
+import Foundation
+import Model
+
+/// Holds a device against the CPU: every operation with its gradients, and updates of a model.
+public struct DeviceCheck {
+  /// One thing that was compared.
+  public struct Row: Sendable {
+    public let name: String
+    /// The norm of the difference, relative to that of the CPU's answer: the largest of the results and gradients.
+    public let error: Double
+    public let tolerance: Double
+    /// Once through, forwards and backwards, on the device and on the CPU.
+    public let seconds: (device: Double, cpu: Double)
+
+    public var passes: Bool { error <= tolerance }
+
+    public var json: JSON {
+      .object([
+        "name": .string(name), "error": .double(error), "tolerance": .double(tolerance),
+        "seconds": .double(seconds.device), "cpu_seconds": .double(seconds.cpu), "passes": .bool(passes),
+      ])
+    }
+  }
+
+  /// How much work an operation is given.
+  public struct Size: Sendable {
+    let rows: Int
+    let width: Int
+    let heads: Int
+    let columns: Int
+
+    /// As in a full-size model.
+    public static let full = Size(rows: 2000, width: 768, heads: 12, columns: 5000)
+    /// Enough to meet every branch.
+    public static let small = Size(rows: 40, width: 32, heads: 2, columns: 50)
+  }
+
+  let device: any Backend
+  let cpu: any Backend
+  let size: Size
+
+  public init(device: any Backend, cpu: any Backend, size: Size = .full) {
+    (self.device, self.cpu, self.size) = (device, cpu, size)
+  }
+
+  /// What float32 sums in another order, TF32's 10 bits and bfloat16's 7 come to.
+  var tolerance: Double {
+    switch device.precision {
+    case .fp32: 2e-4
+    case .tf32: 5e-3
+    case .bf16: 4e-2
+    }
+  }
+
+  /// The same for the losses of many updates, in which differences grow.
+  var trainingTolerance: Double {
+    switch device.precision {
+    case .fp32: 5e-3
+    case .tf32: 3e-2
+    case .bf16: 1e-1
+    }
+  }
+
+  /// Everything; `report` hears of each row as it is done.
+  public func run(updates: Int = 50, report: (Row) -> Void = { _ in }) -> [Row] {
+    var rows: [Row] = []
+    for operation in operations {
+      rows.append(check(operation))
+      report(rows[rows.count - 1])
+    }
+    for kind in OptimizerKind.allCases {
+      rows.append(check(kind))
+      report(rows[rows.count - 1])
+    }
+    rows.append(checkTraining(updates: updates))
+    report(rows[rows.count - 1])
+    return rows
+  }
+
+  /// ‖a − b‖ / ‖b‖; infinite where something is no number or missing.
+  func distance(_ a: [Float], _ b: [Float]) -> Double {
+    guard a.count == b.count else { return .infinity }
+    var (difference, size) = (0.0, 0.0)
+    for (x, y) in zip(a, b) {
+      // Infinities that are equal do not differ.
+      if x != y { difference += Double(x - y) * Double(x - y) }
+      if y.isFinite { size += Double(y) * Double(y) }
+    }
+    let ratio = difference.squareRoot() / max(size.squareRoot(), 1e-6)
+    return ratio.isNaN ? .infinity : ratio
+  }
+
+  func row(
+    _ name: String, within tolerance: Double, _ run: (any Backend) -> (answers: [[Float]], seconds: Double)
+  ) -> Row {
+    let (answer, expected) = (run(device), run(cpu))
+    let isWhole = answer.answers.count == expected.answers.count
+    let error = zip(answer.answers, expected.answers).reduce(0) { max($0, distance($1.0, $1.1)) }
+    return Row(
+      name: name, error: isWhole ? error : .infinity, tolerance: tolerance,
+      seconds: (answer.seconds, expected.seconds))
+  }
+
+  func seconds(on backend: any Backend, _ work: () -> Void) -> Double {
+    backend.synchronize()
+    let start = DispatchTime.now().uptimeNanoseconds
+    work()
+    backend.synchronize()
+    return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
+  }
+}

@@ -1,0 +1,26 @@
+import Engine
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// `hero gpu-check` on the emulated device.
+@Suite(.serialized) struct DeviceCheckTests {
+  @Test(arguments: [TestDevice.emulatedGPU, .emulatedBF16]) func aRightDevicePasses(device: TestDevice) throws
+  {
+    let check = DeviceCheck(device: try device.open(), cpu: try CPUBackend(threads: 1), size: .small)
+    let rows = check.run(updates: 50)
+    #expect(rows.count > 30)
+    for row in rows { #expect(row.passes, "\(row.name): \(row.error) of \(row.tolerance)") }
+  }
+
+  /// What is compared can differ.
+  @Test func differencesAreSeen() throws {
+    let cpu = try CPUBackend(threads: 1)
+    let check = DeviceCheck(device: cpu, cpu: cpu, size: .small)
+    #expect(check.distance([1, 2, 3], [1, 2, 3]) == 0)
+    #expect(check.distance([1, 2, 3.1], [1, 2, 3]) > 0.02)
+    #expect(check.distance([1, .nan, 3], [1, 2, 3]) == .infinity)
+    #expect(check.distance([1, 2], [1, 2, 3]) == .infinity)
+  }
+}
