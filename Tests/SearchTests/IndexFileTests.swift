@@ -117,8 +117,9 @@ struct IndexFileTests {
         let index = try IndexFile(path: path)
         for number in 0..<index.count { _ = try? index.video(number) }
         try index.check()
-        // Between the parts nothing is written, and the first slot counts no longer.
-        if whole[place] != 0, place >= IndexSlot.byteCount { missed += 1 }
+        // Between the parts nothing is written. Of two slots one counts no longer, and where the other is damaged it does again.
+        let isSlot = place % IndexFormat.slotSize < IndexSlot.byteCount && place < IndexFormat.headPlace
+        if whole[place] != 0, !isSlot { missed += 1 }
       } catch is DataError {}
     }
     #expect(missed == 0)

@@ -14,7 +14,7 @@ extern "C" {
 /// threads of a block do not reach does so too.
 const hero_cuda_functions *hero_cuda_emulation(void);
 
-/// Waits for streams, copies to the host, launches and allocations so far.
+/// Waits for streams, copies to the host, launches and allocations of this thread so far.
 typedef struct { long waits, downloads, launches, allocations; } hero_cuda_emulation_counts;
 hero_cuda_emulation_counts hero_cuda_emulation_count(void);
 
