@@ -34,9 +34,10 @@ let package = Package(
     systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     .target(
       name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CMPI", path: "\(shims)/CMPI", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
 
-    module("Engine", ["COpenBLAS", "CKernels"]),
+    module("Engine", ["COpenBLAS", "CKernels", "CMPI"]),
     module(
       "Formats",
       [

@@ -14,6 +14,9 @@ struct BenchCommand: ParsableCommand {
       the device's products measured in the same run, and the process's peak memory in bytes.
 
         hero bench finetune encode caption --batch batch.json
+
+      Started by mpirun, 'hero bench finetune' times an update of all processes, each with the batch, and how much of the \
+      exchange of gradients hides behind the backward pass.
       """)
 
   @Argument(help: "What to time.")
@@ -29,9 +32,11 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     guard steps > 0 else { throw UsageError("--steps must be at least 1") }
+    if kinds != [.finetune] { try Processes.requireSole("bench") }
     for kind in kinds {
       let backend = try device.open()
-      print(try Bench(backend: backend).run(kind, batch: batch, steps: steps).json.encoded(style: .python))
+      let bench = Bench(backend: backend, communicator: Processes.communicator)
+      print(try bench.run(kind, batch: batch, steps: steps).json.encoded(style: .python))
     }
   }
 }

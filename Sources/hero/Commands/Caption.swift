@@ -59,12 +59,15 @@ struct Caption: ParsableCommand {
   func run() throws {
     guard beam >= 1 else { throw UsageError("--beam must be at least 1") }
     if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
-    let log = RunLog()
+    let communicator = Processes.communicator
+    let log = RunLog(rank: communicator.rank)
     var options = CaptionGenerationOptions()
     options.beams = beam
     options.lengthPenalty = lengthPenalty
     let arguments = overrides + (maxGenStep.map { ["--max-gen-step", String($0)] } ?? [])
-    let (captions, clips) = try CaptioningRun(path: modelDir, arguments: arguments, log: log).run(
+    let captioning = try CaptioningRun(
+      path: modelDir, arguments: arguments, log: log, communicator: communicator)
+    let (captions, clips) = try captioning.run(
       checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, options,
       backend: try device.open())
     log.info("captions: \(output)")

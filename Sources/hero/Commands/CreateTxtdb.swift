@@ -71,6 +71,7 @@ struct CreateTxtdb: ParsableCommand {
   private static let namedRows = 50
 
   func run() throws {
+    try Processes.requireSole("create-txtdb")
     if task.needsFrameCounts, frameCounts == nil {
       throw UsageError("--task \(task.rawValue) needs --vid2nframe")
     }

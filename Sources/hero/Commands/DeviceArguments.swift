@@ -18,6 +18,6 @@ struct DeviceArguments: ParsableArguments {
       throw UsageError(
         "there is no device \"\(device)\"; --device takes \(Device.names.joined(separator: " or "))")
     }
-    return try Device.open(device)
+    return try Device.open(device, threads: Processes.threads())
   }
 }

@@ -29,6 +29,7 @@ struct DemoCommand: ParsableCommand {
     guard !tasks.isEmpty, tasks.allSatisfy(known.contains) else {
       throw UsageError("--tasks takes " + known.map(\.rawValue).joined(separator: ", "))
     }
+    try Processes.requireSole("demo")
     InterruptHandler.install()
     let corpus = try makeDemoCorpus(at: "\(output)/corpus", say: Console.standardError.print)
     try makeStores()

@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import Synchronization
 
@@ -5,14 +6,27 @@ import Synchronization
 public enum InterruptHandler {
   // Touched inside a signal handler: statically initialised, lock-free, and no more than that.
   private static let received = Atomic<Int32>(0)
+  /// When it came, in whole seconds, where a launcher may hand one wish on several times; 0 where none does.
+  private static let receivedAt = Atomic<Int>(0)
+  private static let isLaunched = Atomic<Bool>(false)
 
   /// Begins to catch SIGINT and SIGTERM.
-  public static func install() {
-    for caught in [SIGINT, SIGTERM] {
+  /// - Parameter launched: the process was started by a launcher of several, which hands on what it is sent. A terminal
+  ///   may tell the process as well, so a second signal counts only some seconds later; and SIGUSR1, which every
+  ///   launcher hands on without ending anybody, is a wish to stop too.
+  public static func install(launched: Bool = false) {
+    isLaunched.store(launched, ordering: .relaxed)
+    for caught in [SIGINT, SIGTERM] + (launched ? [SIGUSR1] : []) {
       signal(caught) { number in
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
         let (exchanged, _) = InterruptHandler.received.compareExchange(
-          expected: 0, desired: number, ordering: .sequentiallyConsistent)
-        if !exchanged { _exit(128 + number) }
+          expected: 0, desired: number == SIGUSR1 ? SIGTERM : number, ordering: .sequentiallyConsistent)
+        if exchanged { return InterruptHandler.receivedAt.store(now.tv_sec, ordering: .relaxed) }
+        let isEcho =
+          InterruptHandler.isLaunched.load(ordering: .relaxed)
+          && now.tv_sec - InterruptHandler.receivedAt.load(ordering: .relaxed) < 3
+        if !isEcho { _exit(128 + number) }
       }
     }
     // A program that starts this one from a thread of its own may have left them blocked.
@@ -20,6 +34,7 @@ public enum InterruptHandler {
     sigemptyset(&caught)
     sigaddset(&caught, SIGINT)
     sigaddset(&caught, SIGTERM)
+    sigaddset(&caught, SIGUSR1)
     pthread_sigmask(SIG_UNBLOCK, &caught, nil)
   }
 
@@ -36,12 +51,4 @@ public enum InterruptHandler {
   public static func check() throws {
     if let number = signalReceived { throw Interruption(signal: number) }
   }
-}
-
-/// The user stopped the program.
-public struct Interruption: Error, Equatable, Sendable {
-  public let signal: Int32
-  public init(signal: Int32) { self.signal = signal }
-  /// What shells expect of a program that a signal ended: 130 for Ctrl-C.
-  public var exitStatus: Int32 { 128 + signal }
 }

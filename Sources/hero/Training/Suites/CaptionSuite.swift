@@ -1,4 +1,5 @@
 import Corpus
+import Engine
 import Formats
 import Metrics
 import Model
@@ -11,10 +12,12 @@ struct CaptionSuite: EvaluableSuite {
 
   private let configuration: RunConfiguration
   private let log: RunLog
+  private let communicator: any Communicator
 
-  init(_ configuration: RunConfiguration, log: RunLog) throws {
+  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
     self.configuration = configuration
     self.log = log
+    self.communicator = communicator
   }
 
   func check(_ model: ModelConfiguration) throws {
@@ -65,7 +68,7 @@ struct CaptionSuite: EvaluableSuite {
     var result = Validation()
     guard let captioned else { return result }
     let report = try report(captioned, title: "val, update \(step)")
-    try report.write("\(folder.results)/val_captions_\(step).jsonl")
+    try report.write("\(folder.results)/val_captions_\(step).jsonl", communicator)
     (result.scalars, result.table, result.headline) = (report.scalars, report.table, report.headline)
     return result
   }
@@ -86,7 +89,7 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   private func report(_ captioned: Captioned, title: String) throws -> SplitReport {
-    let rows = try Self.caption(captioned.references, captioned.generator)
+    let rows = try Self.caption(captioned.references, captioned.generator, communicator)
     var report = SplitReport { try CaptionWriter.write(rows, to: $0) }
     // Clips of a hidden split have no captions to compare with.
     guard captioned.references.allSatisfy({ !$0.captions.isEmpty }) else { return report }
@@ -111,9 +114,11 @@ struct CaptionSuite: EvaluableSuite {
       model: model, videos: videos, tokenizer: tokenizer, options: options, skips: SkipReport(log: log))
   }
 
-  static func caption(_ clips: [CaptionRow], _ generator: CaptionGenerator) throws -> [CaptionRow] {
+  static func caption(
+    _ clips: [CaptionRow], _ generator: CaptionGenerator, _ communicator: any Communicator
+  ) throws -> [CaptionRow] {
     try ProgressReporter.follow("Captioning", total: clips.count, unit: "clips") { progress in
-      try generator.run(clips, progress: progress)
+      try generator.run(clips, among: communicator, progress: progress)
     }
   }
 
