@@ -47,7 +47,7 @@ struct MPIJob {
   private var environment: [String: String] {
     [
       "HERO_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-      "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_odls_base_sigkill_timeout": "30",
+      "OMPI_MCA_rmaps_base_oversubscribe": "1",
       // Containers forbid processes to read one another's memory.
       "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
     ]

@@ -13,6 +13,10 @@ import Testing
     #expect(!MPIJob.installed.isEmpty, "no MPI is installed; Scripts/install-packages does it")
   }
 
+  private func bytes(_ name: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: folder.path(name)))
+  }
+
   private func weights(_ run: String, _ step: Int) throws -> [String: NDArray] {
     let file = try Safetensors.read(path: folder.path("\(run)/ckpt/model_step_\(step).safetensors"))
     return Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.array) })
@@ -44,12 +48,13 @@ import Testing
     let results = folder.path("finetune 1/results_test/results_8_all.json")
     let alone = try HeroProcess(
       arguments: evaluation, folder: folder.root, environment: ["HERO_NUM_THREADS": "1"])
-    let expected = try Data(contentsOf: URL(fileURLWithPath: results))
+    let expected = try bytes("finetune 1/results_test/results_8_all.json")
     try FileManager.default.removeItem(atPath: results)
     let together = try job.run(3, evaluation, folder: folder.root)
     try #require(together.status == 0, "\(together.errors)")
     #expect(together.output == alone.output)
-    #expect(try Data(contentsOf: URL(fileURLWithPath: results)) == expected)
+    let divided = try bytes("finetune 1/results_test/results_8_all.json")
+    #expect(divided == expected)
   }
 
   /// A signal to the launcher stops all ranks after one update; the run goes on with the same ranks to the last bit, and
@@ -75,9 +80,8 @@ import Testing
     let same = try job.run(2, arguments + ["same", "--resume"], folder: folder.root)
     #expect(same.status == 0 && same.errors.contains("going on after update"))
     let model = "ckpt/model_step_60.safetensors"
-    #expect(
-      try Data(contentsOf: URL(fileURLWithPath: folder.path("same/\(model)")))
-        == Data(contentsOf: URL(fileURLWithPath: folder.path("whole/\(model)"))))
+    let (resumed, uninterrupted) = (try bytes("same/\(model)"), try bytes("whole/\(model)"))
+    #expect(resumed == uninterrupted)
     try corpus.run(arguments + ["one", "--resume"])
     #expect(FileManager.default.fileExists(atPath: folder.path("one/\(model)")))
   }

@@ -16,16 +16,15 @@ enum Processes {
     joined.withLock { $0 = communicator }
     guard communicator.size > 1 else { return }
     let environment = ProcessInfo.processInfo.environment
-    if communicator.isFirst, environment["OMPI_COMM_WORLD_SIZE"] != nil,
-      environment["OMPI_MCA_odls_base_sigkill_timeout"] == nil
-    {
+    if communicator.isFirst, environment["OMPI_COMM_WORLD_SIZE"] != nil {
       Console.standardError.print(
-        "Open MPI's mpirun kills the processes a second after Ctrl-C; "
-          + "OMPI_MCA_odls_base_sigkill_timeout=60 in its environment lets them save, and so does 'kill -USR1' of mpirun")
+        "Open MPI's mpirun ends the processes two seconds after Ctrl-C, saved or not; 'kill -USR1' of mpirun lets them finish "
+          + "the update and save")
     }
     guard !communicator.isFirst else { return }
     Console.quietStandardError()
-    freopen("/dev/null", "w", stdout)
+    let nowhere = open("/dev/null", O_WRONLY)
+    if nowhere >= 0 { dup2(nowhere, STDOUT_FILENO) }
   }
 
   /// Refuses to do one piece of work several times over.
@@ -46,7 +45,8 @@ enum Processes {
   static func leave(_ status: Int32, isFailure: Bool) {
     guard let job = communicator as? MPICommunicator else { return }
     if isFailure { job.abort(status: status) }
-    job.close()
+    fflush(nil)
+    job.close(status: status)
   }
 }
 

@@ -20,9 +20,13 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
   private let condition = NSCondition()
   /// The following hold the lock.
   private var asked: [Job] = []
+  private var isLeaving = false
   private var isClosing = false
   private var isClosed = false
   private var endingStatus: Int32?
+  /// The other ranks on this machine, by their processes.
+  private var neighbours: [(rank: Int, process: Int32)] = []
+  private var lastLook = 0.0
 
   private struct Job {
     var collective: Collective
@@ -33,6 +37,9 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
   /// Seconds after which a rank that is not heard of counts as lost; 0 for never.
   private static let patience =
     ProcessInfo.processInfo.environment["HERO_MPI_TIMEOUT"].flatMap { Double($0) } ?? 30
+  /// The same once a signal asked the program to stop: a launcher that has lost a rank sends it to the others, which wait
+  /// for that rank.
+  private static let patienceAfterSignal = 5.0
   /// Collectives that the plugin has under way at most; the plugin has room for some more.
   private static let mostUnderWay = 64
 
@@ -54,7 +61,18 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     let name = withUnsafeBytes(of: job.library) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     summary = "\(size) processes, \(name)"
     opening.hand(to: self)
+    let processes = gather([Int32(node), getpid()], counts: [Int](repeating: 2, count: size))
+    condition.lock()
+    neighbours = (0..<size).compactMap { other in
+      let process = processes[2 * other + 1]
+      // A process of another container may be on this machine and yet not be seen.
+      let isSeen = other != rank && Int(processes[2 * other]) == node && !Self.isGone(process)
+      return isSeen ? (other, process) : nil
+    }
+    condition.unlock()
   }
+
+  private static func isGone(_ process: Int32) -> Bool { kill(process, 0) != 0 && errno == ESRCH }
 
   /// The first words between the thread that makes all calls and the one that makes the communicator.
   private final class Opening: @unchecked Sendable {
@@ -94,8 +112,13 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
   }
 
   /// Waits for all ranks and leaves the job; nothing can be asked any more.
-  public func close() {
+  /// - Parameter status: to exit with where MPI does not let go, as over a network that has failed since.
+  public func close(status: Int32) {
+    condition.lock()
+    isLeaving = true
+    condition.unlock()
     barrier()
+    endsProcess(after: 10, status: status)
     condition.lock()
     isClosing = true
     condition.signal()
@@ -185,9 +208,18 @@ extension MPICommunicator {
   private var problem: String { plugin.problem().map { String(cString: $0) } ?? "no reason given" }
 
   private func listen() {
-    let silence = plugin.beat(monotonicSeconds())
+    let now = monotonicSeconds()
+    let silence = plugin.beat(now)
     if silence < 0 { fail(problem) }
-    if Self.patience > 0, silence > Self.patience {
+    condition.lock()
+    let looks = !isLeaving && now - lastLook >= 1
+    if looks { lastLook = now }
+    let gone = looks ? neighbours.first { Self.isGone($0.process) } : nil
+    condition.unlock()
+    if let gone { fail("rank \(gone.rank) (process \(gone.process)) is gone") }
+    let isStopping = Interruption.received.load(ordering: .relaxed) != 0
+    let patience = isStopping ? min(Self.patience, Self.patienceAfterSignal) : Self.patience
+    if patience > 0, silence > patience {
       let before = (rank + size - 1) % size
       fail("rank \(before) was not heard of for \(Int(silence)) s: its machine or the network is gone")
     }
@@ -203,13 +235,17 @@ extension MPICommunicator {
 
   private func fail(_ message: String) -> Never {
     try? FileHandle.standardError.write(contentsOf: Data("hero: error: rank \(rank): \(message)\n".utf8))
-    // MPI may wait for ever for those that it cannot reach.
-    let deadline = Thread {
-      sleep(5)
-      _exit(1)
-    }
-    deadline.start()
+    endsProcess(after: 5, status: 1)
     plugin.abort(1)
     _exit(1)
+  }
+
+  /// MPI may wait for ever for those that it cannot reach.
+  private func endsProcess(after seconds: UInt32, status: Int32) {
+    let deadline = Thread {
+      sleep(seconds)
+      _exit(status)
+    }
+    deadline.start()
   }
 }

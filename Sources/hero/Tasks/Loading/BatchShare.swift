@@ -14,9 +14,11 @@ public struct BatchShare: Equatable, Sendable {
   public let rank: Int
 
   /// The batch of a process that is alone.
-  public init(alone counts: [Int]) {
-    self.counts = [counts]
-    rank = 0
+  public init(alone counts: [Int]) { self.init([counts], rank: 0) }
+
+  private init(_ counts: [[Int]], rank: Int) {
+    self.counts = counts
+    self.rank = rank
   }
 
   /// Asks all ranks; a collective.
@@ -28,8 +30,9 @@ public struct BatchShare: Equatable, Sendable {
     }
     let padded = own + [Int](repeating: 0, count: Self.places - own.count)
     let all = communicator.gather(padded, counts: [Int](repeating: Self.places, count: communicator.size))
-    counts = (0..<communicator.size).map { Array(all[$0 * Self.places..<($0 + 1) * Self.places]) }
-    rank = communicator.rank
+    self.init(
+      (0..<communicator.size).map { Array(all[$0 * Self.places..<($0 + 1) * Self.places]) },
+      rank: communicator.rank)
   }
 
   /// Whether no rank has anything.

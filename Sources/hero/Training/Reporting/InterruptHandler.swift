@@ -5,7 +5,6 @@ import Synchronization
 /// Lets long work end in order on Ctrl-C or `kill`: the first signal is remembered, the second ends the program.
 public enum InterruptHandler {
   // Touched inside a signal handler: statically initialised, lock-free, and no more than that.
-  private static let received = Atomic<Int32>(0)
   /// When it came, in whole seconds, where a launcher may hand one wish on several times; 0 where none does.
   private static let receivedAt = Atomic<Int>(0)
   private static let isLaunched = Atomic<Bool>(false)
@@ -20,7 +19,7 @@ public enum InterruptHandler {
       signal(caught) { number in
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
-        let (exchanged, _) = InterruptHandler.received.compareExchange(
+        let (exchanged, _) = Interruption.received.compareExchange(
           expected: 0, desired: number == SIGUSR1 ? SIGTERM : number, ordering: .sequentiallyConsistent)
         if exchanged { return InterruptHandler.receivedAt.store(now.tv_sec, ordering: .relaxed) }
         let isEcho =
@@ -40,7 +39,7 @@ public enum InterruptHandler {
 
   /// The signal that came, if one did.
   public static var signalReceived: Int32? {
-    let number = received.load(ordering: .sequentiallyConsistent)
+    let number = Interruption.received.load(ordering: .sequentiallyConsistent)
     return number == 0 ? nil : number
   }
 
