@@ -60,7 +60,8 @@ struct MPIJob {
   /// Runs the program to its end.
   func run(_ processes: Int, _ arguments: [String], folder: String) throws -> HeroProcess {
     try HeroProcess(
-      executable: executable, arguments: words(processes, arguments), folder: folder, environment: environment)
+      executable: executable, arguments: words(processes, arguments), folder: folder, environment: environment
+    )
   }
 
   /// Starts the program.

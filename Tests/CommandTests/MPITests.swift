@@ -101,7 +101,8 @@ import Testing
       ["finetune", "--config", "finetune.json", "--output-dir", "killed", "--num-train-steps", "1000000"],
       folder: folder.root)
     let states = folder.path("killed/ckpt")
-    while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: states))?.isEmpty != false {
+    while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: states))?.isEmpty != false
+    {
       usleep(2_000)
     }
     let ranks = try children(named: "hero", of: process.processIdentifier)

@@ -19,7 +19,6 @@ private struct Failure: Error, Equatable { let number: Int }
     #expect(try Prefetch(0..<0, threads: threads) { $0 }.next() == nil)
   }
 
-
   @Test func anErrorComesInItsPlaceAndEndsNothing() throws {
     let numbers = Prefetch(0..<4, threads: 2) { number in
       if number == 1 { throw Failure(number: number) }

@@ -9,7 +9,8 @@ struct CommunicatorTests {
     let found = try ThreadRanks.run(size) { ranks in
       let own = Double(ranks.rank + 1)
       let bytes = ranks.gather([UInt8](repeating: UInt8(ranks.rank), count: 3 * ranks.rank))
-      let rows = ranks.gather([Int32](repeating: Int32(ranks.rank), count: ranks.rank), counts: Array(0..<size))
+      let rows = ranks.gather(
+        [Int32](repeating: Int32(ranks.rank), count: ranks.rank), counts: Array(0..<size))
       return (
         sum: ranks.sum([own, 1]), largest: ranks.maximum([own, -own]), bytes: bytes, rows: rows,
         first: ranks.broadcast([own]), part: ranks.part(of: 7)
@@ -107,13 +108,15 @@ struct CommunicatorTests {
     let masks = try ThreadRanks.run(3) { ranks in
       let backend = try CPUBackend(threads: 1)
       let tape = Tape.training(backend, seed: 4, step: 9, communicator: ranks)
-      return backend.values(of: tape.dropout(backend.makeTensor(ones, rows: 64, columns: 64), probability: 0.5))
+      return backend.values(
+        of: tape.dropout(backend.makeTensor(ones, rows: 64, columns: 64), probability: 0.5))
     }
     let backend = try CPUBackend(threads: 1)
     let alone = Tape.training(backend, seed: 4, step: 9)
     #expect(
       masks[0]
-        == backend.values(of: alone.dropout(backend.makeTensor(ones, rows: 64, columns: 64), probability: 0.5)))
+        == backend.values(
+          of: alone.dropout(backend.makeTensor(ones, rows: 64, columns: 64), probability: 0.5)))
     for (a, b) in [(0, 1), (0, 2), (1, 2)] {
       let same = zip(masks[a], masks[b]).count { $0 == $1 }
       #expect(abs(same - 2048) < 200)

@@ -93,7 +93,8 @@ struct RankTests {
   @Test func questions() throws {
     try check {
       QuestionLearning(
-        name: "tvqa", model: try QuestionGoldenTests.questionModel(), loader: try GoldenStores.questions("train"),
+        name: "tvqa", model: try QuestionGoldenTests.questionModel(),
+        loader: try GoldenStores.questions("train"),
         spanWeight: 0.5)
     }
   }
@@ -149,7 +150,9 @@ struct RankTests {
       }
       #expect(parts.flatMap(\.items) == whole.items)
       // An item's own random numbers are the same wherever it is.
-      #expect(parts.flatMap { part in part.items.indices.map { part.first + $0 } } == whole.items.indices.map { whole.first + $0 })
+      #expect(
+        parts.flatMap { part in part.items.indices.map { part.first + $0 } }
+          == whole.items.indices.map { whole.first + $0 })
     }
   }
 

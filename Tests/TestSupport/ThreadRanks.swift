@@ -108,7 +108,8 @@ public enum ThreadRanks {
     private func reduce<Element>(
       _ all: [UnsafeMutableBufferPointer<Element>], _ combine: (Element, Element) -> Element
     ) {
-      precondition(all.count == size && Set(all.map(\.count)).count == 1, "the ranks met in different collectives")
+      precondition(
+        all.count == size && Set(all.map(\.count)).count == 1, "the ranks met in different collectives")
       for place in all[0].indices {
         var value = all[0][place]
         for other in all.dropFirst() { value = combine(value, other[place]) }

@@ -27,7 +27,8 @@ struct Eval: ParsableCommand {
 
   @Option(
     name: [.long, .customLong("db")],
-    help: ArgumentHelp("The split's store of queries, questions, statements or captions.", valueName: "folder"))
+    help: ArgumentHelp(
+      "The split's store of queries, questions, statements or captions.", valueName: "folder"))
   var queryTxtDb: String?
 
   @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"))

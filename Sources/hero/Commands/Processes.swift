@@ -31,7 +31,8 @@ enum Processes {
   static func requireSole(_ command: String) throws {
     let size = communicator.size
     guard size == 1 else {
-      throw UsageError("'hero \(command)' runs as one process, and was started as \(size); start it without mpirun")
+      throw UsageError(
+        "'hero \(command)' runs as one process, and was started as \(size); start it without mpirun")
     }
   }
 

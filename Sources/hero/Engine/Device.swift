@@ -10,7 +10,9 @@ public enum Device {
   ///   - threads: of a processor; by default the environment's or all that this process may use.
   /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks, or a precision that the
   ///   device does not have.
-  public static func open(_ name: String = "auto", precision: Precision = .fp32, threads: Int? = nil) throws -> any Backend {
+  public static func open(_ name: String = "auto", precision: Precision = .fp32, threads: Int? = nil) throws
+    -> any Backend
+  {
     switch name {
     case "auto", "cpu":
       guard precision == .fp32 else {

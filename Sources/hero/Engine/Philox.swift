@@ -47,7 +47,8 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     var other = self
     let moved = step &+ UInt64(steps)
     other.counter = SIMD4(
-      0, counter[1], UInt32(truncatingIfNeeded: moved), UInt32(truncatingIfNeeded: moved >> 32) << 16 | 0x57AE)
+      0, counter[1], UInt32(truncatingIfNeeded: moved), UInt32(truncatingIfNeeded: moved >> 32) << 16 | 0x57AE
+    )
     other.used = 4
     return other
   }

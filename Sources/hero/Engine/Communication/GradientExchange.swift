@@ -126,7 +126,8 @@ public final class GradientExchange {
   private func begin(_ bucket: Bucket) -> [PendingSum] {
     for parameter in bucket.parameters { store.completeGradient(of: parameter) }
     // One large table leaves in pieces, which the network takes up one after another.
-    return stride(from: bucket.range.lowerBound, to: bucket.range.upperBound, by: 2 * bucketSize).map { first in
+    return stride(from: bucket.range.lowerBound, to: bucket.range.upperBound, by: 2 * bucketSize).map {
+      first in
       let range = first..<min(bucket.range.upperBound, first + 2 * bucketSize)
       return communicator.beginSum(
         store.gradients.slice(range, rows: 1, columns: range.count), on: store.backend, channel: .gradients)

@@ -46,7 +46,9 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
   /// Joins the job that this process was started in.
   /// - Throws: `PluginProblem` where the plugin cannot be loaded; `EngineError` where MPI does not start.
   init(plugin path: String) throws {
-    guard FileManager.default.fileExists(atPath: path) else { throw PluginProblem(reason: "there is no such file") }
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw PluginProblem(reason: "there is no such file")
+    }
     var reason: UnsafePointer<CChar>?
     guard let plugin = hero_mpi_load(path, &reason)?.pointee else {
       throw PluginProblem(reason: reason.map { String(cString: $0) } ?? "no reason given")
@@ -197,8 +199,10 @@ extension MPICommunicator {
       case .sum(let values): call(HERO_MPI_SUM_FLOAT, values.baseAddress, values.count)
       case .sumDoubles(let values): call(HERO_MPI_SUM_DOUBLE, values.baseAddress, values.count)
       case .maximum(let values): call(HERO_MPI_MAX_DOUBLE, values.baseAddress, values.count)
-      case .gather(let bytes, let counts): call(HERO_MPI_GATHER, bytes.baseAddress, bytes.count, counts.map { Int32($0) })
-      case .broadcast(let bytes, let root): call(HERO_MPI_BROADCAST, bytes.baseAddress, bytes.count, root: root)
+      case .gather(let bytes, let counts):
+        call(HERO_MPI_GATHER, bytes.baseAddress, bytes.count, counts.map { Int32($0) })
+      case .broadcast(let bytes, let root):
+        call(HERO_MPI_BROADCAST, bytes.baseAddress, bytes.count, root: root)
       case .barrier: call(HERO_MPI_BARRIER, nil, 0)
       }
     guard number >= 0 else { fail(problem) }

@@ -50,7 +50,9 @@ extension MPILaunch {
   public static func join(
     environment: [String: String] = ProcessInfo.processInfo.environment, program: String
   ) throws -> any Communicator {
-    guard let launch = MPILaunch(environment: environment), launch.size != 1 else { return SoleCommunicator.shared }
+    guard let launch = MPILaunch(environment: environment), launch.size != 1 else {
+      return SoleCommunicator.shared
+    }
     var files = launch.libraries.map { plugin($0, program: program) }
     if let path = environment[override], Library(rawValue: path) == nil { files = [path] }
     var problems: [String] = []

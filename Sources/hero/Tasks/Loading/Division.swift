@@ -58,7 +58,10 @@ public struct Parcel {
     let end = read + count * MemoryLayout<Element>.stride
     defer { read = end }
     return [Element](unsafeUninitializedCapacity: count) { buffer, filled in
-      bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[read..<end])) }
+      bytes.withUnsafeBytes {
+        UnsafeMutableRawBufferPointer(buffer).copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: $0[read..<end]))
+      }
       filled = count
     }
   }

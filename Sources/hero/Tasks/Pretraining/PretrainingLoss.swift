@@ -115,5 +115,7 @@ extension PretrainingModel {
   }
 
   /// Of one in the mean: over all ranks' where there are several.
-  private func mean(_ count: Int, _ share: BatchShare?) -> Float { 1 / Float(max(1, share?.total(0) ?? count)) }
+  private func mean(_ count: Int, _ share: BatchShare?) -> Float {
+    1 / Float(max(1, share?.total(0) ?? count))
+  }
 }

@@ -86,6 +86,7 @@ public final class PretrainingMixture: BatchSource {
     var own = plan
     own.seed = plan.seed &+ UInt64(source + 1) &* 0x9E37_79B9_7F4A_7C15
     return PretrainingMixedBatch(
-      source: source, content: try sources[source].loader.batch(earlier * plan.batchesPerUpdate + part, of: own))
+      source: source,
+      content: try sources[source].loader.batch(earlier * plan.batchesPerUpdate + part, of: own))
   }
 }

@@ -24,7 +24,8 @@ extension PretrainingLearning {
   ///   loss, acc, l2, cosine; of `vsm` loss_overall, loss_st_ed, loss_neg_ctx, loss_neg_q. Empty where nothing could be
   ///   measured.
   public func validate(
-    _ loader: PretrainingLoader, batchSize: Int, among communicator: any Communicator = SoleCommunicator.shared,
+    _ loader: PretrainingLoader, batchSize: Int,
+    among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }
   ) throws -> [(name: String, value: Double)] {
     let (backend, shape) = (store.backend, model.configuration)

@@ -71,7 +71,9 @@ public struct RetrievalEvaluator {
     var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
     for var parcel in parcels {
       while let (task, predictions) = parcel.takePredictions() {
-        if let place = found.firstIndex(where: { $0.task == task }) { found[place].queries.append(predictions) }
+        if let place = found.firstIndex(where: { $0.task == task }) {
+          found[place].queries.append(predictions)
+        }
       }
     }
     // Where videos are hidden nobody can say in which one to look.
@@ -204,7 +206,8 @@ extension Parcel {
     let figures = take(Float.self)
     let predictions = videos.enumerated().map { place, video in
       MomentPrediction(
-        video: Int(video), start: figures[3 * place], end: figures[3 * place + 1], score: figures[3 * place + 2])
+        video: Int(video), start: figures[3 * place], end: figures[3 * place + 1],
+        score: figures[3 * place + 2])
     }
     return (task, QueryPredictions(id: QueryID(id), predictions: predictions))
   }

@@ -73,7 +73,10 @@ public final class RetrievalLearning: ModelLearning {
     let parcels = try communicator.divide(batches.batches) { own in
       let queue = Prefetch(own) { number in
         try loader.batch(of: Array(batches[number]), random: RandomStream(seed: 0, stream: 0)).map {
-          (first: batches[number].lowerBound, queries: $0.queries.count, input: $0.prepared(for: shape, on: backend))
+          (
+            first: batches[number].lowerBound, queries: $0.queries.count,
+            input: $0.prepared(for: shape, on: backend)
+          )
         }
       }
       var parcel = Parcel()

@@ -98,7 +98,9 @@ extension RetrievalModel {
   ) -> [LossTerm] {
     let share = share ?? BatchShare(alone: input?.counts ?? [0, 0, 0, 0, 0])
     var terms = Self.parts(options)
-    let encoded = input.map { (frames: videoEncoder(tape, $0.videos), queries: encodeQueries(tape, $0.queries)) }
+    let encoded = input.map {
+      (frames: videoEncoder(tape, $0.videos), queries: encodeQueries(tape, $0.queries))
+    }
     let dropped =
       tape.isTraining && options.spanDropProbability > 0 && random.uniform() <= options.spanDropProbability
     if options.spanWeight != 0, !dropped, let input, let encoded {

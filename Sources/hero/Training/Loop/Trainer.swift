@@ -103,8 +103,10 @@ public final class Trainer<Task: LearningTask> {
       let timing = exchange.timing
       log.info(
         String(
-          format: "gradients: %.1f MB an update, under way for %.3f s, %.0f %% of it behind the backward pass",
-          Double(timing.bytes) / Double(timing.updates) * 1e-6, timing.underway / Double(timing.updates), 100 * hidden))
+          format:
+            "gradients: %.1f MB an update, under way for %.3f s, %.0f %% of it behind the backward pass",
+          Double(timing.bytes) / Double(timing.updates) * 1e-6, timing.underway / Double(timing.updates),
+          100 * hidden))
     }
   }
 
@@ -171,7 +173,9 @@ public final class Trainer<Task: LearningTask> {
     guard losses.total.isFinite else { throw notFinite("loss", step) }
     let norm = sums[0].squareRoot()
     guard norm.isFinite else { throw notFinite("gradient", step) }
-    return (source, losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm, signal)
+    return (
+      source, losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm, signal
+    )
   }
 
   /// Adds the ranks' parts of the losses up, and asks whether any rank was sent a signal: all stop after one update then.

@@ -34,7 +34,8 @@ public struct CaptioningRun {
   ///   - options: how captions are searched for.
   /// - Returns: the captioned rows, which stand in `output` too, and the rows of `clips`.
   public func run(
-    checkpoint: String, clips: String, output: String, tokenizer: String?, _ options: CaptionGenerationOptions,
+    checkpoint: String, clips: String, output: String, tokenizer: String?,
+    _ options: CaptionGenerationOptions,
     backend: any Backend
   ) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
     let suite = try CaptionSuite(configuration, log: log, communicator: communicator)
