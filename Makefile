@@ -2,10 +2,31 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: build demo test format lint bench bench-record bench-table fuzz packages
+.PHONY: build mpi demo test format lint bench bench-record bench-table fuzz packages
 
 build: packages
 	swift build -c release
+	@$(MAKE) --no-print-directory mpi
+
+## A plugin for each MPI that is installed, beside the program: mpirun, mpiexec and srun then start it as one job.
+PLUGINS ?= .build/release/lib
+PLUGIN_SOURCE := Sources/hero/Shims/MPIPlugin/plugin.c
+mpi:
+	@found=; \
+	for mpi in openmpi mpich; do \
+	  compiler=$$(command -v mpicc.$$mpi || true); \
+	  if [ -z "$$compiler" ] && command -v mpicc >/dev/null; then \
+	    case "$$(mpicc -show 2>/dev/null)" in \
+	      *openmpi*|*open-mpi*|*-lopen-*) kind=openmpi ;; *) kind=mpich ;; esac; \
+	    [ $$kind = $$mpi ] && compiler=mpicc; \
+	  fi; \
+	  [ -n "$$compiler" ] || continue; \
+	  mkdir -p $(PLUGINS) && $$compiler -O2 -Wall -Wextra -Werror -fPIC -shared \
+	    -o $(PLUGINS)/.hero-mpi-$$mpi.so.$$$$ $(PLUGIN_SOURCE) && \
+	    mv $(PLUGINS)/.hero-mpi-$$mpi.so.$$$$ $(PLUGINS)/hero-mpi-$$mpi.so || exit 1; \
+	  echo "MPI: $(PLUGINS)/hero-mpi-$$mpi.so"; found=1; \
+	done; \
+	[ -n "$$found" ] || echo "MPI: none is installed (no mpicc); the program runs as one process"
 
 ## Makes a small corpus, trains on it and shows what was learnt, in some minutes.
 demo: build
@@ -14,7 +35,7 @@ demo: build
 ## METEOR's data for the tests: where HERO_METEOR_DATA says, else in the Python package pycocoevalcap if that is installed.
 test: export HERO_METEOR_DATA ?= $(shell python3 -c "import importlib.util as u; \
   s = u.find_spec('pycocoevalcap'); print(s.submodule_search_locations[0] + '/meteor' if s else '')" 2>/dev/null)
-test: packages
+test: packages mpi
 	swift test -c release -Xswiftc -enable-testing
 
 format:

@@ -39,6 +39,7 @@ let package = Package(
     systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     .target(
       name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
+    .target(name: "CMPI", path: "\(shims)/CMPI", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
     .target(name: "CFFmpeg", path: "\(shims)/CFFmpeg", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CDNNL", path: "\(shims)/CDNNL", linkerSettings: [.linkedLibrary("dl")]),
@@ -46,7 +47,7 @@ let package = Package(
     .target(
       name: "CCUDA", path: "\(shims)/CCUDA", exclude: ["kernels"], linkerSettings: [.linkedLibrary("dl")]),
 
-    module("Engine", ["COpenBLAS", "CKernels", "CCUDA"]),
+    module("Engine", ["COpenBLAS", "CKernels", "CCUDA", "CMPI"]),
     module(
       "Formats",
       [

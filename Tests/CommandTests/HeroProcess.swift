@@ -11,10 +11,17 @@ struct HeroProcess {
     try self.init(arguments: arguments, folder: folder)
   }
 
-  init(arguments: [String], folder: String = NSTemporaryDirectory()) throws {
+  /// - Parameters:
+  ///   - executable: what runs the program, where it is not run by itself.
+  ///   - environment: added to this process's own.
+  init(
+    executable: URL = Self.binary, arguments: [String], folder: String = NSTemporaryDirectory(),
+    environment: [String: String] = [:]
+  ) throws {
     let process = Process()
-    process.executableURL = Self.binary
+    process.executableURL = executable
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output

@@ -21,12 +21,6 @@ private struct Failure: Error, Equatable { let number: Int }
     #expect(try Prefetch(0..<0, threads: threads) { $0 }.next() == nil)
   }
 
-  @Test func itemsAreCutIntoBatches() throws {
-    let batches = Prefetch(items: 10, batchSize: 4) { $0 }
-    #expect([try batches.next(), try batches.next(), try batches.next()] == [0..<4, 4..<8, 8..<10])
-    #expect(try batches.next() == nil)
-  }
-
   @Test func anErrorComesInItsPlaceAndEndsNothing() throws {
     let numbers = Prefetch(0..<4, threads: 2) { number in
       if number == 1 { throw Failure(number: number) }

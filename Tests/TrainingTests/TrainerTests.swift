@@ -42,9 +42,12 @@ private final class Pull: LearningTask {
     _ batch: [Float], for model: ModelConfiguration, on backend: any Backend
   ) -> [Float] { batch }
 
+  func counts(of input: [Float]?) -> [Int] { [input == nil ? 0 : 1] }
+
   func loss(
-    _ tape: Tape, _ input: [Float], update: Int, random: inout RandomStream
+    _ tape: Tape, _ input: [Float]?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
+    guard let input else { return [LossTerm("pull", nil)] }
     let place = tape.gatherSum([(weights.tensor, nil)])
     let target = tape.backend.makeTensor(input, rows: 1, columns: 4)
     if update == poisoned { tape.backend.fill(target, with: .nan) }

@@ -16,6 +16,9 @@ struct BenchCommand: ParsableCommand {
 
         hero bench finetune encode caption --batch batch.json
         hero bench --table Benchmarks/history.jsonl --into README.md
+
+      Started by mpirun, 'hero bench finetune' times an update of all processes, each with the batch, and how much of the \
+      exchange of gradients hides behind the backward pass.
       """)
 
   @Argument(help: "What to time.")
@@ -52,9 +55,11 @@ struct BenchCommand: ParsableCommand {
       throw UsageError("say what to time: " + BenchKind.allCases.map(\.rawValue).joined(separator: ", "))
     }
     guard let batch else { throw UsageError("give --batch, the batch's lengths") }
+    if kinds != [.finetune] { try Processes.requireSole("bench") }
     for kind in kinds {
       let backend = try device.open()
-      let result = try Bench(backend: backend).run(kind, batch: batch, steps: steps)
+      let bench = Bench(backend: backend, communicator: Processes.communicator)
+      let result = try bench.run(kind, batch: batch, steps: steps)
       print(result.json.encoded(style: .python))
       if let record {
         try BenchRecord(

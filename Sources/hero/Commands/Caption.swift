@@ -67,12 +67,15 @@ struct Caption: ParsableCommand {
       guard batchSize >= 1 else { throw UsageError("--batch-size must be at least 1") }
       arguments += ["--val-batch-size", String(batchSize)]
     }
-    let log = RunLog()
+    let communicator = Processes.communicator
+    let log = RunLog(rank: communicator.rank)
     var options = DecodingOptions()
     options.beams = beam
     options.lengthPenalty = lengthPenalty
     if let maxGenStep { arguments += ["--max-gen-step", String(maxGenStep)] }
-    let (captions, clips) = try CaptioningRun(path: modelDir, arguments: arguments, log: log).run(
+    let captioning = try CaptioningRun(
+      path: modelDir, arguments: arguments, log: log, communicator: communicator)
+    let (captions, clips) = try captioning.run(
       checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, options,
       backend: try device.open())
     log.info("captions: \(output)")

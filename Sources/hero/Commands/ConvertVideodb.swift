@@ -59,6 +59,7 @@ struct ConvertVideodb: ParsableCommand {
   var nproc: Int?
 
   func run() throws {
+    try Processes.requireSole("convert-videodb")
     var options = VideoStoreOptions(source: try source(), output: output, dataset: dataset)
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     options.frameLength = frameLength

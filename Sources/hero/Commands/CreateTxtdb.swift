@@ -86,6 +86,7 @@ struct CreateTxtdb: ParsableCommand {
   private static let namedRows = 50
 
   func run() throws {
+    try Processes.requireSole("create-txtdb")
     if task.needsFrameCounts, (frameCounts == nil) == (featureStore == nil) {
       throw UsageError("--task \(task.rawValue) needs one of --vid2nframe and --vfeat-db")
     }

@@ -30,7 +30,8 @@ struct DeviceArguments: ParsableArguments {
       let names = Precision.allCases.map(\.rawValue).joined(separator: ", ")
       throw UsageError("there is no precision \"\(precision)\"; --precision takes \(names)")
     }
-    return try Device.open(device, precision: precision, note: Console.standardError.print)
+    return try Device.open(
+      device, precision: precision, threads: Processes.threads(), note: Console.standardError.print)
   }
 
   /// Of work that only the processor does.

@@ -64,15 +64,20 @@ struct Eval: ParsableCommand {
   var overrides: [String] = []
 
   func run() throws {
-    let log = RunLog()
-    if predictions != nil || references != nil { return try scoreCaptions(log) }
+    let communicator = Processes.communicator
+    let log = RunLog(rank: communicator.rank)
+    if predictions != nil || references != nil {
+      try Processes.requireSole("eval --predictions")
+      return try scoreCaptions(log)
+    }
     guard let queryTxtDb, let outputDir else { throw UsageError("give --query-txt-db and --output-dir") }
     var arguments = overrides
     if let batchSize {
       guard batchSize > 0 else { throw UsageError("--batch-size must be at least 1") }
       arguments += ["--val-batch-size", String(batchSize)]
     }
-    let evaluation = try EvaluationRun(path: outputDir, task: task, arguments: arguments, log: log)
+    let evaluation = try EvaluationRun(
+      path: outputDir, task: task, arguments: arguments, log: log, communicator: communicator)
     let outcome = try evaluation.run(
       checkpoint: checkpoint, split: split, store: queryTxtDb, submission: submission,
       backend: try device.open())

@@ -22,6 +22,6 @@ struct Hero: ParsableCommand {
   static func main() {
     // Results and messages in their order, also where both go into one file.
     setvbuf(stdout, nil, Int32(_IOLBF), 0)
-    Foundation.exit(Program.run(arguments: Array(CommandLine.arguments.dropFirst())))
+    Foundation.exit(Program.launch(arguments: Array(CommandLine.arguments.dropFirst())))
   }
 }

@@ -19,9 +19,11 @@ struct Pretrain: ParsableCommand {
   @OptionGroup var device: DeviceArguments
 
   func run() throws {
-    let log = RunLog()
+    let communicator = Processes.communicator
+    let log = RunLog(rank: communicator.rank)
     let configuration = try options.load(task: .pretrain, log: log)
-    InterruptHandler.install()
-    try TrainingRun(configuration, log: log).run(options.beginning, backend: try device.open())
+    InterruptHandler.install(launched: communicator.size > 1)
+    try TrainingRun(configuration, log: log, communicator: communicator).run(
+      options.beginning, backend: try device.open())
   }
 }

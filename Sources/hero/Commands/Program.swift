@@ -1,10 +1,25 @@
 import ArgumentParser
+import Engine
 import Formats
 import Foundation
 import Training
 
 /// From words of a command line to an exit status.
 enum Program {
+  /// Runs a command in this process, or in its part of a job of several.
+  static func launch(arguments: [String]) -> Int32 {
+    do {
+      try Processes.join()
+    } catch {
+      return complain("\(error)", status: 1)
+    }
+    let status = run(arguments: arguments)
+    // A signal was agreed on, and all ranks stop; any other failure is one rank's, which the others would wait for.
+    let isFailure = status != 0 && status <= 128
+    Processes.leave(status, isFailure: isFailure)
+    return status
+  }
+
   /// Runs a command; results go to standard output, all else to standard error.
   ///
   /// - Returns: 0, 1 for bad input, 2 for a wrong command line, 128 + signal where one ended the work.
@@ -53,8 +68,12 @@ enum Program {
   }
 
   private static func complain(_ message: String, status: Int32) -> Int32 {
+    let rank = Processes.communicator.rank
+    // What is wrong with all ranks is said by the first, whose end is theirs.
+    if rank > 0 { usleep(500_000) }
+    let speaker = Processes.communicator.size > 1 ? "rank \(rank): " : ""
     // The wish to tell may fail like any other writing; the status still tells.
-    try? FileHandle.standardError.write(contentsOf: Data("hero: error: \(message)\n".utf8))
+    try? FileHandle.standardError.write(contentsOf: Data("hero: error: \(speaker)\(message)\n".utf8))
     return status
   }
 

@@ -26,16 +26,6 @@ public final class Prefetch<Output: Sendable>: Sendable {
     }
   }
 
-  /// Batches of all of `count` items in their order, once.
-  public convenience init(
-    items count: Int, batchSize: Int, make: @escaping @Sendable (_ items: Range<Int>) throws -> Output
-  ) {
-    let size = max(1, batchSize)
-    self.init(0..<(count + size - 1) / size) { number in
-      try make(number * size..<min(count, (number + 1) * size))
-    }
-  }
-
   deinit { state.cancel() }
 
   /// The next result, or nil after the last and once it was cancelled. Throws what its making threw.

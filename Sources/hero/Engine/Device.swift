@@ -36,20 +36,22 @@ public enum Device {
   /// - Parameters:
   ///   - name: `cpu`, `cuda`, `cuda:N`, or `auto` for the first GPU that can be used, else the CPU.
   ///   - precision: how exactly it computes.
+  ///   - threads: of a processor; by default the environment's or all that this process may use.
   ///   - note: told in one line why `auto` takes the CPU.
   /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks (saying what is missing), or a
   ///   precision that the device does not have.
   public static func open(
-    _ name: String = "auto", precision: Precision = .fp32, note: (String) -> Void = { _ in }
+    _ name: String = "auto", precision: Precision = .fp32, threads: Int? = nil,
+    note: (String) -> Void = { _ in }
   ) throws -> any Backend {
     switch Kind(name) {
-    case .cpu: return try openCPU(precision)
+    case .cpu: return try openCPU(precision, threads)
     case .cuda(let ordinal): return try openCUDA(ordinal, precision)
     case .automatic:
       do {
         return try openCUDA(0, precision)
       } catch let error as EngineError {
-        let backend = try openCPU(precision)
+        let backend = try openCPU(precision, threads)
         note(
           "No GPU: \(error.description.prefix { !",;:(\n".contains($0) }). Computing on the CPU (see `hero devices`)."
         )
@@ -60,11 +62,11 @@ public enum Device {
     }
   }
 
-  private static func openCPU(_ precision: Precision) throws -> CPUBackend {
+  private static func openCPU(_ precision: Precision, _ threads: Int?) throws -> CPUBackend {
     guard precision == .fp32 else {
       throw EngineError("the CPU computes in fp32 only, not in \(precision.rawValue)")
     }
-    return try CPUBackend()
+    return try CPUBackend(threads: threads)
   }
 
   private static func openCUDA(_ ordinal: Int, _ precision: Precision) throws -> CUDABackend {

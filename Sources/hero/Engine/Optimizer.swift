@@ -41,7 +41,7 @@ public final class Optimizer {
     for parameter in store.parameters where parameter.count > 0 {
       if !parameter.hasGradient {
         if parameter.updates == nil { continue }
-        store.backend.fill(store.target(for: [parameter], rows: 1, columns: parameter.count).tensor, with: 0)
+        store.completeGradient(of: parameter)
       }
       let updates = (parameter.updates ?? 0) + 1
       parameter.updates = updates
@@ -86,6 +86,9 @@ extension Optimizer {
         store.backend.upload($0, to: arena.slice(parameter.range, rows: 1, columns: parameter.count))
       }
     }
-    parameter.updates = updates
+    restore(parameter, updates: updates)
   }
+
+  /// Puts back how many updates a parameter has seen; nil where no gradient ever came.
+  public func restore(_ parameter: Parameter, updates: Int?) { parameter.updates = updates }
 }

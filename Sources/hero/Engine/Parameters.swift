@@ -137,6 +137,13 @@ public final class ParameterStore {
     for parameter in parameters { parameter.hasGradient = false }
   }
 
+  /// Gives a parameter that has no gradient in this step one of zeros.
+  func completeGradient(of parameter: Parameter) {
+    guard !parameter.hasGradient else { return }
+    backend.fill(gradients.slice(parameter.range, rows: 1, columns: parameter.count), with: 0)
+    parameter.hasGradient = true
+  }
+
   /// The runs of the arena that hold gradients, as few as possible.
   public var gradientRanges: [Range<Int>] {
     var ranges: [Range<Int>] = []

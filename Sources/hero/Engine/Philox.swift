@@ -41,6 +41,23 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
       0, stream, UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32) << 16 | 0x57AE)
   }
 
+  /// The stream of the same seed and use, some steps on: the streams of things that are numbered in a row.
+  public func following(_ steps: Int) -> RandomStream {
+    let step = UInt64(counter[2]) | UInt64(counter[3] >> 16) << 32
+    var other = self
+    let moved = step &+ UInt64(steps)
+    other.counter = SIMD4(
+      0, counter[1], UInt32(truncatingIfNeeded: moved), UInt32(truncatingIfNeeded: moved >> 32) << 16 | 0x57AE
+    )
+    other.used = 4
+    return other
+  }
+
+  /// The seed of what one rank of several draws by itself (dropout). The first rank's is the run's own.
+  public static func seed(_ seed: UInt64, of rank: Int) -> UInt64 {
+    seed &+ UInt64(rank) &* 0xD1B5_4A32_D192_ED03
+  }
+
   private mutating func nextWord() -> UInt32 {
     if used == 4 {
       words = Philox.block(counter, key: key)

@@ -48,15 +48,30 @@ extension [LossPart] {
 
 /// What fixes the batches of a run.
 public struct BatchPlan: Equatable, Sendable {
+  /// Items of a rank's batch.
   public var batchSize: Int
   /// `gradient_accumulation_steps`: batches in a row that make one update.
   public var batchesPerUpdate: Int
   public var seed: UInt64
+  /// The ranks that a batch is divided among, and which of them this is.
+  public var ranks: Int
+  public var rank: Int
 
-  public init(batchSize: Int, batchesPerUpdate: Int = 1, seed: UInt64) {
+  public init(batchSize: Int, batchesPerUpdate: Int = 1, seed: UInt64, rank: Int = 0, of ranks: Int = 1) {
     self.batchSize = batchSize
     self.batchesPerUpdate = max(1, batchesPerUpdate)
     self.seed = seed
+    (self.rank, self.ranks) = (rank, ranks)
+  }
+
+  /// This rank's items of batch `number`, and the place of the first among all items that a run visits.
+  ///
+  /// All ranks' items end to end are the batch that one process with as many items at once would have.
+  public func items(_ number: Int, of count: Int) -> (items: [Int], first: Int) {
+    let order = EpochOrder(items: count, batchSize: batchSize * ranks, seed: seed)
+    let all = order.batch(number)
+    let own = all.count * rank / ranks..<all.count * (rank + 1) / ranks
+    return (Array(all[own]), number * order.batchSize + own.lowerBound)
   }
 }
 
@@ -70,7 +85,7 @@ public protocol BatchSource: Sendable {
   /// What the batches are made of, in words: `4000 items`.
   var summary: String { get }
   /// Batch `number` of a run, counted from its first: a function of the number and the plan alone, so that a resumed run
-  /// goes on with the very batch that would have come. Nil where none of its items can be used.
+  /// goes on with the very batch that would have come. Nil where none of its items can be used, or the rank has none.
   func batch(_ number: Int, of plan: BatchPlan) throws -> Batch?
 }
 
@@ -81,16 +96,16 @@ extension BatchSource {
 /// Makes batches of a task's items, which a run visits epoch by epoch.
 public protocol BatchLoader: BatchSource {
   associatedtype Batch
-  /// The batch of these items; nil where none of them can be used.
-  /// - Parameter random: for masks and samples, the batch's own.
+  /// The batch of these items; nil where there are none or none can be used.
+  /// - Parameter random: for masks and samples of the first item; item k has the stream that follows by k, so that what
+  ///   is drawn for an item does not depend on what it shares a batch with.
   func batch(of items: [Int], random: RandomStream) throws -> Batch?
 }
 
 extension BatchLoader {
   public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
-    let order = EpochOrder(items: itemCount, batchSize: plan.batchSize, seed: plan.seed)
-    return try batch(
-      of: order.batch(number), random: RandomStream(seed: plan.seed, step: UInt64(number), for: .batch))
+    let (items, first) = plan.items(number, of: itemCount)
+    return try batch(of: items, random: RandomStream(seed: plan.seed, step: UInt64(first), for: .batch))
   }
 }
 
@@ -112,16 +127,29 @@ public protocol LearningTask: AnyObject, SendableMetatype {
   static func prepare(
     _ batch: Loader.Batch, for model: ModelConfiguration, on backend: any Backend
   ) -> Input
-  /// Computes a batch's loss on a training tape.
+  /// What the losses are means over, so many of each: as many counts for every batch of a task.
+  /// - Parameter input: nil where this rank has no batch.
+  func counts(of input: Input?) -> [Int]
+  /// Computes this rank's part of a batch's loss on a training tape. The parts of all ranks add up to the loss of the
+  /// batch; their names are the same on all ranks. A rank without a batch takes part in what the ranks do together.
   /// - Parameters:
+  ///   - input: nil where this rank has no batch.
+  ///   - share: what each rank has, by `counts`.
   ///   - update: counted from 0; some losses begin late.
-  ///   - random: the update's own.
-  func loss(_ tape: Tape, _ input: Input, update: Int, random: inout RandomStream) -> [LossTerm]
+  ///   - random: the update's own, the same on all ranks.
+  func loss(
+    _ tape: Tape, _ input: Input?, among share: BatchShare, update: Int, random: inout RandomStream
+  ) -> [LossTerm]
 }
 
 extension LearningTask {
   public func source(of input: Input) -> String { name }
   public var lossPrefix: String { "\(name)_" }
+
+  /// The loss of a process that is alone.
+  public func loss(_ tape: Tape, _ input: Input, update: Int, random: inout RandomStream) -> [LossTerm] {
+    loss(tape, input, among: BatchShare(alone: counts(of: input)), update: update, random: &random)
+  }
 }
 
 /// A task of one of HERO's models.

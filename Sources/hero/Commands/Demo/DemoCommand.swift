@@ -40,6 +40,7 @@ struct DemoCommand: ParsableCommand {
     guard !tasks.isEmpty else {
       throw UsageError("--tasks takes " + RunTask.allCases.map(\.rawValue).joined(separator: ", "))
     }
+    try Processes.requireSole("demo")
     InterruptHandler.install()
     let corpus = try makeDemoCorpus(
       at: "\(output)/corpus", options: corpusOptions, say: Console.standardError.print)

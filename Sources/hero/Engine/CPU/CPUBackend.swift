@@ -24,13 +24,16 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   deinit { pool.stop() }
 
-  static var defaultThreads: Int {
+  static var defaultThreads: Int { chosenThreads ?? ProcessInfo.processInfo.activeProcessorCount }
+
+  /// What the environment says (`HERO_NUM_THREADS`, `OMP_NUM_THREADS`).
+  public static var chosenThreads: Int? {
     for name in ["HERO_NUM_THREADS", "OMP_NUM_THREADS"] {
       if let text = ProcessInfo.processInfo.environment[name], let count = Int(text), count > 0 {
         return count
       }
     }
-    return ProcessInfo.processInfo.activeProcessorCount
+    return nil
   }
 
   public var summary: String {

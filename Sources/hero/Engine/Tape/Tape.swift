@@ -10,6 +10,12 @@ public final class Tape {
   private let step: UInt64
   private var dropouts: UInt32
   private var records: [Record] = []
+  /// The processes that share the work of a training step.
+  public let communicator: any Communicator
+  /// The lowest record that may read each parameter: once the backward pass is past it, the gradient is whole.
+  private(set) var firstUses: [ObjectIdentifier: Int] = [:]
+  /// The same in the order of the records.
+  private var users: [(record: Int, parameter: Parameter)] = []
 
   private struct Record {
     /// Nil for a loss, where the backward pass starts.
@@ -19,22 +25,32 @@ public final class Tape {
 
   /// A tape that computes without remembering anything.
   public static func inference(_ backend: any Backend) -> Tape {
-    Tape(backend: backend, isTraining: false, seed: 0, step: 0, part: 0)
+    Tape(
+      backend: backend, isTraining: false, seed: 0, step: 0, part: 0, communicator: SoleCommunicator.shared)
   }
 
   /// A tape for one training step.
   /// - Parameters:
   ///   - step: the update's number; with the seed it fixes every dropout mask.
   ///   - part: which of the update's accumulated batches this is.
-  public static func training(_ backend: any Backend, seed: UInt64, step: UInt64, part: UInt32 = 0) -> Tape {
-    Tape(backend: backend, isTraining: true, seed: seed, step: step, part: part)
+  ///   - communicator: the ranks that have a part of the step each; their dropout masks differ.
+  public static func training(
+    _ backend: any Backend, seed: UInt64, step: UInt64, part: UInt32 = 0,
+    communicator: any Communicator = SoleCommunicator.shared
+  ) -> Tape {
+    Tape(
+      backend: backend, isTraining: true, seed: seed, step: step, part: part, communicator: communicator)
   }
 
-  private init(backend: any Backend, isTraining: Bool, seed: UInt64, step: UInt64, part: UInt32) {
+  private init(
+    backend: any Backend, isTraining: Bool, seed: UInt64, step: UInt64, part: UInt32,
+    communicator: any Communicator
+  ) {
     self.backend = backend
     self.isTraining = isTraining
-    self.seed = seed
+    self.seed = RandomStream.seed(seed, of: communicator.rank)
     self.step = step
+    self.communicator = communicator
     dropouts = part << 16
   }
 
@@ -50,10 +66,22 @@ public final class Tape {
   /// A fresh tensor for an operation's result, which needs a gradient if any input does.
   /// - Parameter type: of its elements; by default what the device's precision keeps results in.
   func output(rows: Int, columns: Int, from inputs: [Tensor?], type: ElementType? = nil) -> Tensor {
-    Tensor(
+    if isTraining { for input in inputs { note(input) } }
+    return Tensor(
       rows: rows, columns: columns,
       storage: backend.makeStorage(count: rows * columns, type: type ?? backend.precision.activations),
       needsGradient: isTraining && inputs.contains { $0?.needsGradient == true })
+  }
+
+  /// Remembers where the parameters of an input are first read.
+  private func note(_ input: Tensor?) {
+    guard let input else { return }
+    for parameter in input.parameters {
+      let key = ObjectIdentifier(parameter)
+      guard firstUses[key] == nil else { continue }
+      firstUses[key] = records.count
+      users.append((records.count, parameter))
+    }
   }
 
   /// Room for something of the same shape and type.
@@ -103,15 +131,24 @@ public final class Tape {
   }
 
   /// Carries the losses' gradients back to the parameters and empties the tape.
-  public func backward() {
+  /// - Parameter finished: told of every parameter that was read, once its gradient is whole.
+  public func backward(finished: (Parameter) -> Void = { _ in }) {
     while let record = records.popLast() {
-      if let output = record.output {
-        guard let dy = output.gradient else { continue }
-        output.gradient = nil
-        record.backward(dy)
-      } else {
-        record.backward(nil)
+      run(record)
+      while let last = users.last, last.record >= records.count {
+        users.removeLast()
+        finished(last.parameter)
       }
     }
+    // What was read before the first record needs no gradient of it.
+    while let last = users.popLast() { finished(last.parameter) }
+    firstUses = [:]
+  }
+
+  private func run(_ record: Record) {
+    guard let output = record.output else { return record.backward(nil) }
+    guard let dy = output.gradient else { return }
+    output.gradient = nil
+    record.backward(dy)
   }
 }

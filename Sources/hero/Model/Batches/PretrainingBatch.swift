@@ -14,6 +14,16 @@ public enum PretrainingInput: Sendable {
   case maskedFrames(MaskedFrameInput)
   case frameOrder(FrameOrderInput)
   case moments(RetrievalInput)
+
+  /// What the objective's loss is a mean over, and what of it other ranks must know.
+  package var counts: [Int] {
+    switch self {
+    case .maskedWords(let words): [words.targets.count]
+    case .maskedFrames(let frames): [frames.hidden.count, frames.others.count]
+    case .frameOrder(let order): [order.targets.count]
+    case .moments(let moments): moments.counts
+    }
+  }
 }
 
 extension PretrainingBatch {

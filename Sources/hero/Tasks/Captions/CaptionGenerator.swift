@@ -39,12 +39,15 @@ public struct CaptionGenerator {
 
   /// The clips with a caption each, in the order given; captions that they come with are put aside.
   ///
-  /// Every video is read and encoded once. A clip that starts after its video's last frame gets an empty caption, so
-  /// that the result is about all clips.
+  /// Every video is read and encoded once; the passes are divided among the ranks. A clip that starts after its video's
+  /// last frame gets an empty caption, so that the result is about all clips.
   /// - Parameter progress: called with the number of clips done; what it throws ends the work.
   /// - Throws: `DataError` naming a video that the stores lack, or a clip whose `ts` is no pair.
-  public func run(_ clips: [CaptionRow], progress: (Int) throws -> Void = { _ in }) throws -> [CaptionRow] {
-    let tokens = try captionTokens(clips, progress: progress)
+  public func run(
+    _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,
+    progress: (Int) throws -> Void = { _ in }
+  ) throws -> [CaptionRow] {
+    let tokens = try captionTokens(clips, among: communicator, progress: progress)
     return zip(clips, tokens).map { clip, tokens in
       var row = clip
       row.captions = [tokenizer.decode(tokens)]
@@ -53,45 +56,70 @@ public struct CaptionGenerator {
   }
 
   /// Token ids of every clip's caption, without `BOS` and `EOS`.
-  func captionTokens(_ clips: [CaptionRow], progress: (Int) throws -> Void = { _ in }) throws -> [[Int32]] {
+  func captionTokens(
+    _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,
+    progress: (Int) throws -> Void = { _ in }
+  ) throws -> [[Int32]] {
     try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
     let spans = try clips.map { try $0.span() }
     var captions = [[Int32]](repeating: [], count: clips.count)
     let work = byVideo(clips)
     try videos.check(work.map(\.video))
-    let queue = Prefetch(items: work.count, batchSize: videoBatch) {
-      [videos, skips, configuration = model.configuration] items in
-      let read = work[items].compactMap { video, clips -> (item: VideoItem, clips: [Int])? in
-        do {
-          return (try videos.read(video), clips)
-        } catch {
-          skips.skip("video \"\(video)\"", file: videos.features.path, error)
-          return nil
-        }
-      }
-      return (videos: read, batch: try VideoBatch(read.map(\.item), model: configuration))
-    }
-    var done = 0
-    while let (read, batch) = try queue.next() {
-      var ranges: [(video: Int, frames: Range<Int>)] = []
-      var places: [Int] = []
-      for (number, video) in read.enumerated() {
-        for place in video.clips {
-          let count = video.item.frameCount
-          if let frames = spans[place].clip(frames: count, interval: frameInterval) {
-            ranges.append((number, frames))
-            places.append(place)
-          } else {
-            let error = DataError.clipBeyondVideo(video.item.name, frames: count)
-            skips.skip("clip \(clips[place].clip)", file: videos.features.path, error)
+    let batches = ItemBatches(count: work.count, size: videoBatch)
+    let parcels = try communicator.divide(batches.batches) { own in
+      let queue = Prefetch(own) {
+        [videos, skips, configuration = model.configuration] number in
+        let read = work[batches[number]].compactMap { video, clips -> (item: VideoItem, clips: [Int])? in
+          do {
+            return (try videos.read(video), clips)
+          } catch {
+            skips.skip("video \"\(video)\"", file: videos.features.path, error)
+            return nil
           }
         }
+        return (videos: read, batch: try VideoBatch(read.map(\.item), model: configuration))
       }
-      for (place, words) in zip(places, decode(batch, ranges)) { captions[place] = words }
-      done += read.reduce(0) { $0 + $1.clips.count }
-      try progress(done)
+      var parcel = Parcel()
+      var done = 0
+      let total = work[batches.range(of: own)].reduce(0) { $0 + $1.clips.count }
+      while let (read, batch) = try queue.next() {
+        let (places, ranges) = shown(clips, spans, read)
+        for (place, words) in zip(places, decode(batch, ranges)) {
+          parcel.put([Int32(place)] + words)
+        }
+        done += read.reduce(0) { $0 + $1.clips.count }
+        try progress(communicator.stretched(done, own: total, total: clips.count))
+      }
+      return parcel
+    }
+    for var parcel in parcels {
+      while !parcel.isAtEnd {
+        let words = parcel.take(Int32.self)
+        captions[Int(words[0])] = Array(words.dropFirst())
+      }
     }
     return captions
+  }
+
+  /// The clips of some videos that frames show, by their places, and those frames.
+  private func shown(
+    _ clips: [CaptionRow], _ spans: [TimeSpan?], _ read: [(item: VideoItem, clips: [Int])]
+  ) -> (places: [Int], ranges: [(video: Int, frames: Range<Int>)]) {
+    var ranges: [(video: Int, frames: Range<Int>)] = []
+    var places: [Int] = []
+    for (number, video) in read.enumerated() {
+      for place in video.clips {
+        let count = video.item.frameCount
+        if let frames = spans[place].clip(frames: count, interval: frameInterval) {
+          ranges.append((number, frames))
+          places.append(place)
+        } else {
+          let error = DataError.clipBeyondVideo(video.item.name, frames: count)
+          skips.skip("clip \(clips[place].clip)", file: videos.features.path, error)
+        }
+      }
+    }
+    return (places, ranges)
   }
 
   /// The videos, each with the places of its clips, in the order in which they first come up.

@@ -4,17 +4,22 @@ import Model
 extension CaptionModel {
   /// Mean over all words of all captions of the divergence between the smoothed target and the prediction.
   ///
-  /// - Parameter smoothing: `lsr`, the probability spread over the words that are not the target.
-  public func loss(_ tape: Tape, _ input: CaptionInput, smoothing: Float) -> Tensor? {
-    wordLosses(tape, input, smoothing: smoothing).map { tape.sum([$0], scale: 1 / Double($0.count)) }
+  /// - Parameters:
+  ///   - words: of all ranks' captions; nil for a process that is alone.
+  ///   - smoothing: `lsr`, the probability spread over the words that are not the target.
+  public func loss(_ tape: Tape, _ input: CaptionInput, words: Int? = nil, smoothing: Float) -> Tensor? {
+    let words = words ?? input.targets.count
+    return wordLosses(tape, input, words: words, smoothing: smoothing).map {
+      tape.sum([$0], scale: 1 / Double(words))
+    }
   }
 
   /// The losses of the words, caption after caption; their mean's gradient flows back. Nil where there are none.
-  func wordLosses(_ tape: Tape, _ input: CaptionInput, smoothing: Float) -> Tensor? {
+  func wordLosses(_ tape: Tape, _ input: CaptionInput, words: Int? = nil, smoothing: Float) -> Tensor? {
     guard input.targets.count > 0 else { return nil }
     return tape.crossEntropy(
       scores(tape, input), columns: vocabulary, targets: input.targets, smoothing: smoothing,
-      weight: 1 / Float(input.targets.count))
+      weight: 1 / Float(words ?? input.targets.count))
   }
 }
 
@@ -37,9 +42,11 @@ public final class CaptionLearning: ModelLearning {
     _ batch: CaptionBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> CaptionInput { batch.prepared(for: model, on: backend) }
 
+  public func counts(of input: CaptionInput?) -> [Int] { [input?.targets.count ?? 0] }
+
   public func loss(
-    _ tape: Tape, _ input: CaptionInput, update: Int, random: inout RandomStream
+    _ tape: Tape, _ input: CaptionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
-    [LossTerm("loss", model.loss(tape, input, smoothing: smoothing))]
+    [LossTerm("loss", input.flatMap { model.loss(tape, $0, words: share.total(0), smoothing: smoothing) })]
   }
 }

@@ -46,11 +46,11 @@ public struct CaptionLoader: BatchLoader {
   public var skippedCount: Int { skips.itemCount }
 
   public func batch(of items: [Int], random: RandomStream) throws -> CaptionBatch? {
-    var random = random
     var read: [VideoItem] = []
     var clips: [(video: Int, frames: Range<Int>)] = []
     var (inputs, targets): ([[Int32]], [[Int32]]) = ([], [])
-    for name in items.map({ names[$0] }) {
+    for (place, name) in items.map({ names[$0] }).enumerated() {
+      var random = random.following(place)
       do {
         let video = try videos.read(name)
         let described = described(video, random: &random)

@@ -42,16 +42,14 @@ public struct PretrainingLoader: BatchLoader {
   /// The batch of these videos; nil where the objective has nothing to ask of any of them (no word, no frame that
   /// moved, no sentence with frames).
   public func batch(of items: [Int], random: RandomStream) throws -> PretrainingBatch? {
-    var random = random
-    let read = items.compactMap { item in
+    let read = items.enumerated().compactMap { place, item in
       let (part, id) = videos.video(item)
       do {
         let video = try part.reader.read(id)
         try video.check(model)
         return Video(
           item: video, meta: part.meta, context: part.reader.contextLength,
-          maxTextLength: options.maxTextLength
-        )
+          maxTextLength: options.maxTextLength, random: random.following(place))
       } catch {
         skips.skip("video \"\(id)\"", file: part.reader.features.path, error)
         return nil
@@ -59,18 +57,19 @@ public struct PretrainingLoader: BatchLoader {
     }
     guard !read.isEmpty else { return nil }
     switch objective {
-    case .mlm: return maskedWords(read, &random).map { .maskedWords($0) }
-    case .mfmNCE, .mffr: return .maskedFrames(try maskedFrames(read.map(\.item), &random))
-    case .fom: return try frameOrder(read.map(\.item), &random).map { .frameOrder($0) }
-    case .vsm: return try moments(read, &random).map { .moments($0) }
+    case .mlm: return maskedWords(read).map { .maskedWords($0) }
+    case .mfmNCE, .mffr: return .maskedFrames(try maskedFrames(read))
+    case .fom: return try frameOrder(read).map { .frameOrder($0) }
+    case .vsm: return try moments(read).map { .moments($0) }
     }
   }
 
-  private func maskedWords(_ videos: [Video], _ random: inout RandomStream) -> MaskedTextBatch? {
+  private func maskedWords(_ videos: [Video]) -> MaskedTextBatch? {
     var batch = MaskedTextBatch(
       features: [], featureWidth: model.featureWidth, sequences: [], masked: [], targets: [])
     var (rows, tokens) = (0, 0)
     for video in videos {
+      var random = video.random
       for subtitle in video.item.subtitles {
         let text = video.text(of: subtitle.index)
         // A sentence without words has none to hide.
@@ -91,14 +90,15 @@ public struct PretrainingLoader: BatchLoader {
     return batch.masked.isEmpty ? nil : batch
   }
 
-  private func maskedFrames(_ videos: [VideoItem], _ random: inout RandomStream) throws -> MaskedFrameBatch {
-    let whole = try VideoBatch(videos, model: model)
+  private func maskedFrames(_ videos: [Video]) throws -> MaskedFrameBatch {
+    let whole = try VideoBatch(videos.map(\.item), model: model)
     let width = whole.featureWidth
     var features = whole.features
     var masked: [Int] = []
     var targets: [Float] = []
     var first = 0
-    for length in whole.lengths {
+    for (video, length) in zip(videos, whole.lengths) {
+      var random = video.random
       masked += Masking.frames(length, probability: options.maskProbability, random: &random).map {
         first + $0
       }
@@ -116,13 +116,15 @@ public struct PretrainingLoader: BatchLoader {
       targets: targets)
   }
 
-  private func frameOrder(_ videos: [VideoItem], _ random: inout RandomStream) throws -> FrameOrderBatch? {
+  private func frameOrder(_ videos: [Video]) throws -> FrameOrderBatch? {
     var batch = FrameOrderBatch(
-      videos: try VideoBatch(videos, model: model), order: Array(0..<videos.reduce(0) { $0 + $1.frameCount }),
+      videos: try VideoBatch(videos.map(\.item), model: model),
+      order: Array(0..<videos.reduce(0) { $0 + $1.item.frameCount }),
       places: [],
       targets: [])
     var first = 0
-    for length in batch.videos.lengths {
+    for (video, length) in zip(videos, batch.videos.lengths) {
+      var random = video.random
       let (order, moved) = Masking.order(
         length, among: model.frameOrderPlaces, probability: options.maskProbability, random: &random)
       for frame in moved {
@@ -135,11 +137,12 @@ public struct PretrainingLoader: BatchLoader {
     return batch.places.isEmpty ? nil : batch
   }
 
-  private func moments(_ videos: [Video], _ random: inout RandomStream) throws -> RetrievalBatch? {
+  private func moments(_ videos: [Video]) throws -> RetrievalBatch? {
     var items: [VideoItem] = []
     var queries: [[Int32]] = []
     var targets: [FrameSpan] = []
     for video in videos {
+      var random = video.random
       let subtitles = video.item.subtitles
       let candidates = subtitles.filter { !$0.frames.isEmpty }.map(\.index)
       guard !candidates.isEmpty else { continue }
@@ -174,6 +177,8 @@ private struct Video {
   let meta: StoreMeta
   let context: Int
   let maxTextLength: Int
+  /// Where its masks and samples come from.
+  let random: RandomStream
 
   /// A sentence's ids after those of its context, each sentence cut to `maxTextLength`, without those in `omitted`.
   func text(of sentence: Int, context: Int, omitting omitted: Set<Int> = []) -> [Int32] {

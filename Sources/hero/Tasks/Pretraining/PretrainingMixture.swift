@@ -22,13 +22,14 @@ public struct PretrainingSource: Sendable {
 public struct PretrainingMixedBatch: Sendable {
   /// Its place among the mixture's sources.
   public let source: Int
-  public let content: PretrainingBatch
+  /// Nil where the objective has nothing to ask of this rank's videos.
+  public let content: PretrainingBatch?
 }
 
 /// A batch in a device's memory, and whose it is.
 public struct PretrainingMixedInput: Sendable {
   let source: Int
-  let content: PretrainingInput
+  let content: PretrainingInput?
 }
 
 /// Objectives and corpora mixed by ratio (the reference's `MetaLoader`): every update draws one source, whose next
@@ -93,8 +94,8 @@ public final class PretrainingMixture: BatchSource {
     // Sources of one corpus visit its videos in orders of their own.
     var own = plan
     own.seed = plan.seed &+ UInt64(source + 1) &* 0x9E37_79B9_7F4A_7C15
-    return try sources[source].loader.batch(earlier * plan.batchesPerUpdate + part, of: own).map {
-      PretrainingMixedBatch(source: source, content: $0)
-    }
+    return PretrainingMixedBatch(
+      source: source,
+      content: try sources[source].loader.batch(earlier * plan.batchesPerUpdate + part, of: own))
   }
 }

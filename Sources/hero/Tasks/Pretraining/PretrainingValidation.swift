@@ -3,7 +3,7 @@ import Engine
 import Model
 
 /// Sums over the words, frames or queries of a validation.
-struct PretrainingSums: Equatable {
+struct PretrainingSums: Equatable, BitwiseCopyable {
   var count = 0.0
   var loss = 0.0
   var correct = 0.0
@@ -17,25 +17,41 @@ struct PretrainingSums: Equatable {
 }
 
 extension PretrainingLearning {
-  /// Measures one source's videos without dropout, each once, with the same masks every time.
+  /// Measures one source's videos without dropout, each once, with the same masks every time; the batches are divided
+  /// among the ranks.
   /// - Parameter progress: called with the number of videos done; what it throws ends the work.
   /// - Returns: the reference's measures by its names: of `mlm` and `fom` loss, acc; of `mffr` loss, cosine; of `mfm-nce`
   ///   loss, acc, l2, cosine; of `vsm` loss_overall, loss_st_ed, loss_neg_ctx, loss_neg_q. Empty where nothing could be
   ///   measured.
   public func validate(
-    _ loader: PretrainingLoader, batchSize: Int, progress: (Int) throws -> Void = { _ in }
+    _ loader: PretrainingLoader, batchSize: Int,
+    among communicator: any Communicator = SoleCommunicator.shared,
+    progress: (Int) throws -> Void = { _ in }
   ) throws -> [(name: String, value: Double)] {
     let (backend, shape) = (store.backend, model.configuration)
-    let queue = Prefetch(items: loader.itemCount, batchSize: batchSize) { items in
-      let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
-      return try loader.batch(of: Array(items), random: random)?.prepared(for: shape, on: backend)
+    let batches = ItemBatches(count: loader.itemCount, size: batchSize)
+    let parcels = try communicator.divide(batches.batches) { own in
+      let queue = Prefetch(own) { number in
+        let items = batches[number]
+        let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
+        return (
+          number: number,
+          input: try loader.batch(of: Array(items), random: random)?.prepared(for: shape, on: backend)
+        )
+      }
+      var parcel = Parcel()
+      while let (number, input) = try queue.next() {
+        if let input {
+          parcel.put([measured(input, loader.objective, first: batches[number].lowerBound)])
+        }
+        let done = batches.items(of: own.lowerBound..<number + 1)
+        try progress(communicator.stretched(done, own: batches.items(of: own), total: batches.count))
+      }
+      return parcel
     }
     var sums = PretrainingSums()
-    var done = 0
-    while let next = try queue.next() {
-      if let input = next { measure(input, loader.objective, &sums) }
-      done = min(done + max(1, batchSize), loader.itemCount)
-      try progress(done)
+    for var parcel in parcels {
+      while !parcel.isAtEnd { parcel.take(PretrainingSums.self).forEach { sums.add($0) } }
     }
     guard sums.count > 0 else { return [] }
     let mean = { (sum: Double) in sum / sums.count }
@@ -59,9 +75,11 @@ extension PretrainingLearning {
     }
   }
 
-  private func measure(
-    _ input: PretrainingInput, _ objective: PretrainingObjective, _ sums: inout PretrainingSums
-  ) {
+  /// - Parameter first: the batch's first item, which names what its loss draws.
+  private func measured(
+    _ input: PretrainingInput, _ objective: PretrainingObjective, first: Int
+  ) -> PretrainingSums {
+    var sums = PretrainingSums()
     let backend = store.backend
     let tape = Tape.inference(backend)
     switch input {
@@ -90,8 +108,9 @@ extension PretrainingLearning {
         losses: backend.values(of: model.contrastiveLosses(tape, scores: scores, frames)))
       sums.add(predicted, targets: frames.targets, on: backend)
     case .moments(let moments):
-      add(moments, tape, &sums)
+      add(moments, tape, first: first, &sums)
     }
+    return sums
   }
 
   private func choices(_ scores: Tensor, columns: Int) -> [Int32] {
@@ -100,10 +119,10 @@ extension PretrainingLearning {
     return store.backend.values(of: places)
   }
 
-  private func add(_ moments: RetrievalInput, _ tape: Tape, _ sums: inout PretrainingSums) {
+  private func add(_ moments: RetrievalInput, _ tape: Tape, first: Int, _ sums: inout PretrainingSums) {
     var options = ranking
     options.spanDropProbability = 0
-    var random = RandomStream(seed: 0, step: UInt64(sums.count), for: .validationLoss)
+    var random = RandomStream(seed: 0, step: UInt64(first), for: .validationLoss)
     let parts = model.retrieval.loss(tape, moments, options, random: &random).read(on: store.backend)
     let queries = Double(moments.queries.segments.count)
     // A video by itself has no negatives; the reference counts it as one query without loss.
@@ -121,6 +140,19 @@ extension PretrainingLearning {
 }
 
 extension PretrainingSums {
+  /// Adds another batch's.
+  mutating func add(_ other: PretrainingSums) {
+    count += other.count
+    loss += other.loss
+    correct += other.correct
+    distance += other.distance
+    cosine += other.cosine
+    spans += other.spans
+    ranked += other.ranked
+    negativeVideos += other.negativeVideos
+    negativeQueries += other.negativeQueries
+  }
+
   /// Adds what was chosen of words, places or frames, and what would have been right.
   mutating func add(choices: [Int32], targets: [Int32], losses: [Float]) {
     count += Double(losses.count)

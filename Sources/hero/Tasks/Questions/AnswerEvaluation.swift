@@ -44,22 +44,41 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
   /// Entries that are answered.
   public var itemCount: Int { loader.itemCount }
 
+  /// Answers everything; the passes are divided among the ranks.
   /// - Parameter progress: called with the number of entries done; what it throws ends the work.
-  public func run(progress: (Int) throws -> Void = { _ in }) throws -> AnswerEvaluation {
-    var evaluation = AnswerEvaluation()
+  public func run(
+    among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
+  ) throws -> AnswerEvaluation {
     let (backend, shape) = (model.store.backend, model.configuration)
-    let queue = Prefetch(items: loader.itemCount, batchSize: batchSize) { [loader] in
-      try loader.load(Array($0)).map { ids, batch in
-        (ids: ids, targets: batch.targets, input: batch.prepared(for: shape, on: backend))
+    let batches = ItemBatches(count: loader.itemCount, size: batchSize)
+    let parcels = try communicator.divide(batches.batches) { own in
+      let queue = Prefetch(own) { [loader] number in
+        try loader.load(Array(batches[number])).map { ids, batch in
+          (ids: ids, targets: batch.targets, input: batch.prepared(for: shape, on: backend))
+        }
       }
+      var parcel = Parcel()
+      var done = 0
+      while let next = try queue.next() {
+        guard let (ids, targets, input) = next else { continue }
+        let answers = model.answers(.inference(backend), input, targets: targets)
+        for ((id, target), (answer, loss)) in zip(zip(ids, targets), answers) {
+          parcel.put(id)
+          parcel.put([Int32(answer), Int32(target)])
+          parcel.put([loss])
+        }
+        done += ids.count
+        try progress(communicator.stretched(done, own: batches.items(of: own), total: batches.count))
+      }
+      return parcel
     }
-    while let next = try queue.next() {
-      guard let (ids, targets, input) = next else { continue }
-      let answers = model.answers(.inference(backend), input, targets: targets)
-      for ((id, target), (answer, loss)) in zip(zip(ids, targets), answers) {
-        evaluation.add(id, answer: answer, target: target, loss: loss)
+    var evaluation = AnswerEvaluation()
+    for var parcel in parcels {
+      while !parcel.isAtEnd {
+        let (id, numbers) = (parcel.takeText(), parcel.take(Int32.self))
+        evaluation.add(
+          id, answer: Int(numbers[0]), target: Int(numbers[1]), loss: parcel.take(Float.self)[0])
       }
-      try progress(evaluation.results.rows.count)
     }
     return evaluation
   }

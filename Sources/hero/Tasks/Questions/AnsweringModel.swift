@@ -7,8 +7,13 @@ import Model
 public protocol AnsweringModel: HeroModel {
   associatedtype Store: AskingStore
   /// The losses by the reference's names.
-  /// - Parameter spanWeight: `lw_st_ed`, of the moments.
-  func losses(_ tape: Tape, _ input: QuestionInput, spanWeight: Float) -> [LossTerm]
+  /// - Parameters:
+  ///   - input: nil where this rank has none of the batch.
+  ///   - share: what each rank has of it.
+  ///   - spanWeight: `lw_st_ed`, of the moments.
+  func losses(
+    _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, spanWeight: Float
+  ) -> [LossTerm]
   /// Every entry's answer, its place or a statement's truth (0, 1), and the loss where the target is known.
   /// - Parameter targets: the batch's.
   func answers(_ tape: Tape, _ input: QuestionInput, targets: [Int]) -> [(answer: Int, loss: Float)]
@@ -19,8 +24,10 @@ public protocol AnsweringModel: HeroModel {
 extension QuestionModel: AnsweringModel {
   public typealias Store = QAStore
 
-  public func losses(_ tape: Tape, _ input: QuestionInput, spanWeight: Float) -> [LossTerm] {
-    loss(tape, input, spanWeight: spanWeight)
+  public func losses(
+    _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, spanWeight: Float
+  ) -> [LossTerm] {
+    loss(tape, input, among: share, spanWeight: spanWeight)
   }
 
   public func answers(
@@ -43,8 +50,10 @@ extension QuestionModel: AnsweringModel {
 extension StatementModel: AnsweringModel {
   public typealias Store = ViolinStore
 
-  public func losses(_ tape: Tape, _ input: QuestionInput, spanWeight: Float) -> [LossTerm] {
-    loss(tape, input)
+  public func losses(
+    _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, spanWeight: Float
+  ) -> [LossTerm] {
+    loss(tape, input, among: share)
   }
 
   public func answers(

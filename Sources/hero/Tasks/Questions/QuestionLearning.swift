@@ -20,9 +20,11 @@ public final class QuestionLearning<Answering: AnsweringModel>: ModelLearning {
     _ batch: QuestionBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> QuestionInput { batch.prepared(for: model, on: backend) }
 
+  public func counts(of input: QuestionInput?) -> [Int] { input?.counts ?? [0, 0] }
+
   public func loss(
-    _ tape: Tape, _ input: QuestionInput, update: Int, random: inout RandomStream
+    _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
-    model.losses(tape, input, spanWeight: spanWeight)
+    model.losses(tape, input, among: share, spanWeight: spanWeight)
   }
 }

@@ -47,20 +47,33 @@ public struct RetrievalEvaluator {
     self.options = options
   }
 
-  /// Ranked moments and videos for every query, before and after non-maximum suppression.
+  /// Ranked moments and videos for every query, before and after non-maximum suppression; the queries are divided among
+  /// the ranks.
   /// - Parameter progress: called with the number of queries done; what it throws ends the work.
   /// - Throws: `DataError` naming a query whose video is no candidate.
-  public func run(progress: (Int) throws -> Void = { _ in }) throws -> RetrievalResults {
-    var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
+  public func run(
+    among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
+  ) throws -> RetrievalResults {
     let hidden = queries.ids.contains { queries.video(of: $0) == nil }
-    for first in stride(from: 0, to: queries.ids.count, by: max(1, options.queryBatch)) {
-      let ids = queries.ids[first..<min(queries.ids.count, first + max(1, options.queryBatch))]
-      try answer(try ids.map { try queries.query($0) }) { task, predictions in
+    let batches = ItemBatches(count: queries.ids.count, size: options.queryBatch)
+    let parcels = try communicator.divide(batches.batches) { own in
+      var parcel = Parcel()
+      for number in own {
+        try answer(try queries.ids[batches[number]].map { try queries.query($0) }) { task, predictions in
+          parcel.put(task, predictions)
+        }
+        let done = batches.items(of: own.lowerBound..<number + 1)
+        try progress(communicator.stretched(done, own: batches.items(of: own), total: batches.count))
+      }
+      return parcel
+    }
+    var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
+    for var parcel in parcels {
+      while let (task, predictions) = parcel.takePredictions() {
         if let place = found.firstIndex(where: { $0.task == task }) {
           found[place].queries.append(predictions)
         }
       }
-      try progress(first + ids.count)
     }
     // Where videos are hidden nobody can say in which one to look.
     if hidden { found.removeAll { $0.task == .singleVideoMoment } }
@@ -103,5 +116,27 @@ extension QueryStore {
     DataError(
       "its video \"\(video)\" is not among the split's videos", file: path, place: "query \(query)",
       cure: "Name the split that the queries belong to, or list the video in vid2dur_idx.json")
+  }
+}
+
+extension Parcel {
+  fileprivate mutating func put(_ task: RetrievalTask, _ query: QueryPredictions) {
+    put(task.rawValue)
+    put(query.id.text)
+    put(query.predictions.map { Int32($0.video) })
+    put(query.predictions.flatMap { [$0.start, $0.end, $0.score] })
+  }
+
+  /// Nil at the end.
+  fileprivate mutating func takePredictions() -> (task: RetrievalTask, query: QueryPredictions)? {
+    guard !isAtEnd, let task = RetrievalTask(rawValue: takeText()) else { return nil }
+    let (id, videos) = (takeText(), take(Int32.self))
+    let figures = take(Float.self)
+    let predictions = videos.enumerated().map { place, video in
+      MomentPrediction(
+        video: Int(video), start: figures[3 * place], end: figures[3 * place + 1],
+        score: figures[3 * place + 2])
+    }
+    return (task, QueryPredictions(id: QueryID(id), predictions: predictions))
   }
 }

@@ -12,36 +12,48 @@ public final class RetrievalIndex {
   /// The same rows at unit length.
   let units: Tensor
 
-  /// Reads and encodes every candidate.
+  /// Reads and encodes every candidate; the passes are divided among the ranks.
   /// - Parameters:
   ///   - batchSize: videos a pass.
   ///   - progress: called with the number of videos done; what it throws ends the work.
   public init(
     _ videos: CandidateVideos, reader: VideoReader, model: RetrievalModel, batchSize: Int,
-    progress: (Int) throws -> Void = { _ in }
+    among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
   ) throws {
     self.videos = videos
     let backend = model.store.backend
     let tape = Tape.inference(backend)
     let (names, configuration) = (videos.names, model.configuration)
-    let queue = Prefetch(items: videos.count, batchSize: batchSize) { items in
-      try VideoBatch(names[items].map { try reader.read($0) }, model: configuration)
-        .prepared(for: configuration, on: backend)
-    }
+    let batches = ItemBatches(count: videos.count, size: batchSize)
     var parts: [Tensor] = []
-    var lengths: [Int] = []
-    while let input = try queue.next() {
-      parts.append(model.videoEncoder(tape, input))
-      lengths += input.segments.lengths
-      try progress(lengths.count)
+    let parcels = try communicator.divide(batches.batches) { own in
+      let queue = Prefetch(own) { number in
+        try VideoBatch(names[batches[number]].map { try reader.read($0) }, model: configuration)
+          .prepared(for: configuration, on: backend)
+      }
+      var lengths: [Int] = []
+      while let input = try queue.next() {
+        parts.append(model.videoEncoder(tape, input))
+        lengths += input.segments.lengths
+        try progress(communicator.stretched(lengths.count, own: batches.items(of: own), total: videos.count))
+      }
+      var parcel = Parcel()
+      parcel.put(lengths)
+      return parcel
     }
-    segments = Segments(lengths: lengths, on: backend)
-    frames = backend.makeTensor(rows: segments.rows, columns: model.configuration.cross.hiddenSize)
+    let lengths = parcels.map { parcel in
+      var parcel = parcel
+      return parcel.take(Int.self)
+    }
+    segments = Segments(lengths: lengths.flatMap { $0 }, on: backend)
+    let own = backend.makeTensor(
+      rows: parts.reduce(0) { $0 + $1.rows }, columns: model.configuration.cross.hiddenSize)
     var row = 0
     for part in parts {
-      backend.copy(part, to: frames.rowsView(row..<row + part.rows))
+      backend.copy(part, to: own.rowsView(row..<row + part.rows))
       row += part.rows
     }
+    frames = communicator.gatherRows(own, counts: lengths.map { $0.reduce(0, +) }, on: backend)
     units = model.normalized(tape, frames)
   }
 }

@@ -51,36 +51,56 @@ public final class RetrievalLearning: ModelLearning {
     _ batch: RetrievalBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> RetrievalInput { batch.prepared(for: model, on: backend) }
 
+  public func counts(of input: RetrievalInput?) -> [Int] { input?.counts ?? [0, 0, 0, 0, 0] }
+
   public func loss(
-    _ tape: Tape, _ input: RetrievalInput, update: Int, random: inout RandomStream
+    _ tape: Tape, _ input: RetrievalInput?, among share: BatchShare, update: Int,
+    random: inout RandomStream
   ) -> [LossTerm] {
-    model.loss(tape, input, curriculum.options(options, update: update), random: &random)
+    model.loss(tape, input, curriculum.options(options, update: update), among: share, random: &random)
   }
 
-  /// Mean losses over another loader's queries, without dropout.
+  /// Mean losses over another loader's queries, without dropout; the batches are divided among the ranks.
   /// - Parameter progress: called with the number of queries done; what it throws ends the work.
   public func validationLosses(
-    _ loader: RetrievalLoader, batchSize: Int, progress: (Int) throws -> Void = { _ in }
+    _ loader: RetrievalLoader, batchSize: Int, among communicator: any Communicator = SoleCommunicator.shared,
+    progress: (Int) throws -> Void = { _ in }
   ) throws -> [LossPart] {
     var validation = options
     validation.spanDropProbability = 0
     let (backend, shape) = (store.backend, model.configuration)
-    let queue = Prefetch(items: loader.itemCount, batchSize: batchSize) { items in
-      try loader.batch(of: Array(items), random: RandomStream(seed: 0, stream: 0)).map {
-        (queries: $0.queries.count, input: $0.prepared(for: shape, on: backend))
+    let batches = ItemBatches(count: loader.itemCount, size: batchSize)
+    let parcels = try communicator.divide(batches.batches) { own in
+      let queue = Prefetch(own) { number in
+        try loader.batch(of: Array(batches[number]), random: RandomStream(seed: 0, stream: 0)).map {
+          (
+            first: batches[number].lowerBound, queries: $0.queries.count,
+            input: $0.prepared(for: shape, on: backend)
+          )
+        }
+      }
+      var parcel = Parcel()
+      var done = 0
+      while let next = try queue.next() {
+        guard let (first, queries, input) = next else { continue }
+        var random = RandomStream(seed: 0, step: UInt64(first), for: .validationLoss)
+        let parts = model.loss(.inference(backend), input, validation, random: &random).read(on: backend)
+        parcel.put([Float(queries)] + parts.map(\.value))
+        done += queries
+        try progress(communicator.stretched(done, own: batches.items(of: own), total: loader.itemCount))
+      }
+      return parcel
+    }
+    var sums = RetrievalModel.parts(validation).map { LossPart($0.name, 0, weight: $0.weight) }
+    var count: Float = 0
+    for var parcel in parcels {
+      while !parcel.isAtEnd {
+        let figures = parcel.take(Float.self)
+        for place in sums.indices { sums[place].value += figures[0] * figures[1 + place] }
+        count += figures[0]
       }
     }
-    var sums: [LossPart] = []
-    var count: Float = 0
-    while let next = try queue.next() {
-      guard let (queries, input) = next else { continue }
-      var random = RandomStream(seed: 0, step: UInt64(count), stream: 1)
-      let parts = model.loss(.inference(backend), input, validation, random: &random).read(on: backend)
-      let weighted = parts.map { LossPart($0.name, Float(queries) * $0.value, weight: $0.weight) }
-      sums = sums.isEmpty ? weighted : sums.adding(weighted)
-      count += Float(queries)
-      try progress(Int(count))
-    }
+    guard count > 0 else { return [] }
     return sums.map { LossPart($0.name, $0.value / count, weight: $0.weight) }
   }
 }

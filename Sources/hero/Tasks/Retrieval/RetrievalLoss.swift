@@ -19,46 +19,91 @@ public struct RetrievalLossOptions: Equatable, Sendable {
 extension RetrievalModel {
   /// The loss of Docs/Computation.md §3 for VSM, VCMR and VR.
   ///
-  /// - Parameter random: drops the span loss, draws negatives.
-  /// - Returns: the parts by the reference's names: `st_ed`, `neg_ctx`, `neg_q`.
+  /// Of several ranks all have the whole batch's ranking: each query is compared with all ranks' videos, as in one
+  /// process with the whole batch.
+  /// - Parameters:
+  ///   - input: nil where this rank has none of the batch.
+  ///   - share: what each rank has of it, by `RetrievalInput.counts`; nil for a process that is alone.
+  ///   - random: drops the span loss, draws negatives.
+  /// - Returns: the parts by the reference's names: `st_ed`, `neg_ctx`, `neg_q`; of several ranks the first has the whole
+  ///   value of the last two.
   public func loss(
-    _ tape: Tape, _ input: RetrievalInput, _ options: RetrievalLossOptions, random: inout RandomStream
+    _ tape: Tape, _ input: RetrievalInput?, _ options: RetrievalLossOptions, among share: BatchShare? = nil,
+    random: inout RandomStream
   ) -> [LossTerm] {
-    var terms = [
-      LossTerm("st_ed", nil, weight: options.spanWeight),
-      LossTerm("neg_ctx", nil, weight: options.contextWeight),
-      LossTerm("neg_q", nil, weight: options.queryWeight),
-    ]
-    let frames = videoEncoder(tape, input.videos)
-    let queries = encodeQueries(tape, input.queries)
+    let share = share ?? BatchShare(alone: input?.counts ?? [0, 0, 0, 0, 0])
+    var terms = Self.parts(options)
+    let encoded = input.map {
+      (frames: videoEncoder(tape, $0.videos), queries: encodeQueries(tape, $0.queries))
+    }
     let dropped =
       tape.isTraining && options.spanDropProbability > 0 && random.uniform() <= options.spanDropProbability
-    if options.spanWeight != 0, !dropped {
-      terms[0].value = spanLoss(tape, input, queries: queries, frames: frames, options.spanWeight)
+    if options.spanWeight != 0, !dropped, let input, let encoded {
+      terms[0].value = spanLoss(
+        tape, input, share, queries: encoded.queries, frames: encoded.frames, options.spanWeight)
     }
     if options.contextWeight != 0 || options.queryWeight != 0 {
-      let scores = videoScores(tape, queries: queries, frames: frames, videos: input.videos.segments)
+      let (scores, slots) = rankedScores(tape, input, share, encoded)
       let ranking = options.ranking.input(
-        scores: scores, slots: input.slots, queriesPerSlot: input.queriesPerSlot, on: tape.backend,
-        random: &random)
+        scores: scores, slots: slots, queriesPerSlot: share.total(2) / max(1, share.total(3)),
+        on: tape.backend, random: &random)
       let losses = tape.ranking(ranking, weights: (options.contextWeight, options.queryWeight))
-      if options.contextWeight != 0 { terms[1].value = losses.element(0) }
-      if options.queryWeight != 0 { terms[2].value = losses.element(1) }
+      // All ranks compute the same; one tells it.
+      if options.contextWeight != 0, tape.communicator.isFirst { terms[1].value = losses.element(0) }
+      if options.queryWeight != 0, tape.communicator.isFirst { terms[2].value = losses.element(1) }
     }
     return terms
   }
 
+  /// The parts of the loss, without values.
+  static func parts(_ options: RetrievalLossOptions) -> [LossTerm] {
+    [
+      LossTerm("st_ed", nil, weight: options.spanWeight),
+      LossTerm("neg_ctx", nil, weight: options.contextWeight),
+      LossTerm("neg_q", nil, weight: options.queryWeight),
+    ]
+  }
+
+  /// Every query's score with every video of all ranks, and the videos of the slots.
+  ///
+  /// Queries travel, being few: each rank compares all of them with its own videos' frames, and then the scores travel.
+  private func rankedScores(
+    _ tape: Tape, _ input: RetrievalInput?, _ share: BatchShare, _ encoded: (frames: Tensor, queries: Tensor)?
+  ) -> (scores: Tensor, slots: Indices) {
+    let (communicator, backend) = (tape.communicator, tape.backend)
+    if communicator.size == 1, let input, let encoded {
+      let scores = videoScores(
+        tape, queries: encoded.queries, frames: encoded.frames, videos: input.videos.segments)
+      return (scores, input.slots)
+    }
+    let width = configuration.cross.hiddenSize
+    let own = encoded.map { normalized(tape, $0.queries) } ?? backend.makeTensor(rows: 0, columns: width)
+    let queries = tape.gatherRows(own, counts: share.byRank(2))
+    // A video a row, so that the rows of all ranks lie below one another.
+    var scores = backend.makeTensor(rows: 0, columns: queries.rows)
+    if let input, let encoded {
+      let similarity = tape.linear(queries, normalized(tape, encoded.frames))
+      scores = tape.transpose(tape.segmentMax(similarity, segments: input.videos.segments))
+    }
+    let first = Int32(share.before(4))
+    let slots = communicator.gather(
+      (input.map { backend.values(of: $0.slots) } ?? []).map { first + $0 }, counts: share.byRank(3))
+    return (tape.transpose(tape.shareRows(scores, counts: share.byRank(4))), backend.makeIndices(slots))
+  }
+
   private func spanLoss(
-    _ tape: Tape, _ input: RetrievalInput, queries: Tensor, frames: Tensor, _ weight: Float
+    _ tape: Tape, _ input: RetrievalInput, _ share: BatchShare, queries: Tensor, frames: Tensor,
+    _ weight: Float
   ) -> Tensor {
     let logits = spanLogits(
       tape, queries: queries, frames: frames, pairs: input.pairs, places: input.places)
     let total = tape.backend.makeSums()
-    for (values, targets) in [(logits.start, input.starts), (logits.end, input.ends)]
-    where targets.known > 0 {
+    for (values, targets, known) in [
+      (logits.start, input.starts, share.total(0)), (logits.end, input.ends, share.total(1)),
+    ] where targets.known > 0 {
       let losses = tape.segmentCrossEntropy(
-        values, segments: input.places, targets: targets.places, weight: weight / Float(targets.known))
-      tape.backend.addSum(losses, scale: 1 / Double(targets.known), to: total, at: 0)
+        values, segments: input.places, targets: targets.places, weight: weight / Float(known))
+      tape.backend.addSum(losses, scale: 1 / Double(known), to: total, at: 0)
     }
     return total
   }

@@ -21,6 +21,7 @@ public enum BenchKind: String, CaseIterable, Sendable {
 /// Times full-size steps on described work, against the best rate of products measured in the same run.
 public struct Bench {
   private let backend: any Backend
+  private let communicator: any Communicator
   private let model: ModelConfiguration
   private let memory = PeakMemory()
 
@@ -37,8 +38,13 @@ public struct Bench {
       featureWidth: 4352)
   }()
 
-  public init(backend: any Backend, model: ModelConfiguration = fullSize) {
+  /// - Parameter communicator: ranks that make an update together, with a batch each; only `finetune` is timed so.
+  public init(
+    backend: any Backend, communicator: any Communicator = SoleCommunicator.shared,
+    model: ModelConfiguration = fullSize
+  ) {
     self.backend = backend
+    self.communicator = communicator
     self.model = model
   }
 
@@ -57,6 +63,10 @@ public struct Bench {
     /// Seconds of the captions' decoding alone.
     public let decodingSeconds: Double?
     public let precision: Precision
+    /// What the exchange of gradients took, of several processes.
+    public let exchange: GradientExchange.Timing?
+    /// Processes that made the update together.
+    public let processes: Int
 
     public var json: JSON {
       var object: JSONObject = [
@@ -67,6 +77,14 @@ public struct Bench {
         "peak_gflops": .double(rounded(peak * 1e-9)), "peak_memory": .int(peakMemory),
       ]
       if let decodingSeconds { object["decoding_seconds"] = .double(rounded(decodingSeconds)) }
+      if let exchange, let hidden = exchange.hidden {
+        let updates = Double(exchange.updates)
+        object["processes"] = .int(processes)
+        object["exchange_bytes"] = .int(exchange.bytes / exchange.updates)
+        object["exchange_seconds"] = .double(rounded(exchange.underway / updates))
+        object["exchange_exposed"] = .double(rounded(exchange.exposed / updates))
+        object["exchange_hidden"] = .double(rounded(hidden))
+      }
       return .object(object)
     }
 
@@ -84,7 +102,8 @@ public struct Bench {
         videos: work.videos, queries: work.queries, slots: work.queryVideos, targets: work.targets
       ).prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, random in
-        _ = model.retrieval.loss(tape, batch, RetrievalLossOptions(), random: &random)
+        let share = BatchShare(batch.counts, among: tape.communicator)
+        _ = model.retrieval.loss(tape, batch, RetrievalLossOptions(), among: share, random: &random)
       }
     case .encode:
       let model = RetrievalModel(model, backend: backend)
@@ -124,12 +143,13 @@ public struct Bench {
     let model = PretrainingModel(model, backend: backend)
     model.store.initialize(seed: 1)
     let optimizer = Optimizer(.adamw, store: model.store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
+    let exchange = GradientExchange(model.store, communicator: communicator)
     var step: UInt64 = 0
-    return measure(kind, work, steps) {
-      let tape = Tape.training(backend, seed: 1, step: step)
+    return measure(kind, work, steps, exchange) {
+      let tape = Tape.training(backend, seed: 1, step: step, communicator: communicator)
       var random = RandomStream(seed: 1, step: step, stream: 2)
       loss(model, tape, &random)
-      tape.backward()
+      exchange.backward(tape)
       let squares = backend.makeSums()
       model.store.addGradientSquares(to: squares, at: 0)
       optimizer.step(learningRate: 1e-4, clipping: GradientClipping(sumOfSquares: squares, limit: 1))
@@ -156,9 +176,13 @@ public struct Bench {
     }
   }
 
-  private func measure(_ kind: BenchKind, _ work: BenchWork, _ steps: Int, _ step: () -> Double?) -> Result {
+  private func measure(
+    _ kind: BenchKind, _ work: BenchWork, _ steps: Int, _ exchange: GradientExchange? = nil,
+    _ step: () -> Double?
+  ) -> Result {
     let peak = backend.measurePeak()
     _ = step()
+    let earlier = exchange?.timing
     var (times, parts): ([Double], [Double]) = ([], [])
     let before = backend.operations
     for _ in 0..<max(1, steps) {
@@ -170,7 +194,9 @@ public struct Bench {
       kind: kind, seconds: median(times), realTokens: work.realTokens,
       operations: (backend.operations - before) / times.count, peak: max(peak, backend.measurePeak()),
       peakMemory: memory.bytes, decodingSeconds: parts.isEmpty ? nil : median(parts),
-      precision: backend.precision)
+      precision: backend.precision,
+      exchange: exchange.flatMap { exchange in earlier.map { exchange.timing - $0 } },
+      processes: communicator.size)
   }
 
   private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }

@@ -78,7 +78,7 @@ public struct RunOptions: Sendable {
   public let outputDirectory = RunOption<String?>(
     "output_dir", .training, nil, help: "folder of the run; must not hold another run")
   public let trainBatchSize = RunOption<Int>(
-    "train_batch_size", .training, 16, .atLeast(1), help: "items per batch")
+    "train_batch_size", .training, 16, .atLeast(1), help: "items per batch, of each process")
   public let valBatchSize = RunOption<Int>(
     "val_batch_size", .training, 20, .atLeast(1), help: "items per batch in validation")
   public let accumulationSteps = RunOption<Int>(

@@ -6,7 +6,8 @@ import Tasks
 
 /// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
 ///
-/// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one goes on exactly.
+/// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one goes on exactly. Of
+/// several ranks each has its part of every batch, all make the same updates, and the first writes.
 public final class Trainer<Task: LearningTask> {
   private let task: Task
   private let configuration: RunConfiguration
@@ -16,6 +17,8 @@ public final class Trainer<Task: LearningTask> {
   private let schedule: LearningRateSchedule
   private let validate: (_ step: Int) throws -> Validation
   private let seed: UInt64
+  private let communicator: any Communicator
+  private let exchange: GradientExchange
   /// The update whose state was saved last.
   private var savedStep = -1
   /// As the reference's.
@@ -23,6 +26,7 @@ public final class Trainer<Task: LearningTask> {
 
   public init(
     task: Task, configuration: RunConfiguration, folder: RunFolder, log: RunLog,
+    communicator: any Communicator = SoleCommunicator.shared,
     validate: @escaping (_ step: Int) throws -> Validation
   ) {
     self.task = task
@@ -30,6 +34,8 @@ public final class Trainer<Task: LearningTask> {
     self.folder = folder
     self.log = log
     self.validate = validate
+    self.communicator = communicator
+    exchange = GradientExchange(task.store, communicator: communicator)
     seed = UInt64(configuration.seed)
     schedule = LearningRateSchedule(configuration)
     let decay = Float(configuration.weightDecay)
@@ -45,50 +51,73 @@ public final class Trainer<Task: LearningTask> {
   /// - Parameter resume: go on from the newest state in the folder, if there is one.
   /// - Throws: `DataError` for a loss that is not finite; `Interruption` once the state is saved.
   public func run(resume: Bool) throws {
-    let events = try EventWriter(folder: folder.logs)
-    var step = resume ? try restore() : 0
+    let events = communicator.isFirst ? try EventWriter(folder: folder.logs) : nil
+    var step = try begin(resume: resume)
     let steps = configuration.trainSteps
     guard task.trainingLoader.itemCount > 0 else {
       throw DataError(
         "no item can be trained on", cure: "Check the training store, and that max_txt_len is not too small")
     }
     let (loader, parts) = (task.trainingLoader, configuration.accumulationSteps)
-    let plan = BatchPlan(batchSize: configuration.trainBatchSize, batchesPerUpdate: parts, seed: seed)
+    let plan = BatchPlan(
+      batchSize: configuration.trainBatchSize, batchesPerUpdate: parts, seed: seed, rank: communicator.rank,
+      of: communicator.size)
     let (shape, backend) = (task.configuration, task.store.backend)
     let queue = Prefetch(step * parts..<steps * parts, depth: 8) { number in
       try loader.batch(number, of: plan).map { Task.prepare($0, for: shape, on: backend) }
     }
+    let together = communicator.size > 1 ? " on each of \(communicator.summary)" : ""
     log.info(
-      "\(task.name): \(loader.summary); batches of \(configuration.trainBatchSize), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
+      "\(task.name): \(loader.summary); batches of \(configuration.trainBatchSize)\(together), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
     )
     let progress = ProgressReporter("Training", total: steps, unit: "updates", done: step)
     var rates = TrainingRates()
     // The validation that a run was stopped in comes first: its checkpoint is not there yet.
-    if step > 0, isValidated(step), !FileManager.default.fileExists(atPath: folder.checkpointPath(step: step))
-    {
+    let isThere = FileManager.default.fileExists(atPath: folder.checkpointPath(step: step))
+    if step > 0, isValidated(step), communicator.broadcast([isThere ? 1 : 0]) == [0] {
       try validateAndSave(step, events)
     }
     while step < steps {
-      let (source, losses, norm) = try update(step, queue)
+      let (source, losses, norm, signal) = try update(step, queue)
       try requireUsableItems()
       step += 1
-      rates.add(source, examples: parts * configuration.trainBatchSize, loss: Double(losses.total))
+      rates.add(
+        source, examples: parts * configuration.trainBatchSize * communicator.size,
+        loss: Double(losses.total))
       record(losses, norm, step, events)
       let measured = rates.isMixed ? source : "loss"
       progress.advance(note: measured + String(format: " %.3f", losses.total))
       if step % Self.updatesBetweenRates == 0 || step == steps {
-        for (name, rate) in rates.scalars { try events.scalar(name, rate, step: step) }
+        for (name, rate) in rates.scalars + exchangeScalars() { try events?.scalar(name, rate, step: step) }
       }
-      if step % configuration.saveSteps == 0 || step == steps || InterruptHandler.isInterrupted {
+      if step % configuration.saveSteps == 0 || step == steps || signal != nil {
         try save(step)
       }
-      if InterruptHandler.isInterrupted { try stop(step) }
+      if let signal { try stop(step, signal) }
       if isValidated(step) {
         if rates.isMixed { log.info(rates.table(title: "training, update \(step)").rendered()) }
         try validateAndSave(step, events)
       }
     }
     progress.finish()
+    if let hidden = exchange.timing.hidden {
+      let timing = exchange.timing
+      log.info(
+        String(
+          format:
+            "gradients: %.1f MB an update, under way for %.3f s, %.0f %% of it behind the backward pass",
+          Double(timing.bytes) / Double(timing.updates) * 1e-6, timing.underway / Double(timing.updates),
+          100 * hidden))
+    }
+  }
+
+  /// What an update's exchange of gradients takes on the average, and how much of it the backward pass hides.
+  private func exchangeScalars() -> [(name: String, value: Double)] {
+    let timing = exchange.timing
+    guard let hidden = timing.hidden else { return [] }
+    return [
+      ("perf/exchange_s", timing.underway / Double(timing.updates)), ("perf/exchange_hidden", hidden),
+    ]
   }
 
   /// A run that can use less than half of its items would learn something else than it was asked to.
@@ -105,26 +134,33 @@ public final class Trainer<Task: LearningTask> {
     step % configuration.validSteps == 0 || step == configuration.trainSteps
   }
 
-  private func stop(_ step: Int) throws {
+  private func stop(_ step: Int, _ signal: Int32) throws {
     log.info("stopped after update \(step); go on with --resume")
-    try InterruptHandler.check()
+    throw Interruption(signal: signal)
   }
 
-  /// One update; what its batches were drawn from, their mean losses and the norm of the gradients before clipping.
+  /// One update; what its batches were drawn from, their mean losses, the norm of the gradients before clipping, and the
+  /// signal that any rank was sent.
   private func update(
     _ step: Int, _ queue: Prefetch<Task.Input?>
-  ) throws -> (source: String, losses: [LossPart], norm: Double) {
+  ) throws -> (source: String, losses: [LossPart], norm: Double, signal: Int32?) {
     let (store, backend) = (task.store, task.store.backend)
     var source = task.name
     var terms: [LossTerm] = []
     var random = RandomStream(seed: seed, step: UInt64(step), for: .loss)
     let parts = configuration.accumulationSteps
     for part in 0..<parts {
-      guard let next = try queue.next(), let input = next else { continue }
-      source = task.source(of: input)
-      let tape = Tape.training(backend, seed: seed, step: UInt64(step), part: UInt32(part))
-      terms += task.loss(tape, input, update: step, random: &random)
-      tape.backward()
+      let input = try queue.next() ?? nil
+      if let input { source = task.source(of: input) }
+      let share = BatchShare(task.counts(of: input), among: communicator)
+      var tape: Tape?
+      if !share.isEmpty {
+        let recording = Tape.training(
+          backend, seed: seed, step: UInt64(step), part: UInt32(part), communicator: communicator)
+        terms += task.loss(recording, input, among: share, update: step, random: &random)
+        tape = recording
+      }
+      if part == parts - 1 { exchange.backward(tape) } else { tape?.backward() }
     }
     let squares = backend.makeSums()
     store.addGradientSquares(to: squares, at: 0)
@@ -135,9 +171,6 @@ public final class Trainer<Task: LearningTask> {
 
     // The one place where an update waits for the device.
     let (read, sums) = (terms.read(on: backend), backend.numbers(of: [squares]))
-    guard read.total.isFinite else { throw notFinite("loss", step) }
-    let norm = sums[0].squareRoot()
-    guard norm.isFinite else { throw notFinite("gradient", step) }
     var losses: [LossPart] = []
     for part in read {
       if let place = losses.firstIndex(where: { $0.name == part.name }) {
@@ -146,7 +179,23 @@ public final class Trainer<Task: LearningTask> {
         losses.append(part)
       }
     }
-    return (source, losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm)
+    let signal = combine(&losses)
+    guard losses.total.isFinite else { throw notFinite("loss", step) }
+    let norm = sums[0].squareRoot()
+    guard norm.isFinite else { throw notFinite("gradient", step) }
+    return (
+      source, losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm, signal
+    )
+  }
+
+  /// Adds the ranks' parts of the losses up, and asks whether any rank was sent a signal: all stop after one update then.
+  private func combine(_ losses: inout [LossPart]) -> Int32? {
+    let own = InterruptHandler.signalReceived
+    guard communicator.size > 1 else { return own }
+    let signals: [Int32] = [SIGINT, SIGTERM]
+    let all = communicator.sum(losses.map { Double($0.value) } + signals.map { $0 == own ? 1 : 0 })
+    for place in losses.indices { losses[place].value = Float(all[place]) }
+    return zip(signals, all[losses.count...]).first { $0.1 > 0 }?.0
   }
 
   private func notFinite(_ what: String, _ step: Int) -> DataError {
@@ -156,7 +205,8 @@ public final class Trainer<Task: LearningTask> {
       cure: "Lower --learning-rate, raise --warmup-steps or set --grad-norm, and check the features for NaN")
   }
 
-  private func record(_ losses: [LossPart], _ norm: Double, _ step: Int, _ events: EventWriter) {
+  private func record(_ losses: [LossPart], _ norm: Double, _ step: Int, _ events: EventWriter?) {
+    guard let events else { return }
     do {
       try events.scalar("lr", schedule.rate(at: step), step: step)
       try events.scalar("grad_norm", norm, step: step)
@@ -170,15 +220,16 @@ public final class Trainer<Task: LearningTask> {
   }
 
   /// A validation that does not end leaves the state, from which `--resume` begins it anew.
-  private func validateAndSave(_ step: Int, _ events: EventWriter) throws {
+  private func validateAndSave(_ step: Int, _ events: EventWriter?) throws {
     let validation: Validation
     do {
       validation = try validate(step)
     } catch {
       try save(step)
-      if error is Interruption { try stop(step) }
+      if let interruption = error as? Interruption { try stop(step, interruption.signal) }
       throw error
     }
+    guard let events else { return }
     try task.store.save(
       to: folder.checkpointPath(step: step), metadata: ["format": "pt", "step": String(step)])
     for (name, value) in validation.scalars { try events.scalar(name, value, step: step) }
@@ -199,7 +250,7 @@ extension Trainer {
   private static var kinds: [String] { ["model", "exp_avg", "exp_avg_sq"] }
 
   private func save(_ step: Int) throws {
-    guard step != savedStep else { return }
+    guard step != savedStep, communicator.isFirst else { return }
     let parameters = task.store.parameters
     let kinds = Self.kinds
     let tensors = kinds.flatMap { kind in
@@ -220,6 +271,23 @@ extension Trainer {
       return NDArray(floats: values, shape: parameter.shape).bytes
     }
     savedStep = step
+  }
+
+  /// Gives all ranks the weights of the first, which alone reads what was saved; the updates that are done.
+  private func begin(resume: Bool) throws -> Int {
+    var step = resume && communicator.isFirst ? try restore() : 0
+    guard communicator.size > 1 else { return step }
+    let (store, parameters) = (task.store, task.store.parameters)
+    let counts = communicator.broadcast([Double(step)] + parameters.map { Double($0.updates ?? -1) })
+    step = Int(counts[0])
+    communicator.broadcast(store.values, on: store.backend)
+    guard step > 0 else { return 0 }
+    communicator.broadcast(optimizer.first, on: store.backend)
+    communicator.broadcast(optimizer.second, on: store.backend)
+    for (parameter, count) in zip(parameters, counts.dropFirst()) {
+      optimizer.restore(parameter, updates: count < 0 ? nil : Int(count))
+    }
+    return step
   }
 
   /// Updates done by the state that was taken over; 0 where there is none.

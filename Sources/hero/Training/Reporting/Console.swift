@@ -8,9 +8,15 @@ public final class Console: Sendable {
     isTerminal: isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb",
     width: { terminalWidth(STDERR_FILENO) }
   ) { text in
+    guard !isQuiet.load(ordering: .relaxed) else { return }
     // Nobody may be listening any more, which is no reason to stop.
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
   }
+
+  private static let isQuiet = Atomic<Bool>(false)
+
+  /// Says nothing on standard error from here on: of several processes that work together, one speaks.
+  public static func quietStandardError() { isQuiet.store(true, ordering: .relaxed) }
 
   public let isTerminal: Bool
   private let width: @Sendable () -> Int

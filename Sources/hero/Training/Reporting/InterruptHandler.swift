@@ -1,22 +1,35 @@
+import Engine
 import Foundation
 import Synchronization
 
 /// Lets long work end in order on Ctrl-C, `kill` or a closed terminal: the first signal is remembered, the second ends the program.
 public enum InterruptHandler {
   // Touched inside a signal handler: statically initialised, lock-free, and no more than that.
-  private static let received = Atomic<Int32>(0)
+  /// When it came, in whole seconds, where a launcher may hand one wish on several times; 0 where none does.
+  private static let receivedAt = Atomic<Int>(0)
+  private static let isLaunched = Atomic<Bool>(false)
 
   /// Begins to catch SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`).
-  public static func install() {
+  /// - Parameter launched: the process was started by a launcher of several, which hands on what it is sent. A terminal
+  ///   may tell the process as well, so a second signal counts only some seconds later; and SIGUSR1, which every
+  ///   launcher hands on without ending anybody, is a wish to stop too.
+  public static func install(launched: Bool = false) {
+    isLaunched.store(launched, ordering: .relaxed)
     var hangup = sigaction()
     sigaction(SIGHUP, nil, &hangup)
     let ignoresHangup = unsafeBitCast(hangup.__sigaction_handler.sa_handler, to: Int.self) == 1
-    let signals = [SIGINT, SIGTERM] + (ignoresHangup ? [] : [SIGHUP])
+    let signals = [SIGINT, SIGTERM] + (ignoresHangup ? [] : [SIGHUP]) + (launched ? [SIGUSR1] : [])
     for caught in signals {
       signal(caught) { number in
-        let (exchanged, _) = InterruptHandler.received.compareExchange(
-          expected: 0, desired: number, ordering: .sequentiallyConsistent)
-        if !exchanged { _exit(128 + number) }
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let (exchanged, _) = Interruption.received.compareExchange(
+          expected: 0, desired: number == SIGUSR1 ? SIGTERM : number, ordering: .sequentiallyConsistent)
+        if exchanged { return InterruptHandler.receivedAt.store(now.tv_sec, ordering: .relaxed) }
+        let isEcho =
+          InterruptHandler.isLaunched.load(ordering: .relaxed)
+          && now.tv_sec - InterruptHandler.receivedAt.load(ordering: .relaxed) < 3
+        if !isEcho { _exit(128 + number) }
       }
     }
     // A program that starts this one from a thread of its own may have left them blocked.
@@ -28,7 +41,7 @@ public enum InterruptHandler {
 
   /// The signal that came, if one did.
   public static var signalReceived: Int32? {
-    let number = received.load(ordering: .sequentiallyConsistent)
+    let number = Interruption.received.load(ordering: .sequentiallyConsistent)
     return number == 0 ? nil : number
   }
 
@@ -39,12 +52,4 @@ public enum InterruptHandler {
   public static func check() throws {
     if let number = signalReceived { throw Interruption(signal: number) }
   }
-}
-
-/// The user stopped the program.
-public struct Interruption: Error, Equatable, Sendable {
-  public let signal: Int32
-  public init(signal: Int32) { self.signal = signal }
-  /// What shells expect of a program that a signal ended: 130 for Ctrl-C.
-  public var exitStatus: Int32 { 128 + signal }
 }

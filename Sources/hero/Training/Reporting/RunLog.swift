@@ -19,11 +19,17 @@ public final class RunLog: Sendable {
   }
 
   private let console: Console
+  /// Of several processes, which this is.
+  private let rank: Int
   private let now: @Sendable () -> Date
   private let state = Mutex(State())
 
-  public init(console: Console = .standardError, now: @escaping @Sendable () -> Date = { Date() }) {
+  /// - Parameter rank: of several processes that work together, which this is; the first speaks.
+  public init(
+    console: Console = .standardError, rank: Int = 0, now: @escaping @Sendable () -> Date = { Date() }
+  ) {
     self.console = console
+    self.rank = rank
     self.now = now
   }
 
@@ -51,6 +57,13 @@ public final class RunLog: Sendable {
 
   public func info(_ message: String) { write(message, .info) }
   public func warning(_ message: String) { write(message, .warning) }
+
+  /// A warning about this process's own part of the work, which a process that is not the first gives too.
+  public func warningOfOwn(_ message: String) {
+    guard rank > 0 else { return warning(message) }
+    try? FileHandle.standardError.write(contentsOf: Data("warning: rank \(rank): \(message)\n".utf8))
+  }
+
   public func error(_ message: String) { write(message, .error) }
 
   public func write(_ message: String, _ level: Level) {
@@ -59,6 +72,7 @@ public final class RunLog: Sendable {
     console.print("\(Self.stamp(date, "HH:mm:ss")) \(prefix)\(message)")
     // The reference's layout, which people's scripts read.
     let line = "\(Self.stamp(date, "MM/dd/yyyy HH:mm:ss")) - \(level.rawValue) - hero -   \(message)\n"
+    guard rank == 0 else { return }
     state.withLock { state in
       if state.file == nil { state.waiting.append(line) } else { append(line, &state) }
     }

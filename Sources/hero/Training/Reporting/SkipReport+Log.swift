@@ -7,8 +7,8 @@ extension SkipReport {
   /// Says in the log which items are left out: the first by name, the others by their number.
   convenience init(log: RunLog) {
     self.init { error, count in
-      if count <= Self.named { log.warning("left out: \(error)") }
-      if count > Self.named, count & (count - 1) == 0 { log.warning("\(count) items left out so far") }
+      if count <= Self.named { log.warningOfOwn("left out: \(error)") }
+      if count > Self.named, count & (count - 1) == 0 { log.warningOfOwn("\(count) items left out so far") }
     }
   }
 }

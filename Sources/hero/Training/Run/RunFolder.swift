@@ -24,14 +24,11 @@ public struct RunFolder: Equatable, Sendable {
   public var results: String { "\(path)/results" }
   private var bestRecord: String { "\(path)/log/best.json" }
 
-  /// Makes the folder that `hero eval` writes to for a split, if it is not there.
-  func makeEvaluationResults(split: String) throws -> String {
-    let folder = "\(path)/results_\(split)"
-    try make(folder)
-    return folder
-  }
+  /// The folder that `hero eval` writes to for a split.
+  func evaluationResults(split: String) -> String { "\(path)/results_\(split)" }
 
-  private func make(_ folder: String) throws {
+  /// Makes a folder of the run, if it is not there.
+  func make(_ folder: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {

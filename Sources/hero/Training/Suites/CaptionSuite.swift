@@ -1,4 +1,5 @@
 import Corpus
+import Engine
 import Formats
 import Metrics
 import Model
@@ -11,10 +12,12 @@ struct CaptionSuite: EvaluableSuite {
 
   private let configuration: RunConfiguration
   private let log: RunLog
+  private let communicator: any Communicator
 
-  init(_ configuration: RunConfiguration, log: RunLog) throws {
+  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
     self.configuration = configuration
     self.log = log
+    self.communicator = communicator
   }
 
   func check(_ model: ModelConfiguration) throws {
@@ -81,7 +84,7 @@ struct CaptionSuite: EvaluableSuite {
     var result = Validation()
     for captioned in splits {
       let report = try report(captioned, title: "\(captioned.split), update \(step)")
-      try report.write("\(folder.results)/\(captioned.split)_captions_\(step).jsonl")
+      try report.write("\(folder.results)/\(captioned.split)_captions_\(step).jsonl", communicator)
       let isValidation = captioned.split == "val"
       result.scalars += report.scalars.map {
         ("\(isValidation ? "valid" : captioned.split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
@@ -103,7 +106,7 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   private func report(_ captioned: Captioned, title: String) throws -> SplitReport {
-    let rows = try Self.caption(captioned.references, captioned.generator)
+    let rows = try Self.caption(captioned.references, captioned.generator, communicator)
     var report = SplitReport { try CaptionWriter.write(rows, to: $0) }
     // Clips of a hidden split have no captions to compare with.
     guard captioned.references.allSatisfy({ !$0.captions.isEmpty }) else { return report }
@@ -128,9 +131,11 @@ struct CaptionSuite: EvaluableSuite {
       skips: SkipReport(log: log))
   }
 
-  static func caption(_ clips: [CaptionRow], _ generator: CaptionGenerator) throws -> [CaptionRow] {
+  static func caption(
+    _ clips: [CaptionRow], _ generator: CaptionGenerator, _ communicator: any Communicator
+  ) throws -> [CaptionRow] {
     try ProgressReporter.follow("Captioning", total: clips.count, unit: "clips") { progress in
-      try generator.run(clips, progress: progress)
+      try generator.run(clips, among: communicator, progress: progress)
     }
   }
 

@@ -10,11 +10,16 @@ public struct CaptioningRun {
   private var configuration: RunConfiguration
   private let folder: RunFolder
   private let log: RunLog
+  private let communicator: any Communicator
 
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - arguments: options that overrule the run's.
-  public init(path: String, arguments: [String], log: RunLog) throws {
+  ///   - communicator: the ranks that the clips are divided among.
+  public init(
+    path: String, arguments: [String], log: RunLog, communicator: any Communicator = SoleCommunicator.shared
+  ) throws {
+    self.communicator = communicator
     folder = RunFolder(path: path)
     self.log = log
     configuration = try folder.configuration(task: .tvc)
@@ -32,7 +37,7 @@ public struct CaptioningRun {
     checkpoint: String, clips: String, output: String, tokenizer: String?, _ options: DecodingOptions,
     backend: any Backend
   ) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
-    let suite = try CaptionSuite(configuration, log: log)
+    let suite = try CaptionSuite(configuration, log: log, communicator: communicator)
     let (file, _) = try folder.checkpoint(named: checkpoint)
     let videos = try configuration.videoReader(for: "")
     let opened = try OpenedModel(
@@ -42,8 +47,8 @@ public struct CaptioningRun {
     let model = CaptionModel(opened.shape, backend: backend)
     try opened.load(model.store)
     let text = try CaptionSuite.tokenizer(tokenizer, store: videos.subtitles?.meta)
-    let captions = try CaptionSuite.caption(rows, suite.generator(model, videos, text, options))
-    try CaptionWriter.write(captions, to: output)
+    let captions = try CaptionSuite.caption(rows, suite.generator(model, videos, text, options), communicator)
+    if communicator.isFirst { try CaptionWriter.write(captions, to: output) }
     return (captions, rows)
   }
 }

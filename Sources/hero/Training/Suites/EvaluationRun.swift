@@ -22,12 +22,18 @@ public struct EvaluationRun {
   public var configuration: RunConfiguration
   private let folder: RunFolder
   private let log: RunLog
+  private let communicator: any Communicator
 
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - task: the task, where the run does not say.
   ///   - arguments: options that overrule the run's.
-  public init(path: String, task: RunTask?, arguments: [String], log: RunLog) throws {
+  ///   - communicator: the ranks that the work is divided among.
+  public init(
+    path: String, task: RunTask?, arguments: [String], log: RunLog,
+    communicator: any Communicator = SoleCommunicator.shared
+  ) throws {
+    self.communicator = communicator
     folder = RunFolder(path: path)
     configuration = try folder.configuration(task: task)
     try configuration.apply(try RunArguments(arguments))
@@ -47,14 +53,14 @@ public struct EvaluationRun {
     }
     let (report, path) = try evaluate(
       suite, checkpoint: checkpoint, split: split, store: store, backend: backend)
-    if let submission { try report.write(submission) }
+    if let submission { try report.write(submission, communicator) }
     return Outcome(path: path, report: report)
   }
 
   private func evaluate<Suite: EvaluableSuite>(
     _: Suite.Type, checkpoint: String, split: String, store: String, backend: any Backend
   ) throws -> (report: SplitReport, path: String) {
-    let suite = try Suite(configuration, log: log)
+    let suite = try Suite(configuration, log: log, communicator: communicator)
     let (file, label) = try folder.checkpoint(named: checkpoint)
     let videos = try suite.open(toEvaluate: store)
     let opened = try OpenedModel(
@@ -64,8 +70,10 @@ public struct EvaluationRun {
     let model = Suite.Model(opened.shape, backend: backend)
     try opened.load(model.store)
     let report = try suite.evaluate(model, videos, store: store, split: split)
-    let path = "\(try folder.makeEvaluationResults(split: split))/results_\(label)_all.\(Suite.resultEnding)"
-    try report.write(path)
+    let results = folder.evaluationResults(split: split)
+    if communicator.isFirst { try folder.make(results) }
+    let path = "\(results)/results_\(label)_all.\(Suite.resultEnding)"
+    try report.write(path, communicator)
     return (report, path)
   }
 }

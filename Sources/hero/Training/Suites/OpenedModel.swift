@@ -61,7 +61,8 @@ struct OpenedModel {
   }
 
   /// Draws the weights, takes over what fits of the checkpoint to start from, makes the run's folder and begins its log.
-  func begin(_ store: ParameterStore, folder: RunFolder, resume: Bool) throws {
+  /// - Parameter writes: whether this process does, of several that train together.
+  func begin(_ store: ParameterStore, folder: RunFolder, resume: Bool, writes: Bool) throws {
     store.initialize(seed: UInt64(configuration.seed))
     var start = "no checkpoint: weights are random"
     if let checkpoint {
@@ -69,6 +70,7 @@ struct OpenedModel {
         from: checkpoint, layers: shape.cross.layers, skippingLayers: configuration.skipsLayers)
       start = "\(checkpoint.path)\n\(report.table.rendered())"
     }
+    guard writes else { return }
     // A run that goes on has weights of its own, unless its states turn out to be damaged.
     if !resume || folder.savedStates().isEmpty { log.info(start) }
     try folder.create(configuration: configuration, modelConfiguration: json, resuming: resume)

@@ -1,4 +1,5 @@
 import Corpus
+import Engine
 import Formats
 import Model
 import Tasks
@@ -15,15 +16,17 @@ struct PretrainingSuite: TaskSuite {
   private let settings: RetrievalSettings
   private let targets: [PretrainingTarget]
   private let log: RunLog
+  private let communicator: any Communicator
 
   static func check(_ configuration: RunConfiguration) throws {
     _ = try RetrievalSettings(configuration)
     _ = try configuration.pretrainingTargets()
   }
 
-  init(_ configuration: RunConfiguration, log: RunLog) throws {
+  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
     self.configuration = configuration
     self.log = log
+    self.communicator = communicator
     settings = try RetrievalSettings(configuration)
     targets = try configuration.pretrainingTargets(warn: log.warning)
   }
@@ -63,7 +66,8 @@ struct PretrainingSuite: TaskSuite {
       let measures = try ProgressReporter.follow(
         "Validating \(source.name)", total: source.loader.itemCount, unit: "videos"
       ) { progress in
-        try learning.validate(source.loader, batchSize: configuration.valBatchSize, progress: progress)
+        try learning.validate(
+          source.loader, batchSize: configuration.valBatchSize, among: communicator, progress: progress)
       }
       return (name: source.name, measures: measures)
     }

@@ -1,4 +1,5 @@
 import Corpus
+import Engine
 import Formats
 import Metrics
 import Model
@@ -10,10 +11,12 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
 
   private let configuration: RunConfiguration
   private let log: RunLog
+  private let communicator: any Communicator
 
-  init(_ configuration: RunConfiguration, log: RunLog) throws {
+  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
     self.configuration = configuration
     self.log = log
+    self.communicator = communicator
   }
 
   func openForTraining() throws -> VideoReader {
@@ -57,7 +60,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     var result = Validation()
     guard let evaluator else { return result }
     let report = try report(evaluator, split: "val", title: "val, update \(step)")
-    try report.write("\(folder.results)/val_results_\(step).json")
+    try report.write("\(folder.results)/val_results_\(step).json", communicator)
     result.scalars = report.scalars.map { ("valid_\(configuration.task.rawValue)/\($0.name)", $0.value) }
     (result.table, result.headline) = (report.table, report.headline)
     return result
@@ -74,7 +77,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     _ evaluator: QuestionEvaluator<Model>, split: String, title: String
   ) throws -> SplitReport {
     let answers = try ProgressReporter.follow("Answering", total: evaluator.itemCount, unit: "items") {
-      progress in try evaluator.run(progress: progress)
+      progress in try evaluator.run(among: communicator, progress: progress)
     }
     var report = SplitReport { try answers.results.write(path: $0) }
     report.scalars = evaluator.metrics(answers, split: split)

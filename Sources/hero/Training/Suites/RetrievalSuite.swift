@@ -1,4 +1,5 @@
 import Corpus
+import Engine
 import Formats
 import Metrics
 import Model
@@ -11,12 +12,14 @@ struct RetrievalSuite: EvaluableSuite {
   private let configuration: RunConfiguration
   private let settings: RetrievalSettings
   private let log: RunLog
+  private let communicator: any Communicator
 
   static func check(_ configuration: RunConfiguration) throws { _ = try RetrievalSettings(configuration) }
 
-  init(_ configuration: RunConfiguration, log: RunLog) throws {
+  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
     self.configuration = configuration
     self.log = log
+    self.communicator = communicator
     settings = try RetrievalSettings(configuration)
   }
 
@@ -70,21 +73,22 @@ struct RetrievalSuite: EvaluableSuite {
       let losses = try ProgressReporter.follow(
         "Validation losses", total: loader.itemCount, unit: "queries"
       ) { progress in
-        try learning.validationLosses(loader, batchSize: configuration.valBatchSize, progress: progress)
+        try learning.validationLosses(
+          loader, batchSize: configuration.valBatchSize, among: communicator, progress: progress)
       }
       result.scalars += losses.map {
         ("valid_\(learning.name)/\(learning.name)_loss_\($0.name)", Double($0.value))
       }
       let report = try evaluate(
         learning.model, validated.videos, queries, split: "val", title: "val, update \(step)")
-      try report.write("\(folder.results)/val_results_\(step).json")
+      try report.write("\(folder.results)/val_results_\(step).json", communicator)
       result.scalars += report.scalars
       (result.table, result.headline) = (report.table, report.headline)
     }
     if let test = validated.test {
       let report = try evaluate(
         learning.model, validated.videos, test, split: "test", title: "test, update \(step)")
-      try report.write("\(folder.results)/test_results_\(step).json")
+      try report.write("\(folder.results)/test_results_\(step).json", communicator)
       result.scalars += report.scalars
     }
     return result
@@ -110,11 +114,12 @@ struct RetrievalSuite: EvaluableSuite {
       split: split, queries: queries, subtitles: videos.subtitles, features: videos.features)
     let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") { progress in
       try RetrievalIndex(
-        candidates, reader: videos, model: model, batchSize: options.videoBatch, progress: progress)
+        candidates, reader: videos, model: model, batchSize: options.videoBatch, among: communicator,
+        progress: progress)
     }
     let evaluator = RetrievalEvaluator(model: model, queries: queries, index: index, options: options)
     let results = try ProgressReporter.follow("Searching", total: queries.ids.count, unit: "queries") {
-      progress in try evaluator.run(progress: progress)
+      progress in try evaluator.run(among: communicator, progress: progress)
     }
     return try RetrievalReport(results, options: options, queries: queries).report(split: split, title: title)
   }

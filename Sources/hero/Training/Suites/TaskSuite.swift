@@ -1,3 +1,4 @@
+import Engine
 import Formats
 import Model
 import Tasks
@@ -14,7 +15,8 @@ protocol TaskSuite {
   /// - Throws: `DataError` for options that do not go together.
   static func check(_ configuration: RunConfiguration) throws
   /// Decodes the options that the family reads, once.
-  init(_ configuration: RunConfiguration, log: RunLog) throws
+  /// - Parameter communicator: the ranks that validations and evaluations are divided among; the first writes.
+  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws
   /// - Throws: `DataError` for a model that lacks a part that the family needs.
   func check(_ model: ModelConfiguration) throws
   func openForTraining() throws -> Videos
@@ -53,10 +55,14 @@ public struct SplitReport {
   public var table: MetricsTable?
   /// What tells which checkpoint is best.
   var headline: Validation.Headline?
-  /// Writes the predictions to a file, in the form that the evaluation server takes.
-  let write: (_ path: String) throws -> Void
+  private let writing: (_ path: String) throws -> Void
 
-  init(write: @escaping (_ path: String) throws -> Void) { self.write = write }
+  init(write: @escaping (_ path: String) throws -> Void) { writing = write }
+
+  /// Writes the predictions to a file, in the form that the evaluation server takes; of several ranks the first does.
+  func write(_ path: String, _ communicator: any Communicator) throws {
+    if communicator.isFirst { try writing(path) }
+  }
 }
 
 /// What a validation found.

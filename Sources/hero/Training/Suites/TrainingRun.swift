@@ -6,9 +6,15 @@ public struct TrainingRun {
   private let configuration: RunConfiguration
   private let log: RunLog
 
-  public init(_ configuration: RunConfiguration, log: RunLog) {
+  private let communicator: any Communicator
+
+  /// - Parameter communicator: the ranks that train together.
+  public init(
+    _ configuration: RunConfiguration, log: RunLog, communicator: any Communicator = SoleCommunicator.shared
+  ) {
     self.configuration = configuration
     self.log = log
+    self.communicator = communicator
   }
 
   /// How a run begins.
@@ -28,23 +34,29 @@ public struct TrainingRun {
   private func train<Suite: TaskSuite>(_: Suite.Type, _ beginning: Beginning, backend: any Backend) throws {
     let folder = RunFolder(path: try configuration.required(\.outputDirectory))
     let resume = beginning != .anew
-    if !resume { try folder.requireUnused() }
-    try folder.create()
-    let lock = try RunLock(folder: folder)
+    // The first rank alone has to do with the folder.
+    var lock: RunLock?
     defer { withExtendedLifetime(lock) {} }
-    if beginning == .resumed, folder.holdsRun {
+    if communicator.isFirst {
+      if !resume { try folder.requireUnused() }
+      try folder.create()
+      lock = try RunLock(folder: folder)
+    }
+    if beginning == .resumed, communicator.isFirst, folder.holdsRun {
       try configuration.requireUnchanged(
         since: try folder.configuration(task: configuration.task), folder: folder)
     }
-    let suite = try Suite(configuration, log: log)
+    let suite = try Suite(configuration, log: log, communicator: communicator)
     let videos = try suite.openForTraining()
     let opened = try OpenedModel(configuration, featureWidth: try suite.featureWidth(of: videos), log: log)
     try suite.check(opened.shape)
     let model = Suite.Model(opened.training, backend: backend)
     let learning = try suite.learning(model, videos)
     let validated = try suite.validated(model, videos)
-    try opened.begin(model.store, folder: folder, resume: resume)
-    try Trainer(task: learning, configuration: configuration, folder: folder, log: log) { step in
+    try opened.begin(model.store, folder: folder, resume: resume, writes: communicator.isFirst)
+    try Trainer(
+      task: learning, configuration: configuration, folder: folder, log: log, communicator: communicator
+    ) { step in
       try suite.validate(learning, validated, step: step, folder: folder)
     }.run(resume: resume)
   }

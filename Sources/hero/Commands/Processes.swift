@@ -1,0 +1,66 @@
+import Engine
+import Foundation
+import Training
+
+/// The processes that this one works with.
+enum Processes {
+  /// The job that a launcher of MPI made this process part of; itself alone where none did.
+  static var communicator: any Communicator { joined.withLock { $0 } }
+
+  private static let joined = Locked<any Communicator>(SoleCommunicator.shared)
+
+  /// Joins the job. From here on the first rank alone speaks; the others tell what is wrong with them.
+  /// - Throws: `EngineError` where the process was started by MPI and cannot join.
+  static func join() throws {
+    let communicator = try MPILaunch.join(program: Bundle.main.executablePath ?? CommandLine.arguments[0])
+    joined.withLock { $0 = communicator }
+    guard communicator.size > 1 else { return }
+    let environment = ProcessInfo.processInfo.environment
+    if communicator.isFirst, environment["OMPI_COMM_WORLD_SIZE"] != nil {
+      Console.standardError.print(
+        "Open MPI's mpirun ends the processes two seconds after Ctrl-C, saved or not; 'kill -USR1' of mpirun lets them finish "
+          + "the update and save")
+    }
+    guard !communicator.isFirst else { return }
+    Console.quietStandardError()
+    let nowhere = open("/dev/null", O_WRONLY)
+    if nowhere >= 0 { dup2(nowhere, STDOUT_FILENO) }
+  }
+
+  /// Refuses to do one piece of work several times over.
+  static func requireSole(_ command: String) throws {
+    let size = communicator.size
+    guard size == 1 else {
+      throw UsageError(
+        "'hero \(command)' runs as one process, and was started as \(size); start it without mpirun")
+    }
+  }
+
+  /// Threads to compute with: what the environment says, else this process's part of the machine's cores.
+  static func threads() -> Int? {
+    guard CPUBackend.chosenThreads == nil, let job = communicator as? MPICommunicator else { return nil }
+    return CoreDivision.threads(job)
+  }
+
+  /// Leaves the job with an exit status. One that failed ends the others with it.
+  static func leave(_ status: Int32, isFailure: Bool) {
+    guard let job = communicator as? MPICommunicator else { return }
+    if isFailure { job.abort(status: status) }
+    fflush(nil)
+    job.close(status: status)
+  }
+}
+
+/// A value behind a lock.
+final class Locked<Value>: @unchecked Sendable {
+  private let lock = NSLock()
+  private var value: Value
+
+  init(_ value: Value) { self.value = value }
+
+  func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+    lock.lock()
+    defer { lock.unlock() }
+    return try body(&value)
+  }
+}

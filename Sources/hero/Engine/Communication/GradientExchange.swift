@@ -1,0 +1,136 @@
+/// Adds the gradients of an update up over all ranks, while its backward pass goes on.
+///
+/// The arena is divided into buckets of parameters that lie side by side. A bucket leaves as soon as the backward pass
+/// has left its last parameter, in an order that all ranks agree on before: buckets that are ready early go early. A
+/// parameter that any rank has a gradient for gets one on all, of zeros where a rank has none.
+public final class GradientExchange {
+  private let store: ParameterStore
+  private let communicator: any Communicator
+  private let bucketSize: Int
+  /// What the exchanges so far took.
+  public private(set) var timing = Timing()
+
+  /// What exchanges took.
+  public struct Timing: Equatable, Sendable {
+    public var updates = 0
+    /// Bytes of gradients that each rank had to add up.
+    public var bytes = 0
+    /// Seconds in which gradients were under way, waiting for slower ranks included.
+    public var underway = 0.0
+    /// Seconds of these in which there was nothing else to do.
+    public var exposed = 0.0
+
+    /// The share of the exchange that the backward pass hid; nil where nothing was exchanged.
+    public var hidden: Double? { underway > 0 ? max(0, 1 - exposed / underway) : nil }
+
+    public static func - (later: Timing, earlier: Timing) -> Timing {
+      Timing(
+        updates: later.updates - earlier.updates, bytes: later.bytes - earlier.bytes,
+        underway: later.underway - earlier.underway, exposed: later.exposed - earlier.exposed)
+    }
+  }
+
+  /// - Parameter bucketSize: elements of a bucket, about: large enough that a message's start costs little, small
+  ///   enough that the first leaves early.
+  public init(_ store: ParameterStore, communicator: any Communicator, bucketSize: Int = 1 << 21) {
+    self.store = store
+    self.communicator = communicator
+    self.bucketSize = max(1, bucketSize)
+  }
+
+  /// The backward pass of an update's last batch, after which the arena holds the sums over all ranks.
+  /// - Parameter tape: nil where no rank has a batch: gradients of earlier ones may still have to be exchanged.
+  public func backward(_ tape: Tape?) {
+    guard communicator.size > 1 else {
+      tape?.backward()
+      return
+    }
+    var (buckets, bucketOf) = agreedBuckets(tape)
+    var sums: [PendingSum] = []
+    var next = 0
+    let leave = { [self] in
+      while next < buckets.count, buckets[next].unfinished == 0 {
+        sums += begin(buckets[next])
+        next += 1
+      }
+    }
+    leave()
+    tape?.backward { parameter in
+      guard let bucket = bucketOf[ObjectIdentifier(parameter)] else { return }
+      buckets[bucket].unfinished -= 1
+      leave()
+    }
+    precondition(next == buckets.count, "a bucket was never ready")
+    let idle = monotonicSeconds()
+    for sum in sums { sum.wait() }
+    account(sums, idleSince: idle, bytes: buckets.reduce(0) { $0 + $1.range.count } * 4)
+    bucketOf = [:]
+  }
+
+  private func account(_ sums: [PendingSum], idleSince: Double, bytes: Int) {
+    timing.updates += 1
+    timing.bytes += bytes
+    timing.exposed += monotonicSeconds() - idleSince
+    // Time in which at least one was under way: they begin in order.
+    var end = 0.0
+    for sum in sums {
+      timing.underway += max(0, sum.collective.ended - max(end, sum.collective.began))
+      end = max(end, sum.collective.ended)
+    }
+  }
+
+  /// Parameters that lie side by side.
+  private struct Bucket {
+    var range: Range<Int>
+    var parameters: [Parameter]
+    /// The backward pass reaches its last parameter where this is lowest.
+    var turn: Double
+    /// Parameters that this rank's backward pass has yet to leave.
+    var unfinished = 0
+  }
+
+  /// All ranks' buckets, in the order in which they leave, and which one each of this rank's waiting parameters is in.
+  private func agreedBuckets(_ tape: Tape?) -> ([Bucket], [ObjectIdentifier: Int]) {
+    let parameters = store.parameters
+    let uses = tape?.firstUses ?? [:]
+    // The record that the backward pass leaves a parameter by, the later the earlier; −1 where it has no gradient.
+    let ready = Double(UInt32.max)
+    let turns = communicator.maximum(
+      parameters.map { parameter in
+        uses[ObjectIdentifier(parameter)].map { Double($0) } ?? (parameter.hasGradient ? ready : -1)
+      })
+    var buckets: [Bucket] = []
+    for (parameter, turn) in zip(parameters, turns) where turn >= 0 && parameter.count > 0 {
+      if let last = buckets.last, last.range.upperBound == parameter.range.lowerBound,
+        last.range.count + parameter.count <= bucketSize
+      {
+        buckets[buckets.count - 1].range = last.range.lowerBound..<parameter.range.upperBound
+        buckets[buckets.count - 1].parameters.append(parameter)
+        buckets[buckets.count - 1].turn = min(last.turn, turn)
+      } else {
+        buckets.append(Bucket(range: parameter.range, parameters: [parameter], turn: turn))
+      }
+    }
+    // Of equal turns the one that lies further back, on every rank alike.
+    buckets.sort { ($0.turn, $0.range.lowerBound) > ($1.turn, $1.range.lowerBound) }
+    var places: [ObjectIdentifier: Int] = [:]
+    for place in buckets.indices {
+      for parameter in buckets[place].parameters where uses[ObjectIdentifier(parameter)] != nil {
+        places[ObjectIdentifier(parameter)] = place
+        buckets[place].unfinished += 1
+      }
+    }
+    return (buckets, places)
+  }
+
+  private func begin(_ bucket: Bucket) -> [PendingSum] {
+    for parameter in bucket.parameters { store.completeGradient(of: parameter) }
+    // One large table leaves in pieces, which the network takes up one after another.
+    return stride(from: bucket.range.lowerBound, to: bucket.range.upperBound, by: 2 * bucketSize).map {
+      first in
+      let range = first..<min(bucket.range.upperBound, first + 2 * bucketSize)
+      return communicator.beginSum(
+        store.gradients.slice(range, rows: 1, columns: range.count), on: store.backend, channel: .gradients)
+    }
+  }
+}

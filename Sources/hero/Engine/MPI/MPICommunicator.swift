@@ -1,0 +1,255 @@
+import CMPI
+import Foundation
+import Synchronization
+
+/// Why a plugin could not be used.
+struct PluginProblem: Error { let reason: String }
+
+/// The ranks of an MPI job.
+///
+/// One thread makes all calls of MPI, none of which waits: it begins what the others ask for, looks after what is under
+/// way, and tells the neighbours every second that this rank lives. So collectives go on behind a computation, any MPI
+/// will do (MPI_THREAD_FUNNELED), and a rank or a network that is gone is noticed though nobody may be waiting for it.
+public final class MPICommunicator: Communicator, @unchecked Sendable {
+  public let rank: Int
+  public let size: Int
+  public let summary: String
+  /// The lowest rank on the same machine.
+  public let node: Int
+  private let plugin: hero_mpi_plugin
+  private let condition = NSCondition()
+  /// The following hold the lock.
+  private var asked: [Job] = []
+  private var isLeaving = false
+  private var isClosing = false
+  private var isClosed = false
+  private var endingStatus: Int32?
+  /// The other ranks on this machine, by their processes.
+  private var neighbours: [(rank: Int, process: Int32)] = []
+  private var lastLook = 0.0
+
+  private struct Job {
+    var collective: Collective
+    var channel: Channel
+    var pending: PendingCollective
+  }
+
+  /// Seconds after which a rank that is not heard of counts as lost; 0 for never.
+  private static let patience =
+    ProcessInfo.processInfo.environment["HERO_MPI_TIMEOUT"].flatMap { Double($0) } ?? 30
+  /// The same once a signal asked the program to stop: a launcher that has lost a rank sends it to the others, which wait
+  /// for that rank.
+  private static let patienceAfterSignal = 5.0
+  /// Collectives that the plugin has under way at most; the plugin has room for some more.
+  private static let mostUnderWay = 64
+
+  /// Joins the job that this process was started in.
+  /// - Throws: `PluginProblem` where the plugin cannot be loaded; `EngineError` where MPI does not start.
+  init(plugin path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw PluginProblem(reason: "there is no such file")
+    }
+    var reason: UnsafePointer<CChar>?
+    guard let plugin = hero_mpi_load(path, &reason)?.pointee else {
+      throw PluginProblem(reason: reason.map { String(cString: $0) } ?? "no reason given")
+    }
+    self.plugin = plugin
+    let opening = Opening()
+    let thread = Thread { opening.run(plugin) }
+    thread.name = "hero-mpi"
+    thread.start()
+    let job = try opening.job()
+    (rank, size, node) = (Int(job.rank), Int(job.size), Int(job.node))
+    let name = withUnsafeBytes(of: job.library) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    summary = "\(size) processes, \(name)"
+    opening.hand(to: self)
+    let processes = gather([Int32(node), getpid()], counts: [Int](repeating: 2, count: size))
+    condition.lock()
+    neighbours = (0..<size).compactMap { other in
+      let process = processes[2 * other + 1]
+      // A process of another container may be on this machine and yet not be seen.
+      let isSeen = other != rank && Int(processes[2 * other]) == node && !Self.isGone(process)
+      return isSeen ? (other, process) : nil
+    }
+    condition.unlock()
+  }
+
+  private static func isGone(_ process: Int32) -> Bool { kill(process, 0) != 0 && errno == ESRCH }
+
+  /// The first words between the thread that makes all calls and the one that makes the communicator.
+  private final class Opening: @unchecked Sendable {
+    private let opened = DispatchSemaphore(value: 0)
+    private let handed = DispatchSemaphore(value: 0)
+    private var found = hero_mpi_job()
+    private var problem: String?
+    private var communicator: MPICommunicator?
+
+    func run(_ plugin: hero_mpi_plugin) {
+      problem = plugin.open(&found).map { String(cString: $0) }
+      opened.signal()
+      guard problem == nil else { return }
+      handed.wait()
+      communicator?.work()
+    }
+
+    func job() throws -> hero_mpi_job {
+      opened.wait()
+      if let problem { throw EngineError("MPI does not start: \(problem)") }
+      return found
+    }
+
+    func hand(to communicator: MPICommunicator) {
+      self.communicator = communicator
+      handed.signal()
+    }
+  }
+
+  public func begin(_ collective: Collective, on channel: Channel) -> PendingCollective {
+    let pending = PendingCollective()
+    condition.lock()
+    asked.append(Job(collective: collective, channel: channel, pending: pending))
+    condition.signal()
+    condition.unlock()
+    return pending
+  }
+
+  /// Waits for all ranks and leaves the job; nothing can be asked any more.
+  /// - Parameter status: to exit with where MPI does not let go, as over a network that has failed since.
+  public func close(status: Int32) {
+    condition.lock()
+    isLeaving = true
+    condition.unlock()
+    barrier()
+    endsProcess(after: 10, status: status)
+    condition.lock()
+    isClosing = true
+    condition.signal()
+    while !isClosed { condition.wait() }
+    condition.unlock()
+  }
+
+  /// Ends all ranks at once.
+  public func abort(status: Int32) -> Never {
+    condition.lock()
+    endingStatus = status
+    condition.signal()
+    condition.unlock()
+    // MPI ends this process too; where it cannot reach the others it may take its time.
+    sleep(5)
+    _exit(status)
+  }
+}
+
+// MARK: - The thread that makes all calls
+
+extension MPICommunicator {
+  private func work() {
+    var underWay: [(number: Int32, job: Job)] = []
+    var waiting: [Job] = []
+    var idleRounds = 0
+    while true {
+      condition.lock()
+      if asked.isEmpty, waiting.isEmpty, underWay.isEmpty, !isClosing, endingStatus == nil {
+        _ = condition.wait(until: Date(timeIntervalSinceNow: 0.25))
+      }
+      if !asked.isEmpty { idleRounds = 0 }
+      waiting += asked
+      asked = []
+      let (closes, status) = (isClosing, endingStatus)
+      condition.unlock()
+      if let status {
+        plugin.abort(status)
+        _exit(status)
+      }
+      if closes, waiting.isEmpty, underWay.isEmpty { return leave() }
+      let begun = waiting.prefix(Self.mostUnderWay - underWay.count)
+      for job in begun { underWay.append((begin(job), job)) }
+      waiting.removeFirst(begun.count)
+      let before = underWay.count
+      underWay.removeAll { number, job in
+        let done = plugin.test(number)
+        if done < 0 { fail(problem) }
+        if done > 0 { job.pending.finish() }
+        return done > 0
+      }
+      listen()
+      guard !underWay.isEmpty else { continue }
+      idleRounds = underWay.count < before ? 0 : idleRounds + 1
+      rest(rounds: idleRounds, isAwaited: underWay.contains { $0.job.pending.isAwaited })
+    }
+  }
+
+  /// Leaves the processor to those who compute, the longer nothing moves the longer.
+  private func rest(rounds: Int, isAwaited: Bool) {
+    if isAwaited, rounds < 200 { sched_yield() } else { usleep(isAwaited ? 20 : 200) }
+  }
+
+  private func begin(_ job: Job) -> Int32 {
+    let channel = Int32(job.channel.rawValue)
+    func call(
+      _ kind: hero_mpi_kind, _ buffer: UnsafeMutableRawPointer?, _ count: Int, _ counts: [Int32] = [],
+      root: Int = 0
+    ) -> Int32 {
+      counts.withUnsafeBufferPointer {
+        plugin.begin(channel, Int32(kind.rawValue), buffer, count, $0.baseAddress, Int32(root))
+      }
+    }
+    let number =
+      switch job.collective {
+      case .sum(let values): call(HERO_MPI_SUM_FLOAT, values.baseAddress, values.count)
+      case .sumDoubles(let values): call(HERO_MPI_SUM_DOUBLE, values.baseAddress, values.count)
+      case .maximum(let values): call(HERO_MPI_MAX_DOUBLE, values.baseAddress, values.count)
+      case .gather(let bytes, let counts):
+        call(HERO_MPI_GATHER, bytes.baseAddress, bytes.count, counts.map { Int32($0) })
+      case .broadcast(let bytes, let root):
+        call(HERO_MPI_BROADCAST, bytes.baseAddress, bytes.count, root: root)
+      case .barrier: call(HERO_MPI_BARRIER, nil, 0)
+      }
+    guard number >= 0 else { fail(problem) }
+    return number
+  }
+
+  private var problem: String { plugin.problem().map { String(cString: $0) } ?? "no reason given" }
+
+  private func listen() {
+    let now = monotonicSeconds()
+    let silence = plugin.beat(now)
+    if silence < 0 { fail(problem) }
+    condition.lock()
+    let looks = !isLeaving && now - lastLook >= 1
+    if looks { lastLook = now }
+    let gone = looks ? neighbours.first { Self.isGone($0.process) } : nil
+    condition.unlock()
+    if let gone { fail("rank \(gone.rank) (process \(gone.process)) is gone") }
+    let isStopping = Interruption.received.load(ordering: .relaxed) != 0
+    let patience = isStopping ? min(Self.patience, Self.patienceAfterSignal) : Self.patience
+    if patience > 0, silence > patience {
+      let before = (rank + size - 1) % size
+      fail("rank \(before) was not heard of for \(Int(silence)) s: its machine or the network is gone")
+    }
+  }
+
+  private func leave() {
+    plugin.close()
+    condition.lock()
+    isClosed = true
+    condition.broadcast()
+    condition.unlock()
+  }
+
+  private func fail(_ message: String) -> Never {
+    try? FileHandle.standardError.write(contentsOf: Data("hero: error: rank \(rank): \(message)\n".utf8))
+    endsProcess(after: 5, status: 1)
+    plugin.abort(1)
+    _exit(1)
+  }
+
+  /// MPI may wait for ever for those that it cannot reach.
+  private func endsProcess(after seconds: UInt32, status: Int32) {
+    let deadline = Thread {
+      sleep(seconds)
+      _exit(status)
+    }
+    deadline.start()
+  }
+}

@@ -1,0 +1,50 @@
+/// Operations that go over the ranks of a job. All ranks call them in the same order, also one that has no rows.
+extension Tape {
+  /// Every rank's rows below one another, of which each rank goes on to compute something of its own: the gradients
+  /// that come back on all ranks are added up.
+  /// - Parameter counts: rows of each rank.
+  /// - Returns: [Σ counts, columns]
+  public func gatherRows(_ x: Tensor, counts: [Int]) -> Tensor {
+    guard communicator.size > 1 else { return x }
+    let all = gathered(x, counts: counts)
+    guard isTraining else { return all }
+    let own = ownRows(counts)
+    // Every rank takes part in the sum, whether or not it computed anything.
+    recordLoss { [unowned self] in
+      let gradient = all.gradient ?? backend.makeTensor(rows: all.rows, columns: all.columns)
+      if all.gradient == nil { backend.fill(gradient, with: 0) }
+      all.gradient = nil
+      communicator.sum(gradient, on: backend)
+      accumulateRows(own, of: gradient, to: x)
+    }
+    return all
+  }
+
+  /// Every rank's rows below one another, of which all ranks go on to compute the same, so that each has the whole
+  /// gradient already and takes its own rows of it.
+  /// - Parameter counts: rows of each rank.
+  /// - Returns: [Σ counts, columns]
+  public func shareRows(_ x: Tensor, counts: [Int]) -> Tensor {
+    guard communicator.size > 1 else { return x }
+    let all = gathered(x, counts: counts)
+    let own = ownRows(counts)
+    record(all) { [unowned self] dy in accumulateRows(own, of: dy, to: x) }
+    return all
+  }
+
+  private func gathered(_ x: Tensor, counts: [Int]) -> Tensor {
+    let all = communicator.gatherRows(x, counts: counts, on: backend)
+    return Tensor(
+      rows: all.rows, columns: all.columns, storage: all.storage, needsGradient: isTraining)
+  }
+
+  private func ownRows(_ counts: [Int]) -> Range<Int> {
+    let start = counts[..<communicator.rank].reduce(0, +)
+    return start..<start + counts[communicator.rank]
+  }
+
+  private func accumulateRows(_ rows: Range<Int>, of gradient: Tensor, to x: Tensor) {
+    guard !rows.isEmpty, x.needsGradient else { return }
+    accumulate(gradient.rowsView(rows), to: x, mayKeep: false)
+  }
+}

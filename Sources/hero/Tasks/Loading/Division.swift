@@ -1,0 +1,70 @@
+import Engine
+
+extension Communicator {
+  /// Does this rank's part of some work and puts all ranks' results together, in the order of the work.
+  ///
+  /// What is told as progress is stretched to the whole: the other ranks are about as far. Where one rank was
+  /// interrupted, all stop.
+  /// - Parameters:
+  ///   - pieces: how many pieces the work has, such as batches; each rank does some in a row.
+  ///   - work: does these and packs what came of each.
+  public func divide(
+    _ pieces: Int, _ work: (_ pieces: Range<Int>) throws -> Parcel
+  ) throws -> [Parcel] {
+    guard size > 1 else { return [try work(0..<pieces)] }
+    var interruption: Interruption?
+    var parcel = Parcel()
+    do {
+      parcel = try work(part(of: pieces))
+    } catch let error as Interruption {
+      interruption = error
+    }
+    let signal = maximum([Double(interruption?.signal ?? 0)])[0]
+    if signal > 0 { throw Interruption(signal: Int32(signal)) }
+    return gather(parcel.bytes).map { Parcel(bytes: $0) }
+  }
+
+  /// Progress of the whole work, from that of this rank's part.
+  /// - Parameters:
+  ///   - done: of this rank's `own`.
+  ///   - total: of all ranks.
+  func stretched(_ done: Int, own: Int, total: Int) -> Int {
+    size == 1 || own == 0 ? done : min(total, done * total / own)
+  }
+}
+
+/// Results on their way between ranks: numbers and texts, taken out in the order in which they were put in.
+public struct Parcel {
+  private(set) var bytes: [UInt8] = []
+  private var read = 0
+
+  public init() {}
+
+  init(bytes: [UInt8]) { self.bytes = bytes }
+
+  /// Whether everything was taken out.
+  var isAtEnd: Bool { read == bytes.count }
+
+  mutating func put<Element: BitwiseCopyable>(_ elements: [Element]) {
+    withUnsafeBytes(of: elements.count) { bytes += $0 }
+    elements.withUnsafeBytes { bytes += $0 }
+  }
+
+  mutating func put(_ text: String) { put(Array(text.utf8)) }
+
+  mutating func take<Element: BitwiseCopyable>(_: Element.Type = Element.self) -> [Element] {
+    let count = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: read, as: Int.self) }
+    read += MemoryLayout<Int>.size
+    let end = read + count * MemoryLayout<Element>.stride
+    defer { read = end }
+    return [Element](unsafeUninitializedCapacity: count) { buffer, filled in
+      bytes.withUnsafeBytes {
+        UnsafeMutableRawBufferPointer(buffer).copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: $0[read..<end]))
+      }
+      filled = count
+    }
+  }
+
+  mutating func takeText() -> String { String(decoding: take(UInt8.self), as: UTF8.self) }
+}

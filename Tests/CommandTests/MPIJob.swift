@@ -1,0 +1,83 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The program as several processes, under an MPI that this machine has.
+struct MPIJob {
+  /// An installed MPI, by its launcher.
+  enum Launcher: String, CaseIterable {
+    case openMPI = "openmpi"
+    case mpich
+
+    /// Its `mpirun`, by the name that Debian gives it beside others, or by the one that it has by itself.
+    var executable: URL? {
+      let names = ["mpirun.\(rawValue)", "mpirun"]
+      for folder in (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":") {
+        for name in names {
+          let file = URL(fileURLWithPath: "\(folder)/\(name)")
+          guard FileManager.default.isExecutableFile(atPath: file.path) else { continue }
+          if name != "mpirun" || isOwn(file) { return file }
+        }
+      }
+      return nil
+    }
+
+    private func isOwn(_ file: URL) -> Bool {
+      let version = try? HeroProcess(executable: file, arguments: ["--version"])
+      let text = (version?.output ?? "") + (version?.errors ?? "")
+      return text.contains(self == .openMPI ? "Open" : "HYDRA")
+    }
+  }
+
+  let launcher: Launcher
+  private let executable: URL
+
+  /// Those that this machine has. There is at least one: `Scripts/install-packages` sees to that.
+  static let installed: [MPIJob] = {
+    let plugins = HeroProcess.binary.deletingLastPathComponent().appendingPathComponent("lib").path
+    let made = try? HeroProcess(
+      executable: URL(fileURLWithPath: "/usr/bin/env"), arguments: ["make", "mpi", "PLUGINS=\(plugins)"],
+      folder: SharedData.repository.path)
+    guard made?.status == 0 else { return [] }
+    return Launcher.allCases.compactMap { launcher in
+      launcher.executable.map { MPIJob(launcher: launcher, executable: $0) }
+    }
+  }()
+
+  private var environment: [String: String] {
+    [
+      "HERO_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+      "OMPI_MCA_rmaps_base_oversubscribe": "1",
+      // Containers forbid processes to read one another's memory.
+      "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+    ]
+  }
+
+  private func words(_ processes: Int, _ arguments: [String]) -> [String] {
+    ["-np", String(processes), HeroProcess.binary.path] + arguments
+  }
+
+  /// Runs the program to its end.
+  func run(_ processes: Int, _ arguments: [String], folder: String) throws -> HeroProcess {
+    try HeroProcess(
+      executable: executable, arguments: words(processes, arguments), folder: folder, environment: environment
+    )
+  }
+
+  /// Starts the program.
+  func start(_ processes: Int, _ arguments: [String], folder: String) throws -> Process {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = words(processes, arguments)
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+}
+
+extension MPIJob: CustomTestStringConvertible {
+  var testDescription: String { launcher.rawValue }
+}

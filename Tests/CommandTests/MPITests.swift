@@ -1,0 +1,141 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+/// Several processes, started as their users start them, against one.
+@Suite(.serialized) struct MPITests {
+  private let corpus: SmallCorpus
+  private var folder: TemporaryFolder { corpus.folder }
+
+  init() throws {
+    corpus = try SmallCorpus()
+    #expect(!MPIJob.installed.isEmpty, "no MPI is installed; Scripts/install-packages does it")
+  }
+
+  private func bytes(_ name: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: folder.path(name)))
+  }
+
+  private func weights(_ run: String, _ step: Int) throws -> [String: NDArray] {
+    let file = try Safetensors.read(path: folder.path("\(run)/ckpt/model_step_\(step).safetensors"))
+    return Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.array) })
+  }
+
+  /// Where ranks share the batches of one process, weights are the same but for rounding; what is measured of one
+  /// checkpoint is the same, byte for byte.
+  @Test(.timeLimit(.minutes(2)), arguments: MPIJob.installed) func trainingAndEvaluation(job: MPIJob) throws {
+    let settings = ["--num-train-steps", "8", "--valid-steps", "8", "--dropout", "0"]
+    for command in ["finetune", "pretrain"] {
+      let arguments = [command, "--config", "\(command).json"] + settings
+      try corpus.run(arguments + ["--output-dir", "\(command) 1"])
+      let together = try job.run(
+        2, arguments + ["--output-dir", "\(command) 2", "--train-batch-size", "2"], folder: folder.root)
+      try #require(together.status == 0, "\(together.errors)")
+      #expect(together.errors.contains("on each of 2 processes"))
+      let (alone, shared) = (try weights("\(command) 1", 8), try weights("\(command) 2", 8))
+      #expect(Set(alone.keys) == Set(shared.keys))
+      for (name, array) in alone {
+        let other = try #require(shared[name])
+        let worst = zip(array.floats(), other.floats()).reduce(0) { max($0, abs($1.0 - $1.1)) }
+        #expect(worst <= 1e-5, "\(name)")
+      }
+    }
+    let evaluation = [
+      "eval", "--split", "test", "--query-txt-db", "txt_db/test.db", "--output-dir", "finetune 1",
+      "--vcmr-eval-q-batch-size", "3", "--vcmr-eval-video-batch-size", "2", "--json",
+    ]
+    let results = folder.path("finetune 1/results_test/results_8_all.json")
+    let alone = try HeroProcess(
+      arguments: evaluation, folder: folder.root, environment: ["HERO_NUM_THREADS": "1"])
+    let expected = try bytes("finetune 1/results_test/results_8_all.json")
+    try FileManager.default.removeItem(atPath: results)
+    let together = try job.run(3, evaluation, folder: folder.root)
+    try #require(together.status == 0, "\(together.errors)")
+    #expect(together.output == alone.output)
+    let divided = try bytes("finetune 1/results_test/results_8_all.json")
+    #expect(divided == expected)
+  }
+
+  /// A signal to the launcher stops all ranks after one update; the run goes on with the same ranks to the last bit, and
+  /// with others.
+  @Test(.timeLimit(.minutes(2)), arguments: MPIJob.installed) func interruption(job: MPIJob) throws {
+    let arguments = ["finetune", "--config", "finetune.json", "--train-batch-size", "2", "--output-dir"]
+    let whole = try job.run(2, arguments + ["whole"], folder: folder.root)
+    try #require(whole.status == 0, "\(whole.errors)")
+    for name in ["same", "one"] {
+      let process = try job.start(2, arguments + [name], folder: folder.root)
+      let states = folder.path("\(name)/ckpt")
+      while process.isRunning,
+        (try? FileManager.default.contentsOfDirectory(atPath: states))?.contains(where: {
+          $0.hasPrefix("state_step_")
+        }) != true
+      { usleep(2_000) }
+      kill(process.processIdentifier, SIGUSR1)
+      process.waitUntilExit()
+      #expect(!FileManager.default.fileExists(atPath: states + "/model_step_60.safetensors"))
+      let log = try String(contentsOfFile: folder.path("\(name)/log/log.txt"), encoding: .utf8)
+      #expect(log.components(separatedBy: "stopped after update").count == 2)
+    }
+    let same = try job.run(2, arguments + ["same", "--resume"], folder: folder.root)
+    #expect(same.status == 0 && same.errors.contains("going on after update"))
+    let model = "ckpt/model_step_60.safetensors"
+    let (resumed, uninterrupted) = (try bytes("same/\(model)"), try bytes("whole/\(model)"))
+    #expect(resumed == uninterrupted)
+    try corpus.run(arguments + ["one", "--resume"])
+    #expect(FileManager.default.fileExists(atPath: folder.path("one/\(model)")))
+  }
+
+  /// A rank that fails says why, and ends the others.
+  @Test(.timeLimit(.minutes(1)), arguments: MPIJob.installed) func failures(job: MPIJob) throws {
+    let missing = try job.run(
+      2, ["finetune", "--config", "finetune.json", "--sub-txt-db", "nowhere", "--output-dir", "none"],
+      folder: folder.root)
+    #expect(missing.status != 0)
+    #expect(missing.errors.contains("hero: error: rank 0: nowhere"))
+    let several = try job.run(2, ["create-txtdb", "--task", "tvr"], folder: folder.root)
+    #expect(several.status != 0)
+    // Killed, a rank cannot say anything; the launcher does.
+    let process = try job.start(
+      2,
+      ["finetune", "--config", "finetune.json", "--output-dir", "killed", "--num-train-steps", "1000000"],
+      folder: folder.root)
+    let states = folder.path("killed/ckpt")
+    while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: states))?.isEmpty != false
+    {
+      usleep(2_000)
+    }
+    let ranks = try children(named: "hero", of: process.processIdentifier)
+    #expect(ranks.count == 2)
+    if let last = ranks.last { kill(last, SIGKILL) }
+    process.waitUntilExit()
+    #expect(process.terminationStatus != 0)
+  }
+
+  /// The processes below one, by what they are called.
+  private func children(named name: String, of root: Int32) throws -> [Int32] {
+    var parents: [Int32: Int32] = [:]
+    var named: [Int32] = []
+    for entry in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+      guard let id = Int32(entry),
+        let status = try? String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8),
+        let parent = status.firstMatch(of: /PPid:\s*([0-9]+)/).flatMap({ Int32($0.1) })
+      else { continue }
+      parents[id] = parent
+      if status.hasPrefix("Name:\t\(name)\n") { named.append(id) }
+    }
+    return named.sorted().filter { id in
+      var ancestor = id
+      while let parent = parents[ancestor], parent != 0, ancestor != root { ancestor = parent }
+      return ancestor == root
+    }
+  }
+
+  @Test func withoutItsPluginNoneRuns() throws {
+    let process = try HeroProcess(
+      arguments: ["finetune", "--config", "finetune.json"], folder: folder.root,
+      environment: ["OMPI_COMM_WORLD_SIZE": "2", "HERO_MPI": "/nowhere.so"])
+    #expect(process.status == 1)
+    #expect(process.errors.contains("MPI cannot be loaded (/nowhere.so: there is no such file)"))
+  }
+}

@@ -1,0 +1,182 @@
+import Engine
+import Model
+import TestSupport
+import Testing
+
+@testable import Tasks
+
+/// Ranks that share a batch have together the losses and the gradients of one process that has all of it.
+@Suite("Ranks against one process")
+struct RankTests {
+  /// What an update of one process, or of one of several, comes to.
+  private struct Step: Sendable {
+    var losses: [Double]
+    var gradients: [String: [Float]]
+  }
+
+  private static func step<Task: LearningTask>(
+    _ make: @Sendable () throws -> Task, number: Int, batchSize: Int, _ ranks: any Communicator
+  ) throws -> Step {
+    let task = try make()
+    let (store, backend) = (task.store, task.store.backend)
+    let plan = BatchPlan(batchSize: batchSize, seed: 3, rank: ranks.rank, of: ranks.size)
+    let input = try task.trainingLoader.batch(number, of: plan).map {
+      Task.prepare($0, for: task.configuration, on: backend)
+    }
+    let share = BatchShare(task.counts(of: input), among: ranks)
+    var random = RandomStream(seed: 3, step: UInt64(number), for: .loss)
+    let tape = Tape.training(backend, seed: 3, step: UInt64(number), communicator: ranks)
+    let terms = task.loss(tape, input, among: share, update: number, random: &random)
+    GradientExchange(store, communicator: ranks, bucketSize: 1000).backward(tape)
+    var gradients: [String: [Float]] = [:]
+    for parameter in store.parameters {
+      if let gradient = parameter.gradient { gradients[parameter.name] = backend.values(of: gradient) }
+    }
+    return Step(losses: ranks.sum(terms.read(on: backend).map { Double($0.value) }), gradients: gradients)
+  }
+
+  /// Batches of four, by one process, by two ranks and by four.
+  private func check<Task: LearningTask>(
+    _ make: @escaping @Sendable () throws -> Task, batches: Range<Int> = 0..<2
+  ) throws {
+    for number in batches {
+      let whole = try Self.step(make, number: number, batchSize: 4, SoleCommunicator.shared)
+      #expect(whole.losses.contains { $0 != 0 } && !whole.gradients.isEmpty)
+      let norm = whole.gradients.values.joined().reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+      for size in [2, 4] {
+        let ranks = try ThreadRanks.run(size) { ranks in
+          try Self.step(make, number: number, batchSize: 4 / size, ranks)
+        }
+        for rank in ranks {
+          for (a, b) in zip(rank.losses, whole.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
+          #expect(Set(rank.gradients.keys) == Set(whole.gradients.keys))
+          // All ranks have the same, to the last bit.
+          #expect(rank.gradients == ranks[0].gradients)
+        }
+        let error = whole.gradients.reduce(0.0) { sum, expected in
+          zip(ranks[0].gradients[expected.key] ?? [], expected.value).reduce(sum) {
+            $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1)
+          }
+        }.squareRoot()
+        #expect(error <= 1e-5 * norm, "batch \(number) of \(size) ranks: off by \(error / norm)")
+      }
+    }
+  }
+
+  private static func retrieval(_ configure: (inout RankingOptions) -> Void) throws -> RetrievalLearning {
+    let model = try RetrievalGoldenTests.model("tvr", RetrievalModel.self)
+    var options = try RetrievalGoldenTests.options()
+    configure(&options.ranking)
+    let loader = try RetrievalLoader(
+      queries: .init(path: GoldenStores.path("db/txt_db/tvr_train.db")), videos: GoldenStores.videos(),
+      maxTextLength: -1, frameInterval: GoldenStores.interval(), hasSpans: true, model: model.configuration)
+    return RetrievalLearning(
+      name: "tvr", model: model, loader: loader, options: options, curriculum: RetrievalCurriculum())
+  }
+
+  @Test func everyNegativeOfAllRanks() throws { try check { try Self.retrieval { _ in } } }
+
+  @Test func hardNegativesOfAllRanks() throws {
+    try check {
+      try Self.retrieval {
+        $0.useHardNegatives = true
+        $0.hardPoolSize = 2
+        $0.kind = .lse
+      }
+    }
+  }
+
+  @Test func drawnNegativesOfAllRanks() throws {
+    try check { try Self.retrieval { $0.useAllNegatives = false } }
+  }
+
+  @Test func questions() throws {
+    try check {
+      QuestionLearning(
+        name: "tvqa", model: try QuestionGoldenTests.questionModel(),
+        loader: try GoldenStores.questions("train"),
+        spanWeight: 0.5)
+    }
+  }
+
+  @Test func statements() throws {
+    try check {
+      QuestionLearning(
+        name: "violin", model: try QuestionGoldenTests.statementModel(),
+        loader: try GoldenStores.statements("train", .training(maxTextLength: -1)), spanWeight: 0)
+    }
+  }
+
+  @Test func captions() throws {
+    try check {
+      CaptionLearning(
+        name: "tvc", model: try CaptionGoldenTests.model(), loader: try GoldenStores.captions("train"))
+    }
+  }
+
+  @Test(arguments: PretrainingObjective.allCases) func pretraining(_ objective: PretrainingObjective) throws {
+    try check {
+      var curriculum = RetrievalCurriculum()
+      curriculum.spanStart = 0
+      return PretrainingLearning(
+        model: try RetrievalGoldenTests.model("pretrain", PretrainingModel.self),
+        mixture: try PretrainingMixture([
+          PretrainingSource(
+            name: objective.rawValue, ratio: 1, loader: try PretrainingCorpus.loader(objective))
+        ]), ranking: try RetrievalGoldenTests.options(), curriculum: curriculum)
+    }
+  }
+
+  /// The last batch of an epoch may leave ranks without anything.
+  @Test func ranksWithoutItems() throws {
+    let items = try Self.retrieval { _ in }.trainingLoader.itemCount
+    let make: @Sendable () throws -> RetrievalLearning = { try Self.retrieval { _ in } }
+    // One item is left over for the last batch.
+    let size = items - 1
+    let whole = try Self.step(make, number: 1, batchSize: size, SoleCommunicator.shared)
+    try #require(size > 1)
+    let ranks = try ThreadRanks.run(size) { try Self.step(make, number: 1, batchSize: 1, $0) }
+    for rank in ranks {
+      #expect(Set(rank.gradients.keys) == Set(whole.gradients.keys))
+      for (a, b) in zip(rank.losses, whole.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
+    }
+  }
+
+  @Test(arguments: [1, 3, 4]) func ranksDivideAnEpoch(size: Int) {
+    for number in 0..<7 {
+      let whole = BatchPlan(batchSize: 12, seed: 5).items(number, of: 100)
+      let parts = (0..<size).map {
+        BatchPlan(batchSize: 12 / size, seed: 5, rank: $0, of: size).items(number, of: 100)
+      }
+      #expect(parts.flatMap(\.items) == whole.items)
+      // An item's own random numbers are the same wherever it is.
+      #expect(
+        parts.flatMap { part in part.items.indices.map { part.first + $0 } }
+          == whole.items.indices.map { whole.first + $0 })
+    }
+  }
+
+  /// Answers of ranks that divide a split are those of one process, in its order.
+  @Test func evaluationsAreDivided() throws {
+    let alone = try Self.evaluate(SoleCommunicator.shared)
+    for size in [2, 3] {
+      for found in try ThreadRanks.run(size, { try Self.evaluate($0) }) { #expect(found == alone) }
+    }
+  }
+
+  private static func evaluate(_ ranks: any Communicator) throws -> [String] {
+    let model = try QuestionGoldenTests.questionModel()
+    let answers = try QuestionEvaluator(
+      model: model, loader: try GoldenStores.questions("val", .evaluation), batchSize: 2
+    ).run(among: ranks)
+    let learning = try retrieval { _ in }
+    let losses = try learning.validationLosses(learning.trainingLoader, batchSize: 3, among: ranks)
+    let loader = try PretrainingCorpus.loader(.mfmNCE)
+    let pretraining = PretrainingLearning(
+      model: try RetrievalGoldenTests.model("pretrain", PretrainingModel.self),
+      mixture: try PretrainingMixture([PretrainingSource(name: "mfm", ratio: 1, loader: loader)]),
+      ranking: try RetrievalGoldenTests.options(), curriculum: RetrievalCurriculum())
+    let measures = try pretraining.validate(loader, batchSize: 2, among: ranks)
+    return ["\(answers)", "\(losses)", "\(measures)"]
+  }
+}
