@@ -12,7 +12,7 @@ struct CaptionCommandTests {
 
   private func rows(_ name: String) throws -> [JSON] { try JSONLines.values(path: folder.path(name)) }
 
-  @Test(.timeLimit(.minutes(2))) func clipsAreCaptionedAndScored() throws {
+  @Test(.timeLimit(.minutes(30))) func clipsAreCaptionedAndScored() throws {
     for split in ["train", "val"] {
       try corpus.run([
         "create-txtdb", "--task", "tvc", "--annotation", "corpus/ann/tvc_\(split).jsonl", "--output",

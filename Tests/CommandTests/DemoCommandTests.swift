@@ -4,7 +4,7 @@ import Testing
 
 /// `hero demo`, as short as it goes: it must run to its tables, not learn anything.
 struct DemoCommandTests {
-  @Test(.timeLimit(.minutes(5))) func everyTaskRunsToItsFigures() throws {
+  @Test(.timeLimit(.minutes(30))) func everyTaskRunsToItsFigures() throws {
     let folder = try TemporaryFolder()
     let run = try HeroProcess(
       arguments: [

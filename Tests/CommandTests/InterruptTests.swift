@@ -18,7 +18,7 @@ struct InterruptTests {
     return mask & (1 << UInt64(signal - 1)) != 0
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: [SIGINT, SIGTERM])
+  @Test(.timeLimit(.minutes(30)), arguments: [SIGINT, SIGTERM])
   func theSecondSignalEndsTheProgramAtOnce(signal: Int32) throws {
     // Nobody ever writes to the pipe, so that the program waits in the middle of its work.
     let pipe = folder.path("info.pkl")

@@ -26,7 +26,7 @@ struct TrainingCommandTests {
   }
 
   /// A run that is interrupted and taken up again ends with the very weights of one that is not.
-  @Test(.timeLimit(.minutes(2)), arguments: ["pretrain", "finetune"])
+  @Test(.timeLimit(.minutes(30)), arguments: ["pretrain", "finetune"])
   func interruptionLeavesNoTrace(command: String) throws {
     let arguments = [command, "--config", "\(command).json", "--output-dir"]
     try corpus.run(arguments + ["whole"])
@@ -52,7 +52,7 @@ struct TrainingCommandTests {
   }
 
   /// Any checkpoint of pre-training starts fine-tuning, which starts evaluation; what was taken over is shown.
-  @Test(.timeLimit(.minutes(2))) func pretrainingToMetrics() throws {
+  @Test(.timeLimit(.minutes(30))) func pretrainingToMetrics() throws {
     let pretraining = try corpus.run(["pretrain", "--config", "pretrain.json", "--output-dir", "before"])
     for task in ["mlm", "mfm-nce", "mffr", "fom", "vsm"] {
       #expect(pretraining.errors.contains("│ \(task)_tv_all"))
@@ -105,7 +105,7 @@ struct TrainingCommandTests {
   }
 
   /// A folder of weights is what holds a run, or a model by Hugging Face's file names.
-  @Test(.timeLimit(.minutes(2))) func foldersOfWeights() throws {
+  @Test(.timeLimit(.minutes(30))) func foldersOfWeights() throws {
     let shape = ["--num-train-steps", "1", "--config", "pretrain.json"]
     try corpus.run(["pretrain", "--output-dir", "before"] + shape)
     let model = folder.path("roberta/model.safetensors")
