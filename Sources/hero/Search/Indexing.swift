@@ -54,9 +54,10 @@ public struct Indexing {
     let (shape, backend, reader) = (model.model.configuration, model.model.store.backend, reader)
     let tape = Tape.inference(backend)
     typealias Batch = (videos: [VideoItem], input: VideoInput?, skipped: [String])
-    let queue = Prefetch<Batch>(items: names.count, batchSize: batchSize) { items in
+    let batches = ItemBatches(count: names.count, size: batchSize)
+    let queue = Prefetch<Batch>(0..<batches.batches) { number in
       var (videos, skipped): ([VideoItem], [String]) = ([], [])
-      for name in names[items] {
+      for name in names[batches[number]] {
         do {
           let video = try reader.read(name)
           _ = try VideoBatch([video], model: shape)

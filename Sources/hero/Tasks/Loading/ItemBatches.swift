@@ -1,18 +1,18 @@
 /// Items in their order, some at a time.
-struct ItemBatches: Sendable {
+public struct ItemBatches: Sendable {
   let count: Int
   let size: Int
 
-  init(count: Int, size: Int) {
+  public init(count: Int, size: Int) {
     self.count = count
     self.size = max(1, size)
   }
 
   /// How many batches there are.
-  var batches: Int { (count + size - 1) / size }
+  public var batches: Int { (count + size - 1) / size }
 
   /// The items of a batch.
-  subscript(number: Int) -> Range<Int> { number * size..<min(count, (number + 1) * size) }
+  public subscript(number: Int) -> Range<Int> { number * size..<min(count, (number + 1) * size) }
 
   /// The items of some batches in a row.
   func range(of batches: Range<Int>) -> Range<Int> {
