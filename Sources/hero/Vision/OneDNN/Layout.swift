@@ -15,6 +15,7 @@ final class Layout {
 
   /// Row-major.
   convenience init(plain shape: [Int], _ precision: Precision = .float32) throws {
+    try OneDNN.load()
     try self.init(
       hero_layout_plain(Int32(shape.count), shape.map(Int64.init), precision.element), shape: shape,
       precision: precision)
@@ -22,6 +23,7 @@ final class Layout {
 
   /// Left to the primitive.
   convenience init(any shape: [Int], _ precision: Precision) throws {
+    try OneDNN.load()
     try self.init(
       hero_layout_any(Int32(shape.count), shape.map(Int64.init), precision.element), shape: shape,
       precision: precision)
@@ -29,6 +31,7 @@ final class Layout {
 
   /// Element (i, j, …) is i·strides[0] + j·strides[1] + … elements from the first.
   convenience init(shape: [Int], strides: [Int], _ precision: Precision) throws {
+    try OneDNN.load()
     try self.init(
       hero_layout_strided(
         Int32(shape.count), shape.map(Int64.init), strides.map(Int64.init), precision.element), shape: shape,
