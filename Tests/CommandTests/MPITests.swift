@@ -59,8 +59,12 @@ import Testing
 
   /// A signal to the launcher stops all ranks after one update; the run goes on with the same ranks to the last bit, and
   /// with others.
-  @Test(.timeLimit(.minutes(2)), arguments: MPIJob.installed) func interruption(job: MPIJob) throws {
-    let arguments = ["finetune", "--config", "finetune.json", "--train-batch-size", "2", "--output-dir"]
+  @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func interruption(job: MPIJob) throws {
+    // Long enough for a launcher to hand a signal on.
+    let arguments = [
+      "finetune", "--config", "finetune.json", "--train-batch-size", "2", "--num-train-steps", "800",
+      "--valid-steps", "800", "--save-steps", "20", "--output-dir",
+    ]
     let whole = try job.run(2, arguments + ["whole"], folder: folder.root)
     try #require(whole.status == 0, "\(whole.errors)")
     for name in ["same", "one"] {
@@ -73,13 +77,13 @@ import Testing
       { usleep(2_000) }
       kill(process.processIdentifier, SIGUSR1)
       process.waitUntilExit()
-      #expect(!FileManager.default.fileExists(atPath: states + "/model_step_60.safetensors"))
+      #expect(!FileManager.default.fileExists(atPath: states + "/model_step_800.safetensors"))
       let log = try String(contentsOfFile: folder.path("\(name)/log/log.txt"), encoding: .utf8)
       #expect(log.components(separatedBy: "stopped after update").count == 2)
     }
     let same = try job.run(2, arguments + ["same", "--resume"], folder: folder.root)
     #expect(same.status == 0 && same.errors.contains("going on after update"))
-    let model = "ckpt/model_step_60.safetensors"
+    let model = "ckpt/model_step_800.safetensors"
     let (resumed, uninterrupted) = (try bytes("same/\(model)"), try bytes("whole/\(model)"))
     #expect(resumed == uninterrupted)
     try corpus.run(arguments + ["one", "--resume"])
