@@ -192,7 +192,7 @@ public final class Trainer<Task: LearningTask> {
   private func combine(_ losses: inout [LossPart]) -> Int32? {
     let own = InterruptHandler.signalReceived
     guard communicator.size > 1 else { return own }
-    let signals: [Int32] = [SIGINT, SIGTERM]
+    let signals: [Int32] = [SIGINT, SIGTERM, SIGHUP]
     let all = communicator.sum(losses.map { Double($0.value) } + signals.map { $0 == own ? 1 : 0 })
     for place in losses.indices { losses[place].value = Float(all[place]) }
     return zip(signals, all[losses.count...]).first { $0.1 > 0 }?.0
