@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized) struct ConvolutionTests {
   /// Runs a plan of one input.
   private func run(
-    _ x: Volume, shape: [Int], _ precision: Precision, _ build: (PlanBuilder, Value) throws -> Value
+    _ x: Volume, shape: [Int], _ precision: NetworkPrecision, _ build: (PlanBuilder, Value) throws -> Value
   )
     throws -> (shape: [Int], values: [Float])
   {
@@ -46,8 +46,8 @@ import Testing
       Case(kernel: [16, 8, 7, 1, 1], strides: [4, 1, 1], size: [2, 8, 8, 3, 3]),
       Case(kernel: [6, 10, 3, 1, 1], strides: [1, 1, 1], size: [1, 10, 4, 5, 3]),
       Case(kernel: [10, 6, 1, 3, 3], strides: [1, 2, 2], size: [1, 6, 4, 5, 6]),
-    ], Precision.allCases)
-  func convolutionsAgreeWithLoops(_ one: Case, _ precision: Precision) throws {
+    ], NetworkPrecision.allCases)
+  func convolutionsAgreeWithLoops(_ one: Case, _ precision: NetworkPrecision) throws {
     let arrays = TinyArrays()
     arrays.addConvolution("conv", norm: "norm", one.kernel)
     let layer = try Convolution("conv", norm: "norm", strides: one.strides, from: arrays.weights)

@@ -70,15 +70,15 @@ struct ExtractFeatures: ParsableCommand {
     try extract(list, networks, interval, into: folder, console)
   }
 
-  private func chosenPrecision() throws -> Precision {
-    if precision == "auto" { return try Precision.fastest() }
-    guard let known = Precision(rawValue: precision) else {
+  private func chosenPrecision() throws -> NetworkPrecision {
+    if precision == "auto" { return try NetworkPrecision.fastest() }
+    guard let known = NetworkPrecision(rawValue: precision) else {
       throw UsageError("there is no precision \"\(precision)\"; --precision takes fp32, bf16 or auto")
     }
     return known
   }
 
-  private func networks(_ precision: Precision) throws -> [any FeatureNetwork] {
+  private func networks(_ precision: NetworkPrecision) throws -> [any FeatureNetwork] {
     var networks: [any FeatureNetwork] = []
     if let resnet { networks.append(try ResNet(NetworkWeights(path: resnet), precision: precision)) }
     if let slowfast { networks.append(try SlowFast(NetworkWeights(path: slowfast), precision: precision)) }

@@ -33,7 +33,7 @@ public final class CLIPImageEncoder: FeatureNetwork {
   public let input: NetworkInput
   public let batch = 16
   public let summary: String
-  private let precision: Precision
+  private let precision: NetworkPrecision
   private let side: Int
   /// Pixels of a patch's sides.
   private let patch: Int
@@ -55,7 +55,7 @@ public final class CLIPImageEncoder: FeatureNetwork {
   /// - Parameter headWidth: elements of an attention head.
   ///
   /// Throws `DataError` if the weights are not such an encoder's, or oneDNN is not installed.
-  public init(_ weights: NetworkWeights, precision: Precision, headWidth: Int = 64) throws {
+  public init(_ weights: NetworkWeights, precision: NetworkPrecision, headWidth: Int = 64) throws {
     try OneDNN.load()
     let source = try CLIPNames(weights)
     self.precision = precision

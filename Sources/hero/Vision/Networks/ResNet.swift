@@ -16,7 +16,7 @@ public final class ResNet: FeatureNetwork {
   public let input: NetworkInput
   public let batch = 16
   public let summary: String
-  private let precision: Precision
+  private let precision: NetworkPrecision
   private let stem: Convolution
   private let blocks: [Block]
   private var plans = PlanCache<(plan: Plan, input: Value, output: Value)>()
@@ -24,7 +24,7 @@ public final class ResNet: FeatureNetwork {
   /// - Parameter side: pixels of a picture's shorter side.
   ///
   /// Throws `DataError` if the weights are not such a network's, or oneDNN is not installed.
-  public init(_ weights: NetworkWeights, precision: Precision, side: Int = 224) throws {
+  public init(_ weights: NetworkWeights, precision: NetworkPrecision, side: Int = 224) throws {
     try OneDNN.load()
     self.precision = precision
     input = .pictures(side: side, isCropped: false)

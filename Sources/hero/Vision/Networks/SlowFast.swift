@@ -22,7 +22,7 @@ public final class SlowFast: FeatureNetwork {
   /// Frames of the fast pathway for one of the slow one.
   private let alpha = 4
   private let frames: Int
-  private let precision: Precision
+  private let precision: NetworkPrecision
   private let stems: [Convolution]
   /// After the stem and after each stage but the last.
   private let bridges: [Convolution]
@@ -36,7 +36,7 @@ public final class SlowFast: FeatureNetwork {
   ///
   /// Throws `DataError` if the weights are not such a network's, or oneDNN is not installed.
   public init(
-    _ weights: NetworkWeights, precision: Precision, side: Int = 224, frames: Int = 32, batch: Int = 1
+    _ weights: NetworkWeights, precision: NetworkPrecision, side: Int = 224, frames: Int = 32, batch: Int = 1
   ) throws {
     try OneDNN.load()
     self.precision = precision

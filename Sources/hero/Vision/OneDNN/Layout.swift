@@ -3,10 +3,10 @@ import CDNNL
 /// How the elements of a tensor lie in memory: rows end to end, or as a primitive wants them.
 final class Layout {
   let shape: [Int]
-  let precision: Precision
+  let precision: NetworkPrecision
   let handle: OpaquePointer
 
-  private init(_ handle: OpaquePointer?, shape: [Int], precision: Precision) throws {
+  private init(_ handle: OpaquePointer?, shape: [Int], precision: NetworkPrecision) throws {
     guard let handle else { throw OneDNN.problem() }
     self.handle = handle
     self.shape = shape
@@ -14,7 +14,7 @@ final class Layout {
   }
 
   /// Row-major.
-  convenience init(plain shape: [Int], _ precision: Precision = .float32) throws {
+  convenience init(plain shape: [Int], _ precision: NetworkPrecision = .float32) throws {
     try OneDNN.load()
     try self.init(
       hero_layout_plain(Int32(shape.count), shape.map(Int64.init), precision.element), shape: shape,
@@ -22,7 +22,7 @@ final class Layout {
   }
 
   /// Left to the primitive.
-  convenience init(any shape: [Int], _ precision: Precision) throws {
+  convenience init(any shape: [Int], _ precision: NetworkPrecision) throws {
     try OneDNN.load()
     try self.init(
       hero_layout_any(Int32(shape.count), shape.map(Int64.init), precision.element), shape: shape,
@@ -30,7 +30,7 @@ final class Layout {
   }
 
   /// Element (i, j, …) is i·strides[0] + j·strides[1] + … elements from the first.
-  convenience init(shape: [Int], strides: [Int], _ precision: Precision) throws {
+  convenience init(shape: [Int], strides: [Int], _ precision: NetworkPrecision) throws {
     try OneDNN.load()
     try self.init(
       hero_layout_strided(
@@ -40,7 +40,7 @@ final class Layout {
 
   /// What a primitive chose.
   convenience init(
-    of primitive: OpaquePointer, _ argument: hero_argument, shape: [Int], precision: Precision
+    of primitive: OpaquePointer, _ argument: hero_argument, shape: [Int], precision: NetworkPrecision
   ) throws {
     try self.init(hero_primitive_layout(primitive, argument), shape: shape, precision: precision)
   }

@@ -3,7 +3,7 @@ import Formats
 import Foundation
 
 /// How a network's products are computed. Sums are float32 in both.
-public enum Precision: String, Sendable, CaseIterable {
+public enum NetworkPrecision: String, Sendable, CaseIterable {
   case float32 = "fp32"
   /// Weights and what goes from layer to layer are rounded to 8 bits of mantissa.
   case bfloat16 = "bf16"
@@ -11,7 +11,7 @@ public enum Precision: String, Sendable, CaseIterable {
   /// The faster of the two on this processor.
   ///
   /// Throws `DataError` where oneDNN is not installed.
-  public static func fastest() throws -> Precision {
+  public static func fastest() throws -> NetworkPrecision {
     try OneDNN.load()
     return hero_dnnl_has_bfloat16() ? .bfloat16 : .float32
   }

@@ -71,7 +71,7 @@ final class Plan {
 
 /// Puts a plan together, step by step.
 final class PlanBuilder {
-  let precision: Precision
+  let precision: NetworkPrecision
   private var steps: [Primitive] = []
   private var buffers: [Buffer] = []
   /// Bound when the places of all buffers are known.
@@ -79,7 +79,7 @@ final class PlanBuilder {
   private var constants: [Weight] = []
   private var scratches: [(primitive: Primitive, layout: Layout)] = []
 
-  init(precision: Precision) { self.precision = precision }
+  init(precision: NetworkPrecision) { self.precision = precision }
 
   // MARK: Ends
 
