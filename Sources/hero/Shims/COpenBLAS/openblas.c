@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 typedef void (*sgemm_function)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
                                const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
@@ -14,12 +15,46 @@ static const char *core = "";
 
 static const char *problem;
 
-static void load(void) {
-  setenv("OPENBLAS_NUM_THREADS", "1", 1);
+static void *open_library(void) {
   static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", "libblas.so.3"};
   void *library = NULL;
   for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
     library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  return library;
+}
+
+static const char *core_of(void *library) {
+  char *(*core_name)(void) = (char *(*)(void))dlsym(library, "openblas_get_corename");
+  return core_name ? core_name() : "unknown";
+}
+
+/// The kernels for a processor that is newer than the library, which takes those of the oldest then: ten times slower.
+/// NULL where the library knows better.
+static const char *better_core(const char *chosen) {
+#if defined(__x86_64__)
+  static const char *const oldest[] = {"Prescott", "Katmai", "Coppermine", "Northwood", "Banias", "Core2", "Generic"};
+  if (getenv("OPENBLAS_CORETYPE")) return NULL;
+  for (size_t i = 0; i < sizeof oldest / sizeof *oldest; i++)
+    if (!strcasecmp(chosen, oldest[i])) {
+      bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+      if (avx512) return "SkylakeX";
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? "Haswell" : NULL;
+    }
+#endif
+  return NULL;
+}
+
+static void load(void) {
+  setenv("OPENBLAS_NUM_THREADS", "1", 1);
+  void *library = open_library();
+  const char *better = library ? better_core(core_of(library)) : NULL;
+  if (better) {
+    // It chooses once, when it is opened.
+    setenv("OPENBLAS_CORETYPE", better, 1);
+    dlclose(library);
+    library = open_library();
+  }
   if (!library) {
     const char *reason = dlerror();
     problem = reason ? strdup(reason) : NULL;
@@ -33,8 +68,7 @@ static void load(void) {
   }
   void (*set_threads)(int) = (void (*)(int))dlsym(library, "openblas_set_num_threads");
   if (set_threads) set_threads(1);
-  char *(*core_name)(void) = (char *(*)(void))dlsym(library, "openblas_get_corename");
-  core = core_name ? core_name() : "unknown";
+  core = core_of(library);
 }
 
 const char *hero_blas_load(void) {
