@@ -2,7 +2,8 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: build mpi demo test format lint bench bench-record bench-table fuzz packages
+.PHONY: build mpi demo test format lint bench bench-record bench-table fuzz dist gpu-bundle cuda-emulation \
+  gpu-check-emulated packages
 
 build: packages
 	swift build -c release
@@ -61,6 +62,29 @@ bench-table: build
 ## Damaged files for every reader, under sanitizers; SECONDS of them for each.
 fuzz: packages
 	Fuzz/run $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+
+## The program for machines without Swift and packages: dist/hero-VERSION-linux-ARCH and .tar.zst.
+dist: packages
+	Scripts/make-dist
+
+## What shows on a machine with a GPU whether hero is right there, and how fast: gpu-bundle/gpu-check, without arguments.
+gpu-bundle: packages
+	Scripts/make-gpu-bundle
+
+## The emulated device of the tests as libraries of NVIDIA's names: HERO_CUDA_PATH=.build/cuda-emulation hero devices.
+EMULATION := .build/cuda-emulation
+EMULATED := Tests/CUDAEmulation
+cuda-emulation:
+	@mkdir -p $(EMULATION)
+	cc -O2 -fPIC -c -ISources/hero/Shims/COpenBLAS/include -o $(EMULATION)/openblas.o Sources/hero/Shims/COpenBLAS/openblas.c
+	c++ -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -o $(EMULATION)/libcuda.so.1 \
+	  -I$(EMULATED) -I$(EMULATED)/include -ISources/hero/Shims/CCUDA/include -ISources/hero/Shims/COpenBLAS/include \
+	  $(EMULATED)/*.cpp $(EMULATED)/Libraries/exports.cpp $(EMULATION)/openblas.o -ldl -lpthread
+	@ln -sf libcuda.so.1 $(EMULATION)/libnvrtc.so.12 && ln -sf libcuda.so.1 $(EMULATION)/libcublasLt.so.12
+
+## The bundle's check on that device, at small size.
+gpu-check-emulated: gpu-bundle cuda-emulation
+	HERO_CUDA_PATH=$(EMULATION) HERO_GPU_CHECK=small gpu-bundle/gpu-check
 
 packages:
 	@Scripts/install-packages

@@ -86,7 +86,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["Engine", "Formats", "CUDAEmulation"], path: "Tests/TestSupport"),
     // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
     .target(
-      name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation"),
+      name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation",
+      exclude: ["Libraries"]),
     .target(
       name: "SearchTestSupport",
       dependencies: ["Search", "Training", "Model", "Engine", "Corpus", "Formats", "TestSupport"],

@@ -1,9 +1,9 @@
 import CKernels
-import CUDAEmulation
+import TestSupport
 
 @testable import Engine
 
-/// The backends a check runs on: every kernel set of this processor, with 1, 2 and 3 threads, and the emulated GPU.
+/// The backends a check runs on: every kernel set of this processor, with 1, 2 and 3 threads, and the GPU of the tests.
 enum Backends {
   static var kernelSets: [hero_kernels] {
     var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: 3)
@@ -19,14 +19,9 @@ enum Backends {
         try body(backend)
       }
     }
-    let device = try emulatedDevice()
+    let device = try TestGPU.open()
     poison(device)
     try body(device)
-  }
-
-  /// The CUDA backend on a device whose threads are fibers of this process.
-  static func emulatedDevice(_ precision: Precision = .fp32) throws -> CUDABackend {
-    try CUDABackend(hero_cuda_emulation().pointee, precision: precision)
   }
 
   /// Leaves NaN in the memory that the next tensors will get, so that whoever reads before writing is found out.

@@ -67,7 +67,7 @@ struct CaptionGoldenTests {
   }
 
   /// The GPU's words are read several steps at a time, which changes none of them.
-  @Test func greedyOnTheDevice() throws { try greedy(.emulatedGPU, videoBatch: 20, clipBatch: 256) }
+  @Test func greedyOnTheDevice() throws { try greedy(.gpu, videoBatch: 20, clipBatch: 256) }
 
   @Test(arguments: [(1, 1), (2, 3), (20, 256)]) func greedy(videoBatch: Int, clipBatch: Int) throws {
     try greedy(.cpu, videoBatch: videoBatch, clipBatch: clipBatch)

@@ -26,7 +26,7 @@ struct RetrievalEvaluationGoldenTests {
   }
 
   private func results(
-    _ split: String, queryBatch: Int = 50, videoBatch: Int = 16
+    _ split: String, queryBatch: Int = 50, videoBatch: Int = 16, on device: TestDevice = .cpu
   ) throws -> RetrievalResults {
     let folder = Golden.folder
     let all = try Golden.options()
@@ -39,16 +39,17 @@ struct RetrievalEvaluationGoldenTests {
     let reader = VideoReader(
       features: features, subtitles: subtitles, maxClipLength: try #require(all["max_clip_len"]?.int),
       contextLength: try #require(all["sub_ctx_len"]?.int))
-    let model = try RetrievalGoldenTests.model("tvr")
+    let model = try RetrievalGoldenTests.model("tvr", on: device)
     let videos = try CandidateVideos(split: split, queries: queries, subtitles: subtitles, features: features)
     let index = try RetrievalIndex(videos, reader: reader, model: model, batchSize: options.videoBatch)
     return try RetrievalEvaluator(model: model, queries: queries, index: index, options: options).run()
   }
 
-  @Test(arguments: ["val", "test"]) func predictions(_ split: String) throws {
+  @Test(arguments: ["val", "test"], TestDevice.exact)
+  func predictions(_ split: String, device: TestDevice) throws {
     let options = try options()
     let threshold = try #require(options.suppression)
-    let found = try results(split)
+    let found = try results(split, on: device)
     let suppressed = found.suppressed(
       by: NonMaximumSuppression(threshold: threshold, limit: options.keptAfterSuppression))
     let expected = try RetrievalResults(
@@ -80,7 +81,8 @@ struct RetrievalEvaluationGoldenTests {
 
   /// Recall from our own predictions. Ranks past the last answer are the reference's padding rows, some of which it counts
   /// as hits; only recall at 100 of single videos reaches them.
-  @Test(arguments: ["val", "test"]) func metrics(_ split: String) throws {
+  @Test(arguments: ["val", "test"], TestDevice.exact)
+  func metrics(_ split: String, device: TestDevice) throws {
     let folder = Golden.folder
     let options = try options()
     let threshold = try #require(options.suppression)
@@ -88,7 +90,7 @@ struct RetrievalEvaluationGoldenTests {
     try JSONLines.read(path: folder + "/corpus/ann/tvr_\(split).jsonl") { _, row in
       if let query = try RetrievalTruth(annotation: row) { truth.append(query) }
     }
-    let found = try results(split)
+    let found = try results(split, on: device)
     var measured = try RetrievalMetrics(results: found, truth: truth, byQueryType: true).recalls.map {
       ($0.name(prefix: "valid_\(split)"), $0.value)
     }

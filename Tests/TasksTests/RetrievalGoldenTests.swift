@@ -51,10 +51,10 @@ struct RetrievalGoldenTests {
   @Test(arguments: TestDevice.exact)
   func tvr(device: TestDevice) throws { try check("tvr", "tvr", try Self.options(), on: device) }
 
-  @Test func outputs() throws {
+  @Test(arguments: TestDevice.exact) func outputs(device: TestDevice) throws {
     let golden = try Golden("tvr")
     let (expected, batch) = (try golden.expected(), try golden.retrieval())
-    let model = try Self.model("tvr")
+    let model = try Self.model("tvr", on: device)
     let (backend, tape) = (model.store.backend, Tape.inference(model.store.backend))
     let videos = Segments(lengths: batch.videos.lengths, on: backend)
     let frames = model.videoEncoder(tape, batch.videos.prepared(for: model.configuration, on: backend))
@@ -84,22 +84,24 @@ struct RetrievalGoldenTests {
     return lengths.enumerated().flatMap { values[$0 * stride..<$0 * stride + $1 * width] }
   }
 
-  @Test func didemoVideoOnly() throws { try check("didemo_video_only", "tvr", try Self.options()) }
+  @Test(arguments: TestDevice.exact) func didemoVideoOnly(device: TestDevice) throws {
+    try check("didemo_video_only", "tvr", try Self.options(), on: device)
+  }
 
-  @Test func msrvttVideoSub() throws {
+  @Test(arguments: TestDevice.exact) func msrvttVideoSub(device: TestDevice) throws {
     var options = try Self.options()
     options.contextWeight = Float(try #require(try Golden.options()["msrvtt"]?["lw_neg_ctx"]?.double))
     options.queryWeight = Float(try #require(try Golden.options()["msrvtt"]?["lw_neg_q"]?.double))
     options.spanWeight = 0
-    try check("msrvtt_video_sub", "msrvtt", options)
+    try check("msrvtt_video_sub", "msrvtt", options, on: device)
   }
 
   /// Ten updates: losses and gradient norms on the way, parameters at the end.
-  @Test func adamw() throws {
+  @Test(arguments: TestDevice.exact) func adamw(device: TestDevice) throws {
     let folder = Golden.folder + "/expected"
     let record = try JSON.read(path: folder + "/adamw.json")
     let batches = try (0..<3).map { try Golden("adamw.\($0)").retrieval() }
-    let model = try Self.model("tvr")
+    let model = try Self.model("tvr", on: device)
     let betas = try #require(record["betas"]?.array).compactMap(\.double).map { Float($0) }
     let decay = Float(try #require(record["weight_decay"]?.double))
     let optimizer = Optimizer(
@@ -138,13 +140,14 @@ struct RetrievalGoldenTests {
     }
   }
 
-  @Test(arguments: ["vsm", "vsm-hard", "vsm-lse"]) func vsm(_ name: String) throws {
+  @Test(arguments: ["vsm", "vsm-hard", "vsm-lse"], TestDevice.exact)
+  func vsm(_ name: String, device: TestDevice) throws {
     var options = try Self.options()
     let ranking = try Golden.options()["ranking"]
     options.ranking.kind = name == "vsm-lse" ? .lse : .hinge
     options.ranking.useHardNegatives = name == "vsm-hard"
     options.ranking.hardPoolSize = try #require(ranking?["hard_pool_size"]?.int)
     options.ranking.hardNegativeWeight = Float(try #require(ranking?["hard_neg_weight"]?.double))
-    try check(name, "pretrain", queriesPerSlot: 5, options)
+    try check(name, "pretrain", queriesPerSlot: 5, options, on: device)
   }
 }

@@ -1,22 +1,34 @@
 import CUDAEmulation
 import Engine
+import Foundation
 
 /// The devices that models are held against the reference on.
 public enum TestDevice: String, CaseIterable, Sendable {
   case cpu
-  /// A GPU whose threads are fibers of this process.
-  case emulatedGPU
+  case gpu
   /// The same, computing in bfloat16.
-  case emulatedBF16
+  case gpuBF16
 
   /// Those that compute in float32.
-  public static let exact = [cpu, emulatedGPU]
+  public static let exact = [cpu, gpu]
 
   public func open() throws -> any Backend {
     switch self {
     case .cpu: try CPUBackend()
-    case .emulatedGPU: try CUDABackend(hero_cuda_emulation().pointee)
-    case .emulatedBF16: try CUDABackend(hero_cuda_emulation().pointee, precision: .bf16)
+    case .gpu: try TestGPU.open()
+    case .gpuBF16: try TestGPU.open(.bf16)
     }
+  }
+}
+
+/// The GPU of the tests: one whose threads are fibers of this process or, with `HERO_TEST_GPU=real`, the machine's first.
+public enum TestGPU {
+  public static let isEmulated = ProcessInfo.processInfo.environment["HERO_TEST_GPU"] != "real"
+
+  public static func open(_ precision: Precision = .fp32) throws -> CUDABackend {
+    guard !isEmulated else { return try CUDABackend(hero_cuda_emulation().pointee, precision: precision) }
+    let device = try Device.open("cuda", precision: precision)
+    guard let device = device as? CUDABackend else { throw EngineError("cuda opened \(device.summary)") }
+    return device
   }
 }

@@ -6,7 +6,7 @@ import Testing
 
 /// `hero gpu-check` on the emulated device.
 @Suite(.serialized) struct DeviceCheckTests {
-  @Test(arguments: [TestDevice.emulatedGPU, .emulatedBF16]) func aRightDevicePasses(device: TestDevice) throws
+  @Test(arguments: [TestDevice.gpu, .gpuBF16]) func aRightDevicePasses(device: TestDevice) throws
   {
     let check = DeviceCheck(device: try device.open(), cpu: try CPUBackend(threads: 1), size: .small)
     let rows = check.run(updates: 50)

@@ -18,18 +18,24 @@ struct GPUCheckCommand: ParsableCommand {
   var gpu = 0
 
   @Option(help: "Precisions to check, with commas between them; by default all that the GPU has.")
-  var precisions = "fp32,tf32,bf16"
+  var precisions: String?
+
+  @Option(help: "How much work operations are given; small is for sanitizers and emulations.")
+  var size = DeviceCheck.Size.full
 
   func run() throws {
     let cpu = try Device.open("cpu")
     var (passes, runs): (Bool, [JSON]) = (true, [])
-    for name in precisions.split(separator: ",") {
-      guard let precision = Precision(rawValue: String(name)) else {
-        throw UsageError("there is no precision \"\(name)\"")
+    for precision in try chosen() {
+      let device: any Backend
+      do {
+        device = try Device.open("cuda:\(gpu)", precision: precision)
+      } catch let error as EngineError where precisions == nil && precision != .fp32 {
+        Console.standardError.print("\(precision.rawValue) is not checked: \(error)")
+        continue
       }
-      let device = try Device.open("cuda:\(gpu)", precision: precision)
       Console.standardError.print(device.summary)
-      let rows = DeviceCheck(device: device, cpu: cpu).run { row in
+      let rows = DeviceCheck(device: device, cpu: cpu, size: size).run { row in
         Console.standardError.print(Self.line(row))
       }
       passes = passes && rows.allSatisfy { $0.passes }
@@ -43,6 +49,17 @@ struct GPUCheckCommand: ParsableCommand {
     if !passes { throw ExitCode(1) }
   }
 
+  private func chosen() throws -> [Precision] {
+    try precisions.map { list in
+      try list.split(separator: ",").map { name in
+        guard let precision = Precision(rawValue: String(name)) else {
+          throw UsageError("there is no precision \"\(name)\"")
+        }
+        return precision
+      }
+    } ?? Precision.allCases
+  }
+
   private static func line(_ row: DeviceCheck.Row) -> String {
     let name = row.name.padding(toLength: 34, withPad: " ", startingAt: 0)
     return String(
@@ -51,3 +68,5 @@ struct GPUCheckCommand: ParsableCommand {
       row.tolerance, row.seconds.device * 1000, row.seconds.cpu * 1000)
   }
 }
+
+extension DeviceCheck.Size: ExpressibleByArgument {}

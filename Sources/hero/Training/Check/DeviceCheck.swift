@@ -25,16 +25,16 @@ public struct DeviceCheck {
   }
 
   /// How much work an operation is given.
-  public struct Size: Sendable {
-    let rows: Int
-    let width: Int
-    let heads: Int
-    let columns: Int
-
+  public enum Size: String, CaseIterable, Sendable {
     /// As in a full-size model.
-    public static let full = Size(rows: 2000, width: 768, heads: 12, columns: 5000)
+    case full
     /// Enough to meet every branch.
-    public static let small = Size(rows: 40, width: 32, heads: 2, columns: 50)
+    case small
+
+    var rows: Int { self == .full ? 2000 : 40 }
+    var width: Int { self == .full ? 768 : 32 }
+    var heads: Int { self == .full ? 12 : 2 }
+    var columns: Int { self == .full ? 5000 : 50 }
   }
 
   let device: any Backend
