@@ -91,6 +91,7 @@ struct IndexCommand: ParsableCommand {
       let own = OwnVideos(
         videos: videos, work: "\(output).work", resnet: resnet, slowfast: slowfast,
         frameLength: model.head.frameInterval, tokenizer: tokenizer)
+      try own.requireFeatures(ofWidth: model.model.configuration.featureWidth)
       stores = try own.prepare()
       durations = try own.durations()
     }
@@ -104,6 +105,10 @@ struct IndexCommand: ParsableCommand {
       try indexing.run(batchSize: batchSize, onSkip: { log.warning("left out: \($0)") }, progress: progress)
     }
     let index = try IndexFile(path: output)
+    guard index.count > 0 || report.skipped == 0 else {
+      throw DataError(
+        "all \(report.skipped) videos were left out", file: output, cure: "See the warnings for the reasons")
+    }
     print(
       "\(output): \(report.added) videos added, \(report.known) were there, \(report.skipped) left out; "
         + "\(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB")

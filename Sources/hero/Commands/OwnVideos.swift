@@ -26,6 +26,23 @@ struct OwnVideos {
   private var store: String { "\(work)/video_db/own" }
   private var subtitleStore: String { "\(work)/subtitles.db" }
 
+  /// Asks, before hours are spent on features, whether the model can read them.
+  ///
+  /// - Parameter width: of the features that the model reads.
+  /// - Throws: `DataError` where the networks' are of another width, or their weights cannot be read.
+  func requireFeatures(ofWidth width: Int) throws {
+    let networks: [any FeatureNetwork] = [
+      try ResNet(NetworkWeights(path: resnet), precision: .float32),
+      try SlowFast(NetworkWeights(path: slowfast), precision: .float32),
+    ]
+    let made = networks.reduce(0) { $0 + $1.width }
+    guard made == width else {
+      throw DataError(
+        "the features of \(networks.map(\.summary).joined(separator: " and ")) are \(made) wide together, the model reads \(width)",
+        file: resnet, cure: "Give the weights that the model's own features were made with")
+    }
+  }
+
   /// Makes what is missing.
   /// - Returns: the stores; no subtitle store where the folder has no subtitles.
   func prepare() throws -> (features: String, subtitles: String?) {
