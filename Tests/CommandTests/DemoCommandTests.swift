@@ -24,6 +24,12 @@ struct DemoCommandTests {
     for command in ["create-txtdb", "convert-videodb", "finetune", "pretrain", "eval", "caption"] {
       #expect(run.errors.contains("$ hero \(command) "), "\(command)")
     }
+    // The videos can be watched, beside what is found in them.
+    #expect(run.output.contains("hero serve --index demo/tvr.index"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("demo/videos")).count == 24)
+    let found = try HeroProcess(
+      arguments: ["search", "--index", "demo/tvr.index", "--m3u", "a man"], folder: folder.root)
+    #expect(found.status == 0 && found.output.contains("demo/videos/demo_s01e01"), "\(found.errors)")
     let again = try HeroProcess(arguments: ["demo", "--output", "demo"], folder: folder.root)
     #expect(again.status == 1 && again.errors.contains("demo/corpus"))
   }

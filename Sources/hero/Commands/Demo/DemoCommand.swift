@@ -13,7 +13,7 @@ struct DemoCommand: ParsableCommand {
       Shows every command that it runs; each can be repeated by hand. The corpus is synthetic: people do things with \
       objects at places and talk, features are random codes of what a frame shows, and test videos combine what \
       training videos show apart. "pretrain" learns from the videos alone, then finds moments with few labels, with \
-      and without what it learnt.
+      and without what it learnt. After tvr the videos are drawn and can be searched and watched in a page.
       """)
 
   @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
@@ -60,6 +60,7 @@ struct DemoCommand: ParsableCommand {
     for table in [gain, learnt] {
       if let table, !table.rows.isEmpty { print(table.rendered()) }
     }
+    if tasks.contains(.tvr) { try showVideos(corpus) }
   }
 
   private var corpusOptions: DemoOptions {

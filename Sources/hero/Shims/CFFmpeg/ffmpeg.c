@@ -27,9 +27,22 @@ FORWARD(int, avformat_seek_file,
 FORWARD(int, av_read_frame, (AVFormatContext *context, AVPacket *packet), (context, packet))
 FORWARD(AVRational, av_guess_frame_rate, (AVFormatContext *context, AVStream *stream, AVFrame *frame),
         (context, stream, frame))
+FORWARD(int, avformat_alloc_output_context2,
+        (AVFormatContext **context, const AVOutputFormat *format, const char *name, const char *url),
+        (context, format, name, url))
+FORWARD(AVStream *, avformat_new_stream, (AVFormatContext *context, const AVCodec *codec), (context, codec))
+FORWARD(int, avformat_write_header, (AVFormatContext *context, AVDictionary **options), (context, options))
+FORWARD(int, av_interleaved_write_frame, (AVFormatContext *context, AVPacket *packet), (context, packet))
+FORWARD(int, av_write_trailer, (AVFormatContext *context), (context))
+FORWARD(void, avformat_free_context, (AVFormatContext *context), (context))
+FORWARD(int, avio_open, (AVIOContext **file, const char *url, int flags), (file, url, flags))
+FORWARD(int, avio_closep, (AVIOContext **file), (file))
 
 FORWARD(const AVCodec *, avcodec_find_decoder, (enum AVCodecID id), (id))
 FORWARD(const AVCodec *, avcodec_find_encoder, (enum AVCodecID id), (id))
+FORWARD(int, avcodec_parameters_from_context, (AVCodecParameters *parameters, const AVCodecContext *context),
+        (parameters, context))
+FORWARD(void, av_packet_rescale_ts, (AVPacket *packet, AVRational from, AVRational to), (packet, from, to))
 FORWARD(const AVCodecDescriptor *, avcodec_descriptor_get, (enum AVCodecID id), (id))
 FORWARD(const char *, avcodec_get_name, (enum AVCodecID id), (id))
 FORWARD(AVCodecContext *, avcodec_alloc_context3, (const AVCodec *codec), (codec))
@@ -68,6 +81,8 @@ FORWARD(AVRational, av_buffersink_get_time_base, (const AVFilterContext *sink), 
 
 FORWARD(AVFrame *, av_frame_alloc, (void), ())
 FORWARD(void, av_frame_free, (AVFrame **frame), (frame))
+FORWARD(int, av_frame_get_buffer, (AVFrame *frame, int alignment), (frame, alignment))
+FORWARD(int, av_frame_make_writable, (AVFrame *frame), (frame))
 FORWARD(AVFrame *, av_frame_clone, (const AVFrame *frame), (frame))
 FORWARD(void, av_frame_unref, (AVFrame *frame), (frame))
 FORWARD(int, av_strerror, (int code, char *text, size_t size), (code, text, size))
@@ -102,7 +117,17 @@ static const struct {
     FIND(FORMAT, avformat_seek_file),
     FIND(FORMAT, av_read_frame),
     FIND(FORMAT, av_guess_frame_rate),
+    FIND(FORMAT, avformat_alloc_output_context2),
+    FIND(FORMAT, avformat_new_stream),
+    FIND(FORMAT, avformat_write_header),
+    FIND(FORMAT, av_interleaved_write_frame),
+    FIND(FORMAT, av_write_trailer),
+    FIND(FORMAT, avformat_free_context),
+    FIND(FORMAT, avio_open),
+    FIND(FORMAT, avio_closep),
     FIND(CODEC, avcodec_find_decoder),
+    FIND(CODEC, avcodec_parameters_from_context),
+    FIND(CODEC, av_packet_rescale_ts),
     FIND(CODEC, avcodec_find_encoder),
     FIND(CODEC, avcodec_descriptor_get),
     FIND(CODEC, avcodec_get_name),
@@ -131,6 +156,8 @@ static const struct {
     FIND(FILTER, av_buffersink_get_time_base),
     FIND(UTIL, av_frame_alloc),
     FIND(UTIL, av_frame_free),
+    FIND(UTIL, av_frame_get_buffer),
+    FIND(UTIL, av_frame_make_writable),
     FIND(UTIL, av_frame_clone),
     FIND(UTIL, av_frame_unref),
     FIND(UTIL, av_strerror),
