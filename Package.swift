@@ -47,7 +47,9 @@ let package = Package(
     .target(
       name: "CCUDA", path: "\(shims)/CCUDA", exclude: ["kernels"], linkerSettings: [.linkedLibrary("dl")]),
 
-    module("Engine", ["COpenBLAS", "CKernels", "CCUDA", "CMPI"]),
+    module(
+      "Engine",
+      ["COpenBLAS", "CKernels", "CCUDA", "CMPI", .product(name: "HeapModule", package: "swift-collections")]),
     module(
       "Formats",
       [
@@ -55,12 +57,12 @@ let package = Package(
         .product(name: "OrderedCollections", package: "swift-collections"),
       ]),
     module("Text", ["Formats"]),
-    module("Metrics", ["Formats"]),
+    module("Metrics", ["Formats", .product(name: "HeapModule", package: "swift-collections")]),
     module("Corpus", ["Text", "Formats"]),
     module("Model", ["Engine", "Formats"]),
     module("Tasks", ["Model", "Corpus", "Metrics", "Text"]),
     module("Training", ["Tasks", "Metrics", "Engine", "Formats"]),
-    module("Demo", ["Formats"]),
+    module("Demo", ["Text", "Formats"]),
     module("Vision", ["CFFmpeg", "CDNNL", "Formats"]),
     module("Search", ["Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
     .target(
@@ -83,7 +85,7 @@ let package = Package(
       path: "Sources/hero/Commands"),
 
     .target(
-      name: "TestSupport", dependencies: ["Engine", "Formats", "CUDAEmulation"], path: "Tests/TestSupport"),
+      name: "TestSupport", dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CLMDB"], path: "Tests/TestSupport"),
     // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
     .target(
       name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation",

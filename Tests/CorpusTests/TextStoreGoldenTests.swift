@@ -71,9 +71,8 @@ import Testing
   private func compareEntries(_ made: String, with expected: String) throws {
     let (ours, theirs) = (try LMDBReader(path: made), try LMDBReader(path: expected))
     #expect(ours.count == theirs.count)
-    try theirs.forEach { key, value in
-      let name = String(decoding: key, as: UTF8.self)
-      let own = try #require(try ours.get(key: key), "\(name)")
+    for (name, value) in try storeEntries(expected) {
+      let own = try #require(try ours.get(name), "\(name)")
       #expect(Compression.detect(own) == .lz4)
       let (ownBytes, bytes) = (try Compression.decompress(own), try Compression.decompress(value))
       if ownBytes != bytes {

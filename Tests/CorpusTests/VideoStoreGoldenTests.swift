@@ -64,9 +64,8 @@ import Testing
   private func compareEntries(_ made: String, with expected: String, isCompressed: Bool) throws {
     let (ours, theirs) = (try LMDBReader(path: made), try LMDBReader(path: expected))
     #expect(ours.count == theirs.count)
-    try theirs.forEach { key, value in
-      let name = String(decoding: key, as: UTF8.self)
-      let own = try #require(try ours.get(key: key), "\(name)")
+    for (name, value) in try storeEntries(expected) {
+      let own = try #require(try ours.get(name), "\(name)")
       if isCompressed {
         #expect(
           try NPZ.read(bytes: own, name: "features") == NPZ.read(bytes: value, name: "features"), "\(name)")

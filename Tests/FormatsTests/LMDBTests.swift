@@ -33,16 +33,8 @@ import Testing
     #expect(reader.count == count)
     for (key, value) in entries { #expect(try reader.get(key) == value) }
     #expect(try reader.get("none") == nil && reader.get("") == nil && reader.get("zzz") == nil)
-    #expect(try reader.contains("none") == false)
-    var previous: [UInt8] = []
-    var seen = 0
-    try reader.forEach { key, value in
-      #expect(previous.lexicographicallyPrecedes(key))
-      #expect(entries[String(decoding: key, as: UTF8.self)] == value)
-      previous = key
-      seen += 1
-    }
-    #expect(seen == count)
+    let listed = try storeEntries(path)
+    #expect(listed.count == count && listed.allSatisfy { entries[$0.key] == $0.value })
   }
 
   @Test func valuesLargerThanTheMapMakeItGrow() throws {
@@ -111,7 +103,7 @@ import Testing
     let path = folder.path("store")
     let entries = try Self.makeStore(path, count: 150)
     let bytes = try FileBytes.read(path: path + "/data.mdb")
-    let keys = Array(entries.keys.prefix(5))
+    let keys = Array(entries.keys.prefix(20))
     let damaged = folder.path("damaged.mdb")
     try Data(bytes).write(to: URL(fileURLWithPath: damaged))
     let file = try FileHandle(forUpdating: URL(fileURLWithPath: damaged))
@@ -124,7 +116,6 @@ import Testing
           try file.write(contentsOf: [bytes[offset] ^ flip])
           if let reader = try? LMDBReader(path: damaged) {
             for key in keys { _ = try? reader.get(key) }
-            try? reader.forEach { _, _ in }
           }
         }
         try file.seek(toOffset: UInt64(offset))
@@ -146,19 +137,18 @@ import Testing
     for (number, store) in stores.enumerated() {
       let reader = try LMDBReader(path: store)
       let again = try LMDBWriter(path: folder.path("\(number)"))
-      var seen = 0
-      try reader.forEach { key, value in
-        seen += 1
-        #expect(try reader.get(key: key) == value)
-        try again.put(key: key, value)
-        guard store.contains("txt_db") else { return }
+      let entries = try storeEntries(store)
+      for (key, value) in entries {
+        #expect(try reader.get(key) == value)
+        try again.put(key, value)
+        guard store.contains("txt_db") else { continue }
         let content = try Compression.decompress(value)
         #expect(try Compression.lz4.compress(content) == value)
         #expect(try MessagePack.decode(content).encode() == content)
       }
-      #expect(seen == reader.count && seen > 0)
+      #expect(entries.count == reader.count && !entries.isEmpty)
       try again.finish()
-      #expect(try LMDBReader(path: folder.path("\(number)")).count == seen)
+      #expect(try LMDBReader(path: folder.path("\(number)")).count == entries.count)
     }
   }
 }

@@ -162,7 +162,7 @@ import Testing
     let reference = ["the", "dog", "saw", "the", "cat"]
     var matcher = MeteorMatcher(resources: nil, paraphrases: ParaphraseTable())
     let alignment = MeteorAligner.align(matcher.matches(prediction: prediction, reference: reference))
-    #expect(alignment.map(\.referenceStart) == [3, 4])
+    #expect(alignment.map(\.reference.lowerBound) == [3, 4])
     let statistics = MeteorStatistics(
       alignment: alignment, prediction: [true, false], reference: [true, false, false, true, false])
     #expect(statistics.chunks == 1)
@@ -173,7 +173,7 @@ import Testing
     var matcher = MeteorMatcher(resources: nil, paraphrases: ParaphraseTable())
     let alignment = MeteorAligner.align(
       matcher.matches(prediction: Array(words.prefix(50)), reference: words))
-    #expect(Set(alignment.map(\.predictionStart)).count == alignment.count)
+    #expect(Set(alignment.map(\.prediction.lowerBound)).count == alignment.count)
     #expect(alignment.count == 50)
   }
 }

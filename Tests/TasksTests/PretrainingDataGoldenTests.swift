@@ -116,3 +116,11 @@ struct PretrainingDataGoldenTests {
     features[frame * model.featureWidth..<(frame + 1) * model.featureWidth]
   }
 }
+
+extension VideoReader {
+  /// `[SEP]` and the ids of the sentence after those of its context, less the sentences in `omitted`.
+  func tokens(of sentence: Int, in sentences: [[Int32]], omitting omitted: Set<Int>) -> [Int32] {
+    let kept = (max(0, sentence - contextLength)...sentence).filter { !omitted.contains($0) }
+    return [subtitles?.meta.sep ?? -1] + kept.flatMap { sentences[$0] }
+  }
+}

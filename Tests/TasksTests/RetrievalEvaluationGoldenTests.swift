@@ -53,7 +53,7 @@ struct RetrievalEvaluationGoldenTests {
     let suppressed = found.suppressed(
       by: NonMaximumSuppression(threshold: threshold, limit: options.keptAfterSuppression))
     let expected = try RetrievalResults(
-      path: Golden.folder + "/expected/eval/tvr_\(split).results.json")
+      golden: Golden.folder + "/expected/eval/tvr_\(split).results.json")
     #expect(found.videoIndex == expected.videoIndex)
     for (task, queries) in expected.tasks {
       let own = try #require(task.findsMoments ? suppressed[task] : found[task])

@@ -29,7 +29,7 @@ import Testing
 
   @Test func mergesByRank() throws {
     let tokenizer = try withFolder { try Tokenizer(directory: $0) }
-    func tokens(_ text: String) -> [String] { tokenizer.encode(text).compactMap(tokenizer.token(of:)) }
+    func tokens(_ text: String) -> [String] { tokenizer.encode(text).compactMap { tokenizer.tokens[$0] } }
     #expect(tokens("abc abc ab") == ["abc", "Ġ", "abc", "Ġab"])
     #expect(tokens("ababab") == ["ab", "ab", "ab"])
     #expect(tokens("caba") == ["c", "ab", "a"])
@@ -55,12 +55,12 @@ import Testing
     #expect(tokenizer.bos == 0 && tokenizer.cls == 0 && tokenizer.pad == 1)
     #expect(tokenizer.eos == 2 && tokenizer.sep == 2 && tokenizer.unk == 3 && tokenizer.mask == 13)
     #expect(tokenizer.vRange == 4..<13)
-    #expect(tokenizer.vocabularySize == 14)
+    #expect(tokenizer.tokens.count == 14)
   }
 
   @Test func leavesOutWhatFollowsTheLastLineFeed() throws {
     let tokenizer = try withFolder(merges: "#version: 0.2\r\na b\r\nab c") { try Tokenizer(directory: $0) }
-    #expect(tokenizer.encode("abc").compactMap(tokenizer.token(of:)) == ["ab", "c"])
+    #expect(tokenizer.encode("abc").compactMap { tokenizer.tokens[$0] } == ["ab", "c"])
   }
 
   @Test func namesWhatIsWrong() throws {

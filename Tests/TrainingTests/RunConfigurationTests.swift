@@ -18,7 +18,7 @@ struct RunConfigurationTests {
       #expect(!option.help.isEmpty)
       for family in option.families {
         let value = option.defaultJSON(for: family)
-        #expect(try option.accept(value).get() == value, "\(option.name)")
+        #expect(option.accepted(value) == value, "\(option.name)")
       }
     }
   }

@@ -19,8 +19,11 @@ extension Target {
 
   nonisolated(unsafe) private static let arrays: [String: Target] = [
     "npy": Target { _ = try NPY.decode($0) },
-    "npz": Target { for entry in try NPZ.read(bytes: $0) { _ = entry.array.count } },
-    "npz-file": Target(file: { for entry in try NPZ.read(path: $0) { _ = entry.array.count } }),
+    "npz": Target { _ = try NPZ.read(bytes: $0, name: "features").count },
+    "npz-file": Target(file: {
+      let zip = try ZipReader(path: $0)
+      for entry in zip.entries { _ = try NPY.decode(zip.read(entry)).count }
+    }),
     "msgpack-numpy": Target {
       _ = try MessagePackNumpy.decode(try MessagePack.decode($0)["features"] ?? .nil)
     },
@@ -28,8 +31,14 @@ extension Target {
 
   nonisolated(unsafe) private static let weights: [String: Target] = [
     "pickle": Target { _ = try Pickle.decode($0) },
-    "torch": Target(file: { _ = try TorchCheckpoint.read(path: $0) }),
-    "safetensors": Target(file: { _ = try Safetensors.read(path: $0) }),
+    "torch": Target(file: {
+      let checkpoint = try TorchCheckpoint(path: $0)
+      for (name, _) in checkpoint.tensors { _ = try checkpoint.array(named: name) }
+    }),
+    "safetensors": Target(file: {
+      let file = try SafetensorsFile(path: $0)
+      for entry in file.entries { _ = try file.array(entry) }
+    }),
   ]
 
   /// What is read is written, and reads as the same.
@@ -52,16 +61,11 @@ extension Target {
   nonisolated(unsafe) private static let stores: [String: Target] = [
     "lmdb": Target(file: { path in
       let store = try LMDBReader(path: path)
-      var keys: [[UInt8]] = []
-      // A tree may lead to one page many times.
-      struct Enough: Error {}
-      do {
-        try store.forEach { key, _ in
-          keys.append(key)
-          if keys.count > 2000 { throw Enough() }
-        }
-      } catch is Enough {}
-      for key in keys.prefix(20) { _ = try store.get(key: key) }
+      // The keys lie somewhere in the file, and what is no key leads down the tree as well.
+      let bytes = try FileBytes.read(path: path)
+      for start in stride(from: 0, to: bytes.count, by: 1 + bytes.count / 200) {
+        _ = try store.get(key: Array(bytes[start...].prefix(8)))
+      }
       _ = try store.get("absent")
     }),
     "store-meta": Target(file: { _ = try StoreMeta(path: $0) }),
@@ -109,8 +113,6 @@ extension Target {
       }
     }),
     "hyperparameters": Target(file: { _ = try RunConfiguration.read(hyperparameters: $0) }),
-    "results": Target(file: { _ = try RetrievalResults(path: $0) }),
-    "answers": Target(file: { _ = try AnswerResults(path: $0) }),
     "captions": Target(file: { _ = try CaptionRow.read(path: $0) }),
     "bench-history": Target(file: { _ = try BenchRecord.read(path: $0) }),
   ]

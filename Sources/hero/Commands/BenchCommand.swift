@@ -71,12 +71,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   private func show(_ history: String) throws {
-    let table: BenchTable
-    do {
-      table = try BenchTable(BenchRecord.read(path: history))
-    } catch let error as DataError {
-      throw error.located(file: history)
-    }
+    let table = try DataError.locating(file: history) { try BenchTable(BenchRecord.read(path: history)) }
     if let into {
       try table.write(into: into)
     } else {

@@ -97,7 +97,7 @@ struct Eval: ParsableCommand {
     let meteor = try meteorData.map { try MeteorResources(folder: $0) }
     let rows = try CaptionRow.read(path: predictions)
     if let submission {
-      try CaptionWriter.write(rows, to: submission)
+      try CaptionRow.write(rows, to: submission)
     }
     let scores = try CaptionScorer(rows, references: try CaptionRow.read(path: references), meteor: meteor)
     try CaptionScores.show(scores, json: json, log: log)

@@ -1,3 +1,5 @@
+import Text
+
 /// Learns the merges of a byte-level BPE tokenizer (Sennrich et al. 2016; GPT-2's byte alphabet) from texts.
 struct BytePairTrainer {
   /// The two symbols that a merge joins, in the byte alphabet's characters.
@@ -12,7 +14,7 @@ struct BytePairTrainer {
   }
 
   /// What the symbols spell, by number: first the bytes, then what was merged.
-  private var spellings = ByteAlphabet.symbols.map { String($0) }
+  private var spellings = ByteAlphabet.scalars.map { String($0) }
   /// The distinct words as symbols, and how often each occurs.
   private var words: [(symbols: [Int], count: Int)]
 
@@ -89,19 +91,8 @@ struct BytePairTrainer {
   }
 }
 
-/// GPT-2's printable stand-ins for the 256 bytes, and its cut of a text into words.
-enum ByteAlphabet {
-  /// The stand-in of each byte: itself where it is printable, else a character from U+0100 on.
-  static let symbols: [Unicode.Scalar] = {
-    var next: UInt32 = 0x100
-    return (UInt32(0)...255).map { byte in
-      let isPrintable = (33...126).contains(byte) || (161...172).contains(byte) || byte >= 174
-      if !isPrintable { next += 1 }
-      return Unicode.Scalar(isPrintable ? byte : next - 1) ?? "\u{FFFD}"
-    }
-  }()
-
-  /// The words of a text as bytes, each with the space before it.
+extension ByteAlphabet {
+  /// GPT-2's cut of a text into words: their bytes, each word with the space before it.
   static func words(in text: Substring) -> [[Int]] {
     let word = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/
     return text.matches(of: word).map { $0.output.utf8.map { Int($0) } }

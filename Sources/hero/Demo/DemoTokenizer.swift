@@ -1,4 +1,5 @@
 import Formats
+import Text
 
 /// The demo's own tokenizer, laid out as roberta-base's: `<s>`, `<pad>`, `</s>`, `<unk>`, ".", the other bytes,
 /// the merges, `<|endoftext|>`, made-up words that fill up to a multiple of 8, `<mask>`.
@@ -10,7 +11,7 @@ struct DemoTokenizer {
     merges = BytePairTrainer.merges(from: texts, limit: mergeLimit)
     var vocabulary = ["<s>", "<pad>", "</s>", "<unk>", "."]
     // In the order of their stand-ins, as in GPT-2's vocabulary: the printable bytes first.
-    vocabulary += ByteAlphabet.symbols.sorted().map { String($0) }.filter { $0 != "." }
+    vocabulary += ByteAlphabet.scalars.sorted().map { String($0) }.filter { $0 != "." }
     // Two merges may spell the same word in different ways.
     var known = Set(vocabulary)
     for merge in merges where known.insert(merge.left + merge.right).inserted {

@@ -41,23 +41,26 @@ struct RetrievalAnnotations {
 
   /// `{vid_name, duration, ts, desc, type, desc_id}`.
   func tvrRows(_ scenario: Scenario) -> [JSON] {
-    queries(of: scenario).map { query in
-      [
-        "vid_name": .string(scenario.name), "duration": .double(scenario.duration),
-        "ts": pair(query.moment), "desc": .string(query.text), "type": .string(query.type.rawValue),
-        "desc_id": .int(query.id),
-      ]
+    queries(of: scenario).map {
+      row($0, scenario, ts: pair($0.moment), desc: $0.text, more: ["type": .string($0.type.rawValue)])
     }
   }
 
   /// As TVR's rows, without the type.
   func how2rRows(_ scenario: Scenario) -> [JSON] {
-    queries(of: scenario).map { query in
-      [
-        "vid_name": .string(scenario.name), "duration": .double(scenario.duration),
-        "ts": pair(query.moment), "desc": .string(query.text), "desc_id": .int(query.id),
-      ]
-    }
+    queries(of: scenario).map { row($0, scenario, ts: pair($0.moment), desc: $0.text) }
+  }
+
+  private func row(
+    _ query: Query, _ scenario: Scenario, ts: JSON, desc: String, more: JSONObject = [:]
+  ) -> JSON {
+    var row: JSONObject = [
+      "vid_name": .string(scenario.name), "duration": .double(scenario.duration), "ts": ts,
+      "desc": .string(desc),
+    ]
+    for (key, value) in more { row[key] = value }
+    row["desc_id"] = .int(query.id)
+    return .object(row)
   }
 
   /// Four annotators mark each moment: two agree, one begins a frame early, one ends a frame late.
@@ -73,11 +76,7 @@ struct RetrievalAnnotations {
     var random = SeededRandom(seed: options.seed, "didemo", scenario.index)
     return queries(of: scenario).map { query in
       let text = SceneWords(scenario.scenes[query.scene]).seen(form: random.below(4))
-      return [
-        "vid_name": .string(scenario.name), "duration": .double(scenario.duration),
-        "ts": .array(didemoMoments(query, in: scenario).map(pair)), "desc": .string(text),
-        "desc_id": .int(query.id),
-      ]
+      return row(query, scenario, ts: .array(didemoMoments(query, in: scenario).map(pair)), desc: text)
     }
   }
 

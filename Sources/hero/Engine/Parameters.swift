@@ -19,7 +19,7 @@ public final class Parameter {
   /// Whether the arena holds this step's gradient.
   public internal(set) var hasGradient = false
   let offset: Int
-  unowned let store: ParameterStore
+  public unowned let store: ParameterStore
 
   init(name: String, shape: [Int], initializer: Initializer, offset: Int, store: ParameterStore) {
     self.name = name
@@ -187,9 +187,4 @@ extension Tensor {
     precondition(range.count == rows * columns && range.upperBound <= count)
     return Tensor(rows: rows, columns: columns, storage: storage, offset: offset + range.lowerBound)
   }
-}
-
-extension Parameter {
-  /// This and the parameters that follow it in the arena, as one matrix; see `ParameterStore.stack`.
-  public func stacked(with group: [Parameter]) -> Tensor { store.stack(group) }
 }

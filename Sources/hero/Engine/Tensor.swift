@@ -76,12 +76,6 @@ public final class Tensor {
     precondition((0..<count).contains(place))
     return Tensor(rows: 1, columns: 1, storage: storage, offset: offset + place)
   }
-
-  /// The same elements in another shape, without a gradient of their own.
-  public func reshaped(rows: Int, columns: Int) -> Tensor {
-    precondition(rows * columns == count)
-    return Tensor(rows: rows, columns: columns, storage: storage, offset: offset)
-  }
 }
 
 /// Row numbers in a backend's memory, −1 for "none". Loading threads make them (`MemoryOperations.makeIndices`), and

@@ -24,6 +24,16 @@ public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
       problem, file: self.file ?? file, place: self.place ?? place, cure: self.cure ?? cure)
   }
 
+  /// Runs `body`; where it throws a `DataError`, whatever that did not know is filled in.
+  public static func locating<Result>(
+    file: String? = nil, place: @autoclosure () -> String? = nil, cure: String? = nil,
+    _ body: () throws -> Result
+  ) throws -> Result {
+    do { return try body() } catch let error as DataError {
+      throw error.located(file: file, place: place(), cure: cure)
+    }
+  }
+
   public var description: String {
     let location = [file, place].compactMap { $0 }.joined(separator: ", ")
     let head = location.isEmpty ? problem : "\(location): \(problem)"

@@ -21,11 +21,7 @@ public final class EventWriter: Sendable {
   ///
   /// The name is TensorBoard's: `events.out.tfevents.SECONDS.HOST.PROCESS.NUMBER`; nothing that exists is overwritten.
   public init(folder: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw DataError("cannot make the folder: \(error.localizedDescription)", file: folder)
-    }
+    try OutputFolder.make(folder)
     let seconds = Int(Date().timeIntervalSince1970)
     let stem = "\(folder)/events.out.tfevents.\(seconds).\(ProcessInfo.processInfo.hostName).\(getpid())"
     var number = 0

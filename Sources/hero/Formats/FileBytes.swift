@@ -29,10 +29,17 @@ public enum FileBytes {
   ) throws {
     let descriptor = try openForReading(path)
     defer { close(descriptor) }
+    try forEachLine(reading: { try append(upTo: 1 << 20, from: descriptor, path: path, to: &$0) }, body)
+  }
+
+  /// Hands on the lines of what `append` reads piece by piece; it returns the number of bytes got, 0 at the end.
+  static func forEachLine(
+    reading append: (inout [UInt8]) throws -> Int, _ body: (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
     var pending: [UInt8] = []
     while true {
       let searched = pending.count
-      let got = try append(upTo: 1 << 20, from: descriptor, path: path, to: &pending)
+      let got = try append(&pending)
       var start = 0
       try pending.withUnsafeBytes { bytes in
         var from = searched

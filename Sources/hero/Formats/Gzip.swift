@@ -16,29 +16,13 @@ public enum Gzip {
     guard let file = gzopen(path, "rb") else { throw DataError.system("open", file: path) }
     defer { gzclose_r(file) }
     gzbuffer(file, UInt32(chunk))
-    var pending: [UInt8] = []
-    while true {
-      let searched = pending.count
-      let got = try append(from: file, path: path, to: &pending)
-      var start = 0
-      try pending.withUnsafeBytes { bytes in
-        var from = searched
-        while let end = bytes[from...].firstIndex(of: 0x0A) {
-          try body(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
-          start = end + 1
-          from = start
-        }
-        if got == 0, start < bytes.count { try body(UnsafeRawBufferPointer(rebasing: bytes[start...])) }
-      }
-      if got == 0 { return }
-      pending.removeFirst(start)
-      guard pending.count < longestLine else { throw damaged(path, "has a line of more than 16 MiB") }
-    }
+    try FileBytes.forEachLine(reading: { try append(from: file, path: path, to: &$0) }, body)
   }
 
   /// Decompresses a piece; the number of bytes got, 0 at the end.
   private static func append(from file: gzFile, path: String, to bytes: inout [UInt8]) throws -> Int {
     let old = bytes.count
+    guard old < longestLine else { throw damaged(path, "has a line of more than 16 MiB") }
     bytes.append(contentsOf: repeatElement(0, count: chunk))
     let got = bytes.withUnsafeMutableBytes { gzread(file, $0.baseAddress.map { $0 + old }, UInt32(chunk)) }
     bytes.removeLast(chunk - max(0, Int(got)))

@@ -39,21 +39,6 @@ public final class MappedFile: Sendable {
     if let base { munmap(UnsafeMutableRawPointer(mutating: base), count) }
   }
 
-  /// How a range of the file will be read, so that the system can read ahead or leave it.
-  public enum Advice: Sendable { case normal, random, sequential }
-
-  /// Tells the system how the whole file will be read.
-  public func advise(_ advice: Advice) {
-    guard let base else { return }
-    let value =
-      switch advice {
-      case .normal: MADV_NORMAL
-      case .random: MADV_RANDOM
-      case .sequential: MADV_SEQUENTIAL
-      }
-    madvise(UnsafeMutableRawPointer(mutating: base), count, Int32(value))
-  }
-
   /// Runs `body` on `length` bytes from `offset`; the pointer is valid only inside it.
   ///
   /// Throws `DataError` if the range is not wholly inside the file.

@@ -10,13 +10,11 @@ extension MessagePack {
   public static func decode(
     _ bytes: UnsafeRawBufferPointer, file: String? = nil, place: String? = nil
   ) throws -> MessagePack {
-    do {
+    try DataError.locating(file: file, place: place) {
       var decoder = MessagePackDecoder(bytes: bytes)
       let value = try decoder.decode()
       if decoder.position < bytes.count { throw decoder.error("there are more bytes after the value") }
       return value
-    } catch let error as DataError {
-      throw error.located(file: file, place: place)
     }
   }
 
@@ -42,29 +40,16 @@ extension MessagePack {
       bytes.append(0xCB)
       bytes.append(bigEndian: value.bitPattern)
     case .string(let value):
-      let count = value.utf8.count
-      if count < 32 {
-        bytes.append(0xA0 | UInt8(count))
-      } else {
-        bytes.append(length: count, types: (0xD9, 0xDA, 0xDB))
-      }
+      bytes.append(length: value.utf8.count, short: (0xA0, 32), types: (0xD9, 0xDA, 0xDB))
       bytes.append(contentsOf: value.utf8)
     case .binary(let value):
       bytes.append(length: value.count, types: (0xC4, 0xC5, 0xC6))
       bytes.append(contentsOf: value)
     case .array(let elements):
-      if elements.count < 16 {
-        bytes.append(0x90 | UInt8(elements.count))
-      } else {
-        bytes.append(length: elements.count, types: (nil, 0xDC, 0xDD))
-      }
+      bytes.append(length: elements.count, short: (0x90, 16), types: (nil, 0xDC, 0xDD))
       for element in elements { element.encode(into: &bytes) }
     case .map(let pairs):
-      if pairs.count < 16 {
-        bytes.append(0x80 | UInt8(pairs.count))
-      } else {
-        bytes.append(length: pairs.count, types: (nil, 0xDE, 0xDF))
-      }
+      bytes.append(length: pairs.count, short: (0x80, 16), types: (nil, 0xDE, 0xDF))
       for (key, value) in pairs {
         key.encode(into: &bytes)
         value.encode(into: &bytes)
@@ -121,9 +106,14 @@ extension [UInt8] {
     Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
   }
 
-  /// Appends the type byte of the narrowest length that fits, then the length.
-  fileprivate mutating func append(length: Int, types: (UInt8?, UInt8, UInt8)) {
-    if let narrow = types.0, length < 0x100 {
+  /// Appends the type byte of the narrowest length that fits, then the length; one below the limit of `short` is part of
+  /// the type byte.
+  fileprivate mutating func append(
+    length: Int, short: (type: UInt8, limit: Int) = (0, 0), types: (UInt8?, UInt8, UInt8)
+  ) {
+    if length < short.limit {
+      append(short.type | UInt8(length))
+    } else if let narrow = types.0, length < 0x100 {
       append(narrow)
       append(UInt8(length))
     } else if length < 0x10000 {

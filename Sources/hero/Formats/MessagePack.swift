@@ -15,25 +15,6 @@ public enum MessagePack: Sendable {
   case ext(Int8, [UInt8])
 }
 
-extension MessagePack: Equatable {
-  public static func == (left: MessagePack, right: MessagePack) -> Bool {
-    switch (left, right) {
-    case (.nil, .nil): true
-    case (.bool(let a), .bool(let b)): a == b
-    case (.int(let a), .int(let b)): a == b
-    case (.uint(let a), .uint(let b)): a == b
-    case (.float(let a), .float(let b)): a == b
-    case (.double(let a), .double(let b)): a == b
-    case (.string(let a), .string(let b)): a == b
-    case (.binary(let a), .binary(let b)): a == b
-    case (.array(let a), .array(let b)): a == b
-    case (.map(let a), .map(let b)): a.elementsEqual(b) { $0.key == $1.key && $0.value == $1.value }
-    case (.ext(let type, let a), .ext(let other, let b)): type == other && a == b
-    default: false
-    }
-  }
-}
-
 // MARK: - Access
 
 extension MessagePack {

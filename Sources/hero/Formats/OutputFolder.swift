@@ -20,11 +20,7 @@ public final class OutputFolder {
     partial = name + ".partial"
     try Self.refuseExisting(name)
     let parent = URL(fileURLWithPath: name).deletingLastPathComponent().path
-    do {
-      try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
-    } catch {
-      throw DataError("cannot make the folder: \(error.localizedDescription)", file: parent)
-    }
+    try Self.make(parent)
     let isNew = mkdir(partial, 0o777) == 0
     if !isNew, errno != EEXIST { throw DataError.system("make the folder", file: partial) }
     let markPath = partial + "/" + Self.markName
@@ -55,12 +51,17 @@ public final class OutputFolder {
   /// Makes the folder `name` inside, if it is not there yet; its path.
   public func folder(_ name: String) throws -> String {
     let path = file(name)
+    try Self.make(path)
+    return path
+  }
+
+  /// Makes a folder and those around it, where they are not there.
+  public static func make(_ path: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
       throw DataError("cannot make the folder: \(error.localizedDescription)", file: path)
     }
-    return path
   }
 
   /// Brings everything to the disk and gives the folder its name.
@@ -89,10 +90,8 @@ public final class OutputFolder {
   }
 
   private static func refuseExisting(_ path: String) throws {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return }
-    let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: path))?.isEmpty == true
-    if !isFolder.boolValue || !isEmpty {
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    if (try? FileManager.default.contentsOfDirectory(atPath: path))?.isEmpty != true {
       throw DataError("exists already", file: path, cure: "Remove it, or write elsewhere")
     }
   }

@@ -14,3 +14,11 @@ extension DataError {
     return DataError("cannot \(action): \(String(cString: strerror(code)))", file: file, cure: cure)
   }
 }
+
+extension FileManager {
+  /// Whether there is a folder of this path.
+  public func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+  }
+}

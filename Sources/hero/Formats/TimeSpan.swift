@@ -1,3 +1,5 @@
+import Foundation
+
 /// A stretch of a video.
 public struct TimeSpan: Equatable, Sendable {
   /// Seconds from the video's start.
@@ -14,37 +16,21 @@ public struct TimeSpan: Equatable, Sendable {
   public static func isTime(_ seconds: Double) -> Bool { seconds.magnitude < 1e9 }
 
   /// The span that two times are, or nil.
-  public init?(_ field: MessagePack?) {
-    guard let pair = field?.array, pair.count == 2, let start = pair[0].double, let end = pair[1].double,
-      Self.isTime(start), Self.isTime(end)
-    else { return nil }
-    self.init(start: start, end: end)
-  }
+  public init?(_ field: MessagePack?) { self.init(field?.array?.map(\.double)) }
 
   /// The span that two times are, or nil.
-  public init?(_ field: JSON?) {
-    guard let pair = field?.array, pair.count == 2, let start = pair[0].double, let end = pair[1].double,
-      Self.isTime(start), Self.isTime(end)
-    else { return nil }
-    self.init(start: start, end: end)
-  }
+  public init?(_ field: JSON?) { self.init(field?.array?.map(\.double)) }
 
   /// The span of a text "start-end"; nil if it does not parse, as "nan-nan" does not.
   public init?(_ text: String) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count == 2,
-      let start = Double(parts[0].trimmingASCIISpace), let end = Double(parts[1].trimmingASCIISpace),
-      Self.isTime(start), Self.isTime(end)
+    self.init(parts.map { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) })
+  }
+
+  private init?(_ pair: [Double?]?) {
+    guard let pair, pair.count == 2, let start = pair[0], let end = pair[1], Self.isTime(start),
+      Self.isTime(end)
     else { return nil }
     self.init(start: start, end: end)
-  }
-}
-
-extension Substring {
-  fileprivate var trimmingASCIISpace: String {
-    var text = self
-    while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-    while let last = text.last, last == " " || last == "\t" || last == "\n" { text.removeLast() }
-    return String(text)
   }
 }

@@ -60,7 +60,7 @@ public final class Checkpoint {
 }
 
 /// What became of a checkpoint's arrays and a model's parameters.
-public struct LoadReport: Equatable, Sendable {
+public struct LoadReport: Sendable {
   public var loaded: [String] = []
   /// Parameters that the checkpoint lacks; they keep what they had.
   public var missing: [String] = []
@@ -72,12 +72,6 @@ public struct LoadReport: Equatable, Sendable {
   public var mismatched: [(name: String, checkpoint: [Int], model: [Int])] = []
 
   public init() {}
-
-  public static func == (a: LoadReport, b: LoadReport) -> Bool {
-    a.loaded == b.loaded && a.missing == b.missing && a.unused == b.unused
-      && a.resized.elementsEqual(b.resized) { $0 == $1 }
-      && a.mismatched.elementsEqual(b.mismatched) { $0 == $1 }
-  }
 }
 
 extension LoadReport {

@@ -24,16 +24,10 @@ public final class PretrainingModel: HeroModel {
     videoEncoder.featureRegression(tape, tape.gather(frames, rows))
   }
 
-  /// Where each frame came from, once some were moved.
-  /// - Parameters:
-  ///   - source: per place the frame that went there.
-  ///   - places: the places to predict.
-  /// - Returns: [places, frameOrderPlaces]
-  public func frameOrderScores(
-    _ tape: Tape, _ videos: VideoInput, source: Indices, places: Indices
-  ) -> Tensor {
-    let moved = tape.gather(videoEncoder.fuse(tape, videos), source)
-    let encoded = videoEncoder.temporal(tape, moved, videos.segments, places: videos.places)
-    return videoEncoder.frameOrder(tape, tape.gather(encoded, places))
+  /// Scores of the places that moved frames may have come from: [places, frameOrderPlaces].
+  public func frameOrderScores(_ tape: Tape, _ input: FrameOrderInput) -> Tensor {
+    let moved = tape.gather(videoEncoder.fuse(tape, input.videos), input.source)
+    let encoded = videoEncoder.temporal(tape, moved, input.videos.segments, places: input.videos.places)
+    return videoEncoder.frameOrder(tape, tape.gather(encoded, input.places))
   }
 }

@@ -14,18 +14,14 @@ extension VideoEncoder {
 /// Video question answering (Docs/Computation.md §2 "VideoQA"; the reference's `HeroForVideoQA`).
 public final class QuestionModel: HeroModel {
   public let trunk: ModelTrunk
-  private let answerPool: Linear
-  private let answerHead: PredictionHead
-  private let spanPool: Linear
-  private let spanHead: PredictionHead
+  private let answerHead: PooledPrediction
+  private let spanHead: PooledPrediction
 
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
     trunk = ModelTrunk(configuration, backend: backend)
     let (scope, width) = (trunk.scope, configuration.cross.hiddenSize)
-    answerPool = Linear(scope["qa_pool"], width, 1, bias: false)
-    answerHead = PredictionHead(scope["qa_pred_head"], width, 1)
-    spanPool = Linear(scope["st_ed_pool"], width, 1, bias: false)
-    spanHead = PredictionHead(scope["st_ed_pred_head"], width, 2)
+    answerHead = PooledPrediction(scope, "qa", width, 1)
+    spanHead = PooledPrediction(scope, "st_ed", width, 2)
   }
 
   /// - Returns: `answers` [1, pairs], the questions' answers end to end; `spans` [2, Σ frames of the questions], start
@@ -34,34 +30,25 @@ public final class QuestionModel: HeroModel {
     _ tape: Tape, _ input: QuestionInput, withSpans: Bool = true
   ) -> (answers: Tensor, spans: Tensor?) {
     let frames = videoEncoder.encode(tape, input)
-    let pooled = tape.softmaxPool(
-      frames, scores: answerPool(tape, frames), segments: input.videos.segments)
-    let answers = tape.transpose(answerHead(tape, pooled))
+    let answers = tape.transpose(answerHead(tape, frames, input.videos.segments))
     guard withSpans else { return (answers, nil) }
     let regrouped = tape.gather(frames, input.regrouped)
-    let perFrame = tape.softmaxPool(
-      regrouped, scores: spanPool(tape, regrouped), segments: input.groups)
-    return (answers, tape.transpose(spanHead(tape, perFrame)))
+    return (answers, tape.transpose(spanHead(tape, regrouped, input.groups)))
   }
 }
 
 /// Statements about videos, true or false (Docs/Computation.md §2 "VIOLIN"; the reference's `HeroForViolin`).
 public final class StatementModel: HeroModel {
   public let trunk: ModelTrunk
-  private let pool: Linear
-  private let head: PredictionHead
+  private let head: PooledPrediction
 
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
     trunk = ModelTrunk(configuration, backend: backend)
-    let (scope, width) = (trunk.scope, configuration.cross.hiddenSize)
-    pool = Linear(scope["violin_pool"], width, 1, bias: false)
-    head = PredictionHead(scope["violin_pred_head"], width, 1)
+    head = PooledPrediction(trunk.scope, "violin", configuration.cross.hiddenSize, 1)
   }
 
   /// - Returns: [statements, 1], the logits of being true.
   public func callAsFunction(_ tape: Tape, _ input: QuestionInput) -> Tensor {
-    let frames = videoEncoder.encode(tape, input)
-    return head(
-      tape, tape.softmaxPool(frames, scores: pool(tape, frames), segments: input.videos.segments))
+    head(tape, videoEncoder.encode(tape, input), input.videos.segments)
   }
 }

@@ -7,7 +7,8 @@ public final class VideoEncoder {
   private let frameTransform: NormedProjection
   let temporal: TemporalTransformer
   private let maskEmbedding: Embedding
-  let featureRegression: FeatureRegression
+  /// MFM's head: to the features of hidden frames.
+  let featureRegression: PredictionHead
   let frameOrder: PredictionHead
 
   init(_ scope: ParameterScope, _ model: ModelConfiguration) {
@@ -16,7 +17,9 @@ public final class VideoEncoder {
     frameTransform = NormedProjection(
       scope["frame_transform"], model.featureWidth, width, dropout: model.cross.hiddenDropout)
     temporal = TemporalTransformer(scope["c_encoder"], model.temporal)
-    featureRegression = FeatureRegression(scope["feat_regress"], width, features: model.featureWidth)
+    let net = scope["feat_regress"]["net"]
+    featureRegression = PredictionHead(
+      first: net[0], norm: net[2], second: net[3], width, inner: width, model.featureWidth)
     maskEmbedding = Embedding(scope["mask_embedding"], 2, model.featureWidth, zeroRows: 1)
     frameOrder = PredictionHead(scope["fom_output"], width, model.frameOrderPlaces)
   }
@@ -72,22 +75,5 @@ final class TemporalTransformer {
 
   func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments, places: Indices) -> Tensor {
     encode(tape, embed(tape, x, places: places), segments)
-  }
-}
-
-/// MFM's head `v_encoder.feat_regress`: dense → GELU → LN → dense to the feature's width.
-final class FeatureRegression {
-  private let first: Linear
-  private let norm: LayerNorm
-  private let second: Linear
-
-  init(_ scope: ParameterScope, _ width: Int, features: Int) {
-    first = Linear(scope["net"][0], width, width)
-    norm = LayerNorm(scope["net"][2], width)
-    second = Linear(scope["net"][3], width, features)
-  }
-
-  func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {
-    second(tape, norm(tape, first(tape, x, activation: .gelu)))
   }
 }

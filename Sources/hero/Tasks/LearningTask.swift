@@ -39,11 +39,6 @@ public struct LossPart: Equatable, Sendable {
 extension [LossPart] {
   /// What training minimises.
   public var total: Float { reduce(0) { $0 + $1.weight * $1.value } }
-
-  /// The parts' values added to another batch's.
-  public func adding(_ other: [LossPart]) -> [LossPart] {
-    zip(self, other).map { LossPart($0.name, $0.value + $1.value, weight: $0.weight) }
-  }
 }
 
 /// What fixes the batches of a run.
@@ -96,6 +91,8 @@ extension BatchSource {
 /// Makes batches of a task's items, which a run visits epoch by epoch.
 public protocol BatchLoader: BatchSource {
   associatedtype Batch
+  /// Told of every item that cannot be used.
+  var skips: SkipReport { get }
   /// The batch of these items; nil where there are none or none can be used.
   /// - Parameter random: for masks and samples of the first item; item k has the stream that follows by k, so that what
   ///   is drawn for an item does not depend on what it shares a batch with.
@@ -103,6 +100,8 @@ public protocol BatchLoader: BatchSource {
 }
 
 extension BatchLoader {
+  public var skippedCount: Int { skips.itemCount }
+
   public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
     let (items, first) = plan.items(number, of: itemCount)
     return try batch(of: items, random: RandomStream(seed: plan.seed, step: UInt64(first), for: .batch))

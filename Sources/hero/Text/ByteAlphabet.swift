@@ -2,9 +2,9 @@
 ///
 /// Printable Latin-1 bytes stand for themselves; the others take the code points from U+0100 on, in order
 /// (openai/gpt-2 `bytes_to_unicode`).
-enum ByteAlphabet {
+public enum ByteAlphabet {
   /// The character of each byte.
-  static let scalars: [Unicode.Scalar] = {
+  public static let scalars: [Unicode.Scalar] = {
     var next: UInt32 = 0x100
     return (0...UInt8.max).map { byte in
       switch byte {

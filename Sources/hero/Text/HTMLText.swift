@@ -24,26 +24,14 @@ public enum HTMLText {
   ) -> (replacement: String, end: Int)? {
     guard start < scalars.count, scalars[start] == "#" else { return named(in: scalars, after: start) }
     let isHexadecimal = start + 1 < scalars.count && (scalars[start + 1] == "x" || scalars[start + 1] == "X")
-    let digits = start + (isHexadecimal ? 2 : 1)
-    var index = digits
-    var number: UInt32 = 0
-    while index < scalars.count, let digit = digit(scalars[index], radix: isHexadecimal ? 16 : 10) {
-      // Anything past the last code point means the same, so the number may stop growing there.
-      number = min(number * (isHexadecimal ? 16 : 10) + digit, 0x11_0000)
-      index += 1
+    let digits = scalars[(start + (isHexadecimal ? 2 : 1))...].prefix {
+      isHexadecimal ? $0.properties.isASCIIHexDigit : ("0"..."9").contains($0)
     }
-    guard index > digits else { return nil }
-    if index < scalars.count, scalars[index] == ";" { index += 1 }
-    return (character(number), index)
-  }
-
-  private static func digit(_ scalar: Unicode.Scalar, radix: UInt32) -> UInt32? {
-    switch scalar.value {
-    case 0x30...0x39: scalar.value - 0x30
-    case 0x41...0x46 where radix == 16: scalar.value - 0x41 + 10
-    case 0x61...0x66 where radix == 16: scalar.value - 0x61 + 10
-    default: nil
-    }
+    guard !digits.isEmpty else { return nil }
+    // A number that does not fit is past the last code point.
+    let number = UInt32(spelling(digits), radix: isHexadecimal ? 16 : 10) ?? .max
+    let hasSemicolon = digits.endIndex < scalars.count && scalars[digits.endIndex] == ";"
+    return (character(number), digits.endIndex + (hasSemicolon ? 1 : 0))
   }
 
   /// The character of a numeric reference: Windows-1252 for C1 controls, nothing for other invalid code points.

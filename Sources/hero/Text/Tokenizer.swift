@@ -10,11 +10,9 @@ public final class Tokenizer: Sendable {
   public let pad, bos, eos, sep, cls, mask, unk: Int32
   /// The ids that a random replacement is drawn from in masked-language modelling: `.` … `<|endoftext|>`.
   public let vRange: Range<Int32>
-  /// One more than the largest id.
-  public let vocabularySize: Int
 
-  private let vocabulary: [String: Int32]
-  private let tokens: [Int32: String]
+  /// As `vocab.json` spells them.
+  let tokens: [Int32: String]
   private let merges: MergeTable
   /// The id of each symbol of `merges`.
   private let symbolIDs: [Int32]
@@ -50,8 +48,6 @@ public final class Tokenizer: Sendable {
     specials = SpecialTokens(["<s>", "</s>", "<unk>", "<pad>", "<mask>"].map { ($0, vocabulary[$0] ?? 0) })
     symbolIDs = merges.spellings.map { [unk] in vocabulary[$0] ?? unk }
     tokens = Dictionary(vocabulary.map { ($1, $0) }, uniquingKeysWith: { min($0, $1) })
-    vocabularySize = Int(vocabulary.values.max() ?? 0) + 1
-    self.vocabulary = vocabulary
   }
 
   /// The ids of a text as it is: a caption.
@@ -88,12 +84,6 @@ public final class Tokenizer: Sendable {
   public func decode(_ ids: [Int32]) -> String {
     String(decoding: ids.flatMap { ByteAlphabet.bytes(of: tokens[$0] ?? "<unk>") }, as: UTF8.self)
   }
-
-  /// The id of a token as `vocab.json` spells it.
-  public func id(of token: String) -> Int32? { vocabulary[token] }
-
-  /// A token as `vocab.json` spells it.
-  public func token(of id: Int32) -> String? { tokens[id] }
 
   private func append(_ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, to ids: inout [Int32]) {
     var words = PreTokenizer(bytes, range: range)

@@ -10,18 +10,6 @@ public struct LearningRateSchedule: Equatable, Sendable {
   /// What the reference trains with where the schedule gives nothing, as at the last update.
   public static let floor = 1e-8
 
-  public init(peak: Double, warmupSteps: Int, totalSteps: Int) {
-    self.peak = peak
-    self.warmupSteps = warmupSteps
-    self.totalSteps = totalSteps
-  }
-
-  public init(_ configuration: RunConfiguration) {
-    self.init(
-      peak: configuration.learningRate, warmupSteps: configuration.warmupSteps,
-      totalSteps: configuration.trainSteps)
-  }
-
   /// The learning rate of an update.
   ///
   /// - Parameter step: which update, counted from 1.
@@ -34,5 +22,13 @@ public struct LearningRateSchedule: Equatable, Sendable {
     if step < warmupSteps { return Double(step) / Double(warmupSteps) }
     guard step < totalSteps else { return 0 }
     return Double(totalSteps - step) / Double(totalSteps - warmupSteps)
+  }
+}
+
+extension LearningRateSchedule {
+  init(_ configuration: RunConfiguration) {
+    self.init(
+      peak: configuration.learningRate, warmupSteps: configuration.warmupSteps,
+      totalSteps: configuration.trainSteps)
   }
 }

@@ -19,12 +19,6 @@ public struct CandidateVideos: Sendable, Equatable {
   /// The place of a video in `names`, or nil if it is no candidate.
   public func place(of video: String) -> Int? { places[video] }
 
-  /// The number of a video in result files, or nil if it is no candidate.
-  public func index(of video: String) -> Int? { places[video].map { indices[$0] } }
-
-  /// The `video2idx` member of a result file.
-  public var json: JSON { .object(JSONObject(zip(names, indices).map { (key: $0, value: JSON.int($1)) })) }
-
   /// All videos that `vid2dur_idx.json` of the subtitle store lists under `split`, numbered as it says.
   ///
   /// Without that file (DiDeMo, MSR-VTT), or without subtitles: the videos of `queries`, numbered by their place among

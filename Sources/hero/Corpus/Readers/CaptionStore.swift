@@ -2,8 +2,6 @@ import Formats
 
 /// A sentence that describes a clip.
 public struct Caption: Sendable, Equatable {
-  /// The `desc_id` of the annotation, a number or a string.
-  public let id: JSON
   public let tokens: [Int32]
   public let text: String?
 }
@@ -14,8 +12,6 @@ public struct CaptionClip: Sendable, Equatable {
   public let video: String
   /// Nil where it is the whole video.
   public let span: TimeSpan?
-  /// The subtitle sentences that are heard in it.
-  public let subtitles: [Int]
   public let captions: [Caption]
 }
 
@@ -48,9 +44,6 @@ public final class CaptionStore: Sendable {
   /// The ids of all clips, video by video.
   public var clipIDs: [String] { videoClips.ids }
 
-  /// The ids of a video's clips.
-  public func clipIDs(of video: String) -> [String] { videoClips.ids(of: video) }
-
   /// The ids of a video's captions; an id comes as often as annotations have it.
   public func captionIDs(of video: String) -> [String] { videoCaptions.ids(of: video) }
 
@@ -60,14 +53,9 @@ public final class CaptionStore: Sendable {
     guard let video = record.video else { throw record.error("a clip without a video") }
     let span = try record.clipSpan()
     let captions = try (record["captions"]?.array ?? []).map {
-      Caption(
-        id: $0["id"]?.json ?? .null, tokens: try record.tokens($0["input_ids"], "input_ids"),
-        text: $0["text"]?.string)
+      Caption(tokens: try record.tokens($0["input_ids"], "input_ids"), text: $0["text"]?.string)
     }
-    return CaptionClip(
-      id: id, video: video, span: span,
-      subtitles: try record["sub_indices"].map { try record.indices($0, "sub_indices") } ?? [],
-      captions: captions)
+    return CaptionClip(id: id, video: video, span: span, captions: captions)
   }
 
   /// The caption `id`, the id of its clip and the clip's place in its video.
@@ -78,7 +66,6 @@ public final class CaptionStore: Sendable {
     }
     let span = try record.clipSpan()
     let caption = Caption(
-      id: record["desc_id"]?.json ?? .string(id),
       tokens: try record.tokens(record["input_ids"], "input_ids"), text: record["desc"]?.string)
     return (caption, clip, span)
   }

@@ -41,8 +41,7 @@ public final class FeatureStore: Sendable {
       path, featureVersion: featureVersion, frameLength: frameLength, compressed: compressed)
     self.path = folder
     reader = try LMDBReader(path: folder)
-    (table, frameCounts) = try IdentifierTable.read(
-      path: try Self.sideFile(of: folder), expecting: "a number of frames", IdentifierTable.count)
+    (table, frameCounts) = try IdentifierTable.frameCounts(path: Self.sideFile(of: folder))
   }
 
   private static func locate(
@@ -118,7 +117,7 @@ public final class FeatureStore: Sendable {
   /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, or is not as wide as the others.
   public func features(of video: String, maxFrames: Int? = nil) throws -> FrameFeatures {
     guard let bytes = try reader.get(video) else { throw missing(video) }
-    do {
+    return try DataError.locating(file: path, place: "video \"\(video)\"") {
       let array = try Self.array(in: try Compression.decompress(bytes), file: path)
       guard array.shape.count == 2, array.type.isFloatingPoint else {
         throw DataError(
@@ -132,8 +131,6 @@ public final class FeatureStore: Sendable {
       try check(width: width)
       let kept = min(frames, max(1, maxFrames ?? frames))
       return FrameFeatures(count: kept, width: width, values: try array.rows(0..<kept).floats())
-    } catch let error as DataError {
-      throw error.located(file: path, place: "video \"\(video)\"")
     }
   }
 

@@ -41,19 +41,34 @@ struct IdentifierTable: Sendable {
   ///   - decode: gives nil for a value that is none.
   /// - Throws: `DataError` naming the id whose value is none.
   static func read<Value>(
-    path: String, expecting expected: String, _ decode: (JSON) -> Value?
+    path: String, expecting expected: String, cure: String = "Make the store again",
+    _ decode: (JSON) -> Value?
   ) throws -> (names: IdentifierTable, values: [Value]) {
     var names = IdentifierTable()
     var values: [Value] = []
     try JSON.readMembers(path: path) { id, json in
       guard let value = decode(json) else {
         throw DataError(
-          "not \(expected)", file: path, place: "key \"\(id)\"", cure: "Make the store again")
+          "\(json.encoded()) is not \(expected)", file: path, place: "key \"\(id)\"", cure: cure)
       }
       let number = names.insert(id)
       if number < values.count { values[number] = value } else { values.append(value) }
     }
     return (names, values)
+  }
+
+  /// Reads a file of frame counts, `{video: frames}`.
+  static func frameCounts(path: String) throws -> (names: IdentifierTable, values: [Int32]) {
+    try read(path: path, expecting: "a number of frames", count)
+  }
+
+  /// The same by name.
+  /// - Parameter limit: more are a mistake.
+  static func frameCounts(path: String, limit: Int, cure: String) throws -> [String: Int] {
+    let (names, counts) = try read(path: path, expecting: "a number of frames", cure: cure) {
+      $0.int.flatMap { (0...limit).contains($0) ? $0 : nil }
+    }
+    return Dictionary(zip(names.names, counts)) { $1 }
   }
 
   /// A count of frames or tokens, as side files have it.

@@ -3,17 +3,11 @@ import Formats
 /// A sentence to find a moment or a video for.
 public struct Query: Sendable, Equatable {
   public let id: String
-  /// The `desc_id` of the annotation, a number or a string; the id where it has none.
-  public let descriptionID: JSON
   /// The video it is about, or nil on hidden splits.
   public let video: String?
   public let tokens: [Int32]
   /// The annotated moments: none on hidden splits and for MSR-VTT, one for most, several for DiDeMo.
   public let spans: [TimeSpan]
-  /// The sentence.
-  public let text: String?
-  /// What the sentence speaks of: `v` video, `t` text, `vt` both; nil where it is not annotated.
-  public let type: String?
 }
 
 /// A store of queries: `tvr`, `how2r`, `didemo` or `msrvtt`.
@@ -33,10 +27,8 @@ public final class QueryStore: AnnotationStore {
   public func query(_ id: String) throws -> Query {
     let record = try texts.record(id)
     return Query(
-      id: id, descriptionID: record["desc_id"]?.json ?? .string(id),
-      video: texts.video(of: id) ?? record.video,
-      tokens: try record.tokens(record["input_ids"], "input_ids"), spans: try spans(record),
-      text: record["desc"]?.string, type: record["type"]?.string)
+      id: id, video: texts.video(of: id) ?? record.video,
+      tokens: try record.tokens(record["input_ids"], "input_ids"), spans: try spans(record))
   }
 
   private func spans(_ record: StoreRecord) throws -> [TimeSpan] {

@@ -2,17 +2,12 @@ import Formats
 import Foundation
 
 /// A video's subtitles: the sentences' tokens, and which frames each is spoken in.
-public struct Subtitles: Sendable, Equatable {
+public struct Subtitles: Sendable {
   public let video: String
   /// Token ids of each sentence, without special tokens.
   public let sentences: [[Int32]]
   /// Sentences with the frames that are theirs alone, possibly none, in order (`unique_sub2frames`).
   public let frames: [(sentence: Int, frames: [Int])]
-
-  public static func == (left: Subtitles, right: Subtitles) -> Bool {
-    left.video == right.video && left.sentences == right.sentences
-      && left.frames.elementsEqual(right.frames) { $0 == $1 }
-  }
 }
 
 /// What `vid2dur_idx.json` says of a video.
@@ -22,6 +17,28 @@ public struct ListedVideo: Sendable, Equatable {
   public let duration: Double
   /// The number that result files know the video by.
   public let index: Int
+
+  /// The lists of a file `{split: {video: [seconds, index]}}`, the candidates of retrieval, in its order.
+  static func splits(path: String) throws -> [(name: String, videos: [ListedVideo])] {
+    var splits: [(name: String, videos: [ListedVideo])] = []
+    try JSON.readMembers(path: path) { split, list in
+      guard let members = list.object else {
+        throw DataError("is \(list.kind), not an object of videos", file: path, place: "split \"\(split)\"")
+      }
+      let videos = try members.map { name, value in
+        guard let pair = value.array, pair.count == 2, let duration = pair[0].double, let index = pair[1].int,
+          TimeSpan.isTime(duration), index >= 0
+        else {
+          throw DataError(
+            "is \(value.encoded()), not [seconds, index]", file: path, place: "video \"\(name)\"",
+            cure: "Take vid2dur_idx.json as TVR publishes it")
+        }
+        return ListedVideo(name: name, duration: duration, index: index)
+      }
+      splits.append((split, videos))
+    }
+    return splits
+  }
 }
 
 /// A store of subtitles. May be shared by threads.
@@ -33,7 +50,6 @@ public final class SubtitleStore: Sendable {
   public let meta: StoreMeta
   let reader: LMDBReader
   private let table: IdentifierTable
-  private let lengths: [Int32]
   /// The lists of `vid2dur_idx.json` by split, in its order; nil without that file.
   public let splits: [(name: String, videos: [ListedVideo])]?
 
@@ -43,39 +59,12 @@ public final class SubtitleStore: Sendable {
     meta = try StoreMeta(path: path + "/meta.json")
     try meta.require({ $0 == .subtitles }, path: path)
     reader = try LMDBReader(path: path)
-    (table, lengths) = try IdentifierTable.read(
-      path: path + "/vid2len.json", expecting: "a number of frames", IdentifierTable.count)
-    splits = try Self.readSplits(path: path + "/vid2dur_idx.json")
+    table = try IdentifierTable.frameCounts(path: path + "/vid2len.json").names
+    let durations = path + "/vid2dur_idx.json"
+    splits = FileManager.default.fileExists(atPath: durations) ? try ListedVideo.splits(path: durations) : nil
   }
-
-  private static func readSplits(path: String) throws -> [(name: String, videos: [ListedVideo])]? {
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
-    var splits: [(name: String, videos: [ListedVideo])] = []
-    try JSON.readMembers(path: path) { split, list in
-      guard let members = list.object else {
-        throw DataError(
-          "not an object of videos", file: path, place: "key \"\(split)\"", cure: "Get it again")
-      }
-      let videos = try members.map { name, value in
-        guard let pair = value.array, pair.count == 2, let duration = pair[0].double, let index = pair[1].int,
-          TimeSpan.isTime(duration), index >= 0
-        else {
-          throw DataError("not [seconds, index]", file: path, place: "key \"\(name)\"", cure: "Get it again")
-        }
-        return ListedVideo(name: name, duration: duration, index: index)
-      }
-      splits.append((split, videos))
-    }
-    return splits
-  }
-
-  /// The videos, in the order of `vid2len.json`.
-  public var videos: [String] { table.names }
 
   public func contains(_ video: String) -> Bool { table.number(of: video) != nil }
-
-  /// The number of frames that the video had when its subtitles were matched.
-  public func frameCount(of video: String) -> Int? { table.number(of: video).map { Int(lengths[$0]) } }
 
   /// The subtitles of a video.
   ///

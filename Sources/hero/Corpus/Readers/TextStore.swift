@@ -78,10 +78,6 @@ public struct TextStore: Sendable {
     return videos.names[Int(videoNumbers[number])]
   }
 
-  func length(of id: String) -> (own: Int, longestAnswer: Int)? {
-    identifiers.number(of: id).map { (Int(lengths[$0].own), Int(lengths[$0].longestAnswer)) }
-  }
-
   func record(_ id: String) throws -> StoreRecord { try reader.record(id, of: path) }
 }
 
@@ -126,12 +122,9 @@ extension LMDBReader {
         "the store has no such item", file: file, place: place,
         cure: "Make the store again from the same annotations, or leave that item out")
     }
-    do {
+    return try DataError.locating(file: file, place: place) {
       let content = try Compression.decompress(bytes, limit: 1 << 28)
-      return StoreRecord(
-        value: try MessagePack.decode(content, file: file, place: place), file: file, key: key)
-    } catch let error as DataError {
-      throw error.located(file: file, place: place)
+      return StoreRecord(value: try MessagePack.decode(content), file: file, key: key)
     }
   }
 }

@@ -95,13 +95,8 @@ public final class VideoReader: Sendable {
     return kept
   }
 
-  /// `[SEP]` and the ids of the sentence after those of its context, less the sentences in `omitted`.
-  public func tokens(of sentence: Int, in sentences: [[Int32]], omitting omitted: Set<Int> = []) -> [Int32] {
-    var tokens = [lead]
-    for index in max(0, sentence - contextLength)...sentence
-    where index < sentences.count && !omitted.contains(index) {
-      tokens += sentences[index]
-    }
-    return tokens
+  /// `[SEP]` and the ids of the sentence after those of its context.
+  private func tokens(of sentence: Int, in sentences: [[Int32]]) -> [Int32] {
+    [lead] + sentences[max(0, sentence - contextLength)...sentence].joined()
   }
 }

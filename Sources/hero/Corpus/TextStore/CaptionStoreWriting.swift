@@ -11,16 +11,12 @@ extension TextStoreBuilder {
       throw DataError(
         "captions need to know their video's subtitles", cure: "Give --subtitles, the subtitles' JSON lines")
     }
-    let options: JSONObject = [
-      "annotation": .string(annotation), "subtitles": .string(subtitles), "output": .string(output),
-      "toker": .string(self.tokenizer),
-    ]
-    try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
-    let times = try SentenceTimes(path: subtitles)
+    try writeMeta(to: folder, tokenizer, sources: ["subtitles": .string(subtitles)], task: nil)
+    let times = try sentenceTimes(path: subtitles)
     let writer = try CaptionWriter(folder: folder, compression: compression)
     try forEachRow(report: &report, onSkip: onSkip) { row in
       let video = try row.id("vid_name")
-      guard let sentences = times.byVideo[video] else {
+      guard let sentences = times[video] else {
         throw BadRow("\(subtitles) does not have \"\(video)\"")
       }
       try writer.put(try ClipRow(row, video: video, sentences: sentences), tokenizer: tokenizer)
@@ -40,46 +36,40 @@ extension TextStoreBuilder {
     in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
     onSkip: (String) -> Void
   ) throws {
-    let options: JSONObject = [
-      "annotation": .string(annotation), "output": .string(output), "toker": .string(self.tokenizer),
-      "task": .string(task.rawValue),
-    ]
-    try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
-    var videos: [String] = []
-    var clips: [String: ClipRow] = [:]
+    try writeMeta(to: folder, tokenizer, task: task.rawValue)
+    var places: [String: Int] = [:]
+    var clips: [ClipRow] = []
     try forEachRow(report: &report, onSkip: onSkip) { row in
       let video = try row.id("vid_name")
       let added = try ClipRow(wholeVideo: row, video: video)
-      if clips[video] == nil { videos.append(video) }
-      clips[video, default: added.without].captions += added.captions
+      if let place = places[video] {
+        clips[place].captions += added.captions
+      } else {
+        places[video] = clips.count
+        clips.append(added)
+      }
     }
     let writer = try CaptionWriter(folder: folder, compression: compression)
-    for video in videos {
-      if let clip = clips[video] { try writer.put(clip, tokenizer: tokenizer) }
-    }
+    for clip in clips { try writer.put(clip, tokenizer: tokenizer) }
     try writer.finish()
   }
 }
 
-/// The times of all sentences of all videos.
-private struct SentenceTimes {
-  private(set) var byVideo: [String: [(start: Double, end: Double)]] = [:]
-
-  init(path: String) throws {
-    var byVideo: [String: [(start: Double, end: Double)]] = [:]
-    try JSONLines.read(path: path) { _, row in
-      guard let video = row["vid_name"]?.string, let sentences = row["sub"]?.array else {
-        throw DataError("not {\"vid_name\": …, \"sub\": […]}", cure: "Give the subtitles' JSON lines")
-      }
-      byVideo[video] = try sentences.map { sentence in
-        guard let start = sentence["start"]?.double, let end = sentence["end"]?.double else {
-          throw DataError("a sentence of \"\(video)\" has no start or end", cure: "Correct that line")
-        }
-        return (start, end)
-      }
+/// The times of all sentences, by video.
+private func sentenceTimes(path: String) throws -> [String: [(start: Double, end: Double)]] {
+  var times: [String: [(start: Double, end: Double)]] = [:]
+  try JSONLines.read(path: path) { _, row in
+    guard let video = row["vid_name"]?.string, let sentences = row["sub"]?.array else {
+      throw DataError("not {\"vid_name\": …, \"sub\": […]}", cure: "Give the subtitles' JSON lines")
     }
-    self.byVideo = byVideo
+    times[video] = try sentences.map { sentence in
+      guard let start = sentence["start"]?.double, let end = sentence["end"]?.double else {
+        throw DataError("a sentence of \"\(video)\" has no start or end", cure: "Correct that line")
+      }
+      return (start, end)
+    }
   }
+  return times
 }
 
 /// A clip with its captions as the annotation has them.
@@ -120,13 +110,6 @@ private struct ClipRow {
       row["desc"] == nil
       ? try (row["descs"]?.array ?? []).map { try Self.caption($0.object, kind: $0.kind) }
       : [try Self.caption(row, kind: "object")]
-  }
-
-  /// The clip alone.
-  var without: ClipRow {
-    var clip = self
-    clip.captions = []
-    return clip
   }
 
   private static func caption(_ row: JSONObject?, kind: String) throws -> (id: String, row: JSONObject) {

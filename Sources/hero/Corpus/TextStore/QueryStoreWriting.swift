@@ -17,11 +17,7 @@ extension TextStoreBuilder {
     in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
     onSkip: (String) -> Void
   ) throws {
-    let options: JSONObject = [
-      "annotation": .string(annotation), "output": .string(output), "toker": .string(self.tokenizer),
-      "task": .string(task.rawValue),
-    ]
-    try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    try writeMeta(to: folder, tokenizer, task: task.rawValue)
     let entries = try TextEntryWriter(folder: folder.partial, compression: compression)
     let lengths = try JSONObjectFile(path: folder.file("id2len.json"))
     let videos = try JSONObjectFile(path: folder.file("query2video.json"))
@@ -133,17 +129,17 @@ extension TextStoreBuilder {
       report.notes.append("\(rows); with --vid2dur-idx the store would list the videos to search")
       return
     }
-    let splits = try VideoDurations.videos(at: vid2durIdx)
+    let splits = try ListedVideo.splits(path: vid2durIdx)
     let file = URL(fileURLWithPath: annotation).lastPathComponent
-    let named = splits.filter { file.contains($0.split) }.max { $0.split.count < $1.split.count }
-    let wanted = split.flatMap { name in splits.first { $0.split == name } } ?? (split == nil ? named : nil)
+    let named = splits.filter { file.contains($0.name) }.max { $0.name.count < $1.name.count }
+    let wanted = split.flatMap { name in splits.first { $0.name == name } } ?? (split == nil ? named : nil)
     guard let chosen = wanted ?? (splits.count == 1 && split == nil ? splits.first : nil) else {
       throw DataError(
         "\(rows), and which of its splits they belong to is not clear", file: vid2durIdx,
-        cure: "Give --split: \(splits.map(\.split).joined(separator: ", "))")
+        cure: "Give --split: \(splits.map(\.name).joined(separator: ", "))")
     }
-    let ids = JSON.array(chosen.names.map { .string($0) })
+    let ids = JSON.array(chosen.videos.map { .string($0.name) })
     try AtomicFile.write(ids.encoded(style: .python), to: folder.file("video_ids.json"))
-    report.notes.append("\(rows): video_ids.json lists the \(chosen.names.count) of \"\(chosen.split)\"")
+    report.notes.append("\(rows): video_ids.json lists the \(chosen.videos.count) of \"\(chosen.name)\"")
   }
 }

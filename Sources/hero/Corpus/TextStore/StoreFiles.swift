@@ -77,41 +77,26 @@ extension JSON {
   }
 }
 
-/// `meta.json`: what the store was made from, and the special ids that readers need.
-enum StoreMetaFile {
-  static func write(to folder: OutputFolder, options: JSONObject, tokenizer: Tokenizer, path: String) throws {
-    var meta = options
-    meta["tokenizer"] = .string(path)
-    meta["BOS"] = .int(Int(tokenizer.bos))
-    meta["EOS"] = .int(Int(tokenizer.eos))
-    meta["SEP"] = .int(Int(tokenizer.sep))
-    meta["CLS"] = .int(Int(tokenizer.cls))
-    meta["PAD"] = .int(Int(tokenizer.pad))
-    meta["MASK"] = .int(Int(tokenizer.mask))
-    meta["UNK"] = .int(Int(tokenizer.unk))
+extension TextStoreBuilder {
+  /// Writes `meta.json`: what the store was made from, and the special ids that readers need.
+  /// - Parameters:
+  ///   - sources: files beside the annotation.
+  ///   - task: nil for a store that does not say.
+  func writeMeta(
+    to folder: OutputFolder, _ tokenizer: Tokenizer, sources: JSONObject = [:], task: String?
+  ) throws {
+    var meta: JSONObject = ["annotation": .string(annotation)]
+    for (key, value) in sources { meta[key] = value }
+    meta["output"] = .string(output)
+    meta["toker"] = .string(self.tokenizer)
+    if let task { meta["task"] = .string(task) }
+    meta["tokenizer"] = .string(self.tokenizer)
+    let specials = [
+      ("BOS", tokenizer.bos), ("EOS", tokenizer.eos), ("SEP", tokenizer.sep), ("CLS", tokenizer.cls),
+      ("PAD", tokenizer.pad), ("MASK", tokenizer.mask), ("UNK", tokenizer.unk),
+    ]
+    for (key, id) in specials { meta[key] = .int(Int(id)) }
     meta["v_range"] = .integers([tokenizer.vRange.lowerBound, tokenizer.vRange.upperBound])
     try AtomicFile.write(JSON.object(meta).encoded(style: .pretty), to: folder.file("meta.json"))
-  }
-}
-
-/// `vid2dur_idx.json`: {split: {video: [seconds, index]}}, the candidates of retrieval.
-enum VideoDurations {
-  /// The videos of each split, in order; checks the form of everything.
-  static func videos(at path: String) throws -> [(split: String, names: [String])] {
-    var splits: [(String, [String])] = []
-    try JSON.readMembers(path: path) { split, value in
-      guard let videos = value.object else {
-        throw DataError("is \(value.kind), not an object of videos", file: path, place: "split \"\(split)\"")
-      }
-      for (name, entry) in videos {
-        guard let pair = entry.array, pair.count == 2, pair[0].double != nil, pair[1].int != nil else {
-          throw DataError(
-            "is \(entry.encoded()), not [seconds, index]", file: path, place: "video \"\(name)\"",
-            cure: "Take vid2dur_idx.json as TVR publishes it")
-        }
-      }
-      splits.append((split, videos.keys))
-    }
-    return splits
   }
 }

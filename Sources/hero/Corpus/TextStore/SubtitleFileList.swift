@@ -16,11 +16,7 @@ struct SubtitleFileList {
 
   /// Whether paths mean subtitle files and not an annotation: a folder, or a file with the ending of subtitles.
   static func isMeant(by path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      return true
-    }
-    return isSubtitles(path)
+    FileManager.default.isFolder(path) || isSubtitles(path)
   }
 
   private static func isSubtitles(_ path: String) -> Bool {
@@ -32,11 +28,10 @@ struct SubtitleFileList {
   init(paths: [String]) throws {
     var candidates: [Candidate] = []
     for path in paths {
-      var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      guard FileManager.default.fileExists(atPath: path) else {
         throw DataError("there is no such file or folder", file: path, cure: "Check the path")
       }
-      guard isFolder.boolValue else {
+      guard FileManager.default.isFolder(path) else {
         candidates.append(Candidate(path: path))
         continue
       }

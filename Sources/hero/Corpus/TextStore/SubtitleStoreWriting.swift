@@ -12,12 +12,8 @@ extension TextStoreBuilder {
     onSkip: (String) -> Void
   ) throws {
     let (frameCounts, source) = try knownFrameCounts()
-    let options: JSONObject = [
-      "annotation": .string(annotation), "vid2nframe": .string(source),
-      "frame_length": .double(frameLength),
-      "output": .string(output), "toker": .string(self.tokenizer), "task": "tv",
-    ]
-    try StoreMetaFile.write(to: folder, options: options, tokenizer: tokenizer, path: self.tokenizer)
+    let sources: JSONObject = ["vid2nframe": .string(source), "frame_length": .double(frameLength)]
+    try writeMeta(to: folder, tokenizer, sources: sources, task: "tv")
     try copyVideoDurations(to: folder)
     let entries = try TextEntryWriter(folder: folder.partial, compression: compression)
     let lengths = try JSONObjectFile(path: folder.file("vid2len.json"))
@@ -41,7 +37,11 @@ extension TextStoreBuilder {
 
   /// The frames of each video, and the file or store that says so.
   private func knownFrameCounts() throws -> (counts: [String: Int], source: String) {
-    if let vid2nframe { return (try Self.frameCounts(path: vid2nframe), vid2nframe) }
+    if let vid2nframe {
+      let cure = "Give the id2nframe.json that convert-videodb writes"
+      let counts = try IdentifierTable.frameCounts(path: vid2nframe, limit: Self.mostFrames, cure: cure)
+      return (counts, vid2nframe)
+    }
     guard let featureStore else {
       throw DataError(
         "subtitles can only be matched to frames when the videos' numbers of frames are known",
@@ -86,21 +86,8 @@ extension TextStoreBuilder {
 
   private func copyVideoDurations(to folder: OutputFolder) throws {
     guard let vid2durIdx else { return }
-    _ = try VideoDurations.videos(at: vid2durIdx)
+    _ = try ListedVideo.splits(path: vid2durIdx)
     try AtomicFile.write(try FileBytes.read(path: vid2durIdx), to: folder.file("vid2dur_idx.json"))
-  }
-
-  private static func frameCounts(path: String) throws -> [String: Int] {
-    var counts: [String: Int] = [:]
-    try JSON.readMembers(path: path) { video, value in
-      guard let frames = value.int, (0...mostFrames).contains(frames) else {
-        throw DataError(
-          "is \(value.encoded()), not a number of frames", file: path, place: "video \"\(video)\"",
-          cure: "Give the id2nframe.json that convert-videodb writes")
-      }
-      counts[video] = frames
-    }
-    return counts
   }
 }
 

@@ -2,17 +2,7 @@ import Formats
 
 /// Turns a video's feature files into the entries of the store.
 struct FeatureEncoder: Sendable {
-  private let parts: [String]
-  private let compress: Bool
-  private let compression: Compression
-  private let clipFrames: Int?
-
-  init(options: VideoStoreOptions) {
-    parts = options.features
-    compress = options.compress
-    compression = options.compression
-    clipFrames = options.clipFrames
-  }
+  let options: VideoStoreOptions
 
   /// A video's entries, in order.
   struct Encoded: Sendable {
@@ -41,7 +31,7 @@ struct FeatureEncoder: Sendable {
   /// The features [frames, sum of the parts' widths] as 32-bit floats, or 64-bit where a file has those.
   func features(of video: FeatureFiles) throws -> NDArray {
     if video.frames == 0 { throw UnreadableVideo("the list of files says that it has no frames") }
-    let read = try zip(parts, video.files).map { try matrix($1, kind: $0) }
+    let read = try zip(options.features, video.files).map { try matrix($1, kind: $0) }
     // The extractors may disagree about a video's last moments.
     let frames = min(read.map { $0.shape[0] }.min() ?? 0, video.frames ?? .max)
     guard frames > 0 else { throw UnreadableVideo("it has no frames") }
@@ -80,7 +70,7 @@ struct FeatureEncoder: Sendable {
 
   private func entries(of features: NDArray, named name: String) throws -> [Encoded.Entry] {
     let frames = features.shape[0]
-    guard let clipFrames else {
+    guard let clipFrames = options.clipFrames else {
       return [Encoded.Entry(key: name, value: try value(of: features), frames: frames)]
     }
     return try stride(from: 0, to: frames, by: clipFrames).enumerated().map { number, start in
@@ -90,8 +80,8 @@ struct FeatureEncoder: Sendable {
   }
 
   private func value(of features: NDArray) throws -> [UInt8] {
-    if compress { return try NPZ.encode([(name: "features", array: features)], compress: true) }
+    if options.compress { return try NPZ.encode([(name: "features", array: features)], compress: true) }
     let message = MessagePack.map([(.string("features"), try MessagePackNumpy.encode(features))])
-    return try compression.compress(message.encode())
+    return try options.compression.compress(message.encode())
   }
 }

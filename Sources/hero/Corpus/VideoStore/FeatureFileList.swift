@@ -43,7 +43,7 @@ struct FeatureFileList {
 
   private func videos(inFolder folder: String) throws -> ([FeatureFiles], [String]) {
     let roots = parts.map { "\(folder)/\($0)_features" }
-    for root in roots where !isFolder(root) {
+    for root in roots where !FileManager.default.isFolder(root) {
       throw DataError(
         "there is no such folder", file: root,
         cure: "Give the folder that holds \(folders), or say by --features what there is")
@@ -83,15 +83,10 @@ struct FeatureFileList {
       let file = folder.isEmpty ? name : "\(folder)/\(name)"
       if name.hasSuffix(".npz") {
         files.append(file)
-      } else if depth < 8, isFolder("\(root)/\(file)") {
+      } else if depth < 8, FileManager.default.isFolder("\(root)/\(file)") {
         try list(root, under: file, depth: depth + 1, into: &files)
       }
     }
-  }
-
-  private func isFolder(_ path: String) -> Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
   }
 
   // MARK: Info file

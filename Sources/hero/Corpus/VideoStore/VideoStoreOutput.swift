@@ -22,7 +22,8 @@ final class VideoStoreOutput {
     report = VideoStoreReport(path: folder.path)
     store = try LMDBWriter(path: folder.partial)
     if FileManager.default.fileExists(atPath: countsPath) {
-      existingCounts = try Self.readCounts(countsPath)
+      existingCounts = try IdentifierTable.frameCounts(
+        path: countsPath, limit: .max, cure: "Move the file away")
       counts = nil
     } else {
       existingCounts = [:]
@@ -91,18 +92,5 @@ final class VideoStoreOutput {
     let known = Set(names.compactMap(\.string))
     names += report.corrupted.filter { !known.contains($0) }.map(JSON.string)
     try AtomicFile.write(JSON.array(names).encoded(style: .python), to: corruptedPath)
-  }
-
-  private static func readCounts(_ path: String) throws -> [String: Int] {
-    var counts: [String: Int] = [:]
-    try JSON.readMembers(path: path) { name, value in
-      guard let frames = value.int else {
-        throw DataError(
-          "is \(value.kind), not a number of frames", file: path, place: "video \"\(name)\"",
-          cure: "Move the file away")
-      }
-      counts[name] = frames
-    }
-    return counts
   }
 }

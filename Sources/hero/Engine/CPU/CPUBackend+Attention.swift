@@ -37,19 +37,29 @@ extension CPUBackend {
     return hero_attention_scratch(queries, keys, input.width / input.heads) + 16
   }
 
-  /// Items in runs, so that threads meet rarely; the runs are the same for any number of threads.
-  private func forEachRun(
-    of items: [Item], scratchEach each: Int, _ body: (ArraySlice<Item>, UnsafeMutablePointer<Float>) -> Void
+  /// Calls `body` for every head of every sequence, with its rows of queries and of keys, and scratch.
+  ///
+  /// Items come in runs, so that threads meet rarely; the runs are the same for any number of threads.
+  private func forEachItem(
+    _ input: AttentionInput,
+    _ body: (Item, Range<Int>, Range<Int>, UnsafePointer<hero_dropout>?, UnsafeMutablePointer<Float>) -> Void
   ) {
+    let items = items(input)
     let run = 24
     let runs = (items.count + run - 1) / run
-    let lanes = pool.threads
+    let (lanes, each) = (pool.threads, scratchSize(input))
     let storage = scratch(parts: lanes, each: each)
     let room = storage.pointer
-    // Lane l takes runs l, l + lanes, …: each has scratch of its own.
-    pool.run(min(lanes, max(1, runs))) { lane in
-      for number in stride(from: lane, to: runs, by: lanes) {
-        body(items[number * run..<min(items.count, (number + 1) * run)], room + lane * each)
+    input.dropout.withKernelForm { drop in
+      // Lane l takes runs l, l + lanes, …: each has scratch of its own.
+      pool.run(min(lanes, max(1, runs))) { lane in
+        for number in stride(from: lane, to: runs, by: lanes) {
+          for item in items[number * run..<min(items.count, (number + 1) * run)] {
+            body(
+              item, input.querySegments[item.sequence], input.keyRanges[item.sequence], drop,
+              room + lane * each)
+          }
+        }
       }
     }
     withExtendedLifetime(storage) {}
@@ -65,22 +75,17 @@ extension CPUBackend {
     let (k, ldk) = (input.keysValues.pointer + input.keyColumn, input.keysValues.columns)
     let v = input.keysValues.pointer + input.valueColumn
     let (kept, result) = (probabilities.pointer, out.pointer)
-    input.dropout.withKernelForm { drop in
-      forEachRun(of: items(input), scratchEach: scratchSize(input)) { run, scratch in
-        for item in run {
-          let (queries, keys) = (input.querySegments[item.sequence], input.keyRanges[item.sequence])
-          let column = item.head * head
-          if keys.isEmpty {
-            for r in queries { (result + r * input.width + column).update(repeating: 0, count: head) }
-            continue
-          }
-          kernels.attention(
-            result + queries.lowerBound * input.width + column, input.width, kept + item.probabilities,
-            q + queries.lowerBound * ldq + column, ldq, k + keys.lowerBound * ldk + column,
-            v + keys.lowerBound * ldk + column, ldk, queries.count, keys.count, head, scale, input.causal,
-            item.firstRow, drop, scratch)
-        }
+    forEachItem(input) { item, queries, keys, drop, scratch in
+      let column = item.head * head
+      if keys.isEmpty {
+        for r in queries { (result + r * input.width + column).update(repeating: 0, count: head) }
+        return
       }
+      kernels.attention(
+        result + queries.lowerBound * input.width + column, input.width, kept + item.probabilities,
+        q + queries.lowerBound * ldq + column, ldq, k + keys.lowerBound * ldk + column,
+        v + keys.lowerBound * ldk + column, ldk, queries.count, keys.count, head, scale, input.causal,
+        item.firstRow, drop, scratch)
     }
     return keepsForBackward ? [probabilities] : []
   }
@@ -111,21 +116,15 @@ extension CPUBackend {
       }
       for r in input.querySegments[s] { (dq + r * ldq).update(repeating: 0, count: input.width) }
     }
-    input.dropout.withKernelForm { drop in
-      forEachRun(of: items(input), scratchEach: scratchSize(input)) { run, scratch in
-        for item in run {
-          let (queries, keys) = (input.querySegments[item.sequence], input.keyRanges[item.sequence])
-          let column = item.head * head
-          if keys.isEmpty { continue }
-          let keyAt = keys.lowerBound * ldk + column
-          kernels.attention_backward(
-            dq + queries.lowerBound * ldq + column, ldq, dk + keyAt, dv + keyAt, ldk,
-            gradient + queries.lowerBound * input.width + column, input.width, kept + item.probabilities,
-            q + queries.lowerBound * ldq + column, ldq, k + keyAt, v + keyAt, ldk, queries.count, keys.count,
-            head,
-            scale, item.firstRow, drop, scratch)
-        }
-      }
+    forEachItem(input) { item, queries, keys, drop, scratch in
+      if keys.isEmpty { return }
+      let column = item.head * head
+      let keyAt = keys.lowerBound * ldk + column
+      kernels.attention_backward(
+        dq + queries.lowerBound * ldq + column, ldq, dk + keyAt, dv + keyAt, ldk,
+        gradient + queries.lowerBound * input.width + column, input.width, kept + item.probabilities,
+        q + queries.lowerBound * ldq + column, ldq, k + keyAt, v + keyAt, ldk, queries.count, keys.count,
+        head, scale, item.firstRow, drop, scratch)
     }
   }
 }

@@ -1,3 +1,5 @@
+import HeapModule
+
 /// The largest of a row and where they are.
 extension CPUBackend {
   public func argmax(_ x: Tensor, columns: Int, places: Indices) {
@@ -19,9 +21,16 @@ extension CPUBackend {
     pool.split(x.rows) { range, _ in
       for r in range {
         let row = UnsafeBufferPointer(start: from + r * x.columns, count: x.columns)
-        var list = TopList(capacity: kept)
-        for (column, value) in row.enumerated() { list.insert(value, Int32(column)) }
-        let sorted = list.sorted()
+        // The smallest that is kept comes first. A value that is not a number never gets in.
+        var heap = Heap<Ranked>()
+        for (column, value) in row.enumerated() {
+          if heap.count < kept {
+            if !value.isNaN { heap.insert(Ranked(value: value, place: Int32(column))) }
+          } else if let least = heap.min, value > least.value {
+            heap.replaceMin(with: Ranked(value: value, place: Int32(column)))
+          }
+        }
+        let sorted = heap.unordered.sorted(by: >)
         for k in 0..<kept {
           best[r * kept + k] = k < sorted.count ? sorted[k].value : -.infinity
           to[r * kept + k] = k < sorted.count ? sorted[k].place : -1
@@ -42,46 +51,12 @@ extension CPUBackend {
   }
 }
 
-/// The `capacity` largest of any number of values: a binary heap with the smallest kept one on top. Of equals the one
-/// that came first is the larger.
-private struct TopList {
-  let capacity: Int
-  private var heap: [(value: Float, place: Int32)] = []
+/// A value of a row. Of equals the one that came first is the larger.
+private struct Ranked: Comparable {
+  var value: Float
+  var place: Int32
 
-  init(capacity: Int) {
-    self.capacity = capacity
-    heap.reserveCapacity(capacity)
-  }
-
-  /// A value that is not a number never gets in.
-  mutating func insert(_ value: Float, _ place: Int32) {
-    if heap.count < capacity {
-      guard !value.isNaN else { return }
-      heap.append((value, place))
-      var child = heap.count - 1
-      while child > 0, Self.isSmaller(heap[child], heap[(child - 1) / 2]) {
-        heap.swapAt(child, (child - 1) / 2)
-        child = (child - 1) / 2
-      }
-    } else if capacity > 0, value > heap[0].value {
-      heap[0] = (value, place)
-      var parent = 0
-      while true {
-        var least = parent
-        for child in [2 * parent + 1, 2 * parent + 2]
-        where child < heap.count && Self.isSmaller(heap[child], heap[least]) { least = child }
-        guard least != parent else { return }
-        heap.swapAt(parent, least)
-        parent = least
-      }
-    }
-  }
-
-  /// The largest first.
-  func sorted() -> [(value: Float, place: Int32)] { heap.sorted { Self.isSmaller($1, $0) } }
-
-  private static func isSmaller(_ a: (value: Float, place: Int32), _ b: (value: Float, place: Int32)) -> Bool
-  {
+  static func < (a: Ranked, b: Ranked) -> Bool {
     a.value != b.value ? a.value < b.value : a.place > b.place
   }
 }

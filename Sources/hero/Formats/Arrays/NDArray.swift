@@ -25,22 +25,8 @@ public struct NDArray: Equatable, Sendable {
 
   /// An array of 32-bit floats; `floats.count` must be the product of `shape`.
   public init(floats: [Float], shape: [Int]) {
-    self.init(values: floats, shape: shape, type: .float32)
-  }
-
-  /// An array of 64-bit integers; `int64s.count` must be the product of `shape`.
-  public init(int64s: [Int64], shape: [Int]) {
-    self.init(values: int64s, shape: shape, type: .int64)
-  }
-
-  /// An array of 32-bit integers; `int32s.count` must be the product of `shape`.
-  public init(int32s: [Int32], shape: [Int]) {
-    self.init(values: int32s, shape: shape, type: .int32)
-  }
-
-  private init<Value: BitwiseCopyable>(values: [Value], shape: [Int], type: ScalarType) {
-    precondition(values.count == shape.reduce(1, *), "\(values.count) values do not fill shape \(shape)")
-    self.init(unchecked: values.withUnsafeBytes { [UInt8]($0) }, shape: shape, type: type)
+    precondition(floats.count == shape.reduce(1, *), "\(floats.count) values do not fill shape \(shape)")
+    self.init(unchecked: floats.withUnsafeBytes { [UInt8]($0) }, shape: shape, type: .float32)
   }
 
   init(unchecked bytes: [UInt8], shape: [Int], type: ScalarType) {
@@ -67,11 +53,6 @@ public struct NDArray: Equatable, Sendable {
       total = product
     }
     return isEmpty ? 0 : total
-  }
-
-  /// The same elements under another shape of the same size.
-  public func reshaped(_ shape: [Int]) throws -> NDArray {
-    try NDArray(shape: shape, type: type, bytes: bytes)
   }
 
   /// Rows `range` of the first dimension.

@@ -12,13 +12,8 @@ public enum NPY {
     try bytes.withUnsafeBytes { try decode($0, file: file) }
   }
 
-  /// Reads the array in the file at `path`.
-  public static func read(path: String) throws -> NDArray {
-    try MappedFile(path: path).withBytes { try decode($0, file: path) }
-  }
-
   static func decode(_ buffer: UnsafeRawBufferPointer, file: String?) throws -> NDArray {
-    do {
+    try DataError.locating(file: file) {
       var cursor = ByteCursor(buffer)
       let header = try NPYHeader(&cursor)
       guard let byteCount = NDArray.byteCount(shape: header.shape, type: header.type) else {
@@ -37,8 +32,6 @@ public enum NPY {
           fromFortran: elements, shape: header.shape, elementSize: header.type.size)
       }
       return NDArray(unchecked: elements, shape: header.shape, type: header.type)
-    } catch let error as DataError {
-      throw error.located(file: file)
     }
   }
 

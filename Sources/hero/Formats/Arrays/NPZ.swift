@@ -8,18 +8,6 @@ public enum NPZ {
       && (bytes[2] == 3 && bytes[3] == 4 || bytes[2] == 5 && bytes[3] == 6)
   }
 
-  /// All arrays of the archive at `path`, in its order, without the `.npy` of their names.
-  ///
-  /// Throws `DataError` if the archive or any array in it is damaged or of an unknown kind.
-  public static func read(path: String) throws -> [(name: String, array: NDArray)] {
-    try all(ZipReader(path: path))
-  }
-
-  /// All arrays of an archive in memory; `file` is what errors call it.
-  public static func read(bytes: [UInt8], file: String? = nil) throws -> [(name: String, array: NDArray)] {
-    try all(ZipReader(bytes: bytes, file: file))
-  }
-
   /// The array called `name` in the archive at `path`; the other entries are not looked at.
   public static func read(path: String, name: String) throws -> NDArray {
     try one(name, in: ZipReader(path: path))
@@ -41,10 +29,6 @@ public enum NPZ {
     path: String, _ arrays: [(name: String, array: NDArray)], compress: Bool = false
   ) throws {
     try AtomicFile.write(encode(arrays, compress: compress), to: path)
-  }
-
-  private static func all(_ zip: ZipReader) throws -> [(name: String, array: NDArray)] {
-    try zip.entries.map { (name: arrayName($0), array: try array($0, in: zip)) }
   }
 
   private static func one(_ name: String, in zip: ZipReader) throws -> NDArray {

@@ -15,26 +15,15 @@ public enum ScalarType: String, CaseIterable, Sendable {
   }
 
   /// Whether the type holds real numbers rather than integers or truth values.
-  public var isFloatingPoint: Bool {
-    switch self {
-    case .float16, .bfloat16, .float32, .float64: true
-    case .int8, .uint8, .int16, .int32, .int64, .bool: false
-    }
-  }
+  public var isFloatingPoint: Bool { rawValue.contains("float") }
 
   /// numpy's code without the byte order, such as `f4`; nil for `bfloat16`, which numpy does not have.
   public var numpyCode: String? {
     switch self {
-    case .float16: "f2"
     case .bfloat16: nil
-    case .float32: "f4"
-    case .float64: "f8"
-    case .int8: "i1"
-    case .uint8: "u1"
-    case .int16: "i2"
-    case .int32: "i4"
-    case .int64: "i8"
     case .bool: "b1"
+    case .uint8: "u1"
+    default: (isFloatingPoint ? "f" : "i") + String(size)
     }
   }
 

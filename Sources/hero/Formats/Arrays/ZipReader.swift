@@ -26,13 +26,10 @@ public final class ZipReader {
   private let handle: OpaquePointer
   /// Bytes of the whole archive, which no entry's compressed bytes can exceed.
   private let archiveSize: Int
-  /// What libzip reads from when the archive is in memory.
-  private let memory: UnsafeMutableRawPointer?
 
   /// Opens the archive at `path`.
   public init(path: String) throws {
     file = path
-    memory = nil
     var status = stat()
     guard stat(path, &status) == 0 else { throw DataError.system("open", file: path) }
     archiveSize = Int(status.st_size)
@@ -54,31 +51,19 @@ public final class ZipReader {
     // libzip takes no bytes at all for an archive without entries.
     guard !bytes.isEmpty else { throw Self.emptyFile(file) }
     archiveSize = bytes.count
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bytes.count, 1), alignment: 16)
-    bytes.withUnsafeBytes {
-      memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count)
-    }
     var error = zip_error_t()
     zip_error_init(&error)
     defer { zip_error_fini(&error) }
-    guard let source = zip_source_buffer_create(memory, zip_uint64_t(bytes.count), 0, &error) else {
-      memory.deallocate()
-      throw Self.failure(&error, file: file)
-    }
+    let source = try zipSource(of: bytes)
     guard let handle = zip_open_from_source(source, ZIP_RDONLY, &error) else {
       zip_source_free(source)
-      memory.deallocate()
       throw Self.failure(&error, file: file)
     }
-    self.memory = memory
     self.handle = handle
     try readDirectory()
   }
 
-  deinit {
-    zip_discard(handle)
-    memory?.deallocate()
-  }
+  deinit { zip_discard(handle) }
 
   /// The decompressed bytes of `entry`, its checksum verified.
   public func read(_ entry: Entry) throws -> [UInt8] {
@@ -148,6 +133,17 @@ public final class ZipReader {
       "not a readable zip archive (\(String(cString: zip_error_strerror(&error))))", file: file,
       cure: "The file is missing, cut short or of another kind; get it again")
   }
+}
+
+/// What libzip reads bytes from: a copy, which it frees itself.
+func zipSource(of bytes: [UInt8]) throws -> OpaquePointer {
+  let copy = malloc(max(bytes.count, 1))
+  bytes.withUnsafeBytes { if let base = $0.baseAddress { copy?.copyMemory(from: base, byteCount: $0.count) } }
+  guard let copy, let source = zip_source_buffer_create(copy, zip_uint64_t(bytes.count), 1, nil) else {
+    free(copy)
+    throw DataError("out of memory for \(bytes.count) bytes")
+  }
+  return source
 }
 
 extension Int {

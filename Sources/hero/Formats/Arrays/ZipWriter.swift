@@ -29,16 +29,8 @@ enum ZipWriter {
   private static let deflateLevel: zip_uint32_t = 6
 
   private static func add(_ name: String, _ bytes: [UInt8], compress: Bool, to handle: OpaquePointer) throws {
-    // libzip reads the bytes only when the archive is closed, and frees them itself.
-    let copy = malloc(max(bytes.count, 1))
-    guard let copy else { throw DataError("out of memory for \(bytes.count) bytes") }
-    bytes.withUnsafeBytes { source in
-      if let base = source.baseAddress { copy.copyMemory(from: base, byteCount: source.count) }
-    }
-    guard let source = zip_source_buffer(handle, copy, zip_uint64_t(bytes.count), 1) else {
-      free(copy)
-      throw DataError(String(cString: zip_strerror(handle)))
-    }
+    // The bytes are read only when the archive is closed.
+    let source = try zipSource(of: bytes)
     let index = zip_file_add(handle, name, source, zip_flags_t(ZIP_FL_ENC_UTF_8))
     guard index >= 0 else {
       zip_source_free(source)

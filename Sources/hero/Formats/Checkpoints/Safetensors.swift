@@ -9,30 +9,9 @@ public enum Safetensors {
     ("I16", .int16), ("I32", .int32), ("I64", .int64), ("BOOL", .bool),
   ]
 
-  /// All tensors of the file at `path`, in the file's order, and its notes.
-  ///
-  /// Throws `DataError` if the file is damaged. `SafetensorsFile` reads one tensor at a time.
-  public static func read(
-    path: String
-  ) throws -> (tensors: [(name: String, array: NDArray)], metadata: [String: String]) {
-    let file = try SafetensorsFile(path: path)
-    return (try file.entries.map { (name: $0.name, array: try file.array($0)) }, file.metadata)
-  }
-
-  /// Writes `tensors` to `path`, which appears only when it is complete and on the disk.
-  ///
-  /// Tensors of wider elements come first, else in the order given, so that every tensor is aligned.
-  public static func write(
-    path: String, tensors: [(name: String, array: NDArray)], metadata: [String: String] = [:]
-  ) throws {
-    try write(
-      path: path, list: tensors.map { (name: $0.name, type: $0.array.type, shape: $0.array.shape) },
-      metadata: metadata
-    ) { tensors[$0].array.bytes }
-  }
-
   /// Writes tensors that are made one at a time: `bytes` gives the little-endian elements of tensor number `index`
-  /// of `list`, and is called once for each.
+  /// of `list`, and is called once for each. Tensors of wider elements come first, else in the order given, so that every
+  /// tensor is aligned. The file appears under its name only when it is complete and on the disk.
   ///
   /// Throws `DataError` if two tensors have one name, or the bytes do not fill the shape.
   public static func write(

@@ -79,10 +79,8 @@ public final class SafetensorsFile: Sendable {
       if name == "__metadata__" {
         for (key, note) in value.object ?? [:] { metadata[key] = note.string }
       } else {
-        do {
+        try DataError.locating(file: file, place: "tensor “\(name)”") {
           entries.append(try entry(name, value, start: start, end: end))
-        } catch let error as DataError {
-          throw error.located(file: file, place: "tensor “\(name)”")
         }
       }
     }

@@ -46,33 +46,6 @@ public final class TorchCheckpoint: Sendable {
     ["model_state_dict", "model_state", "state_dict", "model"].first { root[$0]?.entries != nil }
   }
 
-  /// The model's parameters in the checkpoint at `path`, in the file's order, by their own names.
-  ///
-  /// What else a nested checkpoint holds, such as an optimizer's state, is left out.
-  public static func read(path: String) throws -> [(name: String, array: NDArray)] {
-    let checkpoint = try TorchCheckpoint(path: path)
-    return try checkpoint.arrays(state: checkpoint.stateName)
-  }
-
-  /// All tensors with their elements; tensors that share a whole storage share its memory.
-  ///
-  /// With `state`, only those in the dictionary of that name, which is then left out of their names.
-  /// Throws `DataError` if a storage is missing, short or damaged.
-  public func arrays(state: String? = nil) throws -> [(name: String, array: NDArray)] {
-    let prefix = state.map { $0 + "." } ?? ""
-    let wanted = tensors.filter { $0.name.hasPrefix(prefix) }
-    var uses = Dictionary(wanted.map { ($0.tensor.storage.key, 1) }, uniquingKeysWith: +)
-    var kept: [String: [UInt8]] = [:]
-    return try wanted.map { entry in
-      let key = entry.tensor.storage.key
-      let bytes = try kept.removeValue(forKey: key) ?? storages.bytes(of: entry.tensor.storage)
-      uses[key, default: 1] -= 1
-      if uses[key, default: 0] > 0 { kept[key] = bytes }
-      let name = String(entry.name.dropFirst(prefix.count))
-      return (name: name, array: try array(entry.tensor, named: entry.name, from: bytes))
-    }
-  }
-
   /// The tensor of this name with its elements; nil if there is none.
   ///
   /// Throws `DataError` if its storage is missing, short or damaged.
@@ -82,17 +55,8 @@ public final class TorchCheckpoint: Sendable {
     return try array(tensor, named: name, from: storages.bytes(of: tensor.storage))
   }
 
-  /// The value at a path of dictionary keys that is not a tensor, such as `global_step`; nil if there is none.
-  public func value(_ keys: String...) -> PickleValue? {
-    keys.reduce(PickleValue?.some(root)) { $0?[$1] }
-  }
-
   private func array(_ tensor: TorchTensor, named name: String, from bytes: [UInt8]) throws -> NDArray {
-    do {
-      return try tensor.array(from: bytes)
-    } catch let error as DataError {
-      throw error.located(file: path, place: "parameter “\(name)”")
-    }
+    try DataError.locating(file: path, place: "parameter “\(name)”") { try tensor.array(from: bytes) }
   }
 
   private static func collect(

@@ -13,13 +13,7 @@ final class TorchStream: TorchStorageSource {
 
   init(file: MappedFile) throws {
     self.file = file
-    (root, ranges) = try file.withBytes { buffer in
-      do {
-        return try Self.parse(buffer)
-      } catch let error as DataError {
-        throw error.located(file: file.path)
-      }
-    }
+    (root, ranges) = try DataError.locating(file: file.path) { try file.withBytes(Self.parse) }
   }
 
   func bytes(of storage: TorchStorage) throws -> [UInt8] {

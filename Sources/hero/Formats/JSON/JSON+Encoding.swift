@@ -116,45 +116,8 @@ public enum PythonNumber {
   public static func repr(_ value: Double) -> String {
     if value.isNaN { return "NaN" }
     if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
-    if value == 0 { return value.sign == .minus ? "-0.0" : "0.0" }
-    var digits: [UInt8] = []
-    var point: Int?
-    var exponent = 0
-    // Swift prints the same shortest digits, but changes to exponents elsewhere: take its digits and place the point.
-    let text = value.magnitude.description
-    for (offset, byte) in text.utf8.enumerated() {
-      if byte == UInt8(ascii: ".") {
-        point = digits.count
-      } else if byte == UInt8(ascii: "e") {
-        exponent = Int(text.utf8.dropFirst(offset + 1).drop { $0 == UInt8(ascii: "+") }.asText) ?? 0
-        break
-      } else {
-        digits.append(byte)
-      }
-    }
-    var pointPlace = (point ?? digits.count) + exponent
-    let zeros = digits.prefix { $0 == UInt8(ascii: "0") }.count
-    digits.removeFirst(zeros)
-    pointPlace -= zeros
-    while digits.count > 1, digits.last == UInt8(ascii: "0") { digits.removeLast() }
-    return (value < 0 ? "-" : "") + place(digits.asText, point: pointPlace)
+    let text = value.description
+    // Swift prints the same, but whole numbers from 2^53 to 1e16 with an exponent already.
+    return text.hasSuffix("e+15") ? "\(Int(value)).0" : text
   }
-
-  /// The number 0.`digits` · 10^`point` in Python's layout.
-  private static func place(_ digits: String, point: Int) -> String {
-    let count = digits.utf8.count
-    if point > 16 || point < -3 {
-      let power = point - 1
-      let tail = count > 1 ? "." + digits.dropFirst() : ""
-      let size = String(power.magnitude)
-      return digits.prefix(1) + tail + (power < 0 ? "e-" : "e+") + (size.utf8.count < 2 ? "0" : "") + size
-    }
-    if point <= 0 { return "0." + String(repeating: "0", count: -point) + digits }
-    if point >= count { return digits + String(repeating: "0", count: point - count) + ".0" }
-    return digits.prefix(point) + "." + digits.dropFirst(point)
-  }
-}
-
-extension Collection<UInt8> {
-  fileprivate var asText: String { String(decoding: self, as: UTF8.self) }
 }

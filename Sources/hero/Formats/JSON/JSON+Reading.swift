@@ -53,11 +53,9 @@ public enum JSONLines {
     try FileBytes.forEachLine(path: path) { line in
       number += 1
       if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
-      do {
+      try DataError.locating(file: path, place: "line \(number)") {
         var parser = JSONParser(line, file: path, firstLine: number)
         try body(number, try parser.parseDocument())
-      } catch let error as DataError {
-        throw error.located(file: path, place: "line \(number)")
       }
     }
     if number == 0 {

@@ -1,15 +1,20 @@
 extension JSONParser {
   /// The string whose opening quote is next.
-  mutating func parseString() throws(DataError) -> String {
+  mutating func parseString() throws -> String {
     position += 1
-    let start = position
+    var unescaped: [UInt8] = []
+    var start = position
     while position < bytes.count {
       switch bytes[position] {
       case UInt8(ascii: "\""):
-        let text = try string(bytes[start..<position])
+        defer { position += 1 }
+        let rest = bytes[start..<position]
+        return try unescaped.isEmpty ? string(rest) : string(unescaped + rest)
+      case UInt8(ascii: "\\"):
+        unescaped += bytes[start..<position]
         position += 1
-        return text
-      case UInt8(ascii: "\\"): return try parseEscapedString(from: start)
+        try parseEscape(into: &unescaped)
+        start = position
       case 0..<0x20: throw error("a control character inside a string")
       default: position += 1
       }
@@ -17,29 +22,14 @@ extension JSONParser {
     throw error("a string that does not end")
   }
 
-  private func string(_ utf8: some Sequence<UInt8>) throws(DataError) -> String {
+  private func string(_ utf8: some Sequence<UInt8>) throws -> String {
     guard let text = String(validating: utf8, as: UTF8.self) else {
       throw error("a string that is not valid UTF-8")
     }
     return text
   }
 
-  private mutating func parseEscapedString(from start: Int) throws(DataError) -> String {
-    var unescaped = [UInt8](bytes[start..<position])
-    while position < bytes.count {
-      let byte = bytes[position]
-      position += 1
-      switch byte {
-      case UInt8(ascii: "\""): return try string(unescaped)
-      case UInt8(ascii: "\\"): try parseEscape(into: &unescaped)
-      case 0..<0x20: throw error("a control character inside a string")
-      default: unescaped.append(byte)
-      }
-    }
-    throw error("a string that does not end")
-  }
-
-  private mutating func parseEscape(into text: inout [UInt8]) throws(DataError) {
+  private mutating func parseEscape(into text: inout [UInt8]) throws {
     guard let byte = peek() else { throw error("a string that does not end") }
     position += 1
     switch byte {
@@ -72,7 +62,7 @@ extension JSONParser {
     text.append(contentsOf: Character(scalar ?? "\u{FFFD}").utf8)
   }
 
-  private mutating func parseHexadecimal() throws(DataError) -> UInt16 {
+  private mutating func parseHexadecimal() throws -> UInt16 {
     var value: UInt16 = 0
     for _ in 0..<4 {
       guard let byte = peek(), let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {

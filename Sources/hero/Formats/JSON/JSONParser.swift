@@ -20,7 +20,7 @@ struct JSONParser {
   }
 
   /// The one value that the bytes hold.
-  mutating func parseDocument() throws(DataError) -> JSON {
+  mutating func parseDocument() throws -> JSON {
     let value = try parseValue()
     try expectEnd()
     return value
@@ -30,11 +30,11 @@ struct JSONParser {
   mutating func parseMembers(_ body: (String, JSON) throws -> Void) throws {
     skipSpace()
     guard peek() == UInt8(ascii: "{") else { throw error("expected an object") }
-    try parseObjectBody(body)
+    try parseObject(body)
     try expectEnd()
   }
 
-  private mutating func expectEnd() throws(DataError) {
+  private mutating func expectEnd() throws {
     skipSpace()
     if position < bytes.count { throw error("there is more text after the value") }
   }
@@ -50,6 +50,13 @@ struct JSONParser {
 
   func peek() -> UInt8? { position < bytes.count ? bytes[position] : nil }
 
+  /// Takes this byte, if it is next.
+  private mutating func take(_ byte: UInt8) -> Bool {
+    guard peek() == byte else { return false }
+    position += 1
+    return true
+  }
+
   private mutating func skipSpace() {
     while position < bytes.count {
       switch bytes[position] {
@@ -59,7 +66,7 @@ struct JSONParser {
     }
   }
 
-  private mutating func parseValue() throws(DataError) -> JSON {
+  private mutating func parseValue() throws -> JSON {
     skipSpace()
     guard let byte = peek() else { throw error("the text ends where a value should be") }
     switch byte {
@@ -78,7 +85,7 @@ struct JSONParser {
     }
   }
 
-  private mutating func parseWord(_ word: StaticString, _ value: JSON) throws(DataError) -> JSON {
+  private mutating func parseWord(_ word: StaticString, _ value: JSON) throws -> JSON {
     let count = word.utf8CodeUnitCount
     guard bytes.count - position >= count,
       (0..<count).allSatisfy({ word.utf8Start[$0] == bytes[position + $0] })
@@ -87,74 +94,48 @@ struct JSONParser {
     return value
   }
 
-  private mutating func enter() throws(DataError) {
+  private mutating func parseArray() throws -> [JSON] {
+    var elements: [JSON] = []
+    try parseElements(until: UInt8(ascii: "]")) { elements.append(try $0.parseValue()) }
+    return elements
+  }
+
+  private mutating func parseObject(_ body: (String, JSON) throws -> Void) throws {
+    try parseElements(until: UInt8(ascii: "}")) { parser in
+      guard parser.peek() == UInt8(ascii: "\"") else { throw parser.error("expected a key in double quotes") }
+      let key = try parser.parseString()
+      parser.skipSpace()
+      guard parser.take(UInt8(ascii: ":")) else { throw parser.error("expected \":\" after a key") }
+      try body(key, try parser.parseValue())
+    }
+  }
+
+  /// What stands between two brackets, the opening one of which is next, with commas in between.
+  private mutating func parseElements(
+    until close: UInt8, _ parseElement: (inout JSONParser) throws -> Void
+  ) throws {
     depth += 1
+    defer { depth -= 1 }
     if depth > Self.depthLimit { throw error("nested deeper than \(Self.depthLimit) levels") }
     position += 1
-  }
-
-  private mutating func parseArray() throws(DataError) -> [JSON] {
-    try enter()
-    defer { depth -= 1 }
-    var elements: [JSON] = []
     skipSpace()
-    if peek() == UInt8(ascii: "]") {
-      position += 1
-      return elements
-    }
-    while true {
-      elements.append(try parseValue())
-      skipSpace()
-      switch peek() {
-      case UInt8(ascii: ","): position += 1
-      case UInt8(ascii: "]"):
-        position += 1
-        return elements
-      default: throw error("expected \",\" or \"]\" in a list")
-      }
-    }
-  }
-
-  private mutating func parseObject(_ body: (String, JSON) -> Void) throws(DataError) {
-    do { try parseObjectBody(body) } catch let error as DataError { throw error } catch {
-      throw self.error("\(error)")
-    }
-  }
-
-  private mutating func parseObjectBody(_ body: (String, JSON) throws -> Void) throws {
-    try enter()
-    defer { depth -= 1 }
-    skipSpace()
-    if peek() == UInt8(ascii: "}") {
-      position += 1
-      return
-    }
+    if take(close) { return }
     while true {
       skipSpace()
-      guard peek() == UInt8(ascii: "\"") else { throw error("expected a key in double quotes") }
-      let key = try parseString()
+      try parseElement(&self)
       skipSpace()
-      guard peek() == UInt8(ascii: ":") else { throw error("expected \":\" after a key") }
-      position += 1
-      let value = try parseValue()
-      try body(key, value)
-      skipSpace()
-      switch peek() {
-      case UInt8(ascii: ","): position += 1
-      case UInt8(ascii: "}"):
-        position += 1
-        return
-      default: throw error("expected \",\" or \"}\" in an object")
+      if take(close) { return }
+      guard take(UInt8(ascii: ",")) else {
+        throw error("expected \",\" or \"\(Unicode.Scalar(close))\" after an element")
       }
     }
   }
 
   // MARK: - Numbers
 
-  private mutating func parseNumber() throws(DataError) -> JSON {
+  private mutating func parseNumber() throws -> JSON {
     let start = position
-    let negative = peek() == UInt8(ascii: "-")
-    if negative { position += 1 }
+    let negative = take(UInt8(ascii: "-"))
     if negative, peek() == UInt8(ascii: "I") {
       return try parseWord("Infinity", .double(-.infinity))
     }
@@ -169,9 +150,8 @@ struct JSONParser {
     }
     var isInteger = true
     var exponent = 0
-    if peek() == UInt8(ascii: ".") {
+    if take(UInt8(ascii: ".")) {
       isInteger = false
-      position += 1
       let fractionStart = position
       readDigits(into: &magnitude, &digits)
       exponent = fractionStart - position
@@ -207,10 +187,10 @@ struct JSONParser {
     }
   }
 
-  private mutating func readExponent(adding base: Int) throws(DataError) -> Int {
+  private mutating func readExponent(adding base: Int) throws -> Int {
     position += 1
-    let negative = peek() == UInt8(ascii: "-")
-    if negative || peek() == UInt8(ascii: "+") { position += 1 }
+    let negative = take(UInt8(ascii: "-"))
+    if !negative { _ = take(UInt8(ascii: "+")) }
     let start = position
     var value = 0
     while let byte = peek(), byte &- UInt8(ascii: "0") < 10 {

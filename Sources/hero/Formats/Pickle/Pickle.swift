@@ -24,13 +24,11 @@ public enum Pickle {
   static func decode(
     _ buffer: UnsafeRawBufferPointer, file: String?
   ) throws -> (value: PickleValue, byteCount: Int) {
-    do {
+    try DataError.locating(file: file) {
       var machine = PickleMachine(buffer)
       let result = try machine.run()
       var reader = PickleInterpreter(objects: machine.objects, byteCount: machine.cursor.position)
       return (try reader.value(of: result), machine.cursor.position)
-    } catch let error as DataError {
-      throw error.located(file: file)
     }
   }
 }

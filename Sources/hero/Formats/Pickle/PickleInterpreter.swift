@@ -23,13 +23,7 @@ struct PickleInterpreter {
         "the pickle unfolds into far more values than it has bytes", cure: "Do not trust this file")
     }
     switch item {
-    case .none: return .none
-    case .bool(let value): return .bool(value)
-    case .int(let value): return .int(value)
-    case .bigInteger(let value): return .bigInteger(value)
-    case .double(let value): return .double(value)
-    case .string(let value): return .string(value)
-    case .bytes(let value): return .bytes(value)
+    case .value(let value): return value
     case .global(.symbol(let name)): return .symbol(name)
     case .global(let global): return .symbol("\(global)")
     case .object(let index):
@@ -173,7 +167,7 @@ struct PickleInterpreter {
 
   /// A numpy type as the symbol numpy would print, such as `<f4`.
   private mutating func numpyType(_ object: PickleObject) throws -> PickleValue {
-    guard case .string(let code)? = object.items.first else {
+    guard case .value(.string(let code))? = object.items.first else {
       throw DataError("a numpy type without its name")
     }
     var order = ""
@@ -223,8 +217,8 @@ struct PickleInterpreter {
       throw DataError("a tensor's storage is named by something that is not a tuple")
     }
     let items = objects[index].items
-    guard items.count >= 5, case .string("storage") = items[0], case .global(let kind) = items[1],
-      let key = try key(items[2]), case .int(var count) = items[4]
+    guard items.count >= 5, case .value(.string("storage")) = items[0], case .global(let kind) = items[1],
+      let key = try key(items[2]), case .value(.int(var count)) = items[4]
     else { throw DataError("a malformed reference to a tensor's storage") }
     let type: ScalarType
     switch kind {

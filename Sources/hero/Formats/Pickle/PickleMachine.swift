@@ -37,11 +37,6 @@ struct PickleMachine {
 
   private mutating func run(_ opcode: PickleOpcode) throws {
     switch opcode {
-    case .none, .newTrue, .newFalse, .int, .binInt, .binInt1, .binInt2, .long, .long1, .long4, .float,
-      .binFloat,
-      .string, .binString, .shortBinString, .unicode, .shortBinUnicode, .binUnicode, .binUnicode8, .binBytes,
-      .shortBinBytes, .binBytes8, .byteArray8:
-      stack.append(try PickleScalars.take(opcode, from: &cursor))
     case .emptyList: push(.list)
     case .emptyTuple: push(.tuple)
     case .emptyDict: push(.dictionary)
@@ -78,7 +73,7 @@ struct PickleMachine {
       throw failure("the pickle asks for a name from Python's extension registry")
     case .nextBuffer, .readOnlyBuffer:
       throw failure("the pickle keeps data outside itself, in buffers that are not in the file")
-    case .stop: break
+    default: stack.append(.value(try PickleScalars.take(opcode, from: &cursor)))
     }
   }
 
@@ -89,7 +84,7 @@ struct PickleMachine {
       stack.append(.global(try global(module, PickleScalars.line(&cursor))))
     case .stackGlobal:
       let names = try pop(2)
-      guard case .string(let module) = names[0], case .string(let name) = names[1] else {
+      guard case .value(.string(let module)) = names[0], case .value(.string(let name)) = names[1] else {
         throw failure("a name that is not text")
       }
       stack.append(.global(try global(module, name)))
@@ -109,7 +104,7 @@ struct PickleMachine {
       try call(checked: items[0], tuple(items[1]))
     case .build: try build()
     case .persistentID:
-      push(.persistent, [.string(try PickleScalars.line(&cursor))])
+      push(.persistent, [.value(.string(try PickleScalars.line(&cursor)))])
     case .binPersistentID: push(.persistent, try pop(1))
     default: break
     }

@@ -1,13 +1,8 @@
 /// A value while the pickle is being run. Whatever can contain others is an object in the machine's table, so that
 /// neither cycles nor deep nesting ever hang on reference counts.
 enum PickleItem {
-  case none
-  case bool(Bool)
-  case int(Int)
-  case bigInteger([UInt8])
-  case double(Double)
-  case string(String)
-  case bytes([UInt8])
+  /// A number, a text, bytes, or None.
+  case value(PickleValue)
   case global(PickleGlobal)
   case object(Int)
 }
@@ -66,7 +61,7 @@ enum PickleGlobal: Hashable {
       self = .torchScriptModule
     } else if home == "torch", let type = Self.storages[name] {
       self = .torchStorage(type)
-    } else if home == "torch", Self.torchTypes.contains(name) {
+    } else if home == "torch", ScalarType(rawValue: name) != nil {
       self = .symbol("torch.\(name)")
     } else {
       return nil
@@ -96,9 +91,5 @@ enum PickleGlobal: Hashable {
     "BFloat16Storage": .bfloat16,
     "LongStorage": .int64, "IntStorage": .int32, "ShortStorage": .int16, "CharStorage": .int8,
     "ByteStorage": .uint8, "BoolStorage": .bool,
-  ]
-
-  private static let torchTypes: Set<String> = [
-    "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
   ]
 }

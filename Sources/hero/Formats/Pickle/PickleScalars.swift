@@ -2,7 +2,7 @@ import Foundation
 
 /// Takes the arguments of the opcodes that push one number or text.
 enum PickleScalars {
-  static func take(_ opcode: PickleOpcode, from cursor: inout ByteCursor) throws -> PickleItem {
+  static func take(_ opcode: PickleOpcode, from cursor: inout ByteCursor) throws -> PickleValue {
     switch opcode {
     case .none: .none
     case .newTrue: .bool(true)
@@ -42,14 +42,12 @@ enum PickleScalars {
   }
 
   static func latin1(_ bytes: some Sequence<UInt8>) -> String {
-    var scalars = String.UnicodeScalarView()
-    scalars.append(contentsOf: bytes.lazy.map { Unicode.Scalar($0) })
-    return String(scalars)
+    String(String.UnicodeScalarView(bytes.lazy.map { Unicode.Scalar($0) }))
   }
 
   /// A Python 2 string: text where it is UTF-8, bytes where it is not.
-  private static func text(_ bytes: UnsafeRawBufferPointer) -> PickleItem {
-    String(validating: bytes, as: UTF8.self).map(PickleItem.string) ?? .bytes([UInt8](bytes))
+  private static func text(_ bytes: UnsafeRawBufferPointer) -> PickleValue {
+    String(validating: bytes, as: UTF8.self).map(PickleValue.string) ?? .bytes([UInt8](bytes))
   }
 
   /// Python's `surrogatepass` writes lone surrogates, which become replacement characters here.
@@ -58,7 +56,7 @@ enum PickleScalars {
   }
 
   /// A little-endian two's complement of any length.
-  private static func integer(_ bytes: UnsafeRawBufferPointer) -> PickleItem {
+  private static func integer(_ bytes: UnsafeRawBufferPointer) -> PickleValue {
     let isNegative = bytes.last.map { $0 & 0x80 != 0 } ?? false
     let filler: UInt8 = isNegative ? 0xff : 0
     let significant = bytes.lastIndex { $0 != filler }.map { $0 + 1 } ?? 0
@@ -72,20 +70,20 @@ enum PickleScalars {
     return .int(Int(Int64(bitPattern: value)))
   }
 
-  private static func textInteger(_ line: String, allowsBool: Bool) throws -> PickleItem {
+  private static func textInteger(_ line: String, allowsBool: Bool) throws -> PickleValue {
     if allowsBool, line == "00" || line == "01" { return .bool(line == "01") }
     let digits = line.hasSuffix("L") ? String(line.dropLast()) : line
     guard let number = Int(digits) else { throw DataError("“\(line.prefix(40))” is not a 64-bit integer") }
     return .int(number)
   }
 
-  private static func textFloat(_ line: String) throws -> PickleItem {
+  private static func textFloat(_ line: String) throws -> PickleValue {
     guard let number = Double(line) else { throw DataError("“\(line.prefix(40))” is not a number") }
     return .double(number)
   }
 
   /// A Python 2 string as `repr` writes it.
-  private static func quoted(_ line: String) throws -> PickleItem {
+  private static func quoted(_ line: String) throws -> PickleValue {
     let source = Array(line.unicodeScalars)
     guard source.count >= 2, let quote = source.first, quote == "'" || quote == "\"", source.last == quote
     else {
@@ -151,8 +149,6 @@ enum PickleScalars {
   }
 
   private static func hexadecimal(_ scalars: ArraySlice<Unicode.Scalar>) -> String {
-    var view = String.UnicodeScalarView()
-    view.append(contentsOf: scalars)
-    return String(view)
+    String(String.UnicodeScalarView(scalars))
   }
 }

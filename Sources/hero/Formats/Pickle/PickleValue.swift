@@ -24,11 +24,6 @@ public enum PickleValue: Equatable, Sendable {
   public struct Entry: Equatable, Sendable {
     public var key: PickleValue
     public var value: PickleValue
-
-    public init(key: PickleValue, value: PickleValue) {
-      self.key = key
-      self.value = value
-    }
   }
 
   /// The text, if this is a string.

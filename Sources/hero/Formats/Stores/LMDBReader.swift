@@ -12,15 +12,14 @@ public final class LMDBReader: Sendable {
   /// Opens the store at `path`: a folder with a `data.mdb`, or the file itself.
   public init(path: String) throws {
     self.path = path
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+    guard FileManager.default.fileExists(atPath: path) else {
       throw DataError("there is no such store", file: path, cure: "Check the path")
     }
-    let data = path + "/data.mdb"
-    if isFolder.boolValue, !FileManager.default.fileExists(atPath: data) {
+    let (data, isFolder) = (path + "/data.mdb", FileManager.default.isFolder(path))
+    if isFolder, !FileManager.default.fileExists(atPath: data) {
       throw DataError("the folder has no data.mdb", file: path, cure: "Give the folder of an LMDB store")
     }
-    file = try LMDBFile(path: isFolder.boolValue ? data : path)
+    file = try LMDBFile(path: isFolder ? data : path)
   }
 
   /// The number of entries.
@@ -39,23 +38,6 @@ public final class LMDBReader: Sendable {
       number = try child(page, index)
     }
     throw file.damaged("the tree is deeper than \(LMDBFile.depthLimit) pages", page: number)
-  }
-
-  /// Whether the store has `key`.
-  public func contains(_ key: String) throws -> Bool {
-    guard var number = file.root else { return false }
-    for _ in 0..<LMDBFile.depthLimit {
-      let page = try file.page(number)
-      let (index, isEqual) = try search(page, for: Array(key.utf8))
-      if page.isLeaf { return isEqual }
-      number = try child(page, index)
-    }
-    throw file.damaged("the tree is deeper than \(LMDBFile.depthLimit) pages", page: number)
-  }
-
-  /// Calls `body` with every entry in the order of the keys' bytes.
-  public func forEach(_ body: (_ key: [UInt8], _ value: [UInt8]) throws -> Void) throws {
-    try walk { page, index, key in try body(key, try value(page, index)) }
   }
 
   // MARK: - The tree
@@ -94,32 +76,5 @@ public final class LMDBReader: Sendable {
       if order < 0 { high = middle } else { low = middle + 1 }
     }
     return (page.isLeaf ? low : low - 1, false)
-  }
-
-  private func walk(_ visit: (LMDBPage, Int, [UInt8]) throws -> Void) throws {
-    guard let root = file.root else { return }
-    var path: [(page: LMDBPage, next: Int)] = [(try file.page(root), 0)]
-    var visited = 1
-    var found = 0
-    while let (page, index) = path.last {
-      if index >= page.count {
-        path.removeLast()
-        continue
-      }
-      path[path.count - 1].next += 1
-      if page.isLeaf {
-        found += 1
-        try visit(page, index, page.copy(try node(page, index).key))
-        continue
-      }
-      visited += 1
-      guard path.count < LMDBFile.depthLimit, visited <= file.lastPage else {
-        throw file.damaged("the tree runs in circles", page: page.number)
-      }
-      path.append((try file.page(try child(page, index)), 0))
-    }
-    guard found == file.entries else {
-      throw file.damaged("\(found) entries found where \(file.entries) should be", page: root)
-    }
   }
 }

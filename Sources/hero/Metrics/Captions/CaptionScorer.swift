@@ -6,12 +6,6 @@ public struct ScoredClip: Sendable, Equatable {
   public var id: QueryID
   public var prediction: String
   public var references: [String]
-
-  public init(id: QueryID, prediction: String, references: [String]) {
-    self.id = id
-    self.prediction = prediction
-    self.references = references
-  }
 }
 
 /// Scores captions as coco-caption does, without Java: BLEU-1 to BLEU-4, METEOR, ROUGE-L and CIDEr-D over Penn

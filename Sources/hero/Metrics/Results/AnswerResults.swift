@@ -14,22 +14,9 @@ public struct AnswerResults: Sendable, Equatable {
     }
   }
 
-  public var rows: [Row]
+  public var rows: [Row] = []
 
-  public init(rows: [Row] = []) {
-    self.rows = rows
-  }
-
-  /// Reads a result file.
-  public init(path: String) throws {
-    rows = []
-    try JSON.readMembers(path: path) { id, value in
-      guard let answer = value.int ?? value.bool.map({ $0 ? 1 : 0 }) else {
-        throw DataError("the answer is \(value.kind), not an integer", file: path, place: "question \(id)")
-      }
-      rows.append(Row(id: QueryID(id), answer: answer))
-    }
-  }
+  public init() {}
 
   /// Writes the result file, in the order of the rows.
   public func write(path: String) throws {

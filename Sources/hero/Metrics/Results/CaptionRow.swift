@@ -52,30 +52,11 @@ public struct CaptionRow: Sendable, Equatable {
     }
     return rows
   }
-}
 
-/// Writes TVC's result file, a clip at a time.
-public final class CaptionWriter {
-  private let file: AtomicFile
-
-  /// Begins the file; nothing stands at `path` before `finish()`.
-  public init(path: String) throws {
-    file = try AtomicFile(path: path)
-  }
-
-  /// Writes a whole file.
+  /// Writes a file of rows, TVC's result file.
   public static func write(_ rows: [CaptionRow], to path: String) throws {
-    let writer = try CaptionWriter(path: path)
-    for row in rows { try writer.write(row) }
-    try writer.finish()
-  }
-
-  public func write(_ row: CaptionRow) throws {
-    try file.write(row.json.encoded() + "\n")
-  }
-
-  /// Completes the file and puts it in its place.
-  public func finish() throws {
+    let file = try AtomicFile(path: path)
+    for row in rows { try file.write(row.json.encoded() + "\n") }
     try file.commit()
   }
 }

@@ -4,7 +4,7 @@ import Formats
 ///
 /// Stores key by text; result files write a number where the annotation's id was one (`desc_id` 165) and
 /// text otherwise. Both forms of one number are the same id.
-public struct QueryID: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+public struct QueryID: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
   /// The id as text, as the stores key it.
   public let text: String
 
@@ -32,14 +32,4 @@ public struct QueryID: Hashable, Comparable, Sendable, CustomStringConvertible, 
   }
 
   public var description: String { text }
-
-  /// Numbers by value and before texts.
-  public static func < (a: QueryID, b: QueryID) -> Bool {
-    switch (Int(a.text), Int(b.text)) {
-    case (let a?, let b?) where a != b: a < b
-    case (.some, nil): true
-    case (nil, .some): false
-    default: a.text < b.text
-    }
-  }
 }

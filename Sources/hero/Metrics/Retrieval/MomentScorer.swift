@@ -50,19 +50,12 @@ public struct MomentScorer {
   ///   - video: the number under which the video's moments are reported.
   ///   - factor: multiplies every score; 1 where the video is given.
   ///   - start: the probability that the moment starts at each frame [n].
-  ///   - end: the probability that it ends there [n].
+  ///   - end: the probability that it ends there [n]. Frames that only one of the two has are ignored.
   public mutating func add(video: Int, factor: Float = 1, start: [Float], end: [Float]) {
-    start.withUnsafeBufferPointer { start in
-      end.withUnsafeBufferPointer { end in
-        add(video: video, factor: factor, start: start, end: end)
-      }
-    }
+    end.withUnsafeBufferPointer { add(video: video, factor: factor, start: start, end: $0) }
   }
 
-  /// The same, from borrowed memory. Frames that only one of the two has are ignored.
-  public mutating func add(
-    video: Int, factor: Float = 1, start: UnsafeBufferPointer<Float>, end: UnsafeBufferPointer<Float>
-  ) {
+  private mutating func add(video: Int, factor: Float, start: [Float], end: UnsafeBufferPointer<Float>) {
     let count = min(start.count, end.count)
     let firstOrder = candidatesSeen
     candidatesSeen += count * count
@@ -97,12 +90,6 @@ public struct MomentScorer {
         video: $0.video, start: Float($0.start) * frameInterval,
         end: Float($0.end) * frameInterval + frameInterval, score: $0.score)
     }
-  }
-
-  /// Forgets all moments, to score another query in the same memory.
-  public mutating func removeAll() {
-    list.removeAll()
-    candidatesSeen = 0
   }
 
   /// For every start frame, the largest end probability that `minLength` and `maxLength` let it reach, in one pass:

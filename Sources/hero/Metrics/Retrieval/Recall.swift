@@ -12,14 +12,6 @@ public struct Recall: Sendable, Equatable {
   /// Percentage of the queries, rounded to two places.
   public var value: Double
 
-  public init(task: RetrievalTask, type: String? = nil, overlap: Float? = nil, depth: Int, value: Double) {
-    self.task = task
-    self.type = type
-    self.overlap = overlap
-    self.depth = depth
-    self.value = value
-  }
-
   /// A share as a percentage of two decimals, rounded as Python's `round` does: the nearest decimal to the
   /// binary number, an exact tie to the even digit.
   static func percentage(_ share: Double) -> Double {

@@ -14,8 +14,6 @@ public struct RetrievalMetrics: Sendable {
 
   /// The recalls, those of all queries first.
   public private(set) var recalls: [Recall] = []
-  /// Queries with a ground truth but no predictions, in its order. They count as not answered.
-  public private(set) var unanswered: [QueryID] = []
 
   /// Measures the predictions of a result file.
   ///
@@ -29,10 +27,6 @@ public struct RetrievalMetrics: Sendable {
     for (task, queries) in results.tasks
     where !task.findsMoments || truth.contains(where: { !$0.spans.isEmpty }) {
       let hits = try Self.hits(task: task, queries: queries, truth: truth, results: results)
-      if task == results.tasks.first?.task {
-        let answered = Set(queries.map(\.id))
-        unanswered = truth.map(\.id).filter { !answered.contains($0) }
-      }
       recalls += Self.recalls(task: task, hits: hits, type: nil)
       guard byQueryType else { continue }
       for type in Self.queryTypes {

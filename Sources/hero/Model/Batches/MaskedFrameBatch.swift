@@ -12,6 +12,23 @@ public struct MaskedFrameBatch: Sendable {
     self.videos = videos
     self.targets = targets
   }
+
+  /// Hides some frames of videos, counted over all of them.
+  public init(hiding frames: [Int], of videos: VideoBatch) {
+    let width = videos.featureWidth
+    var features = videos.features
+    var targets: [Float] = []
+    for frame in frames {
+      let row = frame * width..<(frame + 1) * width
+      targets += features[row]
+      features.replaceSubrange(row, with: repeatElement(0, count: width))
+    }
+    self.init(
+      videos: VideoBatch(
+        features: features, featureWidth: width, lengths: videos.lengths, sequences: videos.sequences,
+        maskedFrames: frames),
+      targets: targets)
+  }
 }
 
 /// Videos with some frames hidden, in a device's memory.

@@ -74,7 +74,7 @@ struct AttentionBlock {
       tape, dense(tape, context), residual: residual, innerDropout: hiddenDropout, overwriting: true)
   }
 
-  private func stack(_ group: [Parameter]) -> Tensor { group[0].stacked(with: group) }
+  private func stack(_ group: [Parameter]) -> Tensor { group[0].store.stack(group) }
 }
 
 /// Some rows of packed sequences.
@@ -82,9 +82,4 @@ public struct RowSelection: Sendable {
   public var rows: Indices
   /// How many rows each sequence keeps.
   public var segments: Segments
-
-  public init(rows: Indices, segments: Segments) {
-    self.rows = rows
-    self.segments = segments
-  }
 }

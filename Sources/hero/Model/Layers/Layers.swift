@@ -72,19 +72,46 @@ struct NormedProjection {
   }
 }
 
-/// linear (to twice the width) → GELU → LN → linear, the reference's `MLPLayer`.
+/// linear → GELU → LN → linear, the reference's `MLPLayer`.
 struct PredictionHead {
   let first: Linear
   let norm: LayerNorm
   let second: Linear
 
+  /// - Parameter inner: width between the two.
+  init(
+    first: ParameterScope, norm: ParameterScope, second: ParameterScope, _ width: Int, inner: Int,
+    _ outputs: Int
+  ) {
+    self.first = Linear(first, width, inner)
+    self.norm = LayerNorm(norm, inner)
+    self.second = Linear(second, inner, outputs)
+  }
+
+  /// Twice as wide inside.
   init(_ scope: ParameterScope, _ width: Int, _ outputs: Int) {
-    first = Linear(scope["linear_1"], width, 2 * width)
-    norm = LayerNorm(scope["LayerNorm"], 2 * width)
-    second = Linear(scope["linear_2"], 2 * width, outputs)
+    self.init(
+      first: scope["linear_1"], norm: scope["LayerNorm"], second: scope["linear_2"], width, inner: 2 * width,
+      outputs)
   }
 
   func callAsFunction(_ tape: Tape, _ x: Tensor) -> Tensor {
     second(tape, norm(tape, first(tape, x, activation: .gelu)))
+  }
+}
+
+/// Rows pooled by a learnt score within each segment, then a prediction. Parameters `NAME_pool.*`, `NAME_pred_head.*`.
+struct PooledPrediction {
+  private let pool: Linear
+  private let head: PredictionHead
+
+  init(_ scope: ParameterScope, _ name: String, _ width: Int, _ outputs: Int) {
+    pool = Linear(scope[name + "_pool"], width, 1, bias: false)
+    head = PredictionHead(scope[name + "_pred_head"], width, outputs)
+  }
+
+  /// - Returns: [segments, outputs]
+  func callAsFunction(_ tape: Tape, _ rows: Tensor, _ segments: Segments) -> Tensor {
+    head(tape, tape.softmaxPool(rows, scores: pool(tape, rows), segments: segments))
   }
 }

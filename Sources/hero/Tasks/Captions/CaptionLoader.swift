@@ -16,7 +16,7 @@ public struct CaptionLoader: BatchLoader {
   private let captionsPerVideo: Int
   /// Tokens of a caption, `[BOS]` included.
   private let maxTextLength: Int
-  private let skips: SkipReport
+  public let skips: SkipReport
 
   /// - Parameters:
   ///   - maxTextLength: `max_txt_len`; captions are cut to it where it is positive, and to what the decoder holds.
@@ -42,8 +42,6 @@ public struct CaptionLoader: BatchLoader {
   }
 
   public var itemCount: Int { names.count }
-
-  public var skippedCount: Int { skips.itemCount }
 
   public func batch(of items: [Int], random: RandomStream) throws -> CaptionBatch? {
     var read: [VideoItem] = []

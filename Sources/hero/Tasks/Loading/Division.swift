@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 
 extension Communicator {
@@ -22,6 +23,29 @@ extension Communicator {
     let signal = maximum([Double(interruption?.signal ?? 0)])[0]
     if signal > 0 { throw Interruption(signal: Int32(signal)) }
     return gather(parcel.bytes).map { Parcel(bytes: $0) }
+  }
+
+  /// The same for items some at a time, whose batches are made ahead on loading threads.
+  /// - Parameters:
+  ///   - progress: called with the number of items done; what it throws ends the work.
+  ///   - make: the batch of some items.
+  ///   - work: does a batch and packs what comes of it.
+  func divide<Batch: Sendable>(
+    _ batches: ItemBatches, progress: (Int) throws -> Void,
+    make: @escaping @Sendable (_ items: Range<Int>) throws -> Batch,
+    work: (_ batch: Batch, _ parcel: inout Parcel) throws -> Void
+  ) throws -> [Parcel] {
+    try divide(batches.batches) { own in
+      let queue = Prefetch(own) { try make(batches[$0]) }
+      var parcel = Parcel()
+      for number in own {
+        guard let batch = try queue.next() else { break }
+        try work(batch, &parcel)
+        let done = batches.items(of: own.lowerBound..<number + 1)
+        try progress(stretched(done, own: batches.items(of: own), total: batches.count))
+      }
+      return parcel
+    }
   }
 
   /// Progress of the whole work, from that of this rank's part.

@@ -14,7 +14,7 @@ public struct PretrainingLoader: BatchLoader {
 
   /// What the batches are for.
   public let model: ModelConfiguration
-  private let skips: SkipReport
+  public let skips: SkipReport
 
   /// - Parameter skips: told of every video that cannot be used.
   /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
@@ -36,8 +36,6 @@ public struct PretrainingLoader: BatchLoader {
   }
 
   public var itemCount: Int { videos.count }
-
-  public var skippedCount: Int { skips.itemCount }
 
   /// The batch of these videos; nil where the objective has nothing to ask of any of them (no word, no frame that
   /// moved, no sentence with frames).
@@ -92,10 +90,7 @@ public struct PretrainingLoader: BatchLoader {
 
   private func maskedFrames(_ videos: [Video]) throws -> MaskedFrameBatch {
     let whole = try VideoBatch(videos.map(\.item), model: model)
-    let width = whole.featureWidth
-    var features = whole.features
     var masked: [Int] = []
-    var targets: [Float] = []
     var first = 0
     for (video, length) in zip(videos, whole.lengths) {
       var random = video.random
@@ -104,16 +99,7 @@ public struct PretrainingLoader: BatchLoader {
       }
       first += length
     }
-    for frame in masked {
-      let row = frame * width..<(frame + 1) * width
-      targets += features[row]
-      features.replaceSubrange(row, with: repeatElement(0, count: width))
-    }
-    return MaskedFrameBatch(
-      videos: VideoBatch(
-        features: features, featureWidth: width, lengths: whole.lengths, sequences: whole.sequences,
-        maskedFrames: masked),
-      targets: targets)
+    return MaskedFrameBatch(hiding: masked, of: whole)
   }
 
   private func frameOrder(_ videos: [Video]) throws -> FrameOrderBatch? {
@@ -181,18 +167,14 @@ private struct Video {
   let random: RandomStream
 
   /// A sentence's ids after those of its context, each sentence cut to `maxTextLength`, without those in `omitted`.
-  func text(of sentence: Int, context: Int, omitting omitted: Set<Int> = []) -> [Int32] {
+  func text(of sentence: Int, context: Int? = nil, omitting omitted: Set<Int> = []) -> [Int32] {
     var tokens: [Int32] = []
-    for index in max(0, sentence - context)...sentence
+    for index in max(0, sentence - (context ?? self.context))...sentence
     where index < item.sentences.count && !omitted.contains(index) {
       let own = item.sentences[index]
       tokens += maxTextLength > 0 ? own.prefix(maxTextLength) : own[...]
     }
     return tokens
-  }
-
-  func text(of sentence: Int, omitting omitted: Set<Int> = []) -> [Int32] {
-    text(of: sentence, context: context, omitting: omitted)
   }
 }
 

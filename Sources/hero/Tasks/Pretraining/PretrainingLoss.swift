@@ -103,11 +103,6 @@ extension PretrainingModel {
     frameOrderLosses(tape, scores: frameOrderScores(tape, input), input, among: share)
   }
 
-  /// Scores of the places that moved frames may have come from: [places, frameOrderPlaces].
-  func frameOrderScores(_ tape: Tape, _ input: FrameOrderInput) -> Tensor {
-    frameOrderScores(tape, input.videos, source: input.source, places: input.places)
-  }
-
   func frameOrderLosses(
     _ tape: Tape, scores: Tensor, _ input: FrameOrderInput, among share: BatchShare? = nil
   ) -> Tensor {

@@ -30,24 +30,14 @@ extension PretrainingLearning {
   ) throws -> [(name: String, value: Double)] {
     let (backend, shape) = (store.backend, model.configuration)
     let batches = ItemBatches(count: loader.itemCount, size: batchSize)
-    let parcels = try communicator.divide(batches.batches) { own in
-      let queue = Prefetch(own) { number in
-        let items = batches[number]
-        let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
-        return (
-          number: number,
-          input: try loader.batch(of: Array(items), random: random)?.prepared(for: shape, on: backend)
-        )
-      }
-      var parcel = Parcel()
-      while let (number, input) = try queue.next() {
-        if let input {
-          parcel.put([measured(input, loader.objective, first: batches[number].lowerBound)])
-        }
-        let done = batches.items(of: own.lowerBound..<number + 1)
-        try progress(communicator.stretched(done, own: batches.items(of: own), total: batches.count))
-      }
-      return parcel
+    let parcels = try communicator.divide(batches, progress: progress) { items in
+      let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
+      return (
+        first: items.lowerBound,
+        input: try loader.batch(of: Array(items), random: random)?.prepared(for: shape, on: backend)
+      )
+    } work: { batch, parcel in
+      if let input = batch.input { parcel.put([measured(input, loader.objective, first: batch.first)]) }
     }
     var sums = PretrainingSums()
     for var parcel in parcels {
@@ -84,17 +74,13 @@ extension PretrainingLearning {
     let tape = Tape.inference(backend)
     switch input {
     case .maskedWords(let words):
-      let scores = model.maskedWordScores(tape, words)
-      let choices = choices(scores, columns: model.vocabulary)
-      sums.add(
-        choices: choices, targets: backend.values(of: words.targets),
-        losses: backend.values(of: model.maskedWordLosses(tape, scores: scores, words)))
+      add(model.maskedWordScores(tape, words), columns: model.vocabulary, words.targets, &sums) {
+        model.maskedWordLosses(tape, scores: $0, words)
+      }
     case .frameOrder(let order):
-      let scores = model.frameOrderScores(tape, order)
-      let choices = choices(scores, columns: scores.columns)
-      sums.add(
-        choices: choices, targets: backend.values(of: order.targets),
-        losses: backend.values(of: model.frameOrderLosses(tape, scores: scores, order)))
+      add(model.frameOrderScores(tape, order), order.targets, &sums) {
+        model.frameOrderLosses(tape, scores: $0, order)
+      }
     case .maskedFrames(let frames) where objective == .mffr:
       let predicted = model.predictedFeatures(
         tape, frames: model.videoEncoder(tape, frames.videos), rows: frames.hidden)
@@ -102,10 +88,7 @@ extension PretrainingLearning {
       sums.add(predicted, targets: frames.targets, on: backend)
     case .maskedFrames(let frames):
       let (scores, predicted) = model.contrastiveScores(tape, frames, temperature: temperature)
-      let choices = choices(scores, columns: scores.columns)
-      sums.add(
-        choices: choices, targets: backend.values(of: frames.own),
-        losses: backend.values(of: model.contrastiveLosses(tape, scores: scores, frames)))
+      add(scores, frames.own, &sums) { model.contrastiveLosses(tape, scores: $0, frames) }
       sums.add(predicted, targets: frames.targets, on: backend)
     case .moments(let moments):
       add(moments, tape, first: first, &sums)
@@ -113,10 +96,17 @@ extension PretrainingLearning {
     return sums
   }
 
-  private func choices(_ scores: Tensor, columns: Int) -> [Int32] {
-    let places = store.backend.makeIndices(count: scores.rows)
-    store.backend.argmax(scores, columns: columns, places: places)
-    return store.backend.values(of: places)
+  /// Adds what is chosen of words, places or frames; then `losses` may overwrite the scores.
+  private func add(
+    _ scores: Tensor, columns: Int? = nil, _ targets: Indices, _ sums: inout PretrainingSums,
+    losses computed: (Tensor) -> Tensor
+  ) {
+    let backend = store.backend
+    let places = backend.makeIndices(count: scores.rows)
+    backend.argmax(scores, columns: columns ?? scores.columns, places: places)
+    let choices = backend.values(of: places)
+    sums.add(
+      choices: choices, targets: backend.values(of: targets), losses: backend.values(of: computed(scores)))
   }
 
   private func add(_ moments: RetrievalInput, _ tape: Tape, first: Int, _ sums: inout PretrainingSums) {
@@ -153,7 +143,7 @@ extension PretrainingSums {
     negativeQueries += other.negativeQueries
   }
 
-  /// Adds what was chosen of words, places or frames, and what would have been right.
+  /// Adds what was chosen, and what would have been right.
   mutating func add(choices: [Int32], targets: [Int32], losses: [Float]) {
     count += Double(losses.count)
     loss += losses.reduce(0) { $0 + Double($1) }

@@ -51,26 +51,18 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
   ) throws -> AnswerEvaluation {
     let (backend, shape) = (model.store.backend, model.configuration)
     let batches = ItemBatches(count: loader.itemCount, size: batchSize)
-    let parcels = try communicator.divide(batches.batches) { own in
-      let queue = Prefetch(own) { [loader] number in
-        try loader.load(Array(batches[number])).map { ids, batch in
-          (ids: ids, targets: batch.targets, input: batch.prepared(for: shape, on: backend))
-        }
+    let parcels = try communicator.divide(batches, progress: progress) { [loader] items in
+      try loader.load(Array(items)).map { ids, batch in
+        (ids: ids, targets: batch.targets, input: batch.prepared(for: shape, on: backend))
       }
-      var parcel = Parcel()
-      var done = 0
-      while let next = try queue.next() {
-        guard let (ids, targets, input) = next else { continue }
-        let answers = model.answers(.inference(backend), input, targets: targets)
-        for ((id, target), (answer, loss)) in zip(zip(ids, targets), answers) {
-          parcel.put(id)
-          parcel.put([Int32(answer), Int32(target)])
-          parcel.put([loss])
-        }
-        done += ids.count
-        try progress(communicator.stretched(done, own: batches.items(of: own), total: batches.count))
+    } work: { batch, parcel in
+      guard let (ids, targets, input) = batch else { return }
+      let answers = model.answers(.inference(backend), input, targets: targets)
+      for ((id, target), (answer, loss)) in zip(zip(ids, targets), answers) {
+        parcel.put(id)
+        parcel.put([Int32(answer), Int32(target)])
+        parcel.put([loss])
       }
-      return parcel
     }
     var evaluation = AnswerEvaluation()
     for var parcel in parcels {

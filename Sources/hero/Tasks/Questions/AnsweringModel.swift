@@ -9,11 +9,9 @@ public protocol AnsweringModel: HeroModel {
   /// The losses by the reference's names.
   /// - Parameters:
   ///   - input: nil where this rank has none of the batch.
-  ///   - share: what each rank has of it.
+  ///   - share: what each rank has of it; nil for a process that is alone.
   ///   - spanWeight: `lw_st_ed`, of the moments.
-  func losses(
-    _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, spanWeight: Float
-  ) -> [LossTerm]
+  func loss(_ tape: Tape, _ input: QuestionInput?, among share: BatchShare?, spanWeight: Float) -> [LossTerm]
   /// Every entry's answer, its place or a statement's truth (0, 1), and the loss where the target is known.
   /// - Parameter targets: the batch's.
   func answers(_ tape: Tape, _ input: QuestionInput, targets: [Int]) -> [(answer: Int, loss: Float)]
@@ -23,12 +21,6 @@ public protocol AnsweringModel: HeroModel {
 
 extension QuestionModel: AnsweringModel {
   public typealias Store = QAStore
-
-  public func losses(
-    _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, spanWeight: Float
-  ) -> [LossTerm] {
-    loss(tape, input, among: share, spanWeight: spanWeight)
-  }
 
   public func answers(
     _ tape: Tape, _ input: QuestionInput, targets: [Int]
@@ -49,12 +41,6 @@ extension QuestionModel: AnsweringModel {
 
 extension StatementModel: AnsweringModel {
   public typealias Store = ViolinStore
-
-  public func losses(
-    _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, spanWeight: Float
-  ) -> [LossTerm] {
-    loss(tape, input, among: share)
-  }
 
   public func answers(
     _ tape: Tape, _ input: QuestionInput, targets: [Int]

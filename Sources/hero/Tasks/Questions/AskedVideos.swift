@@ -1,16 +1,31 @@
 import Corpus
 import Model
 
-/// Gathers the passes of a batch: each video is read once, however many texts are asked of it.
-struct AskedVideos {
-  private let reader: VideoReader
-  private let model: ModelConfiguration
+/// The videos of a batch: each is read once, however often it is asked for.
+struct BatchVideos {
+  let reader: VideoReader
   private var places: [String: Int] = [:]
-  private var videos: [VideoItem] = []
+  private(set) var items: [VideoItem] = []
+
+  init(_ reader: VideoReader) { self.reader = reader }
+
+  /// The place of a video among `items`.
+  mutating func place(of name: String) throws -> Int {
+    if let place = places[name] { return place }
+    items.append(try reader.read(name))
+    places[name] = items.count - 1
+    return items.count - 1
+  }
+}
+
+/// Gathers the passes of a batch.
+struct AskedVideos {
+  private let model: ModelConfiguration
+  private var videos: BatchVideos
   private(set) var passes: [(video: Int, text: [Int32])] = []
 
   init(_ reader: VideoReader, model: ModelConfiguration) {
-    self.reader = reader
+    videos = BatchVideos(reader)
     self.model = model
   }
 
@@ -19,14 +34,9 @@ struct AskedVideos {
   /// - Returns: the video's frames.
   mutating func ask(_ name: String, _ texts: [[Int32]], item: String) throws -> Int {
     for text in texts { try checkTokens(text, model, item) }
-    if places[name] == nil {
-      let video = try reader.read(name)
-      places[name] = videos.count
-      videos.append(video)
-    }
-    let place = places[name, default: 0]
+    let place = try videos.place(of: name)
     passes += texts.map { (place, $0) }
-    return videos[place].frameCount
+    return videos.items[place].frameCount
   }
 
   /// The batch of the passes so far.
@@ -34,7 +44,7 @@ struct AskedVideos {
     pairsPerQuestion: [Int], targets: [Int], spans: [FrameSpan] = []
   ) throws -> QuestionBatch {
     QuestionBatch(
-      videos: try VideoBatch(videos, passes: passes, model: model), texts: passes.map(\.text),
+      videos: try VideoBatch(videos.items, passes: passes, model: model), texts: passes.map(\.text),
       pairsPerQuestion: pairsPerQuestion, targets: targets, spans: spans)
   }
 }

@@ -25,6 +25,6 @@ public final class QuestionLearning<Answering: AnsweringModel>: ModelLearning {
   public func loss(
     _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
-    model.losses(tape, input, among: share, spanWeight: spanWeight)
+    model.loss(tape, input, among: share, spanWeight: spanWeight)
   }
 }

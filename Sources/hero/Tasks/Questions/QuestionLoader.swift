@@ -24,7 +24,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
   public let frameInterval: Double
   /// What the batches are for.
   public let model: ModelConfiguration
-  private let skips: SkipReport
+  public let skips: SkipReport
 
   /// - Parameter skips: told of every entry that cannot be used.
   /// - Throws: `DataError` naming a video that the stores lack.
@@ -46,8 +46,6 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
   }
 
   public var itemCount: Int { ids.count }
-
-  public var skippedCount: Int { skips.itemCount }
 
   private var isTraining: Bool { if case .training = purpose { true } else { false } }
 

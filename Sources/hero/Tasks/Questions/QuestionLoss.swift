@@ -50,7 +50,10 @@ extension StatementModel {
   /// - Parameters:
   ///   - input: nil where this rank has none of the batch.
   ///   - ranks: what each rank has of it, by `QuestionInput.counts`; nil for a process that is alone.
-  public func loss(_ tape: Tape, _ input: QuestionInput?, among ranks: BatchShare? = nil) -> [LossTerm] {
+  ///   - spanWeight: means nothing, as statements are not about moments.
+  public func loss(
+    _ tape: Tape, _ input: QuestionInput?, among ranks: BatchShare? = nil, spanWeight: Float = 0
+  ) -> [LossTerm] {
     guard let input else { return [LossTerm("loss", nil)] }
     let logits = self(tape, input)
     guard input.knownTargets > 0 else { return [LossTerm("loss", nil)] }

@@ -56,16 +56,10 @@ public struct RetrievalEvaluator {
   ) throws -> RetrievalResults {
     let hidden = queries.ids.contains { queries.video(of: $0) == nil }
     let batches = ItemBatches(count: queries.ids.count, size: options.queryBatch)
-    let parcels = try communicator.divide(batches.batches) { own in
-      var parcel = Parcel()
-      for number in own {
-        try answer(try queries.ids[batches[number]].map { try queries.query($0) }) { task, predictions in
-          parcel.put(task, predictions)
-        }
-        let done = batches.items(of: own.lowerBound..<number + 1)
-        try progress(communicator.stretched(done, own: batches.items(of: own), total: batches.count))
-      }
-      return parcel
+    let parcels = try communicator.divide(batches, progress: progress) { [queries] items in
+      try queries.ids[items].map { try queries.query($0) }
+    } work: { batch, parcel in
+      try answer(batch) { task, predictions in parcel.put(task, predictions) }
     }
     var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
     for var parcel in parcels {

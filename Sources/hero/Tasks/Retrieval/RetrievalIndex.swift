@@ -26,24 +26,17 @@ public final class RetrievalIndex {
     let (names, configuration) = (videos.names, model.configuration)
     let batches = ItemBatches(count: videos.count, size: batchSize)
     var parts: [Tensor] = []
-    let parcels = try communicator.divide(batches.batches) { own in
-      let queue = Prefetch(own) { number in
-        try VideoBatch(names[batches[number]].map { try reader.read($0) }, model: configuration)
-          .prepared(for: configuration, on: backend)
-      }
-      var lengths: [Int] = []
-      while let input = try queue.next() {
-        parts.append(model.videoEncoder(tape, input))
-        lengths += input.segments.lengths
-        try progress(communicator.stretched(lengths.count, own: batches.items(of: own), total: videos.count))
-      }
-      var parcel = Parcel()
-      parcel.put(lengths)
-      return parcel
+    let parcels = try communicator.divide(batches, progress: progress) { items in
+      try VideoBatch(names[items].map { try reader.read($0) }, model: configuration)
+        .prepared(for: configuration, on: backend)
+    } work: { input, parcel in
+      parts.append(model.videoEncoder(tape, input))
+      parcel.put(input.segments.lengths)
     }
     let lengths = parcels.map { parcel in
-      var parcel = parcel
-      return parcel.take(Int.self)
+      var (parcel, lengths) = (parcel, [Int]())
+      while !parcel.isAtEnd { lengths += parcel.take(Int.self) }
+      return lengths
     }
     segments = Segments(lengths: lengths.flatMap { $0 }, on: backend)
     let own = backend.makeTensor(

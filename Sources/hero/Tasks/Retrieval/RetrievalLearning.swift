@@ -3,17 +3,13 @@ import Engine
 import Model
 
 /// When the parts of the retrieval loss come in, by update.
-public struct RetrievalCurriculum: Equatable, Sendable {
+public struct RetrievalCurriculum: Sendable {
   /// `train_span_start_step`: the span loss counts from this update on; never if negative.
   public var spanStart = 0
   /// `hard_negtiave_start_step`, `hard_pool_size`, `hard_neg_weights`: from each start on, that pool and weight.
   public var hardNegatives: [(start: Int, poolSize: Int, weight: Float)] = []
 
   public init() {}
-
-  public static func == (a: RetrievalCurriculum, b: RetrievalCurriculum) -> Bool {
-    a.spanStart == b.spanStart && a.hardNegatives.elementsEqual(b.hardNegatives) { $0 == $1 }
-  }
 
   /// The options that hold at an update.
   public func options(_ base: RetrievalLossOptions, update: Int) -> RetrievalLossOptions {
@@ -70,26 +66,15 @@ public final class RetrievalLearning: ModelLearning {
     validation.spanDropProbability = 0
     let (backend, shape) = (store.backend, model.configuration)
     let batches = ItemBatches(count: loader.itemCount, size: batchSize)
-    let parcels = try communicator.divide(batches.batches) { own in
-      let queue = Prefetch(own) { number in
-        try loader.batch(of: Array(batches[number]), random: RandomStream(seed: 0, stream: 0)).map {
-          (
-            first: batches[number].lowerBound, queries: $0.queries.count,
-            input: $0.prepared(for: shape, on: backend)
-          )
-        }
+    let parcels = try communicator.divide(batches, progress: progress) { items in
+      try loader.batch(of: Array(items), random: RandomStream(seed: 0, stream: 0)).map {
+        (first: items.lowerBound, queries: $0.queries.count, input: $0.prepared(for: shape, on: backend))
       }
-      var parcel = Parcel()
-      var done = 0
-      while let next = try queue.next() {
-        guard let (first, queries, input) = next else { continue }
-        var random = RandomStream(seed: 0, step: UInt64(first), for: .validationLoss)
-        let parts = model.loss(.inference(backend), input, validation, random: &random).read(on: backend)
-        parcel.put([Float(queries)] + parts.map(\.value))
-        done += queries
-        try progress(communicator.stretched(done, own: batches.items(of: own), total: loader.itemCount))
-      }
-      return parcel
+    } work: { batch, parcel in
+      guard let (first, queries, input) = batch else { return }
+      var random = RandomStream(seed: 0, step: UInt64(first), for: .validationLoss)
+      let parts = model.loss(.inference(backend), input, validation, random: &random).read(on: backend)
+      parcel.put([Float(queries)] + parts.map(\.value))
     }
     var sums = RetrievalModel.parts(validation).map { LossPart($0.name, 0, weight: $0.weight) }
     var count: Float = 0

@@ -15,7 +15,7 @@ public struct RetrievalLoader: BatchLoader {
   public let hasSpans: Bool
   /// What the batches are for.
   public let model: ModelConfiguration
-  private let skips: SkipReport
+  public let skips: SkipReport
 
   /// - Parameters:
   ///   - maxTextLength: queries with more tokens are left out; none are if it is not positive.
@@ -37,11 +37,8 @@ public struct RetrievalLoader: BatchLoader {
 
   public var itemCount: Int { ids.count }
 
-  public var skippedCount: Int { skips.itemCount }
-
   public func batch(of items: [Int], random: RandomStream) throws -> RetrievalBatch? {
-    var places: [String: Int] = [:]
-    var read: [VideoItem] = []
+    var read = BatchVideos(videos)
     var texts: [[Int32]] = []
     var slots: [Int] = []
     var targets: [FrameSpan] = []
@@ -51,22 +48,17 @@ public struct RetrievalLoader: BatchLoader {
         guard let name = query.video else { continue }
         let text = [queries.meta.cls] + query.tokens
         try checkTokens(text, model, "query \(query.id)")
-        if places[name] == nil {
-          let video = try videos.read(name)
-          places[name] = read.count
-          read.append(video)
-        }
-        let place = places[name, default: 0]
+        let place = try read.place(of: name)
         texts.append(text)
         slots.append(place)
-        targets.append(target(query.spans.first, frames: read[place].frameCount))
+        targets.append(target(query.spans.first, frames: read.items[place].frameCount))
       } catch let error as DataError {
         skips.skip("query \(ids[item])", file: queries.path, error)
       }
     }
     guard !texts.isEmpty else { return nil }
     return RetrievalBatch(
-      videos: try VideoBatch(read, model: model), queries: texts, slots: slots, targets: targets)
+      videos: try VideoBatch(read.items, model: model), queries: texts, slots: slots, targets: targets)
   }
 
   private func target(_ span: TimeSpan?, frames: Int) -> FrameSpan {

@@ -118,12 +118,11 @@ public struct Bench {
     case .mlm:
       let batch = work.maskedText().prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, _ in _ = model.maskedWordLosses(tape, batch) }
-    case .mfmNCE:
+    case .mfmNCE, .mffr:
       let batch = work.maskedFrames().prepared(for: model, on: backend)
-      return update(kind, work, steps) { model, tape, _ in _ = model.contrastiveLosses(tape, batch) }
-    case .mffr:
-      let batch = work.maskedFrames().prepared(for: model, on: backend)
-      return update(kind, work, steps) { model, tape, _ in _ = model.featureRegressionLosses(tape, batch) }
+      return update(kind, work, steps) { model, tape, _ in
+        _ = kind == .mffr ? model.featureRegressionLosses(tape, batch) : model.contrastiveLosses(tape, batch)
+      }
     case .fom:
       let batch = work.frameOrder().prepared(for: model, on: backend)
       return update(kind, work, steps) { model, tape, _ in _ = model.frameOrderLosses(tape, batch) }

@@ -30,7 +30,7 @@ public struct BenchRecord: Equatable, Sendable {
     seconds = result.seconds
     fractionOfPeak = Double(result.operations) / result.seconds / result.peak
     peakMemory = result.peakMemory
-    precision = result.json["precision"]?.string ?? "fp32"
+    precision = result.precision.rawValue
   }
 
   /// - Throws: `DataError` without a file's name where the JSON is no record.
@@ -119,10 +119,5 @@ extension BenchRecord {
   }
 
   /// Today.
-  public static var date: String {
-    var now = time(nil)
-    var parts = tm()
-    gmtime_r(&now, &parts)
-    return String(format: "%04d-%02d-%02d", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday)
-  }
+  public static var date: String { Date().formatted(.iso8601.year().month().day()) }
 }

@@ -20,18 +20,7 @@ extension BenchWork {
   }
 
   func maskedFrames() -> MaskedFrameBatch {
-    let masked = share(of: videos.frameCount)
-    let width = videos.featureWidth
-    var features = videos.features
-    let targets = masked.flatMap { features[$0 * width..<($0 + 1) * width] }
-    for frame in masked {
-      for place in frame * width..<(frame + 1) * width { features[place] = 0 }
-    }
-    return MaskedFrameBatch(
-      videos: VideoBatch(
-        features: features, featureWidth: width, lengths: videos.lengths, sequences: videos.sequences,
-        maskedFrames: masked),
-      targets: targets)
+    MaskedFrameBatch(hiding: share(of: videos.frameCount), of: videos)
   }
 
   /// Two neighbours of every 14 frames change places.

@@ -65,11 +65,8 @@ public struct RunArguments: Sendable {
       guard option.isBoolean else { throw UsageError("--\(flag) needs a value: \(option.expectation)") }
       return .bool(true)
     }
-    switch option.accept(words: words) {
-    case .success(let value): return value
-    case .failure(let error):
-      throw UsageError("--\(flag) must be \(error.expectation), not '\(words.joined(separator: " "))'")
-    }
+    if let value = option.accepted(words: words) { return value }
+    throw UsageError("--\(flag) must be \(option.expectation), not '\(words.joined(separator: " "))'")
   }
 
   /// The last value given to an option.

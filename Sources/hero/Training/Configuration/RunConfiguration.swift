@@ -53,13 +53,12 @@ public struct RunConfiguration: Equatable, Sendable {
       }
       // The published files have an alias beside nothing or beside the key itself, which then holds.
       if key != option.name, object[option.name] != nil { continue }
-      switch option.accept(value) {
-      case .success(let accepted): set(option, accepted)
-      case .failure(let error):
+      guard let accepted = option.accepted(value) else {
         throw DataError(
-          "must be \(error.expectation), not \(value.encoded(style: .python))", file: file,
+          "must be \(option.expectation), not \(value.encoded(style: .python))", file: file,
           place: "key \"\(key)\"")
       }
+      set(option, accepted)
     }
     return warnings
   }

@@ -26,13 +26,10 @@ public protocol AnyRunOption: Sendable {
   var takesManyWords: Bool { get }
 
   func defaultJSON(for family: TaskFamily) -> JSON
-  /// The value as it is kept, or what is wrong with it as in "must be …".
-  func accept(_ json: JSON) -> Result<JSON, UnacceptableValue>
-  func accept(words: [String]) -> Result<JSON, UnacceptableValue>
+  /// The value as it is kept; nil where it is not what it must be.
+  func accepted(_ json: JSON) -> JSON?
+  func accepted(words: [String]) -> JSON?
 }
-
-/// What a value must be, as in "must be …".
-public struct UnacceptableValue: Error, Equatable { public let expectation: String }
 
 /// One option of a run: a key of the reference's JSON files and a flag of the command line.
 public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
@@ -70,19 +67,16 @@ public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
   func defaultValue(for family: TaskFamily) -> Value { exceptions[family] ?? fallback }
   public func defaultJSON(for family: TaskFamily) -> JSON { defaultValue(for: family).json }
 
-  public func accept(_ json: JSON) -> Result<JSON, UnacceptableValue> {
-    guard let value = Value(json: json), requirement?.holds(value) ?? true else {
-      return .failure(UnacceptableValue(expectation: expectation))
-    }
+  public func accepted(_ json: JSON) -> JSON? {
     // A number keeps its spelling: the reference names feature folders by it (`_2` or `_2.0`).
-    return .success(Value.self == Double.self ? json : value.json)
+    accepted(Value(json: json)).map { Value.self == Double.self ? json : $0 }
   }
 
-  public func accept(words: [String]) -> Result<JSON, UnacceptableValue> {
-    guard !words.isEmpty, let value = Value(words: words), requirement?.holds(value) ?? true else {
-      return .failure(UnacceptableValue(expectation: expectation))
-    }
-    return .success(value.json)
+  public func accepted(words: [String]) -> JSON? { words.isEmpty ? nil : accepted(Value(words: words)) }
+
+  private func accepted(_ value: Value?) -> JSON? {
+    guard let value, requirement?.holds(value) ?? true else { return nil }
+    return value.json
   }
 }
 

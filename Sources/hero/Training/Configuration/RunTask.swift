@@ -62,8 +62,6 @@ public enum TaskFamily: String, CaseIterable, Sendable {
   case captioning = "captioning"
   case pretraining = "pre-training"
 
-  public var tasks: [RunTask] { RunTask.allCases.filter { $0.family == self } }
-
   /// Whether parameters outside the video encoder train at `lr_mul` times the rate, as in the family's script.
   var scalesHeads: Bool { Self.headed.contains(self) }
   private static let headed: Set = [questionAnswering, inference, captioning]

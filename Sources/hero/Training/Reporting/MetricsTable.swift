@@ -2,13 +2,6 @@ import Foundation
 
 /// A table for a terminal: names on the left, figures on the right under their headings.
 public struct MetricsTable: Equatable, Sendable {
-  public enum Style: Sendable {
-    /// Lines of box-drawing characters.
-    case boxed
-    /// Spaces only, for logs and files.
-    case plain
-  }
-
   public var title: String?
   public var headings: [String]
   public var rows: [[String]]
@@ -27,41 +20,25 @@ public struct MetricsTable: Equatable, Sendable {
     rows.append([name] + figures.map { $0.map { String(format: "%.2f", $0) } ?? "" })
   }
 
-  /// The table as text without a last line break.
-  public func rendered(_ style: Style = .boxed) -> String {
+  /// The table as text, in lines of box-drawing characters, without a last line break.
+  public func rendered() -> String {
     let widths = headings.indices.map { column in
       ([headings] + rows).map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
     }
-    let lines: [String]
-    switch style {
-    case .plain:
-      lines = ([headings] + rows).map { trimmingEnd(cells($0, widths).joined(separator: "  ")) }
-    case .boxed:
-      let bars = widths.map { String(repeating: "─", count: $0 + 2) }
-      lines =
-        [
-          "┌" + bars.joined(separator: "┬") + "┐", boxed(headings, widths),
-          "├" + bars.joined(separator: "┼") + "┤",
-        ]
-        + rows.map { boxed($0, widths) } + ["└" + bars.joined(separator: "┴") + "┘"]
-    }
+    let bars = widths.map { String(repeating: "─", count: $0 + 2) }
+    let head = ["┌" + bars.joined(separator: "┬") + "┐", boxed(headings, widths)]
+    let body = ["├" + bars.joined(separator: "┼") + "┤"] + rows.map { boxed($0, widths) }
+    let lines = head + body + ["└" + bars.joined(separator: "┴") + "┘"]
     return ((title.map { [$0] } ?? []) + lines).joined(separator: "\n")
   }
 
   private func boxed(_ row: [String], _ widths: [Int]) -> String {
-    "│ " + cells(row, widths).joined(separator: " │ ") + " │"
-  }
-
-  private func cells(_ row: [String], _ widths: [Int]) -> [String] {
-    widths.enumerated().map { column, width in
+    let cells = widths.enumerated().map { column, width in
       let text = column < row.count ? row[column] : ""
       let space = String(repeating: " ", count: width - text.count)
       return textColumns.contains(column) ? text + space : space + text
     }
-  }
-
-  private func trimmingEnd(_ line: String) -> String {
-    String(line.reversed().drop { $0 == " " }.reversed())
+    return "│ " + cells.joined(separator: " │ ") + " │"
   }
 }
 

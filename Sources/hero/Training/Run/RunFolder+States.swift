@@ -16,10 +16,8 @@ public struct SavedTrainingState: Sendable {
     guard let text = tensors.metadata[Self.metadataKey] else {
       throw DataError("holds no training state", file: path)
     }
-    do {
-      state = try TrainingState(json: JSON.parse(text, file: path))
-    } catch let error as DataError {
-      throw error.located(file: path, cure: "Delete the file to go on from the state before it")
+    state = try DataError.locating(file: path, cure: "Delete the file to go on from the state before it") {
+      try TrainingState(json: JSON.parse(text, file: path))
     }
   }
 }

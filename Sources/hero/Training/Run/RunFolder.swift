@@ -29,13 +29,7 @@ public struct RunFolder: Equatable, Sendable {
 
   /// Makes a folder of the run, if it is not there.
   func make(_ folder: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw DataError(
-        "cannot be made (\(error.localizedDescription))", file: folder,
-        cure: "Check --output-dir and its permissions")
-    }
+    try DataError.locating(cure: "Check --output-dir and its permissions") { try OutputFolder.make(folder) }
   }
 
   /// Where the weights after an update are saved.
@@ -104,8 +98,7 @@ public struct RunFolder: Equatable, Sendable {
   /// - Returns: the file's path, and what to call it in the names of results.
   /// - Throws: `DataError` listing what there is.
   public func checkpoint(named name: String) throws -> (path: String, label: String) {
-    var isFolder: ObjCBool = false
-    if FileManager.default.fileExists(atPath: name, isDirectory: &isFolder), !isFolder.boolValue {
+    if FileManager.default.fileExists(atPath: name), !FileManager.default.isFolder(name) {
       let file = URL(fileURLWithPath: name).lastPathComponent
       let label = RunCheckpoint(fileName: file, folder: "")?.name ?? (file as NSString).deletingPathExtension
       return (name, label)

@@ -7,13 +7,7 @@ public struct TrainingState: Equatable, Sendable {
   /// The seed of the run's random numbers.
   public var seed: Int
   /// How far each counter has come, by name: `updates.NAME` of a parameter.
-  public var counters: [String: Int]
-
-  public init(step: Int, seed: Int, counters: [String: Int] = [:]) {
-    self.step = step
-    self.seed = seed
-    self.counters = counters
-  }
+  public var counters: [String: Int] = [:]
 }
 
 extension TrainingState {

@@ -9,16 +9,9 @@ import Text
 /// Describing clips and videos: TVC, YC2C, VATEX.
 struct CaptionSuite: EvaluableSuite {
   static let resultEnding = "jsonl"
+  static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainCaptions }
 
-  private let configuration: RunConfiguration
-  private let log: RunLog
-  private let communicator: any Communicator
-
-  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
-    self.configuration = configuration
-    self.log = log
-    self.communicator = communicator
-  }
+  let run: RunContext
 
   func check(_ model: ModelConfiguration) throws {
     guard model.decoder != nil else {
@@ -27,12 +20,6 @@ struct CaptionSuite: EvaluableSuite {
         cure: "Use Configs/hero_tvc.json or add a decoder")
     }
   }
-
-  func openForTraining() throws -> VideoReader {
-    try configuration.videoReader(for: try configuration.required(\.trainCaptions))
-  }
-
-  func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
 
   func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> CaptionLearning {
     let loader = try CaptionLoader(
@@ -96,8 +83,6 @@ struct CaptionSuite: EvaluableSuite {
 
   // MARK: Evaluation
 
-  func open(toEvaluate store: String) throws -> VideoReader { try configuration.videoReader(for: store) }
-
   func evaluate(
     _ model: CaptionModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
@@ -107,7 +92,7 @@ struct CaptionSuite: EvaluableSuite {
 
   private func report(_ captioned: Captioned, title: String) throws -> SplitReport {
     let rows = try Self.caption(captioned.references, captioned.generator, communicator)
-    var report = SplitReport { try CaptionWriter.write(rows, to: $0) }
+    var report = SplitReport { try CaptionRow.write(rows, to: $0) }
     // Clips of a hidden split have no captions to compare with.
     guard captioned.references.allSatisfy({ !$0.captions.isEmpty }) else { return report }
     let scores = try CaptionScorer(rows, references: captioned.references, meteor: nil)
@@ -146,10 +131,8 @@ struct CaptionSuite: EvaluableSuite {
     guard let folder = path ?? store?.tokenizer else {
       throw DataError("the stores do not say which tokenizer made them", cure: "Give --tokenizer")
     }
-    do {
-      return try Tokenizer(directory: folder)
-    } catch let error as DataError {
-      throw error.located(cure: "Give --tokenizer the folder with vocab.json and merges.txt")
+    return try DataError.locating(cure: "Give --tokenizer the folder with vocab.json and merges.txt") {
+      try Tokenizer(directory: folder)
     }
   }
 }

@@ -7,10 +7,7 @@ import Tasks
 
 /// `hero caption`: captions for the clips of a file.
 public struct CaptioningRun {
-  private var configuration: RunConfiguration
-  private let folder: RunFolder
-  private let log: RunLog
-  private let communicator: any Communicator
+  private let made: RunMade
 
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
@@ -19,12 +16,7 @@ public struct CaptioningRun {
   public init(
     path: String, arguments: [String], log: RunLog, communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    self.communicator = communicator
-    folder = RunFolder(path: path)
-    self.log = log
-    configuration = try folder.configuration(task: .tvc)
-    try configuration.apply(try RunArguments(arguments))
-    try configuration.validate()
+    made = try RunMade(path: path, task: .tvc, arguments: arguments, log: log, communicator: communicator)
   }
 
   /// - Parameters:
@@ -37,18 +29,15 @@ public struct CaptioningRun {
     checkpoint: String, clips: String, output: String, tokenizer: String?, _ options: DecodingOptions,
     backend: any Backend
   ) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
-    let suite = try CaptionSuite(configuration, log: log, communicator: communicator)
-    let (file, _) = try folder.checkpoint(named: checkpoint)
-    let videos = try configuration.videoReader(for: "")
-    let opened = try OpenedModel(
-      configuration, featureWidth: try videos.features.width(), folder: folder, checkpoint: file, log: log)
-    try suite.check(opened.shape)
+    let suite = CaptionSuite(run: made.context)
+    let videos = try suite.open(toEvaluate: "")
+    let (model, _) = try made.model(
+      of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend)
     let rows = try CaptionRow.read(path: clips)
-    let model = CaptionModel(opened.shape, backend: backend)
-    try opened.load(model.store)
     let text = try CaptionSuite.tokenizer(tokenizer, store: videos.subtitles?.meta)
-    let captions = try CaptionSuite.caption(rows, suite.generator(model, videos, text, options), communicator)
-    if communicator.isFirst { try CaptionWriter.write(captions, to: output) }
+    let captions = try CaptionSuite.caption(
+      rows, suite.generator(model, videos, text, options), suite.communicator)
+    if suite.communicator.isFirst { try CaptionRow.write(captions, to: output) }
     return (captions, rows)
   }
 }

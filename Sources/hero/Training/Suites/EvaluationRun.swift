@@ -18,11 +18,7 @@ public struct EvaluationRun {
     }
   }
 
-  /// The run's options, with those that the evaluation overrules.
-  public var configuration: RunConfiguration
-  private let folder: RunFolder
-  private let log: RunLog
-  private let communicator: any Communicator
+  private let made: RunMade
 
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
@@ -33,12 +29,7 @@ public struct EvaluationRun {
     path: String, task: RunTask?, arguments: [String], log: RunLog,
     communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    self.communicator = communicator
-    folder = RunFolder(path: path)
-    configuration = try folder.configuration(task: task)
-    try configuration.apply(try RunArguments(arguments))
-    try configuration.validate()
-    self.log = log
+    made = try RunMade(path: path, task: task, arguments: arguments, log: log, communicator: communicator)
   }
 
   /// - Parameters:
@@ -48,32 +39,27 @@ public struct EvaluationRun {
   public func run(
     checkpoint: String, split: String, store: String, submission: String? = nil, backend: any Backend
   ) throws -> Outcome {
-    guard let suite = configuration.family.suite as? any EvaluableSuite.Type else {
+    guard let suite = made.context.configuration.family.suite as? any EvaluableSuite.Type else {
       throw UsageError("a pre-trained model is evaluated by fine-tuning it")
     }
     let (report, path) = try evaluate(
       suite, checkpoint: checkpoint, split: split, store: store, backend: backend)
-    if let submission { try report.write(submission, communicator) }
+    if let submission { try report.write(submission, made.context.communicator) }
     return Outcome(path: path, report: report)
   }
 
   private func evaluate<Suite: EvaluableSuite>(
     _: Suite.Type, checkpoint: String, split: String, store: String, backend: any Backend
   ) throws -> (report: SplitReport, path: String) {
-    let suite = try Suite(configuration, log: log, communicator: communicator)
-    let (file, label) = try folder.checkpoint(named: checkpoint)
+    let suite = try Suite(run: made.context)
     let videos = try suite.open(toEvaluate: store)
-    let opened = try OpenedModel(
-      configuration, featureWidth: try suite.featureWidth(of: videos), folder: folder, checkpoint: file,
-      log: log)
-    try suite.check(opened.shape)
-    let model = Suite.Model(opened.shape, backend: backend)
-    try opened.load(model.store)
+    let (model, label) = try made.model(
+      of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend)
     let report = try suite.evaluate(model, videos, store: store, split: split)
-    let results = folder.evaluationResults(split: split)
-    if communicator.isFirst { try folder.make(results) }
+    let results = made.folder.evaluationResults(split: split)
+    if suite.communicator.isFirst { try made.folder.make(results) }
     let path = "\(results)/results_\(label)_all.\(Suite.resultEnding)"
-    try report.write(path, communicator)
+    try report.write(path, suite.communicator)
     return (report, path)
   }
 }

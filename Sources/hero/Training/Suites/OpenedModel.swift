@@ -47,8 +47,7 @@ struct OpenedModel {
   /// a model's folder, as Hugging Face lays it out, the weights.
   private static func weights(_ path: String) throws -> String {
     let files = FileManager.default
-    var isFolder: ObjCBool = false
-    guard files.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
+    guard files.isFolder(path) else { return path }
     let folder = RunFolder(path: path)
     if folder.holdsRun { return try folder.checkpoint(named: "best").path }
     let names = ["model.safetensors", "pytorch_model.bin"]

@@ -24,10 +24,8 @@ public struct OpenedRetrieval {
   public init(
     path: String, checkpoint name: String, arguments: [String] = [], log: RunLog, backend: any Backend
   ) throws {
-    let folder = RunFolder(path: path)
-    var configuration = try folder.configuration()
-    try configuration.apply(try RunArguments(arguments))
-    try configuration.validate()
+    let made = try RunMade(path: path, arguments: arguments, log: log, communicator: SoleCommunicator.shared)
+    let (folder, configuration) = (made.folder, made.context.configuration)
     guard configuration.family == .momentRetrieval || configuration.family == .videoRetrieval else {
       throw DataError(
         "was trained for \(configuration.task.rawValue), which finds no moments", file: path,

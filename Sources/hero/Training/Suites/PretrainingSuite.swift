@@ -12,23 +12,19 @@ struct PretrainingSuite: TaskSuite {
     var readers: [VideoReader]
   }
 
-  private let configuration: RunConfiguration
+  let run: RunContext
   private let settings: RetrievalSettings
   private let targets: [PretrainingTarget]
-  private let log: RunLog
-  private let communicator: any Communicator
 
   static func check(_ configuration: RunConfiguration) throws {
     _ = try RetrievalSettings(configuration)
     _ = try configuration.pretrainingTargets()
   }
 
-  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
-    self.configuration = configuration
-    self.log = log
-    self.communicator = communicator
-    settings = try RetrievalSettings(configuration)
-    targets = try configuration.pretrainingTargets(warn: log.warning)
+  init(run: RunContext) throws {
+    self.run = run
+    settings = try RetrievalSettings(run.configuration)
+    targets = try run.configuration.pretrainingTargets(warn: run.log.warning)
   }
 
   func openForTraining() throws -> [Corpus] {

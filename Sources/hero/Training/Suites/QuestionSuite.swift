@@ -7,23 +7,7 @@ import Tasks
 
 /// What is answered about videos: questions (TVQA, How2QA, VLEP) and statements (VIOLIN).
 struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
-  static var resultEnding: String { "json" }
-
-  private let configuration: RunConfiguration
-  private let log: RunLog
-  private let communicator: any Communicator
-
-  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
-    self.configuration = configuration
-    self.log = log
-    self.communicator = communicator
-  }
-
-  func openForTraining() throws -> VideoReader {
-    try configuration.videoReader(for: try configuration.required(\.trainQueries))
-  }
-
-  func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
+  let run: RunContext
 
   func learning(_ model: Model, _ videos: VideoReader) throws -> QuestionLearning<Model> {
     QuestionLearning(
@@ -65,8 +49,6 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     (result.table, result.headline) = (report.table, report.headline)
     return result
   }
-
-  func open(toEvaluate store: String) throws -> VideoReader { try configuration.videoReader(for: store) }
 
   func evaluate(_ model: Model, _ videos: VideoReader, store: String, split: String) throws -> SplitReport {
     try report(

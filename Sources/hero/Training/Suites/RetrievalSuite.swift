@@ -7,27 +7,15 @@ import Tasks
 
 /// Finding moments and videos: TVR, How2R, DiDeMo, MSR-VTT, VALUE's retrieval.
 struct RetrievalSuite: EvaluableSuite {
-  static let resultEnding = "json"
-
-  private let configuration: RunConfiguration
+  let run: RunContext
   private let settings: RetrievalSettings
-  private let log: RunLog
-  private let communicator: any Communicator
 
   static func check(_ configuration: RunConfiguration) throws { _ = try RetrievalSettings(configuration) }
 
-  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws {
-    self.configuration = configuration
-    self.log = log
-    self.communicator = communicator
-    settings = try RetrievalSettings(configuration)
+  init(run: RunContext) throws {
+    self.run = run
+    settings = try RetrievalSettings(run.configuration)
   }
-
-  func openForTraining() throws -> VideoReader {
-    try configuration.videoReader(for: try configuration.required(\.trainQueries))
-  }
-
-  func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
 
   func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> RetrievalLearning {
     let queries = try QueryStore(path: try configuration.required(\.trainQueries))
@@ -95,8 +83,6 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   // MARK: Evaluation
-
-  func open(toEvaluate store: String) throws -> VideoReader { try configuration.videoReader(for: store) }
 
   func evaluate(
     _ model: RetrievalModel, _ videos: VideoReader, store: String, split: String

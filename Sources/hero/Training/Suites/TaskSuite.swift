@@ -1,9 +1,18 @@
+import Corpus
 import Engine
 import Formats
 import Model
 import Tasks
 
-/// What a family of tasks brings to the one run that trains and evaluates them all (`SuiteRun`).
+/// What a run's work is done by: its options, its log, and the ranks that the work is divided among, the first of which
+/// writes.
+struct RunContext {
+  var configuration: RunConfiguration
+  let log: RunLog
+  let communicator: any Communicator
+}
+
+/// What a family of tasks brings to the runs that train and evaluate them all (`TrainingRun`, `EvaluationRun`).
 protocol TaskSuite {
   associatedtype Model: HeroModel
   associatedtype Learning: LearningTask
@@ -15,8 +24,8 @@ protocol TaskSuite {
   /// - Throws: `DataError` for options that do not go together.
   static func check(_ configuration: RunConfiguration) throws
   /// Decodes the options that the family reads, once.
-  /// - Parameter communicator: the ranks that validations and evaluations are divided among; the first writes.
-  init(_ configuration: RunConfiguration, log: RunLog, communicator: any Communicator) throws
+  init(run: RunContext) throws
+  var run: RunContext { get }
   /// - Throws: `DataError` for a model that lacks a part that the family needs.
   func check(_ model: ModelConfiguration) throws
   func openForTraining() throws -> Videos
@@ -33,6 +42,10 @@ protocol TaskSuite {
 }
 
 extension TaskSuite {
+  var configuration: RunConfiguration { run.configuration }
+  var log: RunLog { run.log }
+  var communicator: any Communicator { run.communicator }
+
   static func check(_ configuration: RunConfiguration) throws {}
   func check(_ model: ModelConfiguration) throws {}
 }
@@ -41,10 +54,24 @@ extension TaskSuite {
 protocol EvaluableSuite: TaskSuite {
   /// Ending of the files of its predictions.
   static var resultEnding: String { get }
+  /// The option that names the text store to train on.
+  static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { get }
   /// - Parameter store: the split's text store.
   func open(toEvaluate store: String) throws -> Videos
   /// The model's answers to a split, measured where the truth is known.
   func evaluate(_ model: Model, _ videos: Videos, store: String, split: String) throws -> SplitReport
+}
+
+/// Families that read the videos of one corpus.
+extension EvaluableSuite where Videos == VideoReader {
+  static var resultEnding: String { "json" }
+  static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainQueries }
+
+  func openForTraining() throws -> VideoReader {
+    try open(toEvaluate: try configuration.required(Self.trainingStore))
+  }
+  func open(toEvaluate store: String) throws -> VideoReader { try configuration.videoReader(for: store) }
+  func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
 }
 
 /// What a model made of a split.

@@ -3,18 +3,13 @@ import Formats
 
 /// `hero finetune` and `hero pretrain`: from a configuration to a folder of checkpoints, whatever the task.
 public struct TrainingRun {
-  private let configuration: RunConfiguration
-  private let log: RunLog
-
-  private let communicator: any Communicator
+  private let context: RunContext
 
   /// - Parameter communicator: the ranks that train together.
   public init(
     _ configuration: RunConfiguration, log: RunLog, communicator: any Communicator = SoleCommunicator.shared
   ) {
-    self.configuration = configuration
-    self.log = log
-    self.communicator = communicator
+    context = RunContext(configuration: configuration, log: log, communicator: communicator)
   }
 
   /// How a run begins.
@@ -28,10 +23,11 @@ public struct TrainingRun {
   }
 
   public func run(_ beginning: Beginning, backend: any Backend) throws {
-    try train(configuration.family.suite, beginning, backend: backend)
+    try train(context.configuration.family.suite, beginning, backend: backend)
   }
 
   private func train<Suite: TaskSuite>(_: Suite.Type, _ beginning: Beginning, backend: any Backend) throws {
+    let (configuration, log, communicator) = (context.configuration, context.log, context.communicator)
     let folder = RunFolder(path: try configuration.required(\.outputDirectory))
     let resume = beginning != .anew
     // The first rank alone has to do with the folder.
@@ -46,7 +42,7 @@ public struct TrainingRun {
       try configuration.requireUnchanged(
         since: try folder.configuration(task: configuration.task), folder: folder)
     }
-    let suite = try Suite(configuration, log: log, communicator: communicator)
+    let suite = try Suite(run: context)
     let videos = try suite.openForTraining()
     let opened = try OpenedModel(configuration, featureWidth: try suite.featureWidth(of: videos), log: log)
     try suite.check(opened.shape)

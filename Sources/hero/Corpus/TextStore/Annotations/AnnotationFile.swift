@@ -6,28 +6,22 @@ struct AnnotationFile {
   /// A row's place (`line 3`), and the row or what is wrong with it.
   typealias Handler = (_ place: String, _ row: Result<JSONObject, BadRow>) throws -> Void
 
-  private let task: TextStoreTask
-  private let path: String
-  private let split: String?
-  private let clipInterval: Double
-
-  init(builder: TextStoreBuilder) {
-    task = builder.task
-    path = builder.annotation
-    split = builder.split
-    clipInterval = builder.clipInterval
-  }
+  let builder: TextStoreBuilder
+  private var task: TextStoreTask { builder.task }
+  private var path: String { builder.annotation }
 
   /// Calls `body` with every row.
   /// - Throws: `DataError` naming the line that is not JSON, and what `body` throws.
   func forEachRow(_ body: Handler) throws {
     switch (task, try AnnotationForm.detect(path: path)) {
-    case (.how2r, .table): try How2Annotation(task: .how2r, clipInterval: clipInterval).read(path, body)
-    case (.how2qa, .table): try How2Annotation(task: .how2qa, clipInterval: clipInterval).read(path, body)
+    case (.how2r, .table):
+      try How2Annotation(task: .how2r, clipInterval: builder.clipInterval).read(path, body)
+    case (.how2qa, .table):
+      try How2Annotation(task: .how2qa, clipInterval: builder.clipInterval).read(path, body)
     case (.msrvtt, .table): try MSRVTTAnnotation.readTable(path, body)
-    case (.msrvtt, .document): try MSRVTTAnnotation(split: split).read(path, body)
+    case (.msrvtt, .document): try MSRVTTAnnotation(split: builder.split).read(path, body)
     case (.didemo, .document), (.didemo, .list): try DiDeMoAnnotation.read(path, body)
-    case (.violin, .document): try ViolinAnnotation(split: split).read(path, body)
+    case (.violin, .document): try ViolinAnnotation(split: builder.split).read(path, body)
     case (_, .lines): try readLines(body)
     case (_, .table), (_, .document), (_, .list):
       throw DataError(

@@ -28,7 +28,7 @@ struct MeteorAligner {
     }
 
     mutating func use(_ match: MeteorMatch) {
-      chosen[match.referenceStart] = match
+      chosen[match.reference.lowerBound] = match
       for word in match.reference { referenceUsed[word] = true }
       for word in match.prediction { predictionUsed[word] = true }
     }
@@ -36,9 +36,9 @@ struct MeteorAligner {
     /// Counts a match that begins at the current word.
     mutating func pass(_ match: MeteorMatch) {
       let weight = weights[match.matcher]
-      predictionWords = Int(Double(predictionWords) + Double(match.predictionLength) * weight)
-      referenceWords = Int(Double(referenceWords) + Double(match.referenceLength) * weight)
-      if let lastEnd, lastEnd != match.predictionStart { chunks += 1 }
+      predictionWords = Int(Double(predictionWords) + Double(match.prediction.count) * weight)
+      referenceWords = Int(Double(referenceWords) + Double(match.reference.count) * weight)
+      if let lastEnd, lastEnd != match.prediction.lowerBound { chunks += 1 }
       next = match.reference.upperBound
       lastEnd = match.prediction.upperBound
     }
@@ -87,7 +87,7 @@ struct MeteorAligner {
         extended.append(path)
       } else if let fixed = path.chosen[word] {
         path.pass(fixed)
-        path.distance += abs(fixed.referenceStart - fixed.predictionStart)
+        path.distance += abs(fixed.reference.lowerBound - fixed.prediction.lowerBound)
         extended.append(path)
       }
       return
@@ -96,7 +96,7 @@ struct MeteorAligner {
       var taken = path
       taken.use(match)
       taken.pass(match)
-      path.distance += abs(match.referenceStart - match.predictionStart)
+      path.distance += abs(match.reference.lowerBound - match.prediction.lowerBound)
       extended.append(taken)
     }
     path.closeChunk()

@@ -2,21 +2,8 @@
 struct MeteorMatch {
   /// Which of the scorer's matchers found it, by its place among them.
   var matcher: Int
-  var predictionStart: Int
-  var predictionLength: Int
-  var referenceStart: Int
-  var referenceLength: Int
-
-  init(matcher: Int, prediction: Range<Int>, reference: Range<Int>) {
-    self.matcher = matcher
-    predictionStart = prediction.lowerBound
-    predictionLength = prediction.count
-    referenceStart = reference.lowerBound
-    referenceLength = reference.count
-  }
-
-  var prediction: Range<Int> { predictionStart..<(predictionStart + predictionLength) }
-  var reference: Range<Int> { referenceStart..<(referenceStart + referenceLength) }
+  var prediction: Range<Int>
+  var reference: Range<Int>
 }
 
 /// All matches between a prediction and a reference, the alignment still to be chosen.
@@ -34,14 +21,14 @@ struct MeteorMatches {
   }
 
   mutating func add(_ match: MeteorMatch) {
-    byReferenceStart[match.referenceStart].append(match)
+    byReferenceStart[match.reference.lowerBound].append(match)
     for word in match.prediction { predictionCoverage[word] += 1 }
     for word in match.reference { referenceCoverage[word] += 1 }
   }
 
   /// Whether no other match touches any of its words.
   func isUncontested(_ match: MeteorMatch) -> Bool {
-    byReferenceStart[match.referenceStart].count == 1
+    byReferenceStart[match.reference.lowerBound].count == 1
       && match.reference.allSatisfy { referenceCoverage[$0] == 1 }
       && match.prediction.allSatisfy { predictionCoverage[$0] == 1 }
   }

@@ -122,27 +122,10 @@ struct MeteorNormalizer: Sendable {
 
   private static func unifyQuotesAndDashes(_ text: Characters) -> Characters {
     var text = text.map { "`\u{2018}\u{2019}".unicodeScalars.contains($0) ? "'" : $0 }
-    text = replaceDoubled("'", in: text, by: " \" ")
+    text = text.replacing(["'", "'"], with: " \" ".unicodeScalars)
     text = text.flatMap { "\u{201C}\u{201D}".unicodeScalars.contains($0) ? [" ", "\"", " "] : [$0] }
     text = text.map { $0 == "\u{2013}" ? "-" : $0 }
-    return replaceDoubled("-", in: text, by: "-")
-  }
-
-  private static func replaceDoubled(
-    _ mark: Unicode.Scalar, in text: Characters, by replacement: String
-  ) -> Characters {
-    var result: Characters = []
-    var index = 0
-    while index < text.count {
-      if text[index] == mark, index + 1 < text.count, text[index + 1] == mark {
-        result.append(contentsOf: replacement.unicodeScalars)
-        index += 2
-      } else {
-        result.append(text[index])
-        index += 1
-      }
-    }
-    return result
+    return text.replacing(["-", "-"], with: ["-"])
   }
 
   /// Splits English contractions before the apostrophe, `he's` to `he 's`, and sets other apostrophes apart.

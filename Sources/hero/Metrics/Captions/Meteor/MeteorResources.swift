@@ -7,14 +7,6 @@ import Foundation
 /// pycocoevalcap: `meteor-1.5.jar`, whose lists are read inside it, and `data/paraphrase-en.gz`. METEOR's source
 /// tree, with the lists under `resources`, will do as well.
 public struct MeteorResources: Sendable {
-  /// Where a list may lie, inside the jar or the folder.
-  private enum List: String {
-    case synsets = "synonym/english.synsets"
-    case exceptions = "synonym/english.exceptions"
-    case functionWords = "function/english.words"
-    case prefixes = "nonbreaking/english.prefixes"
-  }
-
   let synonyms: MeteorSynonyms
   let functionWords: Set<String>
   let normalizer: MeteorNormalizer
@@ -26,11 +18,11 @@ public struct MeteorResources: Sendable {
   public init(folder: String) throws {
     let lists = try Lists(folder: folder)
     synonyms = MeteorSynonyms(
-      synsets: try lists.lines(List.synsets.rawValue), exceptions: try lists.lines(List.exceptions.rawValue))
-    functionWords = Set(try lists.lines(List.functionWords.rawValue).map(String.init))
-    normalizer = MeteorNormalizer(prefixes: try lists.lines(List.prefixes.rawValue))
-    let url = URL(fileURLWithPath: folder)
-    let candidates = ["data/paraphrase-en.gz", "paraphrase-en.gz"].map { url.appendingPathComponent($0).path }
+      synsets: try lists.lines("synonym/english.synsets"),
+      exceptions: try lists.lines("synonym/english.exceptions"))
+    functionWords = Set(try lists.lines("function/english.words").map(String.init))
+    normalizer = MeteorNormalizer(prefixes: try lists.lines("nonbreaking/english.prefixes"))
+    let candidates = ["data/paraphrase-en.gz", "paraphrase-en.gz"].map { "\(folder)/\($0)" }
     guard let file = candidates.first(where: FileManager.default.fileExists) else {
       throw DataError(
         "the paraphrases, data/paraphrase-en.gz, are missing", file: folder, cure: Self.cure)
@@ -81,9 +73,7 @@ public struct MeteorResources: Sendable {
         throw DataError("cannot be read as a folder", file: folder, cure: MeteorResources.cure)
       }
       let jar = names.first { $0.hasPrefix("meteor") && $0.hasSuffix(".jar") }
-      archive = try jar.map {
-        try ZipReader(path: URL(fileURLWithPath: folder).appendingPathComponent($0).path)
-      }
+      archive = try jar.map { try ZipReader(path: "\(folder)/\($0)") }
     }
 
     func lines(_ name: String) throws -> [Substring] {
@@ -97,7 +87,7 @@ public struct MeteorResources: Sendable {
         return try archive.read(entry)
       }
       for place in [name, "resources/\(name)"] {
-        let path = URL(fileURLWithPath: folder).appendingPathComponent(place).path
+        let path = "\(folder)/\(place)"
         if FileManager.default.fileExists(atPath: path) { return try FileBytes.read(path: path) }
       }
       throw DataError(

@@ -76,7 +76,8 @@ struct MeteorStatistics {
       self.reference.count(match.reference, matcher: match.matcher, isFunctionWord: reference)
       let continues =
         last.map {
-          $0.reference.upperBound == match.referenceStart && $0.prediction.upperBound == match.predictionStart
+          $0.reference.upperBound == match.reference.lowerBound
+            && $0.prediction.upperBound == match.prediction.lowerBound
         } ?? false
       if !continues { chunks += 1 }
       last = match

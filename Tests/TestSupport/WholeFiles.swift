@@ -1,0 +1,99 @@
+import CLMDB
+import Formats
+import Foundation
+import Metrics
+
+// What the program reads and writes piece by piece, whole.
+
+extension NDArray {
+  /// An array of 64-bit integers; `int64s.count` must be the product of `shape`.
+  public init(int64s: [Int64], shape: [Int]) {
+    do {
+      try self.init(shape: shape, type: .int64, bytes: int64s.withUnsafeBytes { [UInt8]($0) })
+    } catch {
+      fatalError("\(error)")
+    }
+  }
+}
+
+extension Safetensors {
+  /// All tensors of the file at `path`, in the file's order, and its notes.
+  public static func read(
+    path: String
+  ) throws -> (tensors: [(name: String, array: NDArray)], metadata: [String: String]) {
+    let file = try SafetensorsFile(path: path)
+    return (try file.entries.map { (name: $0.name, array: try file.array($0)) }, file.metadata)
+  }
+
+  /// Writes tensors that are in memory.
+  public static func write(
+    path: String, tensors: [(name: String, array: NDArray)], metadata: [String: String] = [:]
+  ) throws {
+    try write(
+      path: path, list: tensors.map { (name: $0.name, type: $0.array.type, shape: $0.array.shape) },
+      metadata: metadata
+    ) { tensors[$0].array.bytes }
+  }
+}
+
+extension TorchCheckpoint {
+  /// The model's parameters, in the file's order, by their own names.
+  public func arrays() throws -> [(name: String, array: NDArray)] {
+    let prefix = stateName.map { $0 + "." } ?? ""
+    return try tensors.filter { $0.name.hasPrefix(prefix) }.compactMap { entry in
+      try array(named: entry.name).map { (String(entry.name.dropFirst(prefix.count)), $0) }
+    }
+  }
+}
+
+/// Every entry of an LMDB store in the order of its keys, as liblmdb itself gives them.
+public func storeEntries(_ folder: String) throws -> [(key: String, value: [UInt8])] {
+  func check(_ code: Int32) throws {
+    if code != 0 { throw DataError(String(cString: mdb_strerror(code)), file: folder) }
+  }
+  var environment: OpaquePointer?
+  try check(mdb_env_create(&environment))
+  defer { mdb_env_close(environment) }
+  try check(mdb_env_open(environment, folder, UInt32(MDB_RDONLY | MDB_NOLOCK), 0))
+  var transaction: OpaquePointer?
+  try check(mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &transaction))
+  defer { mdb_txn_abort(transaction) }
+  var database: MDB_dbi = 0
+  try check(mdb_dbi_open(transaction, nil, 0, &database))
+  var cursor: OpaquePointer?
+  try check(mdb_cursor_open(transaction, database, &cursor))
+  defer { mdb_cursor_close(cursor) }
+  func bytes(_ value: MDB_val) -> [UInt8] {
+    [UInt8](UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size))
+  }
+  var entries: [(key: String, value: [UInt8])] = []
+  var (key, value) = (MDB_val(), MDB_val())
+  while mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0 {
+    entries.append((String(decoding: bytes(key), as: UTF8.self), bytes(value)))
+  }
+  return entries
+}
+
+extension RetrievalResults {
+  /// Reads a file of the reference's results, or of ours.
+  public init(golden path: String) throws {
+    let file = try JSON.read(path: path)
+    self.init(videoIndex: [:], tasks: [])
+    for (name, number) in file["video2idx"]?.object ?? [:] { videoIndex[name] = number.int }
+    for task in file.object?.keys.compactMap(RetrievalTask.init(rawValue:)) ?? [] {
+      tasks.append((task, file[task.rawValue]?.array?.map(Self.query) ?? []))
+    }
+  }
+
+  /// The predictions for a task, or nil where there are none.
+  public subscript(task: RetrievalTask) -> [QueryPredictions]? { tasks.first { $0.task == task }?.queries }
+
+  private static func query(_ row: JSON) -> QueryPredictions {
+    let predictions = (row["predictions"]?.array ?? []).map { prediction in
+      let numbers = (prediction.array ?? []).compactMap(\.double)
+      return MomentPrediction(
+        video: Int(numbers[0]), start: Float(numbers[1]), end: Float(numbers[2]), score: Float(numbers[3]))
+    }
+    return QueryPredictions(id: QueryID(row["desc_id"]) ?? QueryID(""), predictions: predictions)
+  }
+}
