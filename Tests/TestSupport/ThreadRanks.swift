@@ -136,5 +136,7 @@ public enum ThreadRanks {
       job.join(Job.Meeting(channel: channel, number: number), rank, collective, pending)
       return pending
     }
+
+    func fail(_ message: String) -> Never { fatalError("rank \(rank): \(message)") }
   }
 }

@@ -14,6 +14,8 @@ public protocol Communicator: AnyObject, Sendable {
   var summary: String { get }
   /// Begins a collective, whose memory must stay as it is until it is over.
   func begin(_ collective: Collective, on channel: Channel) -> PendingCollective
+  /// Says why the job cannot go on, and ends all ranks at once.
+  func fail(_ message: String) -> Never
 }
 
 /// Collectives of two channels do not wait for one another, so that an update's gradients may be on their way while
@@ -93,6 +95,11 @@ public final class SoleCommunicator: Communicator {
     let pending = PendingCollective()
     pending.finish()
     return pending
+  }
+
+  public func fail(_ message: String) -> Never {
+    try? FileHandle.standardError.write(contentsOf: Data("hero: error: \(message)\n".utf8))
+    _exit(1)
   }
 }
 

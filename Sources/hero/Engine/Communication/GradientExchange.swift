@@ -1,8 +1,9 @@
 /// Adds the gradients of an update up over all ranks, while its backward pass goes on.
 ///
 /// The arena is divided into buckets of parameters that lie side by side. A bucket leaves as soon as the backward pass
-/// has left its last parameter, in an order that all ranks agree on before: buckets that are ready early go early. A
-/// parameter that any rank has a gradient for gets one on all, of zeros where a rank has none.
+/// has left its last parameter, in an order that all ranks agree on before: buckets that are ready early go early. What the
+/// backward pass itself asks of all ranks has its place in that order, since devices keep to one. A parameter that any rank has
+/// a gradient for gets one on all, of zeros where a rank has none.
 public final class GradientExchange {
   private let store: ParameterStore
   private let communicator: any Communicator
@@ -47,15 +48,18 @@ public final class GradientExchange {
     }
     var (buckets, bucketOf) = agreedBuckets(tape)
     var sums: [PendingSum] = []
-    var next = 0
+    var (next, exchanges) = (0, 0)
     let leave = { [self] in
-      while next < buckets.count, buckets[next].unfinished == 0 {
+      while next < buckets.count, buckets[next].unfinished == 0, buckets[next].exchanges <= exchanges {
         sums += begin(buckets[next])
         next += 1
       }
     }
     leave()
-    tape?.backward { parameter in
+    tape?.backward {
+      exchanges += 1
+      leave()
+    } finished: { parameter in
       guard let bucket = bucketOf[ObjectIdentifier(parameter)] else { return }
       buckets[bucket].unfinished -= 1
       leave()
@@ -73,9 +77,9 @@ public final class GradientExchange {
     timing.exposed += monotonicSeconds() - idleSince
     // Time in which at least one was under way: they begin in order.
     var end = 0.0
-    for sum in sums {
-      timing.underway += max(0, sum.collective.ended - max(end, sum.collective.began))
-      end = max(end, sum.collective.ended)
+    for collective in sums.compactMap(\.collective) {
+      timing.underway += max(0, collective.ended - max(end, collective.began))
+      end = max(end, collective.ended)
     }
   }
 
@@ -85,6 +89,8 @@ public final class GradientExchange {
     var parameters: [Parameter]
     /// The backward pass reaches its last parameter where this is lowest.
     var turn: Double
+    /// Collectives of the backward pass that come before it.
+    var exchanges: Int
     /// Parameters that this rank's backward pass has yet to leave.
     var unfinished = 0
   }
@@ -95,24 +101,34 @@ public final class GradientExchange {
     let uses = tape?.firstUses ?? [:]
     // The record that the backward pass leaves a parameter by, the later the earlier; −1 where it has no gradient.
     let ready = Double(UInt32.max)
-    let turns = communicator.maximum(
-      parameters.map { parameter in
-        uses[ObjectIdentifier(parameter)].map { Double($0) } ?? (parameter.hasGradient ? ready : -1)
-      })
+    let turns = parameters.map { parameter in
+      uses[ObjectIdentifier(parameter)].map { Double($0) } ?? (parameter.hasGradient ? ready : -1)
+    }
+    // A rank that leaves a parameter earlier waits for the collectives that come before it elsewhere.
+    let earlier = parameters.map { parameter in
+      uses[ObjectIdentifier(parameter)].map { use in Double(tape?.exchanges.count { $0 >= use } ?? 0) } ?? 0
+    }
+    let agreed = communicator.maximum(turns + earlier)
     var buckets: [Bucket] = []
-    for (parameter, turn) in zip(parameters, turns) where turn >= 0 && parameter.count > 0 {
+    for (place, parameter) in parameters.enumerated() {
+      let (turn, exchanges) = (agreed[place], Int(agreed[parameters.count + place]))
+      guard turn >= 0, parameter.count > 0 else { continue }
       if let last = buckets.last, last.range.upperBound == parameter.range.lowerBound,
         last.range.count + parameter.count <= bucketSize
       {
         buckets[buckets.count - 1].range = last.range.lowerBound..<parameter.range.upperBound
         buckets[buckets.count - 1].parameters.append(parameter)
         buckets[buckets.count - 1].turn = min(last.turn, turn)
+        buckets[buckets.count - 1].exchanges = max(last.exchanges, exchanges)
       } else {
-        buckets.append(Bucket(range: parameter.range, parameters: [parameter], turn: turn))
+        buckets.append(
+          Bucket(range: parameter.range, parameters: [parameter], turn: turn, exchanges: exchanges))
       }
     }
     // Of equal turns the one that lies further back, on every rank alike.
-    buckets.sort { ($0.turn, $0.range.lowerBound) > ($1.turn, $1.range.lowerBound) }
+    buckets.sort {
+      ($1.exchanges, $0.turn, $0.range.lowerBound) > ($0.exchanges, $1.turn, $1.range.lowerBound)
+    }
     var places: [ObjectIdentifier: Int] = [:]
     for place in buckets.indices {
       for parameter in buckets[place].parameters where uses[ObjectIdentifier(parameter)] != nil {

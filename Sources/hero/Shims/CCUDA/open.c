@@ -14,6 +14,7 @@ typedef struct {
 #define DRIVER(field, name) ENTRY(HERO_CUDA_DRIVER, field, name)
 #define COMPILER(field, name) ENTRY(HERO_CUDA_COMPILER, field, name)
 #define PRODUCTS(field, name) ENTRY(HERO_CUDA_PRODUCTS, field, name)
+#define RANKS(field, name) ENTRY(HERO_CUDA_RANKS, field, name)
 
 static const entry entries[] = {
     DRIVER(error_string, "cuGetErrorString"),
@@ -24,12 +25,14 @@ static const entry entries[] = {
     DRIVER(device_name, "cuDeviceGetName"),
     DRIVER(device_attribute, "cuDeviceGetAttribute"),
     DRIVER(device_memory, "cuDeviceTotalMem_v2"),
+    DRIVER(device_uuid, "cuDeviceGetUuid_v2"),
     DRIVER(retain_context, "cuDevicePrimaryCtxRetain"),
     DRIVER(release_context, "cuDevicePrimaryCtxRelease_v2"),
     DRIVER(set_context, "cuCtxSetCurrent"),
     DRIVER(stream_create, "cuStreamCreate"),
     DRIVER(stream_destroy, "cuStreamDestroy_v2"),
     DRIVER(stream_synchronize, "cuStreamSynchronize"),
+    DRIVER(stream_wait, "cuStreamWaitEvent"),
     DRIVER(event_create, "cuEventCreate"),
     DRIVER(event_destroy, "cuEventDestroy_v2"),
     DRIVER(event_record, "cuEventRecord"),
@@ -69,6 +72,16 @@ static const entry entries[] = {
     PRODUCTS(preference_set, "cublasLtMatmulPreferenceSetAttribute"),
     PRODUCTS(heuristic, "cublasLtMatmulAlgoGetHeuristic"),
     PRODUCTS(multiply, "cublasLtMatmul"),
+    RANKS(ranks_version, "ncclGetVersion"),
+    RANKS(ranks_id, "ncclGetUniqueId"),
+    RANKS(ranks_create, "ncclCommInitRank"),
+    RANKS(ranks_abort, "ncclCommAbort"),
+    RANKS(ranks_failure, "ncclCommGetAsyncError"),
+    RANKS(ranks_error_string, "ncclGetErrorString"),
+    RANKS(ranks_sum, "ncclAllReduce"),
+    RANKS(ranks_broadcast, "ncclBroadcast"),
+    RANKS(ranks_group_start, "ncclGroupStart"),
+    RANKS(ranks_group_end, "ncclGroupEnd"),
 };
 
 int hero_cuda_open(hero_cuda_functions *functions, hero_cuda_library library, const char *file, char *problem, size_t size) {

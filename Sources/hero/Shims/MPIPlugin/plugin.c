@@ -63,6 +63,7 @@ static const char *job_open(struct hero_mpi_job *job) {
              "MPI_Comm_split_type"))
     return message;
   job->node = job->rank;
+  MPI_Comm_rank(machine, &job->place);
   if (failed(MPI_Bcast(&job->node, 1, MPI_INT, 0, machine), "MPI_Bcast")) return message;
   MPI_Comm_free(&machine);
 

@@ -8,7 +8,7 @@
 /// calls all functions, the one that called `open`; none of them blocks but `open` and `close`.
 
 enum {
-  HERO_MPI_VERSION = 1,
+  HERO_MPI_VERSION = 2,
   /// Collectives of one channel meet those of the same channel only, in the order in which they were begun.
   HERO_MPI_CHANNELS = 2,
 };
@@ -30,6 +30,8 @@ struct hero_mpi_job {
   int size;
   /// The lowest rank on this machine: the same for all ranks on it.
   int node;
+  /// How many ranks on it come before this one.
+  int place;
   /// What the library calls itself.
   char library[128];
 };
