@@ -100,10 +100,12 @@ import Testing
     let several = try job.run(2, ["create-txtdb", "--task", "tvr"], folder: folder.root)
     #expect(several.status != 0)
     // Killed, a rank cannot say anything; the launcher does.
+    let said = folder.path("said.txt")
+    #expect(FileManager.default.createFile(atPath: said, contents: nil))
     let process = try job.start(
       2,
       ["finetune", "--config", "finetune.json", "--output-dir", "killed", "--num-train-steps", "1000000"],
-      folder: folder.root)
+      folder: folder.root, errors: try #require(FileHandle(forWritingAtPath: said)))
     let states = folder.path("killed/ckpt")
     while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: states))?.isEmpty != false
     {
@@ -111,9 +113,15 @@ import Testing
     }
     let ranks = try children(named: "hero", of: process.processIdentifier)
     #expect(ranks.count == 2)
+    let killed = Date()
     if let last = ranks.last { kill(last, SIGKILL) }
     process.waitUntilExit()
+    #expect(Date().timeIntervalSince(killed) < 10)
     #expect(process.terminationStatus != 0)
+    let words = try String(contentsOfFile: said, encoding: .utf8)
+    // Open MPI's words, those of MPICH, or the other rank's.
+    let causes = ["signal 9", "EXIT CODE: 9", "is gone"]
+    #expect(causes.contains { words.contains($0) }, "\(words)")
   }
 
   /// The processes below one, by what they are called.

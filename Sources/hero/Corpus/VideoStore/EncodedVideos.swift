@@ -12,7 +12,7 @@ public struct EncodingRanks {
   }
 
   /// One process, which does everything.
-  public static let alone = EncodingRanks(rank: 0, size: 1) { [$0] }
+  public static var alone: EncodingRanks { EncodingRanks(rank: 0, size: 1) { [$0] } }
 }
 
 /// Videos' entries in the order of the videos, whoever encodes them.
