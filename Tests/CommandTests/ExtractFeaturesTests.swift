@@ -55,7 +55,9 @@ struct ExtractFeaturesTests {
   }
 
   /// Each process takes some of the videos; the first lists what failed anywhere.
-  @Test(.timeLimit(.minutes(5)), arguments: MPIJob.installed) func processesDivideTheVideos(job: MPIJob) throws {
+  @Test(.timeLimit(.minutes(5)), arguments: MPIJob.installed) func processesDivideTheVideos(job: MPIJob)
+    throws
+  {
     let weights = try weights()
     let names = ["a", "b", "c", "d"]
     for name in names {

@@ -29,7 +29,8 @@ struct LoggedScalars {
     for summary in fields where summary.number == 5 {
       for value in Self.fields(summary.bytes) where value.number == 1 {
         let parts = Self.fields(value.bytes)
-        guard let tag = parts.first(where: { $0.number == 1 }), let float = parts.first(where: { $0.number == 2 })
+        guard let tag = parts.first(where: { $0.number == 1 }),
+          let float = parts.first(where: { $0.number == 2 })
         else { continue }
         let name = String(decoding: tag.bytes, as: UTF8.self)
         values[name, default: [:]][update] = Float(bitPattern: UInt32(Self.number(float.bytes)))
@@ -57,7 +58,9 @@ struct LoggedScalars {
       switch key & 7 {
       case 0: value = varint()
       case 1: bytes = rest.prefix(8)
-      case 2: bytes = rest.prefix(Int(varint()))
+      case 2:
+        let length = Int(varint())
+        bytes = rest.prefix(length)
       default: bytes = rest.prefix(4)
       }
       rest = rest.dropFirst(bytes.count)

@@ -58,7 +58,8 @@ final class MPIHosts {
 
   /// A command line that starts the program on both hosts, `processes` together, by `launcher` on the first.
   func words(
-    _ launcher: MPIJob.Launcher, executable: URL, processes: Int, _ arguments: [String], in folder: TemporaryFolder
+    _ launcher: MPIJob.Launcher, executable: URL, processes: Int, _ arguments: [String],
+    in folder: TemporaryFolder
   ) throws -> [String] {
     let quoted = ([HeroProcess.binary.path] + arguments).map { "'\($0)'" }.joined(separator: " ")
     let script = try folder.file(
@@ -80,6 +81,8 @@ final class MPIHosts {
           + ["-launcher", "ssh", "-launcher-exec", agent]
       }
     let start = ([executable.path, "-np", "\(processes)"] + options + ["sh", script]).joined(separator: " ")
-    return ["ip", "netns", "exec", names[0], "unshare", "--uts", "sh", "-c", "hostname \(names[0]); exec \(start)"]
+    return [
+      "ip", "netns", "exec", names[0], "unshare", "--uts", "sh", "-c", "hostname \(names[0]); exec \(start)",
+    ]
   }
 }

@@ -6,7 +6,9 @@ import Testing
 /// Four processes on two hosts, over TCP.
 @Suite(
   .serialized,
-  .enabled(if: MPIHosts.areAllowed, "NOT TESTED: two hosts, since this user may not make network namespaces (root may)"))
+  .enabled(
+    if: MPIHosts.areAllowed,
+    "NOT TESTED: two hosts, since this user may not make network namespaces (root may)"))
 struct MPIHostsTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -32,7 +34,8 @@ struct MPIHostsTests {
 
   @Test(.timeLimit(.minutes(5)), arguments: MPIJob.installed) func trainingOverTCP(job: MPIJob) throws {
     let arguments = [
-      "finetune", "--config", "finetune.json", "--num-train-steps", "20", "--valid-steps", "20", "--dropout", "0",
+      "finetune", "--config", "finetune.json", "--num-train-steps", "20", "--valid-steps", "20", "--dropout",
+      "0",
       "--learning-rate", "1e-4",
     ]
     try corpus.run(arguments + ["--output-dir", "alone"])
@@ -50,7 +53,9 @@ struct MPIHostsTests {
       try LoggedScalars(folder: folder.path("\($0)/log")).values["loss/tvr"] ?? [:]
     }
     #expect(losses[1].count == 20)
-    for (update, loss) in losses[1] { #expect(abs((losses[0][update] ?? .nan) - loss) <= 1e-5 * max(1, loss)) }
+    for (update, loss) in losses[1] {
+      #expect(abs((losses[0][update] ?? .nan) - loss) <= 1e-5 * max(1, loss))
+    }
   }
 
   /// TCP would wait for a quarter of an hour. HERO_MPI_TIMEOUT is 3 s here, and MPI is given 5 s to end the others.
@@ -63,7 +68,8 @@ struct MPIHostsTests {
         "--valid-steps", "1000000", "--train-batch-size", "1",
       ])
     let states = folder.path("pulled/ckpt")
-    while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: states))?.isEmpty != false {
+    while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: states))?.isEmpty != false
+    {
       usleep(2_000)
     }
     try #require(process.isRunning, "\(hosts.said(0, in: folder))")
@@ -83,7 +89,8 @@ struct MPIHostsTests {
   private func ranks() -> Int {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     return entries.count { entry in
-      guard Int32(entry) != nil, let words = FileManager.default.contents(atPath: "/proc/\(entry)/cmdline") else {
+      guard Int32(entry) != nil, let words = FileManager.default.contents(atPath: "/proc/\(entry)/cmdline")
+      else {
         return false
       }
       let text = String(decoding: words, as: UTF8.self)

@@ -65,17 +65,17 @@ struct MPIJob {
   }
 
   /// Starts the program.
-  /// - Parameter errors: a file for what it writes to standard error.
+  /// - Parameter said: a file for all that it and the launcher write.
   func start(
-    _ processes: Int, _ arguments: [String], folder: String, errors: FileHandle = .nullDevice
+    _ processes: Int, _ arguments: [String], folder: String, said: FileHandle = .nullDevice
   ) throws -> Process {
     let process = Process()
     process.executableURL = executable
     process.arguments = words(processes, arguments)
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardError = errors
-    process.standardOutput = FileHandle.nullDevice
+    process.standardError = said
+    process.standardOutput = said
     // Threads of a test have signals blocked, which a launcher would inherit and hand nothing on.
     var (all, before) = (sigset_t(), sigset_t())
     sigfillset(&all)

@@ -18,7 +18,9 @@ import Testing
 
   /// The command that trains a task; stores that it needs beside those of the corpus are made.
   private func command(_ task: String) throws -> [String] {
-    let length = ["--num-train-steps", "\(Self.updates)", "--valid-steps", "\(Self.updates)", "--learning-rate", "1e-4"]
+    let length = [
+      "--num-train-steps", "\(Self.updates)", "--valid-steps", "\(Self.updates)", "--learning-rate", "1e-4",
+    ]
     switch task {
     case "tvr": return ["finetune", "--config", "finetune.json"] + length
     case "tvqa", "violin", "tvc":
@@ -30,7 +32,8 @@ import Testing
             "txt_db/\(task)_\(split).db", "--tokenizer", "corpus/tokenizer",
           ] + subtitles)
       }
-      let (train, val) = task == "tvc" ? ("--train-db", "--val-db") : ("--train-query-txt-db", "--val-query-txt-db")
+      let (train, val) =
+        task == "tvc" ? ("--train-db", "--val-db") : ("--train-query-txt-db", "--val-query-txt-db")
       return [
         "finetune", "--task", task, "--model-config", "model.json", train, "txt_db/\(task)_train.db", val,
         "txt_db/\(task)_val.db", "--vfeat-db", "video_db/tv", "--sub-txt-db", "txt_db/subtitles.db",
@@ -57,7 +60,9 @@ import Testing
   private func expectSame(_ run: String, as other: String) throws {
     let (found, expected) = (try weights(run), try weights(other))
     #expect(Set(found.keys) == Set(expected.keys))
-    for (name, array) in expected {
+    // A number that is added to all scores alike changes no softmax: its gradient is rounding, which Adam makes steps of.
+    let free = ["qa_pred_head.linear_2.bias", "st_ed_pred_head.linear_2.bias"]
+    for (name, array) in expected where !free.contains(name) {
       let worst = zip(array.floats(), found[name]?.floats() ?? []).reduce(0) { max($0, abs($1.0 - $1.1)) }
       #expect(worst <= 1e-5, "\(run): \(name)")
     }
@@ -105,7 +110,8 @@ import Testing
   /// A file of captions is the same whoever makes it.
   private func captions(_ run: String) throws {
     let arguments = [
-      "caption", "--model-dir", run, "--ckpt-step", "\(Self.updates)", "--target-clip", "corpus/ann/tvc_val.jsonl",
+      "caption", "--model-dir", run, "--ckpt-step", "\(Self.updates)", "--target-clip",
+      "corpus/ann/tvc_val.jsonl",
       "--max-gen-step", "12", "--batch-size", "2", "--no-fp16", "--output",
     ]
     for beams in ["1", "3"] {
@@ -126,7 +132,8 @@ import Testing
   /// So are the answers that are handed in, and the figures that are printed.
   private func answers(_ task: String, _ run: String) throws {
     let arguments = [
-      "eval", "--task", task, "--split", "val", "--query-txt-db", "txt_db/\(task)_val.db", "--output-dir", run, "--json",
+      "eval", "--task", task, "--split", "val", "--query-txt-db", "txt_db/\(task)_val.db", "--output-dir",
+      run, "--json",
       "--val-batch-size", "2", "--submission",
     ]
     let alone = try corpus.run(arguments + ["alone.txt"])
@@ -144,12 +151,13 @@ import Testing
 
   /// Processes read features together; the store and what lies beside it are those that one process makes.
   @Test(.timeLimit(.minutes(5)), arguments: MPIJob.installed) func featureStore(job: MPIJob) throws {
-    let features = try FileManager.default.contentsOfDirectory(atPath: folder.path("corpus/features/resnet_features"))
-    let first = try #require(features.sorted().first)
-    try Data("no archive".utf8).write(
-      to: URL(fileURLWithPath: folder.path("corpus/features/resnet_features/\(first)")))
+    let features = folder.path("corpus/features/resnet_features")
+    let files = try FileManager.default.subpathsOfDirectory(atPath: features).filter { $0.hasSuffix(".npz") }
+    let first = try #require(files.sorted().first)
+    try Data("no archive".utf8).write(to: URL(fileURLWithPath: "\(features)/\(first)"))
     let arguments = [
-      "convert-videodb", "--feature-dir", "corpus/features", "--dataset", "tv", "--frame-length", "1.5", "--compress",
+      "convert-videodb", "--feature-dir", "corpus/features", "--dataset", "tv", "--frame-length", "1.5",
+      "--compress",
       "--output",
     ]
     let alone = try corpus.run(arguments + ["alone"])

@@ -7,7 +7,8 @@ import Testing
 /// GPUs of several ranks, which are threads here: NCCL's stand-in ends the process where ranks call in different orders.
 struct DeviceLinkTests {
   /// A device for each rank, linked.
-  private static func device(_ ranks: any Communicator, _ precision: Precision = .fp32) throws -> CUDABackend {
+  private static func device(_ ranks: any Communicator, _ precision: Precision = .fp32) throws -> CUDABackend
+  {
     let backend = try CUDABackend(hero_cuda_emulation().pointee, precision: precision)
     try Device.link(backend, among: ranks) { Issue.record("no link: \($0)") }
     return backend
@@ -71,7 +72,8 @@ struct DeviceLinkTests {
       let factor = Float(1 + ranks.rank)
       let before = hero_cuda_emulation_count()
       for weight in weights {
-        let rows = counts[ranks.rank] > 0 ? tape.gather(weight.tensor, own) : backend.makeTensor(rows: 0, columns: 2)
+        let rows =
+          counts[ranks.rank] > 0 ? tape.gather(weight.tensor, own) : backend.makeTensor(rows: 0, columns: 2)
         let all = tape.gatherRows(rows, counts: counts)
         let zero = backend.makeTensor(rows: 3, columns: 2)
         backend.fill(zero, with: 0)

@@ -94,7 +94,8 @@ public enum Device {
     let problem = CUDALibraries.openRanks(&functions)
     list.append(
       Description(
-        name: "nccl", text: problem ?? "\(CUDARanks.version(functions)), between the GPUs of several processes",
+        name: "nccl",
+        text: problem ?? "\(CUDARanks.version(functions)), between the GPUs of several processes",
         isUsable: problem == nil))
     return list
   }

@@ -76,7 +76,8 @@ struct EncodedVideos {
     }
   }
 
-  private static func unpacked(_ value: MessagePack) throws -> Result<FeatureEncoder.Encoded, UnreadableVideo> {
+  private static func unpacked(_ value: MessagePack) throws -> Result<FeatureEncoder.Encoded, UnreadableVideo>
+  {
     if let reason = value.string { return .failure(UnreadableVideo(reason)) }
     guard let parts = value.array, let width = parts.first?.int else {
       throw DataError("another process sent what is no video")

@@ -43,7 +43,7 @@ extension Communicator {
 
 extension Tensor {
   /// The elements of a tensor that lies in the host's memory.
-  fileprivate var onHost: UnsafeMutableBufferPointer<Float>? {
+  var onHost: UnsafeMutableBufferPointer<Float>? {
     storage is HostStorage ? UnsafeMutableBufferPointer(start: pointer, count: count) : nil
   }
 
@@ -62,7 +62,7 @@ extension Tensor {
 
 /// A tensor whose sum over all ranks is under way.
 final class PendingSum {
-  private let tensor: Tensor
+  let tensor: Tensor
   private let backend: any Backend
   /// Nil where the devices add up themselves.
   let collective: PendingCollective?

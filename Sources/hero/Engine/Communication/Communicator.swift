@@ -34,6 +34,8 @@ public enum Collective {
   case sumDoubles(UnsafeMutableBufferPointer<Double>)
   /// The largest of each element.
   case maximum(UnsafeMutableBufferPointer<Double>)
+  /// The bits that any rank has.
+  case union(UnsafeMutableBufferPointer<UInt8>)
   /// Every rank's bytes end to end, in the order of the ranks; a rank's own lie in their place before.
   case gather(UnsafeMutableRawBufferPointer, counts: [Int])
   /// The bytes of one rank.

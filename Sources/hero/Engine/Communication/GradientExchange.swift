@@ -14,7 +14,7 @@ public final class GradientExchange {
   /// What exchanges took.
   public struct Timing: Equatable, Sendable {
     public var updates = 0
-    /// Bytes of gradients that each rank had to add up.
+    /// Bytes of gradients that each rank had to add up, without rows that no rank has any for.
     public var bytes = 0
     /// Seconds in which gradients were under way, waiting for slower ranks included.
     public var underway = 0.0
@@ -47,11 +47,17 @@ public final class GradientExchange {
       return
     }
     var (buckets, bucketOf) = agreedBuckets(tape)
-    var sums: [PendingSum] = []
+    var (sums, tables): ([PendingSum], [SharedTable]) = ([], [])
     var (next, exchanges) = (0, 0)
     let leave = { [self] in
       while next < buckets.count, buckets[next].unfinished == 0, buckets[next].exchanges <= exchanges {
-        sums += begin(buckets[next])
+        complete(buckets[next])
+        if let table = table(in: buckets[next]) {
+          tables.append(table)
+        } else {
+          sums += begin(
+            store.gradients.slice(buckets[next].range, rows: 1, columns: buckets[next].range.count))
+        }
         next += 1
       }
     }
@@ -66,8 +72,10 @@ public final class GradientExchange {
     }
     precondition(next == buckets.count, "a bucket was never ready")
     let idle = monotonicSeconds()
+    for table in tables { sums += begin(table.rows()) }
     for sum in sums { sum.wait() }
-    account(sums, idleSince: idle, bytes: buckets.reduce(0) { $0 + $1.range.count } * 4)
+    for table in tables { table.finish() }
+    account(sums, idleSince: idle, bytes: sums.reduce(0) { $0 + $1.tensor.count } * 4)
     bucketOf = [:]
   }
 
@@ -139,14 +147,24 @@ public final class GradientExchange {
     return (buckets, places)
   }
 
-  private func begin(_ bucket: Bucket) -> [PendingSum] {
+  private func complete(_ bucket: Bucket) {
     for parameter in bucket.parameters { store.completeGradient(of: parameter) }
-    // One large table leaves in pieces, which the network takes up one after another.
-    return stride(from: bucket.range.lowerBound, to: bucket.range.upperBound, by: 2 * bucketSize).map {
-      first in
-      let range = first..<min(bucket.range.upperBound, first + 2 * bucketSize)
+  }
+
+  /// A table that fills a bucket of its own, in the host's memory: batches read few of its rows.
+  private func table(in bucket: Bucket) -> SharedTable? {
+    guard bucket.parameters.count == 1, let gradient = bucket.parameters[0].gradient,
+      gradient.count > bucketSize, gradient.rows > 4 * gradient.columns, gradient.onHost != nil
+    else { return nil }
+    return SharedTable(gradient, backend: store.backend, communicator: communicator)
+  }
+
+  private func begin(_ tensor: Tensor) -> [PendingSum] {
+    // What is large leaves in pieces, which the network takes up one after another.
+    stride(from: 0, to: tensor.count, by: 2 * bucketSize).map { first in
+      let range = first..<min(tensor.count, first + 2 * bucketSize)
       return communicator.beginSum(
-        store.gradients.slice(range, rows: 1, columns: range.count), on: store.backend, channel: .gradients)
+        tensor.slice(range, rows: 1, columns: range.count), on: store.backend, channel: .gradients)
     }
   }
 }

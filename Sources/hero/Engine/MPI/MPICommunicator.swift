@@ -206,6 +206,7 @@ extension MPICommunicator {
       case .sum(let values): call(HERO_MPI_SUM_FLOAT, values.baseAddress, values.count)
       case .sumDoubles(let values): call(HERO_MPI_SUM_DOUBLE, values.baseAddress, values.count)
       case .maximum(let values): call(HERO_MPI_MAX_DOUBLE, values.baseAddress, values.count)
+      case .union(let bits): call(HERO_MPI_OR_BYTE, bits.baseAddress, bits.count)
       case .gather(let bytes, let counts):
         call(HERO_MPI_GATHER, bytes.baseAddress, bytes.count, counts.map { Int32($0) })
       case .broadcast(let bytes, let root):

@@ -98,6 +98,9 @@ static int collective_begin(int channel, int kind, void *buffer, long count, con
   case HERO_MPI_MAX_DOUBLE:
     code = MPI_Iallreduce(MPI_IN_PLACE, buffer, (int)count, MPI_DOUBLE, MPI_MAX, comm, request);
     break;
+  case HERO_MPI_OR_BYTE:
+    code = MPI_Iallreduce(MPI_IN_PLACE, buffer, (int)count, MPI_BYTE, MPI_BOR, comm, request);
+    break;
   case HERO_MPI_GATHER: {
     int *sizes = malloc(2 * (size_t)pulse.size * sizeof *sizes);
     if (!sizes) {

@@ -18,6 +18,7 @@ enum hero_mpi_kind {
   HERO_MPI_SUM_FLOAT,
   HERO_MPI_SUM_DOUBLE,
   HERO_MPI_MAX_DOUBLE,
+  HERO_MPI_OR_BYTE,
   /// Rank r's `counts[r]` bytes lie in the buffer behind those of the ranks before it, and come from r.
   HERO_MPI_GATHER,
   /// `count` bytes of rank `root`.
