@@ -66,7 +66,8 @@ final class MPIHosts {
       "start.sh",
       """
       cd '\(folder.root)'
-      HERO_MPI_TIMEOUT=3 HERO_NUM_THREADS=1 exec \(quoted) 2>>"said-$(hostname)"
+      # MPICH's UCX would see that both hosts share their memory.
+      UCX_TLS=tcp,self HERO_MPI_TIMEOUT=3 HERO_NUM_THREADS=1 exec \(quoted) 2>>"said-$(hostname)"
       """)
     let each = processes / 2
     let options: [String] =

@@ -75,27 +75,25 @@ struct MPIHostsTests {
     try #require(process.isRunning, "\(hosts.said(0, in: folder))")
     let pulled = Date()
     try hosts.pullTheCable()
-    while ranks() > 0, Date().timeIntervalSince(pulled) < 60 { usleep(100_000) }
+    while !ranks().isEmpty, Date().timeIntervalSince(pulled) < 60 { usleep(100_000) }
     #expect(Date().timeIntervalSince(pulled) < 20)
     for host in 0..<2 {
       #expect(hosts.said(host, in: folder).contains("hero: error: rank"), "\(hosts.said(host, in: folder))")
     }
+    for rank in ranks() { kill(rank, SIGKILL) }
     // Launchers wait for the other host; a user would stop them.
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
   }
 
   /// Processes of the run that still live.
-  private func ranks() -> Int {
+  private func ranks() -> [Int32] {
     let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return entries.count { entry in
-      guard Int32(entry) != nil, let words = FileManager.default.contents(atPath: "/proc/\(entry)/cmdline")
-      else {
-        return false
-      }
+    return entries.compactMap { Int32($0) }.filter { id in
+      guard let words = FileManager.default.contents(atPath: "/proc/\(id)/cmdline") else { return false }
       let text = String(decoding: words, as: UTF8.self)
       return text.hasPrefix(HeroProcess.binary.path) && text.contains("pulled")
-        && (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(entry)/cwd")) == folder.root
+        && (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/cwd")) == folder.root
     }
   }
 }

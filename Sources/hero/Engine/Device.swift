@@ -1,3 +1,5 @@
+import CCUDA
+
 /// Where the work is done.
 public enum Device {
   /// What `--device` takes; a number after `cuda:` chooses one of several GPUs.
@@ -86,10 +88,10 @@ public enum Device {
     } catch {
       list.append(Description(name: "cpu", text: "\(error)", isUsable: false))
     }
-    let (functions, problems) = CUDALibraries.survey()
+    let (driver, problems) = CUDALibraries.survey()
     list += problems.map { Description(name: "cuda", text: $0, isUsable: false) }
-    guard var functions else { return list }
-    list += CUDAStream.devices(functions, canCompute: problems.isEmpty)
+    if let driver { list += CUDAStream.devices(driver, canCompute: problems.isEmpty) }
+    var functions = driver ?? hero_cuda_functions()
     // GPUs compute without it.
     let problem = CUDALibraries.openRanks(&functions)
     list.append(

@@ -101,6 +101,7 @@ public final class GradientExchange {
     var exchanges: Int
     /// Parameters that this rank's backward pass has yet to leave.
     var unfinished = 0
+    var isTable: Bool { SharedTable.isMeant(for: parameters[0]) }
   }
 
   /// All ranks' buckets, in the order in which they leave, and which one each of this rank's waiting parameters is in.
@@ -121,7 +122,8 @@ public final class GradientExchange {
     for (place, parameter) in parameters.enumerated() {
       let (turn, exchanges) = (agreed[place], Int(agreed[parameters.count + place]))
       guard turn >= 0, parameter.count > 0 else { continue }
-      if let last = buckets.last, last.range.upperBound == parameter.range.lowerBound,
+      if let last = buckets.last, !last.isTable, !SharedTable.isMeant(for: parameter),
+        last.range.upperBound == parameter.range.lowerBound,
         last.range.count + parameter.count <= bucketSize
       {
         buckets[buckets.count - 1].range = last.range.lowerBound..<parameter.range.upperBound
@@ -151,11 +153,11 @@ public final class GradientExchange {
     for parameter in bucket.parameters { store.completeGradient(of: parameter) }
   }
 
-  /// A table that fills a bucket of its own, in the host's memory: batches read few of its rows.
+  /// A table in the host's memory, which has a bucket of its own.
   private func table(in bucket: Bucket) -> SharedTable? {
-    guard bucket.parameters.count == 1, let gradient = bucket.parameters[0].gradient,
-      gradient.count > bucketSize, gradient.rows > 4 * gradient.columns, gradient.onHost != nil
-    else { return nil }
+    guard bucket.isTable, let gradient = bucket.parameters[0].gradient, gradient.onHost != nil else {
+      return nil
+    }
     return SharedTable(gradient, backend: store.backend, communicator: communicator)
   }
 

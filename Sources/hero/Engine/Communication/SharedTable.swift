@@ -13,6 +13,11 @@ final class SharedTable {
   /// Rows that travel, one below the other; nil while unknown, or where the whole table does.
   private var packed: (rows: [Int], tensor: Tensor)?
 
+  /// Whether a parameter is a table of words or the like, of which batches read few rows.
+  static func isMeant(for parameter: Parameter) -> Bool {
+    parameter.shape.count == 2 && parameter.shape[0] >= 256 && parameter.shape[0] > 4 * parameter.shape[1]
+  }
+
   /// Begins to ask which rows there are.
   /// - Parameter gradient: whole on this rank, in the host's memory.
   init(_ gradient: Tensor, backend: any Backend, communicator: any Communicator) {
