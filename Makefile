@@ -80,7 +80,8 @@ cuda-emulation:
 	c++ -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -o $(EMULATION)/libcuda.so.1 \
 	  -I$(EMULATED) -I$(EMULATED)/include -ISources/hero/Shims/CCUDA/include -ISources/hero/Shims/COpenBLAS/include \
 	  $(EMULATED)/*.cpp $(EMULATED)/Libraries/exports.cpp $(EMULATION)/openblas.o -ldl -lpthread
-	@ln -sf libcuda.so.1 $(EMULATION)/libnvrtc.so.12 && ln -sf libcuda.so.1 $(EMULATION)/libcublasLt.so.12
+	@ln -sf libcuda.so.1 $(EMULATION)/libnvrtc.so.12 && ln -sf libcuda.so.1 $(EMULATION)/libcublasLt.so.12 && \
+	  ln -sf libcuda.so.1 $(EMULATION)/libnccl.so.2
 
 ## The bundle's check on that device, at small size.
 gpu-check-emulated: gpu-bundle cuda-emulation

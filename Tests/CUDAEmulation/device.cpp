@@ -2,57 +2,35 @@
 
 #include "CUDAEmulation.h"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
-#include <functional>
 #include <map>
-#include <mutex>
-#include <string>
 #include <vector>
 
 #include "COpenBLAS.h"
 #include "fibers.h"
 #include "kernels.h"
+#include "ranks.h"
+#include "streams.h"
+
+using namespace emulation;
 
 namespace {
-
-[[noreturn]] void fail(const std::string &what) {
-  std::fprintf(stderr, "CUDA emulation: %s\n", what.c_str());
-  std::abort();
-}
 
 enum { SUCCESS = 0, INVALID_VALUE = 1, NOT_FOUND = 500, NOT_READY = 600 };
 enum { MARGIN = 256 };
 
 struct Event {
-  bool done = true;
+  // How often it was recorded, and how many of these marks were passed.
+  long recorded = 0, done = 0;
+  Stream *stream = nullptr;
 };
 
-struct Stream {
-  std::deque<std::function<void()>> work;
-};
-
-// Kernels and streams share one device: nobody else runs meanwhile.
-std::recursive_mutex device;
 std::map<uint64_t, size_t> blocks;
 // Of the calling thread: other tests use devices meanwhile.
 thread_local hero_cuda_emulation_counts counts;
-
-using Lock = std::lock_guard<std::recursive_mutex>;
-
-void run(Stream *stream) {
-  while (!stream->work.empty()) {
-    auto work = std::move(stream->work.front());
-    stream->work.pop_front();
-    work();
-  }
-}
-
-void queue(void *stream, std::function<void()> work) {
-  static_cast<Stream *>(stream)->work.push_back(std::move(work));
-}
 
 // A device's memory is where somebody asked for it.
 void check(uint64_t address, size_t bytes) {
@@ -90,6 +68,16 @@ int device_attribute(int *value, int attribute, int) {
 }
 
 int device_memory(size_t *bytes, int) { return *bytes = size_t(8) << 30, SUCCESS; }
+
+// Whoever asks has a device of his own.
+int device_uuid(char uuid[16], int) {
+  static std::atomic<long> next{0};
+  long number = next++;
+  std::memset(uuid, 0, 16);
+  std::memcpy(uuid, &number, sizeof number);
+  return SUCCESS;
+}
+
 int retain_context(void **context, int) { return *context = &device, SUCCESS; }
 int release_context(int) { return SUCCESS; }
 
@@ -106,13 +94,13 @@ int stream_synchronize(void *stream) {
   Lock lock(device);
   check_context();
   counts.waits++;
-  run(static_cast<Stream *>(stream));
+  run(static_cast<Stream *>(stream), [] { return false; });
   return SUCCESS;
 }
 
 int stream_destroy(void *stream) {
   Lock lock(device);
-  run(static_cast<Stream *>(stream));
+  run(static_cast<Stream *>(stream), [] { return false; });
   delete static_cast<Stream *>(stream);
   return SUCCESS;
 }
@@ -128,19 +116,33 @@ int event_record(void *event, void *stream) {
   Lock lock(device);
   check_context();
   auto own = static_cast<Event *>(event);
-  own->done = false;
-  queue(stream, [own] { own->done = true; });
+  long mark = ++own->recorded;
+  own->stream = static_cast<Stream *>(stream);
+  queue(own->stream, [own, mark] { own->done = mark; });
   return SUCCESS;
 }
 
 int event_query(void *event) {
   Lock lock(device);
-  return static_cast<Event *>(event)->done ? SUCCESS : NOT_READY;
+  auto own = static_cast<Event *>(event);
+  return own->done == own->recorded ? SUCCESS : NOT_READY;
 }
 
 int event_synchronize(void *event) {
   Lock lock(device);
-  if (!static_cast<Event *>(event)->done) fail("nothing here waits for events");
+  auto own = static_cast<Event *>(event);
+  if (own->done != own->recorded) fail("nothing here waits for events");
+  return SUCCESS;
+}
+
+// The mark of now: the event may be recorded again.
+int stream_wait(void *stream, void *event, unsigned) {
+  Lock lock(device);
+  check_context();
+  auto own = static_cast<Event *>(event);
+  queue(static_cast<Stream *>(stream), [own, source = own->stream, mark = own->recorded] {
+    if (own->done < mark) run(source, [=] { return own->done >= mark; });
+  });
   return SUCCESS;
 }
 
@@ -164,7 +166,7 @@ int release(uint64_t address, void *stream) {
   Lock lock(device);
   check_context();
   if (!blocks.count(address)) fail("memory is given back that nobody asked for");
-  queue(stream, [address] {
+  queue(static_cast<Stream *>(stream), [address] {
     size_t bytes = blocks[address];
     char *memory = reinterpret_cast<char *>(address);
     for (size_t i = 0; i < MARGIN; i++)
@@ -186,7 +188,7 @@ int upload(uint64_t to, const void *from, size_t bytes, void *stream) {
   Lock lock(device);
   check_context();
   check(to, bytes);
-  queue(stream, [=] { std::memcpy(reinterpret_cast<void *>(to), from, bytes); });
+  queue(static_cast<Stream *>(stream), [=] { std::memcpy(reinterpret_cast<void *>(to), from, bytes); });
   return SUCCESS;
 }
 
@@ -195,7 +197,7 @@ int download(void *to, uint64_t from, size_t bytes, void *stream) {
   check_context();
   check(from, bytes);
   counts.downloads++;
-  queue(stream, [=] { std::memcpy(to, reinterpret_cast<void *>(from), bytes); });
+  queue(static_cast<Stream *>(stream), [=] { std::memcpy(to, reinterpret_cast<void *>(from), bytes); });
   return SUCCESS;
 }
 
@@ -242,7 +244,7 @@ int launch(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, u
   auto bytes = static_cast<const char *>(arguments[0]);
   std::vector<char> copy(bytes, bytes + own->kernel->argument_size);
   auto body = own->kernel->body;
-  queue(stream, [=]() mutable { run_grid({gx, gy, gz}, {bx, by, bz}, shared, body, copy.data()); });
+  queue(static_cast<Stream *>(stream), [=]() mutable { run_grid({gx, gy, gz}, {bx, by, bz}, shared, body, copy.data()); });
   return SUCCESS;
 }
 
@@ -391,7 +393,7 @@ int multiply(void *, void *product, const void *alpha, const void *a, void *a_la
   std::memcpy(&factor, alpha, 4);
   std::memcpy(&keep, beta, 4);
   counts.launches++;
-  queue(stream, [=] {
+  queue(static_cast<Stream *>(stream), [=] {
     auto left = floats(a, la), right = floats(b, lb);
     std::vector<float> out(m * n);
     // Column-major is row-major with the sides exchanged.
@@ -414,13 +416,14 @@ int multiply(void *, void *product, const void *alpha, const void *a, void *a_la
 const hero_cuda_functions *hero_cuda_emulation(void) {
   static const hero_cuda_functions functions = {
       error_string, init, driver_version, device_count, device_get, device_name, device_attribute, device_memory,
-      retain_context, release_context, set_context, stream_create, stream_destroy, stream_synchronize, event_create,
+      device_uuid, retain_context, release_context, set_context, stream_create, stream_destroy, stream_synchronize, stream_wait, event_create,
       event_destroy, event_record, event_query, event_synchronize, default_pool, set_pool_attribute, allocate, release,
       allocate_host, release_host, upload, download, load_module, unload_module, get_function, set_function_attribute,
       launch, compiler_version, program_create, program_compile, program_log_size, program_log, program_binary_size,
       program_binary, program_destroy, products_version, products_create, products_destroy, product_create,
       product_destroy, product_set, layout_create, layout_destroy, preference_create, preference_destroy, preference_set,
-      heuristic, multiply};
+      heuristic, multiply, ranks_version, ranks_id, ranks_create, ranks_abort, ranks_failure, ranks_error_string, ranks_sum,
+      ranks_broadcast, ranks_group_start, ranks_group_end};
   if (hero_blas_load()) fail("OpenBLAS is not installed");
   return &functions;
 }

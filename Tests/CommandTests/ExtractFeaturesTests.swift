@@ -54,6 +54,34 @@ struct ExtractFeaturesTests {
     #expect(second.output.contains("0 videos in") && second.output.contains("1 were there"))
   }
 
+  /// Each process takes some of the videos; the first lists what failed anywhere.
+  @Test(.timeLimit(.minutes(5)), arguments: MPIJob.installed) func processesDivideTheVideos(job: MPIJob)
+    throws
+  {
+    let weights = try weights()
+    let names = ["a", "b", "c", "d"]
+    for name in names {
+      _ = try folder.file("videos/broken \(name).mp4", "nothing")
+      try FileManager.default.copyItem(atPath: video, toPath: folder.path("videos/\(name).mp4"))
+    }
+    let arguments = [
+      "extract-features", "videos", "--output", "features", "--resnet", weights, "--frame_length", "1.5",
+      "--precision", "fp32",
+    ]
+    let first = try job.run(2, arguments, folder: folder.root)
+    #expect(first.status == 0, "\(first.errors)")
+    #expect(first.output.contains("4 videos in features") && first.output.contains("4 could not be read"))
+    for name in names {
+      let file = folder.path("features/resnet_features/\(name).npz")
+      #expect(try NPZ.read(path: file, name: "features").shape == [2, 4])
+    }
+    #expect(try JSON.read(path: folder.path("features/failed.json")).object?.keys.count == 4)
+    for name in names { try FileManager.default.removeItem(atPath: folder.path("videos/broken \(name).mp4")) }
+    let second = try job.run(2, arguments, folder: folder.root)
+    #expect(second.output.contains("0 videos in") && second.output.contains("4 were there"))
+    #expect(!FileManager.default.fileExists(atPath: folder.path("features/failed.json")))
+  }
+
   @Test func wrongCommandLinesExitWithTwo() throws {
     let base = ["extract-features", video, "--output", folder.path("features")]
     for more in [

@@ -30,7 +30,7 @@ struct MPIJob {
   }
 
   let launcher: Launcher
-  private let executable: URL
+  let executable: URL
 
   /// Those that this machine has. There is at least one: `Scripts/install-packages` sees to that.
   static let installed: [MPIJob] = {
@@ -65,14 +65,17 @@ struct MPIJob {
   }
 
   /// Starts the program.
-  func start(_ processes: Int, _ arguments: [String], folder: String) throws -> Process {
+  /// - Parameter said: a file for all that it and the launcher write.
+  func start(
+    _ processes: Int, _ arguments: [String], folder: String, said: FileHandle = .nullDevice
+  ) throws -> Process {
     let process = Process()
     process.executableURL = executable
     process.arguments = words(processes, arguments)
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardError = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
+    process.standardError = said
+    process.standardOutput = said
     // Threads of a test have signals blocked, which a launcher would inherit and hand nothing on.
     var (all, before) = (sigset_t(), sigset_t())
     sigfillset(&all)

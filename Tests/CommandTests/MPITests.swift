@@ -67,7 +67,8 @@ import Testing
     ]
     let whole = try job.run(2, arguments + ["whole"], folder: folder.root)
     try #require(whole.status == 0, "\(whole.errors)")
-    for name in ["same", "one"] {
+    // Open MPI kills what still runs two seconds after Ctrl-C or SIGTERM, which is long enough for a model of this size.
+    for (name, signal) in [("same", SIGUSR1), ("one", job.launcher == .openMPI ? SIGTERM : SIGINT)] {
       let process = try job.start(2, arguments + [name], folder: folder.root)
       let states = folder.path("\(name)/ckpt")
       while process.isRunning,
@@ -75,7 +76,7 @@ import Testing
           $0.hasPrefix("state_step_")
         }) != true
       { usleep(2_000) }
-      kill(process.processIdentifier, SIGUSR1)
+      kill(process.processIdentifier, signal)
       process.waitUntilExit()
       #expect(!FileManager.default.fileExists(atPath: states + "/model_step_800.safetensors"))
       let log = try String(contentsOfFile: folder.path("\(name)/log/log.txt"), encoding: .utf8)
@@ -100,10 +101,12 @@ import Testing
     let several = try job.run(2, ["create-txtdb", "--task", "tvr"], folder: folder.root)
     #expect(several.status != 0)
     // Killed, a rank cannot say anything; the launcher does.
+    let said = folder.path("said.txt")
+    #expect(FileManager.default.createFile(atPath: said, contents: nil))
     let process = try job.start(
       2,
       ["finetune", "--config", "finetune.json", "--output-dir", "killed", "--num-train-steps", "1000000"],
-      folder: folder.root)
+      folder: folder.root, said: try #require(FileHandle(forWritingAtPath: said)))
     let states = folder.path("killed/ckpt")
     while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: states))?.isEmpty != false
     {
@@ -111,9 +114,15 @@ import Testing
     }
     let ranks = try children(named: "hero", of: process.processIdentifier)
     #expect(ranks.count == 2)
+    let killed = Date()
     if let last = ranks.last { kill(last, SIGKILL) }
     process.waitUntilExit()
+    #expect(Date().timeIntervalSince(killed) < 10)
     #expect(process.terminationStatus != 0)
+    let words = try String(contentsOfFile: said, encoding: .utf8)
+    // Open MPI's words, those of MPICH, or the other rank's.
+    let causes = ["signal 9", "EXIT CODE: 9", "is gone"]
+    #expect(causes.contains { words.contains($0) }, "\(words)")
   }
 
   /// The processes below one, by what they are called.

@@ -19,6 +19,7 @@ struct RankTests {
   ) throws -> Step {
     let task = try make()
     let (store, backend) = (task.store, task.store.backend)
+    try Device.link(backend, among: ranks) { _ in }
     let plan = BatchPlan(batchSize: batchSize, seed: 3, rank: ranks.rank, of: ranks.size)
     let input = try task.trainingLoader.batch(number, of: plan).map {
       Task.prepare($0, for: task.configuration, on: backend)
@@ -63,8 +64,10 @@ struct RankTests {
     }
   }
 
-  private static func retrieval(_ configure: (inout RankingOptions) -> Void) throws -> RetrievalLearning {
-    let model = try RetrievalGoldenTests.model("tvr", RetrievalModel.self)
+  private static func retrieval(
+    on device: TestDevice = .cpu, _ configure: (inout RankingOptions) -> Void
+  ) throws -> RetrievalLearning {
+    let model = try RetrievalGoldenTests.model("tvr", RetrievalModel.self, on: device)
     var options = try RetrievalGoldenTests.options()
     configure(&options.ranking)
     let loader = try RetrievalLoader(
@@ -75,6 +78,47 @@ struct RankTests {
   }
 
   @Test func everyNegativeOfAllRanks() throws { try check { try Self.retrieval { _ in } } }
+
+  @Test(.enabled(if: TestGPU.isEmulated, "two ranks share no GPU")) func negativesOfAllGPUs() throws {
+    try check { try Self.retrieval(on: .gpu) { _ in } }
+  }
+
+  /// Updates of two GPUs and of one that has the whole batch come to the same weights.
+  @Test func trainingOfGPUs() throws {
+    let alone = try Self.train(batchSize: 4, SoleCommunicator.shared)
+    let ranks = try ThreadRanks.run(2) { try Self.train(batchSize: 2, $0) }
+    #expect(ranks[0] == ranks[1])
+    #expect(ranks[0].count == alone.count)
+    let worst = zip(ranks[0], alone).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
+    #expect(worst <= 1e-5, "\(worst)")
+  }
+
+  /// - Returns: losses, then weights.
+  private static func train(batchSize: Int, _ ranks: any Communicator) throws -> [Float] {
+    let task = try retrieval(on: .gpu) { _ in }
+    let (store, backend) = (task.store, task.store.backend)
+    try Device.link(backend, among: ranks) { _ in }
+    let exchange = GradientExchange(store, communicator: ranks, bucketSize: 1000)
+    let optimizer = Optimizer(.adamw, store: store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
+    let plan = BatchPlan(batchSize: batchSize, seed: 3, rank: ranks.rank, of: ranks.size)
+    var losses: [Float] = []
+    for update in 0..<5 {
+      let input = try task.trainingLoader.batch(update, of: plan).map {
+        RetrievalLearning.prepare($0, for: task.configuration, on: backend)
+      }
+      let share = BatchShare(task.counts(of: input), among: ranks)
+      var random = RandomStream(seed: 3, step: UInt64(update), for: .loss)
+      let tape = Tape.training(backend, seed: 3, step: UInt64(update), communicator: ranks)
+      let terms = task.loss(tape, input, among: share, update: update, random: &random)
+      store.clearGradients()
+      exchange.backward(tape)
+      let squares = backend.makeSums()
+      store.addGradientSquares(to: squares, at: 0)
+      optimizer.step(learningRate: 1e-4, clipping: GradientClipping(sumOfSquares: squares, limit: 1))
+      losses += ranks.sum(terms.read(on: backend).map { Double($0.value) }).map { Float($0) }
+    }
+    return losses + backend.values(of: store.values)
+  }
 
   @Test func hardNegativesOfAllRanks() throws {
     try check {

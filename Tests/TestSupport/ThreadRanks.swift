@@ -84,6 +84,9 @@ public enum ThreadRanks {
       case .maximum:
         let all = collectives.compactMap { if case .maximum(let values) = $0 { values } else { nil } }
         reduce(all, max)
+      case .union:
+        let all = collectives.compactMap { if case .union(let bits) = $0 { bits } else { nil } }
+        reduce(all, |)
       case .gather(_, let counts):
         let all = collectives.compactMap { if case .gather(let bytes, _) = $0 { bytes } else { nil } }
         precondition(all.count == size, "the ranks met in different collectives")
@@ -136,5 +139,7 @@ public enum ThreadRanks {
       job.join(Job.Meeting(channel: channel, number: number), rank, collective, pending)
       return pending
     }
+
+    func fail(_ message: String) -> Never { fatalError("rank \(rank): \(message)") }
   }
 }

@@ -6,11 +6,12 @@ import Testing
 
 /// `hero gpu-check` on the emulated device.
 @Suite(.serialized) struct DeviceCheckTests {
-  @Test(arguments: [TestDevice.gpu, .gpuBF16]) func aRightDevicePasses(device: TestDevice) throws
-  {
-    let check = DeviceCheck(device: try device.open(), cpu: try CPUBackend(threads: 1), size: .small)
+  @Test(arguments: [TestDevice.gpu, .gpuBF16]) func aRightDevicePasses(device: TestDevice) throws {
+    let device = try device.open()
+    try Device.link(device, among: SoleCommunicator.shared) { Issue.record("\($0)") }
+    let check = DeviceCheck(device: device, cpu: try CPUBackend(threads: 1), size: .small)
     let rows = check.run(updates: 50)
-    #expect(rows.count > 30)
+    #expect(rows.count > 30 && rows.last?.name == "NCCL, one rank")
     for row in rows { #expect(row.passes, "\(row.name): \(row.error) of \(row.tolerance)") }
   }
 

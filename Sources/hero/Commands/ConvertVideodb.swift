@@ -15,6 +15,8 @@ struct ConvertVideodb: ParsableCommand {
       Files that cannot be read are named, listed in corrupted.json and skipped. The store appears only when it is \
       whole; one that exists is not overwritten.
 
+      Under mpirun the processes read and compress files together, and the first writes the same store.
+
         hero convert-videodb --feature-dir features --output video_db --dataset tv --frame-length 1.5
       """)
 
@@ -59,7 +61,6 @@ struct ConvertVideodb: ParsableCommand {
   var nproc: Int?
 
   func run() throws {
-    try Processes.requireSole("convert-videodb")
     var options = VideoStoreOptions(source: try source(), output: output, dataset: dataset)
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     options.frameLength = frameLength
@@ -71,12 +72,21 @@ struct ConvertVideodb: ParsableCommand {
     if let nproc {
       guard nproc > 0 else { throw UsageError("--nproc must be 1 or more") }
       options.threadCount = nproc
+    } else if let threads = Processes.threads() {
+      options.threadCount = threads
     }
-    InterruptHandler.install()
+    let communicator = Processes.communicator
+    InterruptHandler.install(launched: communicator.size > 1)
     let console = Console.standardError
     var reporter: ProgressReporter?
-    let report = try VideoStoreBuilder(options).run(onSkip: { console.print("skipped: \($0)") }) { progress in
-      try InterruptHandler.check()
+    let ranks = EncodingRanks(rank: communicator.rank, size: communicator.size) { bytes in
+      try Processes.agreeToGoOn()
+      return communicator.gather(bytes)
+    }
+    let report = try VideoStoreBuilder(options).run(
+      among: ranks, onSkip: { console.print("skipped: \($0)") }
+    ) { progress in
+      if communicator.size == 1 { try InterruptHandler.check() }
       if reporter == nil { reporter = ProgressReporter("Converting", total: progress.total, unit: "videos") }
       reporter?.advance()
     }

@@ -30,8 +30,14 @@ struct DeviceArguments: ParsableArguments {
       let names = Precision.allCases.map(\.rawValue).joined(separator: ", ")
       throw UsageError("there is no precision \"\(precision)\"; --precision takes \(names)")
     }
-    return try Device.open(
-      device, precision: precision, threads: Processes.threads(), note: Console.standardError.print)
+    let backend = try Device.open(
+      device, precision: precision, threads: Processes.threads(), place: Processes.place,
+      note: Console.standardError.print)
+    let communicator = Processes.communicator
+    if communicator.size > 1 {
+      try Device.link(backend, among: communicator, note: Console.standardError.print)
+    }
+    return backend
   }
 
   /// Of work that only the processor does.

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Engine
 import Formats
+import Foundation
 import Training
 import Vision
 
@@ -12,7 +14,7 @@ struct ExtractFeatures: ParsableCommand {
       Writes OUTPUT/resnet_features/<video>.npz, slowfast_features/<video>.npz and clip-vit_features/<video>.npz, for those \
       networks whose weights are given, with a row for each --frame-length seconds. Reads every container and codec \
       that FFmpeg knows. What is there already is left as it is, so that Ctrl-C loses little; videos that cannot be read are \
-      named, listed in failed.json and tried again by the next run.
+      named, listed in failed.json and tried again by the next run. Under mpirun each process takes a part of the videos.
 
         hero extract-features videos --output features --resnet resnet152-394f9c45.pth \\
           --slowfast SLOWFAST_8x8_R50.pkl --frame-length 1.5
@@ -59,7 +61,10 @@ struct ExtractFeatures: ParsableCommand {
     }
     try device.checkProcessor("features are computed")
     let precision = try chosenPrecision()
-    InterruptHandler.install()
+    let communicator = Processes.communicator
+    InterruptHandler.install(launched: communicator.size > 1)
+    // OpenMP looks when oneDNN is opened.
+    if let threads = Processes.threads() { setenv("OMP_NUM_THREADS", "\(threads)", 0) }
     let list = try VideoList.videos(at: videos)
     let networks = try networks(precision)
     let folder = try FeatureFolder(path: output, networks: networks.map(\.name))
@@ -93,12 +98,15 @@ struct ExtractFeatures: ParsableCommand {
     var options = FeatureExtractor.Options(interval: interval)
     options.jobs = jobs
     options.scaling = scaling
-    let wanted = list.map { (path: $0, networks: folder.missing(networks.map(\.name), of: $0)) }
+    let missing = list.map { (path: $0, networks: folder.missing(networks.map(\.name), of: $0)) }
       .filter { !$0.networks.isEmpty }
-    let done = list.count - wanted.count
-    let reporter = ProgressReporter("Features", total: list.count, unit: "videos", done: done)
+    let done = list.count - missing.count
+    let communicator = Processes.communicator
+    // Nobody writes before all have looked.
+    communicator.barrier()
+    let wanted = missing.indices.filter { $0 % communicator.size == communicator.rank }.map { missing[$0] }
+    let reporter = ProgressReporter("Features", total: wanted.count + done, unit: "videos", done: done)
     var speed = VideoSpeed()
-    var failed = 0
     do {
       try FeatureExtractor(networks, options).extract(wanted) { seconds in
         speed.add(seconds)
@@ -107,7 +115,6 @@ struct ExtractFeatures: ParsableCommand {
       } _: { video in
         try folder.write(video)
         if let failure = video.failure {
-          failed += 1
           console.print("skipped: \(failure)")
         } else if video.damages > 0 {
           console.print(
@@ -117,9 +124,10 @@ struct ExtractFeatures: ParsableCommand {
       }
     } catch {
       console.show(status: "")
-      throw error
+      guard error is Interruption, communicator.size > 1 else { throw error }
     }
-    try folder.finish()
+    try Processes.agreeToGoOn()
+    let failed = try folder.finish(isFirst: communicator.isFirst) { communicator.gather($0) }
     reporter.finish()
     print(
       "\(list.count - done - failed) videos in \(output)" + (speed.note.map { ", \($0)" } ?? "")

@@ -11,7 +11,7 @@ struct GPUCheckCommand: ParsableCommand {
     abstract: "Hold the GPU against the CPU: every operation with its gradients, and 50 updates of a model.",
     discussion: """
       Prints a table to standard error and JSON to standard output. The exit status is 1 where something is further from the \
-      CPU's answer than the precision explains.
+      CPU's answer than the precision explains. NCCL is called with one rank, where it is there.
       """)
 
   @Option(help: "The GPU's number.")
@@ -35,6 +35,10 @@ struct GPUCheckCommand: ParsableCommand {
         continue
       }
       Console.standardError.print(device.summary)
+      try Device.link(device, among: SoleCommunicator.shared) { _ in
+        Console.standardError.print("NCCL is not there (see `hero devices`), and is not checked")
+      }
+      if let link = device.link { Console.standardError.print(link.summary) }
       let rows = DeviceCheck(device: device, cpu: cpu, size: size).run { row in
         Console.standardError.print(Self.line(row))
       }

@@ -36,10 +36,20 @@ enum Processes {
     }
   }
 
+  /// This process's place among those of the job on this machine.
+  static var place: Int { (communicator as? MPICommunicator)?.place ?? 0 }
+
   /// Threads to compute with: what the environment says, else this process's part of the machine's cores.
   static func threads() -> Int? {
     guard CPUBackend.chosenThreads == nil, let job = communicator as? MPICommunicator else { return nil }
     return CoreDivision.threads(job)
+  }
+
+  /// Asks all processes, which call it together, whether one was told to stop.
+  /// - Throws: `Interruption` on all of them where one was.
+  static func agreeToGoOn() throws {
+    let signal = communicator.maximum([Double(InterruptHandler.signalReceived ?? 0)])[0]
+    if signal > 0 { throw Interruption(signal: Int32(signal)) }
   }
 
   /// Leaves the job with an exit status. One that failed ends the others with it.

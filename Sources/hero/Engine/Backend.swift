@@ -9,4 +9,6 @@ public protocol Backend: AnyObject, Sendable, MemoryOperations, ProductOperation
 {
   /// What runs the operations: processor, kernels, threads.
   var summary: String { get }
+  /// Where there is one, the way to the devices of other ranks (`Device.link`).
+  var link: (any DeviceLink)? { get }
 }

@@ -1,3 +1,5 @@
+import CCUDA
+
 /// Where the work is done.
 public enum Device {
   /// What `--device` takes; a number after `cuda:` chooses one of several GPUs.
@@ -12,13 +14,14 @@ public enum Device {
 
   private enum Kind {
     case automatic, cpu
-    case cuda(Int)
+    /// A GPU by its number, or the one that falls to this process.
+    case cuda(Int?)
 
     init?(_ name: String) {
       switch name {
       case "auto": self = .automatic
       case "cpu": self = .cpu
-      case "cuda": self = .cuda(0)
+      case "cuda": self = .cuda(nil)
       default:
         let digits = name.dropFirst(5)
         guard name.hasPrefix("cuda:"), digits.count <= 4, digits.allSatisfy(\.isNumber),
@@ -34,22 +37,23 @@ public enum Device {
 
   /// Opens a device by its name.
   /// - Parameters:
-  ///   - name: `cpu`, `cuda`, `cuda:N`, or `auto` for the first GPU that can be used, else the CPU.
+  ///   - name: `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU if it can be used, else the CPU.
   ///   - precision: how exactly it computes.
   ///   - threads: of a processor; by default the environment's or all that this process may use.
+  ///   - place: of this process among those of a job on this machine, each of which takes the next GPU.
   ///   - note: told in one line why `auto` takes the CPU.
   /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks (saying what is missing), or a
   ///   precision that the device does not have.
   public static func open(
-    _ name: String = "auto", precision: Precision = .fp32, threads: Int? = nil,
+    _ name: String = "auto", precision: Precision = .fp32, threads: Int? = nil, place: Int = 0,
     note: (String) -> Void = { _ in }
   ) throws -> any Backend {
     switch Kind(name) {
     case .cpu: return try openCPU(precision, threads)
-    case .cuda(let ordinal): return try openCUDA(ordinal, precision)
+    case .cuda(let ordinal): return try openCUDA(ordinal, place, precision)
     case .automatic:
       do {
-        return try openCUDA(0, precision)
+        return try openCUDA(nil, place, precision)
       } catch let error as EngineError {
         let backend = try openCPU(precision, threads)
         note(
@@ -69,10 +73,11 @@ public enum Device {
     return try CPUBackend(threads: threads)
   }
 
-  private static func openCUDA(_ ordinal: Int, _ precision: Precision) throws -> CUDABackend {
-    let libraries = try CUDALibraries.open()
+  private static func openCUDA(_ ordinal: Int?, _ place: Int, _ precision: Precision) throws -> CUDABackend {
+    let functions = try CUDALibraries.open().functions
+    let ordinal = try ordinal ?? CUDAStream.ordinal(functions, place: place)
     return try CUDABackend(
-      libraries.functions, ordinal: ordinal, precision: precision, cache: CUDAProgram.cacheFolder)
+      functions, ordinal: ordinal, precision: precision, cache: CUDAProgram.cacheFolder)
   }
 
   /// What is there and what is missing.
@@ -83,9 +88,17 @@ public enum Device {
     } catch {
       list.append(Description(name: "cpu", text: "\(error)", isUsable: false))
     }
-    let (functions, problems) = CUDALibraries.survey()
+    let (driver, problems) = CUDALibraries.survey()
     list += problems.map { Description(name: "cuda", text: $0, isUsable: false) }
-    guard let functions else { return list }
-    return list + CUDAStream.devices(functions, canCompute: problems.isEmpty)
+    if let driver { list += CUDAStream.devices(driver, canCompute: problems.isEmpty) }
+    var functions = driver ?? hero_cuda_functions()
+    // GPUs compute without it.
+    let problem = CUDALibraries.openRanks(&functions)
+    list.append(
+      Description(
+        name: "nccl",
+        text: problem ?? "\(CUDARanks.version(functions)), between the GPUs of several processes",
+        isUsable: problem == nil))
+    return list
   }
 }

@@ -10,5 +10,6 @@
 #define DRIVER EXPORT
 #define COMPILER EXPORT
 #define PRODUCTS EXPORT
+#define RANKS EXPORT
 
 #include "../../../Sources/hero/Shims/CCUDA/entries.h"

@@ -4,7 +4,8 @@ import Foundation
 /// Makes the feature store that training and evaluation read, as the reference's `collect_video_feature_paths.py` and
 /// `convert_videodb.py` do together: what `hero convert-videodb` runs.
 ///
-/// Several threads read feature files, one writes them in order; memory holds a few videos and everybody's names.
+/// Several threads, of several processes if there are, read feature files; one writes them in order. Memory holds a few videos
+/// and everybody's names.
 /// Files that cannot be read are named, listed in `corrupted.json` and left out. The store appears under its name only
 /// when it is whole, and nothing that exists is overwritten.
 public struct VideoStoreBuilder: Sendable {
@@ -14,29 +15,33 @@ public struct VideoStoreBuilder: Sendable {
     self.options = options
   }
 
-  /// Makes the store.
+  /// Makes the store, which is the same however many make it.
   ///
   /// - Parameters:
+  ///   - ranks: the processes that make it together, of which the first writes and reports.
   ///   - onSkip: called with one line for every video that cannot be read.
   ///   - progress: called after every video; what it throws ends the run, which then leaves no store behind.
   /// - Throws: `DataError` for options that do not fit, a source that is missing, an output that exists or disagrees
   ///   with what is beside it, a full disk, or a source without a single video that can be read.
   @discardableResult
   public func run(
+    among ranks: EncodingRanks = .alone,
     onSkip: (String) -> Void = { _ in }, progress: (VideoStoreProgress) throws -> Void = { _ in }
   ) throws -> VideoStoreReport {
     try options.check()
     let (videos, notes) = try FeatureFileList(options.source, parts: options.features).videos()
+    var encoded = EncodedVideos(
+      videos, FeatureEncoder(options: options), threads: options.threadCount, among: ranks)
+    guard ranks.rank == 0 else {
+      for _ in videos { _ = try encoded.next() }
+      return VideoStoreReport(path: options.storePath)
+    }
     let folder = try OutputFolder(path: options.storePath)
     for note in notes { onSkip(note) }
     let output = try VideoStoreOutput(folder: folder, datasetFolder: options.datasetPath)
-    let encoder = FeatureEncoder(options: options)
-    let encoded = Prefetch(videos.indices, threads: options.threadCount, depth: 2 * options.threadCount) {
-      try encoder.encode(videos[$0])
-    }
     for (index, video) in videos.enumerated() {
       do {
-        if let entries = try encoded.next() { try output.put(entries, video: video.name) }
+        if let entries = try encoded.next()?.get() { try output.put(entries, video: video.name) }
       } catch let bad as UnreadableVideo {
         output.skip(video.name)
         onSkip("video \"\(video.name)\" is left out: \(bad.reason)")

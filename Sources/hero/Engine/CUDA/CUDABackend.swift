@@ -10,6 +10,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   let deviceMemory: CUDAMemory
   let products: CUDAProducts
   public let precision: Precision
+  public internal(set) var link: (any DeviceLink)?
   private let module: UnsafeMutableRawPointer
   private let kernels: [String: UnsafeMutableRawPointer]
   private let name: String

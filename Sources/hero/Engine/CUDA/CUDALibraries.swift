@@ -1,8 +1,10 @@
 import CCUDA
 import Foundation
 
-/// NVIDIA's libraries, opened when a GPU is asked for: the driver, the compiler of kernels and the products.
+/// NVIDIA's libraries, opened when a GPU is asked for: the driver, the compiler of kernels and the products; and NCCL, with which
+/// GPUs add up between them, where it is there.
 struct CUDALibraries: @unchecked Sendable {
+  /// Those of NCCL are nil where it is not there.
   let functions: hero_cuda_functions
 
   /// One library: what it is called, and how somebody comes by it.
@@ -29,14 +31,36 @@ struct CUDALibraries: @unchecked Sendable {
     ),
   ]
 
-  /// Opens all three.
+  private static let ranks = Wanted(
+    library: HERO_CUDA_RANKS, title: "NCCL", names: ["libnccl.so.2"], wheels: ["nccl"],
+    cure: "pip install nvidia-nccl-cu12, or name its folder in HERO_CUDA_PATH")
+
+  /// Opens all that computing needs, and NCCL if it is there.
   /// - Throws: `EngineError` saying what is missing, where it was looked for and what to do.
   static func open(environment: [String: String] = ProcessInfo.processInfo.environment) throws
     -> CUDALibraries
   {
     var functions = hero_cuda_functions()
     for wanted in wanted { try open(wanted, environment, &functions) }
+    _ = openRanks(&functions, environment: environment)
     return CUDALibraries(functions: functions)
+  }
+
+  /// Opens NCCL.
+  /// - Returns: nil, or why it cannot be used.
+  static func openRanks(
+    _ functions: inout hero_cuda_functions,
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) -> String? {
+    // Of a library that lacks a function none is taken.
+    var opened = functions
+    do {
+      try open(ranks, environment, &opened)
+    } catch {
+      return "\(error)"
+    }
+    functions = opened
+    return nil
   }
 
   /// What can be opened, and what cannot and why.

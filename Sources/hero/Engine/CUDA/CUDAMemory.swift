@@ -93,23 +93,15 @@ private final class CUDAStaging: @unchecked Sendable {
     lock.lock()
     takeBack()
     let (buffer, capacity) = pool.take((count + 3) / 4)
-    let event = events.popLast() ?? makeEvent()
+    let event = events.popLast() ?? stream.makeEvent()
     lock.unlock()
     fill(UnsafeMutableRawBufferPointer(start: buffer.memory, count: count))
     stream.check(
       stream.functions.upload(address, buffer.memory, count, stream.handle), "copy to the device")
-    stream.check(stream.functions.event_record(event, stream.handle), "mark a copy")
+    stream.record(event)
     lock.lock()
     underWay.append((buffer, capacity, event))
     lock.unlock()
-  }
-
-  private func makeEvent() -> UnsafeMutableRawPointer {
-    var event: UnsafeMutableRawPointer?
-    // Without a time.
-    stream.check(stream.functions.event_create(&event, 2), "make an event")
-    guard let event else { fatalError("CUDA gave no event") }
-    return event
   }
 
   private func takeBack() {

@@ -7,6 +7,8 @@ import Foundation
 final class CUDAStream: @unchecked Sendable {
   let functions: hero_cuda_functions
   let device: Int32
+  /// The device's number, as the driver counts.
+  let ordinal: Int
   private let context: UnsafeMutableRawPointer
   let handle: UnsafeMutableRawPointer
 
@@ -21,7 +23,7 @@ final class CUDAStream: @unchecked Sendable {
 
   /// - Throws: `EngineError` where the driver refuses.
   init(_ functions: hero_cuda_functions, ordinal: Int) throws {
-    self.functions = functions
+    (self.functions, self.ordinal) = (functions, ordinal)
     var (device, context, stream): (Int32, UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) = (0, nil, nil)
     try Self.check(functions, functions.start(0), "start")
     try Self.check(functions, functions.device_get(&device, Int32(ordinal)), "find device \(ordinal)")
@@ -52,6 +54,14 @@ final class CUDAStream: @unchecked Sendable {
     try Self.check(
       functions, functions.device_attribute(&value, attribute.rawValue, device), "ask for \(attribute)")
     return Int(value)
+  }
+
+  /// The number of the device for one of several processes of a machine; more than there are devices share them.
+  static func ordinal(_ functions: hero_cuda_functions, place: Int) throws -> Int {
+    var count: Int32 = 0
+    try check(functions, functions.start(0), "start")
+    try check(functions, functions.device_count(&count), "count the devices")
+    return count > 0 ? place % Int(count) : 0
   }
 
   /// The driver's devices.
@@ -106,5 +116,37 @@ final class CUDAStream: @unchecked Sendable {
   func synchronize() {
     enter()
     check(functions.stream_synchronize(handle), "wait for the device")
+  }
+
+  /// What tells one GPU, or one part of one, from all others.
+  func identity() throws -> [UInt8] {
+    var uuid = [CChar](repeating: 0, count: 16)
+    try Self.check(functions, functions.device_uuid(&uuid, device), "identify the device")
+    return uuid.map { UInt8(bitPattern: $0) }
+  }
+}
+
+// MARK: - Events
+
+extension CUDAStream {
+  /// An event, without a time.
+  func makeEvent() -> UnsafeMutableRawPointer {
+    enter()
+    var event: UnsafeMutableRawPointer?
+    check(functions.event_create(&event, 2), "make an event")
+    guard let event else { fatalError("CUDA gave no event") }
+    return event
+  }
+
+  /// Marks with the event what is queued so far.
+  func record(_ event: UnsafeMutableRawPointer) {
+    enter()
+    check(functions.event_record(event, handle), "mark a place in a stream")
+  }
+
+  /// Lets what is queued from here on come after what the event marks now.
+  func wait(for event: UnsafeMutableRawPointer) {
+    enter()
+    check(functions.stream_wait(handle, event, 0), "wait for another stream")
   }
 }

@@ -1,8 +1,9 @@
-/// Tensors between ranks. Where a device's memory is not the host's, they pass through the host's.
+/// Tensors between ranks. Where a device's memory is not the host's and the devices have no link, they pass through the host's.
 extension Communicator {
   /// Rank 0's elements of a float32 tensor, on all ranks.
   public func broadcast(_ tensor: Tensor, on backend: any Backend) {
     guard size > 1, tensor.count > 0 else { return }
+    if let link = backend.link { return link.broadcast(tensor) }
     tensor.withHostElements(on: backend, writesBack: !isFirst) {
       broadcast(UnsafeMutableRawBufferPointer($0), from: 0)
     }
@@ -11,6 +12,7 @@ extension Communicator {
   /// A tensor added up over all ranks, in place.
   public func sum(_ tensor: Tensor, on backend: any Backend) {
     guard size > 1, tensor.count > 0 else { return }
+    if let link = backend.link { return link.sum(tensor) }
     beginSum(tensor, on: backend, channel: .foreground).wait()
   }
 
@@ -24,6 +26,7 @@ extension Communicator {
   public func gatherRows(_ own: Tensor, counts: [Int], on backend: any Backend) -> Tensor {
     precondition(counts.count == size && own.rows == counts[rank])
     guard size > 1 else { return own }
+    if let link = backend.link { return link.gatherRows(own, counts: counts) }
     let all = Tensor(
       rows: counts.reduce(0, +), columns: own.columns,
       storage: backend.makeStorage(count: counts.reduce(0, +) * own.columns, type: own.storage.type))
@@ -40,7 +43,7 @@ extension Communicator {
 
 extension Tensor {
   /// The elements of a tensor that lies in the host's memory.
-  fileprivate var onHost: UnsafeMutableBufferPointer<Float>? {
+  var onHost: UnsafeMutableBufferPointer<Float>? {
     storage is HostStorage ? UnsafeMutableBufferPointer(start: pointer, count: count) : nil
   }
 
@@ -59,15 +62,19 @@ extension Tensor {
 
 /// A tensor whose sum over all ranks is under way.
 final class PendingSum {
-  private let tensor: Tensor
+  let tensor: Tensor
   private let backend: any Backend
-  let collective: PendingCollective
+  /// Nil where the devices add up themselves.
+  let collective: PendingCollective?
   /// What travels in place of a device's memory.
   private let copy: UnsafeMutableBufferPointer<Float>?
 
   init(_ tensor: Tensor, backend: any Backend, communicator: any Communicator, channel: Channel) {
     (self.tensor, self.backend) = (tensor, backend)
-    if let elements = tensor.onHost {
+    if let link = backend.link {
+      (collective, copy) = (nil, nil)
+      link.beginSum(tensor)
+    } else if let elements = tensor.onHost {
       copy = nil
       collective = communicator.begin(.sum(elements), on: channel)
     } else {
@@ -78,7 +85,12 @@ final class PendingSum {
     }
   }
 
+  /// Returns when it is over; where the devices add up themselves, what is queued from here on comes after it.
   func wait() {
+    guard let collective else {
+      backend.link?.finishSums()
+      return
+    }
     collective.wait()
     if let copy { backend.upload(UnsafeBufferPointer(copy), to: tensor) }
   }

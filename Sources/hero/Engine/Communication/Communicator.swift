@@ -14,6 +14,8 @@ public protocol Communicator: AnyObject, Sendable {
   var summary: String { get }
   /// Begins a collective, whose memory must stay as it is until it is over.
   func begin(_ collective: Collective, on channel: Channel) -> PendingCollective
+  /// Says why the job cannot go on, and ends all ranks at once.
+  func fail(_ message: String) -> Never
 }
 
 /// Collectives of two channels do not wait for one another, so that an update's gradients may be on their way while
@@ -32,6 +34,8 @@ public enum Collective {
   case sumDoubles(UnsafeMutableBufferPointer<Double>)
   /// The largest of each element.
   case maximum(UnsafeMutableBufferPointer<Double>)
+  /// The bits that any rank has.
+  case union(UnsafeMutableBufferPointer<UInt8>)
   /// Every rank's bytes end to end, in the order of the ranks; a rank's own lie in their place before.
   case gather(UnsafeMutableRawBufferPointer, counts: [Int])
   /// The bytes of one rank.
@@ -93,6 +97,11 @@ public final class SoleCommunicator: Communicator {
     let pending = PendingCollective()
     pending.finish()
     return pending
+  }
+
+  public func fail(_ message: String) -> Never {
+    try? FileHandle.standardError.write(contentsOf: Data("hero: error: \(message)\n".utf8))
+    _exit(1)
   }
 }
 

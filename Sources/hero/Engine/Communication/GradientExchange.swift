@@ -1,8 +1,9 @@
 /// Adds the gradients of an update up over all ranks, while its backward pass goes on.
 ///
 /// The arena is divided into buckets of parameters that lie side by side. A bucket leaves as soon as the backward pass
-/// has left its last parameter, in an order that all ranks agree on before: buckets that are ready early go early. A
-/// parameter that any rank has a gradient for gets one on all, of zeros where a rank has none.
+/// has left its last parameter, in an order that all ranks agree on before: buckets that are ready early go early. What the
+/// backward pass itself asks of all ranks has its place in that order, since devices keep to one. A parameter that any rank has
+/// a gradient for gets one on all, of zeros where a rank has none.
 public final class GradientExchange {
   private let store: ParameterStore
   private let communicator: any Communicator
@@ -13,7 +14,7 @@ public final class GradientExchange {
   /// What exchanges took.
   public struct Timing: Equatable, Sendable {
     public var updates = 0
-    /// Bytes of gradients that each rank had to add up.
+    /// Bytes of gradients that each rank had to add up, without rows that no rank has any for.
     public var bytes = 0
     /// Seconds in which gradients were under way, waiting for slower ranks included.
     public var underway = 0.0
@@ -46,24 +47,35 @@ public final class GradientExchange {
       return
     }
     var (buckets, bucketOf) = agreedBuckets(tape)
-    var sums: [PendingSum] = []
-    var next = 0
+    var (sums, tables): ([PendingSum], [SharedTable]) = ([], [])
+    var (next, exchanges) = (0, 0)
     let leave = { [self] in
-      while next < buckets.count, buckets[next].unfinished == 0 {
-        sums += begin(buckets[next])
+      while next < buckets.count, buckets[next].unfinished == 0, buckets[next].exchanges <= exchanges {
+        complete(buckets[next])
+        if let table = table(in: buckets[next]) {
+          tables.append(table)
+        } else {
+          sums += begin(
+            store.gradients.slice(buckets[next].range, rows: 1, columns: buckets[next].range.count))
+        }
         next += 1
       }
     }
     leave()
-    tape?.backward { parameter in
+    tape?.backward {
+      exchanges += 1
+      leave()
+    } finished: { parameter in
       guard let bucket = bucketOf[ObjectIdentifier(parameter)] else { return }
       buckets[bucket].unfinished -= 1
       leave()
     }
     precondition(next == buckets.count, "a bucket was never ready")
     let idle = monotonicSeconds()
+    for table in tables { sums += begin(table.rows()) }
     for sum in sums { sum.wait() }
-    account(sums, idleSince: idle, bytes: buckets.reduce(0) { $0 + $1.range.count } * 4)
+    for table in tables { table.finish() }
+    account(sums, idleSince: idle, bytes: sums.reduce(0) { $0 + $1.tensor.count } * 4)
     bucketOf = [:]
   }
 
@@ -73,9 +85,9 @@ public final class GradientExchange {
     timing.exposed += monotonicSeconds() - idleSince
     // Time in which at least one was under way: they begin in order.
     var end = 0.0
-    for sum in sums {
-      timing.underway += max(0, sum.collective.ended - max(end, sum.collective.began))
-      end = max(end, sum.collective.ended)
+    for collective in sums.compactMap(\.collective) {
+      timing.underway += max(0, collective.ended - max(end, collective.began))
+      end = max(end, collective.ended)
     }
   }
 
@@ -85,8 +97,11 @@ public final class GradientExchange {
     var parameters: [Parameter]
     /// The backward pass reaches its last parameter where this is lowest.
     var turn: Double
+    /// Collectives of the backward pass that come before it.
+    var exchanges: Int
     /// Parameters that this rank's backward pass has yet to leave.
     var unfinished = 0
+    var isTable: Bool { SharedTable.isMeant(for: parameters[0]) }
   }
 
   /// All ranks' buckets, in the order in which they leave, and which one each of this rank's waiting parameters is in.
@@ -95,24 +110,35 @@ public final class GradientExchange {
     let uses = tape?.firstUses ?? [:]
     // The record that the backward pass leaves a parameter by, the later the earlier; −1 where it has no gradient.
     let ready = Double(UInt32.max)
-    let turns = communicator.maximum(
-      parameters.map { parameter in
-        uses[ObjectIdentifier(parameter)].map { Double($0) } ?? (parameter.hasGradient ? ready : -1)
-      })
+    let turns = parameters.map { parameter in
+      uses[ObjectIdentifier(parameter)].map { Double($0) } ?? (parameter.hasGradient ? ready : -1)
+    }
+    // A rank that leaves a parameter earlier waits for the collectives that come before it elsewhere.
+    let earlier = parameters.map { parameter in
+      uses[ObjectIdentifier(parameter)].map { use in Double(tape?.exchanges.count { $0 >= use } ?? 0) } ?? 0
+    }
+    let agreed = communicator.maximum(turns + earlier)
     var buckets: [Bucket] = []
-    for (parameter, turn) in zip(parameters, turns) where turn >= 0 && parameter.count > 0 {
-      if let last = buckets.last, last.range.upperBound == parameter.range.lowerBound,
+    for (place, parameter) in parameters.enumerated() {
+      let (turn, exchanges) = (agreed[place], Int(agreed[parameters.count + place]))
+      guard turn >= 0, parameter.count > 0 else { continue }
+      if let last = buckets.last, !last.isTable, !SharedTable.isMeant(for: parameter),
+        last.range.upperBound == parameter.range.lowerBound,
         last.range.count + parameter.count <= bucketSize
       {
         buckets[buckets.count - 1].range = last.range.lowerBound..<parameter.range.upperBound
         buckets[buckets.count - 1].parameters.append(parameter)
         buckets[buckets.count - 1].turn = min(last.turn, turn)
+        buckets[buckets.count - 1].exchanges = max(last.exchanges, exchanges)
       } else {
-        buckets.append(Bucket(range: parameter.range, parameters: [parameter], turn: turn))
+        buckets.append(
+          Bucket(range: parameter.range, parameters: [parameter], turn: turn, exchanges: exchanges))
       }
     }
     // Of equal turns the one that lies further back, on every rank alike.
-    buckets.sort { ($0.turn, $0.range.lowerBound) > ($1.turn, $1.range.lowerBound) }
+    buckets.sort {
+      ($1.exchanges, $0.turn, $0.range.lowerBound) > ($0.exchanges, $1.turn, $1.range.lowerBound)
+    }
     var places: [ObjectIdentifier: Int] = [:]
     for place in buckets.indices {
       for parameter in buckets[place].parameters where uses[ObjectIdentifier(parameter)] != nil {
@@ -123,14 +149,24 @@ public final class GradientExchange {
     return (buckets, places)
   }
 
-  private func begin(_ bucket: Bucket) -> [PendingSum] {
+  private func complete(_ bucket: Bucket) {
     for parameter in bucket.parameters { store.completeGradient(of: parameter) }
-    // One large table leaves in pieces, which the network takes up one after another.
-    return stride(from: bucket.range.lowerBound, to: bucket.range.upperBound, by: 2 * bucketSize).map {
-      first in
-      let range = first..<min(bucket.range.upperBound, first + 2 * bucketSize)
+  }
+
+  /// A table in the host's memory, which has a bucket of its own.
+  private func table(in bucket: Bucket) -> SharedTable? {
+    guard bucket.isTable, let gradient = bucket.parameters[0].gradient, gradient.onHost != nil else {
+      return nil
+    }
+    return SharedTable(gradient, backend: store.backend, communicator: communicator)
+  }
+
+  private func begin(_ tensor: Tensor) -> [PendingSum] {
+    // What is large leaves in pieces, which the network takes up one after another.
+    stride(from: 0, to: tensor.count, by: 2 * bucketSize).map { first in
+      let range = first..<min(tensor.count, first + 2 * bucketSize)
       return communicator.beginSum(
-        store.gradients.slice(range, rows: 1, columns: range.count), on: store.backend, channel: .gradients)
+        tensor.slice(range, rows: 1, columns: range.count), on: store.backend, channel: .gradients)
     }
   }
 }

@@ -16,6 +16,8 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
   public let summary: String
   /// The lowest rank on the same machine.
   public let node: Int
+  /// How many ranks on the same machine come before this one.
+  public let place: Int
   private let plugin: hero_mpi_plugin
   private let condition = NSCondition()
   /// The following hold the lock.
@@ -59,7 +61,7 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     thread.name = "hero-mpi"
     thread.start()
     let job = try opening.job()
-    (rank, size, node) = (Int(job.rank), Int(job.size), Int(job.node))
+    (rank, size, node, place) = (Int(job.rank), Int(job.size), Int(job.node), Int(job.place))
     let name = withUnsafeBytes(of: job.library) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     summary = "\(size) processes, \(name)"
     opening.hand(to: self)
@@ -128,6 +130,11 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     condition.unlock()
   }
 
+  public func fail(_ message: String) -> Never {
+    tell(message)
+    abort(status: 1)
+  }
+
   /// Ends all ranks at once.
   public func abort(status: Int32) -> Never {
     condition.lock()
@@ -168,7 +175,7 @@ extension MPICommunicator {
       let before = underWay.count
       underWay.removeAll { number, job in
         let done = plugin.test(number)
-        if done < 0 { fail(problem) }
+        if done < 0 { end(problem) }
         if done > 0 { job.pending.finish() }
         return done > 0
       }
@@ -199,13 +206,14 @@ extension MPICommunicator {
       case .sum(let values): call(HERO_MPI_SUM_FLOAT, values.baseAddress, values.count)
       case .sumDoubles(let values): call(HERO_MPI_SUM_DOUBLE, values.baseAddress, values.count)
       case .maximum(let values): call(HERO_MPI_MAX_DOUBLE, values.baseAddress, values.count)
+      case .union(let bits): call(HERO_MPI_OR_BYTE, bits.baseAddress, bits.count)
       case .gather(let bytes, let counts):
         call(HERO_MPI_GATHER, bytes.baseAddress, bytes.count, counts.map { Int32($0) })
       case .broadcast(let bytes, let root):
         call(HERO_MPI_BROADCAST, bytes.baseAddress, bytes.count, root: root)
       case .barrier: call(HERO_MPI_BARRIER, nil, 0)
       }
-    guard number >= 0 else { fail(problem) }
+    guard number >= 0 else { end(problem) }
     return number
   }
 
@@ -214,18 +222,18 @@ extension MPICommunicator {
   private func listen() {
     let now = monotonicSeconds()
     let silence = plugin.beat(now)
-    if silence < 0 { fail(problem) }
+    if silence < 0 { end(problem) }
     condition.lock()
     let looks = !isLeaving && now - lastLook >= 1
     if looks { lastLook = now }
     let gone = looks ? neighbours.first { Self.isGone($0.process) } : nil
     condition.unlock()
-    if let gone { fail("rank \(gone.rank) (process \(gone.process)) is gone") }
+    if let gone { end("rank \(gone.rank) (process \(gone.process)) is gone") }
     let isStopping = Interruption.received.load(ordering: .relaxed) != 0
     let patience = isStopping ? min(Self.patience, Self.patienceAfterSignal) : Self.patience
     if patience > 0, silence > patience {
       let before = (rank + size - 1) % size
-      fail("rank \(before) was not heard of for \(Int(silence)) s: its machine or the network is gone")
+      end("rank \(before) was not heard of for \(Int(silence)) s: its machine or the network is gone")
     }
   }
 
@@ -237,8 +245,13 @@ extension MPICommunicator {
     condition.unlock()
   }
 
-  private func fail(_ message: String) -> Never {
+  private func tell(_ message: String) {
     try? FileHandle.standardError.write(contentsOf: Data("hero: error: rank \(rank): \(message)\n".utf8))
+  }
+
+  /// The same as `fail`, for this thread.
+  private func end(_ message: String) -> Never {
+    tell(message)
     endsProcess(after: 5, status: 1)
     plugin.abort(1)
     _exit(1)

@@ -10,7 +10,7 @@ extension Tape {
     guard isTraining else { return all }
     let own = ownRows(counts)
     // Every rank takes part in the sum, whether or not it computed anything.
-    recordLoss { [unowned self] in
+    recordExchange { [unowned self] in
       let gradient = all.gradient ?? backend.makeTensor(rows: all.rows, columns: all.columns)
       if all.gradient == nil { backend.fill(gradient, with: 0) }
       all.gradient = nil

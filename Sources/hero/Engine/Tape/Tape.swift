@@ -16,6 +16,8 @@ public final class Tape {
   private(set) var firstUses: [ObjectIdentifier: Int] = [:]
   /// The same in the order of the records.
   private var users: [(record: Int, parameter: Parameter)] = []
+  /// Records whose way back is a collective of all ranks.
+  private(set) var exchanges: [Int] = []
 
   private struct Record {
     /// Nil for a loss, where the backward pass starts.
@@ -103,6 +105,13 @@ public final class Tape {
     records.append(Record(output: nil) { _ in backward() })
   }
 
+  /// The same of one where the ranks add something up on the way back.
+  func recordExchange(_ backward: @escaping () -> Void) {
+    guard isTraining else { return }
+    exchanges.append(records.count)
+    recordLoss(backward)
+  }
+
   /// Where to leave the gradient of `tensor`; nil if nobody wants it.
   func target(_ tensor: Tensor?) -> GradientTarget? {
     guard let tensor, tensor.needsGradient else { return nil }
@@ -131,10 +140,16 @@ public final class Tape {
   }
 
   /// Carries the losses' gradients back to the parameters and empties the tape.
-  /// - Parameter finished: told of every parameter that was read, once its gradient is whole.
-  public func backward(finished: (Parameter) -> Void = { _ in }) {
+  /// - Parameters:
+  ///   - exchanged: told of every collective that was begun on the way.
+  ///   - finished: told of every parameter that was read, once its gradient is whole.
+  public func backward(exchanged: () -> Void = {}, finished: (Parameter) -> Void = { _ in }) {
     while let record = records.popLast() {
       run(record)
+      if exchanges.last == records.count {
+        exchanges.removeLast()
+        exchanged()
+      }
       while let last = users.last, last.record >= records.count {
         users.removeLast()
         finished(last.parameter)

@@ -14,6 +14,7 @@ typedef struct {
 #define DRIVER(field, name) ENTRY(HERO_CUDA_DRIVER, field, name)
 #define COMPILER(field, name) ENTRY(HERO_CUDA_COMPILER, field, name)
 #define PRODUCTS(field, name) ENTRY(HERO_CUDA_PRODUCTS, field, name)
+#define RANKS(field, name) ENTRY(HERO_CUDA_RANKS, field, name)
 
 static const entry entries[] = {
 #include "entries.h"

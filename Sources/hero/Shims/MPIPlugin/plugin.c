@@ -63,6 +63,7 @@ static const char *job_open(struct hero_mpi_job *job) {
              "MPI_Comm_split_type"))
     return message;
   job->node = job->rank;
+  MPI_Comm_rank(machine, &job->place);
   if (failed(MPI_Bcast(&job->node, 1, MPI_INT, 0, machine), "MPI_Bcast")) return message;
   MPI_Comm_free(&machine);
 
@@ -96,6 +97,9 @@ static int collective_begin(int channel, int kind, void *buffer, long count, con
     break;
   case HERO_MPI_MAX_DOUBLE:
     code = MPI_Iallreduce(MPI_IN_PLACE, buffer, (int)count, MPI_DOUBLE, MPI_MAX, comm, request);
+    break;
+  case HERO_MPI_OR_BYTE:
+    code = MPI_Iallreduce(MPI_IN_PLACE, buffer, (int)count, MPI_BYTE, MPI_BOR, comm, request);
     break;
   case HERO_MPI_GATHER: {
     int *sizes = malloc(2 * (size_t)pulse.size * sizeof *sizes);

@@ -76,6 +76,10 @@ public struct DeviceCheck {
     }
     rows.append(checkTraining(updates: updates))
     report(rows[rows.count - 1])
+    if device.link != nil {
+      rows.append(checkLink())
+      report(rows[rows.count - 1])
+    }
     return rows
   }
 

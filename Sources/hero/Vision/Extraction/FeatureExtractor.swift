@@ -80,27 +80,24 @@ public final class FeatureExtractor {
     let inputs = networks.map { VideoReading.Network(name: $0.name, input: $0.input, batch: $0.batch) }
     let (options, jobs) = (options, max(1, min(options.jobs, videos.count)))
     let queue = BoundedQueue<VideoReading.Message>(capacity: 2 * jobs + networks.count, producers: jobs)
-    let next = Atomic<Int>(0)
+    let numbers = Numbers()
     let list = videos.map { (path: $0.path, networks: $0.networks) }
-    try withoutActuallyEscaping({ next.add(1, ordering: .relaxed).oldValue }) { number in
-      let taker = Taker(next: number)
-      for job in 0..<jobs {
-        let thread = Thread {
-          defer { queue.finish() }
-          while case let number = taker.next(), number < list.count {
-            let wanted = inputs.filter { list[number].networks.contains($0.name) }
-            let reading = VideoReading(number, list[number].path, wanted, options)
-            guard (try? reading.run(into: queue)) != nil else { return }
-          }
+    for job in 0..<jobs {
+      let thread = Thread {
+        defer { queue.finish() }
+        while case let number = numbers.next(), number < list.count {
+          let wanted = inputs.filter { list[number].networks.contains($0.name) }
+          let reading = VideoReading(number, list[number].path, wanted, options)
+          guard (try? reading.run(into: queue)) != nil else { return }
         }
-        thread.stackSize = 8 << 20
-        thread.name = "hero-decode-\(job)"
-        thread.start()
       }
-      // Whatever happens, no thread is left behind.
-      defer { queue.close() }
-      try compute(list.map(\.path), from: queue, progress: progress, body)
+      thread.stackSize = 8 << 20
+      thread.name = "hero-decode-\(job)"
+      thread.start()
     }
+    // Whatever happens, no thread is left behind.
+    defer { queue.close() }
+    try compute(list.map(\.path), from: queue, progress: progress, body)
   }
 
   /// Runs the networks over what is decoded.
@@ -142,8 +139,10 @@ public final class FeatureExtractor {
     }
   }
 
-  /// Lets threads take numbers from one counter.
-  private struct Taker: @unchecked Sendable {
-    let next: () -> Int
+  /// Numbers that threads take, each once. A thread may have it longer than the work lasts.
+  private final class Numbers: Sendable {
+    private let taken = Atomic<Int>(0)
+
+    func next() -> Int { taken.add(1, ordering: .relaxed).oldValue }
   }
 }

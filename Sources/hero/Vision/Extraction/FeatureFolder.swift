@@ -50,14 +50,35 @@ public final class FeatureFolder {
     }
   }
 
-  /// Removes the list of an earlier run's failures where this one had none.
-  public func finish() throws {
-    guard failures.isEmpty, FileManager.default.fileExists(atPath: failuresFile) else { return }
-    guard unlink(failuresFile) == 0 else { throw DataError.system("remove", file: failuresFile) }
+  /// Lists the failures of all processes that write to the folder, or removes the list of an earlier run where there were
+  /// none.
+  /// - Parameters:
+  ///   - isFirst: whether this is the process that writes the list.
+  ///   - gather: every process's bytes; all call it.
+  /// - Returns: how many videos failed.
+  @discardableResult
+  public func finish(
+    isFirst: Bool = true, gather: ([UInt8]) throws -> [[UInt8]] = { [$0] }
+  ) throws -> Int {
+    let own = failureList.encodedBytes(style: .python)
+    failures = try gather(own).flatMap { bytes in
+      let list = try JSON.parse(String(decoding: bytes, as: UTF8.self)).object
+      return list?.map { (path: $0.key, reason: $0.value.string ?? "") } ?? []
+    }
+    guard isFirst else { return failures.count }
+    if !failures.isEmpty {
+      try writeFailures()
+    } else if FileManager.default.fileExists(atPath: failuresFile), unlink(failuresFile) != 0 {
+      throw DataError.system("remove", file: failuresFile)
+    }
+    return failures.count
+  }
+
+  private var failureList: JSON {
+    .object(JSONObject(failures.map { (key: $0.path, value: JSON.string($0.reason)) }))
   }
 
   private func writeFailures() throws {
-    let list = JSONObject(failures.map { (key: $0.path, value: JSON.string($0.reason)) })
-    try AtomicFile.write(JSON.object(list).encodedBytes(style: .python), to: failuresFile)
+    try AtomicFile.write(failureList.encodedBytes(style: .python), to: failuresFile)
   }
 }

@@ -6,8 +6,13 @@
 
 #include "kernel_arguments.h"
 
-/// What is called of NVIDIA's driver, of NVRTC and of cuBLASLt, by the headers' meaning. Every function returns 0 where it
-/// succeeded. Nothing of CUDA is needed to build; see `hero_cuda_open`.
+/// ncclUniqueId: by it ranks find one another.
+typedef struct {
+  char bytes[128];
+} hero_nccl_id;
+
+/// What is called of NVIDIA's driver, of NVRTC, of cuBLASLt and of NCCL, by the headers' meaning. Every function returns 0 where
+/// it succeeded. Nothing of CUDA is needed to build; see `hero_cuda_open`.
 typedef struct {
   // Driver (libcuda.so.1)
   int (*error_string)(int error, const char **text);
@@ -18,12 +23,14 @@ typedef struct {
   int (*device_name)(char *name, int size, int device);
   int (*device_attribute)(int *value, int attribute, int device);
   int (*device_memory)(size_t *bytes, int device);
+  int (*device_uuid)(char uuid[16], int device);
   int (*retain_context)(void **context, int device);
   int (*release_context)(int device);
   int (*set_context)(void *context);
   int (*stream_create)(void **stream, unsigned flags);
   int (*stream_destroy)(void *stream);
   int (*stream_synchronize)(void *stream);
+  int (*stream_wait)(void *stream, void *event, unsigned flags);
   int (*event_create)(void **event, unsigned flags);
   int (*event_destroy)(void *event);
   int (*event_record)(void *event, void *stream);
@@ -70,6 +77,17 @@ typedef struct {
   int (*multiply)(void *handle, void *product, const void *alpha, const void *a, void *a_layout, const void *b,
                   void *b_layout, const void *beta, const void *c, void *c_layout, void *d, void *d_layout,
                   const void *algorithm, void *workspace, size_t workspace_bytes, void *stream);
+  // NCCL (libnccl.so.2)
+  int (*ranks_version)(int *version);
+  int (*ranks_id)(hero_nccl_id *id);
+  int (*ranks_create)(void **ranks, int size, hero_nccl_id id, int rank);
+  int (*ranks_abort)(void *ranks);
+  int (*ranks_failure)(void *ranks, int *error);
+  const char *(*ranks_error_string)(int error);
+  int (*ranks_sum)(const void *from, void *to, size_t count, int type, int operation, void *ranks, void *stream);
+  int (*ranks_broadcast)(const void *from, void *to, size_t count, int type, int root, void *ranks, void *stream);
+  int (*ranks_group_start)(void);
+  int (*ranks_group_end)(void);
 } hero_cuda_functions;
 
 /// cublasLtMatmulHeuristicResult_t.
@@ -81,8 +99,8 @@ typedef struct {
   int reserved[4];
 } hero_cuda_heuristic;
 
-/// One of the three libraries.
-typedef enum { HERO_CUDA_DRIVER, HERO_CUDA_COMPILER, HERO_CUDA_PRODUCTS } hero_cuda_library;
+/// One of the four libraries.
+typedef enum { HERO_CUDA_DRIVER, HERO_CUDA_COMPILER, HERO_CUDA_PRODUCTS, HERO_CUDA_RANKS } hero_cuda_library;
 
 /// Opens a library from a file (or a name that the system's loader finds) and enters its functions.
 /// - Returns: 1 where it is there with all of its functions; else 0 with the reason in `problem` (of `size` bytes).

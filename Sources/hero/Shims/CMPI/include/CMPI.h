@@ -8,7 +8,7 @@
 /// calls all functions, the one that called `open`; none of them blocks but `open` and `close`.
 
 enum {
-  HERO_MPI_VERSION = 1,
+  HERO_MPI_VERSION = 2,
   /// Collectives of one channel meet those of the same channel only, in the order in which they were begun.
   HERO_MPI_CHANNELS = 2,
 };
@@ -18,6 +18,7 @@ enum hero_mpi_kind {
   HERO_MPI_SUM_FLOAT,
   HERO_MPI_SUM_DOUBLE,
   HERO_MPI_MAX_DOUBLE,
+  HERO_MPI_OR_BYTE,
   /// Rank r's `counts[r]` bytes lie in the buffer behind those of the ranks before it, and come from r.
   HERO_MPI_GATHER,
   /// `count` bytes of rank `root`.
@@ -30,6 +31,8 @@ struct hero_mpi_job {
   int size;
   /// The lowest rank on this machine: the same for all ranks on it.
   int node;
+  /// How many ranks on it come before this one.
+  int place;
   /// What the library calls itself.
   char library[128];
 };

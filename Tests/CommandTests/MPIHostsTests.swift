@@ -1,0 +1,99 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+/// Four processes on two hosts, over TCP.
+@Suite(
+  .serialized,
+  .enabled(
+    if: MPIHosts.areAllowed,
+    "NOT TESTED: two hosts, since this user may not make network namespaces (root may)"))
+struct MPIHostsTests {
+  private let corpus: SmallCorpus
+  private var folder: TemporaryFolder { corpus.folder }
+
+  init() throws { corpus = try SmallCorpus() }
+
+  private func start(_ job: MPIJob, _ hosts: MPIHosts, _ arguments: [String]) throws -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = try hosts.words(
+      job.launcher, executable: job.executable, processes: 4, arguments, in: folder)
+    process.currentDirectoryURL = URL(fileURLWithPath: folder.root)
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+
+  private func weights(_ run: String) throws -> [String: NDArray] {
+    let file = try Safetensors.read(path: folder.path("\(run)/ckpt/model_step_20.safetensors"))
+    return Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.array) })
+  }
+
+  @Test(.timeLimit(.minutes(5)), arguments: MPIJob.installed) func trainingOverTCP(job: MPIJob) throws {
+    let arguments = [
+      "finetune", "--config", "finetune.json", "--num-train-steps", "20", "--valid-steps", "20", "--dropout",
+      "0",
+      "--learning-rate", "1e-4",
+    ]
+    try corpus.run(arguments + ["--output-dir", "alone"])
+    let hosts = try MPIHosts(folder)
+    let process = try start(job, hosts, arguments + ["--output-dir", "hosts", "--train-batch-size", "1"])
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0, "\(hosts.said(0, in: folder))\n\(hosts.said(1, in: folder))")
+    let (found, expected) = (try weights("hosts"), try weights("alone"))
+    #expect(Set(found.keys) == Set(expected.keys))
+    for (name, array) in expected {
+      let worst = zip(array.floats(), found[name]?.floats() ?? []).reduce(0) { max($0, abs($1.0 - $1.1)) }
+      #expect(worst <= 1e-5, "\(name)")
+    }
+    let losses = try ["hosts", "alone"].map {
+      try LoggedScalars(folder: folder.path("\($0)/log")).values["loss/tvr"] ?? [:]
+    }
+    #expect(losses[1].count == 20)
+    for (update, loss) in losses[1] {
+      #expect(abs((losses[0][update] ?? .nan) - loss) <= 1e-5 * max(1, loss))
+    }
+  }
+
+  /// TCP would wait for a quarter of an hour. HERO_MPI_TIMEOUT is 3 s here, and MPI is given 5 s to end the others.
+  @Test(.timeLimit(.minutes(5)), arguments: MPIJob.installed) func aCableIsPulled(job: MPIJob) throws {
+    let hosts = try MPIHosts(folder)
+    let process = try start(
+      job, hosts,
+      [
+        "finetune", "--config", "finetune.json", "--output-dir", "pulled", "--num-train-steps", "1000000",
+        "--valid-steps", "1000000", "--train-batch-size", "1",
+      ])
+    let states = folder.path("pulled/ckpt")
+    while process.isRunning, (try? FileManager.default.contentsOfDirectory(atPath: states))?.isEmpty != false
+    {
+      usleep(2_000)
+    }
+    try #require(process.isRunning, "\(hosts.said(0, in: folder))")
+    let pulled = Date()
+    try hosts.pullTheCable()
+    while !ranks().isEmpty, Date().timeIntervalSince(pulled) < 60 { usleep(100_000) }
+    #expect(Date().timeIntervalSince(pulled) < 20)
+    for host in 0..<2 {
+      #expect(hosts.said(host, in: folder).contains("hero: error: rank"), "\(hosts.said(host, in: folder))")
+    }
+    for rank in ranks() { kill(rank, SIGKILL) }
+    // Launchers wait for the other host; a user would stop them.
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// Processes of the run that still live.
+  private func ranks() -> [Int32] {
+    let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return entries.compactMap { Int32($0) }.filter { id in
+      guard let words = FileManager.default.contents(atPath: "/proc/\(id)/cmdline") else { return false }
+      let text = String(decoding: words, as: UTF8.self)
+      return text.hasPrefix(HeroProcess.binary.path) && text.contains("pulled")
+        && (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/cwd")) == folder.root
+    }
+  }
+}
