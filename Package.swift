@@ -85,7 +85,8 @@ let package = Package(
       path: "Sources/hero/Commands"),
 
     .target(
-      name: "TestSupport", dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CLMDB"], path: "Tests/TestSupport"),
+      name: "TestSupport", dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CLMDB"],
+      path: "Tests/TestSupport"),
     // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
     .target(
       name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation",
