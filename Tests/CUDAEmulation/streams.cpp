@@ -28,6 +28,8 @@ void run(Stream *stream, const std::function<bool()> &enough) {
     auto work = std::move(stream->work.front());
     stream->work.pop_front();
     work();
+    // Somebody may have waited for no more than this.
+    moved.notify_all();
   }
   stream->runner = nobody;
   moved.notify_all();

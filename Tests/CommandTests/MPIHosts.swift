@@ -5,7 +5,8 @@ import TestSupport
 /// them for machines and processes of the two meet over TCP only.
 final class MPIHosts {
   private let names: [String]
-  private let ends: [String]
+  /// Either end of the cable.
+  private let end = "hero0"
   private let addresses = ["10.77.0.1", "10.77.0.2"]
   /// Stands in for ssh.
   private let agent: String
@@ -25,8 +26,6 @@ final class MPIHosts {
   /// - Parameter folder: where a script is left.
   init(_ folder: TemporaryFolder) throws {
     names = ["a", "b"].map { "hero-\(getpid())-\($0)" }
-    // The names of interfaces have at most 15 characters.
-    ends = ["a", "b"].map { "hero\(getpid())\($0)" }
     let cases = zip(addresses, names).map { "\($0)) name=\($1) ;;" }.joined(separator: " ")
     agent = try folder.file(
       "agent.sh",
@@ -39,17 +38,30 @@ final class MPIHosts {
       """)
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: agent)
     for name in names { try Self.run(["ip", "netns", "add", name]) }
-    let cable = ["netns", names[0], "type", "veth", "peer", "name", ends[1], "netns", names[1]]
-    try Self.run(["ip", "link", "add", ends[0]] + cable)
+    let cable = ["netns", names[0], "type", "veth", "peer", "name", end, "netns", names[1]]
+    try Self.run(["ip", "link", "add", end] + cable)
     for (place, name) in names.enumerated() {
-      try Self.run(["ip", "-n", name, "address", "add", addresses[place] + "/24", "dev", ends[place]])
-      for link in ["lo", ends[place]] { try Self.run(["ip", "-n", name, "link", "set", link, "up"]) }
+      try Self.run(["ip", "-n", name, "address", "add", addresses[place] + "/24", "dev", end])
+      for link in ["lo", end] { try Self.run(["ip", "-n", name, "link", "set", link, "up"]) }
+    }
+    try waitForTheCable()
+  }
+
+  /// A cable takes a moment to be seen at both ends.
+  private func waitForTheCable() throws {
+    for name in names {
+      for _ in 0..<100 {
+        let words = ["ip", "-n", name, "link", "show", end]
+        let link = try HeroProcess(executable: URL(fileURLWithPath: "/usr/bin/env"), arguments: words)
+        if link.output.contains("state UP") { break }
+        usleep(50_000)
+      }
     }
   }
 
   deinit { for name in names { _ = try? Self.run(["ip", "netns", "delete", name]) } }
 
-  func pullTheCable() throws { try Self.run(["ip", "-n", names[0], "link", "set", ends[0], "down"]) }
+  func pullTheCable() throws { try Self.run(["ip", "-n", names[0], "link", "set", end, "down"]) }
 
   /// What a host's processes wrote to standard error.
   func said(_ host: Int, in folder: TemporaryFolder) -> String {
