@@ -36,6 +36,27 @@ import Testing
     }
   }
 
+  /// Any byte that changes after the file was written is found, in the header and in the tensors, if the file opens at all.
+  @Test func damageIsFound() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("model.safetensors")
+    let values = (0..<50).map { Float($0) }
+    try Safetensors.write(
+      path: path, tensors: [("a", NDArray(floats: values, shape: [50]))], metadata: ["format": "pt"])
+    try SafetensorsFile(path: path).verify()
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    var opened = 0
+    for damaged in Damage.flips(bytes) {
+      try Data(damaged).write(to: URL(fileURLWithPath: path))
+      guard let file = try? SafetensorsFile(path: path) else { continue }
+      // Without the note's own key there is nothing to compare with.
+      guard String(decoding: damaged, as: UTF8.self).contains("content_hash") else { continue }
+      opened += 1
+      #expect(throws: DataError.self) { try file.verify() }
+    }
+    #expect(opened > 300)
+  }
+
   @Test func aFailedWriteLeavesWhatStoodBefore() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("model.safetensors")

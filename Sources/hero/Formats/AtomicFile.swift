@@ -41,6 +41,14 @@ public final class AtomicFile {
     try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
   }
 
+  /// Writes bytes over earlier ones.
+  public func overwrite(_ bytes: [UInt8], at offset: Int) throws {
+    try flush()
+    guard pwrite(descriptor, bytes, bytes.count, off_t(offset)) == bytes.count else {
+      throw DataError.system("write", file: path)
+    }
+  }
+
   /// Brings the bytes to the disk and gives the file its name.
   public func commit() throws {
     do {

@@ -23,6 +23,7 @@ public final class Checkpoint {
     // A safetensors file begins with its header's length, in 8 bytes, and the header, which is JSON.
     if head.count == 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
       let file = try SafetensorsFile(path: path)
+      try file.verify()
       source = .safetensors(file)
       names = file.entries.map(\.name)
     } else {

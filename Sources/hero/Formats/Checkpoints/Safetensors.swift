@@ -2,6 +2,20 @@ import Foundation
 
 /// Hugging Face's format of named tensors.
 public enum Safetensors {
+  /// The note with the hash of all bytes after the header's length, taken with zeros in its own place.
+  static let hashNote = "content_hash"
+  static let noHash = "0000000000000000"
+
+  /// Where a header's hash stands in it, 16 hexadecimal digits; nil if it has none.
+  static func placeOfHash(in header: [UInt8]) -> Int? {
+    // Between its key and a quote, which no string has unescaped.
+    let key = Array("\"\(hashNote)\":\"".utf8)
+    guard let found = header.firstRange(of: key), found.upperBound + 16 < header.count,
+      header[found.upperBound + 16] == UInt8(ascii: "\"")
+    else { return nil }
+    return found.upperBound
+  }
+
   /// The format's names of the element types.
   static let types: [(code: String, type: ScalarType)] = [
     ("F16", .float16), ("BF16", .bfloat16), ("F32", .float32), ("F64", .float64), ("I8", .int8),
@@ -14,15 +28,16 @@ public enum Safetensors {
   /// tensor is aligned. The file appears under its name only when it is complete and on the disk.
   ///
   /// Throws `DataError` if two tensors have one name, or the bytes do not fill the shape.
+  /// A note of the header holds a hash of the whole file, by which `SafetensorsFile.verify` finds damage; other readers pass it over.
   public static func write(
     path: String, list: [(name: String, type: ScalarType, shape: [Int])], metadata: [String: String] = [:],
     bytes: (_ index: Int) throws -> [UInt8]
   ) throws {
     var header = JSONObject()
-    if !metadata.isEmpty {
-      let notes = metadata.sorted { $0.key < $1.key }.map { (key: $0.key, value: JSON.string($0.value)) }
-      header["__metadata__"] = .object(JSONObject(notes))
-    }
+    var metadata = metadata
+    metadata[hashNote] = noHash
+    let notes = metadata.sorted { $0.key < $1.key }.map { (key: $0.key, value: JSON.string($0.value)) }
+    header["__metadata__"] = .object(JSONObject(notes))
     let order = list.indices.sorted { (list[$1].type.size, $0) < (list[$0].type.size, $1) }
     var sizes: [Int] = []
     var position = 0
@@ -46,8 +61,10 @@ public enum Safetensors {
     // Spaces after the JSON bring the tensors to a multiple of 8.
     text += [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8)
     let file = try AtomicFile(path: path)
+    var hash = ContentHash()
     try withUnsafeBytes(of: UInt64(text.count).littleEndian) { try file.write($0) }
     try file.write(text)
+    hash.update(text)
     for (index, size) in zip(order, sizes) {
       let elements = try bytes(index)
       guard elements.count == size else {
@@ -56,7 +73,10 @@ public enum Safetensors {
           place: "tensor “\(list[index].name)”")
       }
       try file.write(elements)
+      hash.update(elements)
     }
+    guard let place = placeOfHash(in: text) else { preconditionFailure("the header was just made with it") }
+    try file.overwrite(Array(hash.text.utf8), at: 8 + place)
     try file.commit()
   }
 }

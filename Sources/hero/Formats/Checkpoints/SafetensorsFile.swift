@@ -25,6 +25,9 @@ public final class SafetensorsFile: Sendable {
   public let metadata: [String: String]
 
   private let file: MappedFile
+  private let headerLength: Int
+  /// What the writer noted down of all bytes.
+  private let hash: String?
   private let places: [String: Int]
 
   /// Reads the list of the file at `path`.
@@ -40,10 +43,33 @@ public final class SafetensorsFile: Sendable {
         "a header of \(length) bytes in a file of \(file.count)", file: path, place: "byte 0",
         cure: "The file is cut short or no safetensors file")
     }
-    let start = 8 + Int(length)
+    headerLength = Int(length)
+    let start = 8 + headerLength
     let header = try file.withBytes(at: 8, count: Int(length)) { try JSON.parse($0, file: path) }
-    (entries, metadata) = try Self.parse(header, file: path, start: start, end: file.count)
+    var notes: [String: String]
+    (entries, notes) = try Self.parse(header, file: path, start: start, end: file.count)
+    hash = notes.removeValue(forKey: Safetensors.hashNote)
+    metadata = notes
     places = Dictionary(entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
+  }
+
+  /// Reads the whole file and compares it with the hash that its writer noted down.
+  ///
+  /// Throws `DataError` where it was damaged since. Files of programs that note down no hash pass.
+  public func verify() throws {
+    guard let noted = self.hash else { return }
+    var header = try file.withBytes(at: 8, count: headerLength) { Array($0) }
+    guard let place = Safetensors.placeOfHash(in: header) else { return }
+    header.replaceSubrange(place..<place + 16, with: Safetensors.noHash.utf8)
+    var hash = ContentHash()
+    hash.update(header)
+    let start = 8 + headerLength
+    try file.withBytes(at: start, count: file.count - start) { hash.update($0) }
+    guard hash.text == noted else {
+      throw DataError(
+        "its bytes are not those that were written (hash \(hash.text), noted \(noted))", file: path,
+        cure: "The file is damaged: take another checkpoint, or a copy")
+    }
   }
 
   /// The tensor of this name; nil if there is none.

@@ -52,6 +52,11 @@ public final class Trainer<Task: LearningTask> {
   /// - Throws: `DataError` for a loss that is not finite; `Interruption` once the state is saved.
   public func run(resume: Bool) throws {
     let events = communicator.isFirst ? try EventWriter(folder: folder.logs) : nil
+    if communicator.isFirst {
+      // Two states are kept while a third is written, and the last checkpoint beside the best.
+      try DiskSpace.require(
+        3 * stateBytes + 2 * weightBytes, in: folder.checkpoints, for: "the run's states and checkpoints")
+    }
     var step = try begin(resume: resume)
     let steps = configuration.trainSteps
     guard task.trainingLoader.itemCount > 0 else {
@@ -249,8 +254,12 @@ public final class Trainer<Task: LearningTask> {
 extension Trainer {
   private static var kinds: [String] { ["model", "exp_avg", "exp_avg_sq"] }
 
+  private var weightBytes: Int { 4 * task.store.parameters.reduce(0) { $0 + $1.count } }
+  private var stateBytes: Int { Self.kinds.count * weightBytes }
+
   private func save(_ step: Int) throws {
     guard step != savedStep, communicator.isFirst else { return }
+    try DiskSpace.require(stateBytes, in: folder.checkpoints, for: "the state after update \(step)")
     let parameters = task.store.parameters
     let kinds = Self.kinds
     let tensors = kinds.flatMap { kind in

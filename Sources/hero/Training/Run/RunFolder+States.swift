@@ -13,6 +13,7 @@ public struct SavedTrainingState: Sendable {
   /// - Throws: `DataError` where the file is damaged or is no such state.
   init(path: String) throws {
     tensors = try SafetensorsFile(path: path)
+    try tensors.verify()
     guard let text = tensors.metadata[Self.metadataKey] else {
       throw DataError("holds no training state", file: path)
     }

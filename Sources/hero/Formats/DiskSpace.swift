@@ -1,0 +1,24 @@
+import Foundation
+
+/// Room on the disk, asked for before long work rather than missed at its end.
+public enum DiskSpace {
+  /// Bytes that this user may still write into a folder; nil where the file system does not say.
+  static func free(in folder: String) -> Int? {
+    var status = statvfs()
+    guard statvfs(folder, &status) == 0, status.f_blocks > 0 else { return nil }
+    return Int(
+      clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+  }
+
+  /// - Parameters:
+  ///   - bytes: that will be written.
+  ///   - work: what they are for, as "the run's states".
+  /// - Throws: `DataError` saying how much is free and how much is wanted.
+  public static func require(_ bytes: Int, in folder: String, for work: String) throws {
+    guard let free = free(in: folder), free < bytes else { return }
+    func text(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) * 1e-9) }
+    throw DataError(
+      "\(work) take \(text(bytes)), and \(text(free)) are free on that disk", file: folder,
+      cure: "Free some space, or write elsewhere")
+  }
+}
