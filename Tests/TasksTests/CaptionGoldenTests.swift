@@ -57,8 +57,11 @@ struct CaptionGoldenTests {
     #expect(batch.targets == wanted.targets)
   }
 
-  private func generator(_ model: CaptionModel, videoBatch: Int, clipBatch: Int) throws -> CaptionGenerator {
+  private func generator(
+    _ model: CaptionModel, videoBatch: Int, clipBatch: Int, beams: Int = 1
+  ) throws -> CaptionGenerator {
     var options = DecodingOptions()
+    options.beams = beams
     options.maximumSteps = try #require(try Golden.options()["caption_steps"]?.int)
     return CaptionGenerator(
       model: model, videos: try GoldenStores.videos(),
@@ -68,6 +71,17 @@ struct CaptionGoldenTests {
 
   /// The GPU's words are read several steps at a time, which changes none of them.
   @Test func greedyOnTheDevice() throws { try greedy(.gpu, videoBatch: 20, clipBatch: 256) }
+
+  /// Beams end up with the same words on the GPU as on the CPU.
+  @Test func beamsOnTheDevice() throws {
+    let clips = try CaptionStore(path: GoldenStores.path("db/txt_db/tvc_val.db")).rows()
+    let found = try TestDevice.exact.map { device in
+      try generator(try Self.model(on: device), videoBatch: 20, clipBatch: 256, beams: 3).captionTokens(
+        Array(clips.prefix(4)))
+    }
+    #expect(found[0].count == min(4, clips.count) && found[0].contains { !$0.isEmpty })
+    #expect(found[0] == found[1])
+  }
 
   @Test(arguments: [(1, 1), (2, 3), (20, 256)]) func greedy(videoBatch: Int, clipBatch: Int) throws {
     try greedy(.cpu, videoBatch: videoBatch, clipBatch: clipBatch)

@@ -57,7 +57,7 @@ public struct DeviceCheck {
   /// The same for the losses of many updates, in which differences grow.
   var trainingTolerance: Double {
     switch device.precision {
-    case .fp32: 5e-3
+    case .fp32: 1e-4
     case .tf32: 3e-2
     case .bf16: 1e-1
     }
