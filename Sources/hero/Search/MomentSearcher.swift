@@ -79,14 +79,14 @@ public final class MomentSearcher: @unchecked Sendable {
   private var findsMoments: Bool { model.opened.options.tasks.contains(where: \.findsMoments) }
 
   /// Tokens of a query that somebody typed.
-  /// - Throws: `UsageError` for an empty or an endless one.
+  /// - Throws: `UsageError` for an empty one, an endless one, and one that the model cannot read.
   private func tokens(_ text: String) throws -> [Int32] {
     let query = text.trimmingCharacters(in: .whitespacesAndNewlines)
     guard !query.isEmpty else { throw UsageError("the query is empty") }
     guard query.utf8.count <= Self.longestQuery else {
       throw UsageError("the query has more than \(Self.longestQuery) bytes")
     }
-    return try model.tokens(query)
+    do { return try model.tokens(query) } catch let error as DataError { throw UsageError("\(error)") }
   }
 
   /// The best moments for a query, the best first, none overlapping a better one too much.

@@ -2,6 +2,7 @@ import Corpus
 import Formats
 import Foundation
 import Metrics
+import Tasks
 
 /// A query whose answer is known.
 public struct SplitQuery: Sendable {
@@ -37,8 +38,9 @@ public struct SplitQueries: Sendable {
         return
       }
       let tokens =
-        try store.map { try model.check([$0.meta.cls] + (try $0.query(truth.id.text)).tokens) }
-        ?? model.tokens(text)
+        try store.map { [$0.meta.cls] + (try $0.query(truth.id.text)).tokens }
+        ?? ([model.tokenizer.cls] + model.tokenizer.encodeQuery(text))
+      try checkQuery(tokens, model.model.configuration, "query \(truth.id.text)")
       queries.append(SplitQuery(text: text, tokens: tokens, truth: truth, video: video))
     }
     guard !queries.isEmpty else {

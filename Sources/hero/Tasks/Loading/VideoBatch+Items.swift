@@ -81,6 +81,19 @@ extension VideoItem {
   }
 }
 
+/// Every query that a retrieval model reads passes through here: its encoder has a table of positions and no row beyond.
+///
+/// - Parameter tokens: the leading special token included.
+/// - Throws: `DataError` for more tokens than the query encoder has positions, and for ids that the vocabulary lacks.
+public func checkQuery(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
+  guard tokens.count <= model.query.positions else {
+    throw DataError(
+      "has \(tokens.count) tokens, the model reads \(model.query.positions)", place: place,
+      cure: "Shorten it, or leave it out")
+  }
+  try checkTokens(tokens, model, place)
+}
+
 /// - Throws: `DataError` for ids that the model's vocabulary lacks.
 public func checkTokens(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
   for token in tokens where token < 0 || token >= model.vocabularyRows {

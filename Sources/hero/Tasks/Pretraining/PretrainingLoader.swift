@@ -135,7 +135,9 @@ public struct PretrainingLoader: BatchLoader {
       let chosen = Masking.sample(options.queriesPerVideo, of: candidates, random: &random)
       for subtitle in subtitles where chosen.contains(subtitle.index) {
         guard let first = subtitle.frames.first, let last = subtitle.frames.last else { continue }
-        queries.append([video.meta.cls] + video.text(of: subtitle.index, context: 0))
+        let query = [video.meta.cls] + video.text(of: subtitle.index, context: 0)
+        try checkQuery(query, model, "subtitle \(subtitle.index) of video \"\(video.item.name)\"")
+        queries.append(query)
         targets.append(
           FrameSpan(start: first, end: min(max(first + 1, last), video.item.frameCount - 1)))
       }

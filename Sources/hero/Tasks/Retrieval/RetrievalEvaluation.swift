@@ -78,7 +78,7 @@ public struct RetrievalEvaluator {
   private func answer(_ batch: [Query], _ report: (RetrievalTask, QueryPredictions) -> Void) throws {
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
     for (text, query) in zip(texts, batch) {
-      try checkTokens(text, model.configuration, "query \(query.id)")
+      try checkQuery(text, model.configuration, "query \(query.id)")
     }
     // Every query's own video, where it is known.
     let own = try batch.map { query in

@@ -47,7 +47,7 @@ public struct RetrievalLoader: BatchLoader {
         let query = try queries.query(ids[item])
         guard let name = query.video else { continue }
         let text = [queries.meta.cls] + query.tokens
-        try checkTokens(text, model, "query \(query.id)")
+        try checkQuery(text, model, "query \(query.id)")
         let place = try read.place(of: name)
         texts.append(text)
         slots.append(place)
