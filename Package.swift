@@ -68,7 +68,7 @@ let package = Package(
     .target(
       name: "Serve",
       dependencies: [
-        "Search", "Vision", "Corpus", "Training", "Metrics", "Formats",
+        "Search", "Vision", "Tasks", "Corpus", "Training", "Metrics", "Formats",
         .product(name: "FlyingFox", package: "FlyingFox"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
@@ -106,7 +106,11 @@ let package = Package(
     tests(
       "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),
     tests(
-      "Serve", ["SearchTestSupport", "Search", "Formats", .product(name: "FlyingFox", package: "FlyingFox")]),
+      "Serve",
+      [
+        "SearchTestSupport", "Search", "Training", "Model", "Metrics", "Corpus", "Engine", "Formats",
+        .product(name: "FlyingFox", package: "FlyingFox"),
+      ]),
     tests("Vision", ["CFFmpeg", "Formats"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],

@@ -24,10 +24,11 @@ extension RunConfiguration {
   ///
   /// - Parameter path: `log/hps.json`.
   /// - Parameter task: the task, where the caller knows it; the reference's captioning runs do not say.
-  public static func read(hyperparameters path: String, task known: RunTask? = nil) throws -> RunConfiguration
-  {
+  public static func read(
+    hyperparameters path: String, task known: RunTask? = nil, usual: RunTask? = nil
+  ) throws -> RunConfiguration {
     let object = try readObject(path)
-    let task = try known ?? task(in: object, file: path)
+    let task = try known ?? task(in: object, file: path) ?? usual
     guard let task else {
       throw DataError("does not say which task the run was trained for", file: path, cure: "Give --task")
     }
