@@ -80,6 +80,7 @@ let package = Package(
       name: "hero",
       dependencies: [
         "Search", "Serve", "Training", "Model", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Formats",
+        "CFFmpeg",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/hero/Commands"),
