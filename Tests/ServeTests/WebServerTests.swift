@@ -160,9 +160,12 @@ struct WebServerTests {
   @Test func badParameters() async throws {
     let server = try TestServer()
     let long = String(repeating: "a", count: 1001)
+    // Short enough in bytes, and more tokens than the model has positions.
+    let manyTokens = String(repeating: "a", count: 900)
     for (target, status) in [
       ("/api/search", 400), ("/api/search?q=", 400), ("/api/search?q=%20", 400), ("/api/search?q=%FF", 400),
       ("/api/search?q=\(long)", 400), ("/api/search?q=a&limit=x", 400), ("/api/search?q=a&limit=-1", 400),
+      ("/api/search?q=\(manyTokens)", 400), ("/api/align/1?q=\(manyTokens)", 400),
       ("/api/video/12", 404), ("/api/video/-1", 404), ("/api/video/01", 404),
       ("/api/video/99999999999999999999", 404),
       ("/api/video/", 404), ("/api/align/1", 400), ("/thumbnail/1?t=x", 400), ("/thumbnail/1?t=-1", 400),

@@ -55,8 +55,18 @@ public struct SearchModel {
   static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
 
   /// The token ids of a query, the leading special token included.
+  /// - Throws: as `check` does.
   public func tokens(_ query: String) throws -> [Int32] {
-    let tokens = [tokenizer.cls] + tokenizer.encodeQuery(query)
+    try check([tokenizer.cls] + tokenizer.encodeQuery(query))
+  }
+
+  /// The token ids of a query, as they are.
+  /// - Throws: `UsageError` where the query encoder has no positions for as many; `DataError` where it does not know one.
+  func check(_ tokens: [Int32]) throws -> [Int32] {
+    let longest = model.configuration.query.positions
+    guard tokens.count <= longest else {
+      throw UsageError("the query has \(tokens.count) tokens, the model reads \(longest)")
+    }
     try checkTokens(tokens, model.configuration, "the query")
     return tokens
   }

@@ -37,7 +37,8 @@ public struct SplitQueries: Sendable {
         return
       }
       let tokens =
-        try store.map { [$0.meta.cls] + (try $0.query(truth.id.text)).tokens } ?? model.tokens(text)
+        try store.map { try model.check([$0.meta.cls] + (try $0.query(truth.id.text)).tokens) }
+        ?? model.tokens(text)
       queries.append(SplitQuery(text: text, tokens: tokens, truth: truth, video: video))
     }
     guard !queries.isEmpty else {

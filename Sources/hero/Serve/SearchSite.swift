@@ -138,10 +138,15 @@ public struct SearchSite: HTTPHandler {
     guard waiting.value.add(1, ordering: .relaxed).newValue <= limits.searches else {
       throw RefusedRequest(status: 503, reason: "too many searches wait already")
     }
-    let json = try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<JSON, any Error>) in
-      queue.async { [searcher] in waiter.resume(with: Result { try work(searcher) }) }
+    do {
+      let json = try await withCheckedThrowingContinuation {
+        (waiter: CheckedContinuation<JSON, any Error>) in
+        queue.async { [searcher] in waiter.resume(with: Result { try work(searcher) }) }
+      }
+      return HTTPResponse(json: json)
+    } catch let error as UsageError {
+      throw RefusedRequest(status: 400, reason: error.description)
     }
-    return HTTPResponse(json: json)
   }
 
   private func thumbnail(_ number: Int, _ request: HTTPRequest) async throws -> HTTPResponse {
