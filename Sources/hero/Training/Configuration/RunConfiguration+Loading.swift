@@ -22,8 +22,10 @@ extension RunConfiguration {
 
   /// The configuration of a run that was made before, by this program or by the reference.
   ///
-  /// - Parameter path: `log/hps.json`.
-  /// - Parameter task: the task, where the caller knows it; the reference's captioning runs do not say.
+  /// - Parameters:
+  ///   - path: `log/hps.json`.
+  ///   - known: the task, where the caller knows it.
+  ///   - usual: what counts as the task where the file names none, as those of the reference's captioning runs do not.
   public static func read(
     hyperparameters path: String, task known: RunTask? = nil, usual: RunTask? = nil
   ) throws -> RunConfiguration {

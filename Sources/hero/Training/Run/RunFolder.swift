@@ -73,6 +73,9 @@ public struct RunFolder: Equatable, Sendable {
 
   /// The options that the run was trained with.
   ///
+  /// - Parameters:
+  ///   - task: the task, where the caller knows it.
+  ///   - usual: what counts as the task where the run names none.
   /// - Throws: `DataError` where the folder holds no run.
   public func configuration(task: RunTask? = nil, usual: RunTask? = nil) throws -> RunConfiguration {
     guard FileManager.default.fileExists(atPath: hyperparameters) else {
