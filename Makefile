@@ -7,6 +7,7 @@ HERO := .build/release/hero
 
 build: packages
 	swift build -c release
+	@Scripts/note-commit $(HERO).commit
 	@$(MAKE) --no-print-directory mpi
 
 ## A plugin for each MPI that is installed, beside the program: mpirun, mpiexec and srun then start it as one job.

@@ -68,7 +68,7 @@ let package = Package(
     .target(
       name: "Serve",
       dependencies: [
-        "Search", "Vision", "Corpus", "Training", "Metrics", "Formats",
+        "Search", "Vision", "Tasks", "Corpus", "Training", "Metrics", "Formats",
         .product(name: "FlyingFox", package: "FlyingFox"),
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
@@ -80,6 +80,7 @@ let package = Package(
       name: "hero",
       dependencies: [
         "Search", "Serve", "Training", "Model", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Formats",
+        "CFFmpeg",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/hero/Commands"),
@@ -106,7 +107,11 @@ let package = Package(
     tests(
       "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),
     tests(
-      "Serve", ["SearchTestSupport", "Search", "Formats", .product(name: "FlyingFox", package: "FlyingFox")]),
+      "Serve",
+      [
+        "SearchTestSupport", "Search", "Training", "Model", "Metrics", "Corpus", "Engine", "Formats",
+        .product(name: "FlyingFox", package: "FlyingFox"),
+      ]),
     tests("Vision", ["CFFmpeg", "Formats"]),
     .testTarget(
       name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],

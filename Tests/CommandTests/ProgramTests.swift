@@ -22,6 +22,14 @@ struct ProgramTests {
     }
   }
 
+  @Test func theVersionNamesCommitAndLibraries() throws {
+    let lines = try HeroProcess("--version").output.split(separator: "\n")
+    #expect(lines.first?.wholeMatch(of: /hero \d+\.\d+\.\d+ \(commit [0-9A-Za-z-]+\)/) != nil, "\(lines)")
+    for title in ["Swift", "OpenBLAS", "oneDNN", "FFmpeg", "LMDB", "zstd", "LZ4", "libzip", "CUDA", "MPI"] {
+      #expect(lines.contains { $0.hasPrefix("\(title): ") && $0.count > title.count + 2 }, "\(title)")
+    }
+  }
+
   @Test(arguments: [
     ["nothing"], ["--nothing"], ["eval", "--task", "tvc"], ["eval", "--task", "tvc", "--predictions", "a"],
     ["eval", "--split", "val"],

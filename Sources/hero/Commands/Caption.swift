@@ -31,11 +31,7 @@ struct Caption: ParsableCommand {
   @Option(help: ArgumentHelp("Tokenizer; by default the one that made the stores.", valueName: "folder"))
   var tokenizer: String?
 
-  @Option(help: "Hypotheses kept at each step.")
-  var beam = 1
-
-  @Option(help: "Beams rank by log probability / length to this power.")
-  var lengthPenalty: Float = 1
+  @OptionGroup var decoding: DecodingArguments
 
   @Option(help: "Tokens of a caption at most; by default the run's.")
   var maxGenStep: Int?
@@ -60,7 +56,7 @@ struct Caption: ParsableCommand {
   var overrides: [String] = []
 
   func run() throws {
-    guard beam >= 1 else { throw UsageError("--beam must be at least 1") }
+    let options = try decoding.options()
     if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
     var arguments = overrides
     if let batchSize {
@@ -69,9 +65,6 @@ struct Caption: ParsableCommand {
     }
     let communicator = Processes.communicator
     let log = RunLog(rank: communicator.rank)
-    var options = DecodingOptions()
-    options.beams = beam
-    options.lengthPenalty = lengthPenalty
     if let maxGenStep { arguments += ["--max-gen-step", String(maxGenStep)] }
     let captioning = try CaptioningRun(
       path: modelDir, arguments: arguments, log: log, communicator: communicator)

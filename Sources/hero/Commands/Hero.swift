@@ -12,7 +12,7 @@ struct Hero: ParsableCommand {
       Flags may be written with dashes or, as in the reference's scripts, with underscores. \
       The exit status is 0 for success, 1 for bad input, 2 for a wrong command line, 130 after Ctrl-C.
       """,
-    version: "0.1.0",
+    version: Version.line,
     subcommands: [
       CreateTxtdb.self, ExtractFeatures.self, ConvertVideodb.self, Finetune.self, Eval.self,
       BenchCommand.self, Caption.self, Pretrain.self, IndexCommand.self, BenchSearch.self, SearchCommand.self,

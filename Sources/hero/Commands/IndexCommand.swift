@@ -89,7 +89,7 @@ struct IndexCommand: ParsableCommand {
     if let videos {
       guard let resnet, let slowfast else { throw UsageError("--videos needs --resnet and --slowfast") }
       let own = OwnVideos(
-        videos: videos, work: "\(output).work", resnet: resnet, slowfast: slowfast,
+        videos: videos, index: IndexWork(index: output), resnet: resnet, slowfast: slowfast,
         frameLength: model.head.frameInterval, tokenizer: tokenizer)
       try own.requireFeatures(ofWidth: model.model.configuration.featureWidth)
       stores = try own.prepare()

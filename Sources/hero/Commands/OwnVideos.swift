@@ -15,7 +15,7 @@ struct OwnVideos {
   /// The folder of the videos, and of subtitle files if there are any.
   let videos: String
   /// The folder for features and stores.
-  let work: String
+  let index: IndexWork
   /// Files of weights.
   let resnet: String
   let slowfast: String
@@ -23,8 +23,9 @@ struct OwnVideos {
   let frameLength: Double
   let tokenizer: String
 
-  private var store: String { "\(work)/video_db/own" }
-  private var subtitleStore: String { "\(work)/subtitles.db" }
+  private var work: String { index.path }
+  private var store: String { index.features }
+  private var subtitleStore: String { index.subtitles }
 
   /// Asks, before hours are spent on features, whether the model can read them.
   ///

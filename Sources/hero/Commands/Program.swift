@@ -57,6 +57,8 @@ enum Program {
     switch Hero.exitCode(for: error) {
     case .success:
       print(message)
+      // Opening libraries takes a moment, so that they are asked only here.
+      if message == Version.line { LibraryVersions.lines().forEach { print($0) } }
       return 0
     case .validationFailure:
       let head = "Error: "

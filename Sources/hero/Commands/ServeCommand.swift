@@ -18,6 +18,13 @@ struct ServeCommand: ParsableCommand {
 
         hero serve --index tv.index
         hero serve --index tv.index --annotations tvr_val_release.jsonl --port 9000
+
+      With runs of TVC and TVQA the player describes moments and answers questions. Their models read the videos' features, \
+      which the index does not hold: from --vfeat-db and --sub-txt-db, else from what 'hero index --videos' left beside the \
+      index, else from the run's own stores.
+
+        hero serve --index tv.index --caption-model-dir runs/tvc --qa-model-dir runs/tvqa \\
+          --vfeat-db video_db/tv --sub-txt-db txt_db/tv_subtitles.db
       """)
 
   @OptionGroup var search: SearchArguments
@@ -27,6 +34,20 @@ struct ServeCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The address to listen at.", valueName: "address"))
   var host = "127.0.0.1"
+
+  @Option(help: ArgumentHelp("A captioning run's folder: describes moments.", valueName: "folder"))
+  var captionModelDir: String?
+
+  @Option(help: ArgumentHelp("A tvqa or how2qa run's folder: answers questions.", valueName: "folder"))
+  var qaModelDir: String?
+
+  @Option(help: ArgumentHelp("Feature store of the videos, for these two.", valueName: "folder"))
+  var vfeatDb: String?
+
+  @Option(help: ArgumentHelp("Subtitle store of the videos, for these two.", valueName: "folder"))
+  var subTxtDb: String?
+
+  @OptionGroup var decoding: DecodingArguments
 
   @Option(help: ArgumentHelp("JSON lines or the query store of a split to browse.", valueName: "file"))
   var annotations: String?
@@ -41,6 +62,7 @@ struct ServeCommand: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let log = RunLog()
     let searcher = try search.open(overrides: overrides, log: log)
+    let models = try models(of: searcher, log: log)
     let split = try annotations.map { path in
       let queries = try SplitQueries(path: path, index: searcher.index, model: searcher.model)
       if queries.skipped > 0 {
@@ -53,7 +75,8 @@ struct ServeCommand: ParsableCommand {
       log.warning("everybody who can reach \(host):\(port) can search and play the videos of this index")
     }
     let server = try WebServer(
-      host: host, port: port, handler: SearchSite(searcher: searcher, split: split, isLoopback: isLoopback))
+      host: host, port: port,
+      handler: SearchSite(searcher: searcher, models: models, split: split, isLoopback: isLoopback))
     log.info("\(searcher.index.count) videos, \(searcher.index.rows) frames; open \(server.address)")
     if let split {
       let thread = Thread {
@@ -67,6 +90,34 @@ struct ServeCommand: ParsableCommand {
       thread.start()
     }
     try Self.wait { try await server.run() }
+  }
+
+  /// The models that tell of videos, on the searching model's device; nil where none is asked for.
+  private func models(of searcher: MomentSearcher, log: RunLog) throws -> VideoModels? {
+    let options = try decoding.options()
+    guard captionModelDir != nil || qaModelDir != nil else { return nil }
+    let arguments = IndexWork(index: search.index).arguments(features: vfeatDb, subtitles: subTxtDb)
+    let tokenizer = search.tokenizer ?? searcher.index.head.tokenizer
+    let backend = searcher.model.model.store.backend
+    let models = VideoModels(
+      searcher: searcher,
+      captioning: try captionModelDir.map {
+        try OpenedCaptioning(
+          path: $0, checkpoint: "best", tokenizer: tokenizer, options, arguments: arguments, log: log,
+          backend: backend)
+      },
+      answering: try qaModelDir.map {
+        try OpenedAnswering(
+          path: $0, checkpoint: "best", tokenizer: tokenizer, arguments: arguments, log: log, backend: backend
+        )
+      })
+    let missing = try models.missing()
+    if missing > 0 {
+      log.warning(
+        "the stores lack \(missing) of the index's \(searcher.index.count) videos, of which models cannot tell"
+      )
+    }
+    return models
   }
 
   /// Runs a server until a signal comes.

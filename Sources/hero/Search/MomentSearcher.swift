@@ -47,7 +47,8 @@ public final class MomentSearcher: @unchecked Sendable {
   public let model: SearchModel
   private let search: MomentSearch<IndexedVideos>
   private let suppression: NonMaximumSuppression
-  private let lock = NSLock()
+  /// Held by whoever uses the device.
+  let turns = NSLock()
 
   /// Where a run has no suppression of its own, moments that overlap a better one by more than this are left out.
   private static let usualSuppression: Float = 0.5
@@ -97,7 +98,7 @@ public final class MomentSearcher: @unchecked Sendable {
   /// The same for token ids, the leading special token included.
   public func find(tokens: [Int32], limit: Int) throws -> [FoundMoment] {
     guard index.count > 0 else { return [] }
-    let answer = try lock.withLock {
+    let answer = try turns.withLock {
       try search.answer([tokens], own: [nil], findsMoments: findsMoments)[0]
     }
     let ranked = findsMoments ? suppression(answer.moments) : answer.videos
@@ -112,7 +113,7 @@ public final class MomentSearcher: @unchecked Sendable {
   /// What `hero eval` would find for a query of a known video: suppression is the run's own.
   public func evaluate(tokens: [Int32], video: Int) throws -> MomentSearch<IndexedVideos>.Answer {
     let options = model.opened.options
-    var answer = try lock.withLock {
+    var answer = try turns.withLock {
       try search.answer([tokens], own: [video], findsMoments: findsMoments)[0]
     }
     func ranked(_ moments: [MomentPrediction]) -> [MomentPrediction] {
@@ -131,7 +132,7 @@ public final class MomentSearcher: @unchecked Sendable {
 
   /// The same for token ids.
   public func align(tokens: [Int32], video: Int) throws -> Alignment {
-    let (unit, answer) = try lock.withLock {
+    let (unit, answer) = try turns.withLock {
       let tape = Tape.inference(model.model.store.backend)
       let text = TextInput([tokens], for: model.model.configuration, on: tape.backend)
       let encoded = model.model.encodeQueries(tape, text)

@@ -11,11 +11,14 @@ import Training
 ///     /api/search?q=…&limit=…     the best moments
 ///     /api/video/N                a video's subtitles
 ///     /api/align/N?q=…            how a query fits video N, frame by frame
+///     /api/describe/N?start=…     a moment of video N in words
+///     /api/ask/N?q=…&a=…          which answer to a question about video N is right
 ///     /api/split?…                the queries of a split with what was found for them
 ///     /media/N                    the file of video N, by ranges
 ///     /thumbnail/N?t=…            a picture of video N at a time
 public struct SearchSite: HTTPHandler {
-  private let searcher: MomentSearcher
+  let searcher: MomentSearcher
+  let models: VideoModels?
   private let split: SplitAnswers?
   private let limits: ServerLimits
   private let isLoopback: Bool
@@ -30,13 +33,15 @@ public struct SearchSite: HTTPHandler {
   private final class Counter: Sendable { let value = Atomic<Int>(0) }
 
   /// - Parameters:
+  ///   - models: what describes moments and answers questions, where that is wanted.
   ///   - split: the answers to a split's queries, where they are to be shown.
   ///   - isLoopback: whether only this machine is served: then requests under another machine's name are refused, so that no
   ///     page of the network can have its name point here and read along.
   public init(
-    searcher: MomentSearcher, split: SplitAnswers? = nil, isLoopback: Bool,
+    searcher: MomentSearcher, models: VideoModels? = nil, split: SplitAnswers? = nil, isLoopback: Bool,
     limits: ServerLimits = ServerLimits()
   ) {
+    self.models = models
     (self.searcher, self.split, self.isLoopback, self.limits) = (searcher, split, isLoopback, limits)
   }
 
@@ -73,10 +78,11 @@ public struct SearchSite: HTTPHandler {
   }
 
   private func api(_ parts: [String], _ request: HTTPRequest) async throws -> HTTPResponse {
+    let parameters = try RequestParameters(request)
     switch (parts[0], parts.count) {
     case ("index", 1): return HTTPResponse(json: index)
     case ("search", 1):
-      let (query, limit) = (try query(request), try limit(request))
+      let (query, limit) = (try parameters.query(), try limit(parameters))
       return try await searching { searcher in
         let begun = DispatchTime.now().uptimeNanoseconds
         let moments = try searcher.find(query, limit: limit)
@@ -87,12 +93,14 @@ public struct SearchSite: HTTPHandler {
       }
     case ("video", 2): return HTTPResponse(json: try searcher.index.video(try video(parts[1])).json)
     case ("align", 2):
-      let (query, number) = (try query(request), try video(parts[1]))
+      let (query, number) = (try parameters.query(), try video(parts[1]))
       return try await searching { try $0.align(query, video: number).json }
+    case ("describe", 2): return try await describe(try video(parts[1]), parameters)
+    case ("ask", 2): return try await ask(try video(parts[1]), parameters)
     case ("split", 1):
       guard let split else { throw RefusedRequest(status: 404, reason: "no annotations were given") }
       return HTTPResponse(
-        json: split.json(first: try number("first", request) ?? 0, count: try limit(request)))
+        json: split.json(first: try parameters.number("first") ?? 0, count: try limit(parameters)))
     default: throw RefusedRequest(status: 404, reason: "there is no such answer")
     }
   }
@@ -102,45 +110,15 @@ public struct SearchSite: HTTPHandler {
       "videos": .int(searcher.index.count), "frames": .int(searcher.index.rows),
       "frame_interval": .double(searcher.index.head.frameInterval), "has_split": .bool(split != nil),
       "longest_query": .int(MomentSearcher.longestQuery),
+      "describe": .bool(models?.describes ?? false), "ask": .bool((models?.mostAnswers ?? 0) > 0),
+      "most_answers": .int(models?.mostAnswers ?? 0),
     ]
   }
 
   // MARK: Parameters
 
-  private func parameter(_ name: String, _ request: HTTPRequest) throws -> String? {
-    for item in request.target.query().split(separator: "&") {
-      let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.first == name[...] else { continue }
-      let text = parts.count > 1 ? parts[1].replacing("+", with: "%20") : ""
-      guard let value = text.removingPercentEncoding else {
-        throw RefusedRequest(status: 400, reason: "\"\(name)\" is not UTF-8, percent-encoded")
-      }
-      return value
-    }
-    return nil
-  }
-
-  private func query(_ request: HTTPRequest) throws -> String {
-    guard let query = try parameter("q", request), !query.allSatisfy(\.isWhitespace) else {
-      throw RefusedRequest(status: 400, reason: "the query is empty")
-    }
-    guard query.utf8.count <= MomentSearcher.longestQuery else {
-      throw RefusedRequest(
-        status: 400, reason: "the query has more than \(MomentSearcher.longestQuery) bytes")
-    }
-    return query
-  }
-
-  private func number(_ name: String, _ request: HTTPRequest) throws -> Int? {
-    guard let text = try parameter(name, request) else { return nil }
-    guard let number = Int(text), number >= 0 else {
-      throw RefusedRequest(status: 400, reason: "\"\(name)\" is no number")
-    }
-    return number
-  }
-
-  private func limit(_ request: HTTPRequest) throws -> Int {
-    min(try number("limit", request) ?? Self.usualLimit, Self.largestLimit)
+  private func limit(_ parameters: RequestParameters) throws -> Int {
+    min(try parameters.number("limit") ?? Self.usualLimit, Self.largestLimit)
   }
 
   private func video(_ text: String) throws -> Int {
@@ -152,8 +130,8 @@ public struct SearchSite: HTTPHandler {
 
   // MARK: Work
 
-  /// Runs a search on the one thread that searches; refuses where too many wait for it.
-  private func searching(_ work: @escaping @Sendable (MomentSearcher) throws -> JSON) async throws
+  /// Runs a search, or another model's work, on the one thread that does; refuses where too many wait for it.
+  func searching(_ work: @escaping @Sendable (MomentSearcher) throws -> JSON) async throws
     -> HTTPResponse
   {
     defer { waiting.value.subtract(1, ordering: .relaxed) }
@@ -172,7 +150,7 @@ public struct SearchSite: HTTPHandler {
   }
 
   private func thumbnail(_ number: Int, _ request: HTTPRequest) async throws -> HTTPResponse {
-    let time = try parameter("t", request).map { text in
+    let time = try RequestParameters(request)["t"].map { text in
       guard let time = Double(text), (0..<1e7).contains(time) else {
         throw RefusedRequest(status: 400, reason: "\"t\" is no time")
       }

@@ -5,9 +5,9 @@ public struct ServerLimits: Sendable {
   /// Searches that wait or run at a time.
   public var searches = 16
   /// Bytes of a request's line and headers.
-  public var headBytes = 16 << 10
+  public var headBytes = 32 << 10
   /// Bytes of a request's target.
-  public var targetBytes = 4 << 10
+  public var targetBytes = 24 << 10
   /// Headers of a request.
   public var headers = 64
   /// Seconds in which a request must have come, the wait for it included.

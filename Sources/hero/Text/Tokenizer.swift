@@ -50,6 +50,9 @@ public final class Tokenizer: Sendable {
     tokens = Dictionary(vocabulary.map { ($1, $0) }, uniquingKeysWith: { min($0, $1) })
   }
 
+  /// One more than the largest id.
+  public var vocabularySize: Int { Int(tokens.keys.max() ?? -1) + 1 }
+
   /// The ids of a text as it is: a caption.
   public func encode(_ text: String) -> [Int32] {
     var text = text

@@ -57,6 +57,8 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     self = task
   }
 
+  /// Answers that each question comes with; nil where nothing is asked.
+  public var answersPerQuestion: Int? { if case .questions(let answers) = content { answers } else { nil } }
   /// Whether making the store needs the frames of each video (`vid2nframe`).
   public var needsFrameCounts: Bool { content == .subtitles }
   /// Whether making the store needs the videos' subtitles.

@@ -74,7 +74,9 @@ extension MPILaunch {
         + "'make mpi' builds the plugins of the MPIs that are installed")
   }
 
-  private static func plugin(_ library: Library, program: String) -> String {
+  /// Where the plugin for an MPI is looked for: in `lib` beside the program, or above it as in a release.
+  /// - Parameter program: the program's own file.
+  public static func plugin(_ library: Library, program: String) -> String {
     let folder = URL(fileURLWithPath: program).resolvingSymlinksInPath().deletingLastPathComponent()
     let name = "lib/hero-mpi-\(library.rawValue).so"
     let beside = folder.appendingPathComponent(name).path

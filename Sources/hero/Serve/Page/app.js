@@ -87,6 +87,7 @@ async function play(wanted) {
   current = wanted;
   $("player").hidden = false;
   $("lines").replaceChildren();
+  tell(wanted);
   const encoded = encodeURIComponent(wanted.query);
   try {
     const [about, fit] = await Promise.all([
@@ -176,6 +177,81 @@ function close() {
 }
 $("close").addEventListener("click", close);
 
+// Models that tell of the video: what happens in the moment, which answer to a question is right.
+
+let moment = [0, 0];
+
+function setMoment(start, end) {
+  moment = [Math.max(0, start), Math.max(start, end)];
+  $("moment").textContent = `${clock(moment[0])} – ${clock(moment[1])}`;
+  $("describe").disabled = !(moment[0] < moment[1]);
+}
+
+function tell(wanted) {
+  const [start, end] = wanted.predicted[0] ?? wanted.truth[0] ?? [wanted.start, wanted.start + 4 * interval];
+  setMoment(start, end);
+  for (const id of ["caption", "reply"]) $(id).textContent = "";
+  for (const row of $("answers").children) showShare(row, null, false);
+}
+$("from").addEventListener("click", () => setMoment(video.currentTime, Math.max(moment[1], video.currentTime + interval)));
+$("to").addEventListener("click", () => setMoment(Math.min(moment[0], Math.max(0, video.currentTime - interval)), video.currentTime));
+
+async function describe() {
+  const wanted = current;
+  if (!wanted) return;
+  $("caption").textContent = "…";
+  let text;
+  try {
+    text = (await ask(`/api/describe/${wanted.number}?start=${moment[0]}&end=${moment[1]}`)).caption || "The model has no words for it.";
+  } catch (error) {
+    text = `That did not work: ${error.message}.`;
+  }
+  if (current === wanted) $("caption").textContent = text;
+}
+$("describe").addEventListener("click", describe);
+
+function answerField(number, longest) {
+  const field = element("input", { placeholder: `Answer ${number + 1}`, maxLength: longest, autocomplete: "off", "aria-label": `Answer ${number + 1}` });
+  return element("div", {}, field, element("meter", { min: 0, max: 1, value: 0, hidden: true }), element("span"));
+}
+
+function showShare(row, probability, best) {
+  const [, meter, text] = row.children;
+  meter.hidden = probability === null;
+  meter.value = probability ?? 0;
+  text.textContent = probability === null ? "" : `${Math.round(100 * probability)} %`;
+  text.className = best ? "best" : "";
+}
+
+$("asking").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const wanted = current;
+  const rows = [...$("answers").children].filter((row) => row.firstChild.value.trim() !== "");
+  for (const row of $("answers").children) showShare(row, null, false);
+  if (!wanted || $("question").value.trim() === "" || rows.length < 2) {
+    $("reply").textContent = "Give a question and at least two answers to choose from.";
+    return;
+  }
+  $("reply").textContent = "…";
+  try {
+    const texts = rows.map((row) => `&a=${encodeURIComponent(row.firstChild.value)}`).join("");
+    const answer = await ask(`/api/ask/${wanted.number}?q=${encodeURIComponent($("question").value)}${texts}`);
+    if (current !== wanted) return;
+    rows.forEach((row, place) => showShare(row, answer.answers[place].probability, place === answer.chosen));
+    $("reply").replaceChildren(`Most probable: ${answer.answers[answer.chosen].text} `);
+    if (answer.moment) {
+      const button = element("button", { type: "button", textContent: `${clock(answer.moment.start)} – ${clock(answer.moment.end)}` });
+      button.addEventListener("click", () => {
+        setMoment(answer.moment.start, answer.moment.end);
+        seek(answer.moment.start);
+      });
+      $("reply").append(button);
+    }
+  } catch (error) {
+    if (current === wanted) $("reply").textContent = `That did not work: ${error.message}.`;
+  }
+});
+
 // Split
 
 function recall(answer) {
@@ -251,13 +327,15 @@ function move(step) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const writes = event.target === input;
+  const writes = event.target.tagName === "INPUT";
   const plays = !$("player").hidden;
   if (event.key === "/" && !writes) input.focus(), input.select();
   else if (event.key === "ArrowDown") move(1);
   else if (event.key === "ArrowUp") move(-1);
-  else if (event.key === "Escape") writes ? input.blur() : close();
+  else if (event.key === "Escape") writes ? event.target.blur() : close();
   else if (writes || !plays) return;
+  else if (event.key === "d" && !$("describing").hidden) describe();
+  else if (event.key === "a" && !$("asking").hidden) $("question").focus();
   else if (event.key === "ArrowRight") seek(video.currentTime + 5);
   else if (event.key === "ArrowLeft") seek(Math.max(0, video.currentTime - 5));
   else if (event.key === " " && event.target.tagName !== "BUTTON" && event.target !== video) video.paused ? video.play().catch(() => {}) : video.pause();
@@ -287,6 +365,10 @@ ask("/api/index").then((index) => {
   interval = index.frame_interval;
   input.maxLength = index.longest_query;
   $("views").hidden = !index.has_split;
+  $("describing").hidden = !index.describe;
+  $("asking").hidden = !index.ask;
+  $("question").maxLength = index.longest_query;
+  $("answers").replaceChildren(...Array.from({ length: index.most_answers }, (_, number) => answerField(number, index.longest_query)));
   if ($("status").textContent === "") $("status").textContent = `${index.videos.toLocaleString("en")} videos can be searched, ${clock(index.frames * interval)} together.`;
 }).catch((error) => { $("status").textContent = `That did not work: ${error.message}.`; });
 fromAddress();

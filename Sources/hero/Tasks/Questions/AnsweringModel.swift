@@ -27,16 +27,29 @@ extension QuestionModel: AnsweringModel {
   ) -> [(answer: Int, loss: Float)] {
     let scores = tape.backend.values(of: self(tape, input, withSpans: false).answers)
     return targets.enumerated().map { number, target in
-      let own = scores[input.answers[number]]
-      // The first of the highest.
-      let best = own.indices.reduce(own.startIndex) { own[$1] > own[$0] ? $1 : $0 }
-      let most = own[best]
-      let total = most + log(own.reduce(0) { $0 + exp($1 - most) })
-      return (best - own.startIndex, target >= 0 ? total - own[own.startIndex + target] : 0)
+      let choice = AnswerChoice(scores[input.answers[number]])
+      return (choice.best, target >= 0 ? -choice.logProbabilities[target] : 0)
     }
   }
 
   public static func metricPrefix(split: String) -> String { "" }
+}
+
+/// What a model makes of the answers of one question.
+struct AnswerChoice {
+  /// The place of the answer with the highest score, the first of several.
+  let best: Int
+  /// Of each answer; the probabilities of a question's answers add up to 1.
+  let logProbabilities: [Float]
+
+  /// - Parameter scores: one an answer, at least one.
+  init(_ scores: ArraySlice<Float>) {
+    let place = scores.indices.reduce(scores.startIndex) { scores[$1] > scores[$0] ? $1 : $0 }
+    let most = scores[place]
+    let total = most + log(scores.reduce(0) { $0 + exp($1 - most) })
+    best = place - scores.startIndex
+    logProbabilities = scores.map { $0 - total }
+  }
 }
 
 extension StatementModel: AnsweringModel {

@@ -21,6 +21,11 @@ public struct AskedEntry: Sendable {
   public var target: Int?
   /// The moment that it is about; nil where there is none, or none that parses.
   public var span: TimeSpan?
+
+  /// `[SEP] question [SEP] answer` of each answer; `[SEP] answer` where nothing is asked.
+  static func texts(question: [Int32]?, answers: [[Int32]], sep: Int32) -> [[Int32]] {
+    answers.map { (question.map { [sep] + $0 } ?? []) + [sep] + $0 }
+  }
 }
 
 extension QAStore: AskingStore {
@@ -33,7 +38,7 @@ extension QAStore: AskingStore {
     let question = try question(id)
     return AskedEntry(
       video: question.video,
-      texts: question.answers.map { (question.tokens.map { [meta.sep] + $0 } ?? []) + [meta.sep] + $0 },
+      texts: AskedEntry.texts(question: question.tokens, answers: question.answers, sep: meta.sep),
       target: question.target, span: question.span)
   }
 }

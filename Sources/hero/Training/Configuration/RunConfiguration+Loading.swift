@@ -22,12 +22,15 @@ extension RunConfiguration {
 
   /// The configuration of a run that was made before, by this program or by the reference.
   ///
-  /// - Parameter path: `log/hps.json`.
-  /// - Parameter task: the task, where the caller knows it; the reference's captioning runs do not say.
-  public static func read(hyperparameters path: String, task known: RunTask? = nil) throws -> RunConfiguration
-  {
+  /// - Parameters:
+  ///   - path: `log/hps.json`.
+  ///   - known: the task, where the caller knows it.
+  ///   - usual: what counts as the task where the file names none, as those of the reference's captioning runs do not.
+  public static func read(
+    hyperparameters path: String, task known: RunTask? = nil, usual: RunTask? = nil
+  ) throws -> RunConfiguration {
     let object = try readObject(path)
-    let task = try known ?? task(in: object, file: path)
+    let task = try known ?? task(in: object, file: path) ?? usual
     guard let task else {
       throw DataError("does not say which task the run was trained for", file: path, cure: "Give --task")
     }

@@ -73,14 +73,17 @@ public struct RunFolder: Equatable, Sendable {
 
   /// The options that the run was trained with.
   ///
+  /// - Parameters:
+  ///   - task: the task, where the caller knows it.
+  ///   - usual: what counts as the task where the run names none.
   /// - Throws: `DataError` where the folder holds no run.
-  public func configuration(task: RunTask? = nil) throws -> RunConfiguration {
+  public func configuration(task: RunTask? = nil, usual: RunTask? = nil) throws -> RunConfiguration {
     guard FileManager.default.fileExists(atPath: hyperparameters) else {
       throw DataError(
         "holds no run: there is no log/hps.json", file: path,
         cure: "Give the --output-dir of a finished 'hero finetune' or of the reference")
     }
-    return try RunConfiguration.read(hyperparameters: hyperparameters, task: task)
+    return try RunConfiguration.read(hyperparameters: hyperparameters, task: task, usual: usual)
   }
 
   /// All checkpoints, oldest first; of two with one step, the one this program wrote comes last.

@@ -62,7 +62,9 @@ struct CaptionSuite: EvaluableSuite {
     let store = try CaptionStore(path: path)
     return Captioned(
       split: split, references: try references ?? store.rows(),
-      generator: generator(model, videos, try Self.tokenizer(nil, store: store.meta), DecodingOptions()))
+      generator: generator(
+        model, videos, try Self.tokenizer(try Self.tokenizerFolder(nil, store: store.meta)), DecodingOptions()
+      ))
   }
 
   func validate(
@@ -104,16 +106,19 @@ struct CaptionSuite: EvaluableSuite {
     return report
   }
 
-  /// - Parameter options: how captions are searched for; lengths and batches are the run's.
+  /// - Parameters:
+  ///   - options: how captions are searched for; lengths and batches are the run's.
+  ///   - skips: told of what cannot be captioned; nil for the run's log.
   func generator(
-    _ model: CaptionModel, _ videos: VideoReader, _ tokenizer: Tokenizer, _ options: DecodingOptions
+    _ model: CaptionModel, _ videos: VideoReader, _ tokenizer: Tokenizer, _ options: DecodingOptions,
+    skips: SkipReport? = nil
   ) -> CaptionGenerator {
     var options = options
     options.maximumSteps = configuration.maxGenerationSteps
     return CaptionGenerator(
       model: model, videos: videos, tokenizer: tokenizer, options: options,
       frameInterval: configuration.frameInterval, videoBatch: configuration.valBatchSize,
-      skips: SkipReport(log: log))
+      skips: skips ?? SkipReport(log: log))
   }
 
   static func caption(
@@ -127,11 +132,15 @@ struct CaptionSuite: EvaluableSuite {
   /// - Parameters:
   ///   - path: the tokenizer's folder; nil for the one that the store was made with.
   ///   - store: what the store says of itself.
-  static func tokenizer(_ path: String?, store: StoreMeta?) throws -> Tokenizer {
+  static func tokenizerFolder(_ path: String?, store: StoreMeta?) throws -> String {
     guard let folder = path ?? store?.tokenizer else {
       throw DataError("the stores do not say which tokenizer made them", cure: "Give --tokenizer")
     }
-    return try DataError.locating(cure: "Give --tokenizer the folder with vocab.json and merges.txt") {
+    return folder
+  }
+
+  static func tokenizer(_ folder: String) throws -> Tokenizer {
+    try DataError.locating(cure: "Give --tokenizer the folder with vocab.json and merges.txt") {
       try Tokenizer(directory: folder)
     }
   }

@@ -16,7 +16,7 @@ public struct CaptioningRun {
   public init(
     path: String, arguments: [String], log: RunLog, communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    made = try RunMade(path: path, task: .tvc, arguments: arguments, log: log, communicator: communicator)
+    made = try RunMade(path: path, usual: .tvc, arguments: arguments, log: log, communicator: communicator)
   }
 
   /// - Parameters:
@@ -29,15 +29,12 @@ public struct CaptioningRun {
     checkpoint: String, clips: String, output: String, tokenizer: String?, _ options: DecodingOptions,
     backend: any Backend
   ) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
-    let suite = CaptionSuite(run: made.context)
-    let videos = try suite.open(toEvaluate: "")
-    let (model, _) = try made.model(
-      of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend)
+    let opened = try OpenedCaptioning(
+      made, checkpoint: checkpoint, tokenizer: tokenizer, options, backend: backend)
     let rows = try CaptionRow.read(path: clips)
-    let text = try CaptionSuite.tokenizer(tokenizer, store: videos.subtitles?.meta)
-    let captions = try CaptionSuite.caption(
-      rows, suite.generator(model, videos, text, options), suite.communicator)
-    if suite.communicator.isFirst { try CaptionRow.write(captions, to: output) }
+    let communicator = made.context.communicator
+    let captions = try CaptionSuite.caption(rows, opened.generator(), communicator)
+    if communicator.isFirst { try CaptionRow.write(captions, to: output) }
     return (captions, rows)
   }
 }

@@ -1,0 +1,28 @@
+import Foundation
+
+/// The folder beside an index in which `hero index --videos` keeps what it makes on the way.
+public struct IndexWork: Sendable {
+  /// `INDEX.work`.
+  public let path: String
+
+  /// - Parameter index: the index.
+  public init(index: String) { path = "\(index).work" }
+
+  /// Where the feature store lies, if it is there.
+  public var features: String { "\(path)/video_db/own" }
+  /// Where the subtitle store lies, if it is there.
+  public var subtitles: String { "\(path)/subtitles.db" }
+
+  /// The options of a run that name the stores of an index's videos: those that are given, else those of this folder
+  /// where it has them, else none, so that the run's own are read.
+  /// - Parameters:
+  ///   - features: a feature store.
+  ///   - subtitles: a subtitle store.
+  public func arguments(features: String?, subtitles: String?) -> [String] {
+    func option(_ name: String, _ given: String?, _ own: String) -> [String] {
+      let path = given ?? (FileManager.default.fileExists(atPath: own) ? own : nil)
+      return path.map { [name, $0] } ?? []
+    }
+    return option("--vfeat-db", features, self.features) + option("--sub-txt-db", subtitles, self.subtitles)
+  }
+}
