@@ -57,7 +57,8 @@ enum LibraryVersions {
       else { return nil }
       // MPICH parts the words by tabs and goes on for lines.
       let words = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      return words.prefix { $0 != "," && $0 != "\n" }.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      return words.prefix { $0 != "," && $0 != "\n" }.split(whereSeparator: \.isWhitespace)
+        .joined(separator: " ")
     }
     return found.isEmpty ? nil : found.joined(separator: "; ")
   }
