@@ -2,7 +2,7 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: build mpi demo test format lint bench bench-record bench-table fuzz dist gpu-bundle cuda-emulation \
+.PHONY: build mpi demo test format lint bench bench-record bench-table fuzz endurance quality dist gpu-bundle cuda-emulation \
   gpu-check-emulated packages
 
 build: packages
@@ -63,6 +63,17 @@ bench-table: build
 ## Damaged files for every reader, under sanitizers; SECONDS of them for each.
 fuzz: packages
 	Fuzz/run $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+
+## A million updates, then a hundred SIGKILLs for each kind of training; an hour or two. UPDATES and KILLS say how many.
+endurance: build
+	Scripts/endurance updates $(UPDATES)
+	Scripts/endurance kills $(KILLS)
+
+## Trains every task on the demo's corpus from a fixed seed and compares what was learnt with the bands in Benchmarks/quality.json.
+quality: build
+	rm -rf quality
+	$(HERO) demo --output quality --compare Benchmarks/quality.json --figures quality.json --tasks tvr pretrain how2r \
+	  didemo_video_sub didemo_video_only msrvtt_video_sub msrvtt_video_only yc2r vatex_en_r tvc tvqa how2qa violin vlep yc2c vatex_en_c
 
 ## The program for machines without Swift and packages: dist/hero-VERSION-linux-ARCH and .tar.zst.
 dist: packages

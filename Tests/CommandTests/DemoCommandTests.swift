@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import TestSupport
 import Testing
@@ -6,13 +7,20 @@ import Testing
 struct DemoCommandTests {
   @Test(.timeLimit(.minutes(30))) func everyTaskRunsToItsFigures() throws {
     let folder = try TemporaryFolder()
+    _ = try folder.file(
+      "bands.json", #"{"tvr: video, R@1, %": [0, 100], "tvc: captions, CIDEr": [500, 600], "other": [0, 1]}"#)
     let run = try HeroProcess(
       arguments: [
         "demo", "--output", "demo", "--videos", "20", "--updates", "2", "--tasks", "tvr", "pretrain", "tvc",
         "tvqa",
-        "violin", "msrvtt_video_only", "vlep", "yc2c",
+        "violin", "msrvtt_video_only", "vlep", "yc2c", "--figures", "figures.json", "--compare", "bands.json",
       ], folder: folder.root)
-    #expect(run.status == 0, "\(run.errors)")
+    // One band that any figure is in, and one that nothing reaches so soon.
+    #expect(run.status == 1, "\(run.errors)")
+    #expect(run.errors.contains("outside its band: tvc: captions, CIDEr. Find"))
+    let figures = try JSON.read(path: folder.path("figures.json"))
+    #expect(
+      figures["tvr: video, R@1, %"]?.double != nil && figures["few labels: video, R@5, %"]?.double != nil)
     for row in [
       "moment among all videos, R@1", "moment in its video, R@1", "captions, Bleu_4", "questions answered, %",
       "statements judged, %", "random start", "pre-trained",

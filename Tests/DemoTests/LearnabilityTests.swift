@@ -103,9 +103,8 @@ private struct LinearProbe {
   }
 
   private static func frames(_ scenario: Scenario, _ options: DemoOptions) -> [[Double]] {
-    let features = FrameFeatures(options: options)
-    let appearance = features.appearance(of: scenario).floats()
-    let motion = features.motion(of: scenario).floats()
+    let features = PictureFeatures(options: options).features(of: scenario)
+    let (appearance, motion) = (features.appearance.floats(), features.motion.floats())
     return (0..<scenario.frameCount).map { frame in
       let left = appearance[(frame * options.appearanceWidth)..<((frame + 1) * options.appearanceWidth)]
       let right = motion[(frame * options.motionWidth)..<((frame + 1) * options.motionWidth)]

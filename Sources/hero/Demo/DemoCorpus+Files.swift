@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Synchronization
 
 extension DemoCorpus {
   /// Writes the corpus as the folder `path`:
@@ -40,11 +41,19 @@ extension DemoCorpus {
   private func writeFeatures(to output: OutputFolder) throws {
     let appearance = try output.folder("features/resnet_features/tv")
     let motion = try output.folder("features/slowfast_features/tv")
-    let features = FrameFeatures(options: options)
-    for scenario in scenarios {
-      try writeArray(features.appearance(of: scenario), to: "\(appearance)/\(scenario.name).npz")
-      try writeArray(features.motion(of: scenario), to: "\(motion)/\(scenario.name).npz")
+    let features = PictureFeatures(options: options)
+    let failure = Mutex<(any Error)?>(nil)
+    DispatchQueue.concurrentPerform(iterations: scenarios.count) { number in
+      guard failure.withLock({ $0 == nil }) else { return }
+      do {
+        let (name, rows) = (scenarios[number].name, features.features(of: scenarios[number]))
+        try writeArray(rows.appearance, to: "\(appearance)/\(name).npz")
+        try writeArray(rows.motion, to: "\(motion)/\(name).npz")
+      } catch {
+        failure.withLock { $0 = error }
+      }
     }
+    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   /// As float16.

@@ -17,7 +17,7 @@ public enum DemoTask: String, CaseIterable, Sendable {
 /// with annotations for every task in the form in which the authors of TVR, TVQA, VIOLIN, TVC, How2R, How2QA,
 /// DiDeMo, MSR-VTT and the VALUE benchmark publish theirs.
 ///
-/// Features are random codes of what a frame shows, so nothing can be known without learning what the codes
+/// Features are computed from the drawn pictures, so nothing can be known without learning what colours and movements
 /// mean; what people talk about is only in the subtitles. Validation and test videos combine known people,
 /// actions, objects, places and topics in ways that training videos do not.
 public struct DemoCorpus: Sendable {

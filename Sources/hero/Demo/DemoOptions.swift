@@ -13,11 +13,11 @@ public struct DemoOptions: Equatable, Sendable {
   public var frames = 16...30
   /// Seconds a frame stands for.
   public var frameInterval = 1.5
-  /// Width of the 2D features, which show people, objects and places.
+  /// Width of the 2D features, which tell the colours of people, objects and places.
   public var appearanceWidth = 96
-  /// Width of the 3D features, which show actions.
+  /// Width of the 3D features, which tell how something moves.
   public var motionWidth = 96
-  /// Standard deviation of what is added to every feature; a concept's code has about 0.6.
+  /// Standard deviation of what is added to every feature; a colour adds up to about 0.6.
   public var noise: Float = 0.5
   /// At most this many merges are learnt for the tokenizer.
   public var merges = 800

@@ -1,18 +1,23 @@
 import Foundation
 
 /// A video of the corpus to look at: a place is a wall and a floor of one colour with an ornament, a person a figure in
-/// clothes of one colour, an object a coloured shape, an action the way in which that shape moves.
+/// clothes of one colour, an object a coloured shape, an action the way in which that shape moves. The corpus's features are
+/// computed from these pictures.
 public struct DrawnVideo: Sendable {
   public let name: String
   /// Seconds.
   public let duration: Double
   private let scenes: [(end: Double, scene: Scene)]
+  private let frameInterval: Double
 
   public static let (width, height) = (192, 108)
+  /// Pictures a second: enough to see what moves.
+  public static let frameRate = 8
 
   init(_ scenario: Scenario, options: DemoOptions) {
     name = scenario.name
     duration = scenario.duration
+    frameInterval = options.frameInterval
     scenes = scenario.scenes.map { (Double($0.frames.upperBound) * options.frameInterval, $0) }
   }
 
@@ -21,14 +26,14 @@ public struct DrawnVideo: Sendable {
     var canvas = Canvas(width: Self.width, height: Self.height)
     guard let scene = (scenes.first { seconds < $0.end } ?? scenes.last)?.scene else { return canvas.pixels }
     Self.paint(place: scene.place, on: &canvas)
-    let x = 60 + 12 * sin(seconds * 0.7)
+    // Whoever comes in stands somewhere else.
+    let x = Double(48 + (7 * scene.frames.lowerBound + 5 * scene.person) % 25)
     Self.paint(person: scene.person, at: x, on: &canvas)
-    // Actions differ in how fast the shape goes up and down, and to and fro.
+    // Actions differ in how often a frame the shape goes to and fro, and up and down.
     let (across, up) = (Double(scene.action % 4), Double(scene.action / 4 + 1))
+    let turn = 2 * Double.pi * seconds / frameInterval
     Self.paint(
-      object: scene.object, x: x + 48 + 16 * cos(across * seconds * 1.5),
-      y: 56 + 16 * sin(up * seconds * 1.5),
-      on: &canvas)
+      object: scene.object, x: x + 48 + 16 * cos(across * turn), y: 56 + 16 * sin(up * turn), on: &canvas)
     return canvas.pixels
   }
 

@@ -11,25 +11,36 @@ private let retrievalFigures = [
 
 extension DemoCommand {
   /// Measures the last checkpoint on the test videos.
-  func report(_ task: RunTask, _ corpus: DemoCorpus, _ learnt: inout MetricsTable) throws {
+  func report(
+    _ task: RunTask, _ corpus: DemoCorpus, _ learnt: inout MetricsTable, _ reached: inout DemoFigures
+  ) throws {
+    func add(_ name: String, _ chance: Double?, _ value: Double?) {
+      learnt.add("\(task.rawValue): \(name)", [chance, value])
+      reached.add("\(task.rawValue): \(name)", value)
+    }
     let training = self.training(DemoTraining(task))
-    guard task.family != .captioning else { return try reportCaptions(training, &learnt) }
+    guard task.family != .captioning else {
+      for (name, value) in try captionScores(training) where name == "CIDEr" || name == "Bleu_4" {
+        add("captions, \(name)", nil, value)
+      }
+      return
+    }
     let figures = try evaluate(training)
     let chance = corpus.chance(of: task.demo)
     switch task.family {
     case .momentRetrieval, .videoRetrieval:
       for (label, name) in retrievalFigures where figures[name] != nil {
-        learnt.add("\(task.rawValue): \(label)", [chance[name], figures[name]])
+        add(label, chance[name], figures[name])
       }
     default:
       let label = task.family == .inference ? "statements judged, %" : "questions answered, %"
       let accuracy = figures.first { $0.key.hasSuffix("acc") }?.value
-      learnt.add("\(task.rawValue): \(label)", [chance["acc"], accuracy.map { 100 * $0 }])
+      add(label, chance["acc"], accuracy.map { 100 * $0 })
     }
   }
 
   /// What pre-training adds to few labels.
-  func gain() throws -> MetricsTable {
+  func gain(_ reached: inout DemoFigures) throws -> MetricsTable {
     var table = MetricsTable(
       title: "\(DemoTraining.labels) labelled queries, on test videos",
       headings: ["", "random start", "pre-trained", "gain"])
@@ -39,6 +50,8 @@ extension DemoCommand {
     for (label, name) in retrievalFigures + [("video, R@5, %", "VR_r5")] {
       if let before = random[name], let after = pretrained[name] {
         table.add(label, [before, after, after - before])
+        reached.add("few labels: \(label)", before)
+        reached.add("few labels, pre-trained: \(label)", after)
       }
     }
     return table
@@ -58,7 +71,7 @@ extension DemoCommand {
     return Dictionary(plain.map { (String($0.name.split(separator: "/").last ?? ""), $0.value) }) { $1 }
   }
 
-  private func reportCaptions(_ training: DemoTraining, _ learnt: inout MetricsTable) throws {
+  private func captionScores(_ training: DemoTraining) throws -> [(name: String, value: Double)] {
     let run = "\(output)/runs/\(training.name)"
     let (clips, captions) = (
       "\(output)/corpus/ann/\(training.task.demo.rawValue)_test.jsonl",
@@ -75,8 +88,6 @@ extension DemoCommand {
     for (caption, clip) in zip(written, rows).prefix(3) {
       print("  \(caption.captions[0])\n    people wrote: \(clip.captions.first ?? "")")
     }
-    for (name, value) in scores.corpus where name == "CIDEr" || name == "Bleu_4" {
-      learnt.add("\(training.task.rawValue): captions, \(name)", [nil, value])
-    }
+    return scores.corpus
   }
 }

@@ -81,7 +81,7 @@ extension DemoCommand {
       "gradient_accumulation_steps": 1, "learning_rate": .double(training.learningRate),
       "warmup_steps": .int(training.warmup), "num_train_steps": updates, "valid_steps": updates,
       "save_steps": updates, "optim": "adamw", "weight_decay": 0.01, "grad_norm": 1.0, "dropout": 0.1,
-      "train_batch_size": .int(batch), "val_batch_size": 40, "seed": 1,
+      "train_batch_size": .int(batch), "val_batch_size": 40, "seed": .int(seed),
     ]
   }
 

@@ -11,9 +11,9 @@ struct DemoCommand: ParsableCommand {
     abstract: "Make a small corpus, train on it and show what was learnt.",
     discussion: """
       Shows every command that it runs; each can be repeated by hand. The corpus is synthetic: people do things with \
-      objects at places and talk, features are random codes of what a frame shows, and test videos combine what \
+      objects at places and talk, features are computed from the drawn pictures, and test videos combine what \
       training videos show apart. "pretrain" learns from the videos alone, then finds moments with few labels, with \
-      and without what it learnt. After tvr the videos are drawn and can be searched and watched in a page.
+      and without what it learnt. After tvr the videos can be searched and watched in a page.
       """)
 
   @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
@@ -32,6 +32,18 @@ struct DemoCommand: ParsableCommand {
       "Updates of a task; pre-training has twice as many, few labels a third.", valueName: "count"))
   var updates = DemoTraining(.tvr).updates
 
+  @Option(help: ArgumentHelp("Seed of every training; the corpus stays the same.", valueName: "number"))
+  var seed = 1
+
+  @Option(help: ArgumentHelp("Write what was reached as JSON, by name.", valueName: "file"))
+  var figures: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Compare what was reached with bands, {\"name\": [lowest, highest]}; exits with 1 where something is outside.",
+      valueName: "file"))
+  var compare: String?
+
   @OptionGroup var device: DeviceArguments
 
   func run() throws {
@@ -49,18 +61,31 @@ struct DemoCommand: ParsableCommand {
     var learnt = MetricsTable(
       title: "what was learnt, on test videos never trained on", headings: ["", "chance", "hero"])
     var gain: MetricsTable?
+    var reached = DemoFigures()
     for task in tasks {
       if task == .pretrain {
-        gain = try pretrain()
+        gain = try pretrain(&reached)
       } else {
         try finetune(training(DemoTraining(task)))
-        try report(task, corpus, &learnt)
+        try report(task, corpus, &learnt, &reached)
       }
     }
     for table in [gain, learnt] {
       if let table, !table.rows.isEmpty { print(table.rendered()) }
     }
+    if let figures { try reached.write(to: figures) }
     if tasks.contains(.tvr) { try showVideos(corpus) }
+    if let compare { try judge(reached, compare) }
+  }
+
+  private func judge(_ reached: DemoFigures, _ path: String) throws {
+    let (table, outside) = try reached.compared(with: path)
+    print(table.rendered())
+    guard outside.isEmpty else {
+      throw DataError(
+        "what was learnt is outside its band: \(outside.joined(separator: "; "))", file: path,
+        cure: "Find which change did it; new bands come from three seeds or more")
+    }
   }
 
   private var corpusOptions: DemoOptions {
@@ -93,14 +118,14 @@ struct DemoCommand: ParsableCommand {
   }
 
   /// Learns from the videos without labels, then from few labels, once from random weights and once from those.
-  private func pretrain() throws -> MetricsTable {
+  private func pretrain(_ reached: inout DemoFigures) throws -> MetricsTable {
     let training = self.training(.pretraining)
     try write(pretrainingConfiguration(training), to: training.name)
     try hero(["pretrain", "--config", "\(output)/\(training.name).json"] + device.arguments)
     try makeFewLabels()
     try finetune(self.training(.fewLabels))
     try finetune(self.training(.fewLabelsPretrained), start: checkpoint(of: training))
-    return try gain()
+    return try gain(&reached)
   }
 
   /// The last checkpoint of a training.

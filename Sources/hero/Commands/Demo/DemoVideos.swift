@@ -6,9 +6,6 @@ import Training
 import Vision
 
 extension DemoCommand {
-  /// Pictures a second: enough to see what moves.
-  private static var frameRate: Int { 4 }
-
   /// Draws the videos, and says how to search and watch them.
   func showVideos(_ corpus: DemoCorpus) throws {
     do {
@@ -42,9 +39,9 @@ extension DemoCommand {
 
   private static func draw(_ video: DrawnVideo, to path: String) throws {
     let writer = try VideoWriter(
-      path: path, width: DrawnVideo.width, height: DrawnVideo.height, frameRate: frameRate)
-    for number in 0..<max(1, Int(video.duration * Double(frameRate))) {
-      try writer.write(video.picture(at: Double(number) / Double(frameRate)))
+      path: path, width: DrawnVideo.width, height: DrawnVideo.height, frameRate: DrawnVideo.frameRate)
+    for number in 0..<max(1, Int(video.duration * Double(DrawnVideo.frameRate))) {
+      try writer.write(video.picture(at: Double(number) / Double(DrawnVideo.frameRate)))
     }
     try writer.finish()
   }
