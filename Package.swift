@@ -41,6 +41,7 @@ let package = Package(
       name: "COpenBLAS", path: "\(shims)/COpenBLAS", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CMPI", path: "\(shims)/CMPI", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CKernels", path: "\(shims)/CKernels", linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CFileFaults", path: "\(shims)/CFileFaults"),
     .target(name: "CFFmpeg", path: "\(shims)/CFFmpeg", linkerSettings: [.linkedLibrary("dl")]),
     .target(name: "CDNNL", path: "\(shims)/CDNNL", linkerSettings: [.linkedLibrary("dl")]),
 
@@ -53,7 +54,7 @@ let package = Package(
     module(
       "Formats",
       [
-        "CLMDB", "CZstd", "CLZ4", "CZip", "CZlib",
+        "CLMDB", "CZstd", "CLZ4", "CZip", "CZlib", "CFileFaults",
         .product(name: "OrderedCollections", package: "swift-collections"),
       ]),
     module("Text", ["Formats"]),

@@ -55,7 +55,7 @@ struct ExtractFeaturesTests {
   }
 
   /// Each process takes some of the videos; the first lists what failed anywhere.
-  @Test(.timeLimit(.minutes(5)), arguments: MPIJob.installed) func processesDivideTheVideos(job: MPIJob)
+  @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func processesDivideTheVideos(job: MPIJob)
     throws
   {
     let weights = try weights()

@@ -24,7 +24,8 @@ import Testing
 
   /// Where ranks share the batches of one process, weights are the same but for rounding; what is measured of one
   /// checkpoint is the same, byte for byte.
-  @Test(.timeLimit(.minutes(2)), arguments: MPIJob.installed) func trainingAndEvaluation(job: MPIJob) throws {
+  @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func trainingAndEvaluation(job: MPIJob) throws
+  {
     let settings = ["--num-train-steps", "8", "--valid-steps", "8", "--dropout", "0"]
     for command in ["finetune", "pretrain"] {
       let arguments = [command, "--config", "\(command).json"] + settings
@@ -92,7 +93,7 @@ import Testing
   }
 
   /// A rank that fails says why, and ends the others.
-  @Test(.timeLimit(.minutes(1)), arguments: MPIJob.installed) func failures(job: MPIJob) throws {
+  @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func failures(job: MPIJob) throws {
     let missing = try job.run(
       2, ["finetune", "--config", "finetune.json", "--sub-txt-db", "nowhere", "--output-dir", "none"],
       folder: folder.root)

@@ -42,6 +42,21 @@ struct SmallCorpus {
     return process
   }
 
+  /// Starts the program in the corpus's folder, and does not wait for it.
+  func start(
+    _ arguments: [String], errors: Pipe? = nil, output: Pipe? = nil, input: Pipe? = nil
+  ) throws -> Process {
+    let process = Process()
+    process.executableURL = HeroProcess.binary
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder.root)
+    process.standardError = errors ?? FileHandle.nullDevice
+    process.standardOutput = output ?? FileHandle.nullDevice
+    process.standardInput = input ?? FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+
   private func writeConfigurations() throws {
     let vocabulary = try JSONSerialization.jsonObject(
       with: Data(contentsOf: URL(fileURLWithPath: folder.path("corpus/tokenizer/vocab.json"))))

@@ -62,6 +62,24 @@ import Testing
     }
   }
 
+  @Test func whatIsNoNumberIsToldByItsFrame() throws {
+    let folder = try TemporaryFolder()
+    let arrays: [(String, [Float])] = [
+      ("nan", [1, 2, .nan, 4]), ("endless", [1, 2, 3, -.infinity]), ("fine", [1, 2, 3, 4]),
+    ]
+    try Self.makeStore(
+      folder.root, name: "resnet_slowfast_2.0",
+      try arrays.map { ($0.0, try Self.value(NDArray(floats: $0.1, shape: [2, 2]))) })
+    let store = try FeatureStore(path: folder.root, frameLength: 2)
+    for video in ["nan", "endless"] {
+      let error = try #require(throws: DataError.self) { try store.features(of: video) }
+      #expect(error.problem.hasPrefix("frame 1 holds") && error.place?.contains(video) == true)
+      // Frames that are not asked for are not in the way.
+      #expect(try store.features(of: video, maxFrames: 1).values == [1, 2])
+    }
+    #expect(try store.features(of: "fine").count == 2)
+  }
+
   @Test func bothSpellingsOfTheIntervalAreFound() throws {
     for name in ["resnet_slowfast_2", "resnet_slowfast_2.0", "resnet_slowfast_2_compressed"] {
       let folder = try TemporaryFolder()

@@ -107,7 +107,7 @@ struct OwnVideos {
         let tracks = try? VideoFile.subtitles(of: path).filter({ !$0.cues.isEmpty }),
         let track = tracks.first(where: { $0.language?.hasPrefix("en") == true }) ?? tracks.first
       else { continue }
-      try FileManager.default.createDirectory(atPath: inside, withIntermediateDirectories: true)
+      try OutputFolder.make(inside)
       let cues = track.cues.map { SubtitleCue(start: $0.start, end: $0.end, lines: [$0.text]) }
       try AtomicFile.write(SubtitleFile.subRip(cues), to: "\(inside)/\(name).srt")
       found = true

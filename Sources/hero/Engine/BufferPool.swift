@@ -1,5 +1,15 @@
 import Foundation
 
+/// Ends the program as a wrong input does: operations cannot fail one by one, and what a run has saved is whole.
+private func outOfMemory(_ bytes: Int, beside used: Int) -> Never {
+  func text(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) * 1e-9) }
+  let message =
+    "hero: error: out of memory: \(text(bytes)) more were wanted beside \(text(used)) in use. Choose smaller batches; "
+    + "--resume goes on from what was saved.\n"
+  try? FileHandle.standardError.write(contentsOf: Data(message.utf8))
+  _exit(1)
+}
+
 /// Buffers that are used again: a training step in steady state takes nothing from the system.
 ///
 /// Sizes are rounded up to one of four steps between powers of two, and a free buffer of a somewhat larger size is taken
@@ -45,7 +55,7 @@ final class BufferPool<Address: Sendable>: @unchecked Sendable {
       giveBack()
       fresh = allocate(bytes)
     }
-    guard let fresh else { fatalError("out of memory: \(bytes) bytes beside \(now) in use") }
+    guard let fresh else { outOfMemory(bytes, beside: now) }
     now += bytes
     peak = max(peak, now)
     return (fresh, capacity)

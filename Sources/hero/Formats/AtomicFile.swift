@@ -1,9 +1,11 @@
 import Foundation
+import Synchronization
 
 /// A file that appears under its name only when it is complete.
 ///
 /// What is written goes to a temporary file beside it; `commit` brings that to the disk and renames it. What stood
-/// under the name before stays untouched until then, and stays for good if the writer is let go without `commit`.
+/// under the name before stays untouched until then, and stays for good if the writer is let go without `commit`. What a
+/// killed process left of its temporary files goes when another one first writes into that folder.
 public final class AtomicFile {
   /// The name that the file will have.
   public let path: String
@@ -17,11 +19,33 @@ public final class AtomicFile {
   public init(path: String) throws {
     self.path = path
     let url = URL(fileURLWithPath: path)
+    let folder = url.deletingLastPathComponent()
+    Self.sweep(folder.path)
     temporary =
-      url.deletingLastPathComponent()
-      .appendingPathComponent(".\(url.lastPathComponent).\(getpid())-\(UInt32.random(in: 0 ... .max))").path
+      folder.appendingPathComponent(".\(url.lastPathComponent).\(getpid())-\(UInt32.random(in: 0 ... .max))")
+      .path
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw DataError.system("write", file: path) }
+    // For `sweep`, which takes nothing from whoever still writes.
+    _ = FileLock.take(descriptor)
+  }
+
+  /// Folders that this process has looked through.
+  private static let swept = Mutex<Set<String>>([])
+
+  /// Removes temporary files whose writers are gone: no process here has their number, and nobody anywhere their lock.
+  private static func sweep(_ folder: String) {
+    guard swept.withLock({ $0.insert(folder).inserted }) else { return }
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      guard let match = name.wholeMatch(of: /\..+\.(\d+)-\d+/), let process = pid_t(match.1),
+        kill(process, 0) != 0, errno == ESRCH
+      else { continue }
+      let file = "\(folder)/\(name)"
+      let descriptor = open(file, O_RDWR | O_CLOEXEC)
+      guard descriptor >= 0 else { continue }
+      if FileLock.take(descriptor) == .got { unlink(file) }
+      close(descriptor)
+    }
   }
 
   deinit { discard() }
@@ -44,9 +68,7 @@ public final class AtomicFile {
   /// Writes bytes over earlier ones.
   public func overwrite(_ bytes: [UInt8], at offset: Int) throws {
     try flush()
-    guard pwrite(descriptor, bytes, bytes.count, off_t(offset)) == bytes.count else {
-      throw DataError.system("write", file: path)
-    }
+    try bytes.withUnsafeBytes { try writeThrough($0, at: offset) }
   }
 
   /// Brings the bytes to the disk and gives the file its name.
@@ -54,9 +76,9 @@ public final class AtomicFile {
     do {
       try flush()
       guard fsync(descriptor) == 0 || errno == EINVAL else { throw DataError.system("write", file: path) }
+      guard rename(temporary, path) == 0 else { throw DataError.system("write", file: path) }
       close(descriptor)
       descriptor = -1
-      guard rename(temporary, path) == 0 else { throw DataError.system("write", file: path) }
       OutputFolder.synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
     } catch {
       discard()
@@ -81,11 +103,15 @@ public final class AtomicFile {
     buffer.removeAll(keepingCapacity: true)
   }
 
-  private func writeThrough(_ bytes: UnsafeRawBufferPointer) throws {
+  /// - Parameter offset: where over earlier bytes; nil for the end.
+  private func writeThrough(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil) throws {
     guard descriptor >= 0 else { throw DataError("the file is finished already", file: path) }
     var done = 0
     while done < bytes.count {
-      let written = Foundation.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+      let (rest, count) = (bytes.baseAddress.map { $0 + done }, bytes.count - done)
+      let written =
+        offset.map { pwrite(descriptor, rest, count, off_t($0 + done)) }
+        ?? Foundation.write(descriptor, rest, count)
       if written < 0, errno == EINTR { continue }
       guard written > 0 else { throw DataError.system("write", file: path) }
       done += written

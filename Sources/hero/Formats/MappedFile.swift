@@ -1,9 +1,11 @@
+import CFileFaults
 import Foundation
 
 /// A file mapped read-only into memory, every access to which is checked against its length.
 ///
-/// Pages are brought in as they are touched, so opening costs nothing and memory is the system's to reclaim.
-/// The file must not be shortened while it is open.
+/// Pages are brought in as they are touched, so opening costs nothing and memory is the system's to reclaim. On file systems
+/// that map nothing the file is read as a whole instead. A file that is shortened while it is open ends the program with a
+/// message that names it (`CFileFaults`); one that is replaced or deleted is read as it was.
 public final class MappedFile: Sendable {
   /// The path, as the user named it.
   public let path: String
@@ -11,6 +13,10 @@ public final class MappedFile: Sendable {
   public let count: Int
 
   private nonisolated(unsafe) let base: UnsafeRawPointer?
+  private let isMapped: Bool
+
+  /// Installed once, with the first file.
+  private static let faultsAreTold: Void = hero_file_faults_install()
 
   /// Maps the whole of `path`. An empty file maps to no bytes.
   ///
@@ -26,17 +32,38 @@ public final class MappedFile: Sendable {
     }
     self.path = path
     count = Int(status.st_size)
-    if count == 0 {
-      base = nil
+    guard count > 0 else {
+      (base, isMapped) = (nil, false)
+      return
+    }
+    if let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED {
+      Self.faultsAreTold
+      (base, isMapped) = (UnsafeRawPointer(address), true)
     } else {
-      guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED
-      else { throw DataError.system("map", file: path) }
-      base = UnsafeRawPointer(address)
+      (base, isMapped) = (try Self.read(descriptor, count: count, file: path), false)
     }
   }
 
   deinit {
-    if let base { munmap(UnsafeMutableRawPointer(mutating: base), count) }
+    guard let base = UnsafeMutableRawPointer(mutating: base) else { return }
+    if isMapped { munmap(base, count) } else { free(base) }
+  }
+
+  /// The whole file in memory of its own, which `free` gives back.
+  private static func read(_ descriptor: Int32, count: Int, file: String) throws -> UnsafeRawPointer {
+    guard let memory = malloc(count) else { throw DataError.system("read", file: file) }
+    var done = 0
+    while done < count {
+      let length = pread(descriptor, memory + done, count - done, off_t(done))
+      if length < 0, errno == EINTR { continue }
+      guard length > 0 else {
+        let error = DataError.system("read", file: file, code: length == 0 ? EIO : errno)
+        free(memory)
+        throw error
+      }
+      done += length
+    }
+    return UnsafeRawPointer(memory)
   }
 
   /// Runs `body` on `length` bytes from `offset`; the pointer is valid only inside it.

@@ -32,7 +32,7 @@ public final class OutputFolder {
     }
     mark = open(markPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard mark >= 0 else { throw DataError.system("write", file: partial) }
-    guard flock(mark, LOCK_EX | LOCK_NB) == 0 else {
+    guard FileLock.take(mark) != .isTaken else {
       close(mark)
       throw DataError(
         "another run is writing it", file: partial, cure: "Wait until it ends, or write elsewhere")
@@ -57,10 +57,11 @@ public final class OutputFolder {
 
   /// Makes a folder and those around it, where they are not there.
   public static func make(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw DataError("cannot make the folder: \(error.localizedDescription)", file: path)
+    if FileManager.default.isFolder(path) { return }
+    let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    if parent != path { try make(parent) }
+    guard mkdir(path, 0o777) == 0 || (errno == EEXIST && FileManager.default.isFolder(path)) else {
+      throw DataError.system("make the folder", file: path)
     }
   }
 
@@ -74,9 +75,10 @@ public final class OutputFolder {
     if synchronizing, let names = FileManager.default.enumerator(atPath: partial) {
       for case let name as String in names { Self.synchronize(partial + "/" + name) }
     }
-    unlink(partial + "/" + Self.markName)
     Self.synchronize(partial)
+    // The mark goes last: a process killed before that leaves what the next one knows as its own.
     guard rename(partial, path) == 0 else { throw DataError.system("name the finished folder", file: path) }
+    unlink(path + "/" + Self.markName)
     Self.synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
     close(mark)
     mark = -1

@@ -8,6 +8,8 @@ extension DataError {
       case ENOENT: "Check the path"
       case EACCES, EPERM, EROFS: "Check the permissions"
       case ENOSPC, EDQUOT: "Free some space on that disk, then run again"
+      case ENODEV: "This file system cannot do that; use a local disk, and copy what is made"
+      case EIO: "The disk may be full or failing"
       case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)"
       default: nil
       }

@@ -23,7 +23,6 @@ public final class Checkpoint {
     // A safetensors file begins with its header's length, in 8 bytes, and the header, which is JSON.
     if head.count == 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
       let file = try SafetensorsFile(path: path)
-      try file.verify()
       source = .safetensors(file)
       names = file.entries.map(\.name)
     } else {
@@ -34,6 +33,13 @@ public final class Checkpoint {
         String($0.dropFirst(prefix.count))
       }
     }
+  }
+
+  /// Compares the file with the hash that it was written with, if it has one. Whoever takes weights from it does so first; whoever
+  /// only looks at shapes need not read hundreds of megabytes.
+  /// - Throws: `DataError` where they differ.
+  func verify() throws {
+    if case .safetensors(let file) = source { try file.verify() }
   }
 
   /// The array of this name; nil if there is none.
@@ -90,8 +96,9 @@ extension ParameterStore {
   /// `tri_mask`, `one_hot`, `vocab_padded`) and the second name of the tied word embedding are passed over.
   /// - Parameter tolerant: take what fits: of tables of positions the rows that both have, of other arrays that do not
   ///   fit nothing. Otherwise a shape that does not fit is an error.
-  /// - Throws: `DataError` naming the parameter and both shapes.
+  /// - Throws: `DataError` naming the parameter and both shapes, and for a file that is not as it was written.
   public func load(_ checkpoint: Checkpoint, tolerant: Bool = false) throws -> LoadReport {
+    try checkpoint.verify()
     var report = LoadReport()
     for name in checkpoint.names where !isBuffer(name) {
       guard let parameter = self[name] else {

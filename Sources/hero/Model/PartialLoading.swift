@@ -39,6 +39,7 @@ extension ParameterStore {
   private func loadLanguageModel(
     _ checkpoint: Checkpoint, layers: Int, skippingLayers: Bool
   ) throws -> LoadReport {
+    try checkpoint.verify()
     let map = LanguageModelNames(
       checkpoint.names, layers: layers, skippingLayers: skippingLayers, prefix: "v_encoder.f_encoder.")
     var report = LoadReport()

@@ -31,7 +31,7 @@ public final class IndexWriter {
     if !FileManager.default.fileExists(atPath: path) { try Self.create(path: path, head: head) }
     descriptor = open(path, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { throw DataError.system("write", file: path) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    guard FileLock.take(descriptor) != .isTaken else {
       close(descriptor)
       throw DataError("another run is writing it", file: path, cure: "Wait until it ends")
     }

@@ -114,7 +114,8 @@ public final class FeatureStore: Sendable {
   ///
   /// - Parameter maxFrames: the most frames to give; nil for all.
   ///
-  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, or is not as wide as the others.
+  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, holds what is no finite
+  /// number, or is not as wide as the others.
   public func features(of video: String, maxFrames: Int? = nil) throws -> FrameFeatures {
     guard let bytes = try reader.get(video) else { throw missing(video) }
     return try DataError.locating(file: path, place: "video \"\(video)\"") {
@@ -130,7 +131,13 @@ public final class FeatureStore: Sendable {
       }
       try check(width: width)
       let kept = min(frames, max(1, maxFrames ?? frames))
-      return FrameFeatures(count: kept, width: width, values: try array.rows(0..<kept).floats())
+      let values = try array.rows(0..<kept).floats()
+      if let place = values.firstNotFinite {
+        throw DataError(
+          "frame \(place / width) holds \(values[place]), which is no feature",
+          cure: "Extract its features again, or leave its items out")
+      }
+      return FrameFeatures(count: kept, width: width, values: values)
     }
   }
 

@@ -18,7 +18,7 @@ struct FeatureEncoder: Sendable {
   }
 
   /// Reads and encodes one video.
-  /// - Throws: `UnreadableVideo` if one of its files is missing, damaged, or no matrix of floats.
+  /// - Throws: `UnreadableVideo` if one of its files is missing, damaged, or no matrix of finite floats.
   func encode(_ video: FeatureFiles) throws -> Encoded {
     do {
       let features = try features(of: video)
@@ -49,6 +49,11 @@ struct FeatureEncoder: Sendable {
     guard array.shape.count == 2, array.type.isFloatingPoint else {
       throw DataError(
         "“features” is \(array.type) of shape \(array.shape), not floats [frames, width]", file: path)
+    }
+    let values = array.floats()
+    if let place = values.firstNotFinite {
+      throw DataError(
+        "frame \(place / max(1, array.shape[1])) holds \(values[place]), which is no feature", file: path)
     }
     return array
   }

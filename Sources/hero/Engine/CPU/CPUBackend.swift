@@ -18,11 +18,25 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     if let problem = hero_blas_load() {
       throw EngineError("OpenBLAS could not be loaded (\(String(cString: problem))); install libopenblas0")
     }
+    try Self.requireProductMemory(threads: threads)
     pool = ThreadPool(threads: threads)
     self.kernels = kernels
   }
 
   deinit { pool.stop() }
+
+  /// OpenBLAS takes this much address space for each thread with its first product, and tries for ever where it gets none.
+  private static func requireProductMemory(threads: Int) throws {
+    let bytes = threads << 27
+    guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      memory != MAP_FAILED
+    else {
+      throw EngineError(
+        "out of memory: OpenBLAS wants \(bytes >> 20) MB of address space for \(threads) threads; raise the limit "
+          + "(ulimit -v) or lower HERO_NUM_THREADS")
+    }
+    munmap(memory, bytes)
+  }
 
   static var defaultThreads: Int { chosenThreads ?? ProcessInfo.processInfo.activeProcessorCount }
 

@@ -38,16 +38,9 @@ public final class RunLog: Sendable {
   /// - Throws: `DataError` where the file cannot be written.
   public func attach(path: String) throws {
     try state.withLock { state in
-      if !FileManager.default.fileExists(atPath: path) {
-        guard FileManager.default.createFile(atPath: path, contents: nil) else {
-          throw DataError(
-            "cannot be written", file: path, cure: "Check the folder's permissions and free space")
-        }
-      }
-      guard let file = FileHandle(forWritingAtPath: path) else {
-        throw DataError("cannot be written", file: path, cure: "Check the file's permissions")
-      }
-      state.file = file
+      let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+      guard descriptor >= 0 else { throw DataError.system("write", file: path) }
+      state.file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
       state.path = path
       let waiting = state.waiting
       state.waiting = []
@@ -82,7 +75,6 @@ public final class RunLog: Sendable {
   private func append(_ line: String, _ state: inout State) {
     guard let file = state.file else { return }
     do {
-      try file.seekToEnd()
       try file.write(contentsOf: Data(line.utf8))
     } catch {
       state.file = nil

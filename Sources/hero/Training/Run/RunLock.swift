@@ -14,8 +14,7 @@ final class RunLock {
     let path = "\(folder.path)/run.lock"
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw DataError.system("lock the folder", file: path) }
-    let isFree = flock(descriptor, LOCK_EX | LOCK_NB) == 0
-    let isTaken = !isFree && errno == EWOULDBLOCK
+    let isTaken = FileLock.take(descriptor) == .isTaken
     let owner = Self.read(descriptor)
     let isForeign = owner.map { !$0.isEmpty && !$0.hasPrefix(Self.host + " ") } ?? false
     guard !isTaken, !isForeign else {

@@ -12,14 +12,8 @@ struct RetrievalReport {
   /// After non-maximum suppression, with its threshold; nil where there is none.
   let suppressed: (threshold: Float, recalls: [Recall])?
 
-  init(_ results: RetrievalResults, options: RetrievalEvaluationOptions, queries: QueryStore) throws {
-    var truths: [RetrievalTruth] = []
-    let asked = Set(queries.ids)
-    try JSONLines.read(path: queries.annotationPath) { _, row in
-      if let truth = try RetrievalTruth(annotation: row), asked.contains(truth.id.text) {
-        truths.append(truth)
-      }
-    }
+  init(_ results: RetrievalResults, options: RetrievalEvaluationOptions, queries: KnownQueries) throws {
+    let truths = queries.truths
     // The reference cuts to `max_after_nms` before it measures.
     let ranked = results.truncated(to: options.keptAfterSuppression)
     let suppressed = options.suppression.map {
@@ -34,7 +28,7 @@ struct RetrievalReport {
       if let place = all.tasks.firstIndex(where: { $0.task == task }) { all.tasks[place].queries = queries }
     }
     final = all
-    let isKnown = !truths.isEmpty && truths.count == queries.ids.count
+    let isKnown = !truths.isEmpty && truths.count == queries.store.ids.count
     let measure = { (results: RetrievalResults) in
       try RetrievalMetrics(results: results, truth: truths, byQueryType: options.byQueryType).recalls
     }

@@ -38,18 +38,18 @@ struct RetrievalSuite: EvaluableSuite {
 
   struct Validated {
     /// The queries to validate on, with the loader of their losses.
-    var validation: (queries: QueryStore, loader: RetrievalLoader)?
-    var test: QueryStore?
+    var validation: (queries: KnownQueries, loader: RetrievalLoader)?
+    var test: KnownQueries?
     var videos: VideoReader
   }
 
   func validated(_ model: RetrievalModel, _ videos: VideoReader) throws -> Validated {
     var validated = Validated(videos: videos)
     if let path = configuration.valQueries {
-      let queries = try QueryStore(path: path)
-      validated.validation = (queries, try loader(model, queries, videos, maxTextLength: -1))
+      let queries = try KnownQueries(path: path)
+      validated.validation = (queries, try loader(model, queries.store, videos, maxTextLength: -1))
     }
-    validated.test = try configuration.testQueries.map { try QueryStore(path: $0) }
+    validated.test = try configuration.testQueries.map { try KnownQueries(path: $0) }
     return validated
   }
 
@@ -88,23 +88,23 @@ struct RetrievalSuite: EvaluableSuite {
     _ model: RetrievalModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
     try evaluate(
-      model, videos, try QueryStore(path: store), split: split,
+      model, videos, try KnownQueries(path: store), split: split,
       title: "\(configuration.task.rawValue), \(split)")
   }
 
   private func evaluate(
-    _ model: RetrievalModel, _ videos: VideoReader, _ queries: QueryStore, split: String, title: String
+    _ model: RetrievalModel, _ videos: VideoReader, _ queries: KnownQueries, split: String, title: String
   ) throws -> SplitReport {
     let options = settings.evaluation
     let candidates = try CandidateVideos(
-      split: split, queries: queries, subtitles: videos.subtitles, features: videos.features)
+      split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features)
     let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") { progress in
       try RetrievalIndex(
         candidates, reader: videos, model: model, batchSize: options.videoBatch, among: communicator,
         progress: progress)
     }
-    let evaluator = RetrievalEvaluator(model: model, queries: queries, index: index, options: options)
-    let results = try ProgressReporter.follow("Searching", total: queries.ids.count, unit: "queries") {
+    let evaluator = RetrievalEvaluator(model: model, queries: queries.store, index: index, options: options)
+    let results = try ProgressReporter.follow("Searching", total: queries.store.ids.count, unit: "queries") {
       progress in try evaluator.run(among: communicator, progress: progress)
     }
     return try RetrievalReport(results, options: options, queries: queries).report(split: split, title: title)

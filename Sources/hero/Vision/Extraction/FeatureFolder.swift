@@ -13,14 +13,7 @@ public final class FeatureFolder {
   /// Throws `DataError` if it cannot.
   public init(path: String, networks: [String]) throws {
     self.path = path
-    for network in networks {
-      let folder = "\(path)/\(network)_features"
-      do {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      } catch {
-        throw DataError("cannot make the folder: \(error.localizedDescription)", file: folder)
-      }
-    }
+    for network in networks { try OutputFolder.make("\(path)/\(network)_features") }
   }
 
   /// Where a network's features of a video are.

@@ -1,0 +1,232 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+/// What is written survives what happens to machines: every command is stopped at one write after the other, says why, and
+/// once it is run again has written the very bytes of a command that nothing happened to.
+///
+/// A few of the writes of each command are taken; all of them with `HERO_FAULTS=all`.
+struct FaultTests {
+  private let corpus: SmallCorpus
+  private let faults: Faults
+  private var output: String { faults.folder }
+
+  init() throws {
+    corpus = try SmallCorpus()
+    let output = corpus.folder.path("out")
+    try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+    faults = try Faults(scratch: corpus.folder, folder: output)
+  }
+
+  /// Commands that write, by a name for each.
+  static let commands: [String: [String]] = [
+    "finetune": [
+      "finetune", "--config", "finetune.json", "--output-dir", "out/it", "--num-train-steps", "6",
+      "--valid-steps", "3",
+    ],
+    "pretrain": [
+      "pretrain", "--config", "pretrain.json", "--output-dir", "out/it", "--num-train-steps", "6",
+      "--valid-steps", "6",
+    ],
+    "create-txtdb": [
+      "create-txtdb", "--task", "tvr", "--annotation", "corpus/ann/tvr_train.jsonl", "--output", "out/it",
+      "--tokenizer", "corpus/tokenizer",
+    ],
+    "convert-videodb": [
+      "convert-videodb", "--feature-dir", "corpus/features", "--output", "out/it", "--dataset", "tv",
+      "--frame-length", "1.5",
+    ],
+    "index": [
+      "index", "--model-dir", "run", "--checkpoint", "latest", "--vfeat-db", "video_db/tv", "--sub-txt-db",
+      "txt_db/subtitles.db", "--output", "out/it",
+    ],
+    "eval": [
+      "eval", "--split", "test", "--query-txt-db", "txt_db/test.db", "--output-dir", "run", "--checkpoint",
+      "latest", "--submission", "out/it",
+    ],
+  ]
+
+  private func clear() throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: output) {
+      try FileManager.default.removeItem(atPath: "\(output)/\(name)")
+    }
+  }
+
+  /// What is there, but for what tells of the run itself: times, processes.
+  private func written() throws -> [String: Data] {
+    var files: [String: Data] = [:]
+    for case let name as String in try #require(FileManager.default.enumerator(atPath: output))
+    where !name.contains("events.out")
+      && !["log.txt", "run.lock"].contains((name as NSString).lastPathComponent)
+    {
+      files[name] = FileManager.default.contents(atPath: "\(output)/\(name)") ?? Data()
+    }
+    return files
+  }
+
+  private func train() throws {
+    try corpus.run([
+      "finetune", "--config", "finetune.json", "--output-dir", "run", "--num-train-steps", "2",
+      "--valid-steps", "2",
+    ])
+  }
+
+  /// The same command again, going on where it can.
+  private func again(_ arguments: [String]) throws {
+    let resumes = FileManager.default.fileExists(atPath: "\(output)/it/log/hps.json")
+    try corpus.run(arguments + (resumes && arguments.contains("--config") ? ["--resume"] : []))
+  }
+
+  @Test(.timeLimit(.minutes(30)), arguments: commands.keys.sorted())
+  func whatIsWrittenIsWhole(command: String) throws {
+    let arguments = try #require(Self.commands[command])
+    if ["index", "eval"].contains(command) { try train() }
+    let calls = try faults.calls(arguments, from: corpus.folder.root)
+    #expect(calls > 2)
+    let whole = try written()
+    let step = ProcessInfo.processInfo.environment["HERO_FAULTS"] == "all" ? 1 : max(1, calls / 5)
+    for call in stride(from: 1, through: calls, by: step) {
+      try clear()
+      let full = try faults.run(arguments, .full, call: call, from: corpus.folder.root)
+      try expectToldOfFullDisk(full, call)
+      try again(arguments)
+      #expect(try written() == whole, "full disk from call \(call)")
+    }
+    for call in stride(from: min(2, calls), through: calls, by: step) {
+      try clear()
+      let killed = try faults.run(arguments, .kill, call: call, from: corpus.folder.root)
+      #expect(killed.status == SIGKILL, "call \(call)")
+      try again(arguments)
+      #expect(try written() == whole, "killed at call \(call)")
+    }
+    try clear()
+    let refused = try faults.run(arguments, .readonly, from: corpus.folder.root)
+    #expect(refused.status == 1 && refused.errors.contains("Read-only file system"), "\(refused.errors)")
+    #expect(try written().isEmpty)
+
+    let jumping = try faults.run(arguments, .clock, from: corpus.folder.root)
+    #expect(jumping.status == 0, "\(jumping.errors)")
+    #expect(try written() == whole)
+    try clear()
+    let remote = try faults.run(arguments, .network, from: corpus.folder.root)
+    if ["create-txtdb", "convert-videodb"].contains(command) {
+      // liblmdb, which makes stores, maps them; whoever reads them does not.
+      #expect(remote.status == 1 && remote.errors.contains("use a local disk"), "\(remote.errors)")
+    } else {
+      #expect(remote.status == 0, "\(remote.errors)")
+      #expect(try written() == whole)
+    }
+  }
+
+  private func expectToldOfFullDisk(_ process: HeroProcess, _ call: Int) throws {
+    guard process.status != 0 else {
+      // The log is no reason to stop a run, but its end is told.
+      #expect(process.errors.contains("the log ends here"), "call \(call)")
+      return
+    }
+    #expect(process.status == 1, "call \(call): \(process.errors)")
+    let said = process.errors.split(separator: "\n").last ?? ""
+    #expect(said.contains("out/it"), "call \(call): \(said)")
+    #expect(
+      said.contains("No space left on device") || said.contains("Input/output error"), "call \(call): \(said)"
+    )
+  }
+
+  /// Stores that are removed, and others put in their place, while a run reads them: it reads on what it has opened.
+  @Test(.timeLimit(.minutes(30))) func storesAreReplacedUnderARun() throws {
+    let arguments = ["finetune", "--config", "finetune.json", "--output-dir"]
+    try corpus.run(arguments + ["whole"])
+    let process = try corpus.start(arguments + ["out/it"])
+    try waitForAState(process)
+    for store in ["video_db", "txt_db"] {
+      try FileManager.default.moveItem(
+        atPath: corpus.folder.path(store), toPath: corpus.folder.path("\(store).old"))
+      try FileManager.default.createDirectory(
+        atPath: corpus.folder.path("\(store)/tv"), withIntermediateDirectories: true)
+    }
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    let weights = "ckpt/model_step_60.safetensors"
+    #expect(
+      FileManager.default.contentsEqual(
+        atPath: corpus.folder.path("whole/\(weights)"), andPath: "\(output)/it/\(weights)"))
+  }
+
+  /// A store that is cut short in its place while a run reads it: the run ends with its name.
+  @Test(.timeLimit(.minutes(30))) func aStoreIsCutShortUnderARun() throws {
+    let errors = Pipe()
+    let process = try corpus.start(
+      [
+        "finetune", "--config", "finetune.json", "--output-dir", "out/it", "--num-train-steps", "100000",
+        "--valid-steps", "100000",
+      ], errors: errors)
+    try waitForAState(process)
+    let store = corpus.folder.path("video_db/tv/resnet_slowfast_1.5/data.mdb")
+    try #require(truncate(store, 4096) == 0)
+    let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 1)
+    #expect(said.contains("resnet_slowfast_1.5"), "\(said.suffix(1000))")
+  }
+
+  private func waitForAState(_ process: Process) throws {
+    let states = "\(output)/it/ckpt"
+    while process.isRunning,
+      (try? FileManager.default.contentsOfDirectory(atPath: states))?.contains(where: {
+        $0.hasPrefix("state_step_")
+      }) != true
+    { usleep(2_000) }
+    try #require(process.isRunning)
+  }
+
+  /// A mapped file that is cut short: the program ends with its name, and not by a signal.
+  @Test func anIndexIsCutShortUnderASearch() throws {
+    try train()
+    try corpus.run(try #require(Self.commands["index"]))
+    let (input, output, errors) = (Pipe(), Pipe(), Pipe())
+    let process = try corpus.start(
+      ["search", "--index", "out/it", "--interactive"], errors: errors, output: output, input: input)
+    let query = Data("a man\n".utf8)
+    try input.fileHandleForWriting.write(contentsOf: query)
+    // Its first answer tells that it has the file open.
+    try #require(!output.fileHandleForReading.availableData.isEmpty)
+    try #require(truncate(corpus.folder.path("out/it"), 0) == 0)
+    try input.fileHandleForWriting.write(contentsOf: query)
+    try input.fileHandleForWriting.close()
+    let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 1, "\(said)")
+    #expect(said.contains("out/it: was cut short"), "\(said)")
+  }
+
+  /// Videos whose features are no numbers are named when a store is made of them, and left out.
+  @Test func featuresThatAreNoNumbersAreNamed() throws {
+    let name = try #require(
+      FileManager.default.contentsOfDirectory(
+        atPath: corpus.folder.path("corpus/features/resnet_features/tv")
+      ).sorted().first)
+    let file = corpus.folder.path("corpus/features/resnet_features/tv/\(name)")
+    var values = try NPZ.read(path: file, name: "features").floats()
+    values[8 * 3 + 1] = .infinity
+    let array = NDArray(floats: values, shape: [values.count / 8, 8])
+    try Data(try NPZ.encode([(name: "features", array: array)], compress: false)).write(
+      to: URL(fileURLWithPath: file))
+    let made = try corpus.run([
+      "convert-videodb", "--feature-dir", "corpus/features", "--output", "out/it", "--dataset", "tv",
+      "--frame-length", "1.5",
+    ])
+    #expect(made.errors.contains("frame 3 holds inf"), "\(made.errors)")
+    #expect(made.errors.contains("1 videos unreadable") || made.output.contains("1 videos unreadable"))
+  }
+
+  /// Where memory is short the program says so; OpenBLAS alone would try for ever.
+  @Test(.timeLimit(.minutes(30))) func tooLittleMemoryIsTold() throws {
+    let arguments = try #require(Self.commands["finetune"]).joined(separator: " ")
+    let process = try HeroProcess(
+      executable: URL(fileURLWithPath: "/bin/bash"),
+      arguments: ["-c", "ulimit -v 300000; exec \(HeroProcess.binary.path) \(arguments)"],
+      folder: corpus.folder.root, environment: ["HERO_NUM_THREADS": "8"])
+    #expect(process.status == 1 && process.errors.contains("out of memory"), "\(process.errors)")
+  }
+}
