@@ -15,7 +15,7 @@ extension Target {
   nonisolated(unsafe) static let all: [String: Target] = arrays.merging(weights) { $1 }.merging(records) {
     $1
   }
-  .merging(stores) { $1 }.merging(text) { $1 }.merging(runs) { $1 }
+  .merging(stores) { $1 }.merging(text) { $1 }.merging(runs) { $1 }.merging(videos) { $1 }
 
   nonisolated(unsafe) private static let arrays: [String: Target] = [
     "npy": Target { _ = try NPY.decode($0) },
