@@ -14,7 +14,9 @@ struct ManualCommand: ParsableCommand {
       """,
     shouldDisplay: false)
 
-  @Option(help: ArgumentHelp("Folder for hero.1, hero-finetune.1 and so on.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder for hero.1, hero-finetune.1 and so on.", valueName: "folder"),
+    completion: .directory)
   var output: String
 
   func run() throws {
