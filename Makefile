@@ -2,7 +2,7 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: build mpi demo test format lint bench bench-record bench-table fuzz endurance quality dist gpu-bundle cuda-emulation \
+.PHONY: build mpi demo test format lint bench bench-record bench-table fuzz endurance quality dist release gpu-bundle cuda-emulation \
   gpu-check-emulated packages
 
 build: packages
@@ -78,6 +78,11 @@ quality: build
 ## The program for machines without Swift and packages: dist/hero-VERSION-linux-ARCH and .tar.zst.
 dist: packages
 	Scripts/make-dist
+
+## All of a release, and whether it holds what it promises: the archive, a Debian package, the list of parts, SHA256SUMS.
+release: packages
+	Scripts/make-release
+	Scripts/check-release
 
 ## What shows on a machine with a GPU whether hero is right there, and how fast: gpu-bundle/gpu-check, without arguments.
 gpu-bundle: packages

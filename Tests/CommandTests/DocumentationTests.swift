@@ -37,6 +37,32 @@ struct DocumentationTests {
     }
   }
 
+  /// Launchers and settings before a command do not hide it.
+  @Test func commandsOfSeveralProcessesAreFound() {
+    #expect(
+      DocumentedCommand.all.contains {
+        $0.page == "README.md" && $0.words.contains("Configs/finetune-tvr.json")
+      })
+    #expect(DocumentedCommand.all.count { $0.page == "Docs/Scaling.md" } >= 2)
+  }
+
+  @Test func everyTargetOfMakeIsOne() throws {
+    #expect(DocumentedCommand.makeTargets.count > 10)
+    let file = SharedData.repository.appendingPathComponent("Makefile")
+    let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+    for (page, target) in DocumentedCommand.makeTargets {
+      #expect(lines.contains { $0.hasPrefix("\(target):") }, "\(page): make \(target)")
+    }
+  }
+
+  @Test func everyCommandInASentenceIsOne() throws {
+    #expect(DocumentedCommand.namedInSentences.count > 20)
+    let known = try CommandDescription.program().subcommands?.map(\.commandName) ?? []
+    for (page, word) in DocumentedCommand.namedInSentences where !word.hasPrefix("--") {
+      #expect(known.contains(word), "\(page): hero \(word)")
+    }
+  }
+
   /// A configuration that the checkout ships is read with the flags; another is the reader's own.
   private func load(_ options: ConfigArguments, task: RunTask?) throws -> RunConfiguration {
     let file = options.config.map { SharedData.repository.appendingPathComponent($0).path }

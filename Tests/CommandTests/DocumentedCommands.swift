@@ -33,6 +33,9 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
       guard isFenced || line.hasPrefix("    ") || pending != nil else { continue }
       var content = line.trimmingCharacters(in: .whitespaces)
       if pending == nil {
+        // What starts it stands before: settings of the environment, and MPI's launchers.
+        content = content.replacing(
+          #/^([A-Z_]+=\S+ )*((mpirun|mpiexec|srun) ([^ ]+ )*?)?hero /#, with: "hero ")
         // A list of modules has more than one space there.
         guard content.hasPrefix("hero "), !content.hasPrefix("hero  ") else { continue }
         pending = (number + 1, "")
@@ -49,6 +52,25 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
     }
     return commands
   }
+
+  /// Every `make TARGET` of the pages, also of their sentences, with the page that names it.
+  static let makeTargets: [(page: String, target: String)] = {
+    (pages + ["CONTRIBUTING.md"]).flatMap { page in
+      let path = SharedData.repository.appendingPathComponent(page).path
+      let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+      let found = text.matches(of: #/(?:`|^    |&& )make ([a-z][a-z-]*)/#.anchorsMatchLineEndings())
+      return found.map { (page, String($0.1)) }
+    }
+  }()
+
+  /// The first word of every `hero …` that stands in a sentence.
+  static let namedInSentences: [(page: String, word: String)] = {
+    pages.flatMap { page in
+      let path = SharedData.repository.appendingPathComponent(page).path
+      let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+      return text.matches(of: /`hero ([^ `]+)/).map { (page, String($0.1)) }
+    }
+  }()
 
   /// Words as a shell takes them; comments end the line.
   private static func shellWords(_ text: String) -> [String] {

@@ -24,7 +24,7 @@ struct BenchCommand: ParsableCommand {
   @Argument(help: "What to time.")
   var kinds: [BenchKind] = []
 
-  @Option(help: ArgumentHelp("JSON of the batch's lengths.", valueName: "file"))
+  @Option(help: ArgumentHelp("JSON of the batch's lengths.", valueName: "file"), completion: .file())
   var batch: String?
 
   @Option(help: "Steps to time, after one that is not timed.")
@@ -32,14 +32,17 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Also add a line a kind to this history: commit, day, machine, kernels and figures.", valueName: "file")
-  )
+      "Also add a line a kind to this history: commit, day, machine, kernels and figures.", valueName: "file"),
+    completion: .file())
   var record: String?
 
-  @Option(help: ArgumentHelp("Print the newest figures of a history as a table.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Print the newest figures of a history as a table.", valueName: "file"),
+    completion: .file())
   var table: String?
 
-  @Option(help: ArgumentHelp("Put the table between this page's markers.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Put the table between this page's markers.", valueName: "file"), completion: .file())
   var into: String?
 
   @OptionGroup var device: DeviceArguments

@@ -28,7 +28,7 @@ struct BenchSearch: ParsableCommand {
   @Option(help: "How alike a video's frames are, from 0, the hardest, to below 1.")
   var likeness: Float = 0
 
-  @Option(help: ArgumentHelp("The index to make.", valueName: "file"))
+  @Option(help: ArgumentHelp("The index to make.", valueName: "file"), completion: .file())
   var output: String
 
   @OptionGroup var device: DeviceArguments

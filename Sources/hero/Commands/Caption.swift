@@ -16,19 +16,22 @@ struct Caption: ParsableCommand {
           --output captions.jsonl --score
       """)
 
-  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"))
+  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"), completion: .directory)
   var modelDir: String
 
-  @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
+  @Option(
+    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
   var ckptStep = "best"
 
-  @Option(help: ArgumentHelp("JSON lines of the clips.", valueName: "file"))
+  @Option(help: ArgumentHelp("JSON lines of the clips.", valueName: "file"), completion: .file())
   var targetClip: String
 
-  @Option(help: ArgumentHelp("File to write.", valueName: "file"))
+  @Option(help: ArgumentHelp("File to write.", valueName: "file"), completion: .file())
   var output: String
 
-  @Option(help: ArgumentHelp("Tokenizer; by default the one that made the stores.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Tokenizer; by default the one that made the stores.", valueName: "folder"),
+    completion: .directory)
   var tokenizer: String?
 
   @OptionGroup var decoding: DecodingArguments
@@ -42,7 +45,9 @@ struct Caption: ParsableCommand {
   @Flag(help: "Score the captions against those that the clips come with.")
   var score = false
 
-  @Option(help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"),
+    completion: .directory)
   var meteorData: String?
 
   @Flag(help: "Print the scores as JSON.")

@@ -5,7 +5,9 @@ import Training
 ///
 /// The keys come from ``RunOptions``; give the command's help their table by `discussion(for:)`.
 struct ConfigArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("JSON file of options, as the reference's config/*.json.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("JSON file of options, as the reference's config/*.json.", valueName: "file"),
+    completion: .file())
   var config: String?
 
   @Flag(help: "Go on with the run in --output-dir from its last state, or begin where there is none.")

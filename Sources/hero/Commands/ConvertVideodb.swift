@@ -25,14 +25,17 @@ struct ConvertVideodb: ParsableCommand {
       "Parts of a frame's features, in order: NAME is in the folder NAME_features.", valueName: "names"))
   var features = "resnet,slowfast"
 
-  @Option(help: ArgumentHelp("Folder with resnet_features and slowfast_features.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder with resnet_features and slowfast_features.", valueName: "folder"),
+    completion: .directory)
   var featureDir: String?
 
   @Option(
-    help: ArgumentHelp("The reference's video_feat_info.pkl, in place of --feature-dir.", valueName: "file"))
+    help: ArgumentHelp("The reference's video_feat_info.pkl, in place of --feature-dir.", valueName: "file"),
+    completion: .file())
   var vfeatInfoFile: String?
 
-  @Option(help: ArgumentHelp("Folder of all feature stores.", valueName: "folder"))
+  @Option(help: ArgumentHelp("Folder of all feature stores.", valueName: "folder"), completion: .directory)
   var output: String
 
   @Option(help: ArgumentHelp("Name of the store's folder in it.", valueName: "name"))

@@ -36,15 +36,16 @@ struct CreateTxtdb: ParsableCommand {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "File of annotations; for subtitles also .srt and .vtt files and folders of them.", valueName: "file"))
+      "File of annotations; for subtitles also .srt and .vtt files and folders of them.", valueName: "file"),
+    completion: .file())
   var annotation: [String]
 
-  @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
+  @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"), completion: .directory)
   var output: String
 
   @Option(
     name: [.long, .customLong("toker")],
-    help: ArgumentHelp("Folder with vocab.json and merges.txt.", valueName: "folder"))
+    help: ArgumentHelp("Folder with vocab.json and merges.txt.", valueName: "folder"), completion: .directory)
   var tokenizer: String
 
   @Option(help: "Compression of values; the reference reads lz4 only.")
@@ -55,13 +56,15 @@ struct CreateTxtdb: ParsableCommand {
 
   @Option(
     name: .customLong("vid2nframe"),
-    help: ArgumentHelp("Frames of each video, for subtitles: JSON {video: frames}.", valueName: "file"))
+    help: ArgumentHelp("Frames of each video, for subtitles: JSON {video: frames}.", valueName: "file"),
+    completion: .file())
   var frameCounts: String?
 
   @Option(
     name: .customLong("vfeat-db"),
     help: ArgumentHelp(
-      "In place of --vid2nframe: the feature store that has the frames.", valueName: "folder"))
+      "In place of --vid2nframe: the feature store that has the frames.", valueName: "folder"),
+    completion: .directory)
   var featureStore: String?
 
   @Option(help: ArgumentHelp("Seconds per frame, for subtitles.", valueName: "seconds"))
@@ -71,10 +74,12 @@ struct CreateTxtdb: ParsableCommand {
     name: .customLong("vid2dur-idx"),
     help: ArgumentHelp(
       "The candidates of retrieval, copied into the store: JSON {split: {video: [seconds, index]}}.",
-      valueName: "file"))
+      valueName: "file"), completion: .file())
   var durations: String?
 
-  @Option(help: ArgumentHelp("JSON lines of the videos' subtitles, for tvc.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("JSON lines of the videos' subtitles, for tvc.", valueName: "file"),
+    completion: .file())
   var subtitles: String?
 
   @Option(

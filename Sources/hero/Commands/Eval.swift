@@ -28,28 +28,36 @@ struct Eval: ParsableCommand {
   @Option(
     name: [.long, .customLong("db")],
     help: ArgumentHelp(
-      "The split's store of queries, questions, statements or captions.", valueName: "folder"))
+      "The split's store of queries, questions, statements or captions.", valueName: "folder"),
+    completion: .directory)
   var queryTxtDb: String?
 
-  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"))
+  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"), completion: .directory)
   var outputDir: String?
 
-  @Option(help: ArgumentHelp("Instead of a run: JSON lines with captions to score.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Instead of a run: JSON lines with captions to score.", valueName: "file"),
+    completion: .file())
   var predictions: String?
 
-  @Option(help: ArgumentHelp("JSON lines with the true captions.", valueName: "file"))
+  @Option(help: ArgumentHelp("JSON lines with the true captions.", valueName: "file"), completion: .file())
   var references: String?
 
-  @Option(help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"),
+    completion: .directory)
   var meteorData: String?
 
-  @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
+  @Option(
+    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
   var checkpoint = "best"
 
   @Option(help: "Items a pass.")
   var batchSize: Int?
 
-  @Option(help: ArgumentHelp("Also write what the evaluation server takes.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Also write what the evaluation server takes.", valueName: "file"), completion: .file()
+  )
   var submission: String?
 
   @Flag(help: "Print the metrics as JSON, not as a table.")

@@ -20,19 +20,23 @@ struct ExtractFeatures: ParsableCommand {
           --slowfast SLOWFAST_8x8_R50.pkl --frame-length 1.5
       """)
 
-  @Argument(help: ArgumentHelp("Videos, and folders of videos.", valueName: "videos"))
+  @Argument(help: ArgumentHelp("Videos, and folders of videos.", valueName: "videos"), completion: .file())
   var videos: [String]
 
-  @Option(help: ArgumentHelp("Folder of the features.", valueName: "folder"))
+  @Option(help: ArgumentHelp("Folder of the features.", valueName: "folder"), completion: .directory)
   var output: String
 
-  @Option(help: ArgumentHelp("Weights of torchvision's ResNet-152 (.pth).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Weights of torchvision's ResNet-152 (.pth).", valueName: "file"), completion: .file())
   var resnet: String?
 
-  @Option(help: ArgumentHelp("Weights of SlowFast 8x8 R50 (.pkl, .pyth).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Weights of SlowFast 8x8 R50 (.pkl, .pyth).", valueName: "file"), completion: .file())
   var slowfast: String?
 
-  @Option(help: ArgumentHelp("Weights of CLIP ViT-B/32 (.pt, .safetensors).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Weights of CLIP ViT-B/32 (.pt, .safetensors).", valueName: "file"),
+    completion: .file())
   var clip: String?
 
   @Option(help: ArgumentHelp("Seconds per row: 1.5 for TV, 2 for MSR-VTT.", valueName: "seconds"))

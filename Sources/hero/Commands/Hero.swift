@@ -16,7 +16,7 @@ struct Hero: ParsableCommand {
     subcommands: [
       CreateTxtdb.self, ExtractFeatures.self, ConvertVideodb.self, Finetune.self, Eval.self,
       BenchCommand.self, Caption.self, Pretrain.self, IndexCommand.self, BenchSearch.self, SearchCommand.self,
-      ServeCommand.self, DemoCommand.self, DevicesCommand.self, GPUCheckCommand.self,
+      ServeCommand.self, DemoCommand.self, DevicesCommand.self, GPUCheckCommand.self, ManualCommand.self,
     ])
 
   static func main() {

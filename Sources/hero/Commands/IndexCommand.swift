@@ -23,37 +23,48 @@ struct IndexCommand: ParsableCommand {
           --tokenizer roberta-base --output clips.index
       """)
 
-  @Option(help: ArgumentHelp("Folder of the run whose model encodes.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder of the run whose model encodes.", valueName: "folder"), completion: .directory)
   var modelDir: String?
 
-  @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
+  @Option(
+    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
   var checkpoint = "best"
 
-  @Option(help: ArgumentHelp("Folder of videos to index, in place of stores.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Folder of videos to index, in place of stores.", valueName: "folder"),
+    completion: .directory)
   var videos: String?
 
-  @Option(help: ArgumentHelp("For --videos: weights of torchvision's ResNet-152.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("For --videos: weights of torchvision's ResNet-152.", valueName: "file"),
+    completion: .file())
   var resnet: String?
 
-  @Option(help: ArgumentHelp("For --videos: weights of SlowFast 8x8 R50.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("For --videos: weights of SlowFast 8x8 R50.", valueName: "file"), completion: .file())
   var slowfast: String?
 
-  @Option(help: ArgumentHelp("Feature store.", valueName: "folder"))
+  @Option(help: ArgumentHelp("Feature store.", valueName: "folder"), completion: .directory)
   var vfeatDb: String?
 
-  @Option(help: ArgumentHelp("Subtitle store; without it frames alone are encoded.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Subtitle store; without it frames alone are encoded.", valueName: "folder"),
+    completion: .directory)
   var subTxtDb: String?
 
   @Option(
     help: ArgumentHelp(
-      "Folder with the files of the videos, each named after its video, to be played.", valueName: "folder"))
+      "Folder with the files of the videos, each named after its video, to be played.", valueName: "folder"),
+    completion: .directory)
   var videoFiles: String?
 
-  @Option(help: ArgumentHelp("The index to make or to add to.", valueName: "file"))
+  @Option(help: ArgumentHelp("The index to make or to add to.", valueName: "file"), completion: .file())
   var output: String
 
   @Option(
-    help: ArgumentHelp("Tokenizer; by default the one that made the subtitle store.", valueName: "folder"))
+    help: ArgumentHelp("Tokenizer; by default the one that made the subtitle store.", valueName: "folder"),
+    completion: .directory)
   var tokenizer: String?
 
   @Option(help: "Videos a pass.")

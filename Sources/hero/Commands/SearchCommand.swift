@@ -6,19 +6,22 @@ import Training
 
 /// What commands that search have in common.
 struct SearchArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("The index.", valueName: "file"))
+  @Option(help: ArgumentHelp("The index.", valueName: "file"), completion: .file())
   var index: String
 
   @Option(
     help: ArgumentHelp(
-      "Folder of the model's run; by default where it was when the index was made.", valueName: "folder"))
+      "Folder of the model's run; by default where it was when the index was made.", valueName: "folder"),
+    completion: .directory)
   var modelDir: String?
 
-  @Option(help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"))
+  @Option(
+    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
   var checkpoint = "best"
 
   @Option(
-    help: ArgumentHelp("Tokenizer; by default the one that the index was made with.", valueName: "folder"))
+    help: ArgumentHelp("Tokenizer; by default the one that the index was made with.", valueName: "folder"),
+    completion: .directory)
   var tokenizer: String?
 
   @OptionGroup var device: DeviceArguments

@@ -35,21 +35,31 @@ struct ServeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The address to listen at.", valueName: "address"))
   var host = "127.0.0.1"
 
-  @Option(help: ArgumentHelp("A captioning run's folder: describes moments.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("A captioning run's folder: describes moments.", valueName: "folder"),
+    completion: .directory)
   var captionModelDir: String?
 
-  @Option(help: ArgumentHelp("A tvqa or how2qa run's folder: answers questions.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("A tvqa or how2qa run's folder: answers questions.", valueName: "folder"),
+    completion: .directory)
   var qaModelDir: String?
 
-  @Option(help: ArgumentHelp("Feature store of the videos, for these two.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Feature store of the videos, for these two.", valueName: "folder"),
+    completion: .directory)
   var vfeatDb: String?
 
-  @Option(help: ArgumentHelp("Subtitle store of the videos, for these two.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp("Subtitle store of the videos, for these two.", valueName: "folder"),
+    completion: .directory)
   var subTxtDb: String?
 
   @OptionGroup var decoding: DecodingArguments
 
-  @Option(help: ArgumentHelp("JSON lines or the query store of a split to browse.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("JSON lines or the query store of a split to browse.", valueName: "file"),
+    completion: .file())
   var annotations: String?
 
   @Argument(

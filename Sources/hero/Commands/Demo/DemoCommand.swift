@@ -16,7 +16,7 @@ struct DemoCommand: ParsableCommand {
       and without what it learnt. After tvr the videos can be searched and watched in a page.
       """)
 
-  @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"))
+  @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"), completion: .directory)
   var output = "demo"
 
   @Option(

@@ -1,0 +1,34 @@
+/// Words of the language of manual pages.
+enum Roff {
+  /// Text that means nothing but itself, also at the start of a line.
+  static func text(_ text: String) -> String {
+    var escaped = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\\": escaped += "\\[rs]"
+      case "-": escaped += "\\-"
+      // Typeset, these three become others, which no shell takes.
+      case "'": escaped += "\\[aq]"
+      case "`": escaped += "\\[ga]"
+      case "^": escaped += "\\[ha]"
+      case "~": escaped += "\\[ti]"
+      default:
+        let hexadecimal = String(scalar.value, radix: 16, uppercase: true)
+        escaped +=
+          scalar.isASCII
+          ? String(scalar)
+          : "\\[u\(String(repeating: "0", count: max(0, 4 - hexadecimal.count)))\(hexadecimal)]"
+      }
+    }
+    return escaped.hasPrefix(".") ? "\\&" + escaped : escaped
+  }
+
+  static func bold(_ text: String) -> String { "\\fB\(Self.text(text))\\fR" }
+
+  static func italic(_ text: String) -> String { "\\fI\(Self.text(text))\\fR" }
+
+  /// A word of a macro's line, spaces included.
+  static func quoted(_ text: String) -> String {
+    "\"\(Self.text(text).replacing("\"", with: "\\[dq]"))\""
+  }
+}
