@@ -5,10 +5,19 @@ import Training
 
 extension BenchKind: ExpressibleByArgument {}
 
-/// `hero bench`: times full-size steps.
+/// `hero bench`: times steps, or what a subcommand names.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
+    abstract: "Time full-size steps (the default), or an evaluation.",
+    subcommands: [BenchSteps.self, BenchEvaluation.self],
+    defaultSubcommand: BenchSteps.self)
+}
+
+/// `hero bench KIND …`: times full-size steps.
+struct BenchSteps: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "steps",
     abstract: "Time one full-size step on a described batch.",
     discussion: """
       Prints one line of JSON a kind: seconds (median), precision, real_tokens, flops, the fraction of the best rate of \

@@ -14,21 +14,42 @@ extension CPUBackend {
     }
   }
 
-  public func topK(_ x: Tensor, values: Tensor, places: Indices) {
+  public func topK(
+    _ x: Tensor, firstColumn: Int, earlier: (values: Tensor, places: Indices)?, values: Tensor,
+    places: Indices
+  ) {
     let kept = values.columns
     precondition(values.rows == x.rows && places.count == values.count)
+    precondition(earlier.map { $0.values.rows == x.rows && $0.places.count == $0.values.count } ?? true)
     let (from, best, to) = (UnsafePointer(x.pointer), values.pointer, places.pointer)
+    let before = earlier.map {
+      (values: $0.values.pointer, places: $0.places.pointer, count: $0.values.columns)
+    }
     pool.split(x.rows) { range, _ in
       for r in range {
-        let row = UnsafeBufferPointer(start: from + r * x.columns, count: x.columns)
         // The smallest that is kept comes first. A value that is not a number never gets in.
         var heap = Heap<Ranked>()
-        for (column, value) in row.enumerated() {
-          if heap.count < kept {
-            if !value.isNaN { heap.insert(Ranked(value: value, place: Int32(column))) }
-          } else if let least = heap.min, value > least.value {
-            heap.replaceMin(with: Ranked(value: value, place: Int32(column)))
+        if let before {
+          for k in r * before.count..<(r + 1) * before.count where before.places[k] >= 0 && heap.count < kept
+          {
+            heap.insert(Ranked(value: before.values[k], place: before.places[k]))
           }
+        }
+        let row = from + r * x.columns
+        var column = 0
+        while heap.count < kept, column < x.columns {
+          if !row[column].isNaN {
+            heap.insert(Ranked(value: row[column], place: Int32(firstColumn + column)))
+          }
+          column += 1
+        }
+        var least = heap.min?.value ?? .infinity
+        while column < x.columns {
+          if row[column] > least {
+            heap.replaceMin(with: Ranked(value: row[column], place: Int32(firstColumn + column)))
+            least = heap.min?.value ?? .infinity
+          }
+          column += 1
         }
         let sorted = heap.unordered.sorted(by: >)
         for k in 0..<kept {

@@ -57,6 +57,13 @@ public struct MomentSearch<Videos: SearchableVideos> {
   public func answer(_ texts: [[Int32]], own: [Int?], findsMoments: Bool = true) throws -> [Answer] {
     let tape = Tape.inference(model.store.backend)
     let encoded = model.encodeQueries(tape, TextInput(texts, for: model.configuration, on: tape.backend))
+    return try rank(encoded, own: own, findsMoments: findsMoments)
+  }
+
+  /// The same for queries that were encoded before.
+  /// - Parameter encoded: [m, width]
+  public func rank(_ encoded: Tensor, own: [Int?], findsMoments: Bool = true) throws -> [Answer] {
+    let tape = Tape.inference(model.store.backend)
     let kept = min(max(1, options.videosSearched), videos.count)
     let best = try videos.best(encoded, kept: kept, model: model, tape: tape)
     var answers = best.map { ranked in
@@ -66,12 +73,12 @@ public struct MomentSearch<Videos: SearchableVideos> {
         })
     }
     guard findsMoments else { return answers }
-    let pairs = texts.indices.flatMap { query in
+    let pairs = own.indices.flatMap { query in
       (best[query].map(\.place) + (own[query].map { [$0] } ?? [])).map { (query: query, video: $0) }
     }
     let spans = try spans(encoded, pairs, tape)
     var pair = 0
-    for query in texts.indices {
+    for query in own.indices {
       var corpus = scorer()
       for (place, score) in best[query] {
         corpus.add(
