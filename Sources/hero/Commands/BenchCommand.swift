@@ -52,6 +52,7 @@ struct BenchSteps: ParsableCommand {
   var into: String?
 
   @OptionGroup var device: DeviceArguments
+  @OptionGroup var profile: ProfileArguments
 
   func run() throws {
     guard steps > 0 else { throw UsageError("--steps must be at least 1") }
@@ -65,14 +66,18 @@ struct BenchSteps: ParsableCommand {
     }
     guard let batch else { throw UsageError("give --batch, the batch's lengths") }
     if kinds != [.finetune] { try Processes.requireSole("bench") }
+    guard profile.profile == nil || kinds.count == 1 else {
+      throw UsageError("--profile takes one kind at a time")
+    }
     for kind in kinds {
-      let backend = try device.open()
-      let bench = Bench(backend: backend, communicator: Processes.communicator)
-      let result = try bench.run(kind, batch: batch, steps: steps)
+      let (result, kernels) = try profile.follow(device) { backend in
+        let bench = Bench(backend: backend, communicator: Processes.communicator)
+        return (try bench.run(kind, batch: batch, steps: steps), backend.summary)
+      }
       print(result.json.encoded(style: .python))
       if let record {
         try BenchRecord(
-          result, kernels: backend.summary, commit: BenchRecord.commit(in: "."), date: BenchRecord.date,
+          result, kernels: kernels, commit: BenchRecord.commit(in: "."), date: BenchRecord.date,
           machine: BenchRecord.machine
         ).append(to: record)
       }

@@ -31,6 +31,7 @@ struct BenchEvaluation: ParsableCommand {
   var output: String?
 
   @OptionGroup var device: DeviceArguments
+  @OptionGroup var profile: ProfileArguments
 
   func run() throws {
     guard queries > 0, videos > 0, frames > 1 else {
@@ -40,6 +41,7 @@ struct BenchEvaluation: ParsableCommand {
     InterruptHandler.install()
     var work = EvaluationBench.Work()
     (work.queries, work.videos, work.frames) = (queries, videos, frames)
-    print(try EvaluationBench(work, backend: try device.open()).run(output: output).encoded(style: .python))
+    let result = try profile.follow(device) { try EvaluationBench(work, backend: $0).run(output: output) }
+    print(result.encoded(style: .python))
   }
 }
