@@ -53,10 +53,11 @@ struct RetrievalIndexTests {
     }
   }
 
-  /// Ten passes, but never so many that processes would have nothing to divide.
+  /// Twenty passes, but never so many that processes would have nothing to divide.
   @Test func queriesTogether() {
     var options = RetrievalEvaluationOptions()
-    #expect(options.queriesTogether(of: 10_895) == 500)
+    #expect(options.queriesTogether(of: 10_895) == 650)
+    #expect(options.queriesTogether(of: 100_000) == 1000)
     #expect(options.queriesTogether(of: 2_000) == 100)
     #expect(options.queriesTogether(of: 7) == 50)
     options.queryBatch = 1

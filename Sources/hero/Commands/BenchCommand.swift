@@ -9,8 +9,8 @@ extension BenchKind: ExpressibleByArgument {}
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Time full-size steps (the default), or an evaluation.",
-    subcommands: [BenchSteps.self, BenchEvaluation.self],
+    abstract: "Time full-size steps (the default), an evaluation, or all as the work grows.",
+    subcommands: [BenchSteps.self, BenchEvaluation.self, BenchScaling.self],
     defaultSubcommand: BenchSteps.self)
 }
 

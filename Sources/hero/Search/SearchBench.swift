@@ -14,6 +14,8 @@ public struct SearchBench {
     public var queries = 20
     /// How alike a video's frames are: the square of the cosine that any two have. 0 is the worst for codes.
     public var likeness: Float = 0
+    /// Queries for which every frame is read, to see whether the same videos are found.
+    public var compared = 20
 
     public init() {}
   }
@@ -65,7 +67,7 @@ public struct SearchBench {
     let memory = Self.memory()
     let exhaustive = IndexedVideos(index, rowsRead: .max / 2)
     var agreed = [1: 0, 10: 0, 100: 0]
-    let compared = min(work.queries, 20)
+    let compared = min(work.queries, work.compared)
     for _ in 0..<compared {
       let unit = Self.unit((0..<head.width).map { _ in random.normalPair().0 })
       var found: [(place: Int, score: Float)] = []

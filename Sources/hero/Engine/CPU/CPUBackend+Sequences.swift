@@ -57,9 +57,9 @@ extension CPUBackend {
         let row = from + r * x.columns
         for s in 0..<segments.count {
           let columns = segments[s]
-          var best = columns.lowerBound
-          for c in columns where row[c] > row[best] { best = c }
-          to[r * segments.count + s] = columns.isEmpty ? 0 : row[best]
+          var (best, most) = (columns.lowerBound, columns.isEmpty ? 0 : row[columns.lowerBound])
+          for c in columns where row[c] > most { (best, most) = (c, row[c]) }
+          to[r * segments.count + s] = most
           place[r * segments.count + s] = columns.isEmpty ? -1 : Int32(best)
         }
       }

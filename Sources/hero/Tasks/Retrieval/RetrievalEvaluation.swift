@@ -30,10 +30,10 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
 
   public init() {}
 
-  /// Queries that are ranked together, whatever the number of processes: ten passes, because a product with few queries
+  /// Queries that are ranked together, whatever the number of processes: twenty passes, because a product with few queries
   /// spends half its time on reading the frames; fewer where that would leave less than sixteen pieces of work to divide.
   public func queriesTogether(of queries: Int) -> Int {
-    max(1, queryBatch) * max(1, min(10, queries / (16 * max(1, queryBatch))))
+    max(1, queryBatch) * max(1, min(20, queries / (16 * max(1, queryBatch))))
   }
 }
 
