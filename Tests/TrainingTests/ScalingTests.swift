@@ -38,6 +38,29 @@ struct ScalingTests {
     }
   }
 
+  /// An update that would take too long by what smaller ones took is left out, and told; videos are encoded all the same.
+  @Test func whatTakesTooLongIsLeftOut() throws {
+    let model = ModelConfiguration(
+      cross: TransformerConfiguration(
+        hiddenSize: 16, layers: 1, heads: 2, intermediateSize: 32, positions: 200, vocabulary: 50),
+      temporal: TransformerConfiguration(
+        hiddenSize: 16, layers: 1, heads: 2, intermediateSize: 32, positions: 200, vocabulary: nil),
+      query: TransformerConfiguration(
+        hiddenSize: 16, layers: 0, heads: 2, intermediateSize: 32, positions: 200, vocabulary: nil),
+      decoder: nil, featureWidth: 12)
+    var extent = ScalingBench.Extent()
+    (extent.batches, extent.lengths, extent.threads, extent.longest) = ([1, 4], [10, 40], [], 0)
+    var notes: [String] = []
+    let series = try ScalingBench(
+      extent, model: model, open: { try CPUBackend(threads: $0 ?? 1) }, note: { notes.append($0) }
+    ).run()
+    #expect(series.map(\.points.count) == [1, 2, 1, 2])
+    #expect(
+      series[0].remarks.count == 1 && series[0].remarks[0].hasPrefix("update of 4 videos, which takes some"))
+    #expect(notes.contains { $0.hasPrefix("left out: ") })
+    #expect(ScalingReport(series, title: "").markdown(page: "P").contains("\nLeft out: update of 4 videos"))
+  }
+
   private let report: ScalingReport = {
     var batch = ScalingSeries(axis: .batch, name: "update", what: "videos of 60 frames")
     batch.points = [

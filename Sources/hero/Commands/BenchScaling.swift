@@ -31,6 +31,9 @@ struct BenchScaling: ParsableCommand {
   @Option(name: .long, parsing: .upToNextOption, help: "Clips of the corpora that are searched.")
   var clips = [100, 1000, 10_000, 100_000, 1_000_000]
 
+  @Option(help: "Seconds that an update may take; longer ones, as the smaller ones tell, are left out.")
+  var longest = ScalingBench.Extent().longest
+
   @Option(
     help: ArgumentHelp("Where the index of clips is made; it is removed afterwards.", valueName: "folder"))
   var scratch = NSTemporaryDirectory()
@@ -54,6 +57,7 @@ struct BenchScaling: ParsableCommand {
     InterruptHandler.install()
     var extent = ScalingBench.Extent()
     (extent.batches, extent.lengths) = (batches.sorted(), lengths.sorted())
+    extent.longest = longest
     let all = Processes.threads() ?? ProcessInfo.processInfo.activeProcessorCount
     extent.threads = threads.isEmpty ? Self.doublings(to: all) : threads.sorted()
     let note = Console.standardError.print
@@ -96,6 +100,7 @@ struct BenchScaling: ParsableCommand {
         try DiskSpace.require(
           2 * 1700 * Self.clipFrames * count, in: folder.path, for: "an index of \(count) clips")
       } catch let error as DataError {
+        series.remarks.append("\(ScalingReport.grouped(count)) clips: \(error.problem)")
         note("\(count) clips: left out; \(error)")
         break
       }

@@ -13,6 +13,8 @@ public struct ScalingBench {
     public var lengths = [10, 25, 50, 100, 200, 400]
     /// Of eight videos.
     public var threads = [1, 2]
+    /// Seconds that an update may take, as the smaller ones tell; longer ones are left out.
+    public var longest = 60.0
 
     public init() {}
 
@@ -74,13 +76,31 @@ public struct ScalingBench {
   }
 
   /// A model on a device, which all measurements there share.
-  private struct Subject {
+  private final class Subject {
     let update: BenchUpdate
     let backend: any Backend
+    /// The largest update so far: frames, seconds, and the most memory until then.
+    private var largest: (rows: Int, seconds: Double, memory: Int)?
 
     init(_ shape: ModelConfiguration, _ backend: any Backend) {
       self.backend = backend
       update = BenchUpdate(shape, backend: backend, communicator: SoleCommunicator.shared)
+    }
+
+    func note(_ point: ScalingSeries.Point, rows: Int) {
+      if rows > largest?.rows ?? 0 { largest = (rows, point.seconds, point.memory) }
+    }
+
+    /// Why an update of so many frames should not be tried, by what the largest one took; nil if it may.
+    func reason(against rows: Int, longest: Double) -> String? {
+      guard let largest, rows > largest.rows else { return nil }
+      let growth = Double(rows) / Double(largest.rows)
+      let (more, free) = (Double(largest.memory) * (growth - 1), Double(ScalingBench.freeMemory))
+      if more > 0.8 * free {
+        return String(format: "needs some %.0f GB more where %.0f GB are free", more * 1e-9, free * 1e-9)
+      }
+      let seconds = largest.seconds * growth
+      return seconds > longest ? String(format: "takes some %.0f s", seconds) : nil
     }
   }
 
@@ -101,18 +121,10 @@ public struct ScalingBench {
           backend.synchronize()
         })
       tell("encode", encodings, axis)
-      // What an update of this size will need, by what the last one needed.
-      if axis != .threads, let last = updates.points.last {
-        let before = batch(last.value)
-        let more = Double(last.memory) * (Double(videos * frames) / Double(before.videos * before.frames) - 1)
-        let free = Self.freeMemory
-        if more > 0.8 * Double(free) {
-          note(
-            String(
-              format: "update, %d %@: left out; it needs some %.0f GB more, and %.0f GB are free", value,
-              axis.unit, more * 1e-9, Double(free) * 1e-9))
-          continue
-        }
+      if axis != .threads, let reason = subject.reason(against: videos * frames, longest: extent.longest) {
+        updates.remarks.append("update of \(value) \(axis.unit), which \(reason)")
+        note("left out: " + updates.remarks[updates.remarks.count - 1])
+        continue
       }
       let queries = RetrievalBatch(
         videos: work.videos, queries: work.queries, slots: work.queryVideos, targets: work.targets
@@ -123,6 +135,7 @@ public struct ScalingBench {
             _ = model.retrieval.loss(tape, queries, RetrievalLossOptions(), random: &random)
           }
         })
+      if let point = updates.points.last { subject.note(point, rows: videos * frames) }
       tell("update", updates, axis)
     }
     return [updates, encodings]

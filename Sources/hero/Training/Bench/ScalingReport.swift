@@ -52,6 +52,8 @@ public struct ScalingReport {
               return cells + (series.hasOperations ? [rate] : [])
             })
       }
+      let remarks = of(axis).flatMap(\.remarks)
+      if !remarks.isEmpty { text += "\nLeft out: \(remarks.joined(separator: "; ")).\n" }
     }
     return text
   }
@@ -73,7 +75,8 @@ public struct ScalingReport {
     "|" + cells.map { $0.isEmpty ? " |" : " \($0) |" }.joined() + "\n"
   }
 
-  static func grouped(_ value: Int) -> String {
+  /// A number with commas between thousands.
+  public static func grouped(_ value: Int) -> String {
     var digits = Array(String(value))
     for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
     return String(digits)

@@ -35,6 +35,8 @@ public struct ScalingSeries: Sendable {
   /// Of what size all else is.
   public let what: String
   public var points: [Point] = []
+  /// What was left out, and why.
+  public var remarks: [String] = []
 
   public init(axis: Axis, name: String, what: String) {
     (self.axis, self.name, self.what) = (axis, name, what)
