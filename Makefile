@@ -2,7 +2,7 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: build mpi demo test format lint bench bench-record bench-table fuzz endurance quality dist release gpu-bundle cuda-emulation \
+.PHONY: build mpi demo test format lint bench bench-record bench-table performance fuzz endurance quality dist release gpu-bundle cuda-emulation \
   gpu-check-emulated packages
 
 build: packages
@@ -59,6 +59,10 @@ bench-record: build
 ## Puts the newest figures of the history into README.
 bench-table: build
 	$(HERO) bench --table Benchmarks/history.jsonl --into README.md
+
+## What the work costs as it grows: tables and plots of Docs/Performance.md. Takes a quarter of an hour and 16 GB of disk.
+performance: build
+	$(HERO) bench scaling --into Docs/Performance.md
 
 ## Damaged files for every reader, under sanitizers; SECONDS of them for each.
 fuzz: packages

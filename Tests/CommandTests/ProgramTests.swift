@@ -39,6 +39,7 @@ struct ProgramTests {
     ["bench", "encode", "--batch", "a", "--steps", "0"],
     ["bench", "mlm"], ["bench", "--table", "a", "--record", "b"],
     ["bench", "mlm", "--into", "a", "--batch", "b"],
+    ["bench", "mlm", "vsm", "--batch", "b", "--profile", "p"], ["bench", "evaluation", "--queries", "0"],
     ["demo", "--tasks", "pretend"], ["demo", "--updates", "0"], ["demo", "--videos", "3"],
   ])
   func wrongCommandLinesExitWithTwo(words: [String]) throws {

@@ -109,4 +109,40 @@ struct TrainingCommandTests {
     #expect(refused.status == 1)
     #expect(refused.errors.contains("corpus: holds neither a run nor model.safetensors"))
   }
+
+  /// A profiled run has the weights of one that is not, and leaves a trace and a table.
+  @Test(.timeLimit(.minutes(30))) func aProfileChangesNothing() throws {
+    let arguments = [
+      "finetune", "--config", "finetune.json", "--num-train-steps", "6", "--valid-steps", "6", "--output-dir",
+    ]
+    try corpus.run(arguments + ["plain"])
+    let run = try corpus.run(arguments + ["profiled", "--profile", "trace.json"])
+    func weights(_ run: String) throws -> Data {
+      try Data(contentsOf: URL(fileURLWithPath: folder.path("\(run)/ckpt/model_step_6.safetensors")))
+    }
+    #expect(try weights("profiled") == weights("plain"))
+    for text in [
+      "profile: ", "GFLOP/s and", "│ linear backward", "│ optimizer step", "outside of operations",
+    ] {
+      #expect(run.errors.contains(text), "\(text)")
+    }
+    let events = try #require(try JSON.read(path: folder.path("trace.json"))["traceEvents"]?.array)
+    let calls = events.filter { $0["ph"] == "X" }
+    let names = Set(calls.compactMap { $0["name"]?.string })
+    let expected: Set = [
+      "linear", "linear backward", "attention", "attention backward", "layer norm", "ranking",
+      "optimizer step", "upload",
+    ]
+    #expect(expected.isSubset(of: names), "\(names)")
+    #expect(calls.count { $0["name"] == "optimizer step" } == 6)
+    for call in calls {
+      let (start, time) = (try #require(call["ts"]?.double), try #require(call["dur"]?.double))
+      #expect(start >= 0 && time >= 0 && start + time < 1e9)
+    }
+    let evaluation = try corpus.run([
+      "eval", "--task", "tvr", "--split", "val", "--query-txt-db", "txt_db/val.db", "--output-dir", "plain",
+      "--profile", "eval.json",
+    ])
+    #expect(evaluation.errors.contains("│ pair dot") && evaluation.errors.contains("│ top k"))
+  }
 }

@@ -43,4 +43,32 @@ import Testing
       #expect(backend.values(of: places) == expected)
     }
   }
+
+  /// Columns in three pieces give what they give at once, equal numbers included, and what is not a number in none.
+  @Test func topKOfPieces() throws {
+    let (rows, columns, kept) = (4, 90, 12)
+    var x = Matrix.random(rows, columns, seed: 3)
+    for i in x.values.indices { x.values[i] = (x.values[i] * 4).rounded() }
+    for column in 0..<columns where column != 80 { x[3, column] = .nan }
+    try Backends.forEach { backend in
+      let whole = (backend.makeTensor(rows: rows, columns: kept), backend.makeIndices(count: rows * kept))
+      backend.topK(leaf(x, on: backend), values: whole.0, places: whole.1)
+      var best: (values: Tensor, places: Indices)?
+      for piece in [0..<5, 5..<60, 60..<90] {
+        let part = Matrix(rows: rows, columns: piece.count) { x[$0, piece.lowerBound + $1] }
+        let found = (
+          values: backend.makeTensor(rows: rows, columns: kept),
+          places: backend.makeIndices(count: rows * kept)
+        )
+        backend.topK(
+          leaf(part, on: backend), firstColumn: piece.lowerBound, earlier: best, values: found.values,
+          places: found.places)
+        best = found
+      }
+      let found = try #require(best)
+      #expect(backend.values(of: found.places) == backend.values(of: whole.1))
+      #expect(backend.values(of: found.values) == backend.values(of: whole.0))
+      #expect(backend.values(of: found.places)[3 * kept..<3 * kept + 2] == [80, -1])
+    }
+  }
 }

@@ -3,7 +3,8 @@ import TestSupport
 
 @testable import Engine
 
-/// The backends a check runs on: every kernel set of this processor, with 1, 2 and 3 threads, and the GPU of the tests.
+/// The backends a check runs on: every kernel set of this processor, with 1, 2 and 3 threads, the GPU of the tests, and one
+/// that is profiled.
 enum Backends {
   static var kernelSets: [hero_kernels] {
     var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: 3)
@@ -22,6 +23,8 @@ enum Backends {
     let device = try TestGPU.open()
     poison(device)
     try body(device)
+    // A profile hands every operation on as it came.
+    try body(ProfiledBackend(try CPUBackend(threads: 2), limits: .init(peak: 1e9, bandwidth: 1e9)))
   }
 
   /// Leaves NaN in the memory that the next tensors will get, so that whoever reads before writing is found out.

@@ -61,6 +61,25 @@ import Testing
     }.run()
   }
 
+  /// Queries that are chosen by number, several of which have one stretch of rows.
+  @Test(arguments: [1, 24, 100])
+  func pairDotOfChosenQueriesEqualsReferee(columns: Int) throws {
+    let (queries, x) = (Matrix.random(4, columns, seed: 1), Matrix.random(12, columns, seed: 2))
+    let pairs = [2..<9, 0..<4, 2..<9, 5..<5, 2..<8, 0..<12, 11..<12, 2..<9]
+    let chosen = [3, 0, 0, 1, 2, 3, 3, 1]
+    let rows = Matrix(rows: chosen.count, columns: columns) { queries[chosen[$0], $1] }
+    let expected = Referee.pairDot(rows, x, pairs).values
+    try Backends.forEach { backend in
+      let places = Segments(lengths: pairs.map(\.count), on: backend)
+      let out = Tape.inference(backend).pairDot(
+        leaf(queries, on: backend), queryRows: chosen, leaf(x, on: backend),
+        pairs: RowRanges(pairs, on: backend), places: places)
+      for (value, wanted) in zip(backend.values(of: out), expected) {
+        #expect(abs(Double(value) - wanted) <= 1e-5 * Double(columns))
+      }
+    }
+  }
+
   @Test(arguments: [1, 3, 5, 9])
   func convolveEqualsReferee(width: Int) throws {
     try OperationCheck([.random(1, segments.rows, seed: 1), .random(1, width, seed: 2)]) { tape, t in
@@ -68,16 +87,6 @@ import Testing
     } referee: { m in
       Referee.convolve(m[0], m[1], segments)
     }.run()
-  }
-
-  @Test func gatherStretchesTakesPiecesOfRows() throws {
-    try Backends.forEach { backend in
-      let x = backend.makeTensor((0..<12).map { Float($0) }, rows: 3, columns: 4)
-      let out = Tape.inference(backend).gatherStretches(
-        x, RowRanges([9..<12, 2..<2, 0..<2, 11..<12], on: backend),
-        places: Segments(lengths: [3, 0, 2, 1], on: backend))
-      #expect(backend.values(of: out) == [9, 10, 11, 0, 1, 11])
-    }
   }
 
   @Test func segmentSoftmaxEqualsReferee() throws {

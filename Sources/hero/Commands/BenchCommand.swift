@@ -5,10 +5,19 @@ import Training
 
 extension BenchKind: ExpressibleByArgument {}
 
-/// `hero bench`: times full-size steps.
+/// `hero bench`: times steps, or what a subcommand names.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
+    abstract: "Time full-size steps (the default), an evaluation, or all as the work grows.",
+    subcommands: [BenchSteps.self, BenchEvaluation.self, BenchScaling.self],
+    defaultSubcommand: BenchSteps.self)
+}
+
+/// `hero bench KIND …`: times full-size steps.
+struct BenchSteps: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "steps",
     abstract: "Time one full-size step on a described batch.",
     discussion: """
       Prints one line of JSON a kind: seconds (median), precision, real_tokens, flops, the fraction of the best rate of \
@@ -46,6 +55,7 @@ struct BenchCommand: ParsableCommand {
   var into: String?
 
   @OptionGroup var device: DeviceArguments
+  @OptionGroup var profile: ProfileArguments
 
   func run() throws {
     guard steps > 0 else { throw UsageError("--steps must be at least 1") }
@@ -59,14 +69,18 @@ struct BenchCommand: ParsableCommand {
     }
     guard let batch else { throw UsageError("give --batch, the batch's lengths") }
     if kinds != [.finetune] { try Processes.requireSole("bench") }
+    guard profile.profile == nil || kinds.count == 1 else {
+      throw UsageError("--profile takes one kind at a time")
+    }
     for kind in kinds {
-      let backend = try device.open()
-      let bench = Bench(backend: backend, communicator: Processes.communicator)
-      let result = try bench.run(kind, batch: batch, steps: steps)
+      let (result, kernels) = try profile.follow(device) { backend in
+        let bench = Bench(backend: backend, communicator: Processes.communicator)
+        return (try bench.run(kind, batch: batch, steps: steps), backend.summary)
+      }
       print(result.json.encoded(style: .python))
       if let record {
         try BenchRecord(
-          result, kernels: backend.summary, commit: BenchRecord.commit(in: "."), date: BenchRecord.date,
+          result, kernels: kernels, commit: BenchRecord.commit(in: "."), date: BenchRecord.date,
           machine: BenchRecord.machine
         ).append(to: record)
       }

@@ -54,6 +54,7 @@ struct Caption: ParsableCommand {
   var json = false
 
   @OptionGroup var device: DeviceArguments
+  @OptionGroup var profile: ProfileArguments
 
   @Argument(
     parsing: .allUnrecognized,
@@ -73,9 +74,11 @@ struct Caption: ParsableCommand {
     if let maxGenStep { arguments += ["--max-gen-step", String(maxGenStep)] }
     let captioning = try CaptioningRun(
       path: modelDir, arguments: arguments, log: log, communicator: communicator)
-    let (captions, clips) = try captioning.run(
-      checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, options,
-      backend: try device.open())
+    let (captions, clips) = try profile.follow(device) { backend in
+      try captioning.run(
+        checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, options,
+        backend: backend)
+    }
     log.info("captions: \(output)")
     if score {
       let meteor = try meteorData.map { try MeteorResources(folder: $0) }

@@ -64,6 +64,7 @@ struct Eval: ParsableCommand {
   var json = false
 
   @OptionGroup var device: DeviceArguments
+  @OptionGroup var profile: ProfileArguments
 
   @Argument(
     parsing: .allUnrecognized,
@@ -86,9 +87,10 @@ struct Eval: ParsableCommand {
     }
     let evaluation = try EvaluationRun(
       path: outputDir, task: task, arguments: arguments, log: log, communicator: communicator)
-    let outcome = try evaluation.run(
-      checkpoint: checkpoint, split: split, store: queryTxtDb, submission: submission,
-      backend: try device.open())
+    let outcome = try profile.follow(device) { backend in
+      try evaluation.run(
+        checkpoint: checkpoint, split: split, store: queryTxtDb, submission: submission, backend: backend)
+    }
     if json {
       print(outcome.json.encoded(style: .python))
     } else {

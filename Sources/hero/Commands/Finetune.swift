@@ -16,13 +16,14 @@ struct Finetune: ParsableCommand {
 
   @OptionGroup var options: ConfigArguments
   @OptionGroup var device: DeviceArguments
+  @OptionGroup var profile: ProfileArguments
 
   func run() throws {
     let communicator = Processes.communicator
     let log = RunLog(rank: communicator.rank)
     let configuration = try options.load(log: log)
     InterruptHandler.install(launched: communicator.size > 1)
-    try TrainingRun(configuration, log: log, communicator: communicator).run(
-      options.beginning, backend: try device.open())
+    let run = TrainingRun(configuration, log: log, communicator: communicator)
+    try profile.follow(device) { try run.run(options.beginning, backend: $0) }
   }
 }

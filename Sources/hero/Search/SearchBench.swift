@@ -14,6 +14,8 @@ public struct SearchBench {
     public var queries = 20
     /// How alike a video's frames are: the square of the cosine that any two have. 0 is the worst for codes.
     public var likeness: Float = 0
+    /// Queries for which every frame is read, to see whether the same videos are found.
+    public var compared = 20
 
     public init() {}
   }
@@ -65,7 +67,7 @@ public struct SearchBench {
     let memory = Self.memory()
     let exhaustive = IndexedVideos(index, rowsRead: .max / 2)
     var agreed = [1: 0, 10: 0, 100: 0]
-    let compared = min(work.queries, 20)
+    let compared = min(work.queries, work.compared)
     for _ in 0..<compared {
       let unit = Self.unit((0..<head.width).map { _ in random.normalPair().0 })
       var found: [(place: Int, score: Float)] = []
@@ -100,11 +102,11 @@ public struct SearchBench {
     var centre = [Float](repeating: 0, count: head.width)
     for video in known..<max(known, work.videos) {
       var random = RandomStream(seed: 1, step: UInt64(video), stream: 0)
-      Self.fill(&centre, shared, &random, adding: nil)
+      centre.withUnsafeMutableBufferPointer { RandomRows.fill($0, deviation: shared, &random) }
       for frame in 0..<work.frames {
         frames.withUnsafeMutableBufferPointer { all in
           let row = UnsafeMutableBufferPointer(rebasing: all[frame * head.width..<(frame + 1) * head.width])
-          Self.fill(row, own, &random, adding: centre)
+          RandomRows.fill(row, deviation: own, &random, adding: centre)
         }
       }
       let about = IndexedVideo(
@@ -114,26 +116,6 @@ public struct SearchBench {
       try progress(video + 1 - known)
     }
     try writer.commit()
-  }
-
-  private static func fill(
-    _ values: inout [Float], _ scale: Float, _ random: inout RandomStream, adding centre: [Float]?
-  ) {
-    values.withUnsafeMutableBufferPointer { fill($0, scale, &random, adding: centre) }
-  }
-
-  /// Uniform numbers of variance `scale`², four of a draw.
-  private static func fill(
-    _ values: UnsafeMutableBufferPointer<Float>, _ scale: Float, _ random: inout RandomStream,
-    adding centre: [Float]?
-  ) {
-    let factor = scale * Float(12).squareRoot() / 65_536
-    var bits: UInt64 = 0
-    for i in values.indices {
-      if i % 4 == 0 { bits = random.next() }
-      values[i] = factor * (Float(bits & 0xFFFF) - 32_767.5) + (centre?[i] ?? 0)
-      bits >>= 16
-    }
   }
 
   private static func unit(_ x: [Float]) -> [Float] {

@@ -8,7 +8,8 @@ public struct CandidateVideos: Sendable, Equatable {
   public let indices: [Int]
   private let places: [String: Int]
 
-  init(_ videos: [(name: String, index: Int)]) {
+  /// - Parameter videos: names, none twice, and the number of each.
+  public init(_ videos: [(name: String, index: Int)]) {
     names = videos.map(\.name)
     indices = videos.map(\.index)
     places = Dictionary(zip(names, names.indices)) { first, _ in first }

@@ -145,8 +145,8 @@ extension CPUBackend {
       for r in range {
         let row = from + r * columns
         norms[r] = kernels.dot(row, row, columns).squareRoot()
-        (to + r * columns).update(from: row, count: columns)
-        kernels.scale(to + r * columns, 1 / max(norms[r], floor), columns)
+        let (unit, inverse) = (to + r * columns, 1 / max(norms[r], floor))
+        for c in 0..<columns { unit[c] = row[c] * inverse }
       }
     }
   }

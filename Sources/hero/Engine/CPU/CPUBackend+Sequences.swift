@@ -57,9 +57,9 @@ extension CPUBackend {
         let row = from + r * x.columns
         for s in 0..<segments.count {
           let columns = segments[s]
-          var best = columns.lowerBound
-          for c in columns where row[c] > row[best] { best = c }
-          to[r * segments.count + s] = columns.isEmpty ? 0 : row[best]
+          var (best, most) = (columns.lowerBound, columns.isEmpty ? 0 : row[columns.lowerBound])
+          for c in columns where row[c] > most { (best, most) = (c, row[c]) }
+          to[r * segments.count + s] = most
           place[r * segments.count + s] = columns.isEmpty ? -1 : Int32(best)
         }
       }
@@ -79,7 +79,10 @@ extension CPUBackend {
     }
   }
 
-  public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor) {
+  public func pairDot(
+    _ queries: Tensor, queryRows: Indices?, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor
+  ) {
+    if let queryRows { return groupedDot(queries, queryRows, x, pairs: pairs, places: places, out: out) }
     let columns = x.columns
     let (q, from, to) = (queries.pointer, x.pointer, out.pointer)
     let starts = places.offsets
@@ -119,13 +122,16 @@ extension CPUBackend {
   public func convolve(_ x: Tensor, kernel: Tensor, segments: Segments, out: Tensor) {
     let (from, weight, to) = (x.pointer, kernel.pointer, out.pointer)
     let half = kernel.count / 2
-    for s in 0..<segments.count {
-      for i in segments[s] {
-        var total: Float = 0
-        for t in max(segments[s].lowerBound, i - half)..<min(segments[s].upperBound, i + half + 1) {
-          total += weight[t - i + half] * from[t]
+    pool.split(segments.count, grain: 64) { range, _ in
+      for s in range {
+        let rows = segments[s]
+        for i in rows {
+          var total: Float = 0
+          for t in max(rows.lowerBound, i - half)..<min(rows.upperBound, i + half + 1) {
+            total += weight[t - i + half] * from[t]
+          }
+          to[i] = total
         }
-        to[i] = total
       }
     }
   }
@@ -148,13 +154,6 @@ extension CPUBackend {
           toKernel?[t - i + half] += from[t] * gradient[i]
         }
       }
-    }
-  }
-
-  public func gatherStretches(_ x: Tensor, _ stretches: RowRanges, places: Segments, out: Tensor) {
-    let (from, to) = (x.pointer, out.pointer)
-    for (stretch, start) in zip(stretches.ranges, places.offsets) where !stretch.isEmpty {
-      (to + start).update(from: from + stretch.lowerBound, count: stretch.count)
     }
   }
 

@@ -108,19 +108,27 @@ extension CUDABackend {
 
   public func argmax(_ x: Tensor, columns: Int, places: Indices) {
     precondition(columns > 0 && columns <= x.columns && places.count == x.rows)
-    launch(
-      .top, rows: x.rows, block: 256,
-      hero_top_arguments(
-        x: x.view, values: nil, places: places.numbers, columns: Int64(columns), stride: Int64(x.columns),
-        kept: 1))
+    var arguments = hero_top_arguments()
+    (arguments.x, arguments.places) = (x.view, places.numbers)
+    (arguments.columns, arguments.stride, arguments.kept) = (Int64(columns), Int64(x.columns), 1)
+    launch(.top, rows: x.rows, block: 256, arguments)
   }
 
-  public func topK(_ x: Tensor, values: Tensor, places: Indices) {
+  public func topK(
+    _ x: Tensor, firstColumn: Int, earlier: (values: Tensor, places: Indices)?, values: Tensor,
+    places: Indices
+  ) {
     precondition(values.rows == x.rows && places.count == values.count)
-    launch(
-      .top, rows: x.rows, block: 256,
-      hero_top_arguments(
-        x: x.view, values: values.floats, places: places.numbers, columns: Int64(x.columns),
-        stride: Int64(x.columns), kept: Int64(values.columns)))
+    precondition(earlier.map { $0.values.rows == x.rows && $0.places.count == $0.values.count } ?? true)
+    var arguments = hero_top_arguments()
+    (arguments.x, arguments.values, arguments.places) = (x.view, values.floats, places.numbers)
+    (arguments.columns, arguments.stride, arguments.kept) = (
+      Int64(x.columns), Int64(x.columns), Int64(values.columns)
+    )
+    arguments.first_column = Int64(firstColumn)
+    arguments.earlier_values = earlier?.values.floats.map { UnsafePointer($0) }
+    arguments.earlier_places = earlier?.places.numbers.map { UnsafePointer($0) }
+    arguments.earlier = Int64(earlier?.values.columns ?? 0)
+    launch(.top, rows: x.rows, block: 256, arguments)
   }
 }

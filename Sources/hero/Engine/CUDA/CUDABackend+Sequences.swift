@@ -62,8 +62,11 @@ extension CUDABackend {
     return arguments
   }
 
-  public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor) {
+  public func pairDot(
+    _ queries: Tensor, queryRows: Indices?, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor
+  ) {
     var arguments = self.pairs(x, pairs, places)
+    arguments.query_rows = queryRows?.numbers.map { UnsafePointer($0) }
     (arguments.queries, arguments.out) = (queries.view, out.view)
     launch(.pairDot, rows: pairs.count, arguments)
   }
@@ -105,14 +108,6 @@ extension CUDABackend {
     (arguments.d_kernel, arguments.accumulate_kernel) = (dKernel.view, dKernel.adds)
     if dx != nil { launch(.convolveRows, rows: segments.count, arguments) }
     if dKernel != nil { launch(.convolveKernel, rows: kernel.count, arguments) }
-  }
-
-  public func gatherStretches(_ x: Tensor, _ stretches: RowRanges, places: Segments, out: Tensor) {
-    launch(
-      .gatherStretches, rows: stretches.count,
-      hero_stretches_arguments(
-        x: x.view, out: out.view, first: stretches.starts.numbers, last: stretches.ends.numbers,
-        places: places.numbers))
   }
 
   public func segmentSoftmax(_ x: Tensor, segments: Segments) {

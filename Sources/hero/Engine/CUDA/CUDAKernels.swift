@@ -35,7 +35,6 @@ enum CUDAKernel: String, CaseIterable {
   case convolve
   case convolveRows = "convolve_rows"
   case convolveKernel = "convolve_kernel"
-  case gatherStretches = "gather_stretches"
   case segmentSoftmax = "segment_softmax"
   case update
   case attentionDeltas = "attention_deltas"

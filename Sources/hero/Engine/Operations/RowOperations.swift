@@ -35,7 +35,18 @@ public protocol RowOperations {
     _ dy: Tensor, out: Tensor, floor: Float, lengths: Tensor, dx: GradientTarget)
   /// The place of the first of the largest of each row's first `columns` elements.
   func argmax(_ x: Tensor, columns: Int, places: Indices)
-  /// The `values.columns` largest elements of each row, the largest first, and their columns; of equals the first.
-  /// A row with fewer numbers (not-a-numbers never count) is filled with −∞ and −1.
-  func topK(_ x: Tensor, values: Tensor, places: Indices)
+  /// The `values.columns` largest elements of each row and of what was found before, the largest first, with their
+  /// columns, which count from `firstColumn`; of equals the first. A row with fewer numbers (not-a-numbers never count) is
+  /// filled with −∞ and −1.
+  /// - Parameter earlier: what earlier calls, for lower columns, found in the same rows; other memory than the result's.
+  func topK(
+    _ x: Tensor, firstColumn: Int, earlier: (values: Tensor, places: Indices)?, values: Tensor,
+    places: Indices)
+}
+
+extension RowOperations {
+  /// The largest elements of each row of one tensor.
+  public func topK(_ x: Tensor, values: Tensor, places: Indices) {
+    topK(x, firstColumn: 0, earlier: nil, values: values, places: places)
+  }
 }

@@ -36,8 +36,10 @@ public protocol SequenceOperations {
   /// out[m, s] = max over the columns of segment s of x[m, ·]; `places` remembers which. x: [m, segments.rows].
   func segmentMax(_ x: Tensor, segments: Segments, places: Indices, out: Tensor)
   func segmentMaxBackward(_ dy: Tensor, segments: Segments, places: Indices, dx: GradientTarget)
-  /// Pair p of query row p with rows `pairs[p]` of x: their dot products are segment p of `places`. out: [1, places.rows].
-  func pairDot(_ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor)
+  /// Pair p of query row p, or `queryRows[p]` where they are given, with rows `pairs[p]` of x: their dot products are segment
+  /// p of `places`. out: [1, places.rows]. Pairs with given rows that share their rows of x are computed together.
+  func pairDot(
+    _ queries: Tensor, queryRows: Indices?, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor)
   func pairDotBackward(
     _ dy: Tensor, _ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments,
     dQueries: GradientTarget?,
@@ -47,8 +49,6 @@ public protocol SequenceOperations {
   func convolveBackward(
     _ dy: Tensor, x: Tensor, kernel: Tensor, segments: Segments, dx: GradientTarget?, dKernel: GradientTarget?
   )
-  /// Segment i of out holds the elements `stretches[i]` of x, counted row by row. out: [1, places.rows].
-  func gatherStretches(_ x: Tensor, _ stretches: RowRanges, places: Segments, out: Tensor)
   /// Each segment of x, [1, segments.rows], becomes its softmax.
   func segmentSoftmax(_ x: Tensor, segments: Segments)
 }

@@ -93,7 +93,7 @@ extension Tape {
       queries.columns == x.columns && pairs.count == queries.rows && pairs.lengths == places.lengths)
     precondition(pairs.ranges.allSatisfy { $0.isEmpty || $0.isWithin(x.rows) })
     let out = output(rows: 1, columns: places.rows, from: [queries, x], type: .float32)
-    backend.pairDot(queries, x, pairs: pairs, places: places, out: out)
+    backend.pairDot(queries, queryRows: nil, x, pairs: pairs, places: places, out: out)
     record(out) { [unowned self] dy in
       backend.pairDotBackward(
         dy, queries, x, pairs: pairs, places: places, dQueries: target(queries), dx: target(x))
@@ -101,15 +101,20 @@ extension Tape {
     return out
   }
 
-  /// Stretches of elements, counted row by row, end to end; nothing flows back.
-  /// - Parameter places: as long as the stretches: where they go.
+  /// Dot products of query row `queryRows[p]` with the rows `pairs[p]` of x, end to end; nothing flows back.
+  /// - Parameter places: as long as the pairs: where their products lie.
   /// - Returns: [1, places.rows]
-  public func gatherStretches(_ x: Tensor, _ stretches: RowRanges, places: Segments) -> Tensor {
-    precondition(!isTraining, "stretches have no gradient")
-    precondition(stretches.lengths == places.lengths)
-    precondition(stretches.ranges.allSatisfy { $0.isEmpty || $0.isWithin(x.count) })
+  public func pairDot(
+    _ queries: Tensor, queryRows: [Int], _ x: Tensor, pairs: RowRanges, places: Segments
+  ) -> Tensor {
+    precondition(!isTraining, "pairs with chosen queries have no gradient")
+    precondition(
+      queries.columns == x.columns && pairs.count == queryRows.count && pairs.lengths == places.lengths)
+    precondition(pairs.ranges.allSatisfy { $0.isEmpty || $0.isWithin(x.rows) })
+    precondition(queryRows.allSatisfy { (0..<queries.rows).contains($0) })
     let out = backend.makeTensor(rows: 1, columns: places.rows)
-    backend.gatherStretches(x, stretches, places: places, out: out)
+    backend.pairDot(
+      queries, queryRows: backend.makeIndices(queryRows), x, pairs: pairs, places: places, out: out)
     return out
   }
 

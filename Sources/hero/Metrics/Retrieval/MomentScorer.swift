@@ -52,14 +52,21 @@ public struct MomentScorer {
   ///   - start: the probability that the moment starts at each frame [n].
   ///   - end: the probability that it ends there [n]. Frames that only one of the two has are ignored.
   public mutating func add(video: Int, factor: Float = 1, start: [Float], end: [Float]) {
-    end.withUnsafeBufferPointer { add(video: video, factor: factor, start: start, end: $0) }
+    start.withUnsafeBufferPointer { start in
+      end.withUnsafeBufferPointer { add(video: video, factor: factor, start: start, end: $0) }
+    }
   }
 
-  private mutating func add(video: Int, factor: Float, start: [Float], end: UnsafeBufferPointer<Float>) {
+  /// The same for probabilities that lie in a larger array.
+  public mutating func add(
+    video: Int, factor: Float = 1, start: UnsafeBufferPointer<Float>, end: UnsafeBufferPointer<Float>
+  ) {
     let count = min(start.count, end.count)
     let firstOrder = candidatesSeen
     candidatesSeen += count * count
     guard minLength < maxLength, count > minLength else { return }
+    // Most videos of a long list have no moment that could enter it.
+    guard factor * Self.most(start, count) * Self.most(end, count) >= list.threshold else { return }
     findReachableEnds(end, count: count)
     for i in 0..<(count - minLength) {
       let scaled = factor * start[i]
@@ -90,6 +97,13 @@ public struct MomentScorer {
         video: $0.video, start: Float($0.start) * frameInterval,
         end: Float($0.end) * frameInterval + frameInterval, score: $0.score)
     }
+  }
+
+  /// The largest of the first `count` elements.
+  private static func most(_ values: UnsafeBufferPointer<Float>, _ count: Int) -> Float {
+    var most = -Float.infinity
+    for i in 0..<count where values[i] > most { most = values[i] }
+    return most
   }
 
   /// For every start frame, the largest end probability that `minLength` and `maxLength` let it reach, in one pass:

@@ -47,8 +47,22 @@ public struct MomentSearch<Videos: SearchableVideos> {
     public var ownMoments: [MomentPrediction]?
   }
 
-  /// Where in a video a query's moments may begin and end: [frames] each, probabilities.
-  public typealias Spans = (start: [Float], end: [Float])
+  /// Where in videos queries' moments may begin and end: probabilities of pairs of both, end to end.
+  private struct Spans {
+    let start: [Float]
+    let end: [Float]
+    let segments: Segments
+
+    func add(_ pair: Int, of video: Int, factor: Float, to scorer: inout MomentScorer) {
+      start.withUnsafeBufferPointer { start in
+        end.withUnsafeBufferPointer { end in
+          scorer.add(
+            video: video, factor: factor, start: UnsafeBufferPointer(rebasing: start[segments[pair]]),
+            end: UnsafeBufferPointer(rebasing: end[segments[pair]]))
+        }
+      }
+    }
+  }
 
   /// - Parameters:
   ///   - texts: token ids of each query, the leading special token included.
@@ -57,6 +71,13 @@ public struct MomentSearch<Videos: SearchableVideos> {
   public func answer(_ texts: [[Int32]], own: [Int?], findsMoments: Bool = true) throws -> [Answer] {
     let tape = Tape.inference(model.store.backend)
     let encoded = model.encodeQueries(tape, TextInput(texts, for: model.configuration, on: tape.backend))
+    return try rank(encoded, own: own, findsMoments: findsMoments)
+  }
+
+  /// The same for queries that were encoded before.
+  /// - Parameter encoded: [m, width]
+  public func rank(_ encoded: Tensor, own: [Int?], findsMoments: Bool = true) throws -> [Answer] {
+    let tape = Tape.inference(model.store.backend)
     let kept = min(max(1, options.videosSearched), videos.count)
     let best = try videos.best(encoded, kept: kept, model: model, tape: tape)
     var answers = best.map { ranked in
@@ -66,23 +87,21 @@ public struct MomentSearch<Videos: SearchableVideos> {
         })
     }
     guard findsMoments else { return answers }
-    let pairs = texts.indices.flatMap { query in
+    let pairs = own.indices.flatMap { query in
       (best[query].map(\.place) + (own[query].map { [$0] } ?? [])).map { (query: query, video: $0) }
     }
     let spans = try spans(encoded, pairs, tape)
     var pair = 0
-    for query in texts.indices {
+    for query in own.indices {
       var corpus = scorer()
       for (place, score) in best[query] {
-        corpus.add(
-          video: videos.number(of: place), factor: weight(score), start: spans[pair].start,
-          end: spans[pair].end)
+        spans.add(pair, of: videos.number(of: place), factor: weight(score), to: &corpus)
         pair += 1
       }
       answers[query].moments = predictions(corpus)
       guard let place = own[query] else { continue }
       var single = scorer()
-      single.add(video: videos.number(of: place), start: spans[pair].start, end: spans[pair].end)
+      spans.add(pair, of: videos.number(of: place), factor: 1, to: &single)
       pair += 1
       answers[query].ownMoments = predictions(single)
     }
@@ -93,20 +112,18 @@ public struct MomentSearch<Videos: SearchableVideos> {
   /// - Parameter encoded: [1, width], the query.
   public func moments(_ encoded: Tensor, in video: Int, _ tape: Tape) throws -> [MomentPrediction] {
     var scorer = scorer()
-    for (start, end) in try spans(encoded, [(0, video)], tape) {
-      scorer.add(video: videos.number(of: video), start: start, end: end)
-    }
+    try spans(encoded, [(0, video)], tape).add(0, of: videos.number(of: video), factor: 1, to: &scorer)
     return predictions(scorer)
   }
 
   /// Start and end probabilities of each query in each of its videos, in that order.
-  private func spans(_ encoded: Tensor, _ pairs: [(query: Int, video: Int)], _ tape: Tape) throws -> [Spans] {
+  private func spans(_ encoded: Tensor, _ pairs: [(query: Int, video: Int)], _ tape: Tape) throws -> Spans {
     let backend = tape.backend
     let (similarity, segments) = try videos.products(model.spanQueries(tape, encoded), pairs, tape: tape)
     let logits = model.spanLogits(tape, similarity: similarity, segments)
     for side in [logits.start, logits.end] { backend.segmentSoftmax(side, segments: segments) }
-    let (start, end) = (backend.values(of: logits.start), backend.values(of: logits.end))
-    return segments.ranges.map { (Array(start[$0]), Array(end[$0])) }
+    return Spans(
+      start: backend.values(of: logits.start), end: backend.values(of: logits.end), segments: segments)
   }
 
   private func weight(_ score: Float) -> Float { options.videoScoreFactor.map { exp($0 * score) } ?? score }

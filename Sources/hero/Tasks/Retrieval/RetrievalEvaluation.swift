@@ -29,6 +29,12 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
   public var byQueryType = true
 
   public init() {}
+
+  /// Queries that are ranked together, whatever the number of processes: twenty passes, because a product with few queries
+  /// spends half its time on reading the frames; fewer where that would leave less than sixteen pieces of work to divide.
+  public func queriesTogether(of queries: Int) -> Int {
+    max(1, queryBatch) * max(1, min(20, queries / (16 * max(1, queryBatch))))
+  }
 }
 
 /// Answers the queries of a split.
@@ -55,7 +61,8 @@ public struct RetrievalEvaluator {
     among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
   ) throws -> RetrievalResults {
     let hidden = queries.ids.contains { queries.video(of: $0) == nil }
-    let batches = ItemBatches(count: queries.ids.count, size: options.queryBatch)
+    let batches = ItemBatches(
+      count: queries.ids.count, size: options.queriesTogether(of: queries.ids.count))
     let parcels = try communicator.divide(batches, progress: progress) { [queries] items in
       try queries.ids[items].map { try queries.query($0) }
     } work: { batch, parcel in
@@ -88,8 +95,8 @@ public struct RetrievalEvaluator {
       }
       return place
     }
-    let answers = try MomentSearch(model: model, videos: index, options: options).answer(
-      texts, own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
+    let answers = try MomentSearch(model: model, videos: index, options: options).rank(
+      encode(texts), own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
     for (query, answer) in zip(batch, answers) {
       for task in options.tasks {
         let predictions =
@@ -102,6 +109,19 @@ public struct RetrievalEvaluator {
         report(task, QueryPredictions(id: QueryID(query.id), predictions: predictions))
       }
     }
+  }
+
+  /// [queries, width], some queries a pass.
+  private func encode(_ texts: [[Int32]]) -> Tensor {
+    let backend = model.store.backend
+    let tape = Tape.inference(backend)
+    let passes = ItemBatches(count: texts.count, size: options.queryBatch)
+    let all = backend.makeTensor(rows: texts.count, columns: model.configuration.cross.hiddenSize)
+    for pass in 0..<passes.batches {
+      let text = TextInput(Array(texts[passes[pass]]), for: model.configuration, on: backend)
+      backend.copy(model.encodeQueries(tape, text), to: all.rowsView(passes[pass]))
+    }
+    return all
   }
 }
 
@@ -118,7 +138,14 @@ extension Parcel {
     put(task.rawValue)
     put(query.id.text)
     put(query.predictions.map { Int32($0.video) })
-    put(query.predictions.flatMap { [$0.start, $0.end, $0.score] })
+    var figures: [Float] = []
+    figures.reserveCapacity(3 * query.predictions.count)
+    for prediction in query.predictions {
+      figures.append(prediction.start)
+      figures.append(prediction.end)
+      figures.append(prediction.score)
+    }
+    put(figures)
   }
 
   /// Nil at the end.

@@ -3,14 +3,26 @@ import Engine
 import Model
 
 /// All candidate videos of a split, encoded once: what queries are compared with.
+///
+/// Queries are compared with some videos at a time, so that beside the encoded frames memory does not grow with the corpus.
 public final class RetrievalIndex {
   public let videos: CandidateVideos
   /// The candidates' rows of `frames`, in their order.
   public let segments: Segments
   /// [Σ frames, width], as encoded.
   let frames: Tensor
-  /// The same rows at unit length.
-  let units: Tensor
+  private let blocks: [Block]
+
+  /// Videos in a row that queries are compared with at once.
+  private struct Block {
+    let videos: Range<Int>
+    let rows: Range<Int>
+    /// The videos' rows, counted from the block's first.
+    let segments: Segments
+  }
+
+  /// Frames of a block: products large enough for their best rate, and small enough to lie in a cache.
+  private static let blockRows = 8192
 
   /// Reads and encodes every candidate; the passes are divided among the ranks.
   /// - Parameters:
@@ -47,7 +59,42 @@ public final class RetrievalIndex {
       row += part.rows
     }
     frames = communicator.gatherRows(own, counts: lengths.map { $0.reduce(0, +) }, on: backend)
-    units = model.normalized(tape, frames)
+    blocks = Self.blocks(segments, on: backend)
+  }
+
+  /// - Parameters:
+  ///   - frames: [Σ frames, width], the candidates' in their order, as encoded.
+  ///   - segments: the candidates' rows.
+  public convenience init(
+    _ videos: CandidateVideos, frames: Tensor, segments: Segments, on backend: any Backend
+  ) {
+    self.init(videos, frames: frames, segments: segments, blockRows: Self.blockRows, on: backend)
+  }
+
+  init(
+    _ videos: CandidateVideos, frames: Tensor, segments: Segments, blockRows: Int, on backend: any Backend
+  ) {
+    precondition(segments.count == videos.count && segments.rows == frames.rows)
+    (self.videos, self.frames, self.segments) = (videos, frames, segments)
+    blocks = Self.blocks(segments, of: blockRows, on: backend)
+  }
+
+  private static func blocks(
+    _ segments: Segments, of blockRows: Int = blockRows, on backend: any Backend
+  ) -> [Block] {
+    var blocks: [Block] = []
+    var first = 0
+    while first < segments.count {
+      let start = segments[first].lowerBound
+      var end = first + 1
+      while end < segments.count, segments[end].upperBound - start <= blockRows { end += 1 }
+      blocks.append(
+        Block(
+          videos: first..<end, rows: start..<segments[end - 1].upperBound,
+          segments: Segments(lengths: (first..<end).map { segments[$0].count }, on: backend)))
+      first = end
+    }
+    return blocks
   }
 }
 
@@ -60,26 +107,34 @@ extension RetrievalIndex: SearchableVideos {
     _ queries: Tensor, kept: Int, model: RetrievalModel, tape: Tape
   ) throws -> [[(place: Int, score: Float)]] {
     let backend = tape.backend
-    let similarity = tape.linear(model.normalized(tape, queries), units)
-    let scores = tape.segmentMax(similarity, segments: segments)
-    let best = backend.makeTensor(rows: queries.rows, columns: kept)
-    let places = backend.makeIndices(count: queries.rows * kept)
-    backend.topK(scores, values: best, places: places)
-    let ranked = Array(zip(backend.values(of: places).map { Int($0) }, backend.values(of: best)))
+    let queries = model.normalized(tape, queries)
+    var best: (values: Tensor, places: Indices)?
+    for block in blocks {
+      let units = model.normalized(tape, frames.rowsView(block.rows))
+      let scores = tape.segmentMax(tape.linear(queries, units), segments: block.segments)
+      let found = (
+        values: backend.makeTensor(rows: queries.rows, columns: kept),
+        places: backend.makeIndices(count: queries.rows * kept)
+      )
+      backend.topK(
+        scores, firstColumn: block.videos.lowerBound, earlier: best, values: found.values,
+        places: found.places)
+      best = found
+    }
+    guard let best else { return [[(place: Int, score: Float)]](repeating: [], count: queries.rows) }
+    let (places, scores) = (backend.values(of: best.places), backend.values(of: best.values))
     return (0..<queries.rows).map { query in
-      ranked[query * kept..<(query + 1) * kept].prefix { $0.0 >= 0 }.map { (place: $0.0, score: $0.1) }
+      (query * kept..<(query + 1) * kept).prefix { places[$0] >= 0 }.map { (Int(places[$0]), scores[$0]) }
     }
   }
 
   public func products(
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments) {
-    let all = tape.linear(queries, frames)
-    let stretches = pairs.map { query, video in
-      let (columns, row) = (segments[video], query * all.columns)
-      return row + columns.lowerBound..<row + columns.upperBound
-    }
-    let places = Segments(lengths: stretches.map(\.count), on: tape.backend)
-    return (tape.gatherStretches(all, RowRanges(stretches, on: tape.backend), places: places), places)
+    let rows = RowRanges(pairs.map { segments[$0.video] }, on: tape.backend)
+    let places = Segments(lengths: rows.lengths, on: tape.backend)
+    return (
+      tape.pairDot(queries, queryRows: pairs.map(\.query), frames, pairs: rows, places: places), places
+    )
   }
 }

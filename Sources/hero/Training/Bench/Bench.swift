@@ -139,21 +139,10 @@ public struct Bench {
     _ kind: BenchKind, _ work: BenchWork, _ steps: Int,
     _ loss: (PretrainingModel, Tape, inout RandomStream) -> Void
   ) -> Result {
-    let model = PretrainingModel(model, backend: backend)
-    model.store.initialize(seed: 1)
-    let optimizer = Optimizer(.adamw, store: model.store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
-    let exchange = GradientExchange(model.store, communicator: communicator)
+    let update = BenchUpdate(model, backend: backend, communicator: communicator)
     var step: UInt64 = 0
-    return measure(kind, work, steps, exchange) {
-      let tape = Tape.training(backend, seed: 1, step: step, communicator: communicator)
-      var random = RandomStream(seed: 1, step: step, stream: 2)
-      loss(model, tape, &random)
-      exchange.backward(tape)
-      let squares = backend.makeSums()
-      model.store.addGradientSquares(to: squares, at: 0)
-      optimizer.step(learningRate: 1e-4, clipping: GradientClipping(sumOfSquares: squares, limit: 1))
-      backend.synchronize()
-      model.store.clearGradients()
+    return measure(kind, work, steps, update.exchange) {
+      update(step, loss)
       step += 1
       return nil
     }

@@ -65,21 +65,10 @@ public struct BenchTable {
     "|" + cells.map { $0.isEmpty ? " |" : " \($0) |" }.joined()
   }
 
-  private static let (opening, closing) = ("<!-- bench: hero bench --table -->", "<!-- /bench -->")
-
   /// Puts the table between a page's markers, in the place of what is there.
   /// - Throws: `DataError` where the page has not both markers in their order.
   public func write(into path: String) throws {
-    let text = String(decoding: try FileBytes.read(path: path), as: UTF8.self)
-    guard let start = text.range(of: Self.opening),
-      let end = text.range(of: Self.closing, range: start.upperBound..<text.endIndex)
-    else {
-      throw DataError(
-        "has no place for the table", file: path,
-        cure: "Put \(Self.opening) and \(Self.closing) where it shall stand")
-    }
-    let page = text[..<start.upperBound] + "\n\n" + markdown + "\n" + text[end.lowerBound...]
-    try AtomicFile.write(String(page), to: path)
+    try PageSection(name: "bench", maker: "hero bench --table").write(markdown, into: path)
   }
 }
 

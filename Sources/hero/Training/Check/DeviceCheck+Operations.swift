@@ -114,10 +114,11 @@ extension DeviceCheck {
       Operation(name: "convolution", inputs: [(1, n), (1, 5)]) { tape, x in
         tape.convolve(x[0], kernel: x[1], segments: Segments(lengths: own, on: tape.backend))
       },
-      Operation(name: "stretches and their softmax", inputs: [(4, n)]) { tape, x in
+      Operation(name: "pairs of chosen queries and their softmax", inputs: [(4, d), (n, d)]) { tape, x in
         let places = Segments(lengths: pairs.map(\.count), on: tape.backend)
-        let plain = Tape.inference(tape.backend)
-        let out = plain.gatherStretches(x[0], RowRanges(pairs, on: tape.backend), places: places)
+        let out = Tape.inference(tape.backend).pairDot(
+          x[0], queryRows: pairs.indices.map { $0 % 4 }, x[1], pairs: RowRanges(pairs, on: tape.backend),
+          places: places)
         tape.backend.segmentSoftmax(out, segments: places)
         return out
       },

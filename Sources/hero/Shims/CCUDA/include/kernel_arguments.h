@@ -69,7 +69,14 @@ typedef struct {
 typedef struct { hero_view x, out; float *lengths; long long rows, columns; float floor; } hero_unit_arguments;
 typedef struct { hero_view dy, out, dx; const float *lengths; long long rows, columns; float floor; int accumulate; } hero_unit_backward_arguments;
 /// The `kept` largest of each row's first `columns` elements; `values` may be missing.
-typedef struct { hero_view x; float *values; int *places; long long columns, stride, kept; } hero_top_arguments;
+typedef struct {
+  hero_view x;
+  float *values;
+  int *places;
+  const float *earlier_values;
+  const int *earlier_places;
+  long long columns, stride, kept, first_column, earlier;
+} hero_top_arguments;
 
 // Losses
 
@@ -115,7 +122,7 @@ typedef struct {
 typedef struct { hero_view x, out, dy, dx; const int *starts; int *places; long long rows, columns, segments; } hero_most_arguments;
 typedef struct {
   hero_view queries, x, out, dy, d_queries, dx;
-  const int *first, *last, *places;
+  const int *first, *last, *places, *query_rows;
   long long pairs, rows, columns;
   int accumulate_queries, accumulate_x;
 } hero_pairs_arguments;
@@ -126,7 +133,6 @@ typedef struct {
   long long segments;
   int width, accumulate_x, accumulate_kernel;
 } hero_convolution_arguments;
-typedef struct { hero_view x, out; const int *first, *last, *places; } hero_stretches_arguments;
 
 // Updates
 

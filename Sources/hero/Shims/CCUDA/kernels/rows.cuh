@@ -227,9 +227,18 @@ KERNEL top(const hero_top_arguments a) {
     int place = 0x7FFFFFFF;
     for (long long c = threadIdx.x; c < a.columns; c += blockDim.x) {
       float x = get(a.x, start + c);
-      if (x == x && precedes(last, last_place, x, (int)c) && (precedes(x, (int)c, best, place))) {
+      int own = (int)(a.first_column + c);
+      if (x == x && precedes(last, last_place, x, own) && precedes(x, own, best, place)) {
         best = x;
-        place = (int)c;
+        place = own;
+      }
+    }
+    for (long long c = threadIdx.x; c < a.earlier; c += blockDim.x) {
+      float x = a.earlier_values[row * a.earlier + c];
+      int own = a.earlier_places[row * a.earlier + c];
+      if (own >= 0 && precedes(last, last_place, x, own) && precedes(x, own, best, place)) {
+        best = x;
+        place = own;
       }
     }
     for (int distance = 16; distance > 0; distance >>= 1) {

@@ -92,11 +92,12 @@ KERNEL segment_max_backward(const hero_most_arguments a) {
 
 KERNEL pair_dot(const hero_pairs_arguments a) {
   long long pair = blockIdx.x;
+  long long query = a.query_rows ? a.query_rows[pair] : pair;
   int first = a.first[pair], last = a.last[pair];
   for (int r = first + threadIdx.x / 32; r < last; r += blockDim.x / 32) {
     float dot = 0;
     for (long long c = threadIdx.x % 32; c < a.columns; c += 32)
-      dot += get(a.queries, pair * a.columns + c) * get(a.x, r * a.columns + c);
+      dot += get(a.queries, query * a.columns + c) * get(a.x, r * a.columns + c);
     dot = warp_sum(dot);
     if (threadIdx.x % 32 == 0) put(a.out, a.places[pair] + r - first, dot);
   }
@@ -162,11 +163,6 @@ KERNEL convolve_kernel(const hero_convolution_arguments a) {
   }
   total = block_sum(total);
   if (threadIdx.x == 0) put(a.d_kernel, blockIdx.x, (float)total + (a.accumulate_kernel ? get(a.d_kernel, blockIdx.x) : 0.0f));
-}
-
-KERNEL gather_stretches(const hero_stretches_arguments a) {
-  int first = a.first[blockIdx.x], count = a.last[blockIdx.x] - first, to = a.places[blockIdx.x];
-  for (int i = threadIdx.x; i < count; i += blockDim.x) put(a.out, to + i, get(a.x, (long long)first + i));
 }
 
 KERNEL segment_softmax(const hero_pool_arguments a) {

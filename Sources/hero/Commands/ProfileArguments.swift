@@ -1,0 +1,25 @@
+import ArgumentParser
+import Engine
+import Training
+
+/// `--profile`: where a command's time goes.
+struct ProfileArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Write a trace of the device's operations (JSON for chrome://tracing or Perfetto), and show a table of them.",
+      valueName: "file"))
+  var profile: String?
+
+  /// Does some work on a device, and tells what its operations took, also where the work was stopped or failed. Of several
+  /// processes the first one's is told.
+  func follow<Result>(_ device: DeviceArguments, _ work: (any Backend) throws -> Result) throws -> Result {
+    let backend = try device.open()
+    guard let profile, Processes.communicator.isFirst else { return try work(backend) }
+    let profiled = ProfiledBackend(backend)
+    let result = Swift.Result { try work(profiled) }
+    let report = ProfileReport(profiled)
+    Console.standardError.print(report.table.rendered())
+    try report.write(to: profile)
+    return try result.get()
+  }
+}

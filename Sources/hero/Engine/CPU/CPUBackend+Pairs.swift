@@ -1,0 +1,63 @@
+import COpenBLAS
+
+/// Products of many pairs of queries and stretches of rows, where several queries have the same stretch.
+extension CPUBackend {
+  /// Pairs that share their rows of x, as one product: [queries of the group, columns] · [rows, columns]ᵀ. What the pairs by
+  /// themselves would read from memory, the group reads once.
+  func groupedDot(
+    _ queries: Tensor, _ queryRows: Indices, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor
+  ) {
+    precondition(queryRows.count == pairs.count && places.count == pairs.count)
+    let columns = x.columns
+    let (order, groups) = Self.grouped(pairs, rows: x.rows)
+    let most = groups.reduce((queries: 0, rows: 0)) { most, group in
+      (max(most.queries, group.count), max(most.rows, pairs[order[group.lowerBound]].count))
+    }
+    operations += 2 * places.rows * columns
+    let (lanes, each) = (min(pool.threads, max(1, groups.count)), most.queries * (columns + most.rows))
+    let storage = scratch(parts: lanes, each: each)
+    let (room, q, from, to, numbers) = (
+      storage.pointer, queries.pointer, x.pointer, out.pointer, queryRows.onHost
+    )
+    let starts = places.offsets
+    // Lane l takes groups l, l + lanes, …: each has scratch of its own.
+    pool.run(lanes) { lane in
+      let (packed, products) = (room + lane * each, room + lane * each + most.queries * columns)
+      for number in stride(from: lane, to: groups.count, by: lanes) {
+        let own = order[groups[number]]
+        let rows = pairs[own[own.startIndex]]
+        for (place, pair) in own.enumerated() {
+          (packed + place * columns).update(from: q + Int(numbers[pair]) * columns, count: columns)
+        }
+        hero_sgemm(
+          false, true, own.count, rows.count, columns, 1, packed, columns, from + rows.lowerBound * columns,
+          columns, 0, products, rows.count)
+        for (place, pair) in own.enumerated() {
+          (to + starts[pair]).update(from: products + place * rows.count, count: rows.count)
+        }
+      }
+    }
+    withExtendedLifetime(storage) {}
+  }
+
+  /// Pairs in the order of their first rows, and which of them in a row have the same stretch. Empty ones are left out.
+  private static func grouped(_ pairs: RowRanges, rows: Int) -> (order: [Int], groups: [Range<Int>]) {
+    // Sorted by counting: there are many pairs, and few places where they begin.
+    var ends = [Int](repeating: 0, count: rows + 1)
+    for range in pairs.ranges where !range.isEmpty { ends[range.lowerBound + 1] += 1 }
+    for row in 0..<rows { ends[row + 1] += ends[row] }
+    var order = [Int](repeating: 0, count: ends[rows])
+    for (pair, range) in pairs.ranges.enumerated() where !range.isEmpty {
+      order[ends[range.lowerBound]] = pair
+      ends[range.lowerBound] += 1
+    }
+    var groups: [Range<Int>] = []
+    var first = 0
+    for place in order.indices
+    where place + 1 == order.count || pairs[order[place + 1]] != pairs[order[place]] {
+      groups.append(first..<place + 1)
+      first = place + 1
+    }
+    return (order, groups)
+  }
+}

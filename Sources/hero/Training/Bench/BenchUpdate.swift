@@ -1,0 +1,34 @@
+import Engine
+import Model
+
+/// Updates of a model of random weights: forward, backward, clipping, AdamW.
+struct BenchUpdate {
+  let model: PretrainingModel
+  let exchange: GradientExchange
+  private let optimizer: Optimizer
+  private let communicator: any Communicator
+
+  init(_ shape: ModelConfiguration, backend: any Backend, communicator: any Communicator) {
+    model = PretrainingModel(shape, backend: backend)
+    model.store.initialize(seed: 1)
+    optimizer = Optimizer(.adamw, store: model.store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
+    exchange = GradientExchange(model.store, communicator: communicator)
+    self.communicator = communicator
+  }
+
+  /// One update; returns when the device has done it.
+  func callAsFunction(
+    _ step: UInt64, _ loss: (PretrainingModel, Tape, inout RandomStream) -> Void
+  ) {
+    let backend = model.store.backend
+    let tape = Tape.training(backend, seed: 1, step: step, communicator: communicator)
+    var random = RandomStream(seed: 1, step: step, stream: 2)
+    loss(model, tape, &random)
+    exchange.backward(tape)
+    let squares = backend.makeSums()
+    model.store.addGradientSquares(to: squares, at: 0)
+    optimizer.step(learningRate: 1e-4, clipping: GradientClipping(sumOfSquares: squares, limit: 1))
+    backend.synchronize()
+    model.store.clearGradients()
+  }
+}

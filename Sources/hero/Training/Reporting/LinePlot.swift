@@ -1,0 +1,157 @@
+import Foundation
+
+/// Lines of points over two logarithmic axes, as SVG that is readable on light and on dark pages.
+public struct LinePlot {
+  public struct Line {
+    public var name: String
+    /// Positive numbers, the horizontal ones ascending.
+    public var points: [(x: Double, y: Double)]
+
+    public init(name: String, points: [(x: Double, y: Double)]) { (self.name, self.points) = (name, points) }
+  }
+
+  private let title: String
+  private let horizontal: String
+  private let vertical: String
+  private let lines: [Line]
+  private let falls: Bool
+
+  private static let (width, height) = (640.0, 380.0)
+  private static let (left, right, top, bottom) = (70.0, 110.0, 44.0, 52.0)
+
+  /// - Parameters:
+  ///   - horizontal: the unit of x.
+  ///   - vertical: the unit of y.
+  ///   - falls: the dashed line, where cost is proportional, falls with x.
+  public init(title: String, horizontal: String, vertical: String, lines: [Line], falls: Bool = false) {
+    (self.title, self.horizontal, self.vertical) = (title, horizontal, vertical)
+    self.lines = lines.map { line in
+      Line(
+        name: line.name, points: line.points.filter { $0.x > 0 && $0.y > 0 && $0.x.isFinite && $0.y.isFinite }
+      )
+    }
+    self.falls = falls
+  }
+
+  public var svg: String {
+    let all = lines.flatMap(\.points)
+    let x = Scale(all.map(\.x), from: Self.left, to: Self.width - Self.right, isTight: true)
+    let y = Scale(all.map(\.y), from: Self.height - Self.bottom, to: Self.top, isTight: false)
+    var body = Self.head(title)
+    for tick in x.ticks {
+      let at = Self.number(x(tick))
+      body += "<path class=\"grid\" d=\"M\(at) \(Self.top)V\(Self.height - Self.bottom)\"/>"
+      body += Self.text(Self.label(tick), x(tick), Self.height - Self.bottom + 18, "middle")
+    }
+    for tick in y.ticks {
+      let at = Self.number(y(tick))
+      body += "<path class=\"grid\" d=\"M\(Self.left) \(at)H\(Self.width - Self.right)\"/>"
+      body += Self.text(Self.label(tick), Self.left - 8, y(tick) + 4, "end")
+    }
+    body +=
+      "\n" + Self.text(horizontal, (Self.left + Self.width - Self.right) / 2, Self.height - 12, "middle")
+    body +=
+      "<text class=\"t\" text-anchor=\"middle\" transform=\"translate(16 \(Self.number((Self.top + Self.height - Self.bottom) / 2))) rotate(-90)\">\(Self.escaped(vertical))</text>\n"
+    var taken: [Double] = []
+    for (number, line) in lines.enumerated() where !line.points.isEmpty {
+      body += proportional(line, x, y)
+      let path = line.points.map { "\(Self.number(x($0.x))) \(Self.number(y($0.y)))" }
+      body += "<path class=\"l\(number % 4)\" d=\"M\(path.joined(separator: "L"))\"/>"
+      for point in line.points {
+        body +=
+          "<circle class=\"p\(number % 4)\" cx=\"\(Self.number(x(point.x)))\" cy=\"\(Self.number(y(point.y)))\" r=\"3.5\"/>"
+      }
+      // Names stand at the lines' ends, and not on one another.
+      let last = line.points[line.points.count - 1]
+      var at = y(last.y) + 4
+      while taken.contains(where: { abs($0 - at) < 15 }) { at += 1 }
+      taken.append(at)
+      body += Self.text(line.name, x(last.x) + 10, at, "start", style: "n\(number % 4)") + "\n"
+    }
+    return body + "</svg>\n"
+  }
+
+  /// What the line would be if cost grew as x does, from the line's first point on.
+  private func proportional(_ line: Line, _ x: Scale, _ y: Scale) -> String {
+    guard let first = line.points.first, let last = line.points.last, first.x < last.x else { return "" }
+    let end = falls ? first.y * first.x / last.x : first.y * last.x / first.x
+    // It ends where the picture does.
+    let inside = min(max(end, y.least), y.most)
+    let share = end == first.y ? 1 : log(inside / first.y) / log(end / first.y)
+    let reach = first.x * pow(last.x / first.x, share)
+    return
+      "<path class=\"d\" d=\"M\(Self.number(x(first.x))) \(Self.number(y(first.y)))L\(Self.number(x(reach))) \(Self.number(y(inside)))\"/>"
+  }
+
+  /// A logarithmic axis.
+  private struct Scale {
+    let least: Double
+    let most: Double
+    private let from: Double
+    private let to: Double
+    private(set) var ticks: [Double]
+
+    /// - Parameter isTight: ends at the values, and not at round numbers about them.
+    init(_ values: [Double], from: Double, to: Double, isTight: Bool) {
+      let (low, high) = (values.min() ?? 1, values.max() ?? 1)
+      let decades = Int(log10(low).rounded(.down))...Int(log10(high).rounded(.up))
+      let steps: [Double] = log10(high / low) > 3 ? [1] : [1, 2, 5]
+      let round = decades.flatMap { decade in steps.map { $0 * pow(10, Double(decade)) } }
+      var (lowest, highest) = (low, high > low ? high : low * 10)
+      if !isTight {
+        lowest = round.last { $0 <= low } ?? low
+        highest = round.first { $0 >= high && $0 > lowest } ?? max(high, lowest * 10)
+      }
+      (least, most) = (lowest, highest)
+      // Of few values each has its tick.
+      let own = Set(values).sorted()
+      ticks = own
+      if !isTight || own.count > 8 {
+        ticks = []
+        for value in round where value >= lowest * 0.999 && value <= highest * 1.001 { ticks.append(value) }
+      }
+      (self.from, self.to) = (from, to)
+    }
+
+    func callAsFunction(_ value: Double) -> Double {
+      from + (to - from) * log(value / least) / log(most / least)
+    }
+  }
+
+  private static func head(_ title: String) -> String {
+    """
+    <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(width)) \(Int(height))" width="\(Int(width))" height="\(Int(height))" role="img">
+    <title>\(escaped(title))</title>
+    <style>
+    .b{fill:#fff}.grid{stroke:#d8dee4;stroke-width:1;fill:none}.d{stroke:#8c959f;stroke-width:1;stroke-dasharray:4 4;fill:none}
+    .t,.n0,.n1,.n2,.n3{font:13px system-ui,sans-serif;fill:#424a53}.h{font:600 15px system-ui,sans-serif;fill:#1f2328}
+    .l0,.l1,.l2,.l3{fill:none;stroke-width:2}.l0{stroke:#0969da}.l1{stroke:#bc4c00}.l2{stroke:#1a7f37}.l3{stroke:#8250df}
+    .p0,.n0{fill:#0969da}.p1,.n1{fill:#bc4c00}.p2,.n2{fill:#1a7f37}.p3,.n3{fill:#8250df}
+    @media(prefers-color-scheme:dark){.b{fill:#0d1117}.grid{stroke:#30363d}.d{stroke:#6e7681}.t{fill:#adbac7}.h{fill:#e6edf3}
+    .l0{stroke:#58a6ff}.l1{stroke:#f0883e}.l2{stroke:#56d364}.l3{stroke:#bc8cff}
+    .p0,.n0{fill:#58a6ff}.p1,.n1{fill:#f0883e}.p2,.n2{fill:#56d364}.p3,.n3{fill:#bc8cff}}
+    </style>
+    <rect class="b" width="\(Int(width))" height="\(Int(height))"/>
+    \(text(title, left, 26, "start", style: "h"))
+
+    """
+  }
+
+  private static func text(
+    _ words: String, _ x: Double, _ y: Double, _ anchor: String, style: String = "t"
+  ) -> String {
+    "<text class=\"\(style)\" x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor)\">\(escaped(words))</text>"
+  }
+
+  private static func label(_ value: Double) -> String {
+    if value >= 1_000_000 { return String(format: "%g M", value / 1_000_000) }
+    if value >= 10_000 { return String(format: "%g k", value / 1000) }
+    return String(format: "%g", value)
+  }
+
+  private static func number(_ value: Double) -> String { String(format: "%.1f", value) }
+
+  private static func escaped(_ text: String) -> String {
+    text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+  }
+}

@@ -1,0 +1,28 @@
+import Formats
+
+/// A part of a page that a command writes: what stands between `<!-- NAME: COMMAND -->` and `<!-- /NAME -->`.
+public struct PageSection {
+  private let opening: String
+  private let closing: String
+
+  /// - Parameters:
+  ///   - name: of the section, for its markers.
+  ///   - maker: the command that writes it.
+  public init(name: String, maker: String) {
+    (opening, closing) = ("<!-- \(name): \(maker) -->", "<!-- /\(name) -->")
+  }
+
+  /// Puts text between a page's markers, in the place of what is there.
+  /// - Throws: `DataError` where the page has not both markers in their order.
+  public func write(_ markdown: String, into path: String) throws {
+    let text = String(decoding: try FileBytes.read(path: path), as: UTF8.self)
+    guard let start = text.range(of: opening),
+      let end = text.range(of: closing, range: start.upperBound..<text.endIndex)
+    else {
+      throw DataError(
+        "has no place for the table", file: path, cure: "Put \(opening) and \(closing) where it shall stand")
+    }
+    try AtomicFile.write(
+      String(text[..<start.upperBound] + "\n\n" + markdown + "\n" + text[end.lowerBound...]), to: path)
+  }
+}
