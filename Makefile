@@ -60,7 +60,7 @@ bench-record: build
 bench-table: build
 	$(HERO) bench --table Benchmarks/history.jsonl --into README.md
 
-## What the work costs as it grows: tables and plots of Docs/Performance.md. Takes a quarter of an hour and 16 GB of disk.
+## What the work costs as it grows: tables and plots of Docs/Performance.md. Takes the better part of an hour and 16 GB of disk.
 performance: build
 	$(HERO) bench scaling --into Docs/Performance.md
 

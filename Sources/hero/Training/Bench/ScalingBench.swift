@@ -112,6 +112,7 @@ public struct ScalingBench {
     var encodings = ScalingSeries(axis: axis, name: "encode", what: what)
     let backend = subject.backend
     for value in values {
+      try InterruptHandler.check()
       let (videos, frames) = batch(value)
       let work = try BenchWork(Self.batch(videos: videos, frames: frames), path: "a batch", model: shape)
       let input = work.videos.prepared(for: shape, on: backend)
