@@ -180,6 +180,15 @@ struct SubtitleTests {
     }
   }
 
+  /// Found by fuzzing.
+  @Test func arrowsInWhatIsSaidAreNoTimes() throws {
+    let lines = ["00:00:03,000 --> 00:00:04,000", "a --->b"]
+    let read = SubtitleFile.parse(
+      Array(SubtitleFile.subRip([SubtitleCue(start: 1, end: 2, lines: lines)]).utf8))
+    #expect(read.count == 1 && read.first?.lines.count == 2)
+    #expect(read.first?.start == 1 && read.first?.end == 2)
+  }
+
   /// Texts that invite looking again and again: where that happened, these would take hours.
   @Test(
     .timeLimit(.minutes(5)),

@@ -24,7 +24,7 @@ public enum SubtitleFile {
     return cues
   }
 
-  /// Cues as SubRip.
+  /// Cues as SubRip. An arrow in what is said is written with a dash of its own, or it would be read as a time.
   public static func subRip(_ cues: [SubtitleCue]) -> String {
     func clock(_ seconds: Double) -> String {
       let thousandths = Int((max(0, min(seconds, 3e8)) * 1000).rounded())
@@ -33,8 +33,11 @@ public enum SubtitleFile {
       return
         "\(two(thousandths / 3_600_000)):\(two(thousandths / 60_000 % 60)):\(two(thousandths / 1000 % 60)),\(rest)"
     }
+    func said(_ cue: SubtitleCue) -> String {
+      cue.lines.joined(separator: "\n").replacing("-->", with: "-–>")
+    }
     return cues.enumerated().map { number, cue in
-      "\(number + 1)\n\(clock(cue.start)) --> \(clock(cue.end))\n\(cue.lines.joined(separator: "\n"))\n"
+      "\(number + 1)\n\(clock(cue.start)) --> \(clock(cue.end))\n\(said(cue))\n"
     }.joined(separator: "\n")
   }
 
