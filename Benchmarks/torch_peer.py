@@ -170,7 +170,7 @@ def main():
                 loss.backward(); torch.nn.utils.clip_grad_norm_(m.parameters(), 1.); opt.step(); opt.zero_grad()
             wait()
             times.append(time.perf_counter() - t)
-        print(json.dumps(dict(kind=kind, seconds=round(sorted(times[1:])[len(times[1:]) // 2], 3), device=a.device, precision="bf16" if a.bf16 else "fp32", compiled=a.compile, padded_tokens=padded, real_tokens=real)), flush=True)
+        print(json.dumps(dict(kind=kind, seconds=round(sorted(times[1:])[len(times[1:]) // 2], 5), device=a.device, precision="bf16" if a.bf16 else "fp32", compiled=a.compile, padded_tokens=padded, real_tokens=real)), flush=True)
 
 
 main()

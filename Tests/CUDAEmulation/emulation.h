@@ -9,6 +9,7 @@
 #define __device__
 #define __shared__ static
 #define KERNEL static void
+#define BOUNDED(threads)
 #define DYNAMIC_SHARED(T, name) T *name = reinterpret_cast<T *>(dynamic_shared)
 #define threadIdx (current_fiber->index)
 #define blockIdx current_block
@@ -16,6 +17,7 @@
 #define gridDim grid_size
 
 struct uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
 struct alignas(16) float4 { float x, y, z, w; };
 
 inline float __uint_as_float(unsigned bits) {
@@ -31,6 +33,21 @@ inline unsigned __float_as_uint(float x) {
 }
 
 inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((unsigned long long)a * b >> 32); }
+
+inline int __ffs(int bits) { return __builtin_ffs(bits); }
+
+// Threads take turns, so nothing comes between a reading and its writing.
+inline int atomicAdd(int *at, int x) {
+  int before = *at;
+  *at += x;
+  return before;
+}
+
+inline int atomicMax(int *at, int x) {
+  int before = *at;
+  if (x > before) *at = x;
+  return before;
+}
 
 inline void __syncthreads() { wait_for_others(Barrier::block); }
 inline void __syncwarp() { wait_for_others(Barrier::warp); }
@@ -50,6 +67,27 @@ template <class T> inline T __shfl_xor_sync(unsigned, T x, int mask) {
   T other;
   std::memcpy(&other, table[current_fiber->number % 32 ^ mask], sizeof(T));
   return other;
+}
+
+inline unsigned __ballot_sync(unsigned, bool holds) {
+  auto table = exchange(holds);
+  unsigned bits = 0;
+  for (int lane = 0; lane < 32; lane++) bits |= unsigned(table[lane][0] != 0) << lane;
+  return bits;
+}
+
+// ldmatrix.x4: lane l names row l % 8 of matrix l / 8; each thread gets two neighbours of every matrix, or of every transposed one.
+inline void load_matrices(unsigned (&r)[4], const unsigned short *row, bool transposed) {
+  auto table = exchange(row);
+  unsigned lane = current_fiber->number % 32, g = lane / 4, t = lane % 4;
+  auto element = [&](unsigned matrix, unsigned row, unsigned column) {
+    const unsigned short *at;
+    std::memcpy(&at, table[8 * matrix + row], sizeof at);
+    return unsigned(at[column]);
+  };
+  for (unsigned m = 0; m < 4; m++)
+    r[m] = transposed ? element(m, 2 * t, g) | element(m, 2 * t + 1, g) << 16
+                      : element(m, g, 2 * t) | element(m, g, 2 * t + 1) << 16;
 }
 
 // mma.m16n8k16 of bfloat16 by its definition: lane (g, t) holds of A rows g, g + 8 and of B column g the elements 2 t, 2 t + 1,

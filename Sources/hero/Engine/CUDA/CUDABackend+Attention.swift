@@ -15,8 +15,9 @@ struct AttentionShape {
     let (size, gap) = precision == .bf16 ? (2, 8) : (4, 4)
     let (rows, scores) =
       switch kernel {
-      case .attentionForward: (3, 1)
-      case .attentionQueries: (4, 1)
+      // In bf16 a warp keeps its scores in registers.
+      case .attentionForward: (3, precision == .bf16 ? 0 : 1)
+      case .attentionQueries: (4, precision == .bf16 ? 0 : 1)
       default: (4, 2)
       }
     return size * tile * (rows * (headWidth + gap) + scores * (tile + gap))
@@ -87,7 +88,7 @@ extension CUDABackend {
     arguments.d_keys = dKeysValues.view(fromColumn: input.keyColumn)
     arguments.d_values = dKeysValues.view(fromColumn: input.valueColumn)
     (arguments.log_sums, arguments.deltas) = (kept[0].floats, deltas.floats)
-    launch(.attentionDeltas, grid: ((input.heads * out.rows + 3) / 4, 1, 1), block: 128, arguments)
+    launch(.attentionDeltas, grid: ((input.heads * out.rows + 15) / 16, 1, 1), block: 128, arguments)
     launch(.attentionQueries, input, longest: input.querySegments.lengths.max() ?? 0, arguments)
     launch(.attentionKeys, input, longest: input.keyRanges.lengths.max() ?? 0, arguments)
   }

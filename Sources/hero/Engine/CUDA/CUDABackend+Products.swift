@@ -146,7 +146,7 @@ extension CUDABackend {
     _ sums: Tensor, offset: Int = 0, count: Int, stride: Int, parts: Int, to target: GradientTarget
   ) {
     launch(
-      .addParts, elements: count,
+      .addParts, grid: ((count + 31) / 32, 1, 1), block: 256,
       hero_parts_arguments(
         parts: sums.floats.map { UnsafePointer($0 + offset) }, to: target.tensor.view, count: Int64(count),
         stride: Int64(stride), part_count: Int32(parts), accumulate: target.accumulate ? 1 : 0))

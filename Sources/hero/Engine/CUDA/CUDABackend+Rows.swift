@@ -1,5 +1,20 @@
 import CCUDA
 
+/// How a norm's rows lie among threads, 32 columns each: a warp has a row, eight of them a block; of a wide row a block has one.
+private struct NormShape {
+  let isWide: Bool
+  let block: Int
+  var lines: Int { isWide ? 1 : 8 }
+
+  init(columns: Int) {
+    isWide = columns > HERO_WARP_COLUMNS
+    guard columns <= HERO_BLOCK_COLUMNS else {
+      fatalError("layer norms of \(columns) columns are too wide for the GPU's kernels")
+    }
+    block = isWide ? (columns + 1023) / 1024 * 32 : 256
+  }
+}
+
 extension CUDABackend {
   public func gatherSum(_ terms: [(table: Tensor, indices: Indices?)], out: Tensor) {
     for term in terms {
@@ -21,19 +36,39 @@ extension CUDABackend {
     }
   }
 
-  /// The first row of a stretch with an index adds up the stretch's, the first of all adds up the stretches: the order is
-  /// that of the rows, whatever runs when.
+  /// A row whose index no other has is added where it belongs. Of the others the first row of a stretch with an index adds up the
+  /// stretch's, the first of all adds up the stretches: the order is that of the rows, whatever runs when.
   public func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor) {
     guard let indices else { return add(from, to: to) }
     precondition(from.columns == to.columns && indices.count == from.rows)
     changes(to)
-    let (leaders, parts) = (makeIndices(count: from.rows), scratch(from.count))
-    let arguments = hero_scatter_arguments(
-      from: from.view, to: to.view, indices: indices.numbers, leaders: leaders.numbers, parts: parts.floats,
-      rows: Int64(from.rows), columns: Int64(from.columns))
-    launch(.scatterParts, rows: from.rows, arguments)
-    launch(.scatterAdd, rows: from.rows, arguments)
+    let block = Self.warps(columns: from.columns)
+    var arguments = hero_scatter_arguments()
+    (arguments.from, arguments.to, arguments.indices) = (
+      from.view, to.view, indices.numbers.map { UnsafePointer($0) }
+    )
+    (arguments.rows, arguments.columns) = (Int64(from.rows), Int64(from.columns))
+    guard from.rows > HERO_SCATTER_STRETCH else {
+      return launch(.scatterParts, rows: from.rows, block: block, arguments)
+    }
+    let (leaders, counts, parts) = (
+      makeIndices(count: from.rows), makeIndices(count: 3 * to.rows), scratch(from.count)
+    )
+    // The bits of 0 are the same for whole numbers.
+    launch(
+      .fill, elements: counts.count, each: 4,
+      hero_fill_arguments(
+        y: hero_view(data: counts.numbers, half: 0), sums: nil, value: 0, count: Int64(counts.count)))
+    (arguments.leaders, arguments.parts, arguments.uses) = (leaders.numbers, parts.floats, counts.numbers)
+    arguments.leads = counts.numbers.map { $0 + to.rows }
+    arguments.firsts = counts.numbers.map { $0 + 2 * to.rows }
+    launch(.scatterCount, elements: from.rows, arguments)
+    launch(.scatterParts, rows: from.rows, block: block, arguments)
+    launch(.scatterAdd, rows: from.rows, block: block, arguments)
   }
+
+  /// Threads of a block that has a row, four columns each: whole warps, eight at most.
+  private static func warps(columns: Int) -> Int { min(8, max(1, (columns + 127) / 128)) * 32 }
 
   public func dropout(_ x: Tensor, _ dropout: Dropout, out: Tensor) {
     precondition(x.count == out.count)
@@ -58,8 +93,10 @@ extension CUDABackend {
     precondition(gamma.count == columns && beta.count == columns && statistics.count == 2 * rows)
     precondition(sum.count == x.count && out.count == x.count && residual?.count ?? x.count == x.count)
     let isSum = residual == nil && inner == nil && sum.address == x.address
+    let shape = NormShape(columns: columns)
     launch(
-      .layerNorm, rows: rows,
+      shape.isWide ? .layerNormWide : .layerNorm, grid: ((rows + shape.lines - 1) / shape.lines, 1, 1),
+      block: shape.block,
       hero_norm_arguments(
         x: x.view, residual: residual.view, sum: sum.view, out: out.view, gamma: gamma.floats,
         beta: beta.floats,
@@ -72,19 +109,21 @@ extension CUDABackend {
     dx: GradientTarget?, dResidual: GradientTarget?, dGamma: GradientTarget, dBeta: GradientTarget
   ) {
     let (rows, columns) = (sum.rows, sum.columns)
-    let (parts, each) = Self.divided(rows)
+    let shape = NormShape(columns: columns)
+    // As many blocks as two for each processor of a large device, each with a row for every line at least.
+    let each = max(shape.lines, (rows + 255) / 256)
+    let parts = (rows + each - 1) / each
     let sums = scratch(2 * parts * columns)
-    let arguments = hero_norm_backward_arguments(
-      dy: dy.view, sum: sum.view, dx: dx.view, d_residual: dResidual.view, gamma: gamma.floats,
-      statistics: statistics.floats, parts: sums.floats, rows: Int64(rows), columns: Int64(columns),
-      rows_per_part: Int64(each), accumulate_x: dx.adds, accumulate_residual: dResidual.adds,
-      inner: hero_drop(inner), outer: hero_drop(outer))
-    // The weights' gradients first: what is written to dx may lie where dy does.
-    launch(.layerNormWeights, grid: ((columns + 127) / 128, parts, 1), block: 128, arguments)
+    launch(
+      shape.isWide ? .layerNormBackwardWide : .layerNormBackward, grid: (parts, 1, 1), block: shape.block,
+      hero_norm_backward_arguments(
+        dy: dy.view, sum: sum.view, dx: dx.view, d_residual: dResidual.view, gamma: gamma.floats,
+        statistics: statistics.floats, parts: sums.floats, rows: Int64(rows), columns: Int64(columns),
+        rows_per_part: Int64(each), accumulate_x: dx.adds, accumulate_residual: dResidual.adds,
+        inner: hero_drop(inner), outer: hero_drop(outer)))
     for (target, place) in [(dGamma, 0), (dBeta, 1)] {
       addParts(sums, offset: place * columns, count: columns, stride: 2 * columns, parts: parts, to: target)
     }
-    if dx != nil || dResidual != nil { launch(.layerNormBackward, rows: rows, arguments) }
   }
 
   public func normalizeRows(_ x: Tensor, floor: Float, lengths: Tensor, out: Tensor) {
@@ -111,7 +150,7 @@ extension CUDABackend {
     var arguments = hero_top_arguments()
     (arguments.x, arguments.places) = (x.view, places.numbers)
     (arguments.columns, arguments.stride, arguments.kept) = (Int64(columns), Int64(x.columns), 1)
-    launch(.top, rows: x.rows, block: 256, arguments)
+    launch(.top, rows: x.rows, block: 1024, arguments)
   }
 
   public func topK(
@@ -129,6 +168,6 @@ extension CUDABackend {
     arguments.earlier_values = earlier?.values.floats.map { UnsafePointer($0) }
     arguments.earlier_places = earlier?.places.numbers.map { UnsafePointer($0) }
     arguments.earlier = Int64(earlier?.values.columns ?? 0)
-    launch(.top, rows: x.rows, block: 256, arguments)
+    launch(.top, rows: x.rows, block: 1024, arguments)
   }
 }

@@ -9,12 +9,14 @@ enum CUDAKernel: String, CaseIterable {
   case sumElements = "sum_elements"
   case addTotal = "add_total"
   case gatherSum = "gather_sum"
+  case scatterCount = "scatter_count"
   case scatterParts = "scatter_parts"
   case scatterAdd = "scatter_add"
   case transpose
   case layerNorm = "layer_norm"
+  case layerNormWide = "layer_norm_wide"
   case layerNormBackward = "layer_norm_backward"
-  case layerNormWeights = "layer_norm_weights"
+  case layerNormBackwardWide = "layer_norm_backward_wide"
   case normalizeRows = "normalize_rows"
   case normalizeRowsBackward = "normalize_rows_backward"
   case top

@@ -7,7 +7,8 @@ final class CUDAProducts {
   private let precision: Precision
   private let handle: UnsafeMutableRawPointer
   private let workspace: (address: UInt64, capacity: Int)
-  private var algorithms: [Shape: hero_cuda_heuristic] = [:]
+  private var algorithms: [ShapeClass: hero_cuda_heuristic] = [:]
+  private var plans: [Shape: Plan] = [:]
   private(set) var operations = 0
 
   /// A factor: its first element and how its rows lie, each type of element by cuBLAS's number.
@@ -17,11 +18,38 @@ final class CUDAProducts {
     var transposed: Bool
   }
 
-  /// What an algorithm is chosen by. Sizes stand for those of their class: an eighth apart or less.
+  /// What a product is described by, but for its addresses.
   private struct Shape: Hashable {
-    var sizes: [Int]
-    var flags: [Int]
+    var (m, n, k): (Int, Int, Int)
+    /// Transpositions, types, whether there is a bias and a sum to add to, and how the addresses are aligned.
+    var flags: Int
   }
+
+  /// What an algorithm is chosen by: sizes stand for those of their class, an eighth apart or less.
+  private struct ShapeClass: Hashable {
+    var shape: Shape
+
+    init(_ shape: Shape) {
+      self.shape = Shape(
+        m: Self.size(shape.m), n: Self.size(shape.n), k: Self.size(shape.k), flags: shape.flags)
+    }
+
+    private static func size(_ size: Int) -> Int {
+      guard size > 16 else { return size }
+      let step = 1 << (Int.bitWidth - size.leadingZeroBitCount - 4)
+      return (size + step - 1) / step * step
+    }
+  }
+
+  /// cuBLASLt's descriptions of a product, which cost the host as much as its start, and the algorithm.
+  private struct Plan {
+    var product: UnsafeMutableRawPointer?
+    var layouts: (b: UnsafeMutableRawPointer?, a: UnsafeMutableRawPointer?, out: UnsafeMutableRawPointer?)
+    var algorithm = hero_cuda_heuristic()
+  }
+
+  /// Batches differ in length, so that shapes never end; an update has some hundred.
+  private static let mostPlans = 4096
 
   /// cuBLAS's numbers.
   private enum Code {
@@ -44,6 +72,7 @@ final class CUDAProducts {
   }
 
   deinit {
+    for plan in plans.values { discard(plan) }
     memory.give(workspace.address, capacity: workspace.capacity)
     _ = stream.functions.products_destroy(handle)
   }
@@ -58,60 +87,86 @@ final class CUDAProducts {
     _ a: Factor, _ b: Factor, m: Int, n: Int, k: Int, accumulate: Bool, bias: UInt64? = nil, out: UInt64,
     type: ElementType
   ) -> Bool {
-    let functions = stream.functions
+    let alignments = [b.address, a.address, out].map { min(8, $0.trailingZeroBitCount) }
+    var flags = (a.transposed ? 1 : 0) | (b.transposed ? 2 : 0) | (accumulate ? 4 : 0) | (bias == nil ? 0 : 8)
+    flags |= (a.type == .bfloat16 ? 16 : 0) | (type == .bfloat16 ? 32 : 0)
+    for alignment in alignments { flags = flags << 4 | alignment }
+    let shape = Shape(m: m, n: n, k: k, flags: flags)
     stream.enter()
-    // Row-major is column-major with the sides exchanged: outᵀ = bᵀ·aᵀ.
-    var product: UnsafeMutableRawPointer?
-    must(
-      functions.product_create(&product, precision == .tf32 ? Code.computeTF32 : Code.compute32, 0),
-      "describe")
-    defer { _ = functions.product_destroy(product) }
-    set(product, Code.transposeFirst, Int32(b.transposed ? 1 : 0))
-    set(product, Code.transposeSecond, Int32(a.transposed ? 1 : 0))
-    if let bias {
-      set(product, Code.epilogue, Code.addsBias)
-      set(product, Code.bias, bias)
-    }
-    let layouts = [
-      layout(b.type, b.transposed ? (k, n) : (n, k)), layout(a.type, a.transposed ? (m, k) : (k, m)),
-      layout(type, (n, m)),
-    ]
-    defer { for layout in layouts { _ = functions.layout_destroy(layout) } }
-    let alignments = [b.address, a.address, out].map { 1 << min(8, $0.trailingZeroBitCount) }
-    let shape = Shape(
-      sizes: [m, n, k].map { Self.sizeClass($0) },
-      flags: [
-        a.transposed ? 1 : 0, b.transposed ? 1 : 0, accumulate ? 1 : 0, bias == nil ? 0 : 1,
-        Int(Code.type(a.type)), Int(Code.type(type)),
-      ] + alignments)
     var (one, kept): (Float, Float) = (1, accumulate ? 1 : 0)
-    func run(_ algorithm: hero_cuda_heuristic) -> Int32 {
-      withUnsafeBytes(of: algorithm.algorithm) { algorithm in
-        functions.multiply(
-          handle, product, &one, pointer(b.address), layouts[0], pointer(a.address), layouts[1], &kept,
-          pointer(out), layouts[2], pointer(out), layouts[2], algorithm.baseAddress,
-          pointer(workspace.address),
-          Self.workspaceBytes, stream.handle)
+    func run(_ plan: Plan) -> Int32 {
+      if let bias { set(plan.product, Code.bias, bias) }
+      return withUnsafeBytes(of: plan.algorithm.algorithm) { algorithm in
+        stream.functions.multiply(
+          handle, plan.product, &one, pointer(b.address), plan.layouts.b, pointer(a.address), plan.layouts.a,
+          &kept, pointer(out), plan.layouts.out, pointer(out), plan.layouts.out, algorithm.baseAddress,
+          pointer(workspace.address), Self.workspaceBytes, stream.handle)
       }
     }
-    if let known = algorithms[shape], run(known) == 0 {
+    if let plan = plans[shape] {
+      must(run(plan), "multiply [\(m), \(k)] by [\(k), \(n)]")
       operations += 2 * m * n * k
       return true
     }
+    var plan = describe(a, b, m: m, n: n, k: k, hasBias: bias != nil, type)
+    if let known = algorithms[ShapeClass(shape)] {
+      plan.algorithm = known
+      if run(plan) == 0 {
+        keep(plan, for: shape)
+        operations += 2 * m * n * k
+        return true
+      }
+    }
     // The first of its class, or one that the class's algorithm does not fit.
-    guard let chosen = choose(product, layouts, alignments) else {
+    if let bias { set(plan.product, Code.bias, bias) }
+    guard let chosen = choose(plan, alignments.map { 1 << $0 }) else {
       guard bias != nil else { fatalError("cuBLASLt has no algorithm for [\(m), \(k)] by [\(k), \(n)]") }
+      discard(plan)
       return false
     }
-    algorithms[shape] = chosen
-    must(run(chosen), "multiply [\(m), \(k)] by [\(k), \(n)]")
+    algorithms[ShapeClass(shape)] = chosen
+    plan.algorithm = chosen
+    must(run(plan), "multiply [\(m), \(k)] by [\(k), \(n)]")
+    keep(plan, for: shape)
     operations += 2 * m * n * k
     return true
   }
 
-  private func choose(
-    _ product: UnsafeMutableRawPointer?, _ layouts: [UnsafeMutableRawPointer?], _ alignments: [Int]
-  ) -> hero_cuda_heuristic? {
+  private func describe(
+    _ a: Factor, _ b: Factor, m: Int, n: Int, k: Int, hasBias: Bool, _ type: ElementType
+  ) -> Plan {
+    // Row-major is column-major with the sides exchanged: outᵀ = bᵀ·aᵀ.
+    var product: UnsafeMutableRawPointer?
+    must(
+      stream.functions.product_create(
+        &product, precision == .tf32 ? Code.computeTF32 : Code.compute32, 0), "describe")
+    set(product, Code.transposeFirst, Int32(b.transposed ? 1 : 0))
+    set(product, Code.transposeSecond, Int32(a.transposed ? 1 : 0))
+    if hasBias { set(product, Code.epilogue, Code.addsBias) }
+    return Plan(
+      product: product,
+      layouts: (
+        layout(b.type, b.transposed ? (k, n) : (n, k)), layout(a.type, a.transposed ? (m, k) : (k, m)),
+        layout(type, (n, m))
+      ))
+  }
+
+  private func keep(_ plan: Plan, for shape: Shape) {
+    if plans.count == Self.mostPlans {
+      for plan in plans.values { discard(plan) }
+      plans = [:]
+    }
+    plans[shape] = plan
+  }
+
+  private func discard(_ plan: Plan) {
+    for layout in [plan.layouts.b, plan.layouts.a, plan.layouts.out] {
+      _ = stream.functions.layout_destroy(layout)
+    }
+    _ = stream.functions.product_destroy(plan.product)
+  }
+
+  private func choose(_ plan: Plan, _ alignments: [Int]) -> hero_cuda_heuristic? {
     let functions = stream.functions
     var preference: UnsafeMutableRawPointer?
     must(functions.preference_create(&preference), "prefer")
@@ -130,7 +185,8 @@ final class CUDAProducts {
     }
     var (result, found) = (hero_cuda_heuristic(), Int32(0))
     let failure = functions.heuristic(
-      handle, product, layouts[0], layouts[1], layouts[2], layouts[2], preference, 1, &result, &found)
+      handle, plan.product, plan.layouts.b, plan.layouts.a, plan.layouts.out, plan.layouts.out, preference, 1,
+      &result, &found)
     return failure == 0 && found > 0 ? result : nil
   }
 
@@ -156,11 +212,5 @@ final class CUDAProducts {
 
   private func pointer(_ address: UInt64) -> UnsafeMutableRawPointer? {
     UnsafeMutableRawPointer(bitPattern: UInt(address))
-  }
-
-  private static func sizeClass(_ size: Int) -> Int {
-    guard size > 16 else { return size }
-    let step = 1 << (Int.bitWidth - size.leadingZeroBitCount - 4)
-    return (size + step - 1) / step * step
   }
 }

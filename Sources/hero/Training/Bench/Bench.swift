@@ -88,7 +88,8 @@ public struct Bench {
       return .object(object)
     }
 
-    private func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
+    /// To five digits after the point: a GPU takes some milliseconds.
+    private func rounded(_ value: Double) -> Double { (value * 100_000).rounded() / 100_000 }
   }
 
   /// - Parameters:

@@ -64,7 +64,7 @@ public struct BenchRecord: Equatable, Sendable {
     var object: JSONObject = [
       "program": .string(program), "commit": .string(commit), "date": .string(date),
       "machine": .string(machine), "kernels": .string(kernels), "kind": .string(kind.rawValue),
-      "seconds": .double((seconds * 1000).rounded() / 1000), "precision": .string(precision),
+      "seconds": .double((seconds * 100_000).rounded() / 100_000), "precision": .string(precision),
     ]
     if let fractionOfPeak { object["fraction_of_peak"] = .double((fractionOfPeak * 1000).rounded() / 1000) }
     if let peakMemory { object["peak_memory"] = .int(peakMemory) }

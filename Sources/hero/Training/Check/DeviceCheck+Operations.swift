@@ -38,7 +38,8 @@ extension DeviceCheck {
         tape.linear(x[0], x[1], x[2], activation: activation)
       }
     } + [
-      Operation(name: "linear, few columns", inputs: [(n, d), (1, d), (1, 1)]) { tape, x in
+      // Of one column the distance's gradient would be a sign, which rounding turns about.
+      Operation(name: "linear, few columns", inputs: [(n, d), (3, d), (1, 3)]) { tape, x in
         tape.linear(x[0], x[1], x[2])
       },
       Operation(name: "feed-forward", inputs: [(n, d), (4 * d, d), (1, 4 * d), (d, 4 * d), (1, d)]) {

@@ -46,8 +46,15 @@ typedef struct {
   long long rows, columns;
   int term_count, accumulate;
 } hero_gather_arguments;
-/// Rows with equal indices are added up in their order: first within stretches of 64 rows, then over the stretches.
-typedef struct { hero_view from, to; const int *indices; int *leaders; float *parts; long long rows, columns; } hero_scatter_arguments;
+/// Rows with equal indices are added up in their order: first within stretches of rows, then over the stretches. By index, 0 at
+/// first: how many rows have it, how many stretches, and which is the first (counted from behind).
+typedef struct {
+  hero_view from, to;
+  const int *indices;
+  int *leaders, *uses, *leads, *firsts;
+  float *parts;
+  long long rows, columns;
+} hero_scatter_arguments;
 typedef struct { hero_view x, out; long long rows, columns; } hero_transpose_arguments;
 typedef struct {
   hero_view x, residual, sum, out;
@@ -152,7 +159,15 @@ typedef struct {
   float beta1, beta2, epsilon;
 } hero_update_arguments;
 
-/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an attention.
-enum { HERO_UPDATE_STRETCH = 2048, HERO_SCATTER_STRETCH = 64, HERO_FLOAT_TILE = 32, HERO_BFLOAT_TILE = 64 };
+/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an attention; columns of a norm's
+/// row that a warp has room for, and that a block has.
+enum {
+  HERO_UPDATE_STRETCH = 2048,
+  HERO_SCATTER_STRETCH = 256,
+  HERO_FLOAT_TILE = 32,
+  HERO_BFLOAT_TILE = 64,
+  HERO_WARP_COLUMNS = 1024,
+  HERO_BLOCK_COLUMNS = 8192
+};
 
 #endif

@@ -20,6 +20,20 @@ __device__ inline void mma(float *d, const u32 *a, const u32 *b) {
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #endif
 }
+
+// Four matrices of 8 by 8, of which lane l names row l % 8 of matrix l / 8; thread (g, t) gets elements 2 t and 2 t + 1 of row g of
+// each, or of each transposed.
+__device__ inline void load_matrices(u32 (&r)[4], const bfloat *row, bool transposed) {
+#ifdef HERO_BF16
+  u32 at = (u32)__cvta_generic_to_shared(row);
+  if (transposed)
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(at) : "memory");
+  else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(at) : "memory");
+#endif
+}
 #endif
 
 // c[16 by 8·N] += A·Bᵀ over `depth` columns (a multiple of 16), A and B in shared memory by strides. Thread (g, t) = (lane / 4,
@@ -42,39 +56,56 @@ __device__ inline void multiply(
   }
 }
 
-__device__ inline u32 two(const bfloat *from, int step) { return (u32)from[0] | (u32)from[step] << 16; }
+// The part of that product that is of 16 columns of A, in registers, from column k on; N is even.
+template <int N>
+__device__ inline void multiply_step(float (&c)[N][4], const u32 (&left)[4], const bfloat *b, int b_row, int b_depth, int k) {
+  int lane = threadIdx.x % 32, matrix = lane / 8, r = lane % 8;
+#pragma unroll
+  for (int j = 0; j < N; j += 2) {
+    u32 right[4];
+    int row = 8 * (j + matrix / 2), column = k + matrix % 2 * 8;
+    if (b_depth == 1) load_matrices(right, b + (row + r) * b_row + column, false);
+    else load_matrices(right, b + row * b_row + (column + r) * b_depth, true);
+    mma(c[j], left, right);
+    mma(c[j + 1], left, right + 2);
+  }
+}
 
 template <int N>
 __device__ inline void multiply(
     float (&c)[N][4], const bfloat *a, int a_row, int a_depth, const bfloat *b, int b_row, int b_depth, int depth) {
-  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  int lane = threadIdx.x % 32, row = lane / 8 % 2 * 8, column = lane / 16 * 8, r = lane % 8;
   for (int k = 0; k < depth; k += 16) {
-    const bfloat *from = a + g * a_row + (k + 2 * t) * a_depth;
-    u32 left[4] = {
-        two(from, a_depth), two(from + 8 * a_row, a_depth), two(from + 8 * a_depth, a_depth),
-        two(from + 8 * a_row + 8 * a_depth, a_depth)};
-#pragma unroll
-    for (int j = 0; j < N; j++) {
-      const bfloat *other = b + (8 * j + g) * b_row + (k + 2 * t) * b_depth;
-      u32 right[2] = {two(other, b_depth), two(other + 8 * b_depth, b_depth)};
-      mma(c[j], left, right);
-    }
+    u32 left[4];
+    if (a_depth == 1) load_matrices(left, a + (row + r) * a_row + k + column, false);
+    else load_matrices(left, a + row * a_row + (k + column + r) * a_depth, true);
+    multiply_step(c, left, b, b_row, b_depth, k);
   }
+}
+
+// Whether a tile's rows can be copied as they are, eight elements at a time.
+__device__ inline bool copies(const float *, const hero_view &, long long, long long, int) { return false; }
+__device__ inline bool copies(const bfloat *, const hero_view &x, long long ld, long long column, int head) {
+  return x.half && ((unsigned long long)x.data % 16 | ld % 8 | column % 8 | head % 8) == 0;
 }
 
 // Rows first … of x, `head` columns from `column` on; zeros after row `last` and column `head`, up to D.
 template <class T, int D>
 __device__ inline void load_tile(T *to, const hero_view &x, long long ld, long long column, int first, int last, int head) {
   enum { rows = Tile<T>::rows, width = D + Tile<T>::gap };
+  if (copies(to, x, ld, column, head)) {
+    for (int i = threadIdx.x; i < rows * (D / 8); i += blockDim.x) {
+      int row = i / (D / 8), c = i % (D / 8) * 8;
+      uint4 eight = {0, 0, 0, 0};
+      if (first + row < last && c < head) eight = *(const uint4 *)((const bfloat *)x.data + (first + row) * ld + column + c);
+      *(uint4 *)(to + row * width + c) = eight;
+    }
+    return;
+  }
   for (int i = threadIdx.x; i < rows * (D / 4); i += blockDim.x) {
     int row = i / (D / 4), c = i % (D / 4) * 4;
     Four f = {{0, 0, 0, 0}};
-    if (first + row < last) {
-      long long at = (first + row) * ld + column + c;
-      if (c + 4 <= head) f = get_four(x, at);
-      else
-        for (int k = 0; c + k < head; k++) f.x[k] = get(x, at + k);
-    }
+    if (first + row < last) f = get_columns(x, (first + row) * ld + column, c, head);
     for (int k = 0; k < 4; k++) store(to + row * width + c + k, f.x[k]);
   }
 }
@@ -86,11 +117,38 @@ template <int N> __device__ inline void clear(float (&c)[N][4]) {
 }
 
 // A warp's 16 rows to shared memory.
-template <class T, int N> __device__ inline void spread(T *to, int width, const float (&c)[N][4]) {
+template <int N> __device__ inline void spread(float *to, int width, const float (&c)[N][4]) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
 #pragma unroll
   for (int j = 0; j < N; j++)
-    for (int i = 0; i < 4; i++) store(to + (g + i / 2 * 8) * width + 8 * j + 2 * t + i % 2, c[j][i]);
+    for (int i = 0; i < 4; i++) to[(g + i / 2 * 8) * width + 8 * j + 2 * t + i % 2] = c[j][i];
+}
+
+template <int N> __device__ inline void spread(bfloat *to, int width, const float (&c)[N][4]) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
+  for (int j = 0; j < N; j++)
+    for (int half = 0; half < 2; half++)
+      *(u32 *)(to + (g + half * 8) * width + 8 * j + 2 * t) = pair(c[j][2 * half], c[j][2 * half + 1]);
+}
+
+// c += S·B, S a warp's 16 rows of scores as `multiply` left them and B in shared memory, its rows by stride 1. For float32 they go
+// through `room`; in bfloat16 they already lie as a factor does.
+template <int M, int N>
+__device__ inline void multiply_scores(float (&c)[N][4], const float (&s)[M][4], float *room, int across, const float *b, int b_depth) {
+  spread(room, across, s);
+  __syncwarp();
+  multiply(c, room, across, 1, b, 1, b_depth, 8 * M);
+  __syncwarp();
+}
+
+template <int M, int N>
+__device__ inline void multiply_scores(float (&c)[N][4], const float (&s)[M][4], bfloat *, int, const bfloat *b, int b_depth) {
+#pragma unroll
+  for (int k = 0; k < M; k += 2) {
+    u32 left[4] = {pair(s[k][0], s[k][1]), pair(s[k][2], s[k][3]), pair(s[k + 1][0], s[k + 1][1]), pair(s[k + 1][2], s[k + 1][3])};
+    multiply_step(c, left, b, 1, b_depth, 8 * k);
+  }
 }
 
 // A warp's 16 rows to rows `row` … of a tensor, below `last` and within the head.
@@ -100,9 +158,16 @@ __device__ inline void put_rows(
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
 #pragma unroll
   for (int j = 0; j < N; j++)
-    for (int i = 0; i < 4; i++) {
-      int r = row + g + i / 2 * 8, own = 8 * j + 2 * t + i % 2;
-      if (r < last && own < head) put(to, r * ld + column + own, c[j][i]);
+    for (int half = 0; half < 2; half++) {
+      int r = row + g + half * 8, own = 8 * j + 2 * t;
+      long long at = r * ld + column + own;
+      if (r >= last || own >= head) continue;
+      if (to.half && own + 1 < head && (unsigned long long)((bfloat *)to.data + at) % 4 == 0) {
+        *(u32 *)((bfloat *)to.data + at) = pair(c[j][2 * half], c[j][2 * half + 1]);
+      } else {
+        put(to, at, c[j][2 * half]);
+        if (own + 1 < head) put(to, at + 1, c[j][2 * half + 1]);
+      }
     }
 }
 
@@ -184,11 +249,7 @@ template <class T, int D> __device__ inline void attention_forward(const hero_at
       }
     u32 row = (u32)(a.heads * first + head * (last - first) + own);
     if (a.drop.threshold) for_factors<tile / 8>(a.drop, row, key, key_count, [&](int j, int i, float factor) { s[j][i] *= factor; });
-    T *part = p + warp * 16 * across;
-    spread(part, across, s);
-    __syncwarp();
-    multiply(out, part, across, 1, v, 1, width, tile);
-    __syncwarp();
+    multiply_scores(out, s, p + warp * 16 * across, across, v, width);
   }
 #pragma unroll
   for (int half = 0; half < 2; half++) {
@@ -206,15 +267,20 @@ template <class T, int D> __device__ inline void attention_forward(const hero_at
   put_rows(a.out, a.ld_out, column, start + warp * 16, last, a.head, out);
 }
 
-// deltas = Σ out·dy of each row of each head: a warp has one.
+// deltas = Σ out·dy of each row of each head: eight threads have one.
 KERNEL attention_deltas(const hero_attention_arguments a) {
-  long long number = (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
-  if (number >= a.query_rows * a.heads) return;
-  long long at = number / a.heads * a.ld_out + number % a.heads * a.head;
+  long long number = ((long long)blockIdx.x * blockDim.x + threadIdx.x) / 8;
   float sum = 0;
-  for (int c = threadIdx.x % 32; c < a.head; c += 32) sum += get(a.out, at + c) * get(a.dy, at + c);
-  sum = warp_sum(sum);
-  if (threadIdx.x % 32 == 0) a.deltas[number % a.heads * a.query_rows + number / a.heads] = sum;
+  if (number < a.query_rows * a.heads) {
+    long long at = number / a.heads * a.ld_out + number % a.heads * a.head;
+    for (int c = threadIdx.x % 8 * 4; c < a.head; c += 32) {
+      Four x = get_columns(a.out, at, c, a.head), dy = get_columns(a.dy, at, c, a.head);
+      for (int k = 0; k < 4; k++) sum += x.x[k] * dy.x[k];
+    }
+  }
+  for (int distance = 4; distance > 0; distance >>= 1) sum += __shfl_xor_sync(0xFFFFFFFFu, sum, distance);
+  if (threadIdx.x % 8 == 0 && number < a.query_rows * a.heads)
+    a.deltas[number % a.heads * a.query_rows + number / a.heads] = sum;
 }
 
 // The probabilities' tile again, with dropout, in s; their scores' gradients in ds, which comes in as dy·vᵀ.
@@ -266,11 +332,7 @@ template <class T, int D> __device__ inline void attention_queries(const hero_at
     multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth);
     multiply(ds, dy + warp * 16 * width, width, 1, v, width, 1, depth);
     slopes(a, s, ds, first, last, head, own, key, key_count);
-    T *part = p + warp * 16 * across;
-    spread(part, across, ds);
-    __syncwarp();
-    multiply(dq, part, across, 1, k, 1, width, tile);
-    __syncwarp();
+    multiply_scores(dq, ds, p + warp * 16 * across, across, k, width);
   }
   put_rows(a.d_queries, a.ld_queries, column, start + warp * 16, last, a.head, dq);
 }

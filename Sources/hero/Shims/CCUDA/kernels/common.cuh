@@ -57,24 +57,78 @@ __device__ inline Four get_four(const hero_view &v, long long i) {
   return f;
 }
 
-__device__ inline u32 pair(float low, float high) { return (u32)narrow(low) | (u32)narrow(high) << 16; }
+// Two elements of bfloat16, the first in the lower half.
+__device__ inline u32 pair(float low, float high) {
+#if defined(HERO_BF16) && !defined(HERO_EMULATION)
+  u32 both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+  return both;
+#else
+  return (u32)narrow(low) | (u32)narrow(high) << 16;
+#endif
+}
 
-__device__ inline void put_four(const hero_view &v, long long i, const Four &f) {
-  if (!reaches(v, i)) {
-    for (int k = 0; k < 4; k++) put(v, i + k, f.x[k]);
-  } else if (v.half) {
-    uint2 w;
-    w.x = pair(f.x[0], f.x[1]);
-    w.y = pair(f.x[2], f.x[3]);
+// Writes four elements and returns them as they can be read again.
+__device__ inline Four put_four(const hero_view &v, long long i, const Four &f) {
+  if (!v.half) {
+    if (reaches(v, i)) {
+      float4 w;
+      w.x = f.x[0];
+      w.y = f.x[1];
+      w.z = f.x[2];
+      w.w = f.x[3];
+      *(float4 *)((float *)v.data + i) = w;
+    } else {
+      for (int k = 0; k < 4; k++) put(v, i + k, f.x[k]);
+    }
+    return f;
+  }
+  uint2 w;
+  w.x = pair(f.x[0], f.x[1]);
+  w.y = pair(f.x[2], f.x[3]);
+  Four kept = {{widen((bfloat)w.x), widen((bfloat)(w.x >> 16)), widen((bfloat)w.y), widen((bfloat)(w.y >> 16))}};
+  if (reaches(v, i)) {
     *(uint2 *)((bfloat *)v.data + i) = w;
   } else {
-    float4 w;
-    w.x = f.x[0];
-    w.y = f.x[1];
-    w.z = f.x[2];
-    w.w = f.x[3];
-    *(float4 *)((float *)v.data + i) = w;
+    for (int k = 0; k < 4; k++) put(v, i + k, kept.x[k]);
   }
+  return kept;
+}
+
+// The elements of four columns from `column` on of a row of `columns` that begins at `start`; zeros after its end.
+__device__ inline Four get_columns(const hero_view &v, long long start, long long column, long long columns) {
+  if (column + 4 <= columns) return get_four(v, start + column);
+  Four f = {{0, 0, 0, 0}};
+#pragma unroll
+  for (int k = 0; k < 4; k++)
+    if (column + k < columns) f.x[k] = get(v, start + column + k);
+  return f;
+}
+
+__device__ inline Four get_columns(const float *from, long long column, long long columns) {
+  hero_view view = {(void *)from, 0};
+  return get_columns(view, 0, column, columns);
+}
+
+__device__ inline Four put_columns(const hero_view &v, long long start, long long column, long long columns, const Four &f) {
+  if (column + 4 <= columns) return put_four(v, start + column, f);
+  Four kept = {{0, 0, 0, 0}};
+#pragma unroll
+  for (int k = 0; k < 4; k++) {
+    if (column + k >= columns) continue;
+    put(v, start + column + k, f.x[k]);
+    kept.x[k] = get(v, start + column + k);
+  }
+  return kept;
+}
+
+__device__ inline void put_gradient(
+    const hero_view &v, bool accumulate, long long start, long long column, long long columns, Four f) {
+  if (accumulate) {
+    Four before = get_columns(v, start, column, columns);
+    for (int k = 0; k < 4; k++) f.x[k] += before.x[k];
+  }
+  put_columns(v, start, column, columns, f);
 }
 
 template <class T> __device__ inline T warp_sum(T x) {
@@ -158,10 +212,19 @@ __device__ inline void for_columns(const hero_drop &drop, long long row, long lo
   }
 }
 
-// The normal distribution's integral and density.
-__device__ inline float normal_integral(float x) { return 0.5f * erfcf(-0.70710678118654752f * x); }
+// The normal distribution's integral and density. In bfloat16 nothing is left of the digits that erfc has more than erf, at twice
+// its cost.
+__device__ inline float normal_integral(float x) {
+#ifdef HERO_BF16
+  return 0.5f + 0.5f * erff(0.70710678118654752f * x);
+#else
+  return 0.5f * erfcf(-0.70710678118654752f * x);
+#endif
+}
 __device__ inline float normal_density(float x) { return 0.39894228040143268f * expf(-0.5f * x * x); }
 
 #ifndef KERNEL
 #define KERNEL extern "C" __global__ void
+// At most so many threads a block, which may have registers accordingly.
+#define BOUNDED(threads) __launch_bounds__(threads)
 #endif

@@ -36,28 +36,57 @@ __device__ inline float activated(float x, int activation) {
 }
 
 KERNEL bias(const hero_bias_arguments a) {
-  long long first = first_of_four(), count = a.rows * a.columns;
-  for (long long i = first; i < first + 4 && i < count; i++) {
-    float x = get(a.pre, i) + (a.bias ? a.bias[i % a.columns] : 0.0f);
-    if (a.activation == ACTIVATION_GELU) {
-      put(a.pre, i, x);
+  long long i = first_of_four(), count = a.rows * a.columns;
+  if (i + 4 <= count) {
+    Four x = get_four(a.pre, i), y;
+    if (a.bias) {
+      u32 column = (u32)(i % a.columns);
+      for (int k = 0; k < 4; k++) {
+        x.x[k] += a.bias[column];
+        if (++column == a.columns) column = 0;
+      }
+      if (a.activation == ACTIVATION_GELU) x = put_four(a.pre, i, x);
+    }
+    for (int k = 0; k < 4; k++) y.x[k] = activated(x.x[k], a.activation);
+    put_four(a.out, i, y);
+    return;
+  }
+  for (; i < count; i++) {
+    float x = get(a.pre, i);
+    if (a.bias) {
+      put(a.pre, i, x + a.bias[i % a.columns]);
       x = get(a.pre, i);
     }
     put(a.out, i, activated(x, a.activation));
   }
 }
 
+// dy·activation'(x), and the activation itself.
+struct Slope { float d, y; };
+
+__device__ inline Slope slope_at(float x, float dy, int activation) {
+  if (activation == ACTIVATION_RELU) return {x > 0 ? dy : 0.0f, 0.0f};
+  float integral = normal_integral(x);
+  return {dy * (x * normal_density(x) + integral), x * integral};
+}
+
 KERNEL slope(const hero_slope_arguments a) {
-  long long first = first_of_four();
-  for (long long i = first; i < first + 4 && i < a.count; i++) {
-    float x = get(a.saved, i), dy = get(a.dy, i);
-    if (a.activation == ACTIVATION_RELU) {
-      put(a.dy, i, x > 0 ? dy : 0.0f);
-    } else {
-      float integral = normal_integral(x);
-      put(a.dy, i, dy * (x * normal_density(x) + integral));
-      if (a.out.data) put(a.out, i, x * integral);
+  long long i = first_of_four();
+  if (i + 4 <= a.count) {
+    Four x = get_four(a.saved, i), dy = get_four(a.dy, i), y;
+    for (int k = 0; k < 4; k++) {
+      Slope found = slope_at(x.x[k], dy.x[k], a.activation);
+      dy.x[k] = found.d;
+      y.x[k] = found.y;
     }
+    put_four(a.dy, i, dy);
+    if (a.out.data) put_four(a.out, i, y);
+    return;
+  }
+  for (; i < a.count; i++) {
+    Slope found = slope_at(get(a.saved, i), get(a.dy, i), a.activation);
+    put(a.dy, i, found.d);
+    if (a.out.data) put(a.out, i, found.y);
   }
 }
 
@@ -78,12 +107,19 @@ KERNEL column_sums(const hero_columns_arguments a) {
   }
 }
 
+// 32 elements by 8 lines of threads; a line has every eighth part.
 KERNEL add_parts(const hero_parts_arguments a) {
-  long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= a.count) return;
-  float sum = a.accumulate ? get(a.to, i) : 0.0f;
-  for (int part = 0; part < a.part_count; part++) sum += a.parts[part * a.stride + i];
-  put(a.to, i, sum);
+  __shared__ float sums[8][33];
+  u32 lane = threadIdx.x % 32, line = threadIdx.x / 32;
+  long long i = (long long)blockIdx.x * 32 + lane;
+  float sum = 0;
+  if (i < a.count)
+    for (int part = line; part < a.part_count; part += 8) sum += a.parts[part * a.stride + i];
+  sums[line][lane] = sum;
+  __syncthreads();
+  if (line != 0 || i >= a.count) return;
+  for (int k = 1; k < 8; k++) sum += sums[k][lane];
+  put(a.to, i, a.accumulate ? get(a.to, i) + sum : sum);
 }
 
 KERNEL sum_elements(const hero_sum_arguments a) {

@@ -1,4 +1,4 @@
-// Operations on rows: a block has one.
+// Operations on rows: a block has one, or several.
 
 KERNEL gather_sum(const hero_gather_arguments a) {
   long long row = blockIdx.x, start = row * a.columns;
@@ -29,54 +29,85 @@ KERNEL gather_sum(const hero_gather_arguments a) {
   }
 }
 
-// The first of a stretch's rows with the same index adds them all up.
+// How often each index occurs. Whole numbers may be added up in any order.
+KERNEL scatter_count(const hero_scatter_arguments a) {
+  long long row = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+  if (row < a.rows && a.indices[row] >= 0) atomicAdd(a.uses + a.indices[row], 1);
+}
+
+// A row whose index is its own goes where it belongs; of the others the first of a stretch's rows with one index adds them all up,
+// for scatter_add, or where a single stretch is all there is (`uses` is missing then), to where they belong.
 KERNEL scatter_parts(const hero_scatter_arguments a) {
   __shared__ int indices[HERO_SCATTER_STRETCH];
-  long long row = blockIdx.x, first = row / HERO_SCATTER_STRETCH * HERO_SCATTER_STRETCH;
+  long long row = blockIdx.x;
+  int index = a.indices[row];
+  if (!a.uses && index < 0) return;
+  bool isAlone = a.uses && index >= 0 && a.uses[index] == 1;
+  if (index < 0 || isAlone) {
+    if (threadIdx.x == 0) a.leaders[row] = -1;
+    if (!isAlone) return;
+    for (long long c = 4 * threadIdx.x; c < a.columns; c += 4 * blockDim.x) {
+      Four x = get_columns(a.from, row * a.columns, c, a.columns);
+      put_gradient(a.to, true, index * a.columns, c, a.columns, x);
+    }
+    return;
+  }
+  long long first = row / HERO_SCATTER_STRETCH * HERO_SCATTER_STRETCH;
   int count = (int)(a.rows - first < HERO_SCATTER_STRETCH ? a.rows - first : HERO_SCATTER_STRETCH);
-  for (int i = threadIdx.x; i < count; i += blockDim.x) indices[i] = a.indices[first + i];
-  __syncthreads();
-  int own = (int)(row - first), index = indices[own];
-  bool leads = index >= 0;
-  for (int i = 0; i < own; i++) leads = leads && indices[i] != index;
-  if (threadIdx.x == 0) a.leaders[row] = leads ? index : -1;
+  int own = (int)(row - first), before = 0;
+  for (int i = threadIdx.x; i < count; i += blockDim.x) {
+    indices[i] = a.indices[first + i];
+    before |= i < own && indices[i] == index;
+  }
+  bool leads = block_sum(before) == 0;
+  if (a.uses && threadIdx.x == 0) {
+    a.leaders[row] = leads ? index : -1;
+    if (leads) {
+      atomicAdd(a.leads + index, 1);
+      // The largest of these belongs to the first row.
+      atomicMax(a.firsts + index, (int)(a.rows - row));
+    }
+  }
   if (!leads) return;
-  for (long long c = threadIdx.x; c < a.columns; c += blockDim.x) {
-    float sum = 0;
-    for (int i = own; i < count; i++)
-      if (indices[i] == index) sum += get(a.from, (first + i) * a.columns + c);
-    a.parts[row * a.columns + c] = sum;
+  for (long long c = 4 * threadIdx.x; c < a.columns; c += 4 * blockDim.x) {
+    Four sum = {{0, 0, 0, 0}};
+    for (int i = own; i < count; i++) {
+      if (indices[i] != index) continue;
+      Four x = get_columns(a.from, (first + i) * a.columns, c, a.columns);
+      for (int k = 0; k < 4; k++) sum.x[k] += x.x[k];
+    }
+    hero_view parts = {a.parts, 0};
+    if (a.uses) put_columns(parts, row * a.columns, c, a.columns, sum);
+    else put_gradient(a.to, true, index * a.columns, c, a.columns, sum);
   }
 }
 
-// The first of all leaders of an index adds the stretches' sums to its row.
+// The first of all leaders of an index adds the stretches' sums to its row; each warp has 128 columns at a time.
 KERNEL scatter_add(const hero_scatter_arguments a) {
-  __shared__ int found[128];
-  __shared__ int count;
   long long row = blockIdx.x;
-  int index = a.leaders[row];
-  if (index < 0) return;
-  int before = 0;
-  for (long long r = threadIdx.x; r < row; r += blockDim.x) before |= a.leaders[r] == index;
-  if (block_sum(before) != 0) return;
-  for (long long start = row; start < a.rows; start += blockDim.x) {
-    long long mine = start + threadIdx.x;
-    __syncthreads();
-    found[threadIdx.x] = mine < a.rows && a.leaders[mine] == index;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      count = 0;
-      for (int i = 0; i < (int)blockDim.x; i++)
-        if (found[i]) found[count++] = i;
+  int index = a.leaders[row], lane = threadIdx.x % 32;
+  if (index < 0 || a.firsts[index] != (int)(a.rows - row)) return;
+  hero_view parts = {a.parts, 0};
+  for (long long base = threadIdx.x / 32 * 128; base < a.columns; base += 4 * blockDim.x) {
+    long long c = base + 4 * lane;
+    Four sum = {{0, 0, 0, 0}};
+    int left = a.leads[index];
+    for (long long start = row; left > 0; start += 128) {
+      u32 hits[4];
+#pragma unroll
+      for (int k = 0; k < 4; k++) {
+        long long r = start + 32 * k + lane;
+        hits[k] = __ballot_sync(0xFFFFFFFFu, r < a.rows && a.leaders[r] == index);
+      }
+#pragma unroll
+      for (int k = 0; k < 4; k++)
+        for (u32 rest = hits[k]; rest != 0; rest &= rest - 1) {
+          Four x = get_columns(parts, (start + 32 * k + __ffs((int)rest) - 1) * a.columns, c, a.columns);
+          for (int e = 0; e < 4; e++) sum.x[e] += x.x[e];
+          left--;
+        }
     }
-    __syncthreads();
-    for (long long c = threadIdx.x; c < a.columns; c += blockDim.x) {
-      if (count == 0) break;
-      float sum = 0;
-      for (int i = 0; i < count; i++) sum += a.parts[(start + found[i]) * a.columns + c];
-      long long to = (long long)index * a.columns + c;
-      put(a.to, to, get(a.to, to) + sum);
-    }
+    put_gradient(a.to, true, index * a.columns, c, a.columns, sum);
   }
 }
 
@@ -86,105 +117,146 @@ KERNEL transpose(const hero_transpose_arguments a) {
   put(a.out, i % a.columns * a.rows + i / a.columns, get(a.x, i));
 }
 
-KERNEL layer_norm(const hero_norm_arguments a) {
-  long long row = blockIdx.x, start = row * a.columns;
-  float total = 0;
-  for_columns(a.inner, row, a.columns, [&](long long c, float factor) {
-    float x = get(a.x, start + c) * factor;
-    if (a.residual.data) x += get(a.residual, start + c);
-    if (a.keeps_sum) {
-      put(a.sum, start + c, x);
-      x = get(a.sum, start + c);
+// A norm's row lies among the threads of a warp (up to HERO_WARP_COLUMNS columns) or, where `wide`, of a block: thread `unit` has
+// 4 neighbours of each of the 8 slots of a group of 128 columns. It keeps these 32 elements in registers and draws every bit of
+// dropout once.
+__device__ inline long long column_of(u32 unit, int slot) { return unit / 4 * GROUP + slot * GROUP_LANES + unit % 4 * 4; }
+
+template <bool wide> __device__ inline float row_sum(float x) { return wide ? block_sum(x) : warp_sum(x); }
+
+__device__ inline void drop_columns(const hero_drop &drop, long long row, long long columns, u32 unit, Four (&x)[GROUP_SLOTS]) {
+  u32 groups = (u32)((columns + GROUP - 1) / GROUP);
+  if (!drop.threshold || unit / 4 >= groups) return;
+#pragma unroll
+  for (int k = 0; k < 4; k++) {
+    Words words = drop_words(drop, (u32)row, unit / 4, groups, unit % 4 * 4 + k);
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot].x[k] *= drop_factor(drop, words, slot);
+  }
+}
+
+template <bool wide> __device__ inline void norm_row(const hero_norm_arguments &a) {
+  u32 unit = wide ? threadIdx.x : threadIdx.x % 32;
+  long long row = wide ? blockIdx.x : (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+  if (row >= a.rows) return;
+  long long start = row * a.columns;
+  Four x[GROUP_SLOTS];
+  float total = 0, squares = 0;
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = get_columns(a.x, start, column_of(unit, slot), a.columns);
+  drop_columns(a.inner, row, a.columns, unit, x);
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+    long long c = column_of(unit, slot);
+    if (a.residual.data) {
+      Four other = get_columns(a.residual, start, c, a.columns);
+      for (int k = 0; k < 4; k++) x[slot].x[k] += other.x[k];
     }
-    total += x;
-  });
-  float mean = block_sum(total) / (float)a.columns, squares = 0;
-  hero_drop none = {0, 0, 0, 0, 0};
-  // The same thread has the same columns: what it wrote it may read.
-  for_columns(none, row, a.columns, [&](long long c, float) {
-    float d = get(a.sum, start + c) - mean;
-    squares += d * d;
-  });
-  float inverse = 1.0f / sqrtf(block_sum(squares) / (float)a.columns + a.epsilon);
-  if (threadIdx.x == 0) {
+    if (a.keeps_sum) x[slot] = put_columns(a.sum, start, c, a.columns, x[slot]);
+    for (int k = 0; k < 4; k++) total += x[slot].x[k];
+  }
+  float mean = row_sum<wide>(total) / (float)a.columns;
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++)
+    for (int k = 0; k < 4; k++) {
+      x[slot].x[k] -= mean;
+      if (column_of(unit, slot) + k < a.columns) squares += x[slot].x[k] * x[slot].x[k];
+    }
+  float inverse = 1.0f / sqrtf(row_sum<wide>(squares) / (float)a.columns + a.epsilon);
+  if (unit == 0) {
     a.statistics[row] = mean;
     a.statistics[a.rows + row] = inverse;
   }
-  for_columns(a.outer, row, a.columns, [&](long long c, float factor) {
-    float hat = (get(a.sum, start + c) - mean) * inverse;
-    put(a.out, start + c, (hat * a.gamma[c] + a.beta[c]) * factor);
-  });
-}
-
-KERNEL layer_norm_backward(const hero_norm_backward_arguments a) {
-  long long row = blockIdx.x, start = row * a.columns;
-  float mean = a.statistics[row], inverse = a.statistics[a.rows + row], along = 0, total = 0;
-  for_columns(a.outer, row, a.columns, [&](long long c, float factor) {
-    float w = get(a.dy, start + c) * factor * a.gamma[c];
-    along += w * (get(a.sum, start + c) - mean) * inverse;
-    total += w;
-  });
-  along = block_sum(along) / (float)a.columns;
-  total = block_sum(total) / (float)a.columns;
-  u32 groups = (u32)((a.columns + GROUP - 1) / GROUP);
-  for (u32 unit = threadIdx.x; unit < groups * GROUP_LANES; unit += blockDim.x) {
-    u32 group = unit / GROUP_LANES, lane = unit % GROUP_LANES;
-    Words inner = {{0, 0, 0, 0}}, outer = inner;
-    if (a.inner.threshold) inner = drop_words(a.inner, (u32)row, group, groups, lane);
-    if (a.outer.threshold) outer = drop_words(a.outer, (u32)row, group, groups, lane);
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      long long c = (long long)group * GROUP + slot * GROUP_LANES + lane, at = start + c;
-      if (c >= a.columns) break;
-      float g = get(a.dy, at) * (a.outer.threshold ? drop_factor(a.outer, outer, slot) : 1.0f);
-      float hat = (get(a.sum, at) - mean) * inverse;
-      float d = (g * a.gamma[c] - total - hat * along) * inverse;
-      if (a.d_residual.data) put(a.d_residual, at, a.accumulate_residual ? get(a.d_residual, at) + d : d);
-      if (!a.dx.data) continue;
-      if (a.inner.threshold) d *= drop_factor(a.inner, inner, slot);
-      put(a.dx, at, a.accumulate_x ? get(a.dx, at) + d : d);
-    }
-  }
-}
-
-// Gradients of gamma and beta over some of the rows: 16 lanes of one group of columns by 8 lines of rows.
-KERNEL layer_norm_weights(const hero_norm_backward_arguments a) {
-  __shared__ float sums[8][2][GROUP];
-  u32 lane = threadIdx.x % GROUP_LANES, line = threadIdx.x / GROUP_LANES, group = blockIdx.x;
-  u32 groups = (u32)((a.columns + GROUP - 1) / GROUP);
-  long long first = blockIdx.y * a.rows_per_part;
-  long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
-  float gamma[GROUP_SLOTS], beta[GROUP_SLOTS];
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++) gamma[slot] = beta[slot] = 0;
-  for (long long row = first + line; row < last; row += 8) {
-    float mean = a.statistics[row], inverse = a.statistics[a.rows + row];
-    Words words = {{0, 0, 0, 0}};
-    if (a.outer.threshold) words = drop_words(a.outer, (u32)row, group, groups, lane);
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      long long c = (long long)group * GROUP + slot * GROUP_LANES + lane, at = row * a.columns + c;
-      if (c < a.columns) {
-        float g = get(a.dy, at) * (a.outer.threshold ? drop_factor(a.outer, words, slot) : 1.0f);
-        gamma[slot] += g * (get(a.sum, at) - mean) * inverse;
-        beta[slot] += g;
-      }
-    }
-  }
 #pragma unroll
   for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-    sums[line][0][slot * GROUP_LANES + lane] = gamma[slot];
-    sums[line][1][slot * GROUP_LANES + lane] = beta[slot];
+    long long c = column_of(unit, slot);
+    Four gamma = get_columns(a.gamma, c, a.columns), beta = get_columns(a.beta, c, a.columns);
+    for (int k = 0; k < 4; k++) x[slot].x[k] = x[slot].x[k] * inverse * gamma.x[k] + beta.x[k];
   }
+  drop_columns(a.outer, row, a.columns, unit, x);
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++) put_columns(a.out, start, column_of(unit, slot), a.columns, x[slot]);
+}
+
+KERNEL BOUNDED(256) layer_norm(const hero_norm_arguments a) { norm_row<false>(a); }
+KERNEL BOUNDED(256) layer_norm_wide(const hero_norm_arguments a) { norm_row<true>(a); }
+
+// The sums of all lines of a block, in their order, as one row of a part's.
+__device__ inline void put_line_sums(const Four (&x)[GROUP_SLOTS], float *to, long long columns) {
+  __shared__ float sums[8][HERO_WARP_COLUMNS];
+  u32 unit = threadIdx.x % 32, line = threadIdx.x / 32;
   __syncthreads();
-  for (int i = threadIdx.x; i < 2 * GROUP; i += blockDim.x) {
-    int which = i / GROUP, own = i % GROUP;
-    long long c = (long long)group * GROUP + own;
-    if (c >= a.columns) continue;
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++)
+    for (int k = 0; k < 4; k++)
+      if (column_of(unit, slot) + k < columns) sums[line][column_of(unit, slot) + k] = x[slot].x[k];
+  __syncthreads();
+  for (long long c = threadIdx.x; c < columns; c += blockDim.x) {
     float sum = 0;
-    for (int k = 0; k < 8; k++) sum += sums[k][which][own];
-    a.parts[(blockIdx.y * 2 + which) * a.columns + c] = sum;
+    for (u32 i = 0; i < blockDim.x / 32; i++) sum += sums[i][c];
+    to[c] = sum;
   }
 }
+
+// A block has some rows (a warp every eighth of them), and adds up what they give the weights.
+template <bool wide> __device__ inline void norm_gradients(const hero_norm_backward_arguments &a) {
+  u32 unit = wide ? threadIdx.x : threadIdx.x % 32, lines = wide ? 1 : blockDim.x / 32;
+  long long first = blockIdx.x * a.rows_per_part;
+  long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
+  Four gammas[GROUP_SLOTS], betas[GROUP_SLOTS];
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++)
+    for (int k = 0; k < 4; k++) gammas[slot].x[k] = betas[slot].x[k] = 0;
+  for (long long row = first + (wide ? 0 : threadIdx.x / 32); row < last; row += lines) {
+    long long start = row * a.columns;
+    float mean = a.statistics[row], inverse = a.statistics[a.rows + row], along = 0, total = 0;
+    Four d[GROUP_SLOTS], hat[GROUP_SLOTS];
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+      d[slot] = get_columns(a.dy, start, column_of(unit, slot), a.columns);
+      hat[slot] = get_columns(a.sum, start, column_of(unit, slot), a.columns);
+    }
+    drop_columns(a.outer, row, a.columns, unit, d);
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+      Four gamma = get_columns(a.gamma, column_of(unit, slot), a.columns);
+      for (int k = 0; k < 4; k++) {
+        hat[slot].x[k] = (hat[slot].x[k] - mean) * inverse;
+        gammas[slot].x[k] += d[slot].x[k] * hat[slot].x[k];
+        betas[slot].x[k] += d[slot].x[k];
+        d[slot].x[k] *= gamma.x[k];
+        along += d[slot].x[k] * hat[slot].x[k];
+        total += d[slot].x[k];
+      }
+    }
+    along = row_sum<wide>(along) / (float)a.columns;
+    total = row_sum<wide>(total) / (float)a.columns;
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+      for (int k = 0; k < 4; k++) d[slot].x[k] = (d[slot].x[k] - total - hat[slot].x[k] * along) * inverse;
+      if (a.d_residual.data) put_gradient(a.d_residual, a.accumulate_residual, start, column_of(unit, slot), a.columns, d[slot]);
+    }
+    if (!a.dx.data) continue;
+    drop_columns(a.inner, row, a.columns, unit, d);
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++)
+      put_gradient(a.dx, a.accumulate_x, start, column_of(unit, slot), a.columns, d[slot]);
+  }
+  float *parts = a.parts + blockIdx.x * 2 * a.columns;
+  if (wide) {
+    hero_view to = {parts, 0};
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+      put_columns(to, 0, column_of(unit, slot), a.columns, gammas[slot]);
+      put_columns(to, a.columns, column_of(unit, slot), a.columns, betas[slot]);
+    }
+  } else {
+    put_line_sums(gammas, parts, a.columns);
+    put_line_sums(betas, parts + a.columns, a.columns);
+  }
+}
+
+KERNEL BOUNDED(256) layer_norm_backward(const hero_norm_backward_arguments a) { norm_gradients<false>(a); }
+KERNEL BOUNDED(256) layer_norm_backward_wide(const hero_norm_backward_arguments a) { norm_gradients<true>(a); }
 
 KERNEL normalize_rows(const hero_unit_arguments a) {
   long long start = blockIdx.x * a.columns;
