@@ -90,6 +90,19 @@ inline void load_matrices(unsigned (&r)[4], const unsigned short *row, bool tran
                       : element(m, g, 2 * t) | element(m, g, 2 * t + 1) << 16;
 }
 
+// cp.async: a copy that is begun is done here when it is waited for, and not before.
+inline void begin_copy(unsigned short *to, const unsigned short *from, bool isThere) {
+  current_fiber->copies.push_back({to, isThere ? from : nullptr});
+}
+
+inline void end_copies() {
+  for (const Copy &copy : current_fiber->copies) {
+    if (copy.from) std::memcpy(copy.to, copy.from, 16);
+    else std::memset(copy.to, 0, 16);
+  }
+  current_fiber->copies.clear();
+}
+
 // mma.m16n8k16 of bfloat16 by its definition: lane (g, t) holds of A rows g, g + 8 and of B column g the elements 2 t, 2 t + 1,
 // 2 t + 8, 2 t + 9, of D rows g, g + 8 and columns 2 t, 2 t + 1.
 inline void mma(float *d, const unsigned *a, const unsigned *b) {

@@ -46,6 +46,7 @@ void live() {
   for (;;) {
     leave(Barrier::end);
     body(arguments);
+    if (!current_fiber->copies.empty()) fail("a thread ended before the copies it began");
   }
 }
 

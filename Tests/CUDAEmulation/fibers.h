@@ -1,11 +1,15 @@
 // The threads of a block as fibers of one thread: each runs to its next barrier.
 #pragma once
 
+#include <vector>
+
 struct Index { unsigned x, y, z; };
 
 enum class Barrier { none, warp, block, end };
 
 struct Exchange { unsigned char bytes[2][32][32]; };
+
+struct Copy { void *to; const void *from; };
 
 struct Fiber {
   Index index;
@@ -13,6 +17,7 @@ struct Fiber {
   unsigned turn;
   Barrier waits;
   Exchange *exchange;
+  std::vector<Copy> copies;
 };
 
 extern Fiber *current_fiber;

@@ -30,7 +30,7 @@ struct CUDAKernelTests {
     let program = CUDAProgram(architecture: target.architecture, precision: target.precision, verbose: true)
     let (binary, log) = try program.compile(functions.functions)
     #expect(binary.starts(with: [0x7F] + Array("ELF".utf8)))
-    for kernel in CUDAKernel.allCases {
+    for kernel in CUDAKernel.all(in: target.precision) {
       for width in kernel.headWidths ?? [0] {
         let suffix = width > 0 ? CUDAProgram.suffix(target.precision, headWidth: width) : ""
         #expect(log.contains("'\(kernel.rawValue + suffix)'"))

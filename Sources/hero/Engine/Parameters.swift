@@ -59,17 +59,24 @@ public final class ParameterStore {
   public func add(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Parameter {
     precondition(byName[name] == nil, "parameter \(name) was declared twice")
     precondition(!isSealed, "parameter \(name) was declared after the values were made")
+    let count = shape.reduce(1, *)
+    // A bias of one element must not leave all that comes after it where vectors and tensor cores cannot read. What has another
+    // size follows without a gap, as the parts of a stack must.
+    if count % Self.alignment == 0 { size = (size + Self.alignment - 1) / Self.alignment * Self.alignment }
     let parameter = Parameter(name: name, shape: shape, initializer: initializer, offset: size, store: self)
     parameters.append(parameter)
     byName[name] = parameter
-    size += parameter.count
+    size += count
     return parameter
   }
 
   public subscript(name: String) -> Parameter? { byName[name] }
 
-  /// Elements of all parameters together.
+  /// Elements of an arena: of all parameters together, and of the gaps before some.
   public var count: Int { size }
+
+  /// Elements on a multiple of which a parameter begins that has a multiple of them: 32 bytes of bfloat16.
+  private static let alignment = 16
 
   /// Every value, in the order of declaration. Made at the first use, after which nothing can be declared.
   public private(set) lazy var values: Tensor = {

@@ -59,6 +59,7 @@ extension CUDABackend {
     let target = activation == .gelu ? pre : out
     var kept: [Storage] = []
     let factors = (factor(x, kept: &kept), factor(weight, transposed: true, kept: &kept))
+    if thinProduct(factors.0, factors.1, inner: inner, bias, activation, pre: target, out: out) { return }
     func multiply(adding bias: UInt64?) -> Bool {
       products.multiply(
         factors.0, factors.1, m: rows, n: columns, k: inner, accumulate: false, bias: bias,
@@ -76,6 +77,27 @@ extension CUDABackend {
       hero_bias_arguments(
         pre: target.view, out: out.view, bias: rest?.floats.map { UnsafePointer($0) }, rows: Int64(rows),
         columns: Int64(columns), activation: activation.code))
+  }
+
+  /// A product of few rows, with bias and activation.
+  /// - Returns: false where it is none, and nothing was done.
+  private func thinProduct(
+    _ x: CUDAProducts.Factor, _ weight: CUDAProducts.Factor, inner: Int, _ bias: Tensor?,
+    _ activation: Activation,
+    pre: Tensor, out: Tensor
+  ) -> Bool {
+    guard precision == .bf16, out.rows <= HERO_THIN_ROWS, out.columns <= HERO_THIN_COLUMNS, inner % 32 == 0,
+      x.address % 16 == 0, weight.address % 16 == 0
+    else { return false }
+    products.count(2 * out.count * inner)
+    launch(
+      .thinProduct, grid: ((out.columns + 7) / 8, 1, 1), block: 256,
+      hero_thin_arguments(
+        x: UnsafePointer(bitPattern: UInt(x.address)),
+        weight: UnsafePointer(bitPattern: UInt(weight.address)),
+        bias: bias?.floats.map { UnsafePointer($0) }, pre: pre.view, out: out.view, rows: Int64(out.rows),
+        columns: Int64(out.columns), inner: Int64(inner), activation: activation.code))
+    return true
   }
 
   public func linearBackward(
@@ -128,7 +150,7 @@ extension CUDABackend {
     let (parts, each) = Self.divided(rows)
     let sums = scratch(parts * columns)
     launch(
-      .columnSums, grid: ((columns + 31) / 32, parts, 1), block: 256,
+      .columnSums, grid: ((columns + 127) / 128, parts, 1), block: 256,
       hero_columns_arguments(
         x: x.view, parts: sums.floats, rows: Int64(rows), columns: Int64(columns), rows_per_part: Int64(each))
     )

@@ -54,7 +54,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     of module: UnsafeMutableRawPointer, _ functions: hero_cuda_functions, _ precision: Precision, room: Int
   ) throws -> [String: UnsafeMutableRawPointer] {
     var found: [String: UnsafeMutableRawPointer] = [:]
-    for kernel in CUDAKernel.allCases {
+    for kernel in CUDAKernel.all(in: precision) {
       for width in kernel.headWidths ?? [0] {
         let name = kernel.rawValue + (width > 0 ? CUDAProgram.suffix(precision, headWidth: width) : "")
         var function: UnsafeMutableRawPointer?

@@ -38,11 +38,17 @@ enum CUDAKernel: String, CaseIterable {
   case convolveRows = "convolve_rows"
   case convolveKernel = "convolve_kernel"
   case segmentSoftmax = "segment_softmax"
+  case thinProduct = "thin_product"
   case update
   case attentionDeltas = "attention_deltas"
   case attentionForward = "attention_forward"
   case attentionQueries = "attention_queries"
   case attentionKeys = "attention_keys"
+
+  /// Those that a program of this precision has.
+  static func all(in precision: Precision) -> [CUDAKernel] {
+    precision == .bf16 ? allCases : allCases.filter { $0 != .thinProduct }
+  }
 
   /// Columns of a head that an attention's kernel has room for; nil for the other kernels, of which there is one.
   var headWidths: [Int]? {

@@ -27,6 +27,9 @@ END
 SOURCE(attention_cuh)
 #embed "kernels/attention.cuh"
 END
+SOURCE(thin_cuh)
+#embed "kernels/thin.cuh"
+END
 SOURCE(updates_cuh)
 #embed "kernels/updates.cuh"
 END
@@ -39,8 +42,8 @@ const hero_cuda_source *hero_cuda_sources(int *count) {
       {"kernels.cu", kernels_cu},       {"common.cuh", common_cuh},
       {"elements.cuh", elements_cuh},   {"rows.cuh", rows_cuh},
       {"losses.cuh", losses_cuh},       {"sequences.cuh", sequences_cuh},
-      {"attention.cuh", attention_cuh}, {"updates.cuh", updates_cuh},
-      {"kernel_arguments.h", kernel_arguments_h},
+      {"attention.cuh", attention_cuh}, {"thin.cuh", thin_cuh},
+      {"updates.cuh", updates_cuh},     {"kernel_arguments.h", kernel_arguments_h},
   };
   *count = sizeof sources / sizeof *sources;
   return sources;

@@ -42,6 +42,9 @@ extension DeviceCheck {
       Operation(name: "linear, few columns", inputs: [(n, d), (3, d), (1, 3)]) { tape, x in
         tape.linear(x[0], x[1], x[2])
       },
+      Operation(name: "linear, few rows", inputs: [(24, d), (2 * d, d), (1, 2 * d)]) { tape, x in
+        tape.linear(x[0], x[1], x[2], activation: .gelu)
+      },
       Operation(name: "feed-forward", inputs: [(n, d), (4 * d, d), (1, 4 * d), (d, 4 * d), (1, d)]) {
         tape, x in
         tape.feedForward(x[0], up: (x[1], x[2]), down: (x[3], x[4]))

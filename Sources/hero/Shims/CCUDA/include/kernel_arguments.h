@@ -26,6 +26,15 @@ typedef struct { hero_view pre, out; const float *bias; long long rows, columns;
 /// dy *= activation'(saved); where `out` is given it becomes gelu(saved).
 typedef struct { hero_view dy, saved, out; long long count; int activation; } hero_slope_arguments;
 
+/// pre = x·weightᵀ + bias (none: no pointer), out = activation(pre): x [rows, inner] and weight [columns, inner] of bfloat16.
+typedef struct {
+  const unsigned short *x, *weight;
+  const float *bias;
+  hero_view pre, out;
+  long long rows, columns, inner;
+  int activation;
+} hero_thin_arguments;
+
 // Sums
 
 /// parts[part][column] = Σ of x's rows first … of that part; then `hero_parts_arguments` ends it.
@@ -160,14 +169,16 @@ typedef struct {
 } hero_update_arguments;
 
 /// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an attention; columns of a norm's
-/// row that a warp has room for, and that a block has.
+/// row that a warp has room for, and that a block has; rows of a thin product, and the most columns for which it is one.
 enum {
   HERO_UPDATE_STRETCH = 2048,
   HERO_SCATTER_STRETCH = 256,
   HERO_FLOAT_TILE = 32,
   HERO_BFLOAT_TILE = 64,
   HERO_WARP_COLUMNS = 1024,
-  HERO_BLOCK_COLUMNS = 8192
+  HERO_BLOCK_COLUMNS = 8192,
+  HERO_THIN_ROWS = 32,
+  HERO_THIN_COLUMNS = 4096
 };
 
 #endif

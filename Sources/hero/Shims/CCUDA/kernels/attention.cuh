@@ -34,18 +34,36 @@ __device__ inline void load_matrices(u32 (&r)[4], const bfloat *row, bool transp
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(at) : "memory");
 #endif
 }
+
+// Begins to copy 16 bytes to shared memory, zeros instead of them where there is nothing to read.
+__device__ inline void begin_copy(bfloat *to, const bfloat *from, bool isThere) {
+#ifdef HERO_BF16
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+               :: "r"((u32)__cvta_generic_to_shared(to)), "l"(from), "r"(isThere ? 16 : 0) : "memory");
+#endif
+}
+
+// Waits for the copies that this thread has begun, without which it must not end.
+__device__ inline void end_copies() {
+#ifdef HERO_BF16
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
 #endif
 
 // c[16 by 8·N] += A·Bᵀ over `depth` columns (a multiple of 16), A and B in shared memory by strides. Thread (g, t) = (lane / 4,
-// lane % 4) of a warp has rows g and g + 8 and columns 8 j + 2 t and the next of every j: c[j][0 … 3].
+// lane % 4) of a warp has rows g and g + 8 and columns 8 j + 2 t and the next of every j: c[j][0 … 3]. Columns from `columns` on
+// (a multiple of 16) are left out.
 template <int N>
 __device__ inline void multiply(
-    float (&c)[N][4], const float *a, int a_row, int a_depth, const float *b, int b_row, int b_depth, int depth) {
+    float (&c)[N][4], const float *a, int a_row, int a_depth, const float *b, int b_row, int b_depth, int depth,
+    int columns = 8 * N) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   for (int k = 0; k < depth; k++) {
     float high = a[g * a_row + k * a_depth], low = a[(g + 8) * a_row + k * a_depth];
 #pragma unroll
     for (int j = 0; j < N; j++) {
+      if (8 * j >= columns) break;
       const float *from = b + (8 * j + 2 * t) * b_row + k * b_depth;
       float left = from[0], right = from[b_row];
       c[j][0] += high * left;
@@ -58,10 +76,12 @@ __device__ inline void multiply(
 
 // The part of that product that is of 16 columns of A, in registers, from column k on; N is even.
 template <int N>
-__device__ inline void multiply_step(float (&c)[N][4], const u32 (&left)[4], const bfloat *b, int b_row, int b_depth, int k) {
+__device__ inline void multiply_step(
+    float (&c)[N][4], const u32 (&left)[4], const bfloat *b, int b_row, int b_depth, int k, int columns = 8 * N) {
   int lane = threadIdx.x % 32, matrix = lane / 8, r = lane % 8;
 #pragma unroll
   for (int j = 0; j < N; j += 2) {
+    if (8 * j >= columns) break;
     u32 right[4];
     int row = 8 * (j + matrix / 2), column = k + matrix % 2 * 8;
     if (b_depth == 1) load_matrices(right, b + (row + r) * b_row + column, false);
@@ -73,13 +93,14 @@ __device__ inline void multiply_step(float (&c)[N][4], const u32 (&left)[4], con
 
 template <int N>
 __device__ inline void multiply(
-    float (&c)[N][4], const bfloat *a, int a_row, int a_depth, const bfloat *b, int b_row, int b_depth, int depth) {
+    float (&c)[N][4], const bfloat *a, int a_row, int a_depth, const bfloat *b, int b_row, int b_depth, int depth,
+    int columns = 8 * N) {
   int lane = threadIdx.x % 32, row = lane / 8 % 2 * 8, column = lane / 16 * 8, r = lane % 8;
   for (int k = 0; k < depth; k += 16) {
     u32 left[4];
     if (a_depth == 1) load_matrices(left, a + (row + r) * a_row + k + column, false);
     else load_matrices(left, a + row * a_row + (k + column + r) * a_depth, true);
-    multiply_step(c, left, b, b_row, b_depth, k);
+    multiply_step(c, left, b, b_row, b_depth, k, columns);
   }
 }
 
@@ -89,19 +110,33 @@ __device__ inline bool copies(const bfloat *, const hero_view &x, long long ld, 
   return x.half && ((unsigned long long)x.data % 16 | ld % 8 | column % 8 | head % 8) == 0;
 }
 
+template <int D>
+__device__ inline void copy_tile(float *, const hero_view &, long long, long long, int, int, int) {}
+template <int D>
+__device__ inline void copy_tile(bfloat *to, const hero_view &x, long long ld, long long column, int first, int last, int head) {
+  enum { rows = Tile<bfloat>::rows, width = D + Tile<bfloat>::gap, threads = rows / 16 * 32 };
+#pragma unroll
+  for (int part = 0; part < rows * (D / 8) / threads; part++) {
+    int i = part * threads + threadIdx.x, row = i / (D / 8), c = i % (D / 8) * 8;
+    bool isThere = first + row < last && c < head;
+    const bfloat *from = (const bfloat *)x.data;
+    if (isThere) from += (first + row) * ld + column + c;
+    begin_copy(to + row * width + c, from, isThere);
+  }
+}
+
+// Waits for the tiles of all threads.
+__device__ inline void wait_for_tiles() {
+  end_copies();
+  __syncthreads();
+}
+
 // Rows first … of x, `head` columns from `column` on; zeros after row `last` and column `head`, up to D.
 template <class T, int D>
 __device__ inline void load_tile(T *to, const hero_view &x, long long ld, long long column, int first, int last, int head) {
   enum { rows = Tile<T>::rows, width = D + Tile<T>::gap };
-  if (copies(to, x, ld, column, head)) {
-    for (int i = threadIdx.x; i < rows * (D / 8); i += blockDim.x) {
-      int row = i / (D / 8), c = i % (D / 8) * 8;
-      uint4 eight = {0, 0, 0, 0};
-      if (first + row < last && c < head) eight = *(const uint4 *)((const bfloat *)x.data + (first + row) * ld + column + c);
-      *(uint4 *)(to + row * width + c) = eight;
-    }
-    return;
-  }
+  if (copies(to, x, ld, column, head)) return copy_tile<D>(to, x, ld, column, first, last, head);
+#pragma unroll 1
   for (int i = threadIdx.x; i < rows * (D / 4); i += blockDim.x) {
     int row = i / (D / 4), c = i % (D / 4) * 4;
     Four f = {{0, 0, 0, 0}};
@@ -132,20 +167,23 @@ template <int N> __device__ inline void spread(bfloat *to, int width, const floa
       *(u32 *)(to + (g + half * 8) * width + 8 * j + 2 * t) = pair(c[j][2 * half], c[j][2 * half + 1]);
 }
 
-// c += S·B, S a warp's 16 rows of scores as `multiply` left them and B in shared memory, its rows by stride 1. For float32 they go
-// through `room`; in bfloat16 they already lie as a factor does.
+// c += S·B, S the first `columns` of a warp's 16 rows of scores as `multiply` left them and B in shared memory, its rows by stride 1.
+// For float32 they go through `room`; in bfloat16 they already lie as a factor does.
 template <int M, int N>
-__device__ inline void multiply_scores(float (&c)[N][4], const float (&s)[M][4], float *room, int across, const float *b, int b_depth) {
+__device__ inline void multiply_scores(
+    float (&c)[N][4], const float (&s)[M][4], float *room, int across, const float *b, int b_depth, int columns) {
   spread(room, across, s);
   __syncwarp();
-  multiply(c, room, across, 1, b, 1, b_depth, 8 * M);
+  multiply(c, room, across, 1, b, 1, b_depth, columns);
   __syncwarp();
 }
 
 template <int M, int N>
-__device__ inline void multiply_scores(float (&c)[N][4], const float (&s)[M][4], bfloat *, int, const bfloat *b, int b_depth) {
+__device__ inline void multiply_scores(
+    float (&c)[N][4], const float (&s)[M][4], bfloat *, int, const bfloat *b, int b_depth, int columns) {
 #pragma unroll
   for (int k = 0; k < M; k += 2) {
+    if (8 * k >= columns) break;
     u32 left[4] = {pair(s[k][0], s[k][1]), pair(s[k][2], s[k][3]), pair(s[k + 1][0], s[k + 1][1]), pair(s[k + 1][2], s[k + 1][3])};
     multiply_step(c, left, b, 1, b_depth, 8 * k);
   }
@@ -184,16 +222,17 @@ __device__ inline void for_factors(const hero_drop &drop, u32 row, int column, i
     if (drop.threshold) words = drop_words(drop, row + g + half * 8, group, groups, odd * 8 + 2 * t + e);
 #pragma unroll
     for (int k = 0; k < N / 2; k++) {
+      if (column + 16 * k >= columns) break;
       float factor = 1;
-      if (drop.threshold) {
-        // A tile of 32 or 64 columns begins at any slot of four or at every second slot of two.
-        int slot = column % GROUP / 16 + k;
-        factor = drop_factor(drop, words, slot);
-      }
+      // A tile of 32 or 64 columns begins at any slot of four or at every second slot of two.
+      if (drop.threshold) factor = drop_half(drop, word_of(words, column % GROUP / 32 + k / 2), k % 2);
       body(2 * k + odd, half * 2 + e, factor);
     }
   }
 }
+
+// Rows or columns of a tile of which `left` are there, in 16s.
+__device__ inline int filled(int left, int tile) { return left < tile ? (left + 15) / 16 * 16 : tile; }
 
 template <class T, int D> __device__ inline void attention_forward(const hero_attention_arguments &a) {
   enum { tile = Tile<T>::rows, width = D + Tile<T>::gap, across = tile + Tile<T>::gap };
@@ -213,15 +252,19 @@ template <class T, int D> __device__ inline void attention_forward(const hero_at
     __syncthreads();
     load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
     load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
-    __syncthreads();
+    wait_for_tiles();
+    // A warp without rows, and columns without keys, do nothing.
+    if (start + warp * 16 >= last) continue;
+    int columns = filled(key_count - key, tile);
     float s[tile / 8][4];
     clear(s);
-    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth);
+    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth, columns);
     float high[2] = {most[0], most[1]};
 #pragma unroll
     for (int j = 0; j < tile / 8; j++)
 #pragma unroll
       for (int i = 0; i < 4; i++) {
+        if (8 * j >= columns) break;
         int c = key + 8 * j + 2 * t + i % 2, r = own + g + i / 2 * 8;
         s[j][i] = c < key_count && (!a.causal || c <= r) ? s[j][i] * a.scale : -infinity();
         high[i / 2] = fmaxf(high[i / 2], s[j][i]);
@@ -231,7 +274,7 @@ template <class T, int D> __device__ inline void attention_forward(const hero_at
       high[half] = fmaxf(high[half], __shfl_xor_sync(0xFFFFFFFFu, high[half], 1));
       high[half] = fmaxf(high[half], __shfl_xor_sync(0xFFFFFFFFu, high[half], 2));
       // Key 0 is seen by every query and comes first, so there is a largest.
-      float again = expf(most[half] - high[half]);
+      float again = exponential(most[half] - high[half]);
       most[half] = high[half];
       total[half] *= again;
 #pragma unroll
@@ -244,13 +287,15 @@ template <class T, int D> __device__ inline void attention_forward(const hero_at
     for (int j = 0; j < tile / 8; j++)
 #pragma unroll
       for (int i = 0; i < 4; i++) {
-        s[j][i] = expf(s[j][i] - most[i / 2]);
+        if (8 * j >= columns) break;
+        s[j][i] = exponential(s[j][i] - most[i / 2]);
         total[i / 2] += s[j][i];
       }
     u32 row = (u32)(a.heads * first + head * (last - first) + own);
     if (a.drop.threshold) for_factors<tile / 8>(a.drop, row, key, key_count, [&](int j, int i, float factor) { s[j][i] *= factor; });
-    multiply_scores(out, s, p + warp * 16 * across, across, v, width);
+    multiply_scores(out, s, p + warp * 16 * across, across, v, width, columns);
   }
+  end_copies();
 #pragma unroll
   for (int half = 0; half < 2; half++) {
     total[half] += __shfl_xor_sync(0xFFFFFFFFu, total[half], 1);
@@ -283,25 +328,33 @@ KERNEL attention_deltas(const hero_attention_arguments a) {
     a.deltas[number % a.heads * a.query_rows + number / a.heads] = sum;
 }
 
-// The probabilities' tile again, with dropout, in s; their scores' gradients in ds, which comes in as dy·vᵀ.
-template <int N>
-__device__ inline void slopes(
-    const hero_attention_arguments &a, float (&s)[N][4], float (&ds)[N][4], int first, int last, int head, int own, int key,
-    int key_count) {
-  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-  float log_sum[2], delta[2];
+// What the forward pass and `attention_deltas` left of a thread's two rows.
+struct RowNumbers { float log_sum[2], delta[2]; };
+
+__device__ inline RowNumbers row_numbers(const hero_attention_arguments &a, int first, int last, int head, int own) {
+  int g = threadIdx.x % 32 / 4;
+  RowNumbers n;
 #pragma unroll
   for (int half = 0; half < 2; half++) {
     int r = first + own + g + half * 8;
-    log_sum[half] = r < last ? a.log_sums[head * a.query_rows + r] : 0.0f;
-    delta[half] = r < last ? a.deltas[head * a.query_rows + r] : 0.0f;
+    n.log_sum[half] = r < last ? a.log_sums[head * a.query_rows + r] : 0.0f;
+    n.delta[half] = r < last ? a.deltas[head * a.query_rows + r] : 0.0f;
   }
+  return n;
+}
+
+// The probabilities' tile again, with dropout, in s; their scores' gradients in ds, which comes in as dy·vᵀ.
+template <int N>
+__device__ inline void slopes(
+    const hero_attention_arguments &a, const RowNumbers &n, float (&s)[N][4], float (&ds)[N][4], int first, int last, int head,
+    int own, int key, int key_count) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   u32 row = (u32)(a.heads * first + head * (last - first) + own);
   for_factors<N>(a.drop, row, key, key_count, [&](int j, int i, float factor) {
     int c = key + 8 * j + 2 * t + i % 2, r = own + g + i / 2 * 8;
     bool seen = c < key_count && first + r < last && (!a.causal || c <= r);
-    float probability = seen ? expf(s[j][i] * a.scale - log_sum[i / 2]) : 0.0f;
-    ds[j][i] = probability * (ds[j][i] * factor - delta[i / 2]) * a.scale;
+    float probability = seen ? exponential(s[j][i] * a.scale - n.log_sum[i / 2]) : 0.0f;
+    ds[j][i] = probability * (ds[j][i] * factor - n.delta[i / 2]) * a.scale;
     s[j][i] = probability * factor;
   });
 }
@@ -318,6 +371,7 @@ template <class T, int D> __device__ inline void attention_queries(const hero_at
   int depth = (a.head + 15) / 16 * 16, own = start - first + warp * 16;
   load_tile<T, D>(q, a.queries, a.ld_queries, column, start, last, a.head);
   load_tile<T, D>(dy, a.dy, a.ld_out, column, start, last, a.head);
+  RowNumbers numbers = row_numbers(a, first, last, head, own);
   float dq[D / 8][4];
   clear(dq);
   int end = a.causal && start - first + tile < key_count ? start - first + tile : key_count;
@@ -325,15 +379,18 @@ template <class T, int D> __device__ inline void attention_queries(const hero_at
     __syncthreads();
     load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
     load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
-    __syncthreads();
+    wait_for_tiles();
+    if (start + warp * 16 >= last) continue;
+    int columns = filled(key_count - key, tile);
     float s[tile / 8][4], ds[tile / 8][4];
     clear(s);
     clear(ds);
-    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth);
-    multiply(ds, dy + warp * 16 * width, width, 1, v, width, 1, depth);
-    slopes(a, s, ds, first, last, head, own, key, key_count);
-    multiply_scores(dq, ds, p + warp * 16 * across, across, k, width);
+    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth, columns);
+    multiply(ds, dy + warp * 16 * width, width, 1, v, width, 1, depth, columns);
+    slopes(a, numbers, s, ds, first, last, head, own, key, key_count);
+    multiply_scores(dq, ds, p + warp * 16 * across, across, k, width, columns);
   }
+  end_copies();
   put_rows(a.d_queries, a.ld_queries, column, start + warp * 16, last, a.head, dq);
 }
 
@@ -350,6 +407,7 @@ template <class T, int D> __device__ inline void attention_keys(const hero_atten
   int depth = (a.head + 15) / 16 * 16;
   load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
   load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+  int columns = filled(key_count - key, tile);
   float dk[D / 8][4], dv[D / 8][4];
   clear(dk);
   clear(dv);
@@ -358,21 +416,25 @@ template <class T, int D> __device__ inline void attention_keys(const hero_atten
     __syncthreads();
     load_tile<T, D>(q, a.queries, a.ld_queries, column, first + start, last, a.head);
     load_tile<T, D>(dy, a.dy, a.ld_out, column, first + start, last, a.head);
-    __syncthreads();
-    {
+    RowNumbers numbers = row_numbers(a, first, last, head, start + warp * 16);
+    wait_for_tiles();
+    if (first + start + warp * 16 < last) {
       float s[tile / 8][4], slope[tile / 8][4];
       clear(s);
       clear(slope);
-      multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth);
-      multiply(slope, dy + warp * 16 * width, width, 1, v, width, 1, depth);
-      slopes(a, s, slope, first, last, head, start + warp * 16, key, key_count);
+      multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth, columns);
+      multiply(slope, dy + warp * 16 * width, width, 1, v, width, 1, depth, columns);
+      slopes(a, numbers, s, slope, first, last, head, start + warp * 16, key, key_count);
       spread(p + warp * 16 * across, across, s);
       spread(ds + warp * 16 * across, across, slope);
     }
     __syncthreads();
-    multiply(dv, p + warp * 16, 1, across, dy, 1, width, tile);
-    multiply(dk, ds + warp * 16, 1, across, q, 1, width, tile);
+    if (warp * 16 >= columns) continue;
+    int rows = filled(last - first - start, tile);
+    multiply(dv, p + warp * 16, 1, across, dy, 1, width, rows);
+    multiply(dk, ds + warp * 16, 1, across, q, 1, width, rows);
   }
+  end_copies();
   int row = key_first + key + warp * 16, end = key_first + key_count;
   put_rows(a.d_keys, a.ld_keys, column, row, end, a.head, dk);
   put_rows(a.d_values, a.ld_keys, column, row, end, a.head, dv);

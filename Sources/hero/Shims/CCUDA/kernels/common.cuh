@@ -33,30 +33,6 @@ __device__ inline void put(const hero_view &v, long long i, float x) {
 // Four elements at once, where they lie so that one access reaches them.
 struct Four { float x[4]; };
 
-__device__ inline bool reaches(const hero_view &v, long long i) {
-  return ((unsigned long long)v.data + (unsigned long long)i * (v.half ? 2 : 4)) % (v.half ? 8 : 16) == 0;
-}
-
-__device__ inline Four get_four(const hero_view &v, long long i) {
-  Four f;
-  if (!reaches(v, i)) {
-    for (int k = 0; k < 4; k++) f.x[k] = get(v, i + k);
-  } else if (v.half) {
-    uint2 w = *(const uint2 *)((const bfloat *)v.data + i);
-    f.x[0] = widen((bfloat)w.x);
-    f.x[1] = widen((bfloat)(w.x >> 16));
-    f.x[2] = widen((bfloat)w.y);
-    f.x[3] = widen((bfloat)(w.y >> 16));
-  } else {
-    float4 w = *(const float4 *)((const float *)v.data + i);
-    f.x[0] = w.x;
-    f.x[1] = w.y;
-    f.x[2] = w.z;
-    f.x[3] = w.w;
-  }
-  return f;
-}
-
 // Two elements of bfloat16, the first in the lower half.
 __device__ inline u32 pair(float low, float high) {
 #if defined(HERO_BF16) && !defined(HERO_EMULATION)
@@ -66,6 +42,38 @@ __device__ inline u32 pair(float low, float high) {
 #else
   return (u32)narrow(low) | (u32)narrow(high) << 16;
 #endif
+}
+
+__device__ inline Four widen_four(uint2 w) {
+  return {{__uint_as_float(w.x << 16), __uint_as_float(w.x & 0xFFFF0000u), __uint_as_float(w.y << 16),
+           __uint_as_float(w.y & 0xFFFF0000u)}};
+}
+
+__device__ inline uint2 narrow_four(const Four &f) {
+  uint2 w;
+  w.x = pair(f.x[0], f.x[1]);
+  w.y = pair(f.x[2], f.x[3]);
+  return w;
+}
+
+__device__ inline bool reaches(const hero_view &v, long long i) {
+  return ((unsigned long long)v.data + (unsigned long long)i * (v.half ? 2 : 4)) % (v.half ? 8 : 16) == 0;
+}
+
+__device__ inline Four get_four(const hero_view &v, long long i) {
+  Four f;
+  if (!reaches(v, i)) {
+    for (int k = 0; k < 4; k++) f.x[k] = get(v, i + k);
+  } else if (v.half) {
+    f = widen_four(*(const uint2 *)((const bfloat *)v.data + i));
+  } else {
+    float4 w = *(const float4 *)((const float *)v.data + i);
+    f.x[0] = w.x;
+    f.x[1] = w.y;
+    f.x[2] = w.z;
+    f.x[3] = w.w;
+  }
+  return f;
 }
 
 // Writes four elements and returns them as they can be read again.
@@ -83,10 +91,8 @@ __device__ inline Four put_four(const hero_view &v, long long i, const Four &f) 
     }
     return f;
   }
-  uint2 w;
-  w.x = pair(f.x[0], f.x[1]);
-  w.y = pair(f.x[2], f.x[3]);
-  Four kept = {{widen((bfloat)w.x), widen((bfloat)(w.x >> 16)), widen((bfloat)w.y), widen((bfloat)(w.y >> 16))}};
+  uint2 w = narrow_four(f);
+  Four kept = widen_four(w);
   if (reaches(v, i)) {
     *(uint2 *)((bfloat *)v.data + i) = w;
   } else {
@@ -191,9 +197,20 @@ __device__ inline Words drop_words(const hero_drop &drop, u32 row, u32 group, u3
   return philox((row * groups + group) * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu, drop.key0, drop.key1);
 }
 
-__device__ inline float drop_factor(const hero_drop &drop, const Words &words, int slot) {
-  u32 word = words.w[slot / 2], bits = slot % 2 ? word >> 16 : word & 0xFFFFu;
+// What half 0 or 1 of a word says of its element.
+__device__ inline float drop_half(const hero_drop &drop, u32 word, int half) {
+  u32 bits = half ? word >> 16 : word & 0xFFFFu;
   return bits >= drop.threshold ? 65536.0f / (65536.0f - (float)drop.threshold) : 0.0f;
+}
+
+__device__ inline float drop_factor(const hero_drop &drop, const Words &words, int slot) {
+  return drop_half(drop, words.w[slot / 2], slot % 2);
+}
+
+// words.w[i], of words that stay in registers.
+__device__ inline u32 word_of(const Words &words, int i) {
+  u32 low = i & 1 ? words.w[1] : words.w[0], high = i & 1 ? words.w[3] : words.w[2];
+  return i & 2 ? high : low;
 }
 
 // Calls body(column, factor) for this thread's columns of a row.
@@ -212,6 +229,15 @@ __device__ inline void for_columns(const hero_drop &drop, long long row, long lo
   }
 }
 
+// e to the x; in bfloat16 by the device's approximation, whose error is of float32's last digits.
+__device__ inline float exponential(float x) {
+#if defined(HERO_BF16) && !defined(HERO_EMULATION)
+  return __expf(x);
+#else
+  return expf(x);
+#endif
+}
+
 // The normal distribution's integral and density. In bfloat16 nothing is left of the digits that erfc has more than erf, at twice
 // its cost.
 __device__ inline float normal_integral(float x) {
@@ -221,7 +247,7 @@ __device__ inline float normal_integral(float x) {
   return 0.5f * erfcf(-0.70710678118654752f * x);
 #endif
 }
-__device__ inline float normal_density(float x) { return 0.39894228040143268f * expf(-0.5f * x * x); }
+__device__ inline float normal_density(float x) { return 0.39894228040143268f * exponential(-0.5f * x * x); }
 
 #ifndef KERNEL
 #define KERNEL extern "C" __global__ void

@@ -90,21 +90,37 @@ KERNEL slope(const hero_slope_arguments a) {
   }
 }
 
-// 32 columns by 8 rows of threads.
+// 128 columns by 8 rows of threads, which have four columns each.
 KERNEL column_sums(const hero_columns_arguments a) {
-  __shared__ float sums[8][33];
+  __shared__ float sums[8][128];
   u32 lane = threadIdx.x % 32, line = threadIdx.x / 32;
-  long long column = (long long)blockIdx.x * 32 + lane, first = blockIdx.y * a.rows_per_part;
+  long long column = (long long)blockIdx.x * 128 + 4 * lane, first = blockIdx.y * a.rows_per_part;
   long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
-  float sum = 0;
-  if (column < a.columns)
-    for (long long r = first + line; r < last; r += 8) sum += get(a.x, r * a.columns + column);
-  sums[line][lane] = sum;
-  __syncthreads();
-  if (line == 0 && column < a.columns) {
-    for (int i = 1; i < 8; i++) sum += sums[i][lane];
-    a.parts[blockIdx.y * a.columns + column] = sum;
+  Four sum = {{0, 0, 0, 0}};
+  long long r = first + line;
+  // Four rows are asked for before the first is waited for.
+  if (a.x.half && a.columns % 4 == 0 && reaches(a.x, 0) && column < a.columns)
+    for (; r + 24 < last; r += 32) {
+      uint2 w[4];
+#pragma unroll
+      for (int i = 0; i < 4; i++) w[i] = *(const uint2 *)((const bfloat *)a.x.data + (r + 8 * i) * a.columns + column);
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        Four x = widen_four(w[i]);
+        for (int k = 0; k < 4; k++) sum.x[k] += x.x[k];
+      }
+    }
+  for (; r < last; r += 8) {
+    Four x = get_columns(a.x, r * a.columns, column, a.columns);
+    for (int k = 0; k < 4; k++) sum.x[k] += x.x[k];
   }
+  for (int k = 0; k < 4; k++) sums[line][4 * lane + k] = sum.x[k];
+  __syncthreads();
+  long long own = (long long)blockIdx.x * 128 + threadIdx.x;
+  if (threadIdx.x >= 128 || own >= a.columns) return;
+  float total = 0;
+  for (int i = 0; i < 8; i++) total += sums[i][threadIdx.x];
+  a.parts[blockIdx.y * a.columns + own] = total;
 }
 
 // 32 elements by 8 lines of threads; a line has every eighth part.

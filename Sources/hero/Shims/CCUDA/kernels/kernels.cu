@@ -14,4 +14,5 @@
 #include "losses.cuh"
 #include "sequences.cuh"
 #include "attention.cuh"
+#include "thin.cuh"
 #include "updates.cuh"

@@ -122,6 +122,61 @@ KERNEL transpose(const hero_transpose_arguments a) {
 // dropout once.
 __device__ inline long long column_of(u32 unit, int slot) { return unit / 4 * GROUP + slot * GROUP_LANES + unit % 4 * 4; }
 
+// Whether all fours of columns of a row that begins at `start` can be reached by one access each.
+__device__ inline bool reaches_row(const hero_view &v, long long start, long long columns) {
+  return columns % 4 == 0 && reaches(v, start);
+}
+
+// A thread's elements of a row that begins at `start`; zeros after its end. All are asked for before the first is waited for.
+__device__ inline void get_row(const hero_view &v, long long start, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
+  int first = (int)column_of(unit, 0);
+  if (!reaches_row(v, start, columns)) {
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = get_columns(v, start, column_of(unit, slot), columns);
+  } else if (v.half) {
+    const bfloat *from = (const bfloat *)v.data + start + first;
+    uint2 w[GROUP_SLOTS];
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+      w[slot].x = w[slot].y = 0;
+      if (first + slot * GROUP_LANES < (int)columns) w[slot] = *(const uint2 *)(from + slot * GROUP_LANES);
+    }
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = widen_four(w[slot]);
+  } else {
+    const float *from = (const float *)v.data + start + first;
+    float4 w[GROUP_SLOTS];
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+      w[slot].x = w[slot].y = w[slot].z = w[slot].w = 0;
+      if (first + slot * GROUP_LANES < (int)columns) w[slot] = *(const float4 *)(from + slot * GROUP_LANES);
+    }
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = {{w[slot].x, w[slot].y, w[slot].z, w[slot].w}};
+  }
+}
+
+__device__ inline void get_row(const float *from, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
+  hero_view view = {(void *)from, 0};
+  get_row(view, 0, unit, columns, x);
+}
+
+// The same for writing; x becomes what can be read again.
+__device__ inline void put_row(const hero_view &v, long long start, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
+  int first = (int)column_of(unit, 0);
+  if (!v.half || !reaches_row(v, start, columns)) {
+#pragma unroll
+    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = put_columns(v, start, column_of(unit, slot), columns, x[slot]);
+    return;
+  }
+  bfloat *to = (bfloat *)v.data + start + first;
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+    uint2 w = narrow_four(x[slot]);
+    x[slot] = widen_four(w);
+    if (first + slot * GROUP_LANES < (int)columns) *(uint2 *)(to + slot * GROUP_LANES) = w;
+  }
+}
+
 template <bool wide> __device__ inline float row_sum(float x) { return wide ? block_sum(x) : warp_sum(x); }
 
 __device__ inline void drop_columns(const hero_drop &drop, long long row, long long columns, u32 unit, Four (&x)[GROUP_SLOTS]) {
@@ -140,21 +195,20 @@ template <bool wide> __device__ inline void norm_row(const hero_norm_arguments &
   long long row = wide ? blockIdx.x : (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
   if (row >= a.rows) return;
   long long start = row * a.columns;
-  Four x[GROUP_SLOTS];
+  Four x[GROUP_SLOTS], other[GROUP_SLOTS];
   float total = 0, squares = 0;
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = get_columns(a.x, start, column_of(unit, slot), a.columns);
+  get_row(a.x, start, unit, a.columns, x);
+  if (a.residual.data) get_row(a.residual, start, unit, a.columns, other);
   drop_columns(a.inner, row, a.columns, unit, x);
+  if (a.residual.data) {
 #pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-    long long c = column_of(unit, slot);
-    if (a.residual.data) {
-      Four other = get_columns(a.residual, start, c, a.columns);
-      for (int k = 0; k < 4; k++) x[slot].x[k] += other.x[k];
-    }
-    if (a.keeps_sum) x[slot] = put_columns(a.sum, start, c, a.columns, x[slot]);
-    for (int k = 0; k < 4; k++) total += x[slot].x[k];
+    for (int slot = 0; slot < GROUP_SLOTS; slot++)
+      for (int k = 0; k < 4; k++) x[slot].x[k] += other[slot].x[k];
   }
+  if (a.keeps_sum) put_row(a.sum, start, unit, a.columns, x);
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++)
+    for (int k = 0; k < 4; k++) total += x[slot].x[k];
   float mean = row_sum<wide>(total) / (float)a.columns;
 #pragma unroll
   for (int slot = 0; slot < GROUP_SLOTS; slot++)
@@ -167,15 +221,16 @@ template <bool wide> __device__ inline void norm_row(const hero_norm_arguments &
     a.statistics[row] = mean;
     a.statistics[a.rows + row] = inverse;
   }
+  get_row(a.gamma, unit, a.columns, other);
 #pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-    long long c = column_of(unit, slot);
-    Four gamma = get_columns(a.gamma, c, a.columns), beta = get_columns(a.beta, c, a.columns);
-    for (int k = 0; k < 4; k++) x[slot].x[k] = x[slot].x[k] * inverse * gamma.x[k] + beta.x[k];
-  }
+  for (int slot = 0; slot < GROUP_SLOTS; slot++)
+    for (int k = 0; k < 4; k++) x[slot].x[k] *= inverse * other[slot].x[k];
+  get_row(a.beta, unit, a.columns, other);
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++)
+    for (int k = 0; k < 4; k++) x[slot].x[k] += other[slot].x[k];
   drop_columns(a.outer, row, a.columns, unit, x);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++) put_columns(a.out, start, column_of(unit, slot), a.columns, x[slot]);
+  put_row(a.out, start, unit, a.columns, x);
 }
 
 KERNEL BOUNDED(256) layer_norm(const hero_norm_arguments a) { norm_row<false>(a); }
@@ -198,6 +253,17 @@ __device__ inline void put_line_sums(const Four (&x)[GROUP_SLOTS], float *to, lo
   }
 }
 
+// Writes a thread's elements of a gradient's row, or adds them to what is there.
+__device__ inline void add_row(
+    const hero_view &v, bool accumulate, long long start, u32 unit, long long columns, const Four (&x)[GROUP_SLOTS]) {
+  Four sum[GROUP_SLOTS];
+  if (accumulate) get_row(v, start, unit, columns, sum);
+#pragma unroll
+  for (int slot = 0; slot < GROUP_SLOTS; slot++)
+    for (int k = 0; k < 4; k++) sum[slot].x[k] = accumulate ? sum[slot].x[k] + x[slot].x[k] : x[slot].x[k];
+  put_row(v, start, unit, columns, sum);
+}
+
 // A block has some rows (a warp every eighth of them), and adds up what they give the weights.
 template <bool wide> __device__ inline void norm_gradients(const hero_norm_backward_arguments &a) {
   u32 unit = wide ? threadIdx.x : threadIdx.x % 32, lines = wide ? 1 : blockDim.x / 32;
@@ -210,37 +276,30 @@ template <bool wide> __device__ inline void norm_gradients(const hero_norm_backw
   for (long long row = first + (wide ? 0 : threadIdx.x / 32); row < last; row += lines) {
     long long start = row * a.columns;
     float mean = a.statistics[row], inverse = a.statistics[a.rows + row], along = 0, total = 0;
-    Four d[GROUP_SLOTS], hat[GROUP_SLOTS];
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      d[slot] = get_columns(a.dy, start, column_of(unit, slot), a.columns);
-      hat[slot] = get_columns(a.sum, start, column_of(unit, slot), a.columns);
-    }
+    Four d[GROUP_SLOTS], hat[GROUP_SLOTS], other[GROUP_SLOTS];
+    get_row(a.dy, start, unit, a.columns, d);
+    get_row(a.sum, start, unit, a.columns, hat);
+    get_row(a.gamma, unit, a.columns, other);
     drop_columns(a.outer, row, a.columns, unit, d);
 #pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      Four gamma = get_columns(a.gamma, column_of(unit, slot), a.columns);
+    for (int slot = 0; slot < GROUP_SLOTS; slot++)
       for (int k = 0; k < 4; k++) {
         hat[slot].x[k] = (hat[slot].x[k] - mean) * inverse;
         gammas[slot].x[k] += d[slot].x[k] * hat[slot].x[k];
         betas[slot].x[k] += d[slot].x[k];
-        d[slot].x[k] *= gamma.x[k];
+        d[slot].x[k] *= other[slot].x[k];
         along += d[slot].x[k] * hat[slot].x[k];
         total += d[slot].x[k];
       }
-    }
     along = row_sum<wide>(along) / (float)a.columns;
     total = row_sum<wide>(total) / (float)a.columns;
 #pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
+    for (int slot = 0; slot < GROUP_SLOTS; slot++)
       for (int k = 0; k < 4; k++) d[slot].x[k] = (d[slot].x[k] - total - hat[slot].x[k] * along) * inverse;
-      if (a.d_residual.data) put_gradient(a.d_residual, a.accumulate_residual, start, column_of(unit, slot), a.columns, d[slot]);
-    }
+    if (a.d_residual.data) add_row(a.d_residual, a.accumulate_residual, start, unit, a.columns, d);
     if (!a.dx.data) continue;
     drop_columns(a.inner, row, a.columns, unit, d);
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++)
-      put_gradient(a.dx, a.accumulate_x, start, column_of(unit, slot), a.columns, d[slot]);
+    add_row(a.dx, a.accumulate_x, start, unit, a.columns, d);
   }
   float *parts = a.parts + blockIdx.x * 2 * a.columns;
   if (wide) {
