@@ -32,7 +32,7 @@ KERNEL dropout(const hero_dropout_arguments a) {
 // Not a maximum, where a ReLU is meant: that would make 0 of NaN.
 __device__ inline float activated(float x, int activation) {
   if (activation == ACTIVATION_RELU) return x < 0 ? 0.0f : x;
-  return activation == ACTIVATION_GELU ? x * normal_integral(x) : x;
+  return activation == ACTIVATION_GELU ? x * normal(x).integral : x;
 }
 
 KERNEL bias(const hero_bias_arguments a) {
@@ -66,8 +66,8 @@ struct Slope { float d, y; };
 
 __device__ inline Slope slope_at(float x, float dy, int activation) {
   if (activation == ACTIVATION_RELU) return {x > 0 ? dy : 0.0f, 0.0f};
-  float integral = normal_integral(x);
-  return {dy * (x * normal_density(x) + integral), x * integral};
+  Normal n = normal(x);
+  return {dy * (x * n.density + n.integral), x * n.integral};
 }
 
 KERNEL slope(const hero_slope_arguments a) {

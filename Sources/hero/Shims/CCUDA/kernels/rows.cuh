@@ -92,15 +92,19 @@ KERNEL scatter_add(const hero_scatter_arguments a) {
     long long c = base + 4 * lane;
     Four sum = {{0, 0, 0, 0}};
     int left = a.leads[index];
-    for (long long start = row; left > 0; start += 128) {
-      u32 hits[4];
+    for (long long start = row; left > 0; start += 512) {
+      u32 hits[16];
+      int leaders[16];
+      // All are asked for before the first is waited for.
 #pragma unroll
-      for (int k = 0; k < 4; k++) {
+      for (int k = 0; k < 16; k++) {
         long long r = start + 32 * k + lane;
-        hits[k] = __ballot_sync(0xFFFFFFFFu, r < a.rows && a.leaders[r] == index);
+        leaders[k] = r < a.rows ? a.leaders[r] : -1;
       }
 #pragma unroll
-      for (int k = 0; k < 4; k++)
+      for (int k = 0; k < 16; k++) hits[k] = __ballot_sync(0xFFFFFFFFu, leaders[k] == index);
+#pragma unroll
+      for (int k = 0; k < 16; k++)
         for (u32 rest = hits[k]; rest != 0; rest &= rest - 1) {
           Four x = get_columns(parts, (start + 32 * k + __ffs((int)rest) - 1) * a.columns, c, a.columns);
           for (int e = 0; e < 4; e++) sum.x[e] += x.x[e];
