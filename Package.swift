@@ -25,7 +25,8 @@ let package = Package(
     .executable(name: "hero", targets: ["hero"]),
     // For the fuzz targets, which are a package of their own.
     .library(
-      name: "HeroModules", targets: ["Formats", "Text", "Corpus", "Metrics", "Model", "Training", "Serve"]),
+      name: "HeroModules",
+      targets: ["Formats", "Text", "Corpus", "Metrics", "Model", "Training", "Search", "Serve"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -1,5 +1,7 @@
+import Corpus
 import Formats
 import Foundation
+import Search
 
 @testable import Serve
 
@@ -23,5 +25,45 @@ extension Target {
         _ = try? parameters.texts("a", "an answer")
       } catch is RefusedRequest {}
     },
+    // An index of two segments, of which an input changes bytes: three name a place and what is to stand there; an odd one at the
+    // end cuts the file short.
+    "index": Target { bytes in
+      var file = index
+      for patch in stride(from: 0, to: bytes.count - 2, by: 3) {
+        file[(Int(bytes[patch]) << 8 | Int(bytes[patch + 1])) % file.count] = bytes[patch + 2]
+      }
+      if bytes.count % 3 == 1, let last = bytes.last { file.removeLast(file.count * Int(last) / 256) }
+      try Target(file: { path in
+        let index = try IndexFile(path: path)
+        for video in 0..<index.count { _ = try index.video(video) }
+        try index.check()
+      }).read(file)
+    },
   ]
+
+  private static let index: [UInt8] = {
+    let path = NSTemporaryDirectory() + "hero-fuzz-index-\(ProcessInfo.processInfo.processIdentifier)"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    do {
+      let head = IndexHead(
+        width: 16, frameInterval: 1.5,
+        model: ModelIdentity(checkpoint: "a", configuration: "b", tokenizer: "c"),
+        modelFolder: "run", tokenizer: "tokenizer")
+      for segment in 0..<2 {
+        let writer = try IndexWriter(path: path, head: head)
+        for number in 0..<3 {
+          let frames = 2 + number
+          let video = IndexedVideo(
+            name: "clip \(segment) \(number)", duration: Double(frames) * 1.5, frames: frames,
+            sentences: [SpokenSentence(start: 0, end: 1, text: "said")], file: nil)
+          let values = (0..<frames * 16).map { Float($0 % 7) - 3 }
+          try values.withUnsafeBufferPointer { try writer.add(video, frames: $0) }
+        }
+        try writer.commit()
+      }
+      return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    } catch {
+      fatalError("the index could not be made: \(error)")
+    }
+  }()
 }
