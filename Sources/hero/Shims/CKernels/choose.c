@@ -6,10 +6,10 @@
 
 extern const hero_kernels hero_kernels_base;
 #if defined(__x86_64__)
-extern const hero_kernels hero_kernels_avx2, hero_kernels_avx512;
+extern const hero_kernels hero_kernels_avx2, hero_kernels_avx512, hero_kernels_avx512bf16;
 #endif
 
-int hero_kernels_all(const hero_kernels *sets[3]) {
+int hero_kernels_all(const hero_kernels *sets[HERO_KERNEL_SETS]) {
   int count = 0;
   sets[count++] = &hero_kernels_base;
 #if defined(__x86_64__)
@@ -18,15 +18,17 @@ int hero_kernels_all(const hero_kernels *sets[3]) {
       !__builtin_cpu_supports("popcnt"))
     return count;
   sets[count++] = &hero_kernels_avx2;
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    sets[count++] = &hero_kernels_avx512;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+    return count;
+  sets[count++] = &hero_kernels_avx512;
+  if (__builtin_cpu_supports("avx512bf16")) sets[count++] = &hero_kernels_avx512bf16;
 #endif
   return count;
 }
 
 const hero_kernels *hero_kernels_best(void) {
-  const hero_kernels *sets[3];
+  const hero_kernels *sets[HERO_KERNEL_SETS];
   int count = hero_kernels_all(sets);
   const char *wanted = getenv("HERO_KERNELS");
   for (int i = 0; wanted && i < count; i++)

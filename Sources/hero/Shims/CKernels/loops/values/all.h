@@ -1,0 +1,5 @@
+#include "slopes.h"
+#include "norm.h"
+#include "attention.h"
+#include "brain_product.h"
+#include "table.h"
