@@ -7,6 +7,7 @@ public enum TestDevice: String, CaseIterable, Sendable {
   case cpu
   case gpu
   /// The same, computing in bfloat16.
+  case cpuBF16
   case gpuBF16
 
   /// Those that compute in float32.
@@ -15,6 +16,7 @@ public enum TestDevice: String, CaseIterable, Sendable {
   public func open() throws -> any Backend {
     switch self {
     case .cpu: try CPUBackend()
+    case .cpuBF16: try CPUBackend(emulating: .bf16)
     case .gpu: try TestGPU.open()
     case .gpuBF16: try TestGPU.open(.bf16)
     }

@@ -73,10 +73,11 @@ struct Staged {
     return wide
   }
 
-  /// One that is written.
+  /// One that is written; of one that is written twice both are the same.
   /// - Parameter keeps: whether what is in it counts.
   mutating func writing(_ x: Tensor, keeps: Bool = false) -> Tensor {
     if x.storage.type == type { return x }
+    if let known = results.first(where: { $0.result === x }) { return known.wide }
     let wide = keeps ? reading(x) : backend.makeTensor(rows: x.rows, columns: x.columns)
     results.append((wide, x))
     return wide

@@ -30,6 +30,11 @@ public final class CPUBackend: Backend, @unchecked Sendable {
       }
     case .tf32: throw EngineError("the CPU computes in fp32 or bf16, tf32 is a GPU's; give one of those")
     }
+    try self.init(threads: threads, emulating: precision)
+  }
+
+  /// By whatever the processor has, if need be slowly.
+  package convenience init(threads: Int? = nil, emulating precision: Precision) throws {
     try self.init(
       threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee, precision: precision)
   }
