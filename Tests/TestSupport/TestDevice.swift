@@ -12,6 +12,8 @@ public enum TestDevice: String, CaseIterable, Sendable {
 
   /// Those that compute in float32.
   public static let exact = [cpu, gpu]
+  /// Those that compute in bfloat16.
+  public static let half = [cpuBF16, gpuBF16]
 
   public func open() throws -> any Backend {
     switch self {
