@@ -49,7 +49,7 @@ private struct PackedColumns {
 /// alone. Weights stay float32: to round them while they are packed costs a hundredth of a product of a batch's rows.
 extension CPUBackend {
   /// Rows of a block of the left factor, which stays in a core's second cache with its stretch of the inner dimension.
-  private static var blockRows: Int { 128 }
+  private static var blockRows: Int { 64 }
   /// Columns of a block of the right factor.
   private static var blockColumns: Int { 3072 }
   /// Columns of an item of work where sums are kept between stretches.

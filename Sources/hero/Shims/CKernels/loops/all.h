@@ -16,6 +16,8 @@
 #include "values/all.h"
 #undef VALUE
 #undef NAME
+#include "attention.h"
+#include "brain_attention.h"
 #include "thin.h"
 #include "loss.h"
 #include "optimizer.h"

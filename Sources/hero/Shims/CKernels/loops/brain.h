@@ -67,6 +67,41 @@ INLINE EITHER void give(hero_brain *row, const float *from, long n) {
 INLINE EITHER vf kept(const float *row, vf v) { (void)row; return v; }
 INLINE EITHER vf kept(const hero_brain *row, vf v) { (void)row; return widened(narrowed(v)); }
 
+// The normal distribution's density and integral, as exactly as the type of what they are for can tell.
+INLINE EITHER void normal_of(const float *values, vf x, vf *density, vf *integral) {
+  (void)values;
+  normal(x, density, integral);
+}
+
+// To a part in 2,000, the tail's too: e^(-x^2/2) with a Taylor polynomial of degree 4, times Mills' ratio, a polynomial
+// fitted on 0 ... 5. Without a division it takes less than half of the time, which was a tenth of a product's.
+INLINE EITHER void normal_of(const hero_brain *values, vf x, vf *density, vf *integral) {
+  (void)values;
+  vf z = vabs(x);
+  vf bounded = vmax(z * z * -0.72134752f, (vf)-126.0f);
+  vf n = vround(bounded);
+  vf r = (bounded - n) * 0.69314718f;
+  vf e = 1.0f / 24;
+  e = vfma(e, r, (vf)(1.0f / 6));
+  e = vfma(e, r, (vf)0.5f);
+  e = vfma(e, r, (vf)1.0f);
+  e = vfma(e, r, (vf)1.0f);
+  e *= (vf)((__builtin_convertvector(n, vi) + 127) << 23);
+  vf near = vmin(z, (vf)5.0f);
+  vf m = -2.499624e-05f;
+  m = vfma(m, near, (vf)0.00056029647f);
+  m = vfma(m, near, (vf)-0.0053523323f);
+  m = vfma(m, near, (vf)0.028809359f);
+  m = vfma(m, near, (vf)-0.09831325f);
+  m = vfma(m, near, (vf)0.23022431f);
+  m = vfma(m, near, (vf)-0.39419317f);
+  m = vfma(m, near, (vf)0.49978939f);
+  // A NaN's exponential would be a number.
+  vf tail = vselect(x == x, e * m, x);
+  *integral = vselect(x >= 0.0f, 1.0f - tail, tail);
+  *density = e * 0.39894228f;
+}
+
 static void widen(float *to, const hero_brain *from, long n) { take(to, from, n); }
 static void narrow(hero_brain *to, const float *from, long n) { give(to, from, n); }
 

@@ -1,4 +1,4 @@
-// Softmax attention of one head over one sequence. Sequences here are short (a subtitle sentence, a query, a clip), so a
+// Products of one head of an attention, and its softmax. Sequences here are short (a subtitle sentence, a query, a clip), so a
 // call to a general matrix product costs more than the product: these blocks work on scratch that fits the first caches.
 
 // C[rows x width] = A[rows x inner] * B[inner x width]; width a multiple of 16; A by strides, so that it may be transposed.
@@ -50,4 +50,19 @@ static void product(long rows, long width, long inner, const float *a, long row_
   }
 #endif
 #undef PANEL
+}
+
+// The first `seen` numbers of a row become exp(scale * (x - the largest)), the rest of `keys` 0. Returns their sum.
+INLINE float exponentials(float *row, long keys, long seen, float scale_by) {
+  vf most = -INFINITY;
+  for (long j = 0; j + LANES <= seen; j += LANES) most = vmax(most, load(row + j));
+  float top = hmax(most);
+  for (long j = seen & ~15L; j < seen; j++) top = row[j] > top ? row[j] : top;
+  vf total = 0;
+  for (long j = 0; j < keys; j += LANES) {
+    vf e = j < seen ? first_lanes(vexp((load(row + j) - top) * scale_by), seen - j) : (vf)0;
+    total += e;
+    store(row + j, e);
+  }
+  return hsum(total);
 }

@@ -1,5 +1,3 @@
 #include "slopes.h"
 #include "norm.h"
-#include "attention.h"
 #include "brain_product.h"
-#include "table.h"

@@ -55,7 +55,7 @@ INLINE EITHER void finish(VALUE *out, const hero_brain_product *p, const float *
         vf density, integral;
         // What the backward pass will make again is made of the argument as it is kept.
         x = kept(argument, x);
-        normal(x, &density, &integral);
+        normal_of(argument, x, &density, &integral);
         store_up_to(argument, x, n);
         x *= integral;
       } else if (p->activation == HERO_RELU) {

@@ -12,7 +12,7 @@ static void NAME(gelu_backward)(void *dx, const void *dy, const void *pre, long 
   const VALUE *from = dy, *argument = pre;
   for (long i = 0; i < n; i += LANES) {
     vf x = load_up_to(argument + i, n - i), density, integral;
-    normal(x, &density, &integral);
+    normal_of(argument, x, &density, &integral);
     store_up_to(to + i, load_up_to(from + i, n - i) * vfma(x, density, integral), n - i);
   }
 }
@@ -22,7 +22,7 @@ static void NAME(gelu_again)(void *out, void *dy, const void *pre, long n) {
   const VALUE *argument = pre;
   for (long i = 0; i < n; i += LANES) {
     vf x = load_up_to(argument + i, n - i), density, integral;
-    normal(x, &density, &integral);
+    normal_of(argument, x, &density, &integral);
     store_up_to(result + i, x * integral, n - i);
     store_up_to(gradient + i, load_up_to(gradient + i, n - i) * vfma(x, density, integral), n - i);
   }
