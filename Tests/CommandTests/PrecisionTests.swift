@@ -14,7 +14,9 @@ struct PrecisionTests {
         arguments: arguments + ["--device", "cpu", "--precision", precision], folder: corpus.folder.root,
         environment: Self.emulation)
     }
-    func finetune(_ run: String, _ rest: [String] = [], steps: Int, precision: String = "bf16") throws -> HeroProcess {
+    func finetune(_ run: String, _ rest: [String] = [], steps: Int, precision: String = "bf16") throws
+      -> HeroProcess
+    {
       try hero(
         ["finetune", "--config", "finetune.json", "--output-dir", run, "--valid-steps", "60"] + rest
           + ["--num-train-steps", String(steps), "--save-steps", "10"], precision)

@@ -49,7 +49,9 @@ import Testing
           }
           backend.brainProduct(
             factors[0], factors[1], m: m, n: n, k: k, BrainResult(out: out, accumulate: true))
-          #expect(backend.values(of: out) == expected.floats, "\(backend.summary) \(type) \(acrossLeft) \(acrossRight)")
+          #expect(
+            backend.values(of: out) == expected.floats,
+            "\(backend.summary) \(type) \(acrossLeft) \(acrossRight)")
         }
       }
     }
@@ -63,7 +65,8 @@ import Testing
         let backend = try CPUBackend(threads: threads, emulating: .bf16)
         let out = backend.makeTensor(rows: m, columns: n)
         backend.linear(
-          leaf(x, on: backend), weight: leaf(w, on: backend), bias: nil, activation: .none, pre: out, out: out)
+          leaf(x, on: backend), weight: leaf(w, on: backend), bias: nil, activation: .none, pre: out, out: out
+        )
         return backend.values(of: out)
       }
       #expect(Set(results).count == 1)
@@ -112,7 +115,9 @@ import Testing
 struct BrainValueTests {
   /// To the nearest, of two to the even one; infinities and NaN stay what they are.
   @Test func rounding() throws {
-    var values: [Float] = [0, -0.0, 1, 1.00390625, 1.01171875, -1.00390625, .infinity, -.infinity, 3.4e38, 1e-30]
+    var values: [Float] = [
+      0, -0.0, 1, 1.00390625, 1.01171875, -1.00390625, .infinity, -.infinity, 3.4e38, 1e-30,
+    ]
     var random = TestRandom(seed: 1)
     values += (0..<1000).map { _ in Float(random.normal()) * 100 }
     for kernels in Backends.kernelSets {

@@ -68,10 +68,14 @@ struct OperationCheck {
     (half.forwardTolerance, half.gradientTolerance) = (
       max(forwardTolerance, halfForwardTolerance), max(gradientTolerance, halfGradientTolerance)
     )
-    try half.run(of: .float32, sourceLocation: sourceLocation) { body in try Backends.forEachHalf { try body($0) } }
+    try half.run(of: .float32, sourceLocation: sourceLocation) { body in
+      try Backends.forEachHalf { try body($0) }
+    }
     guard hasHalfInputs else { return }
     half.inputs = inputs.map { $0.rows > 1 ? $0.asHalf : $0 }
-    try half.run(of: .bfloat16, sourceLocation: sourceLocation) { body in try Backends.forEachHalf { try body($0) } }
+    try half.run(of: .bfloat16, sourceLocation: sourceLocation) { body in
+      try Backends.forEachHalf { try body($0) }
+    }
   }
 
   private func run(

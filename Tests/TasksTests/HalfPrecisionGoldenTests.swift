@@ -25,13 +25,16 @@ struct HalfPrecisionGoldenTests {
       let distance = wanted.distance(to: gradient)
       (error, norm) = (error + distance * distance, norm + wanted.norm * wanted.norm)
     }
-    #expect(error.squareRoot() <= tolerance * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm")
+    #expect(
+      error.squareRoot() <= tolerance * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm"
+    )
   }
 
   @Test(arguments: ["tvr", "didemo_video_only", "vsm", "vsm-lse"], TestDevice.half)
   func retrieval(_ name: String, device: TestDevice) throws {
     let golden = try Golden(name)
-    let model: RetrievalModel = try RetrievalGoldenTests.model(name.hasPrefix("vsm") ? "pretrain" : "tvr", on: device)
+    let model: RetrievalModel = try RetrievalGoldenTests.model(
+      name.hasPrefix("vsm") ? "pretrain" : "tvr", on: device)
     let backend = model.store.backend
     let tape = tape(backend)
     var random = RandomStream(seed: 1, stream: 0)

@@ -89,7 +89,8 @@ extension CPUBackend {
       }
       let keyAt = (keys.lowerBound * ldk + column) * size
       loops.attention(
-        to, input.width, kept + item.probabilities * size, q + (queries.lowerBound * ldq + column) * size, ldq,
+        to, input.width, kept + item.probabilities * size, q + (queries.lowerBound * ldq + column) * size,
+        ldq,
         k + keyAt, v + keyAt, ldk, queries.count, keys.count, head, scale, input.causal, item.firstRow, drop,
         scratch)
     }
