@@ -86,7 +86,8 @@ public enum Device {
   public static func list() -> [Description] {
     var list: [Description] = []
     do {
-      list.append(Description(name: "cpu", text: try CPUBackend().summary, isUsable: true))
+      let half = CPUBackend.multipliesBrains ? "fp32 and bf16" : "fp32 (bf16 needs AVX512-BF16)"
+      list.append(Description(name: "cpu", text: "\(try CPUBackend().summary), \(half)", isUsable: true))
     } catch {
       list.append(Description(name: "cpu", text: "\(error)", isUsable: false))
     }

@@ -31,15 +31,6 @@ INLINE EITHER void store_part(hero_brain *p, vf v, long n) {
 INLINE EITHER vf load_up_to(const hero_brain *p, long n) { return n >= LANES ? load(p) : load_part(p, n); }
 INLINE EITHER void store_up_to(hero_brain *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
 
-// One value as a float.
-INLINE EITHER float number(const float *p) { return *p; }
-INLINE EITHER float number(const hero_brain *p) {
-  uint32_t bits = (uint32_t)p->bits << 16;
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 // A row to work on as floats: the row itself where it is of floats, else `room`.
 INLINE EITHER float *workable(float *row, float *room) { (void)room; return row; }
 INLINE EITHER float *workable(hero_brain *row, float *room) { (void)row; return room; }
