@@ -7,7 +7,7 @@ import TestSupport
 /// that is profiled.
 enum Backends {
   static var kernelSets: [hero_kernels] {
-    var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: 3)
+    var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: Int(HERO_KERNEL_SETS))
     let count = sets.withUnsafeMutableBufferPointer { hero_kernels_all($0.baseAddress) }
     return sets.prefix(Int(count)).compactMap { $0?.pointee }
   }
@@ -25,6 +25,15 @@ enum Backends {
     try body(device)
     // A profile hands every operation on as it came.
     try body(ProfiledBackend(try CPUBackend(threads: 2), limits: .init(peak: 1e9, bandwidth: 1e9)))
+  }
+
+  /// The processor's in bfloat16: what only some processors can do themselves, the other kernels do as well.
+  static func forEachHalf(_ body: (CPUBackend) throws -> Void) throws {
+    for kernels in kernelSets {
+      let backend = try CPUBackend(threads: 2, kernels: kernels, precision: .bf16)
+      poison(backend)
+      try body(backend)
+    }
   }
 
   /// Leaves NaN in the memory that the next tensors will get, so that whoever reads before writing is found out.

@@ -13,11 +13,14 @@ import Testing
       let x = Matrix.random(rows, inner, seed: 1)
       let weight = Matrix.random(columns, inner, scale: 0.5, seed: 2)
       let bias = Matrix.random(1, columns, seed: 3)
-      try OperationCheck(hasBias ? [x, weight, bias] : [x, weight]) { tape, t in
+      var check = OperationCheck(hasBias ? [x, weight, bias] : [x, weight]) { tape, t in
         tape.linear(t[0], t[1], hasBias ? t[2] : nil, activation: activation)
       } referee: { m in
         Referee.linear(m[0], m[1], hasBias ? m[2] : nil, activation)
-      }.run()
+      }
+      // A rounded argument may lie on the other side of a ReLU's kink, and its whole slope with it.
+      if activation == .relu { check.halfGradientTolerance = 0.1 }
+      try check.run()
     }
   }
 

@@ -1,5 +1,7 @@
 import Foundation
 
+@testable import Engine
+
 /// A matrix of doubles: what the referee computes with.
 struct Matrix {
   var rows: Int
@@ -33,6 +35,11 @@ struct Matrix {
   var floats: [Float] { values.map { Float($0) } }
   /// The largest size of an element.
   var magnitude: Double { values.reduce(0) { max($0, abs($1)) } }
+
+  /// The elements as bfloat16 holds them.
+  var asHalf: Matrix {
+    Matrix(rows: rows, columns: columns) { Double(BFloat16.float(BFloat16.bits(Float(self[$0, $1])))) }
+  }
 
   /// Normal numbers times `scale`, each exactly a float32: the engine and the referee see the same inputs.
   static func random(_ rows: Int, _ columns: Int, scale: Double = 1, seed: UInt64) -> Matrix {

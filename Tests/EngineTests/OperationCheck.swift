@@ -13,6 +13,11 @@ struct OperationCheck {
   var forwardTolerance = 1e-5
   /// Of all gradients of one input, relative to their norm.
   var gradientTolerance = 1e-4
+  /// The same in bfloat16, whose 8 bits round by up to 0.4 %, some times on the way.
+  var halfForwardTolerance = 0.02
+  var halfGradientTolerance = 0.03
+  /// Whether inputs may be rounded to bfloat16, where some become equal.
+  var hasHalfInputs = true
   /// Whether the tape's closure leaves its inputs as they are.
   var keepsInputs = true
   var inputs: [Matrix]
@@ -55,13 +60,34 @@ struct OperationCheck {
     var slope: Double
   }
 
+  /// In float32 on all backends, in bfloat16 on the CPU's: once of float32 inputs, as features, embeddings and weights are,
+  /// once with all but vectors in bfloat16, as results of layers are.
   func run(sourceLocation: SourceLocation = #_sourceLocation) throws {
+    try run(of: .float32, sourceLocation: sourceLocation) { try Backends.forEach($0) }
+    var half = self
+    (half.forwardTolerance, half.gradientTolerance) = (
+      max(forwardTolerance, halfForwardTolerance), max(gradientTolerance, halfGradientTolerance)
+    )
+    try half.run(of: .float32, sourceLocation: sourceLocation) { body in
+      try Backends.forEachHalf { try body($0) }
+    }
+    guard hasHalfInputs else { return }
+    half.inputs = inputs.map { $0.rows > 1 ? $0.asHalf : $0 }
+    try half.run(of: .bfloat16, sourceLocation: sourceLocation) { body in
+      try Backends.forEachHalf { try body($0) }
+    }
+  }
+
+  private func run(
+    of type: ElementType, sourceLocation: SourceLocation,
+    _ forEachBackend: ((any Backend) throws -> Void) throws -> Void
+  ) throws {
     let expected = referee(inputs)
     let weights = functional(expected)
     let probes = inputs.indices.map { self.probes(of: $0, weights) }
-    try Backends.forEach { backend in
-      let label = Comment(rawValue: backend.summary)
-      let tensors = inputs.map { leaf($0, on: backend) }
+    try forEachBackend { backend in
+      let label = Comment(rawValue: "\(backend.summary), inputs of \(type)")
+      let tensors = inputs.map { leaf($0, type: $0.rows > 1 ? type : .float32, on: backend) }
       let tape = Tape.training(backend, seed: Self.seed, step: Self.step)
       let result = compute(tape, tensors)
       try #require(result.count == expected.count, label, sourceLocation: sourceLocation)
@@ -129,10 +155,10 @@ struct OperationCheck {
 }
 
 /// A tensor that is nobody's result and wants its gradient.
-func leaf(_ matrix: Matrix, on backend: any Backend) -> Tensor {
+func leaf(_ matrix: Matrix, type: ElementType = .float32, on backend: any Backend) -> Tensor {
   let tensor = Tensor(
     rows: matrix.rows, columns: matrix.columns,
-    storage: backend.makeStorage(count: matrix.count, type: .float32),
+    storage: backend.makeStorage(count: matrix.count, type: type),
     needsGradient: true)
   matrix.floats.withUnsafeBufferPointer { backend.upload($0, to: tensor) }
   return tensor

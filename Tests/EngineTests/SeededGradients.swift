@@ -14,8 +14,9 @@ extension Tape {
     let gradients = loss(inputs.map { backend.values(of: $0) })
     for (input, gradient) in zip(inputs, gradients) where input.needsGradient {
       recordLoss { [unowned self] in
-        accumulate(
-          backend.makeTensor(gradient, rows: input.rows, columns: input.columns), to: input, mayKeep: true)
+        let start = makeTensor(like: input)
+        gradient.withUnsafeBufferPointer { backend.upload($0, to: start) }
+        accumulate(start, to: input, mayKeep: true)
       }
     }
   }

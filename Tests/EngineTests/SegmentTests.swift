@@ -32,11 +32,13 @@ import Testing
 
   @Test(arguments: [1, 7, 90])
   func segmentMaxEqualsReferee(rows: Int) throws {
-    try OperationCheck([.random(rows, segments.rows, seed: 1)]) { tape, t in
+    var check = OperationCheck([.random(rows, segments.rows, seed: 1)]) { tape, t in
       tape.segmentMax(t[0], segments: segments.on(tape.backend))
     } referee: { m in
       Referee.segmentMax(m[0], segments)
-    }.run()
+    }
+    check.hasHalfInputs = false
+    try check.run()
   }
 
   /// The first of equal values has the gradient, all of it.

@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test func memoryStaysAndTheLossFalls() throws {
-    try Backends.forEach { backend in
+    func check(_ backend: any Backend) {
       let network = Network(backend, seed: 3)
       var losses: [Float] = []
       var memory: [Int] = []
@@ -86,6 +86,20 @@ import Testing
       #expect(losses[0] > 2.5 && losses[29] < 0.3 * losses[0], "\(backend.summary)")
       #expect(Set(memory.dropFirst()).count == 1)
       #expect(backend.memory.peak >= backend.memory.now)
+    }
+    try Backends.forEach(check)
+    try Backends.forEachHalf(check)
+  }
+
+  /// bfloat16 follows float32 from a distance.
+  @Test func halfPrecisionStaysNear() throws {
+    let exact = Network(try CPUBackend(threads: 2), seed: 3)
+    let losses = (0..<5).map { exact.step($0, seed: 3) }
+    try Backends.forEachHalf { backend in
+      let network = Network(backend, seed: 3)
+      for (number, expected) in losses.enumerated() {
+        #expect(abs(network.step(number, seed: 3) - expected) <= 0.03 * expected, "update \(number)")
+      }
     }
   }
 
@@ -116,9 +130,9 @@ import Testing
 
   @Test func runsRepeatBitForBit() throws {
     for kernels in Backends.kernelSets {
-      for threads in 1...3 {
+      for (threads, precision) in [(1, Precision.fp32), (2, .fp32), (3, .fp32), (2, .bf16)] {
         let runs = try (0..<2).map { _ in
-          let backend = try CPUBackend(threads: threads, kernels: kernels)
+          let backend = try CPUBackend(threads: threads, kernels: kernels, precision: precision)
           let network = Network(backend, seed: 9)
           let losses = (0..<5).map { network.step($0, seed: 9) }
           return losses + backend.values(of: network.store.values)

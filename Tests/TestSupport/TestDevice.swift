@@ -7,14 +7,18 @@ public enum TestDevice: String, CaseIterable, Sendable {
   case cpu
   case gpu
   /// The same, computing in bfloat16.
+  case cpuBF16
   case gpuBF16
 
   /// Those that compute in float32.
   public static let exact = [cpu, gpu]
+  /// Those that compute in bfloat16.
+  public static let half = [cpuBF16, gpuBF16]
 
   public func open() throws -> any Backend {
     switch self {
     case .cpu: try CPUBackend()
+    case .cpuBF16: try CPUBackend(emulating: .bf16)
     case .gpu: try TestGPU.open()
     case .gpuBF16: try TestGPU.open(.bf16)
     }

@@ -54,6 +54,22 @@ struct RunFolderSafetyTests {
     #expect(error.problem.contains("learning_rate was 0.0001, now 0.0002"))
   }
 
+  /// What a run computed in is in its folder; one that recorded nothing computed in fp32.
+  @Test func anotherPrecisionIsAChange() throws {
+    var before = RunConfiguration(task: .tvr)
+    var now = before
+    now.recordedPrecision = .fp32
+    try now.requireUnchanged(since: before, folder: folder)
+    before.recordedPrecision = .bf16
+    try folder.create(configuration: before, modelConfiguration: [:], resuming: false)
+    #expect(try folder.configuration().recordedPrecision == .bf16)
+    let error = try #require(throws: DataError.self) {
+      try now.requireUnchanged(since: before, folder: folder)
+    }
+    #expect(error.problem.contains(#"precision was "bf16", now "fp32""#))
+    #expect(error.cure?.contains("--resume-changed") == true)
+  }
+
   @Test func theNewestAndTheBestCheckpointsAreKept() throws {
     try folder.create(configuration: RunConfiguration(task: .tvr), modelConfiguration: [:], resuming: false)
     for name in (1...5).map({ "\($0).safetensors" }) + ["1.pt"] {

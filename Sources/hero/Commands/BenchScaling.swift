@@ -61,14 +61,17 @@ struct BenchScaling: ParsableCommand {
     let all = Processes.threads() ?? ProcessInfo.processInfo.activeProcessorCount
     extent.threads = threads.isEmpty ? Self.doublings(to: all) : threads.sorted()
     let note = Console.standardError.print
+    let precision = try device.chosenPrecision()
+    let sample = try Device.open("cpu", precision: precision)
     var series = try ScalingBench(
-      extent, open: { try Device.open("cpu", threads: $0 ?? Processes.threads()) }, note: note
+      extent, open: { try Device.open("cpu", precision: precision, threads: $0 ?? Processes.threads()) },
+      note: note
     ).run()
     series.append(try corpus(note))
     let report = ScalingReport(
       series,
       title:
-        "Commit `\(BenchRecord.commit(in: "."))`, \(BenchRecord.date), \(BenchRecord.machine), \(try Device.open("cpu").summary), fp32; medians."
+        "Commit `\(BenchRecord.commit(in: "."))`, \(BenchRecord.date), \(BenchRecord.machine), \(sample.summary), \(sample.precision.rawValue); medians."
     )
     let page = into.map { URL(fileURLWithPath: $0).deletingPathExtension().lastPathComponent } ?? "scaling"
     guard let into else { return print(report.markdown(page: page), terminator: "") }
@@ -93,7 +96,8 @@ struct BenchScaling: ParsableCommand {
     defer { try? FileManager.default.removeItem(at: folder) }
     var work = SearchBench.Work()
     (work.frames, work.queries, work.compared) = (Self.clipFrames, 5, 0)
-    let backend = try Device.open("cpu", threads: Processes.threads())
+    let backend = try Device.open(
+      "cpu", precision: try device.chosenPrecision(), threads: Processes.threads())
     for count in clips.sorted() {
       do {
         // With room for what else the machine writes.

@@ -11,9 +11,11 @@ struct DeviceArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How exactly a GPU computes: \(Precision.allCases.map(\.rawValue).joined(separator: ", ")).",
+      "How exactly it is computed: \(Self.precisions); auto is bf16 where the device multiplies in it, else fp32.",
       valueName: "precision"))
   var precision = "fp32"
+
+  private static let precisions = (Precision.allCases.map(\.rawValue) + ["auto"]).joined(separator: ", ")
 
   /// The same for another command.
   var arguments: [String] {
@@ -26,18 +28,25 @@ struct DeviceArguments: ParsableArguments {
       throw UsageError(
         "there is no device \"\(device)\"; --device takes \(Device.names.joined(separator: ", "))")
     }
-    guard let precision = Precision(rawValue: precision) else {
-      let names = Precision.allCases.map(\.rawValue).joined(separator: ", ")
-      throw UsageError("there is no precision \"\(precision)\"; --precision takes \(names)")
-    }
     let backend = try Device.open(
-      device, precision: precision, threads: Processes.threads(), place: Processes.place,
+      device, precision: try chosenPrecision(), threads: Processes.threads(), place: Processes.place,
       note: Console.standardError.print)
     let communicator = Processes.communicator
     if communicator.size > 1 {
       try Device.link(backend, among: communicator, note: Console.standardError.print)
     }
     return backend
+  }
+
+  /// Nil for what suits the device.
+  ///
+  /// - Throws: `UsageError` for a name that nobody knows.
+  func chosenPrecision() throws -> Precision? {
+    if precision == "auto" { return nil }
+    guard let known = Precision(rawValue: precision) else {
+      throw UsageError("there is no precision \"\(precision)\"; --precision takes \(Self.precisions)")
+    }
+    return known
   }
 
   /// Of work that only the processor does.

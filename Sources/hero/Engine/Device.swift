@@ -38,14 +38,14 @@ public enum Device {
   /// Opens a device by its name.
   /// - Parameters:
   ///   - name: `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU if it can be used, else the CPU.
-  ///   - precision: how exactly it computes.
+  ///   - precision: how exactly it computes; nil for bf16 where the device multiplies in it, else fp32.
   ///   - threads: of a processor; by default the environment's or all that this process may use.
   ///   - place: of this process among those of a job on this machine, each of which takes the next GPU.
   ///   - note: told in one line why `auto` takes the CPU.
   /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks (saying what is missing), or a
   ///   precision that the device does not have.
   public static func open(
-    _ name: String = "auto", precision: Precision = .fp32, threads: Int? = nil, place: Int = 0,
+    _ name: String = "auto", precision: Precision? = .fp32, threads: Int? = nil, place: Int = 0,
     note: (String) -> Void = { _ in }
   ) throws -> any Backend {
     switch Kind(name) {
@@ -66,25 +66,28 @@ public enum Device {
     }
   }
 
-  private static func openCPU(_ precision: Precision, _ threads: Int?) throws -> CPUBackend {
-    guard precision == .fp32 else {
-      throw EngineError("the CPU computes in fp32 only, not in \(precision.rawValue)")
-    }
-    return try CPUBackend(threads: threads)
+  private static func openCPU(_ precision: Precision?, _ threads: Int?) throws -> CPUBackend {
+    let fastest = CPUBackend.multipliesBrains ? Precision.bf16 : .fp32
+    return try CPUBackend(threads: threads, precision: precision ?? fastest)
   }
 
-  private static func openCUDA(_ ordinal: Int?, _ place: Int, _ precision: Precision) throws -> CUDABackend {
+  private static func openCUDA(_ ordinal: Int?, _ place: Int, _ precision: Precision?) throws -> CUDABackend {
     let functions = try CUDALibraries.open().functions
     let ordinal = try ordinal ?? CUDAStream.ordinal(functions, place: place)
-    return try CUDABackend(
-      functions, ordinal: ordinal, precision: precision, cache: CUDAProgram.cacheFolder)
+    func open(_ precision: Precision) throws -> CUDABackend {
+      try CUDABackend(functions, ordinal: ordinal, precision: precision, cache: CUDAProgram.cacheFolder)
+    }
+    if let precision { return try open(precision) }
+    // Where bf16 is not the reason that it cannot be opened, fp32 says what is.
+    return try (try? open(.bf16)) ?? open(.fp32)
   }
 
   /// What is there and what is missing.
   public static func list() -> [Description] {
     var list: [Description] = []
     do {
-      list.append(Description(name: "cpu", text: try CPUBackend().summary, isUsable: true))
+      let half = CPUBackend.multipliesBrains ? "fp32 and bf16" : "fp32 (bf16 needs AVX512-BF16)"
+      list.append(Description(name: "cpu", text: "\(try CPUBackend().summary), \(half)", isUsable: true))
     } catch {
       list.append(Description(name: "cpu", text: "\(error)", isUsable: false))
     }

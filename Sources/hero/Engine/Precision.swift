@@ -6,7 +6,7 @@ public enum Precision: String, Sendable, CaseIterable {
   case fp32
   /// Factors of products rounded to 10 bits of fraction, sums in float32.
   case tf32
-  /// Results of layers kept in bfloat16 and multiplied with a bfloat16 copy of the weights, sums in float32.
+  /// Results of layers kept in bfloat16 and multiplied with weights rounded to it, sums in float32.
   case bf16
 
   /// What results of layers and their gradients are kept in.

@@ -67,25 +67,32 @@ extension CPUBackend {
 
   /// Keeps the probabilities, before dropout: per sequence, per head, per query a row of keys rounded up to 16.
   public func attention(_ input: AttentionInput, keepsForBackward: Bool, out: Tensor) -> [Tensor] {
-    let probabilities = makeTensor(rows: 1, columns: probabilityCount(input))
+    var staged = Staged(self, either: input.queries, input.keysValues, out)
+    defer { staged.finish() }
+    let (input, out) = (staged.reading(input), staged.writing(out))
+    let count = probabilityCount(input)
+    let probabilities = Tensor(rows: 1, columns: count, storage: makeStorage(count: count, type: staged.type))
     let head = input.width / input.heads
     operations += 2 * pairs(input) * input.width * 2
     let scale = 1 / Float(head).squareRoot()
-    let (q, ldq) = (input.queries.pointer + input.queryColumn, input.queries.columns)
-    let (k, ldk) = (input.keysValues.pointer + input.keyColumn, input.keysValues.columns)
-    let v = input.keysValues.pointer + input.valueColumn
-    let (kept, result) = (probabilities.pointer, out.pointer)
+    let (loops, size) = (loops(staged.type), staged.type.size)
+    let (q, ldq) = (input.queries.values + input.queryColumn * size, input.queries.columns)
+    let (k, ldk) = (input.keysValues.values + input.keyColumn * size, input.keysValues.columns)
+    let v = input.keysValues.values + input.valueColumn * size
+    let (kept, result) = (probabilities.values, out.values)
     forEachItem(input) { item, queries, keys, drop, scratch in
       let column = item.head * head
+      let to = result + (queries.lowerBound * input.width + column) * size
       if keys.isEmpty {
-        for r in queries { (result + r * input.width + column).update(repeating: 0, count: head) }
+        for r in 0..<queries.count { zero(to + r * input.width * size, count: head * size) }
         return
       }
-      kernels.attention(
-        result + queries.lowerBound * input.width + column, input.width, kept + item.probabilities,
-        q + queries.lowerBound * ldq + column, ldq, k + keys.lowerBound * ldk + column,
-        v + keys.lowerBound * ldk + column, ldk, queries.count, keys.count, head, scale, input.causal,
-        item.firstRow, drop, scratch)
+      let keyAt = (keys.lowerBound * ldk + column) * size
+      loops.attention(
+        to, input.width, kept + item.probabilities * size, q + (queries.lowerBound * ldq + column) * size,
+        ldq,
+        k + keyAt, v + keyAt, ldk, queries.count, keys.count, head, scale, input.causal, item.firstRow, drop,
+        scratch)
     }
     return keepsForBackward ? [probabilities] : []
   }
@@ -99,32 +106,55 @@ extension CPUBackend {
     _ dy: Tensor, _ input: AttentionInput, out: Tensor, kept saved: [Tensor], dQueries: Tensor,
     dKeysValues: Tensor
   ) {
+    var staged = Staged(self, either: dy, input.queries, input.keysValues, saved[0], dQueries, dKeysValues)
+    defer { staged.finish() }
+    let (dy, input, probabilities) = (staged.reading(dy), staged.reading(input), staged.reading(saved[0]))
+    let isSelf = dQueries === dKeysValues
+    let dQueries = staged.writing(dQueries)
+    let dKeysValues = isSelf ? dQueries : staged.writing(dKeysValues)
     let head = input.width / input.heads
     operations += 2 * pairs(input) * input.width * 4
     let scale = 1 / Float(head).squareRoot()
-    let (q, ldq) = (input.queries.pointer + input.queryColumn, input.queries.columns)
-    let (k, ldk) = (input.keysValues.pointer + input.keyColumn, input.keysValues.columns)
-    let v = input.keysValues.pointer + input.valueColumn
-    let dq = dQueries.pointer + input.queryColumn
-    let (dk, dv) = (dKeysValues.pointer + input.keyColumn, dKeysValues.pointer + input.valueColumn)
-    let (gradient, kept) = (dy.pointer, saved[0].pointer)
+    let (loops, size) = (loops(staged.type), staged.type.size)
+    let (q, ldq) = (input.queries.values + input.queryColumn * size, input.queries.columns)
+    let (k, ldk) = (input.keysValues.values + input.keyColumn * size, input.keysValues.columns)
+    let v = input.keysValues.values + input.valueColumn * size
+    let dq = dQueries.values + input.queryColumn * size
+    let dk = dKeysValues.values + input.keyColumn * size
+    let dv = dKeysValues.values + input.valueColumn * size
+    let (gradient, kept) = (dy.values, probabilities.values)
     for (s, keys) in input.keyRanges.ranges.enumerated() where input.querySegments[s].isEmpty || keys.isEmpty
     {
       for r in keys {
-        (dk + r * ldk).update(repeating: 0, count: input.width)
-        (dv + r * ldk).update(repeating: 0, count: input.width)
+        zero(dk + r * ldk * size, count: input.width * size)
+        zero(dv + r * ldk * size, count: input.width * size)
       }
-      for r in input.querySegments[s] { (dq + r * ldq).update(repeating: 0, count: input.width) }
+      for r in input.querySegments[s] { zero(dq + r * ldq * size, count: input.width * size) }
     }
     forEachItem(input) { item, queries, keys, drop, scratch in
       if keys.isEmpty { return }
       let column = item.head * head
-      let keyAt = keys.lowerBound * ldk + column
-      kernels.attention_backward(
-        dq + queries.lowerBound * ldq + column, ldq, dk + keyAt, dv + keyAt, ldk,
-        gradient + queries.lowerBound * input.width + column, input.width, kept + item.probabilities,
-        q + queries.lowerBound * ldq + column, ldq, k + keyAt, v + keyAt, ldk, queries.count, keys.count,
-        head, scale, item.firstRow, drop, scratch)
+      let queryAt = (queries.lowerBound * ldq + column) * size
+      let keyAt = (keys.lowerBound * ldk + column) * size
+      loops.attention_backward(
+        dq + queryAt, ldq, dk + keyAt, dv + keyAt, ldk,
+        gradient + (queries.lowerBound * input.width + column) * size, input.width,
+        kept + item.probabilities * size, q + queryAt, ldq, k + keyAt, v + keyAt, ldk, queries.count,
+        keys.count, head, scale, item.firstRow, drop, scratch)
     }
+  }
+
+  private func zero(_ bytes: UnsafeMutableRawPointer, count: Int) {
+    bytes.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+  }
+}
+
+extension Staged {
+  fileprivate mutating func reading(_ input: AttentionInput) -> AttentionInput {
+    var input = input
+    let isSelf = input.queries === input.keysValues
+    input.queries = reading(input.queries)
+    input.keysValues = isSelf ? input.queries : reading(input.keysValues)
+    return input
   }
 }

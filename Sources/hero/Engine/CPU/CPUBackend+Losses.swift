@@ -8,15 +8,25 @@ extension CPUBackend {
   ) {
     precondition(targets.count == logits.rows && rowLosses.count == logits.rows && columns <= logits.columns)
     precondition(smoothing >= 0 && smoothing < 1 && (smoothing == 0 || columns > 1))
-    let x = logits.pointer
-    let width = logits.columns
+    let (x, width, isBrain) = (logits.values, logits.columns, logits.storage.type == .bfloat16)
+    let size = logits.storage.type.size
+    // Rows of bfloat16 are worked on as floats, one at a time: a batch's words have some hundred megabytes of logits.
+    let storage = isBrain ? scratch(parts: pool.threads, each: width) : nil
+    let room = storage?.pointer
     let other = columns > 1 ? smoothing / Float(columns - 1) : 0
     // Σ t·log t of the smoothed target, the constant part of the divergence.
     let entropy = smoothing > 0 ? (1 - smoothing) * log(1 - smoothing) + smoothing * log(other) : 0
     let (losses, wanted) = (rowLosses.pointer, targets.pointer)
-    pool.split(logits.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
+    pool.split(logits.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, part in
       for r in range {
-        let row = x + r * width
+        let own = x + r * width * size
+        let row = room.map { $0 + part * width } ?? own.assumingMemoryBound(to: Float.self)
+        if isBrain { kernels.widen(row, own.assumingMemoryBound(to: hero_brain.self), width) }
+        defer {
+          if isBrain, gradientScale != nil {
+            kernels.narrow(own.assumingMemoryBound(to: hero_brain.self), row, width)
+          }
+        }
         let target = Int(wanted[r])
         guard target >= 0 else {
           losses[r] = 0
@@ -38,6 +48,7 @@ extension CPUBackend {
         (row + columns).update(repeating: 0, count: width - columns)
       }
     }
+    withExtendedLifetime(storage) {}
   }
 
   public func segmentCrossEntropy(
@@ -46,6 +57,9 @@ extension CPUBackend {
   ) {
     precondition(targets.count == logits.rows * segments.count && logits.columns == segments.rows)
     precondition(rowLosses.count == targets.count)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let logits = staged.writing(logits, keeps: true)
     let (losses, wanted) = (rowLosses.pointer, targets.pointer)
     for number in 0..<targets.count {
       let rows = segments[number % segments.count]
@@ -69,7 +83,9 @@ extension CPUBackend {
     _ logits: Tensor, targets: Indices, gradientScale: Float?, losses rowLosses: Tensor
   ) {
     precondition(targets.count == logits.count && rowLosses.count == logits.count)
-    let (x, losses) = (logits.pointer, rowLosses.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (x, losses) = (staged.writing(logits, keeps: true).pointer, rowLosses.pointer)
     for (i, target) in targets.onHost.enumerated() {
       let (loss, slope) = Self.binaryCrossEntropy(logit: x[i], target: target)
       losses[i] = loss
@@ -88,8 +104,10 @@ extension CPUBackend {
 
   public func distances(_ x: Tensor, targets: Tensor, gradientScale: Float?, losses rowLosses: Tensor) {
     precondition(targets.count == x.count && rowLosses.count == x.rows)
+    var staged = Staged(self)
+    defer { staged.finish() }
     let (columns, losses) = (x.columns, rowLosses.pointer)
-    let (values, wanted) = (x.pointer, targets.pointer)
+    let (values, wanted) = (staged.writing(x, keeps: true).pointer, staged.reading(targets).pointer)
     pool.split(x.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
       for r in range {
         let (row, target) = (values + r * columns, wanted + r * columns)

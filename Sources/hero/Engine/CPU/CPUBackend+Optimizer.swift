@@ -19,6 +19,7 @@ extension CPUBackend {
     _ kind: OptimizerKind, slices: [OptimizerSlice], parameters: Tensor, gradients: Tensor, first: Tensor,
     second: Tensor, betas: (Float, Float), epsilon: Float, clipping: GradientClipping?
   ) {
+    parameters.storage.onHost.changes()
     var gradientScale: Float = 1
     if let clipping {
       let norm = clipping.sumOfSquares.sums[0].squareRoot()

@@ -1,3 +1,4 @@
+import CKernels
 import COpenBLAS
 
 /// Products of many pairs of queries and stretches of rows, where several queries have the same stretch.
@@ -14,11 +15,15 @@ extension CPUBackend {
       (max(most.queries, group.count), max(most.rows, pairs[order[group.lowerBound]].count))
     }
     operations += 2 * places.rows * columns
-    let (lanes, each) = (min(pool.threads, max(1, groups.count)), most.queries * (columns + most.rows))
+    // Rows of bfloat16 become floats a group at a time: x may be a whole corpus.
+    let isBrain = x.storage.type == .bfloat16
+    let each = most.queries * (columns + most.rows) + (isBrain ? most.rows * columns : 0)
+    let lanes = min(pool.threads, max(1, groups.count))
     let storage = scratch(parts: lanes, each: each)
-    let (room, q, from, to, numbers) = (
-      storage.pointer, queries.pointer, x.pointer, out.pointer, queryRows.onHost
-    )
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let queries = staged.reading(queries)
+    let (room, q, to, numbers) = (storage.pointer, queries.pointer, out.pointer, queryRows.onHost)
     let starts = places.offsets
     // Lane l takes groups l, l + lanes, …: each has scratch of its own.
     pool.run(lanes) { lane in
@@ -29,9 +34,16 @@ extension CPUBackend {
         for (place, pair) in own.enumerated() {
           (packed + place * columns).update(from: q + Int(numbers[pair]) * columns, count: columns)
         }
+        var from: UnsafeMutablePointer<Float>
+        if isBrain {
+          from = products + most.queries * most.rows
+          kernels.widen(from, x.brains + rows.lowerBound * columns, rows.count * columns)
+        } else {
+          from = x.pointer + rows.lowerBound * columns
+        }
         hero_sgemm(
-          false, true, own.count, rows.count, columns, 1, packed, columns, from + rows.lowerBound * columns,
-          columns, 0, products, rows.count)
+          false, true, own.count, rows.count, columns, 1, packed, columns, from, columns, 0, products,
+          rows.count)
         for (place, pair) in own.enumerated() {
           (to + starts[pair]).update(from: products + place * rows.count, count: rows.count)
         }

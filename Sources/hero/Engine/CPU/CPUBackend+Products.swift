@@ -33,23 +33,28 @@ extension CPUBackend {
   /// The best of several products of 2,048 columns, each thread with 2,048 rows.
   public func measurePeak() -> Double {
     let side = 2048
-    let a = makeTensor(rows: side * pool.threads, columns: side)
-    let (b, c) = (makeTensor(rows: side, columns: side), makeTensor(rows: a.rows, columns: side))
+    let (a, b, c) = (
+      makeSquares(pool.threads, side: side), makeSquares(1, side: side),
+      makeSquares(pool.threads, side: side)
+    )
     for tensor in [a, b] { fill(tensor, with: 0.5) }
     var best = 0.0
     for _ in 0..<6 {
       let before = (operations, DispatchTime.now().uptimeNanoseconds)
-      product(
-        a.pointer, transposed: false, lda: side, b.pointer, transposed: true, ldb: side, m: a.rows, n: side,
-        k: side,
-        accumulate: false, c: c.pointer, ldc: side)
+      linear(a, weight: b, bias: nil, activation: .none, pre: c, out: c)
       let seconds = Double(DispatchTime.now().uptimeNanoseconds - before.1) * 1e-9
       best = max(best, Double(operations - before.0) / seconds)
     }
     return best
   }
 
-  /// Rows up to which a product is done without OpenBLAS; see `thin.h`.
+  private func makeSquares(_ count: Int, side: Int) -> Tensor {
+    Tensor(
+      rows: count * side, columns: side,
+      storage: makeStorage(count: count * side * side, type: precision.activations))
+  }
+
+  /// Rows up to which a product is done without OpenBLAS (see `thin.h`), and in bf16 with weights that are kept packed.
   static let thinRows = 32
 
   /// out = x·weightᵀ for few rows of x.
@@ -77,6 +82,12 @@ extension CPUBackend {
     let (rows, inner, columns) = (x.rows, x.columns, weight.rows)
     precondition(weight.columns == inner && out.rows == rows && out.columns == columns)
     precondition(bias?.count ?? columns == columns && pre.count == out.count)
+    if precision == .bf16 {
+      precondition(activation != .gelu || pre.storage.type == out.storage.type)
+      return brainProduct(
+        BrainFactor(tensor: x, isAcross: false), BrainFactor(tensor: weight, isAcross: false), m: rows,
+        n: columns, k: inner, BrainResult(out: out, bias: bias, activation: activation, pre: pre))
+    }
     let target = activation == .gelu ? pre : out
     if rows <= Self.thinRows, columns >= 64 {
       thinProduct(x, weight, into: target)
@@ -100,10 +111,14 @@ extension CPUBackend {
 
   public func geluAgain(_ pre: Tensor, dy: Tensor, out: Tensor) {
     precondition(dy.count == pre.count && out.count == pre.count)
-    let (argument, gradient, result) = (pre.pointer, dy.pointer, out.pointer)
+    var staged = Staged(self, either: pre, dy, out)
+    defer { staged.finish() }
+    let (loops, size) = (loops(staged.type), staged.type.size)
+    let (argument, gradient) = (staged.reading(pre).values, staged.writing(dy, keeps: true).values)
+    let result = staged.writing(out).values
     pool.split(pre.count, grain: 1 << 13, multiple: 16) { range, _ in
-      let at = range.lowerBound
-      kernels.gelu_again(result + at, gradient + at, argument + at, range.count)
+      let at = range.lowerBound * size
+      loops.gelu_again(result + at, gradient + at, argument + at, range.count)
     }
   }
 
@@ -112,25 +127,30 @@ extension CPUBackend {
     dWeight: GradientTarget?, dBias: GradientTarget?
   ) {
     let (rows, inner, columns) = (x.rows, x.columns, weight.rows)
-    let gradient = dy.pointer
-    if activation != .none {
-      let kept = saved.pointer
-      pool.split(dy.count, grain: 1 << 13, multiple: 16) { range, _ in
-        let at = range.lowerBound
-        switch activation {
-        case .none: break
-        case .relu: kernels.relu_backward(gradient + at, gradient + at, kept + at, range.count)
-        case .gelu: kernels.gelu_backward(gradient + at, gradient + at, kept + at, range.count)
-        }
-      }
-    }
+    if activation != .none { slope(dy, saved: saved, activation) }
     if let dBias {
-      let sums = dBias.tensor.pointer
+      let (loops, size) = (loops(dy.storage.type), dy.storage.type.size)
+      let (sums, gradient) = (dBias.tensor.pointer, dy.values)
       pool.split(columns, grain: 64, multiple: 64) { range, _ in
-        kernels.column_sums(
-          sums + range.lowerBound, gradient + range.lowerBound, columns, rows, range.count, dBias.accumulate)
+        loops.column_sums(
+          sums + range.lowerBound, gradient + range.lowerBound * size, columns, rows, range.count,
+          dBias.accumulate)
       }
     }
+    if precision == .bf16 {
+      if let dx {
+        brainProduct(
+          BrainFactor(tensor: dy, isAcross: false), BrainFactor(tensor: weight, isAcross: true), m: rows,
+          n: inner, k: columns, BrainResult(out: dx.tensor, accumulate: dx.accumulate))
+      }
+      if let dWeight {
+        brainProduct(
+          BrainFactor(tensor: dy, isAcross: true), BrainFactor(tensor: x, isAcross: true), m: columns,
+          n: inner, k: rows, BrainResult(out: dWeight.tensor, accumulate: dWeight.accumulate))
+      }
+      return
+    }
+    let gradient = dy.pointer
     if let dx {
       product(
         gradient, transposed: false, lda: columns, weight.pointer, transposed: false, ldb: inner, m: rows,
@@ -142,6 +162,22 @@ extension CPUBackend {
         gradient, transposed: true, lda: columns, x.pointer, transposed: false, ldb: inner, m: columns,
         n: inner,
         k: rows, accumulate: dWeight.accumulate, c: dWeight.tensor.pointer, ldc: inner)
+    }
+  }
+
+  /// dy times the slope of the activation.
+  private func slope(_ dy: Tensor, saved: Tensor, _ activation: Activation) {
+    var staged = Staged(self, either: dy, saved)
+    defer { staged.finish() }
+    let (loops, size) = (loops(staged.type), staged.type.size)
+    let (gradient, kept) = (staged.writing(dy, keeps: true).values, staged.reading(saved).values)
+    pool.split(dy.count, grain: 1 << 13, multiple: 16) { range, _ in
+      let at = range.lowerBound * size
+      switch activation {
+      case .none: break
+      case .relu: loops.relu_backward(gradient + at, gradient + at, kept + at, range.count)
+      case .gelu: loops.gelu_backward(gradient + at, gradient + at, kept + at, range.count)
+      }
     }
   }
 }

@@ -4,8 +4,10 @@ extension CPUBackend {
   public func ranking(
     _ input: RankingInput, weights: (context: Float, query: Float), gradient: Tensor?, losses: Tensor
   ) {
-    let pass = RankingPass(
-      input, scores: UnsafeBufferPointer(start: input.scores.pointer, count: input.scores.count))
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let scores = staged.reading(input.scores)
+    let pass = RankingPass(input, scores: UnsafeBufferPointer(start: scores.pointer, count: scores.count))
     losses.sums[0] = Double(pass.context)
     losses.sums[1] = Double(pass.query)
     guard let gradient else { return }

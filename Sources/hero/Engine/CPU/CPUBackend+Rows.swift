@@ -14,10 +14,13 @@ extension Optional where Wrapped == Dropout {
 extension CPUBackend {
   public func gatherSum(_ terms: [(table: Tensor, indices: Indices?)], out: Tensor) {
     let columns = out.columns
-    let result = out.pointer
     for term in terms {
       precondition(term.table.columns == columns && (term.indices?.count ?? term.table.rows) == out.rows)
     }
+    if out.storage.type == .bfloat16 || terms.contains(where: { $0.table.storage.type == .bfloat16 }) {
+      return gatherEither(terms, out: out)
+    }
+    let result = out.pointer
     let sources = terms.map { (rows: $0.table.pointer, indices: $0.indices?.pointer) }
     pool.split(out.rows, grain: 1 + (1 << 13) / max(1, columns)) { range, _ in
       for r in range {
@@ -39,15 +42,71 @@ extension CPUBackend {
     }
   }
 
+  /// The same of values of either type: a row is added up in float32 and rounded once.
+  private func gatherEither(_ terms: [(table: Tensor, indices: Indices?)], out: Tensor) {
+    let (columns, type) = (out.columns, out.storage.type)
+    let (result, row) = (out.values, columns * type.size)
+    let sources = terms.map { (table: $0.table, start: $0.table.values, indices: $0.indices?.pointer) }
+    let storage = scratch(parts: pool.threads, each: columns)
+    let room = storage.pointer
+    pool.split(out.rows, grain: 1 + (1 << 13) / max(1, columns)) { range, part in
+      let sums = room + part * columns
+      for r in range {
+        var written = false
+        // The only term so far, where its row may be copied as it is.
+        var sole: UnsafeMutableRawPointer?
+        for source in sources {
+          let from = source.indices.map { Int($0[r]) } ?? r
+          if from < 0 { continue }
+          precondition(from < source.table.rows)
+          let isBrain = source.table.storage.type == .bfloat16
+          let start = source.start + from * columns * source.table.storage.type.size
+          sole = written || source.table.storage.type != type ? nil : start
+          switch (written, isBrain) {
+          case (false, true): kernels.widen(sums, start.assumingMemoryBound(to: hero_brain.self), columns)
+          case (false, false):
+            sums.update(from: start.assumingMemoryBound(to: Float.self), count: columns)
+          case (true, true): kernels.add_brains(sums, start.assumingMemoryBound(to: hero_brain.self), columns)
+          case (true, false): kernels.add(sums, start.assumingMemoryBound(to: Float.self), columns)
+          }
+          written = true
+        }
+        let to = result + r * row
+        if !written {
+          to.initializeMemory(as: UInt8.self, repeating: 0, count: row)
+        } else if let sole {
+          to.copyMemory(from: sole, byteCount: row)
+        } else if type == .bfloat16 {
+          kernels.narrow(to.assumingMemoryBound(to: hero_brain.self), sums, columns)
+        } else {
+          to.copyMemory(from: sums, byteCount: row)
+        }
+      }
+    }
+    withExtendedLifetime(storage) {}
+  }
+
   /// Divided by columns: two rows may go to the same place, and their sum must not depend on who came first.
   public func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor) {
     guard let indices else { return add(from, to: to) }
     precondition(from.columns == to.columns && indices.count == from.rows)
     let places = indices.onHost
     precondition(places.allSatisfy { $0 < to.rows })
-    let columns = from.columns
-    let (source, target) = (from.pointer, to.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (to, columns) = (staged.writing(to, keeps: true), from.columns)
     let grain = from.count < 1 << 13 ? columns : 16
+    if from.storage.type == .bfloat16 {
+      let (source, target) = (from.brains, to.pointer)
+      return pool.split(columns, grain: grain, multiple: 16) { range, _ in
+        for (r, index) in places.enumerated() where index >= 0 {
+          kernels.add_brains(
+            target + Int(index) * columns + range.lowerBound, source + r * columns + range.lowerBound,
+            range.count)
+        }
+      }
+    }
+    let (source, target) = (from.pointer, to.pointer)
     pool.split(columns, grain: grain, multiple: 16) { range, _ in
       for (r, index) in places.enumerated() where index >= 0 {
         kernels.add(
@@ -59,19 +118,23 @@ extension CPUBackend {
 
   public func dropout(_ x: Tensor, _ dropout: Dropout, out: Tensor) {
     precondition(x.count == out.count)
-    let columns = x.columns
-    let (from, to) = (x.pointer, out.pointer)
+    var staged = Staged(self, either: x, out)
+    defer { staged.finish() }
+    let (loops, size, columns) = (loops(staged.type), staged.type.size, x.columns)
+    let (from, to) = (staged.reading(x).values, staged.writing(out).values)
     Optional(dropout).withKernelForm { form in
       pool.split(x.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
-        let at = range.lowerBound * columns
-        kernels.dropout(to + at, from + at, range.lowerBound, range.count, columns, form)
+        let at = range.lowerBound * columns * size
+        loops.dropout(to + at, from + at, range.lowerBound, range.count, columns, form)
       }
     }
   }
 
   public func transpose(_ x: Tensor, out: Tensor) {
     precondition(x.rows == out.columns && x.columns == out.rows)
-    let (from, to) = (x.pointer, out.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (from, to) = (staged.reading(x).pointer, staged.writing(out).pointer)
     let (rows, columns) = (x.rows, x.columns)
     pool.split(rows, grain: 1 + (1 << 14) / max(1, columns)) { range, _ in
       for r in range {
@@ -88,17 +151,24 @@ extension CPUBackend {
     let (rows, columns) = (x.rows, x.columns)
     precondition(gamma.count == columns && beta.count == columns && statistics.count == 2 * rows)
     precondition(sum.count == x.count && out.count == x.count && residual?.count ?? x.count == x.count)
-    let (from, kept, result) = (x.pointer, sum.pointer, out.pointer)
+    var staged = Staged(self, either: x, residual, sum, out)
+    defer { staged.finish() }
+    let (loops, size) = (loops(staged.type), staged.type.size)
+    let (from, other) = (staged.reading(x).values, residual.map { staged.reading($0).values })
+    let (kept, result) = (staged.writing(sum).values, staged.writing(out).values)
     let (means, inverses) = (statistics.pointer, statistics.pointer + rows)
-    let (g, b, other) = (gamma.pointer, beta.pointer, residual?.pointer)
+    let (g, b) = (gamma.pointer, beta.pointer)
+    let storage = scratch(parts: pool.threads, each: columns)
+    let room = storage.pointer
+    defer { withExtendedLifetime(storage) {} }
     inner.withKernelForm { inner in
       outer.withKernelForm { outer in
-        pool.split(rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
-          let at = range.lowerBound * columns
-          kernels.norm(
+        pool.split(rows, grain: 1 + (1 << 12) / max(1, columns)) { range, part in
+          let at = range.lowerBound * columns * size
+          loops.norm(
             result + at, kept + at, means + range.lowerBound, inverses + range.lowerBound, from + at,
-            other.map { UnsafePointer($0 + at) }, g, b, epsilon, range.lowerBound, range.count, columns,
-            inner, outer)
+            other.map { $0 + at }, g, b, epsilon, range.lowerBound, range.count, columns, inner, outer,
+            room + part * columns)
         }
       }
     }
@@ -109,9 +179,13 @@ extension CPUBackend {
     dx: GradientTarget?, dResidual: GradientTarget?, dGamma: GradientTarget, dBeta: GradientTarget
   ) {
     let (rows, columns) = (sum.rows, sum.columns)
-    let (gradient, kept, g) = (dy.pointer, sum.pointer, gamma.pointer)
+    var staged = Staged(self, either: dy, sum, dx?.tensor, dResidual?.tensor)
+    defer { staged.finish() }
+    let (loops, size) = (loops(staged.type), staged.type.size)
+    let (gradient, kept, g) = (staged.reading(dy).values, staged.reading(sum).values, gamma.pointer)
+    let (dx, dResidual) = (staged.writing(dx), staged.writing(dResidual))
     let (means, inverses) = (statistics.pointer, statistics.pointer + rows)
-    let (toX, toResidual) = (dx?.tensor.pointer, dResidual?.tensor.pointer)
+    let (toX, toResidual) = (dx?.tensor.values, dResidual?.tensor.values)
     // Each part sums its own gamma and beta gradients (2 rows) and has 2 rows of scratch.
     let storage = scratch(parts: pool.threads, each: 4 * columns)
     let parts = storage.pointer
@@ -119,9 +193,9 @@ extension CPUBackend {
     inner.withKernelForm { inner in
       outer.withKernelForm { outer in
         pool.split(rows, grain: 1 + (1 << 12) / max(1, columns)) { range, part in
-          let at = range.lowerBound * columns
+          let at = range.lowerBound * columns * size
           let own = parts + part * 4 * columns
-          kernels.norm_backward(
+          loops.norm_backward(
             toX.map { $0 + at }, dx?.accumulate ?? false, toResidual.map { $0 + at },
             dResidual?.accumulate ?? false, own, own + columns, gradient + at, kept + at,
             means + range.lowerBound, inverses + range.lowerBound, g, range.lowerBound, range.count, columns,
@@ -139,8 +213,10 @@ extension CPUBackend {
 
   public func normalizeRows(_ x: Tensor, floor: Float, lengths: Tensor, out: Tensor) {
     precondition(lengths.count == x.rows && out.count == x.count)
+    var staged = Staged(self)
+    defer { staged.finish() }
     let columns = x.columns
-    let (from, to, norms) = (x.pointer, out.pointer, lengths.pointer)
+    let (from, to, norms) = (staged.reading(x).pointer, staged.writing(out).pointer, lengths.pointer)
     pool.split(x.rows, grain: 1 + (1 << 13) / max(1, columns)) { range, _ in
       for r in range {
         let row = from + r * columns
@@ -154,8 +230,11 @@ extension CPUBackend {
   public func normalizeRowsBackward(
     _ dy: Tensor, out: Tensor, floor: Float, lengths: Tensor, dx: GradientTarget
   ) {
-    let columns = out.columns
-    let (gradient, unit, norms, to) = (dy.pointer, out.pointer, lengths.pointer, dx.tensor.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (dx, columns) = (staged.writing(dx), out.columns)
+    let (gradient, unit) = (staged.reading(dy).pointer, staged.reading(out).pointer)
+    let (norms, to) = (lengths.pointer, dx.tensor.pointer)
     pool.split(out.rows, grain: 1 + (1 << 13) / max(1, columns)) { range, _ in
       for r in range {
         let at = r * columns

@@ -4,6 +4,9 @@ import HeapModule
 extension CPUBackend {
   public func argmax(_ x: Tensor, columns: Int, places: Indices) {
     precondition(columns > 0 && columns <= x.columns && places.count == x.rows)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let x = staged.reading(x)
     let (from, to) = (UnsafePointer(x.pointer), places.pointer)
     pool.split(x.rows, grain: 1 + (1 << 14) / columns) { range, _ in
       for r in range {
@@ -21,6 +24,9 @@ extension CPUBackend {
     let kept = values.columns
     precondition(values.rows == x.rows && places.count == values.count)
     precondition(earlier.map { $0.values.rows == x.rows && $0.places.count == $0.values.count } ?? true)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let x = staged.reading(x)
     let (from, best, to) = (UnsafePointer(x.pointer), values.pointer, places.pointer)
     let before = earlier.map {
       (values: $0.values.pointer, places: $0.places.pointer, count: $0.values.columns)

@@ -4,8 +4,11 @@ import Foundation
 extension CPUBackend {
   public func softmaxPool(_ x: Tensor, scores: Tensor, segments: Segments, weights: Tensor, out: Tensor) {
     precondition(scores.count == x.rows && segments.rows == x.rows && out.rows == segments.count)
-    let columns = x.columns
-    let (from, score, share, to) = (x.pointer, scores.pointer, weights.pointer, out.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (columns, share) = (x.columns, weights.pointer)
+    let (from, score) = (staged.reading(x).pointer, staged.reading(scores).pointer)
+    let to = staged.writing(out).pointer
     pool.split(segments.count, grain: 1 + (1 << 10) / max(1, columns)) { range, _ in
       for s in range {
         let rows = segments[s]
@@ -24,8 +27,11 @@ extension CPUBackend {
     _ dy: Tensor, x: Tensor, segments: Segments, weights: Tensor, dx: GradientTarget?,
     dScores: GradientTarget?
   ) {
-    let columns = x.columns
-    let (gradient, from, share) = (dy.pointer, x.pointer, weights.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (columns, share) = (x.columns, weights.pointer)
+    let (gradient, from) = (staged.reading(dy).pointer, staged.reading(x).pointer)
+    let (dx, dScores) = (staged.writing(dx), staged.writing(dScores))
     let (toX, toScores) = (dx?.tensor.pointer, dScores?.tensor.pointer)
     pool.split(segments.count, grain: 1 + (1 << 10) / max(1, columns)) { range, _ in
       for s in range {
@@ -51,7 +57,9 @@ extension CPUBackend {
 
   public func segmentMax(_ x: Tensor, segments: Segments, places: Indices, out: Tensor) {
     precondition(x.columns == segments.rows && out.rows == x.rows && out.columns == segments.count)
-    let (from, to, place) = (x.pointer, out.pointer, places.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (from, to, place) = (staged.reading(x).pointer, staged.writing(out).pointer, places.pointer)
     pool.split(x.rows, grain: 1 + (1 << 12) / max(1, x.columns)) { range, _ in
       for r in range {
         let row = from + r * x.columns
@@ -67,7 +75,10 @@ extension CPUBackend {
   }
 
   public func segmentMaxBackward(_ dy: Tensor, segments: Segments, places: Indices, dx: GradientTarget) {
-    let (gradient, place, to) = (dy.pointer, places.pointer, dx.tensor.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let dx = staged.writing(dx)
+    let (gradient, place, to) = (staged.reading(dy).pointer, places.pointer, dx.tensor.pointer)
     let columns = dx.tensor.columns
     pool.split(dx.tensor.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, _ in
       for r in range {
@@ -83,8 +94,10 @@ extension CPUBackend {
     _ queries: Tensor, queryRows: Indices?, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor
   ) {
     if let queryRows { return groupedDot(queries, queryRows, x, pairs: pairs, places: places, out: out) }
+    var staged = Staged(self)
+    defer { staged.finish() }
     let columns = x.columns
-    let (q, from, to) = (queries.pointer, x.pointer, out.pointer)
+    let (q, from, to) = (staged.reading(queries).pointer, staged.reading(x).pointer, out.pointer)
     let starts = places.offsets
     pool.split(pairs.count, grain: 4) { range, _ in
       for p in range {
@@ -101,8 +114,11 @@ extension CPUBackend {
     dQueries: GradientTarget?,
     dx: GradientTarget?
   ) {
-    let columns = x.columns
-    let (gradient, q, from) = (dy.pointer, queries.pointer, x.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (dQueries, dx, columns) = (staged.writing(dQueries), staged.writing(dx), x.columns)
+    let (gradient, q) = (staged.reading(dy).pointer, staged.reading(queries).pointer)
+    let from = staged.reading(x).pointer
     let (toQueries, toX) = (dQueries?.tensor.pointer, dx?.tensor.pointer)
     for target in [dQueries, dx] {
       if let target, !target.accumulate {
@@ -120,7 +136,10 @@ extension CPUBackend {
   }
 
   public func convolve(_ x: Tensor, kernel: Tensor, segments: Segments, out: Tensor) {
-    let (from, weight, to) = (x.pointer, kernel.pointer, out.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let (from, weight) = (staged.reading(x).pointer, kernel.pointer)
+    let to = staged.writing(out).pointer
     let half = kernel.count / 2
     pool.split(segments.count, grain: 64) { range, _ in
       for s in range {
@@ -139,7 +158,12 @@ extension CPUBackend {
   public func convolveBackward(
     _ dy: Tensor, x: Tensor, kernel: Tensor, segments: Segments, dx: GradientTarget?, dKernel: GradientTarget?
   ) {
-    let (gradient, from, weight) = (dy.pointer, x.pointer, kernel.pointer)
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let dx = staged.writing(dx)
+    let (gradient, from, weight) = (
+      staged.reading(dy).pointer, staged.reading(x).pointer, kernel.pointer
+    )
     let (toX, toKernel) = (dx?.tensor.pointer, dKernel?.tensor.pointer)
     for target in [dx, dKernel] {
       if let target, !target.accumulate {
@@ -159,7 +183,9 @@ extension CPUBackend {
 
   public func segmentSoftmax(_ x: Tensor, segments: Segments) {
     precondition(x.count == segments.rows)
-    let p = x.pointer
+    var staged = Staged(self)
+    defer { staged.finish() }
+    let p = staged.writing(x, keeps: true).pointer
     pool.split(segments.count, grain: 32) { range, _ in
       for s in range where !segments[s].isEmpty {
         let row = UnsafeMutableBufferPointer(start: p + segments[s].lowerBound, count: segments[s].count)

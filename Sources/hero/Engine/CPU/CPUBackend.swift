@@ -3,9 +3,12 @@ import COpenBLAS
 import Foundation
 
 /// The engine on the processor: OpenBLAS for products, vectorised loops for the rest, one pool of threads for both.
+///
+/// In bf16 products are our own too (`brainProduct`), and loops that much time goes into read and write bfloat16.
 public final class CPUBackend: Backend, @unchecked Sendable {
   let pool: ThreadPool
   let kernels: hero_kernels
+  public let precision: Precision
   private let host = HostMemory()
 
   /// - Parameter threads: defaults to `HERO_NUM_THREADS`, `OMP_NUM_THREADS` or the cores this process may use.
@@ -14,13 +17,44 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     try self.init(threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee)
   }
 
-  init(threads: Int, kernels: hero_kernels) throws {
+  /// - Parameter precision: fp32, or bf16 where the processor multiplies in it.
+  /// - Throws: `EngineError` for another, saying what is missing.
+  public convenience init(threads: Int? = nil, precision: Precision) throws {
+    switch precision {
+    case .fp32: break
+    case .bf16:
+      guard Self.multipliesBrains else {
+        throw EngineError(
+          "this processor has no products in bfloat16 (AVX512-BF16), which --precision bf16 is for; give "
+            + "--precision auto, which takes it where it is there, or fp32")
+      }
+    case .tf32: throw EngineError("the CPU computes in fp32 or bf16, tf32 is a GPU's; give one of those")
+    }
+    try self.init(threads: threads, emulating: precision)
+  }
+
+  /// By whatever the processor has, if need be slowly.
+  package convenience init(threads: Int? = nil, emulating precision: Precision) throws {
+    try self.init(
+      threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee, precision: precision)
+  }
+
+  /// Whether bf16 is faster here than fp32. The tests let any processor compute in it, by `HERO_EMULATE_BF16=1`.
+  static var multipliesBrains: Bool {
+    hero_kernels_best().pointee.multiplies_brains
+      || ProcessInfo.processInfo.environment["HERO_EMULATE_BF16"] == "1"
+  }
+
+  /// - Parameter precision: fp32 or bf16, the latter by any kernels.
+  init(threads: Int, kernels: hero_kernels, precision: Precision = .fp32) throws {
+    precondition(precision != .tf32)
     if let problem = hero_blas_load() {
       throw EngineError("OpenBLAS could not be loaded (\(String(cString: problem))); install libopenblas0")
     }
     try Self.requireProductMemory(threads: threads)
     pool = ThreadPool(threads: threads)
     self.kernels = kernels
+    self.precision = precision
   }
 
   deinit { pool.stop() }
@@ -51,12 +85,11 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   }
 
   public var summary: String {
-    "CPU, \(pool.threads) threads, OpenBLAS \(String(cString: hero_blas_core())), \(String(cString: kernels.name)) loops"
+    let products = precision == .bf16 ? "bf16" : "OpenBLAS \(String(cString: hero_blas_core()))"
+    return "CPU, \(pool.threads) threads, \(products), \(String(cString: kernels.name)) loops"
   }
 
   public internal(set) var operations = 0
-
-  public var precision: Precision { .fp32 }
 
   public var memory: (peak: Int, now: Int) { (host.peak, host.now) }
 
@@ -64,17 +97,34 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     HostStorage(count: count, type: type, memory: host)
   }
 
+  /// In bf16, weights that are multiplied with again and again are kept packed besides.
+  public func makeWeights(count: Int) -> Storage {
+    HostStorage(
+      count: count, memory: host, packings: precision == .bf16 ? WeightPackings() : nil)
+  }
+
   /// Scratch of `each` floats for every part of a divided loop.
   func scratch(parts: Int, each: Int) -> HostStorage { HostStorage(count: parts * each, memory: host) }
 
   public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
     precondition(values.count == tensor.count)
-    if let base = values.baseAddress { tensor.pointer.update(from: base, count: values.count) }
+    guard let base = values.baseAddress else { return }
+    tensor.storage.onHost.changes()
+    if tensor.storage.type == .bfloat16 {
+      kernels.narrow(tensor.brains, base, values.count)
+    } else {
+      tensor.pointer.update(from: base, count: values.count)
+    }
   }
 
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
     precondition(values.count == tensor.count)
-    values.baseAddress?.update(from: tensor.pointer, count: values.count)
+    guard let base = values.baseAddress else { return }
+    if tensor.storage.type == .bfloat16 {
+      kernels.widen(base, tensor.brains, values.count)
+    } else {
+      base.update(from: tensor.pointer, count: values.count)
+    }
   }
 
   public func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices) {
@@ -98,6 +148,13 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     if tensor.storage.type == .float64 {
       return tensor.sums.update(repeating: Double(value), count: tensor.count)
     }
+    tensor.storage.onHost.changes()
+    if tensor.storage.type == .bfloat16 {
+      let (p, brain) = (tensor.brains, hero_brain(bits: BFloat16.bits(value)))
+      return pool.split(tensor.count, grain: 1 << 17) { range, _ in
+        (p + range.lowerBound).update(repeating: brain, count: range.count)
+      }
+    }
     let p = tensor.pointer
     pool.split(tensor.count, grain: 1 << 16) { range, _ in
       (p + range.lowerBound).update(repeating: value, count: range.count)
@@ -106,6 +163,21 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   public func add(_ x: Tensor, to y: Tensor) {
     precondition(x.count == y.count)
+    y.storage.onHost.changes()
+    switch (x.storage.type, y.storage.type) {
+    case (.bfloat16, .bfloat16):
+      let from = x.brains
+      return changeWidened(y) { kernels.add_brains($0, from + $1.lowerBound, $1.count) }
+    case (_, .bfloat16):
+      let from = x.pointer
+      return changeWidened(y) { kernels.add($0, from + $1.lowerBound, $1.count) }
+    case (.bfloat16, _):
+      let (from, to) = (x.brains, y.pointer)
+      return pool.split(x.count, grain: 1 << 14) { range, _ in
+        kernels.add_brains(to + range.lowerBound, from + range.lowerBound, range.count)
+      }
+    default: break
+    }
     let (from, to) = (x.pointer, y.pointer)
     pool.split(x.count, grain: 1 << 14) { range, _ in
       kernels.add(to + range.lowerBound, from + range.lowerBound, range.count)
@@ -114,13 +186,18 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   public func copy(_ x: Tensor, to y: Tensor) {
     precondition(x.count == y.count)
-    let (from, to) = (x.pointer, y.pointer)
+    y.storage.onHost.changes()
+    guard x.storage.type == y.storage.type else { return convert(x, to: y) }
+    let (from, to, size) = (x.values, y.values, x.storage.type.size)
     pool.split(x.count, grain: 1 << 14) { range, _ in
-      (to + range.lowerBound).update(from: from + range.lowerBound, count: range.count)
+      let at = range.lowerBound * size
+      (to + at).copyMemory(from: from + at, byteCount: range.count * size)
     }
   }
 
   public func scale(_ x: Tensor, by factor: Float) {
+    x.storage.onHost.changes()
+    if x.storage.type == .bfloat16 { return changeWidened(x) { kernels.scale($0, factor, $1.count) } }
     let p = x.pointer
     pool.split(x.count, grain: 1 << 14) { range, _ in kernels.scale(p + range.lowerBound, factor, range.count)
     }
@@ -154,7 +231,7 @@ extension Indices {
 }
 
 extension Storage {
-  fileprivate var onHost: HostStorage {
+  var onHost: HostStorage {
     guard let host = self as? HostStorage else { preconditionFailure("memory of another backend") }
     return host
   }

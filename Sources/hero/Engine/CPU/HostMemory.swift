@@ -28,8 +28,11 @@ final class HostStorage: Storage {
   private let address: HostAddress
   private let capacity: Int
   private let memory: HostMemory
+  /// What is kept of weights to multiply with; nil of anything else.
+  let packings: WeightPackings?
 
-  init(count: Int, type: ElementType = .float32, memory: HostMemory) {
+  init(count: Int, type: ElementType = .float32, memory: HostMemory, packings: WeightPackings? = nil) {
+    self.packings = packings
     (address, capacity) = memory.take((count * type.size + 3) / 4)
     self.memory = memory
     super.init(count: count, type: type)
@@ -48,6 +51,9 @@ final class HostStorage: Storage {
     precondition(type == .int32)
     return UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Int32.self)
   }
+
+  /// Elements are about to change.
+  func changes() { packings?.forget() }
 
   deinit { memory.give(address, capacity: capacity) }
 }

@@ -42,16 +42,20 @@ extension Communicator {
 }
 
 extension Tensor {
-  /// The elements of a tensor that lies in the host's memory.
+  /// The elements of a float32 tensor that lies in the host's memory.
   var onHost: UnsafeMutableBufferPointer<Float>? {
-    storage is HostStorage ? UnsafeMutableBufferPointer(start: pointer, count: count) : nil
+    storage is HostStorage && storage.type == .float32
+      ? UnsafeMutableBufferPointer(start: pointer, count: count) : nil
   }
 
   /// Runs `body` on the elements, or on a copy of them that is put back.
   fileprivate func withHostElements(
     on backend: any Backend, writesBack: Bool, _ body: (UnsafeMutableBufferPointer<Float>) -> Void
   ) {
-    if let onHost { return body(onHost) }
+    if let onHost {
+      if writesBack { storage.onHost.changes() }
+      return body(onHost)
+    }
     let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
     defer { copy.deallocate() }
     backend.download(self, to: copy)

@@ -11,7 +11,7 @@ public protocol MemoryOperations {
   var stepsBetweenReads: Int { get }
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int, type: ElementType) -> Storage
-  /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply with (a copy in bfloat16).
+  /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply with in bfloat16.
   func makeWeights(count: Int) -> Storage
   func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor)
   /// Waits, and copies the elements of a tensor of values, as float32.

@@ -6,10 +6,10 @@
 
 extern const hero_kernels hero_kernels_base;
 #if defined(__x86_64__)
-extern const hero_kernels hero_kernels_avx2, hero_kernels_avx512;
+extern const hero_kernels hero_kernels_avx2, hero_kernels_avx512, hero_kernels_avx512bf16;
 #endif
 
-int hero_kernels_all(const hero_kernels *sets[3]) {
+int hero_kernels_all(const hero_kernels *sets[HERO_KERNEL_SETS]) {
   int count = 0;
   sets[count++] = &hero_kernels_base;
 #if defined(__x86_64__)
@@ -18,15 +18,17 @@ int hero_kernels_all(const hero_kernels *sets[3]) {
       !__builtin_cpu_supports("popcnt"))
     return count;
   sets[count++] = &hero_kernels_avx2;
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-    sets[count++] = &hero_kernels_avx512;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+    return count;
+  sets[count++] = &hero_kernels_avx512;
+  if (__builtin_cpu_supports("avx512bf16")) sets[count++] = &hero_kernels_avx512bf16;
 #endif
   return count;
 }
 
 const hero_kernels *hero_kernels_best(void) {
-  const hero_kernels *sets[3];
+  const hero_kernels *sets[HERO_KERNEL_SETS];
   int count = hero_kernels_all(sets);
   const char *wanted = getenv("HERO_KERNELS");
   for (int i = 0; wanted && i < count; i++)
@@ -35,7 +37,9 @@ const hero_kernels *hero_kernels_best(void) {
 }
 
 long hero_attention_scratch(long query_count, long key_count, long head) {
-  long keys = hero_padded(key_count), width = hero_padded(head);
+  long keys = hero_padded(key_count), width = hero_padded(head), queries = hero_padded(query_count);
   long most = query_count > key_count ? query_count : key_count;
-  return head * keys + 2 * most * width + 2 * query_count * keys;
+  long floats = head * keys + 2 * most * width;
+  long brains = queries * (width + keys) / 2 + (queries + keys) * width / 2;
+  return (floats > brains ? floats : brains) + 2 * query_count * keys;
 }

@@ -1,3 +1,4 @@
+import Engine
 import Formats
 
 /// The options of one run: the defaults of its task, then its JSON file, then its flags.
@@ -10,6 +11,14 @@ public struct RunConfiguration: Equatable, Sendable {
   private var values: JSONObject
 
   public var family: TaskFamily { task.family }
+
+  /// How exactly a run computes is the device's matter; `log/hps.json` records it.
+  private static let precisionKey = "precision"
+  /// What it was recorded with; nil of a run that recorded none.
+  var recordedPrecision: Precision? {
+    get { values[Self.precisionKey]?.string.flatMap(Precision.init) }
+    set { values[Self.precisionKey] = newValue.map { .string($0.rawValue) } }
+  }
 
   /// The defaults of a task.
   public init(task: RunTask) {
@@ -46,6 +55,10 @@ public struct RunConfiguration: Equatable, Sendable {
   public mutating func apply(_ object: JSONObject, file: String) throws -> [String] {
     var warnings: [String] = []
     for (key, value) in object where key != RunOptions.shared.task.name {
+      if key == Self.precisionKey {
+        values[key] = value
+        continue
+      }
       guard let option = RunOptions.named(key) else {
         warnings.append("\(file): \(unknown(key))")
         values[key] = value

@@ -200,7 +200,8 @@ public struct RunOptions: Sendable {
   public let distributedEvaluation = RunOption<Bool>(
     "distributed_eval", .ignored, false, in: [.momentRetrieval, .videoRetrieval], help: "there is one process"
   )
-  public let halfPrecision = RunOption<Bool>("fp16", .ignored, false, help: "training is in float32")
+  public let halfPrecision = RunOption<Bool>(
+    "fp16", .ignored, false, help: "--precision bf16 is half precision here")
   public let workers = RunOption<Int>(
     "n_workers", .ignored, 4, .atLeast(0), help: "loading shares the program's own threads")
   public let pinsMemory = RunOption<Bool>("pin_mem", .ignored, false, help: "there is nothing to pin")

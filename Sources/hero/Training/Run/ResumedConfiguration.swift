@@ -1,3 +1,4 @@
+import Engine
 import Formats
 
 extension RunConfiguration {
@@ -9,13 +10,18 @@ extension RunConfiguration {
 
   /// The options that change what is learnt, with what they were in another configuration of the run.
   func changes(since other: RunConfiguration) -> [(name: String, before: JSON, now: JSON)] {
-    RunOptions.used(by: family).compactMap { option in
-      guard option.group != .evaluation, option.group != .ignored, !Self.free.contains(option.name),
-        let before = other.value(of: option), let now = value(of: option),
-        before != now, before.double == nil || before.double != now.double
-      else { return nil }
-      return (option.name, before, now)
-    }
+    let precisions = [other, self].map { ($0.recordedPrecision ?? .fp32).rawValue }
+    let precision: [(name: String, before: JSON, now: JSON)] =
+      precisions[0] == precisions[1]
+      ? [] : [("precision", .string(precisions[0]), .string(precisions[1]))]
+    return precision
+      + RunOptions.used(by: family).compactMap { option in
+        guard option.group != .evaluation, option.group != .ignored, !Self.free.contains(option.name),
+          let before = other.value(of: option), let now = value(of: option),
+          before != now, before.double == nil || before.double != now.double
+        else { return nil }
+        return (option.name, before, now)
+      }
   }
 
   /// Refuses to go on with a run by options that change what is learnt.

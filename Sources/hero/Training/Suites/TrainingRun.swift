@@ -3,7 +3,7 @@ import Formats
 
 /// `hero finetune` and `hero pretrain`: from a configuration to a folder of checkpoints, whatever the task.
 public struct TrainingRun {
-  private let context: RunContext
+  private var context: RunContext
 
   /// - Parameter communicator: the ranks that train together.
   public init(
@@ -23,7 +23,16 @@ public struct TrainingRun {
   }
 
   public func run(_ beginning: Beginning, backend: any Backend) throws {
-    try train(context.configuration.family.suite, beginning, backend: backend)
+    var run = self
+    run.context.configuration.recordedPrecision = backend.precision
+    if context.configuration.halfPrecision {
+      context.log.info(
+        backend.precision == .bf16
+          ? "fp16: half precision is bf16 here"
+          : "fp16: half precision is bf16 here, which --precision bf16 gives; this run computes in "
+            + backend.precision.rawValue)
+    }
+    try run.train(context.configuration.family.suite, beginning, backend: backend)
   }
 
   private func train<Suite: TaskSuite>(_: Suite.Type, _ beginning: Beginning, backend: any Backend) throws {

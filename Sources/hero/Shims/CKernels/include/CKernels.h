@@ -7,7 +7,12 @@
 /// The loops that OpenBLAS does not cover, compiled once per instruction set and chosen at run time.
 ///
 /// Every function works on a range of rows or elements on the calling thread; the engine's pool divides the work.
-/// Matrices are row-major float32; `ld…` is the distance between rows in elements.
+/// Matrices are row-major; `ld…` is the distance between rows in elements. Values are float32 or bfloat16.
+
+/// A bfloat16: the upper half of a float32.
+typedef struct {
+  uint16_t bits;
+} hero_brain;
 
 /// Dropout of one tensor: element (row, column) is kept iff the 16 bits that Philox4x32-10 gives for it are at
 /// least `threshold`. A row takes ceil(columns / 128) groups of 128 elements; group g of row r is made of the 16
@@ -26,8 +31,69 @@ typedef struct {
   float gradient_scale; // clipping
 } hero_adam;
 
+enum { HERO_NO_ACTIVATION, HERO_RELU, HERO_GELU };
+
+/// A stretch of a product of bfloat16, out = activation(left . right + bias), of packed factors: `pack_along` and
+/// `pack_across` make groups of sixteen rows of the left or columns of the right, in which each pair of the inner dimension
+/// takes sixteen words.
+typedef struct {
+  const uint32_t *left, *right;
+  long left_stride, right_stride;  // words from group to group
+  long pairs;                      // of this stretch of the inner dimension
+  float *sums;                     // of the stretches so far, with room for 8 rows and 16 columns more; NULL for a single stretch
+  long sums_stride;
+  bool is_first, is_last;          // of the stretches
+  // Used with the last stretch.
+  void *out;
+  long out_stride;
+  const float *bias;               // or NULL
+  int activation;
+  void *pre;                       // a GELU's argument, like `out`, which it may be
+  bool accumulate;                 // adds to what is in `out`; without activation
+} hero_brain_product;
+
+/// Loops over values of one type, float32 or bfloat16; `void *` points to them. Between what they read and what they
+/// write they compute in float32; `float *` is float32 for both types.
+typedef struct {
+  void (*relu_backward)(void *dx, const void *dy, const void *y, long n);
+  void (*gelu_backward)(void *dx, const void *dy, const void *pre, long n);
+  // out = gelu(pre), and dy becomes dy * gelu'(pre).
+  void (*gelu_again)(void *out, void *dy, const void *pre, long n);
+  void (*column_sums)(float *sums, const void *x, long ldx, long rows, long columns, bool accumulate);
+  void (*dropout)(void *y, const void *x, long first_row, long rows, long columns, const hero_dropout *drop);
+
+  // Layer norm over s = residual + dropout(x), with dropout on the result as well. scratch: `columns` floats.
+  void (*norm)(void *y, void *s, float *mean, float *inverse, const void *x, const void *residual,
+               const float *gamma, const float *beta, float epsilon, long first_row, long rows, long columns,
+               const hero_dropout *drop_in, const hero_dropout *drop_out, float *scratch);
+  // ds goes to d_residual (added if accumulate_residual) and, masked by drop_in, to dx (added if accumulate_x).
+  // scratch: 2 * columns floats.
+  void (*norm_backward)(void *dx, bool accumulate_x, void *d_residual, bool accumulate_residual,
+                        float *d_gamma, float *d_beta, const void *dy, const void *s, const float *mean,
+                        const float *inverse, const float *gamma, long first_row, long rows, long columns,
+                        const hero_dropout *drop_in, const hero_dropout *drop_out, float *scratch);
+
+  // One head of one sequence. probabilities: query_count x padded key_count. scratch as hero_attention_scratch.
+  void (*attention)(void *out, long ld_out, void *probabilities, const void *q, long ldq, const void *k,
+                    const void *v, long ldk, long query_count, long key_count, long head, float scale,
+                    bool causal, long drop_first_row, const hero_dropout *drop, float *scratch);
+  void (*attention_backward)(void *dq, long ld_dq, void *dk, void *dv, long ld_dk, const void *d_out,
+                             long ld_out, const void *probabilities, const void *q, long ldq, const void *k,
+                             const void *v, long ldk, long query_count, long key_count, long head,
+                             float scale, long drop_first_row, const hero_dropout *drop, float *scratch);
+
+  // Items of any values, packed as bfloat16 in groups of sixteen, `stride` words apart, the last filled with zeros. Items
+  // are rows (item i at from + i * ld) or columns (item i at from + i, the inner dimension going down).
+  void (*pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
+  void (*pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
+  // A product whose result is of these values.
+  void (*brain_product)(const hero_brain_product *product, long rows, long columns);
+} hero_value_loops;
+
 typedef struct {
   const char *name;
+  bool multiplies_brains;  // whether the processor multiplies bfloat16 itself
+  const hero_value_loops *floats, *brains;
 
   // Element-wise
   void (*add)(float *y, const float *x, long n);                       // y += x
@@ -36,31 +102,9 @@ typedef struct {
   void (*bias)(float *y, const float *bias, long rows, long columns);  // y += bias
   void (*bias_relu)(float *y, const float *bias, long rows, long columns);
   void (*bias_gelu)(float *pre, float *out, const float *bias, long rows, long columns);
-  void (*relu_backward)(float *dx, const float *dy, const float *y, long n);
-  void (*gelu_backward)(float *dx, const float *dy, const float *pre, long n);
-  // out = gelu(pre), and dy becomes dy * gelu'(pre).
-  void (*gelu_again)(float *out, float *dy, const float *pre, long n);
-  void (*column_sums)(float *sums, const float *x, long ldx, long rows, long columns, bool accumulate);
-  void (*dropout)(float *y, const float *x, long first_row, long rows, long columns, const hero_dropout *drop);
-
-  // Layer norm over s = residual + dropout(x), with dropout on the result as well.
-  void (*norm)(float *y, float *s, float *mean, float *inverse, const float *x, const float *residual,
-               const float *gamma, const float *beta, float epsilon, long first_row, long rows, long columns,
-               const hero_dropout *drop_in, const hero_dropout *drop_out);
-  // ds goes to d_residual (added if accumulate_residual) and, masked by drop_in, to dx (added if accumulate_x).
-  void (*norm_backward)(float *dx, bool accumulate_x, float *d_residual, bool accumulate_residual,
-                        float *d_gamma, float *d_beta, const float *dy, const float *s, const float *mean,
-                        const float *inverse, const float *gamma, long first_row, long rows, long columns,
-                        const hero_dropout *drop_in, const hero_dropout *drop_out, float *scratch);
-
-  // One head of one sequence. probabilities: query_count x padded key_count. scratch as hero_attention_scratch.
-  void (*attention)(float *out, long ld_out, float *probabilities, const float *q, long ldq, const float *k,
-                    const float *v, long ldk, long query_count, long key_count, long head, float scale,
-                    bool causal, long drop_first_row, const hero_dropout *drop, float *scratch);
-  void (*attention_backward)(float *dq, long ld_dq, float *dk, float *dv, long ld_dk, const float *d_out,
-                             long ld_out, const float *probabilities, const float *q, long ldq, const float *k,
-                             const float *v, long ldk, long query_count, long key_count, long head,
-                             float scale, long drop_first_row, const hero_dropout *drop, float *scratch);
+  void (*widen)(float *to, const hero_brain *from, long n);
+  void (*narrow)(hero_brain *to, const float *from, long n);           // rounds to the nearest
+  void (*add_brains)(float *y, const hero_brain *x, long n);           // y += x
 
   // C = X Wᵀ for at most 32 rows: x is transposed, [inner x padded(rows)]; w is [columns x inner], c [rows x columns].
   void (*thin_product)(float *c, long ldc, const float *x, long rows, const float *w, long columns, long inner);
@@ -88,11 +132,13 @@ typedef struct {
                         float offset, float shift);
 } hero_kernels;
 
-/// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512 in the environment overrules.
+/// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16 in the environment overrules.
 const hero_kernels *hero_kernels_best(void);
 
-/// Every kernel set this processor can run, for the tests. Returns their number (at most 3).
-int hero_kernels_all(const hero_kernels *sets[3]);
+enum { HERO_KERNEL_SETS = 4 };
+
+/// Every kernel set this processor can run, for the tests. Returns their number.
+int hero_kernels_all(const hero_kernels *sets[HERO_KERNEL_SETS]);
 
 /// Floats of scratch that `attention` and `attention_backward` need.
 long hero_attention_scratch(long query_count, long key_count, long head);

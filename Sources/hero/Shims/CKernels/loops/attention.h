@@ -1,56 +1,4 @@
-// Softmax attention of one head over one sequence. Sequences here are short (a subtitle sentence, a query, a clip), so a
-// call to a general matrix product costs more than the product: these blocks work on scratch that fits the first caches.
-
-// C[rows x width] = A[rows x inner] * B[inner x width]; width a multiple of 16; A by strides, so that it may be transposed.
-// Four rows by as many vectors as leave room in the registers.
-enum { FLAT_ROWS = REGISTER_SUMS * REGISTER_LANES < 64 ? 2 : 4, FLAT_VECTORS = REGISTER_LANES == 16 ? 4 : 1 };
-
-INLINE void block(int height, int vectors, long inner, const float *a, long row_stride, long column_stride,
-                  const float *b, long ldb, float *c, long ldc) {
-  vf sums[FLAT_ROWS][FLAT_VECTORS];
-  _Pragma("clang loop unroll(full)")
-  for (int i = 0; i < height; i++)
-    _Pragma("clang loop unroll(full)")
-    for (int j = 0; j < vectors; j++) sums[i][j] = 0;
-  for (long k = 0; k < inner; k++) {
-    vf right[FLAT_VECTORS];
-    _Pragma("clang loop unroll(full)")
-    for (int j = 0; j < vectors; j++) right[j] = load(b + k * ldb + j * LANES);
-    _Pragma("clang loop unroll(full)")
-    for (int i = 0; i < height; i++) {
-      vf left = a[i * row_stride + k * column_stride];
-      _Pragma("clang loop unroll(full)")
-      for (int j = 0; j < vectors; j++) sums[i][j] = vfma(left, right[j], sums[i][j]);
-    }
-  }
-  _Pragma("clang loop unroll(full)")
-  for (int i = 0; i < height; i++)
-    _Pragma("clang loop unroll(full)")
-    for (int j = 0; j < vectors; j++) store(c + i * ldc + j * LANES, sums[i][j]);
-}
-
-static void product(long rows, long width, long inner, const float *a, long row_stride, long column_stride,
-                    const float *b, long ldb, float *c, long ldc) {
-#define PANEL(vectors)                                                                                          \
-  {                                                                                                             \
-    long i = 0;                                                                                                 \
-    for (; i + FLAT_ROWS <= rows; i += FLAT_ROWS)                                                               \
-      block(FLAT_ROWS, vectors, inner, a + i * row_stride, row_stride, column_stride, b + j, ldb, c + i * ldc + j, ldc); \
-    for (; i < rows; i++)                                                                                       \
-      block(1, vectors, inner, a + i * row_stride, row_stride, column_stride, b + j, ldb, c + i * ldc + j, ldc); \
-  }
-  long j = 0;
-  for (; j + FLAT_VECTORS * LANES <= width; j += FLAT_VECTORS * LANES) PANEL(FLAT_VECTORS)
-#if defined(SET_WIDE)
-  switch ((width - j) / LANES) {
-    case 3: PANEL(3) break;
-    case 2: PANEL(2) break;
-    case 1: PANEL(1) break;
-    default: break;
-  }
-#endif
-#undef PANEL
-}
+// Softmax attention of one head over one sequence.
 
 // to[columns x padded(rows)] = fromᵀ, zero-padded.
 INLINE void pack_transposed(float *to, const float *from, long ld, long rows, long columns) {
@@ -80,9 +28,12 @@ INLINE void unpack(float *to, long ld, const float *from, long width, long rows,
   for (long r = 0; r < rows; r++) memcpy(to + r * ld, from + r * width, (size_t)columns * sizeof *to);
 }
 
-static void attention(float *out, long ld_out, float *probabilities, const float *q, long ldq, const float *k,
-                      const float *v, long ldk, long query_count, long key_count, long head, float scale_by,
-                      bool causal, long drop_first_row, const hero_dropout *drop, float *scratch) {
+static void attention_of_floats(void *to, long ld_out, void *kept_probabilities, const void *queries, long ldq,
+                                const void *key_rows, const void *value_rows, long ldk, long query_count,
+                                long key_count, long head, float scale_by, bool causal, long drop_first_row,
+                                const hero_dropout *drop, float *scratch) {
+  float *out = to, *probabilities = kept_probabilities;
+  const float *q = queries, *k = key_rows, *v = value_rows;
   long keys = hero_padded(key_count), width = hero_padded(head);
   float *transposed = scratch, *values = transposed + head * keys, *result = values + key_count * width;
   float *dropped = result + query_count * width;
@@ -91,15 +42,7 @@ static void attention(float *out, long ld_out, float *probabilities, const float
   for (long i = 0; i < query_count; i++) {
     float *row = probabilities + i * keys;
     long seen = causal && i + 1 < key_count ? i + 1 : key_count;
-    float top = -INFINITY;
-    for (long j = 0; j < seen; j++) top = row[j] > top ? row[j] : top;
-    vf total = 0;
-    for (long j = 0; j < keys; j += LANES) {
-      vf e = j < seen ? first_lanes(vexp((load(row + j) - top) * scale_by), seen - j) : (vf)0;
-      total += e;
-      store(row + j, e);
-    }
-    float inverse = 1.0f / hsum(total);
+    float inverse = 1.0f / exponentials(row, keys, seen, scale_by);
     for (long j = 0; j < keys; j += LANES) store(row + j, load(row + j) * inverse);
   }
   const float *weights = probabilities;
@@ -120,10 +63,13 @@ static void attention(float *out, long ld_out, float *probabilities, const float
 
 // Writes (never adds to) dq, dk and dv. With P the probabilities, D their dropout factors, S = scale * Q Kᵀ:
 // dV = (P D)ᵀ dO, dP = D * (dO Vᵀ), dS = P (dP - rowsum(P dP)), dQ = scale * dS K, dK = scale * dSᵀ Q.
-static void attention_backward(float *dq, long ld_dq, float *dk, float *dv, long ld_dk, const float *d_out,
-                               long ld_out, const float *probabilities, const float *q, long ldq, const float *k,
-                               const float *v, long ldk, long query_count, long key_count, long head,
-                               float scale_by, long drop_first_row, const hero_dropout *drop, float *scratch) {
+static void attention_backward_of_floats(void *d_queries, long ld_dq, void *d_keys, void *d_values, long ld_dk,
+                                         const void *dy, long ld_out, const void *kept_probabilities,
+                                         const void *queries, long ldq, const void *key_rows, const void *value_rows,
+                                         long ldk, long query_count, long key_count, long head, float scale_by,
+                                         long drop_first_row, const hero_dropout *drop, float *scratch) {
+  float *dq = d_queries, *dk = d_keys, *dv = d_values;
+  const float *d_out = dy, *probabilities = kept_probabilities, *q = queries, *k = key_rows, *v = value_rows;
   long keys = hero_padded(key_count), width = hero_padded(head), most = query_count > key_count ? query_count : key_count;
   float *transposed = scratch, *padded = transposed + head * keys, *result = padded + most * width;
   float *weights = result + most * width, *slopes = weights + query_count * keys;

@@ -35,17 +35,3 @@ INLINE void dropout_factors(vf factors[SLOTS], const hero_dropout *drop, long ro
 }
 
 INLINE bool drops(const hero_dropout *drop) { return drop && drop->threshold; }
-
-// x[0 ..< columns] times the dropout factors of its row, in place.
-INLINE void drop_row(float *x, long row, long columns, const hero_dropout *drop) {
-  long groups = (columns + GROUP - 1) / GROUP;
-  for (long group = 0; group < groups; group++) {
-    vf factors[SLOTS];
-    dropout_factors(factors, drop, row, group, groups);
-    for (int slot = 0; slot < SLOTS; slot++) {
-      long column = group * GROUP + slot * LANES;
-      if (column >= columns) break;
-      store_up_to(x + column, load_up_to(x + column, columns - column) * factors[slot], columns - column);
-    }
-  }
-}

@@ -72,7 +72,7 @@ INLINE void sign_products_of(float *out, const uint8_t *from, long rows, long wo
 
 #if defined(SET_WIDE)
 // With the instruction that counts bits in vectors, which not all processors with AVX-512 have.
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,bmi2,popcnt")))
+__attribute__((target(SET_FEATURES ",avx512vpopcntdq")))
 static void sign_products_counting(float *out, const uint8_t *from, long rows, long words, const uint64_t *planes,
                                    float scale, float offset, float shift) {
   sign_products_of(out, from, rows, words, planes, scale, offset, shift);

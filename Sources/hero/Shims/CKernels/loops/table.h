@@ -1,25 +1,42 @@
-// One kernel set: everything above under the name SET.
+// The loops over values of both types, and all loops of the kernel set, under the name SET.
+
+#define LOOPS_OF(values)                                  \
+  {                                                       \
+    .relu_backward = relu_backward_of_##values,           \
+    .gelu_backward = gelu_backward_of_##values,           \
+    .gelu_again = gelu_again_of_##values,                 \
+    .column_sums = column_sums_of_##values,               \
+    .dropout = dropout_of_##values,                       \
+    .norm = norm_of_##values,                             \
+    .norm_backward = norm_backward_of_##values,           \
+    .attention = attention_of_##values,                   \
+    .attention_backward = attention_backward_of_##values, \
+    .pack_along = pack_along_of_##values,                 \
+    .pack_across = pack_across_of_##values,               \
+    .brain_product = brain_product_of_##values,           \
+  }
+static const hero_value_loops loops_of_floats = LOOPS_OF(floats), loops_of_brains = LOOPS_OF(brains);
+#undef LOOPS_OF
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
 const hero_kernels JOIN(hero_kernels_, SET) = {
     .name = SET_NAME,
+#if defined(SET_BRAIN)
+    .multiplies_brains = true,
+#endif
+    .floats = &loops_of_floats,
+    .brains = &loops_of_brains,
     .add = add,
     .scale = scale,
     .sum_of_squares = sum_of_squares,
     .bias = bias,
     .bias_relu = bias_relu,
     .bias_gelu = bias_gelu,
-    .relu_backward = relu_backward,
-    .gelu_backward = gelu_backward,
-    .gelu_again = gelu_again,
-    .column_sums = column_sums,
-    .dropout = dropout,
-    .norm = norm,
-    .norm_backward = norm_backward,
-    .attention = attention,
-    .attention_backward = attention_backward,
+    .widen = widen,
+    .narrow = narrow,
+    .add_brains = add_brains,
     .thin_product = thin_product,
     .log_sum_exp = log_sum_exp,
     .exp_shift_scale = exp_shift_scale,

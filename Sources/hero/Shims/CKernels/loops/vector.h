@@ -28,13 +28,15 @@ enum { REGISTER_LANES = 4, REGISTER_SUMS = 12 };
 typedef float rf __attribute__((ext_vector_type(REGISTER_LANES)));
 
 #define INLINE static inline __attribute__((always_inline))
+// Of functions that exist for both types of values.
+#define EITHER __attribute__((overloadable))
 
-INLINE vf load(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }
-INLINE void store(float *p, vf v) { memcpy(p, &v, sizeof v); }
-INLINE vf load_part(const float *p, long n) { vf v = 0; memcpy(&v, p, (size_t)n * sizeof *p); return v; }
-INLINE void store_part(float *p, vf v, long n) { memcpy(p, &v, (size_t)n * sizeof *p); }
-INLINE vf load_up_to(const float *p, long n) { return n >= LANES ? load(p) : load_part(p, n); }
-INLINE void store_up_to(float *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
+INLINE EITHER vf load(const float *p) { vf v; memcpy(&v, p, sizeof v); return v; }
+INLINE EITHER void store(float *p, vf v) { memcpy(p, &v, sizeof v); }
+INLINE EITHER vf load_part(const float *p, long n) { vf v = 0; memcpy(&v, p, (size_t)n * sizeof *p); return v; }
+INLINE EITHER void store_part(float *p, vf v, long n) { memcpy(p, &v, (size_t)n * sizeof *p); }
+INLINE EITHER vf load_up_to(const float *p, long n) { return n >= LANES ? load(p) : load_part(p, n); }
+INLINE EITHER void store_up_to(float *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
 // The first n lanes, the rest zero.
 INLINE vf first_lanes(vf v, long n) { return n >= LANES ? v : load_part((const float *)&v, n); }
 // Where the processor has no such instruction, the builtins are calls of the C library, one for each lane.

@@ -1,0 +1,95 @@
+// Products of bfloat16 with sums in float32.
+//
+// Both factors are packed: sixteen rows of the left or sixteen columns of the right make a group; in a group the inner
+// dimension goes by pairs, and for each pair the group's sixteen lie side by side, so that one vector holds sixteen pairs.
+// A tile of 8 rows x 48 columns keeps its 24 sums in registers and reads 3 vectors and 8 pairs for 24 instructions.
+
+enum {
+  TILE_ROWS = 8,
+  TILE_GROUPS = 3,
+  PACK_AHEAD = 8,  // rows that are asked for before they are packed
+};
+
+// sum + left . right, pair by pair.
+INLINE vf pair_product(vf sum, uint32_t left, vu right) {
+#if defined(SET_BRAIN)
+  return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(vu)left, (__m512bh)right);
+#else
+  vu pair = left;
+  sum = vfma((vf)(pair << 16), (vf)(right << 16), sum);
+  return vfma((vf)(pair & 0xFFFF0000u), (vf)(right & 0xFFFF0000u), sum);
+#endif
+}
+
+// sums[8 x 16 groups] (+)= the products of eight rows of a group of the left with some groups of the right, `stride`
+// apart.
+INLINE void brain_tile(int groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
+                       long ld, bool fresh) {
+  vf own[TILE_ROWS][TILE_GROUPS];
+  _Pragma("clang loop unroll(full)")
+  for (int i = 0; i < TILE_ROWS; i++)
+    _Pragma("clang loop unroll(full)")
+    for (int j = 0; j < groups; j++) own[i][j] = fresh ? (vf)0 : load(sums + i * ld + j * LANES);
+  for (long k = 0; k < pairs; k++) {
+    vu columns[TILE_GROUPS];
+    _Pragma("clang loop unroll(full)")
+    for (int j = 0; j < groups; j++) memcpy(&columns[j], right + j * stride + k * LANES, sizeof columns[j]);
+    _Pragma("clang loop unroll(full)")
+    for (int i = 0; i < TILE_ROWS; i++)
+      _Pragma("clang loop unroll(full)")
+      for (int j = 0; j < groups; j++) own[i][j] = pair_product(own[i][j], left[k * LANES + i], columns[j]);
+  }
+  _Pragma("clang loop unroll(full)")
+  for (int i = 0; i < TILE_ROWS; i++)
+    _Pragma("clang loop unroll(full)")
+    for (int j = 0; j < groups; j++) store(sums + i * ld + j * LANES, own[i][j]);
+}
+
+// The same for any number of groups up to three.
+static void brain_tiles(long groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
+                        long ld, bool fresh) {
+  switch (groups) {
+    case 1: brain_tile(1, left, right, stride, pairs, sums, ld, fresh); break;
+    case 2: brain_tile(2, left, right, stride, pairs, sums, ld, fresh); break;
+    default: brain_tile(3, left, right, stride, pairs, sums, ld, fresh); break;
+  }
+}
+
+// Sixteen vectors of sixteen, turned.
+INLINE void turn(vu rows[LANES]) {
+  // Stage by stage, halves of 8, 4, 2 and 1 lanes change places between vectors as far apart.
+#define STAGE(step, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15)                      \
+  _Pragma("clang loop unroll(full)")                                                                            \
+  for (int i = 0; i < LANES; i++) {                                                                             \
+    if (i & step) continue;                                                                                     \
+    vu x = rows[i], y = rows[i + step];                                                                         \
+    rows[i] = __builtin_shufflevector(x, y, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15); \
+    rows[i + step] = __builtin_shufflevector(x, y, a0 + step, a1 + step, a2 + step, a3 + step, a4 + step,       \
+        a5 + step, a6 + step, a7 + step, a8 + step, a9 + step, a10 + step, a11 + step, a12 + step, a13 + step,  \
+        a14 + step, a15 + step);                                                                                \
+  }
+  STAGE(8, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+  STAGE(4, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
+  STAGE(2, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+  STAGE(1, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
+#undef STAGE
+}
+
+// The first n of sixteen values as bfloat16, and of 32 as sixteen pairs.
+INLINE EITHER vh halves(const float *p, long n) { return narrowed(load_up_to(p, n)); }
+INLINE EITHER vh halves(const hero_brain *p, long n) {
+  vh h = 0;
+  if (n >= LANES) memcpy(&h, p, sizeof h); else memcpy(&h, p, (size_t)n * sizeof *p);
+  return h;
+}
+INLINE EITHER vu pairs_of(const float *p, long n) {
+  vh32 both = __builtin_shufflevector(halves(p, n), n > LANES ? halves(p + LANES, n - LANES) : (vh)0, 0, 1, 2, 3, 4, 5, 6,
+                                      7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
+                                      28, 29, 30, 31);
+  return (vu)both;
+}
+INLINE EITHER vu pairs_of(const hero_brain *p, long n) {
+  vu both = 0;
+  if (n >= 2 * LANES) memcpy(&both, p, sizeof both); else memcpy(&both, p, (size_t)n * sizeof *p);
+  return both;
+}

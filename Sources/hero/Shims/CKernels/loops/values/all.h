@@ -1,0 +1,3 @@
+#include "slopes.h"
+#include "norm.h"
+#include "brain_product.h"

@@ -1,0 +1,71 @@
+// Backward passes of activations, sums of columns, dropout.
+
+static void NAME(relu_backward)(void *dx, const void *dy, const void *y, long n) {
+  VALUE *to = dx;
+  const VALUE *from = dy, *result = y;
+  for (long i = 0; i < n; i += LANES)
+    store_up_to(to + i, vselect(load_up_to(result + i, n - i) > 0.0f, load_up_to(from + i, n - i), (vf)0), n - i);
+}
+
+static void NAME(gelu_backward)(void *dx, const void *dy, const void *pre, long n) {
+  VALUE *to = dx;
+  const VALUE *from = dy, *argument = pre;
+  for (long i = 0; i < n; i += LANES) {
+    vf x = load_up_to(argument + i, n - i), density, integral;
+    normal_of(argument, x, &density, &integral);
+    store_up_to(to + i, load_up_to(from + i, n - i) * vfma(x, density, integral), n - i);
+  }
+}
+
+static void NAME(gelu_again)(void *out, void *dy, const void *pre, long n) {
+  VALUE *result = out, *gradient = dy;
+  const VALUE *argument = pre;
+  for (long i = 0; i < n; i += LANES) {
+    vf x = load_up_to(argument + i, n - i), density, integral;
+    normal_of(argument, x, &density, &integral);
+    store_up_to(result + i, x * integral, n - i);
+    store_up_to(gradient + i, load_up_to(gradient + i, n - i) * vfma(x, density, integral), n - i);
+  }
+}
+
+static void NAME(column_sums)(float *sums, const void *values, long ldx, long rows, long columns, bool accumulate) {
+  const VALUE *x = values;
+  if (!accumulate) memset(sums, 0, (size_t)columns * sizeof *sums);
+  long c = 0;
+  for (; c + 4 * LANES <= columns; c += 4 * LANES) {
+    vf a0 = load(sums + c), a1 = load(sums + c + 16), a2 = load(sums + c + 32), a3 = load(sums + c + 48);
+    for (long r = 0; r < rows; r++) {
+      const VALUE *p = x + r * ldx + c;
+      a0 += load(p); a1 += load(p + 16); a2 += load(p + 32); a3 += load(p + 48);
+    }
+    store(sums + c, a0); store(sums + c + 16, a1); store(sums + c + 32, a2); store(sums + c + 48, a3);
+  }
+  for (; c < columns; c += LANES) {
+    vf a = load_up_to(sums + c, columns - c);
+    for (long r = 0; r < rows; r++) a += load_up_to(x + r * ldx + c, columns - c);
+    store_up_to(sums + c, a, columns - c);
+  }
+}
+
+// x[0 ..< columns] times the dropout factors of its row, in place.
+INLINE EITHER void drop_row(VALUE *x, long row, long columns, const hero_dropout *drop) {
+  long groups = (columns + GROUP - 1) / GROUP;
+  for (long group = 0; group < groups; group++) {
+    vf factors[SLOTS];
+    dropout_factors(factors, drop, row, group, groups);
+    for (int slot = 0; slot < SLOTS; slot++) {
+      long column = group * GROUP + slot * LANES;
+      if (column >= columns) break;
+      store_up_to(x + column, load_up_to(x + column, columns - column) * factors[slot], columns - column);
+    }
+  }
+}
+
+static void NAME(dropout)(void *to, const void *from, long first_row, long rows, long columns, const hero_dropout *drop) {
+  VALUE *y = to;
+  const VALUE *x = from;
+  for (long r = 0; r < rows; r++) {
+    if (y != x) memcpy(y + r * columns, x + r * columns, (size_t)columns * sizeof *y);
+    if (drops(drop)) drop_row(y + r * columns, first_row + r, columns, drop);
+  }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `--precision` on a processor that multiplies bfloat16, or is told to compute in it all the same.
+struct PrecisionTests {
+  private static let emulation = ["HERO_EMULATE_BF16": "1"]
+
+  /// A run in bf16 learns, says so in its folder, repeats to the last bit and goes on in bf16 only.
+  @Test(.timeLimit(.minutes(30))) func aRunKeepsItsPrecision() throws {
+    let corpus = try SmallCorpus()
+    func hero(_ arguments: [String], _ precision: String) throws -> HeroProcess {
+      try HeroProcess(
+        arguments: arguments + ["--device", "cpu", "--precision", precision], folder: corpus.folder.root,
+        environment: Self.emulation)
+    }
+    func finetune(_ run: String, _ rest: [String] = [], steps: Int, precision: String = "bf16") throws
+      -> HeroProcess
+    {
+      try hero(
+        ["finetune", "--config", "finetune.json", "--output-dir", run, "--valid-steps", "60"] + rest
+          + ["--num-train-steps", String(steps), "--save-steps", "10"], precision)
+    }
+    for run in ["one", "two"] {
+      let result = try finetune(run, ["--fp16"], steps: 60)
+      #expect(result.status == 0 && result.errors.contains("half precision is bf16 here"), "\(result.errors)")
+    }
+    let weights = try ["one", "two"].map {
+      try Data(contentsOf: URL(fileURLWithPath: corpus.folder.path("\($0)/ckpt/model_step_60.safetensors")))
+    }
+    #expect(weights[0] == weights[1])
+    let options = try String(contentsOfFile: corpus.folder.path("one/log/hps.json"), encoding: .utf8)
+    #expect(options.contains(#""precision": "bf16""#))
+    let refused = try finetune("one", ["--fp16", "--resume"], steps: 60, precision: "fp32")
+    #expect(refused.status != 0 && refused.errors.contains(#"precision was "bf16", now "fp32""#))
+    #expect(refused.errors.contains("--resume-changed"))
+    let resumed = try finetune("one", ["--fp16", "--resume"], steps: 60)
+    #expect(resumed.status == 0, "\(resumed.errors)")
+  }
+
+  /// What a processor cannot do is refused with the way out; `auto` takes what it can.
+  @Test func whatIsMissingIsSaid() throws {
+    let base = ["HERO_KERNELS": "base"]
+    let batch = try TemporaryFolder()
+    let arguments = ["bench", "encode", "--batch", batch.path("none.json"), "--device", "cpu", "--precision"]
+    let refused = try HeroProcess(arguments: arguments + ["bf16"], environment: base)
+    #expect(refused.status != 0 && refused.errors.contains("AVX512-BF16"))
+    #expect(refused.errors.contains("--precision auto"))
+    let automatic = try HeroProcess(arguments: arguments + ["auto"], environment: base)
+    #expect(automatic.errors.contains("none.json") && !automatic.errors.contains("AVX512"))
+    let other = try HeroProcess(arguments: arguments + ["tf32"], environment: base)
+    #expect(other.status != 0 && other.errors.contains("fp32 or bf16"))
+    let unknown = try HeroProcess(arguments: arguments + ["fp8"], environment: base)
+    #expect(unknown.status != 0 && unknown.errors.contains("fp32, tf32, bf16, auto"))
+  }
+}

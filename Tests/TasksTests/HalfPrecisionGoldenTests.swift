@@ -1,0 +1,127 @@
+import Engine
+import Model
+import TestSupport
+import Testing
+
+@testable import Tasks
+
+/// The reference's losses within 1 %, its gradients within 3 % of their norm, computed in bfloat16.
+@Suite("Half precision against the reference")
+struct HalfPrecisionGoldenTests {
+  private func tape(_ backend: any Backend) -> Tape { .training(backend, seed: 1, step: 0) }
+
+  private func expectNear(_ loss: [Float], _ expected: [Float], _ what: String) {
+    let sums = [loss, expected].map { $0.reduce(0.0) { $0 + Double($1) } }
+    #expect(abs(sums[0] - sums[1]) <= 0.01 * abs(sums[1]), "\(what): \(sums[0]), not \(sums[1])")
+  }
+
+  private func expectNear(_ store: ParameterStore, _ golden: Golden, tolerance: Double = 0.03) throws {
+    var (error, norm) = (0.0, 0.0)
+    for (name, wanted) in try golden.gradients() {
+      let parameter = try #require(store[name])
+      let gradient =
+        parameter.gradient.map { store.backend.values(of: $0) }
+        ?? [Float](repeating: 0, count: parameter.count)
+      let distance = wanted.distance(to: gradient)
+      (error, norm) = (error + distance * distance, norm + wanted.norm * wanted.norm)
+    }
+    #expect(
+      error.squareRoot() <= tolerance * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm"
+    )
+  }
+
+  @Test(arguments: ["tvr", "didemo_video_only", "vsm", "vsm-lse"], TestDevice.half)
+  func retrieval(_ name: String, device: TestDevice) throws {
+    let golden = try Golden(name)
+    let model: RetrievalModel = try RetrievalGoldenTests.model(
+      name.hasPrefix("vsm") ? "pretrain" : "tvr", on: device)
+    let backend = model.store.backend
+    let tape = tape(backend)
+    var random = RandomStream(seed: 1, stream: 0)
+    let input = try golden.retrieval(queriesPerSlot: name.hasPrefix("vsm") ? 5 : 1)
+      .prepared(for: model.configuration, on: backend)
+    var options = try RetrievalGoldenTests.options()
+    options.ranking.kind = name == "vsm-lse" ? .lse : .hinge
+    let loss = model.loss(tape, input, options, random: &random)
+      .weighted(on: backend)
+    tape.backward()
+    let expected = try golden.expected()
+    for part in ["neg_ctx", "neg_q", "st_ed"] {
+      guard let wanted = expected[part] else { continue }
+      expectNear([try #require(loss[part])], wanted.floats(), part)
+    }
+    // Of vsm's small random model many frames fit a query about as well. Which of them is the best decides where the ranking's
+    // gradient goes, and rounding decides which: on the GPU as on the CPU it is off by 10 to 14 %.
+    try expectNear(model.store, golden, tolerance: name.hasPrefix("vsm") ? 0.2 : 0.03)
+  }
+
+  @Test(arguments: ["mlm", "mffr", "mfm-nce", "fom"], TestDevice.half)
+  func pretraining(_ name: String, device: TestDevice) throws {
+    let golden = try Golden(name)
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self, on: device)
+    let (backend, configuration) = (model.store.backend, model.configuration)
+    let tape = tape(backend)
+    var expected = try #require(try golden.expected()["loss"]).floats()
+    let losses: Tensor
+    switch name {
+    case "mlm":
+      losses = model.maskedWordLosses(tape, try golden.maskedText().prepared(for: configuration, on: backend))
+    case "mffr":
+      losses = model.featureRegressionLosses(
+        tape, try golden.maskedFrames().prepared(for: configuration, on: backend))
+      let width = expected.count / losses.count
+      expected = stride(from: 0, to: expected.count, by: width).map {
+        expected[$0..<$0 + width].reduce(0, +).squareRoot()
+      }
+    case "mfm-nce":
+      losses = model.contrastiveLosses(
+        tape, try golden.maskedFrames().prepared(for: configuration, on: backend),
+        temperature: Float(try #require(try Golden.options()["nce_temp"]?.double)))
+    default:
+      losses = model.frameOrderLosses(tape, try golden.frameOrder().prepared(for: configuration, on: backend))
+    }
+    tape.backward()
+    let values = backend.values(of: losses)
+    // A golden of one number is the mean.
+    expectNear(expected.count == 1 ? [values.reduce(0, +) / Float(values.count)] : values, expected, name)
+    try expectNear(model.store, golden)
+  }
+
+  @Test(arguments: TestDevice.half) func questions(device: TestDevice) throws {
+    let golden = try Golden("tvqa")
+    let model = try QuestionGoldenTests.questionModel(on: device)
+    let tape = tape(model.store.backend)
+    let input = try golden.questions().prepared(for: model.configuration, on: model.store.backend)
+    let loss = model.loss(tape, input, spanWeight: try QuestionGoldenTests.spanWeight())
+      .read(on: model.store.backend)
+    tape.backward()
+    let expected = try golden.expected()
+    expectNear([loss[0].value], try #require(expected["qa"]).floats(), "qa")
+    expectNear([loss[1].value], try #require(expected["st_ed"]).floats(), "st_ed")
+    try expectNear(model.store, golden)
+  }
+
+  @Test(arguments: TestDevice.half) func statements(device: TestDevice) throws {
+    let golden = try Golden("violin")
+    let model = try QuestionGoldenTests.statementModel(on: device)
+    let tape = tape(model.store.backend)
+    let input = try golden.statements().prepared(for: model.configuration, on: model.store.backend)
+    let loss = model.loss(tape, input).read(on: model.store.backend)
+    tape.backward()
+    expectNear([loss.total], try #require(try golden.expected()["loss"]).floats(), "loss")
+    try expectNear(model.store, golden)
+  }
+
+  @Test(arguments: TestDevice.half) func captions(device: TestDevice) throws {
+    let golden = try Golden("tvc")
+    let model = try CaptionGoldenTests.model(on: device)
+    let tape = tape(model.store.backend)
+    let input = try golden.captions().prepared(for: model.configuration, on: model.store.backend)
+    let smoothing = Float(try #require(try Golden.options()["tvc_label_smoothing"]?.double))
+    let losses = try #require(model.wordLosses(tape, input, smoothing: smoothing))
+    tape.backward()
+    expectNear(
+      model.store.backend.values(of: losses), try #require(try golden.expected()["loss"]).floats(), "loss")
+    try expectNear(model.store, golden)
+  }
+}
