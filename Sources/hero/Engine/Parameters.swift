@@ -51,6 +51,8 @@ public final class ParameterStore {
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var size = 0
+  /// Elements that belong to no parameter.
+  private var gaps: [Range<Int>] = []
   private var isSealed = false
 
   public init(backend: any Backend) { self.backend = backend }
@@ -62,7 +64,11 @@ public final class ParameterStore {
     let count = shape.reduce(1, *)
     // A bias of one element must not leave all that comes after it where vectors and tensor cores cannot read. What has another
     // size follows without a gap, as the parts of a stack must.
-    if count % Self.alignment == 0 { size = (size + Self.alignment - 1) / Self.alignment * Self.alignment }
+    if count % Self.alignment == 0, size % Self.alignment != 0 {
+      let start = (size / Self.alignment + 1) * Self.alignment
+      gaps.append(size..<start)
+      size = start
+    }
     let parameter = Parameter(name: name, shape: shape, initializer: initializer, offset: size, store: self)
     parameters.append(parameter)
     byName[name] = parameter
@@ -81,7 +87,9 @@ public final class ParameterStore {
   /// Every value, in the order of declaration. Made at the first use, after which nothing can be declared.
   public private(set) lazy var values: Tensor = {
     isSealed = true
-    return Tensor(rows: 1, columns: size, storage: backend.makeWeights(count: size))
+    let values = Tensor(rows: 1, columns: size, storage: backend.makeWeights(count: size))
+    for gap in gaps { backend.fill(values.slice(gap, rows: 1, columns: gap.count), with: 0) }
+    return values
   }()
 
   /// Every gradient, in the same places; holds this step's where `hasGradient`.
