@@ -53,7 +53,7 @@ struct BenchScaling: ParsableCommand {
       throw UsageError("--batches, --lengths, --threads and --clips must be at least 1")
     }
     try Processes.requireSole("bench scaling")
-    try device.checkProcessor("scaling is measured")
+    try device.choice.checkProcessor("scaling is measured")
     InterruptHandler.install()
     var extent = ScalingBench.Extent()
     (extent.batches, extent.lengths) = (batches.sorted(), lengths.sorted())

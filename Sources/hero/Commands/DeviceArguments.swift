@@ -2,12 +2,26 @@ import ArgumentParser
 import Engine
 import Training
 
-/// Where the work of a command is done.
-struct DeviceArguments: ParsableArguments {
+/// Which device does the work of a command.
+struct DeviceChoice: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Where to compute: \(Device.names.joined(separator: ", ")).", valueName: "device"))
   var device = "auto"
+
+  /// Of work that only the processor does.
+  ///
+  /// - Throws: `UsageError` for any other device.
+  func checkProcessor(_ work: String) throws {
+    guard ["auto", "cpu"].contains(device) else {
+      throw UsageError("\(work) on the CPU only; --device takes auto or cpu here")
+    }
+  }
+}
+
+/// Where the work of a command is done, and how exactly.
+struct DeviceArguments: ParsableArguments {
+  @OptionGroup var choice: DeviceChoice
 
   @Option(
     help: ArgumentHelp(
@@ -16,6 +30,8 @@ struct DeviceArguments: ParsableArguments {
   var precision = "fp32"
 
   private static let precisions = (Precision.allCases.map(\.rawValue) + ["auto"]).joined(separator: ", ")
+
+  private var device: String { choice.device }
 
   /// The same for another command.
   var arguments: [String] {
@@ -47,14 +63,5 @@ struct DeviceArguments: ParsableArguments {
       throw UsageError("there is no precision \"\(precision)\"; --precision takes \(Self.precisions)")
     }
     return known
-  }
-
-  /// Of work that only the processor does.
-  ///
-  /// - Throws: `UsageError` for any other device.
-  func checkProcessor(_ work: String) throws {
-    guard ["auto", "cpu"].contains(device) else {
-      throw UsageError("\(work) on the CPU only; --device takes auto or cpu here")
-    }
   }
 }

@@ -53,7 +53,7 @@ struct ExtractFeatures: ParsableCommand {
   )
   var scaling = Scaling.bicubic
 
-  @OptionGroup var device: DeviceArguments
+  @OptionGroup var device: DeviceChoice
 
   func run() throws {
     guard let interval = FrameInterval(seconds: frameLength) else {
