@@ -11,8 +11,14 @@ struct HalfPrecisionGoldenTests {
   private func tape(_ backend: any Backend) -> Tape { .training(backend, seed: 1, step: 0) }
 
   private func expectNear(_ loss: [Float], _ expected: [Float], _ what: String) {
-    let sums = [loss, expected].map { $0.reduce(0.0) { $0 + Double($1) } }
-    #expect(abs(sums[0] - sums[1]) <= 0.01 * abs(sums[1]), "\(what): \(sums[0]), not \(sums[1])")
+    #expect(loss.count == expected.count)
+    let squares = zip(loss, expected).reduce((error: 0.0, norm: 0.0)) { squares, pair in
+      let (error, wanted) = (Double(pair.0) - Double(pair.1), Double(pair.1))
+      return (squares.error + error * error, squares.norm + wanted * wanted)
+    }
+    #expect(
+      squares.error.squareRoot() <= 0.01 * squares.norm.squareRoot(),
+      "\(what): off by \((squares.error / squares.norm).squareRoot()) of the norm")
   }
 
   private func expectNear(_ store: ParameterStore, _ golden: Golden, tolerance: Double = 0.03) throws {
