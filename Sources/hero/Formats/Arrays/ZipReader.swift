@@ -81,17 +81,17 @@ public final class ZipReader {
     var bytes: [UInt8] = []
     // What the directory claims is believed at first only as far as features usually shrink.
     bytes.reserveCapacity(min(entry.size, max(entry.compressedSize.multipliedOrMax(by: 8), Self.chunk)))
-    let chunk = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: min(entry.size, Self.chunk) + 1, alignment: 16)
+    let capacity = min(entry.size, Self.chunk) + 1
+    let chunk = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
     defer { chunk.deallocate() }
     // Reading on to the end, one byte past what is claimed, is what has the checksum compared.
     while true {
-      let count = zip_fread(stream, chunk.baseAddress, zip_uint64_t(chunk.count))
+      let count = zip_fread(stream, chunk, zip_uint64_t(capacity))
       guard count >= 0 else {
         throw damaged(entry, "cannot be read: \(String(cString: zip_file_strerror(stream)))")
       }
       if count == 0 { break }
-      bytes.append(contentsOf: chunk[..<Int(count)])
+      bytes.append(contentsOf: UnsafeRawBufferPointer(start: chunk, count: Int(count)))
       guard bytes.count <= entry.size else {
         throw damaged(entry, "holds more than the \(entry.size) bytes it claims")
       }

@@ -87,16 +87,29 @@ static bool fine(dnnl_status_t status, const char *what) {
   return false;
 }
 
+/// Debian 12 and Ubuntu name the library by its major version, Debian 13 by a minor one as well, which need not be the headers'.
+/// Within a major version what was there stays.
+static void *open_library(void) {
+  void *library = dlopen("libdnnl.so." TEXT(DNNL_VERSION_MAJOR), RTLD_NOW | RTLD_LOCAL);
+  if (library) return library;
+  const char *reason = dlerror();
+  snprintf(problem, sizeof problem, "%s", reason ? reason : "no reason given");
+  for (int minor = 0; !library && minor < 32; minor++) {
+    char name[32];
+    snprintf(name, sizeof name, "libdnnl.so." TEXT(DNNL_VERSION_MAJOR) ".%d", minor);
+    library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  }
+  return library;
+}
+
 static void load(void) {
   if (threads > 0) {
     char text[16];
     snprintf(text, sizeof text, "%d", threads);
     setenv("OMP_NUM_THREADS", text, 1);
   }
-  void *library = dlopen("libdnnl.so." TEXT(DNNL_VERSION_MAJOR), RTLD_NOW | RTLD_LOCAL);
+  void *library = open_library();
   if (!library) {
-    const char *reason = dlerror();
-    snprintf(problem, sizeof problem, "%s", reason ? reason : "no reason given");
     loading_problem = problem;
     return;
   }
@@ -119,11 +132,16 @@ const char *hero_dnnl_load(int count) {
   return loading_problem;
 }
 
-const char *hero_dnnl_package(void) { return "libdnnl" TEXT(DNNL_VERSION_MAJOR); }
 const char *hero_dnnl_problem(void) { return problem; }
 
-/// The names are sets of bits: newer instructions have those of the older ones they include.
-static bool has(dnnl_cpu_isa_t wanted) { return (dnnl.dnnl_get_effective_cpu_isa() & wanted) == wanted; }
+/// The names are sets of bits: newer instructions have those of the older ones they include. They are x86-64's only.
+static bool has(dnnl_cpu_isa_t wanted) {
+#if defined(__x86_64__)
+  return (dnnl.dnnl_get_effective_cpu_isa() & wanted) == wanted;
+#else
+  return false;
+#endif
+}
 
 bool hero_dnnl_has_bfloat16(void) { return has(dnnl_cpu_isa_avx512_core_bf16); }
 
@@ -134,7 +152,11 @@ const char *hero_dnnl_summary(void) {
                      : has(dnnl_cpu_isa_avx512_core_bf16) ? "AVX512-BF16"
                      : has(dnnl_cpu_isa_avx512_core)      ? "AVX-512"
                      : has(dnnl_cpu_isa_avx2)             ? "AVX2"
+#if defined(__x86_64__)
                                                           : "the processor's basic instructions";
+#else
+                                                          : "the instructions that it chooses itself";
+#endif
   snprintf(text, sizeof text, "%d.%d.%d, %s", version->major, version->minor, version->patch, name);
   return text;
 }

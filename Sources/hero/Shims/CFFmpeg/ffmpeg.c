@@ -55,8 +55,13 @@ FORWARD(int, avcodec_send_packet, (AVCodecContext *context, const AVPacket *pack
 FORWARD(int, avcodec_receive_frame, (AVCodecContext *context, AVFrame *frame), (context, frame))
 FORWARD(int, avcodec_send_frame, (AVCodecContext *context, const AVFrame *frame), (context, frame))
 FORWARD(int, avcodec_receive_packet, (AVCodecContext *context, AVPacket *packet), (context, packet))
+#if LIBAVCODEC_VERSION_MAJOR < 60  // From FFmpeg 6 on the packet is constant.
+#define SUBTITLE_PACKET AVPacket
+#else
+#define SUBTITLE_PACKET const AVPacket
+#endif
 FORWARD(int, avcodec_decode_subtitle2,
-        (AVCodecContext *context, AVSubtitle *subtitle, int *got, AVPacket *packet),
+        (AVCodecContext *context, AVSubtitle *subtitle, int *got, SUBTITLE_PACKET *packet),
         (context, subtitle, got, packet))
 FORWARD(void, avsubtitle_free, (AVSubtitle *subtitle), (subtitle))
 FORWARD(AVPacket *, av_packet_alloc, (void), ())

@@ -29,7 +29,7 @@ public enum OneDNN {
     if let problem = hero_dnnl_load(max(0, threads)) {
       throw DataError(
         "oneDNN could not be loaded (\(String(cString: problem)))",
-        cure: "Install it: apt-get install \(String(cString: hero_dnnl_package()))")
+        cure: "Install it: apt-get install libdnnl-dev")
     }
   }
 

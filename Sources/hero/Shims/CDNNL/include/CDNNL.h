@@ -35,8 +35,6 @@ enum { HERO_MOST_DIMENSIONS = 6, HERO_MOST_SOURCES = 4 };
 /// Loads the library, which then uses so many threads (0: as OpenMP decides). Returns NULL on success, else what went
 /// wrong.
 const char *hero_dnnl_load(int threads);
-/// The Debian package of the library.
-const char *hero_dnnl_package(void);
 /// Why the last call failed.
 const char *hero_dnnl_problem(void);
 /// The library's version and the instructions that it uses, as "2.6.3, AVX-512".
