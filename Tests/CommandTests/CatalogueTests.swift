@@ -21,7 +21,8 @@ struct CatalogueTests {
     let page = SharedData.repository.appendingPathComponent(
       "Sources/hero/\(module)/\(module).docc/\(module).md")
     let text = try String(contentsOf: page, encoding: .utf8)
-    let links = text.matches(of: /``([A-Za-z]+)``/).map { String($0.1) }
+    let link = try Regex("``([A-Za-z]+)``", as: (Substring, Substring).self)
+    let links = text.matches(of: link).map { String($0.1) }
     #expect(links.first == module && links.count > 1)
     let sources = try Self.sources(of: module)
     for link in Set(links.dropFirst()) {

@@ -151,9 +151,9 @@ struct SubtitleTests {
     }
     var told: [String] = []
     for bytes in [little, big] { #expect(SubtitleFile.parse(bytes) { told.append($0) } == expected) }
-    let windows: [UInt8] =
-      Array("1\n00:00:01,000 --> 00:00:02,000\nCaf".utf8) + [0xE9, 0x20, 0x93] + Array("na".utf8) + [0xEF]
-      + Array("ve".utf8) + [0x94, 0x20, 0x96, 0x20, 0xFC, 0x0A]
+    var windows = Array("1\n00:00:01,000 --> 00:00:02,000\nCaf".utf8)
+    windows += [0xE9, 0x20, 0x93] + "na".utf8 + [0xEF]
+    windows += "ve".utf8 + [0x94, 0x20, 0x96, 0x20, 0xFC, 0x0A]
     #expect(SubtitleFile.parse(windows) { told.append($0) } == expected)
     #expect(told.count == 3 && told[2].contains("Windows-1252"))
   }

@@ -45,7 +45,7 @@ enum TinyModel {
     var targets: [FrameSpan] = []
     for query in 0..<slots.count * queriesPerSlot {
       let length = 3 + query % 3
-      queries.append((0..<length).map { place -> Int32 in Int32(4 + (query * 5 + place * 3) % 17) })
+      queries.append((0..<length).map { (place: Int) -> Int32 in Int32(4 + (query * 5 + place * 3) % 17) })
       let start = query % 2
       targets.append(query % 4 == 3 ? .unknown : FrameSpan(start: start, end: start + 1))
     }

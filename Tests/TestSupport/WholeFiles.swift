@@ -54,6 +54,8 @@ public func storeEntries(_ folder: String) throws -> [(key: String, value: [UInt
   var environment: OpaquePointer?
   try check(mdb_env_create(&environment))
   defer { mdb_env_close(environment) }
+  // The reference's stores ask for a terabyte of addresses, more than an emulator has.
+  try check(mdb_env_set_mapsize(environment, FileBytes.read(path: folder + "/data.mdb").count))
   try check(mdb_env_open(environment, folder, UInt32(MDB_RDONLY | MDB_NOLOCK), 0))
   var transaction: OpaquePointer?
   try check(mdb_txn_begin(environment, nil, UInt32(MDB_RDONLY), &transaction))

@@ -26,9 +26,10 @@ struct DecodingTests {
 
   /// The numbers of pictures whose brightness says them; see the fixtures.
   private static func numbers(_ name: String, rate: PictureRate) throws -> [Int] {
-    try pictures(path(name), rate: rate).pictures.map { picture in
+    try pictures(path(name), rate: rate).pictures.map { (picture: [UInt8]) -> Int in
       let sum = picture.reduce(0) { $0 + Int($1) }
-      return Int((Double(sum) / Double(picture.count) / (6 * 255 / 219.0)).rounded())
+      let mean = Double(sum) / Double(picture.count)
+      return Int((mean / (6 * 255 / 219.0)).rounded())
     }
   }
 

@@ -102,14 +102,16 @@ struct PictureFeatures {
   }
 
   private static func turns(_ places: [Double]) -> [Float] {
-    (1...mostTurns).map { turns in
+    (1...mostTurns).map { (turns: Int) -> Float in
       var (real, imaginary) = (0.0, 0.0)
+      let count = Double(places.count)
       for (number, place) in places.enumerated() {
-        let angle = 2 * Double.pi * Double(turns * number) / Double(places.count)
+        let angle = 2 * Double.pi * Double(turns * number) / count
         real += place * cos(angle)
         imaginary += place * sin(angle)
       }
-      return Float((real * real + imaginary * imaginary).squareRoot() * 2 / Double(places.count) / 16)
+      let size = (real * real + imaginary * imaginary).squareRoot()
+      return Float(size * 2 / count / 16)
     }
   }
 

@@ -149,10 +149,10 @@ extension CPUBackend {
     let size = result.out.storage.type.size
     let (out, pre, bias) = (result.out.values, result.pre?.values, result.bias?.pointer)
     let next = Atomic<Int>(0)
-    pool.run(lanes) { lane in
+    pool.run(lanes) { (lane: Int) -> Void in
       let words = storage.words + lane * each
       while true {
-        let item = next.add(1, ordering: .relaxed).oldValue
+        let item: Int = next.add(1, ordering: .relaxed).oldValue
         guard item < items else { return }
         let firstRow = item / parts * Self.blockRows
         let firstColumn = item % parts * width
@@ -165,9 +165,9 @@ extension CPUBackend {
           var product = hero_brain_product()
           product.left = UnsafePointer(words)
           product.left_stride = 16 * ownPairs
-          product.right = UnsafePointer(
-            right.words + (columns.lowerBound + firstColumn - right.firstColumn) / 16 * right.stride
-              + (stretch.lowerBound / 2 - right.firstPair) * 16)
+          let strip = (columns.lowerBound + firstColumn - right.firstColumn) / 16
+          let pair = stretch.lowerBound / 2 - right.firstPair
+          product.right = UnsafePointer(right.words + strip * right.stride + pair * 16)
           product.right_stride = right.stride
           product.pairs = ownPairs
           if let global {

@@ -30,7 +30,7 @@ extension RunOptions {
     let indent = String(repeating: " ", count: column)
     let lines = wrapped(text, to: width - column)
     return flag.count < column
-      ? flag + indent.dropFirst(flag.count) + lines.joined(separator: "\n" + indent)
+      ? flag + String(indent.dropFirst(flag.count)) + lines.joined(separator: "\n" + indent)
       : ([flag] + lines.map { indent + $0 }).joined(separator: "\n")
   }
 

@@ -14,8 +14,9 @@ enum ClipSampling {
   static func spread(from start: Float, to end: Float, count: Int) -> [Float] {
     guard count > 1 else { return [start] }
     let step = (end - start) / Float(count - 1)
-    return (0..<count).map { place in
-      place < count / 2 ? start + step * Float(place) : end - step * Float(count - 1 - place)
+    return (0..<count).map { (place: Int) -> Float in
+      if place < count / 2 { return start + step * Float(place) }
+      return end - step * Float(count - 1 - place)
     }
   }
 }

@@ -39,6 +39,17 @@ static float byte_dot(const float *x, const int8_t *row, long n) {
 // planes: [4][words].
 typedef uint64_t vw __attribute__((ext_vector_type(4)));
 
+// How many bits of each lane are set; before its version 18 clang has no builtin for it.
+INLINE vw set_bits(vw bits) {
+#if __has_builtin(__builtin_elementwise_popcount)
+  return __builtin_elementwise_popcount(bits);
+#else
+  vw counts;
+  for (int i = 0; i < 4; i++) counts[i] = (uint64_t)__builtin_popcountll(bits[i]);
+  return counts;
+#endif
+}
+
 INLINE void sign_products_of(float *out, const uint8_t *from, long rows, long words, const uint64_t *planes,
                              float scale, float offset, float shift) {
   long stride = 4 + 8 * words;
@@ -50,11 +61,11 @@ INLINE void sign_products_of(float *out, const uint8_t *from, long rows, long wo
     for (; w + 4 <= words; w += 4) {
       vw bits;
       memcpy(&bits, from + 4 + 8 * w, sizeof bits);
-      total += __builtin_elementwise_popcount(bits) << 32;
+      total += set_bits(bits) << 32;
       for (int k = 0; k < 4; k++) {
         vw plane;
         memcpy(&plane, planes + k * words + w, sizeof plane);
-        total += __builtin_elementwise_popcount(bits & plane) << k;
+        total += set_bits(bits & plane) << k;
       }
     }
     for (; w < words; w++) {
