@@ -2,8 +2,8 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: build mpi demo test format lint bench bench-record bench-table performance fuzz endurance quality dist release gpu-bundle cuda-emulation \
-  gpu-check-emulated packages
+.PHONY: build mpi demo test format lint bench bench-record bench-table performance fuzz endurance quality dist release release-arm64 \
+  test-arm64 gpu-bundle cuda-emulation gpu-check-emulated packages
 
 build: packages
 	swift build -c release
@@ -73,8 +73,10 @@ endurance: build
 	Scripts/endurance updates $(UPDATES)
 	Scripts/endurance kills $(KILLS)
 
-## Trains every task on the demo's corpus from a fixed seed and compares what was learnt with the bands in Benchmarks/quality.json.
+## Trains every task on the demo's corpus from a fixed seed and compares what was learnt with the bands in Benchmarks/quality.json. With
+## CORPUS and TOKENIZER, a corpus of TVR's own text (see Scripts/quality-corpus), on that too.
 quality: build
+	$(if $(CORPUS),Scripts/quality-corpus "$(CORPUS)" "$(TOKENIZER)" Benchmarks/quality-corpus.json)
 	rm -rf quality
 	$(HERO) demo --output quality --compare Benchmarks/quality.json --figures quality.json --tasks tvr pretrain how2r \
 	  didemo_video_sub didemo_video_only msrvtt_video_sub msrvtt_video_only yc2r vatex_en_r tvc tvqa how2qa violin vlep yc2c vatex_en_c
@@ -87,6 +89,19 @@ dist: packages
 release: packages
 	Scripts/make-release
 	Scripts/check-release
+
+## The same for arm64, compiled here and run in emulation.
+release-arm64:
+	Scripts/arm64 make release
+
+## The goldens of every model and what reads files, compiled for arm64 and run in emulation.
+## Swift 6.2.3 as Debian builds it fails at its own assertion in one pass, and gives up early on long expressions.
+ARM64_TESTS := .build/arm64/tests
+test-arm64:
+	Scripts/arm64 swift build --scratch-path $(ARM64_TESTS) -c release -Xswiftc -enable-testing --build-tests \
+	  -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=deadobject-elim -Xswiftc -Xfrontend -Xswiftc -solver-scope-threshold=100000000
+	Scripts/arm64 env HERO_TEST_GPU=none $(ARM64_TESTS)/release/heroPackageTests.xctest --testing-library swift-testing \
+	  --filter 'GoldenTests|FormatsTests|TextTests'
 
 ## What shows on a machine with a GPU whether hero is right there, and how fast: gpu-bundle/gpu-check, without arguments.
 gpu-bundle: packages

@@ -11,9 +11,9 @@ public enum TestDevice: String, CaseIterable, Sendable {
   case gpuBF16
 
   /// Those that compute in float32.
-  public static let exact = [cpu, gpu]
+  public static let exact = TestGPU.isLeftOut ? [cpu] : [cpu, gpu]
   /// Those that compute in bfloat16.
-  public static let half = [cpuBF16, gpuBF16]
+  public static let half = TestGPU.isLeftOut ? [cpuBF16] : [cpuBF16, gpuBF16]
 
   public func open() throws -> any Backend {
     switch self {
@@ -27,7 +27,10 @@ public enum TestDevice: String, CaseIterable, Sendable {
 
 /// The GPU of the tests: one whose threads are fibers of this process or, with `HERO_TEST_GPU=real`, the machine's first.
 public enum TestGPU {
-  public static let isEmulated = ProcessInfo.processInfo.environment["HERO_TEST_GPU"] != "real"
+  private static let choice = ProcessInfo.processInfo.environment["HERO_TEST_GPU"]
+  public static let isEmulated = choice != "real"
+  /// With `HERO_TEST_GPU=none` models are tested on the CPU only: where the processor is emulated, a GPU emulated by it takes hours.
+  static let isLeftOut = choice == "none"
 
   public static func open(_ precision: Precision = .fp32) throws -> CUDABackend {
     guard !isEmulated else { return try CUDABackend(hero_cuda_emulation().pointee, precision: precision) }
