@@ -101,7 +101,7 @@ test-arm64:
 	Scripts/arm64 swift build --scratch-path $(ARM64_TESTS) -c release -Xswiftc -enable-testing --build-tests \
 	  -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=deadobject-elim -Xswiftc -Xfrontend -Xswiftc -solver-scope-threshold=100000000
 	Scripts/arm64 env HERO_TEST_GPU=none $(ARM64_TESTS)/release/heroPackageTests.xctest --testing-library swift-testing \
-	  --filter 'GoldenTests|FormatsTests|TextTests'
+	  --filter 'GoldenTests|FormatsTests|TextTests' --skip OnTheDevice
 
 ## What shows on a machine with a GPU whether hero is right there, and how fast: gpu-bundle/gpu-check, without arguments.
 gpu-bundle: packages
