@@ -78,11 +78,14 @@ endurance: build
 ## Scripts/quality-corpus), on that too.
 QUALITY := $(HERO) demo --compare Benchmarks/quality.json
 quality: build
-	$(if $(CORPUS),Scripts/quality-corpus "$(CORPUS)" "$(TOKENIZER)" Benchmarks/quality-corpus.json)
 	rm -rf quality && mkdir quality
-	$(QUALITY) --output quality/long --figures quality/long.json --updates 1000 --tasks tvr how2r didemo_video_sub didemo_video_only
-	$(QUALITY) --output quality/short --figures quality/short.json --tasks pretrain msrvtt_video_sub msrvtt_video_only yc2r vatex_en_r \
-	  tvc tvqa how2qa violin vlep yc2c vatex_en_c
+	status=0; \
+	$(if $(CORPUS),Scripts/quality-corpus "$(CORPUS)" "$(TOKENIZER)" Benchmarks/quality-corpus.json || status=1;) \
+	$(QUALITY) --output quality/long --figures quality/long.json --updates 1000 --tasks tvr how2r didemo_video_sub \
+	  didemo_video_only || status=1; \
+	$(QUALITY) --output quality/short --figures quality/short.json --tasks pretrain msrvtt_video_sub msrvtt_video_only yc2r \
+	  vatex_en_r tvc tvqa how2qa violin vlep yc2c vatex_en_c || status=1; \
+	exit $$status
 
 ## The program for machines without Swift and packages: dist/hero-VERSION-linux-ARCH and .tar.zst.
 dist: packages

@@ -58,7 +58,7 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
     (pages + ["CONTRIBUTING.md"]).flatMap { page in
       let path = SharedData.repository.appendingPathComponent(page).path
       let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-      let found = text.matches(of: #/(?:`|^    |&& )make ([a-z][a-z-]*)/#.anchorsMatchLineEndings())
+      let found = text.matches(of: #/(?:`|^    |&& )make ([a-z][a-z0-9-]*)/#.anchorsMatchLineEndings())
       return found.map { (page, String($0.1)) }
     }
   }()
