@@ -92,7 +92,7 @@ struct Caption: ParsableCommand {
 enum CaptionScores {
   static func show(_ scores: CaptionScorer, json: Bool, log: RunLog) throws {
     if !scores.hasMeteorData {
-      log.info("METEOR compares words and stems only; give --meteor-data for synonyms and paraphrases")
+      log.info(MetricsTable.noMeteorData)
     }
     if json {
       let object = JSONObject(scores.corpus.map { (key: $0.name, value: JSON.double($0.value)) })

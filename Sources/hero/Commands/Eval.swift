@@ -17,6 +17,7 @@ struct Eval: ParsableCommand {
         hero eval --task tvr --split val --query-txt-db txt_db/tvr_val.db --vfeat-db video_db/tv \\
           --sub-txt-db txt_db/tv_subtitles.db --output-dir runs/tvr --checkpoint best
         hero eval --task tvc --predictions captions.jsonl --references tvc_val_release.jsonl
+        hero eval --predictions results_tvr_all.json --references tvr_val_release.jsonl
       """)
 
   @Option(help: "The task; by default what the run was trained for.")
@@ -36,12 +37,24 @@ struct Eval: ParsableCommand {
   var outputDir: String?
 
   @Option(
-    help: ArgumentHelp("Instead of a run: JSON lines with captions to score.", valueName: "file"),
+    help: ArgumentHelp(
+      "Instead of a run: predictions to score, of any task, in hero's, the reference's, VALUE's or "
+        + "QVHighlights' form.", valueName: "file"),
     completion: .file())
   var predictions: String?
 
-  @Option(help: ArgumentHelp("JSON lines with the true captions.", valueName: "file"), completion: .file())
+  @Option(
+    help: ArgumentHelp("The annotation with the truth, or a store made of it.", valueName: "path"),
+    completion: .file())
   var references: String?
+
+  @Option(
+    name: .customLong("vid2dur-idx"),
+    help: ArgumentHelp(
+      "JSON file {split: {video: [seconds, number]}}, for predictions that do not name their videos.",
+      valueName: "file"),
+    completion: .file())
+  var vid2durIdx: String?
 
   @Option(
     help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"),
@@ -77,8 +90,9 @@ struct Eval: ParsableCommand {
     let log = RunLog(rank: communicator.rank)
     if predictions != nil || references != nil {
       try Processes.requireSole("eval --predictions")
-      return try scoreCaptions(log)
+      return try scorePredictions(log)
     }
+    guard vid2durIdx == nil else { throw UsageError("--vid2dur-idx goes with --predictions") }
     guard let queryTxtDb, let outputDir else { throw UsageError("give --query-txt-db and --output-dir") }
     var arguments = overrides
     if let batchSize {
@@ -99,17 +113,23 @@ struct Eval: ParsableCommand {
     }
   }
 
-  /// Scores any file of captions; no model is needed.
-  private func scoreCaptions(_ log: RunLog) throws {
+  /// Scores any file of predictions; no model is needed.
+  private func scorePredictions(_ log: RunLog) throws {
     guard let predictions, let references else {
-      throw UsageError("give --predictions and --references; 'hero caption' writes predictions")
+      throw UsageError(
+        "give --predictions and --references; 'hero eval' and 'hero caption' write predictions")
     }
-    let meteor = try meteorData.map { try MeteorResources(folder: $0) }
-    let rows = try CaptionRow.read(path: predictions)
-    if let submission {
-      try CaptionRow.write(rows, to: submission)
+    var scoring = PredictionScoring(predictions: predictions, references: references)
+    (scoring.task, scoring.split) = (task, split)
+    scoring.vid2durIdx = vid2durIdx
+    scoring.meteor = try meteorData.map { try MeteorResources(folder: $0) }
+    if let submission { try CaptionRow.write(try CaptionRow.read(path: predictions), to: submission) }
+    let scores = try scoring.run(log: log)
+    if json {
+      let object = JSONObject(scores.figures.map { (key: $0.name, value: JSON.double($0.value)) })
+      print(JSON.object(object).encoded(style: .python))
+    } else {
+      print(scores.table.rendered())
     }
-    let scores = try CaptionScorer(rows, references: try CaptionRow.read(path: references), meteor: meteor)
-    try CaptionScores.show(scores, json: json, log: log)
   }
 }

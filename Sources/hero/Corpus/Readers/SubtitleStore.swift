@@ -19,7 +19,7 @@ public struct ListedVideo: Sendable, Equatable {
   public let index: Int
 
   /// The lists of a file `{split: {video: [seconds, index]}}`, the candidates of retrieval, in its order.
-  static func splits(path: String) throws -> [(name: String, videos: [ListedVideo])] {
+  public static func splits(path: String) throws -> [(name: String, videos: [ListedVideo])] {
     var splits: [(name: String, videos: [ListedVideo])] = []
     try JSON.readMembers(path: path) { split, list in
       guard let members = list.object else {

@@ -1,0 +1,90 @@
+import Formats
+
+extension RetrievalResults {
+  /// Whether a JSON object is a result file of retrieval: it has a list for one of the tasks.
+  public static func recognizes(_ json: JSON) -> Bool {
+    RetrievalTask.allCases.contains { json[$0.rawValue]?.array != nil }
+  }
+
+  /// Reads a result file: TVR's, which names its videos and gives scores, or VALUE's, which has neither.
+  ///
+  ///     {"video2idx": {"castle_s01": 0}, "VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5, 7.29]]}]}
+  ///     {"VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5]]}], "VR": [{"desc_id": "1", "predictions": [0, 7]}]}
+  ///
+  /// Predictions without a score rank by their place.
+  ///
+  /// - Parameters:
+  ///   - json: the file's content.
+  ///   - numbers: the videos' numbers, where the file does not name them.
+  /// - Throws: `DataError` for rows of another form, and where nobody gives the videos' numbers.
+  public init(json: JSON, numbers: [String: Int]?) throws {
+    var index = numbers
+    if let named = json["video2idx"]?.object {
+      index = [:]
+      for (name, number) in named {
+        guard let number = number.int else {
+          throw DataError("\"video2idx\" gives \(number.encoded()) for \"\(name)\", not a number")
+        }
+        index?[name] = number
+      }
+    }
+    guard let index else {
+      throw DataError(
+        "has no \"video2idx\", so that its videos' numbers mean nothing",
+        cure: "Give --vid2dur-idx the list that the predictions were made with, and --split")
+    }
+    self.init(videoIndex: index, tasks: [])
+    for task in RetrievalTask.allCases {
+      guard let rows = json[task.rawValue]?.array else { continue }
+      var seen = Set<QueryID>()
+      let queries = try rows.enumerated().map { place, row in
+        try DataError.locating(place: "\(task.rawValue), row \(place + 1)") {
+          let query = try Self.query(row)
+          guard seen.insert(query.id).inserted else {
+            throw DataError("query \(query.id) has two predictions", cure: "Keep one of them")
+          }
+          return query
+        }
+      }
+      tasks.append((task, queries))
+    }
+  }
+
+  private static func query(_ row: JSON) throws -> QueryPredictions {
+    guard let id = QueryID(row["desc_id"] ?? row["sen_id"] ?? row["qid"]) else {
+      throw DataError("the row has no \"desc_id\"")
+    }
+    guard let list = row["predictions"]?.array else {
+      throw DataError("\"predictions\" is no list", place: "query \(id)")
+    }
+    return QueryPredictions(
+      id: id,
+      predictions: try list.enumerated().map { place, entry in
+        guard let prediction = MomentPrediction(entry, place: place) else {
+          throw DataError(
+            "a prediction is \(entry.encoded().prefix(80)), not [video, start, end, score] or a video's number",
+            place: "query \(id)")
+        }
+        return prediction
+      })
+  }
+}
+
+extension MomentPrediction {
+  /// - Parameter place: of the prediction in its list, whose negative is its score where it has none.
+  fileprivate init?(_ entry: JSON, place: Int) {
+    if let video = entry.int {
+      self.init(video: video, score: -Float(place))
+      return
+    }
+    guard let row = entry.array, (1...4).contains(row.count), row.count != 2, let video = row[0].int else {
+      return nil
+    }
+    let numbers = row.dropFirst().map(\.double)
+    guard numbers.allSatisfy({ $0.map(TimeSpan.isTime) ?? false }) else { return nil }
+    let values = numbers.compactMap { $0.map(Float.init) }
+    self.init(
+      video: video, start: values.first ?? 0, end: values.count > 1 ? values[1] : 0,
+      score: values.count > 2 ? values[2] : -Float(place))
+  }
+}

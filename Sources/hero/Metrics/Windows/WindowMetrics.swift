@@ -1,0 +1,132 @@
+import Formats
+
+/// Moments within given videos, measured as QVHighlights, Charades-STA, ActivityNet Captions and TACoS are.
+///
+/// The names and values of QVHighlights' figures are those of moment_detr's `standalone_eval`:
+///
+/// | figure | what |
+/// | --- | --- |
+/// | `MR-full-mAP@0.5`, `MR-full-mAP` | mean average precision at an overlap, and over 0.5, 0.55 … 0.95 |
+/// | `MR-full-R1@0.5` | queries whose first window overlaps a true one by that much |
+/// | `MR-short-…`, `MR-middle-…`, `MR-long-…` | for true windows of up to 10 s, up to 30 s, and longer |
+/// | `HL-min-VeryGood-mAP`, `-Hit1` | of the clips that annotators rated at least so |
+/// | `R1@0.3`, `R5@0.3`, `mIoU` | queries with such an overlap among the first 1 or 5; mean overlap of the first |
+///
+/// All are percentages of two decimals.
+public struct WindowMetrics: Sendable {
+  static let thresholds = (0..<10).map { Double(50 + 5 * $0) / 100 }
+  /// Windows of a query that mean average precision counts.
+  private static let ranked = 10
+  private static let lengths: [(name: String, range: (Double, Double)?)] = [
+    ("full", nil), ("short", (0, 10)), ("middle", (10, 30)), ("long", (30, 150)),
+  ]
+  private static let ratings = [("Fair", 2.0), ("Good", 3.0), ("VeryGood", 4.0)]
+
+  /// The figures, the most quoted first.
+  public private(set) var figures: [(name: String, value: Double)] = []
+  /// Queries of the truth that have no prediction. They count as not answered.
+  public private(set) var unanswered = 0
+  /// Queries whose windows do not come by falling score. Recall takes them in the file's order.
+  public private(set) var unordered = 0
+
+  private typealias Answered = (truth: WindowTruth, answer: WindowPredictions?)
+
+  /// - Throws: `DataError` for a prediction whose query has no truth, and for a second one of the same query.
+  public init(_ predictions: [WindowPredictions], truth: [WindowTruth]) throws {
+    var answers: [QueryID: WindowPredictions] = [:]
+    let known = Set(truth.map(\.id))
+    for prediction in predictions {
+      guard known.contains(prediction.id) else {
+        throw DataError(
+          "query \(prediction.id) has no ground truth",
+          cure: "Use the annotations of the split that the predictions were made for")
+      }
+      guard answers.updateValue(prediction, forKey: prediction.id) == nil else {
+        throw DataError("has two predictions", place: "query \(prediction.id)", cure: "Keep one of them")
+      }
+    }
+    let pairs = truth.map { (truth: $0, answer: answers[$0.id]) }
+    unanswered = pairs.count { $0.answer == nil }
+    unordered = predictions.count { row in
+      zip(row.windows, row.windows.dropFirst()).contains { $0.score < $1.score }
+    }
+    if predictions.contains(where: { !$0.windows.isEmpty }) {
+      addMoments(pairs)
+      addRecalls(pairs)
+    }
+    addHighlights(pairs)
+  }
+
+  private mutating func add(_ name: String, _ values: [Double]) {
+    let mean = values.reduce(0, +) / Double(max(values.count, 1))
+    figures.append((name, Recall.percentage(mean)))
+  }
+
+  private mutating func addMoments(_ pairs: [Answered]) {
+    var details: [(name: String, values: [Double])] = []
+    for (name, range) in Self.lengths {
+      let inRange = pairs.compactMap { pair -> Answered? in
+        guard let range else { return pair }
+        var pair = pair
+        pair.truth.windows.removeAll { !(range.0 < $0.end - $0.start && $0.end - $0.start <= range.1) }
+        return pair.truth.windows.isEmpty ? nil : pair
+      }
+      guard !inRange.isEmpty else { continue }
+      let precisions = inRange.map { truth, answer in
+        AveragePrecision.ofWindows(
+          Array((answer?.windows ?? []).prefix(Self.ranked)), truth.windows, thresholds: Self.thresholds)
+      }
+      let firsts = inRange.map { Self.overlaps($0).first ?? 0 }
+      details.append(("MR-\(name)-mAP", precisions.map { $0.reduce(0, +) / Double($0.count) }))
+      for (number, threshold) in Self.thresholds.enumerated() {
+        details.append(("MR-\(name)-mAP@\(threshold)", precisions.map { $0[number] }))
+      }
+      for threshold in Self.thresholds {
+        details.append(("MR-\(name)-R1@\(threshold)", firsts.map { $0 >= threshold ? 1 : 0 }))
+      }
+    }
+    let quoted = [
+      "MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mAP", "MR-full-mAP@0.5", "MR-full-mAP@0.75",
+      "MR-long-mAP", "MR-middle-mAP", "MR-short-mAP",
+    ]
+    let (first, others) = (
+      quoted.compactMap { name in details.first { $0.name == name } },
+      details.filter { !quoted.contains($0.name) }
+    )
+    for (name, values) in first + others { add(name, values) }
+  }
+
+  /// Of each window of the answer, its largest overlap with a true one.
+  private static func overlaps(_ pair: Answered) -> [Double] {
+    (pair.answer?.windows ?? []).map { window in
+      pair.truth.windows.map { AveragePrecision.overlap(window.span, $0) }.max() ?? 0
+    }
+  }
+
+  private mutating func addRecalls(_ pairs: [Answered]) {
+    let overlaps = pairs.map(Self.overlaps)
+    for depth in [1, 5] {
+      for threshold in [0.3, 0.5, 0.7] {
+        add("R\(depth)@\(threshold)", overlaps.map { $0.prefix(depth).contains { $0 >= threshold } ? 1 : 0 })
+      }
+    }
+    add("mIoU", overlaps.map { $0.first ?? 0 })
+  }
+
+  private mutating func addHighlights(_ pairs: [Answered]) {
+    let rated = pairs.compactMap { truth, answer in truth.saliency.map { ($0, answer?.saliency ?? []) } }
+    guard pairs.contains(where: { $0.answer?.saliency != nil }), !rated.isEmpty else { return }
+    for (name, least) in Self.ratings {
+      var (precisions, hits): ([Double], [Double]) = ([], [])
+      for (saliency, scores) in rated {
+        let relevant = saliency.relevant(least: least)
+        precisions += relevant.map { scores.isEmpty ? 0 : AveragePrecision.ofClips(scores, relevant: $0) }
+        let best = scores.indices.max { (scores[$0], $1) < (scores[$1], $0) }
+        hits.append(
+          best.map { best in relevant.contains { best < $0.count && $0[best] } ? 1 : 0 } ?? 0)
+      }
+      add("HL-min-\(name)-mAP", precisions)
+      add("HL-min-\(name)-Hit1", hits)
+    }
+  }
+}

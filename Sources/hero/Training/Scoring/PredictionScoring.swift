@@ -1,0 +1,165 @@
+import Corpus
+import Formats
+import Metrics
+
+/// Scores a file of predictions against annotations, without a model and without stores: what
+/// `hero eval --predictions F --references F` runs.
+public struct PredictionScoring {
+  public var predictions: String
+  /// An annotation as its authors publish it, JSON lines, or a text store.
+  public var references: String
+  /// What the annotation is of; needed where it has a form of its own.
+  public var task: RunTask?
+  /// The part of the references and of `vid2durIdx`, and the name in the figures.
+  public var split = "val"
+  /// JSON file {split: {video: [seconds, number]}}, for predictions that do not name their videos.
+  public var vid2durIdx: String?
+  public var meteor: MeteorResources?
+
+  public init(predictions: String, references: String) {
+    self.predictions = predictions
+    self.references = references
+  }
+
+  /// Figures by their names, and a table for people.
+  public typealias Scores = (figures: [(name: String, value: Double)], table: MetricsTable)
+
+  /// - Parameter log: told of rows that cannot be used and of queries without a prediction.
+  /// - Throws: `DataError` where a file cannot be read, or the two do not belong together.
+  public func run(log: RunLog) throws -> Scores {
+    switch try PredictionFile.read(path: predictions) {
+    case .retrieval(let json): try retrieval(json, log.warning)
+    case .answers(let json): try answers(json, log.warning)
+    case .windows(let rows): try windows(rows, log.warning)
+    case .captions: try captions(log)
+    }
+  }
+
+  // MARK: Retrieval
+
+  private func retrieval(_ json: JSON, _ warn: (String) -> Void) throws -> Scores {
+    var truths: [RetrievalTruth] = []
+    try forEachReference(warn) { row in
+      if let truth = try RetrievalTruth(annotation: .object(row)) { truths.append(truth) }
+    }
+    guard !truths.isEmpty else {
+      throw DataError("no row names its video: the truth is hidden", file: references)
+    }
+    return try DataError.locating(file: predictions) {
+      let results = try RetrievalResults(json: json, numbers: try numbers())
+      for (task, queries) in results.tasks {
+        let answered = Set(queries.map(\.id))
+        tell(
+          truths.count { !answered.contains($0.id) }, "queries have no prediction of \(task.rawValue)", warn)
+      }
+      let recalls = try RetrievalMetrics(results: results, truth: truths, byQueryType: true).recalls
+      return (
+        recalls.map { ($0.name(prefix: "valid_\(split)"), $0.value) },
+        MetricsTable.retrieval(recalls, title: split)
+      )
+    }
+  }
+
+  private func numbers() throws -> [String: Int]? {
+    guard let vid2durIdx else { return nil }
+    let splits = try ListedVideo.splits(path: vid2durIdx)
+    guard let listed = splits.first(where: { $0.name == split }) else {
+      throw DataError(
+        "there is no split \"\(split)\"", file: vid2durIdx,
+        cure: "Give --split: \(splits.map(\.name).joined(separator: ", "))")
+    }
+    return Dictionary(listed.videos.map { ($0.name, $0.index) }) { first, _ in first }
+  }
+
+  // MARK: Answers
+
+  private func answers(_ json: JSON, _ warn: (String) -> Void) throws -> Scores {
+    var truth: [(id: QueryID, answer: Int)] = []
+    try forEachReference(warn) { row in
+      let answer = AnswerResults.answer(row["answer_idx"] ?? row["answer"] ?? row["label"])
+      guard let id = QueryID(row["qid"] ?? row["example_id"] ?? row["desc_id"]), let answer else { return }
+      truth.append((id, answer))
+    }
+    guard !truth.isEmpty else {
+      throw DataError("no row tells its answer: the truth is hidden", file: references)
+    }
+    let (right, total, unanswered) = try DataError.locating(file: predictions) {
+      try AnswerResults(json: json).scored(against: truth)
+    }
+    tell(unanswered, "questions have no answer", warn)
+    let accuracy = Double(right) / Double(total)
+    var table = MetricsTable(title: split, headings: ["", "value"])
+    table.add("accuracy, %", [100 * accuracy])
+    let name = task?.family == .inference ? "valid/\(split)_acc" : "valid/acc"
+    return ([(name, accuracy)], table)
+  }
+
+  // MARK: Windows
+
+  private func windows(_ rows: [JSON], _ warn: (String) -> Void) throws -> Scores {
+    let answers = try rows.enumerated().map { place, row in
+      try DataError.locating(file: predictions, place: "row \(place + 1)") {
+        try WindowPredictions(json: row)
+      }
+    }
+    var truths: [WindowTruth] = []
+    try JSONLines.read(path: references) { _, row in
+      if let truth = try WindowTruth(json: row) { truths.append(truth) }
+    }
+    guard !truths.isEmpty else {
+      throw DataError("no row has \"relevant_windows\": the truth is hidden", file: references)
+    }
+    let metrics = try DataError.locating(file: predictions) { try WindowMetrics(answers, truth: truths) }
+    tell(metrics.unanswered, "queries have no prediction", warn)
+    if metrics.unordered > 0 {
+      warn(
+        "\(predictions): the windows of \(metrics.unordered) queries do not come by falling score. "
+          + "Mean average precision sorts them, recall takes them as they come.")
+    }
+    var table = MetricsTable(title: split, headings: ["", "%"])
+    // One table of ten thresholds for each length would be a screen of figures; JSON has them all.
+    for (name, value) in metrics.figures.filter({ Self.isQuoted($0.name) }) { table.add(name, [value]) }
+    return (metrics.figures, table)
+  }
+
+  private static func isQuoted(_ name: String) -> Bool {
+    !name.hasPrefix("MR-") || !name.contains("@")
+      || ["MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mAP@0.5", "MR-full-mAP@0.75"].contains(name)
+  }
+
+  // MARK: Captions
+
+  private func captions(_ log: RunLog) throws -> Scores {
+    if meteor == nil { log.info(MetricsTable.noMeteorData) }
+    let scores = try CaptionScorer(
+      try CaptionRow.read(path: predictions), references: try CaptionRow.read(path: references),
+      meteor: meteor)
+    return (scores.corpus.map { ($0.name, $0.value) }, MetricsTable(scores, title: "captions"))
+  }
+
+  // MARK: References
+
+  /// Rows of the annotation in the reference's form.
+  private func forEachReference(_ warn: (String) -> Void, _ body: (JSONObject) throws -> Void) throws {
+    // JSON lines read alike for every task.
+    let annotation = task.flatMap(\.annotation) ?? .tvr
+    try annotation.forEachRow(of: references, split: split, onSkip: warn, body)
+  }
+
+  private func tell(_ count: Int, _ what: String, _ warn: (String) -> Void) {
+    if count > 0 { warn("\(predictions): \(count) \(what). They count as wrong.") }
+  }
+}
+
+extension MetricsTable {
+  /// What METEOR lacks without its data.
+  public static let noMeteorData =
+    "METEOR compares words and stems only; give --meteor-data for synonyms and paraphrases"
+}
+
+extension RunTask {
+  /// The annotation that the task's store is made of.
+  var annotation: TextStoreTask? {
+    TextStoreTask.allCases.first { rawValue == $0.rawValue || rawValue.hasPrefix($0.rawValue + "_video_") }
+  }
+}
