@@ -16,10 +16,13 @@ struct Golden {
 
   static let folder = SharedData.golden.path
 
-  /// - Parameter name: e.g. `tvr`, or `adamw.0` for a batch without expectations of its own.
-  init(_ name: String) throws {
+  /// - Parameters:
+  ///   - name: e.g. `tvr`, or `adamw.0` for a batch without expectations of its own.
+  ///   - folder: in place of the reference's answers, VALUE's.
+  init(_ name: String, in folder: String? = nil) throws {
     self.name = name
-    folder = Self.folder + "/expected"
+    let folder = folder ?? Self.folder + "/expected"
+    self.folder = folder
     batch = Dictionary(
       uniqueKeysWithValues: try Safetensors.read(path: "\(folder)/\(name).batch.safetensors").tensors.map {
         ($0.name, $0.array)
@@ -64,7 +67,9 @@ struct Golden {
   }
 
   /// The padded videos, packed.
-  func videos(maskedFrames: Bool = false, featureRows: [Int]? = nil) throws -> VideoBatch {
+  func videos(
+    maskedFrames: Bool = false, featureRows: [Int]? = nil, textAlone: Bool? = nil
+  ) throws -> VideoBatch {
     let features = try #require(batch["c_v_feats"])
     let (width, padded) = (features.shape[2], features.shape[1])
     let flags = try #require(batch["c_attn_masks"]).int64s()
@@ -97,7 +102,8 @@ struct Golden {
       firstFrame += lengths[video]
     }
     return VideoBatch(
-      features: packed, featureWidth: width, lengths: lengths, sequences: sequences, maskedFrames: masked)
+      features: packed, featureWidth: width, lengths: lengths, sequences: sequences, maskedFrames: masked,
+      readsTextAlone: textAlone ?? name.hasSuffix(".sub_only"))
   }
 
   /// Queries, slots and targets of a retrieval batch.

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Where the tests find the reference's answers and the real data that the repository does not hold.
 public enum SharedData {
@@ -15,13 +16,20 @@ public enum SharedData {
   /// holds (`Tests/Fixtures/golden`). They are always there, so that no test against them is ever skipped.
   public static let golden: URL =
     ProcessInfo.processInfo.environment["HERO_GOLDEN_DIR"].map { URL(fileURLWithPath: $0) }
-    ?? existing(root?.appendingPathComponent("golden")) ?? smallGolden()
+    ?? existing(root?.appendingPathComponent("golden")) ?? unpacked("golden")
 
-  /// Unpacks the small set into a folder that goes with the process.
-  private static func smallGolden() -> URL {
+  /// VALUE's answers on the same corpus: `HERO_VALUE_GOLDEN_DIR` if set, else `../shared/golden-value`, else the small
+  /// set that the repository holds. Nil where `HERO_GOLDEN_DIR` names another corpus and nothing says where its are.
+  public static let valueGolden: URL? =
+    ProcessInfo.processInfo.environment["HERO_VALUE_GOLDEN_DIR"].map { URL(fileURLWithPath: $0) }
+    ?? (ProcessInfo.processInfo.environment["HERO_GOLDEN_DIR"] != nil
+      ? nil : existing(root?.appendingPathComponent("golden-value")) ?? unpacked("value"))
+
+  /// Unpacks a small set into a folder that goes with the process.
+  private static func unpacked(_ name: String) -> URL {
     let folder = FileManager.default.temporaryDirectory
-      .appendingPathComponent("hero-golden-\(ProcessInfo.processInfo.processIdentifier)")
-    let archive = repository.appendingPathComponent("Tests/Fixtures/golden/golden.tar.gz").path
+      .appendingPathComponent("hero-\(name)-\(ProcessInfo.processInfo.processIdentifier)")
+    let archive = repository.appendingPathComponent("Tests/Fixtures/golden/\(name).tar.gz").path
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       let tar = try Process.run(
@@ -31,12 +39,14 @@ public enum SharedData {
     } catch {
       fatalError("\(archive) could not be unpacked: \(error)")
     }
-    unpacked = folder.path
-    atexit { try? FileManager.default.removeItem(atPath: SharedData.unpacked) }
+    leftovers.withLock { $0.append(folder.path) }
+    atexit {
+      for path in SharedData.leftovers.withLock({ $0 }) { try? FileManager.default.removeItem(atPath: path) }
+    }
     return folder
   }
 
-  nonisolated(unsafe) private static var unpacked = ""
+  private static let leftovers = Mutex<[String]>([])
 
   /// Annotations, tokenizer and captions that others published; never part of the repository.
   public static let real: URL? = existing(root?.appendingPathComponent("real"))

@@ -13,8 +13,8 @@ struct CrossModalPlan: Sendable {
   let fromFrames: Indices
   let fromTokens: Indices
   let segments: Segments
-  /// The rows that are frames.
-  let frames: RowSelection
+  /// The rows whose outputs go to frames: the frames, or each sequence's first token where text is read alone.
+  let outputs: RowSelection
   /// Per token the row it has.
   let tokenRows: [Int32]
   /// The tokens of each sequence.
@@ -24,16 +24,21 @@ struct CrossModalPlan: Sendable {
 
   /// - Parameters:
   ///   - sequences: frames first, then text.
+  ///   - textAlone: leaves the frames out.
   ///   - textPositions: positions the text table has; later tokens share the last that the reference uses (511).
-  init(_ sequences: [SubtitleSequence], textPositions: Int, on backend: any Backend) {
+  init(
+    _ sequences: [SubtitleSequence], textAlone: Bool = false, textPositions: Int, on backend: any Backend
+  ) {
+    let framesOf = { (sequence: SubtitleSequence) in textAlone ? [] : sequence.frames }
     let lastPosition = min(511, textPositions - 1)
     var frameNumbers: [Int] = []
-    var (framePositions, frameRows): ([Int32], [Int32]) = ([], [])
+    var (framePositions, outputRows): ([Int32], [Int32]) = ([], [])
     var (tokens, tokenPositions, tokenRows): ([Int32], [Int32], [Int32]) = ([], [], [])
     var (fromFrames, fromTokens): ([Int32], [Int32]) = ([], [])
     for sequence in sequences {
-      for (position, frame) in sequence.frames.enumerated() {
-        frameRows.append(Int32(fromFrames.count))
+      if textAlone { outputRows.append(Int32(fromFrames.count)) }
+      for (position, frame) in framesOf(sequence).enumerated() {
+        outputRows.append(Int32(fromFrames.count))
         fromFrames.append(Int32(frameNumbers.count))
         fromTokens.append(-1)
         frameNumbers.append(frame)
@@ -56,10 +61,10 @@ struct CrossModalPlan: Sendable {
     tokenTypes = backend.makeIndices([Int32](repeating: Self.type, count: tokens.count))
     self.fromFrames = backend.makeIndices(fromFrames)
     self.fromTokens = backend.makeIndices(fromTokens)
-    segments = Segments(lengths: sequences.map { $0.frames.count + $0.tokens.count }, on: backend)
-    frames = RowSelection(
-      rows: backend.makeIndices(frameRows),
-      segments: Segments(lengths: sequences.map(\.frames.count), on: backend))
+    segments = Segments(lengths: sequences.map { framesOf($0).count + $0.tokens.count }, on: backend)
+    outputs = RowSelection(
+      rows: backend.makeIndices(outputRows),
+      segments: Segments(lengths: sequences.map { textAlone ? 1 : $0.frames.count }, on: backend))
     tokenSegments = Segments(lengths: sequences.map(\.tokens.count), on: backend)
   }
 

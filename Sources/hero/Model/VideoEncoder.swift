@@ -34,7 +34,7 @@ public final class VideoEncoder {
     }
     let frames = cross(
       tape, input.plan, features: input.features, rows: input.frameRows, mask: input.mask,
-      selection: input.plan.frames)
+      selection: input.plan.outputs)
     return tape.gatherSum([(transformed, input.shared), (frames, input.slots)])
   }
 

@@ -25,7 +25,7 @@ extension DemoCommand {
     let stores = "\(output)/txt_db/\(task.demo.rawValue)"
     var object = common(training)
     object["task"] = .string(task.rawValue)
-    object["sub_txt_db"] = task.isVideoOnly ? .null : .string("\(output)/txt_db/tv_subtitles.db")
+    object["sub_txt_db"] = task.channels == .video ? .null : .string("\(output)/txt_db/tv_subtitles.db")
     object["vfeat_db"] = .string("\(output)/video_db/tv")
     let isCaptioning = task.family == .captioning
     object[isCaptioning ? "train_db" : "train_query_txt_db"] = .string(

@@ -10,10 +10,12 @@ public struct VideoItem: Sendable, Equatable {
   public let subtitles: [VideoSubtitle]
   /// Token ids of every sentence of the video, kept or not, without special tokens; empty for video alone.
   public let sentences: [[Int32]]
+  /// Whether sentences are read without their frames, whose features are zero.
+  public let isTextAlone: Bool
 
   public init(
     name: String, frameCount: Int, featureWidth: Int, features: [Float], subtitles: [VideoSubtitle],
-    sentences: [[Int32]]
+    sentences: [[Int32]], isTextAlone: Bool = false
   ) {
     self.name = name
     self.frameCount = frameCount
@@ -21,6 +23,7 @@ public struct VideoItem: Sendable, Equatable {
     self.features = features
     self.subtitles = subtitles
     self.sentences = sentences
+    self.isTextAlone = isTextAlone
   }
 }
 
@@ -30,7 +33,7 @@ public struct VideoSubtitle: Sendable, Equatable {
   public let index: Int
   /// Its frames, counted from the video's start, each less than `frameCount`; possibly none.
   public let frames: [Int]
-  /// `[SEP]`, then the sentence's ids after those of the sentences before it that are its context.
+  /// `[SEP]`, or `[CLS]` where there is one channel, then the sentence's ids after those of the sentences before it that are its context.
   public let tokens: [Int32]
 
   public init(index: Int, frames: [Int], tokens: [Int32]) {

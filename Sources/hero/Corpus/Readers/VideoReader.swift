@@ -1,5 +1,14 @@
 import Formats
 
+/// What a model reads of a video. VALUE names the two by themselves `video_only` and `sub_only`.
+public enum VideoChannels: String, CaseIterable, Sendable {
+  case both
+  /// Frames, with one made-up sentence `[CLS]`.
+  case video
+  /// Subtitles, with features of zero.
+  case subtitles
+}
+
 /// Brings a video's features and subtitles together (Docs/Computation.md §1).
 ///
 /// Source: `VideoFeatSubTokDataset` and `VideoFeatDataset` of the reference. May be shared by threads.
@@ -12,19 +21,26 @@ public final class VideoReader: Sendable {
   public let maxClipLength: Int?
   /// The sentences before a sentence that are put before it.
   public let contextLength: Int
+  /// What is read of a video.
+  public let channels: VideoChannels
   private let lead: Int32
 
-  /// A reader of frames with subtitles.
+  /// A reader of frames with subtitles, or of subtitles alone.
   ///
   /// - Parameters:
   ///   - maxClipLength: `max_clip_len`; not positive for no cap.
   ///   - contextLength: `sub_ctx_len`.
-  public init(features: FeatureStore, subtitles: SubtitleStore, maxClipLength: Int, contextLength: Int) {
+  ///   - textAlone: hides the features: they are zero, and sentences begin with `[CLS]`.
+  public init(
+    features: FeatureStore, subtitles: SubtitleStore, maxClipLength: Int, contextLength: Int,
+    textAlone: Bool = false
+  ) {
     self.features = features
     self.subtitles = subtitles
     self.maxClipLength = maxClipLength > 0 ? maxClipLength : nil
     self.contextLength = max(0, contextLength)
-    lead = subtitles.meta.sep
+    channels = textAlone ? .subtitles : .both
+    lead = textAlone ? subtitles.meta.cls : subtitles.meta.sep
   }
 
   /// A reader of frames alone: one sequence with all frames and the text `[CLS]`.
@@ -35,6 +51,7 @@ public final class VideoReader: Sendable {
     subtitles = nil
     self.maxClipLength = maxClipLength > 0 ? maxClipLength : nil
     contextLength = 0
+    channels = .video
     lead = cls
   }
 
@@ -70,12 +87,14 @@ public final class VideoReader: Sendable {
     }
     guard subtitles.contains(video) else { throw Self.missing(video, in: subtitles) }
     let text = try subtitles.subtitles(of: video)
+    let isHidden = channels == .subtitles
     return VideoItem(
-      name: video, frameCount: frames.count, featureWidth: frames.width, features: frames.values,
+      name: video, frameCount: frames.count, featureWidth: frames.width,
+      features: isHidden ? [Float](repeating: 0, count: frames.values.count) : frames.values,
       subtitles: Self.walk(text, frameCount: frames.count).map { sentence, own in
         VideoSubtitle(index: sentence, frames: own, tokens: tokens(of: sentence, in: text.sentences))
       },
-      sentences: text.sentences)
+      sentences: text.sentences, isTextAlone: isHidden)
   }
 
   /// The sentences that are left when the video is cut to `frameCount` frames.

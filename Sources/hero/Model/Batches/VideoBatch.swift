@@ -28,6 +28,9 @@ public struct VideoBatch: Sendable {
   /// The row of `features` of every frame where videos share rows (one video with several answers); nil where the
   /// frames are the rows.
   public let featureRows: [Int]?
+  /// Whether sentences are read without their frames: each frame gets the output of its sentence's first token. Its own
+  /// features are zero (VALUE's `sub_only`).
+  public let readsTextAlone: Bool
 
   public var frameCount: Int { lengths.reduce(0, +) }
 
@@ -35,10 +38,11 @@ public struct VideoBatch: Sendable {
   public init(
     features: [Float], featureWidth: Int, lengths: [Int], sequences: [SubtitleSequence],
     maskedFrames: [Int] = [],
-    featureRows: [Int]? = nil
+    featureRows: [Int]? = nil, readsTextAlone: Bool = false
   ) {
     precondition(featureRows?.count ?? (features.count / featureWidth) == lengths.reduce(0, +))
     self.featureRows = featureRows
+    self.readsTextAlone = readsTextAlone
     self.features = features
     self.featureWidth = featureWidth
     self.lengths = lengths
@@ -60,7 +64,7 @@ public struct VideoInput: @unchecked Sendable {
   let mask: Indices?
   /// The feature row of every frame, where videos share rows.
   let shared: Indices?
-  /// Per frame its row among the sequences' frames, −1 for a frame of no sentence.
+  /// Per frame its row among `plan.outputs`, −1 for a frame of no sentence.
   package let slots: Indices
   /// 0, 1, 2 … within every video.
   package let places: Indices
@@ -70,11 +74,18 @@ extension VideoBatch {
   /// Puts the videos and all that follows from their sequences into a device's memory. Loading threads do it.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> VideoInput {
     // A sentence without frames reaches no frame: nothing downstream reads it.
+    let read = sequences.filter { !$0.frames.isEmpty }
     let plan = CrossModalPlan(
-      sequences.filter { !$0.frames.isEmpty }, textPositions: model.cross.positions, on: backend)
+      read, textAlone: readsTextAlone, textPositions: model.cross.positions, on: backend)
     let rows = features.count / featureWidth
     var slots = [Int32](repeating: -1, count: frameCount)
-    for (row, frame) in plan.frameNumbers.enumerated() { slots[frame] = Int32(row) }
+    if readsTextAlone {
+      for (row, sequence) in read.enumerated() {
+        for frame in sequence.frames { slots[frame] = Int32(row) }
+      }
+    } else {
+      for (row, frame) in plan.frameNumbers.enumerated() { slots[frame] = Int32(row) }
+    }
     let segments = Segments(lengths: lengths, on: backend)
     var mask: [Int32] = []
     if !maskedFrames.isEmpty {

@@ -16,7 +16,7 @@ extension VideoBatch {
     }
     self.init(
       features: packed(videos), featureWidth: model.featureWidth, lengths: videos.map(\.frameCount),
-      sequences: sequences)
+      sequences: sequences, readsTextAlone: videos.contains(where: \.isTextAlone))
   }
 
   /// Packs several passes over each video, each with a text that follows every sentence of it. The passes over one
@@ -41,7 +41,8 @@ extension VideoBatch {
     }
     self.init(
       features: packed(videos), featureWidth: model.featureWidth,
-      lengths: passes.map { videos[$0.video].frameCount }, sequences: sequences, featureRows: featureRows)
+      lengths: passes.map { videos[$0.video].frameCount }, sequences: sequences, featureRows: featureRows,
+      readsTextAlone: videos.contains(where: \.isTextAlone))
   }
 }
 

@@ -85,5 +85,8 @@ public struct RunConfiguration: Equatable, Sendable {
   /// What options must be to one another.
   ///
   /// - Throws: `DataError` naming the options and the cure.
-  public func validate() throws { try family.suite.check(self) }
+  public func validate() throws {
+    try checkChannels()
+    try family.suite.check(self)
+  }
 }

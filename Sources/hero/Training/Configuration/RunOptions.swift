@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 import Formats
 import Metrics
@@ -31,6 +32,10 @@ public struct RunOptions: Sendable {
     "sub_txt_db", .data, nil, in: .finetuning, help: "subtitle store")
   public let videos = RunOption<String?>(
     "vfeat_db", .data, nil, in: .finetuning, help: "folder of the feature stores")
+  public let channels = RunOption<VideoChannels?>(
+    "channels", .data, nil, in: .finetuning,
+    help: "what is read of a video: both, video or subtitles; by default what the task's name says, else both"
+  )
   public let textRoot = RunOption<String?>(
     "txt_db", .data, nil, in: [.pretraining], help: "folder that the targets' text paths start from")
   public let videoRoot = RunOption<String?>(

@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 import Metrics
 
@@ -7,23 +8,26 @@ import Metrics
 public struct RunTask: ConfigurationName, Hashable {
   public let rawValue: String
   public let family: TaskFamily
-  /// Whether the task reads frames alone, without subtitles.
-  public let isVideoOnly: Bool
+  /// What the task's name says it reads of a video; `--channels` says otherwise.
+  public let channels: VideoChannels
+  /// Whether the name has a channel in it, which no option may contradict.
+  let namesChannels: Bool
 
-  private init(_ name: String, _ family: TaskFamily, videoOnly: Bool = false) {
+  private init(_ name: String, _ family: TaskFamily, _ channels: VideoChannels? = nil) {
     rawValue = name
     self.family = family
-    isVideoOnly = videoOnly
+    self.channels = channels ?? .both
+    namesChannels = channels != nil
   }
 
   /// The table.
   public static let allCases = [
     tvr,
     RunTask("how2r", .momentRetrieval),
-    RunTask("didemo_video_only", .momentRetrieval, videoOnly: true),
-    RunTask("didemo_video_sub", .momentRetrieval),
-    RunTask("msrvtt_video_only", .videoRetrieval, videoOnly: true),
-    RunTask("msrvtt_video_sub", .videoRetrieval),
+    RunTask("didemo_video_only", .momentRetrieval, .video),
+    RunTask("didemo_video_sub", .momentRetrieval, .both),
+    RunTask("msrvtt_video_only", .videoRetrieval, .video),
+    RunTask("msrvtt_video_sub", .videoRetrieval, .both),
     RunTask("yc2r", .videoRetrieval),
     RunTask("vatex_en_r", .videoRetrieval),
     tvqa,
@@ -44,9 +48,32 @@ public struct RunTask: ConfigurationName, Hashable {
   public static let pretrain = RunTask("pretrain", .pretraining)
 
   /// The task of a name; nil where the table has none.
+  ///
+  /// VALUE names a channel at a name's end: `tvqa_sub_only` is `tvqa` of subtitles alone.
   public init?(rawValue: String) {
-    guard let task = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
-    self = task
+    if let task = Self.allCases.first(where: { $0.rawValue == rawValue }) {
+      self = task
+      return
+    }
+    let endings: [(String, VideoChannels)] = [
+      ("_video_sub", .both), ("_video_only", .video), ("_sub_only", .subtitles),
+    ]
+    for (ending, channels) in endings where rawValue.hasSuffix(ending) {
+      let base = rawValue.dropLast(ending.count)
+      let task = Self.allCases.first { $0.rawValue == base || $0.rawValue == base + "_video_sub" }
+      guard let task, task.family != .pretraining else { continue }
+      self.init(rawValue, task.family, channels)
+      return
+    }
+    return nil
+  }
+
+  /// The annotation that the task's stores are made of; nil of pre-training.
+  var annotation: TextStoreTask? {
+    TextStoreTask.allCases.first {
+      rawValue == $0.rawValue || rawValue.hasPrefix($0.rawValue + "_video_")
+        || rawValue == $0.rawValue + "_sub_only"
+    }
   }
 
   /// What `hero finetune --task` takes.
@@ -68,5 +95,6 @@ public enum TaskFamily: String, CaseIterable, Sendable {
 }
 
 extension OptimizerKind: ConfigurationName {}
+extension VideoChannels: ConfigurationName {}
 extension RankingKind: ConfigurationName {}
 extension RetrievalTask: ConfigurationName {}

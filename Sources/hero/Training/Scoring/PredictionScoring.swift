@@ -156,10 +156,3 @@ extension MetricsTable {
   public static let noMeteorData =
     "METEOR compares words and stems only; give --meteor-data for synonyms and paraphrases"
 }
-
-extension RunTask {
-  /// The annotation that the task's store is made of.
-  var annotation: TextStoreTask? {
-    TextStoreTask.allCases.first { rawValue == $0.rawValue || rawValue.hasPrefix($0.rawValue + "_video_") }
-  }
-}

@@ -28,7 +28,7 @@ public struct OpenedAnswering {
     let cure = "Give a run that 'hero finetune' trained for tvqa or how2qa"
     try made.require(.questionAnswering, cure: cure)
     let configuration = made.context.configuration
-    guard let answers = TextStoreTask(rawValue: configuration.task.rawValue)?.answersPerQuestion else {
+    guard let answers = configuration.task.annotation?.answersPerQuestion else {
       throw DataError(
         "was trained for \(configuration.task.rawValue), which takes no questions", file: path,
         place: "log/hps.json", cure: cure)

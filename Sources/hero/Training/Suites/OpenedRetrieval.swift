@@ -52,11 +52,16 @@ public struct OpenedRetrieval {
     let store = try FeatureStore(
       path: features, featureVersion: configuration.featureVersion, frameLength: configuration.frameInterval,
       compressed: configuration.compressed)
-    guard let subtitles, !configuration.task.isVideoOnly else {
+    if subtitles == nil, configuration.videoChannels == .subtitles {
+      throw DataError(
+        "the model reads subtitles alone, and there are none", file: features, cure: "Give --sub-txt-db")
+    }
+    guard let subtitles, configuration.videoChannels != .video else {
       return VideoReader(features: store, videoOnly: cls, maxClipLength: configuration.maxClipLength)
     }
     return VideoReader(
       features: store, subtitles: try SubtitleStore(path: subtitles),
-      maxClipLength: configuration.maxClipLength, contextLength: configuration.subtitleContext)
+      maxClipLength: configuration.maxClipLength, contextLength: configuration.subtitleContext,
+      textAlone: configuration.videoChannels == .subtitles)
   }
 }

@@ -11,19 +11,31 @@ extension RunConfiguration {
     return value
   }
 
+  /// What is read of a video.
+  var videoChannels: VideoChannels { self.channels ?? task.channels }
+
+  /// - Throws: `DataError` where `channels` contradicts the task's name.
+  func checkChannels() throws {
+    guard let channels = self.channels, task.namesChannels, channels != task.channels else { return }
+    throw DataError(
+      "\"channels\" is \(channels.rawValue), but the task \(task.rawValue) reads \(task.channels.rawValue)",
+      cure: "Leave one of the two out")
+  }
+
   /// The reader of the stores that the options name.
-  /// - Parameter store: the text store that goes with them; where the task has no subtitles its `[CLS]` is their text.
+  /// - Parameter store: the text store that goes with them; where no subtitles are read its `[CLS]` is their text.
   func videoReader(for store: String) throws -> VideoReader {
     let features = try FeatureStore(
       path: try required(\.videos), featureVersion: self.featureVersion, frameLength: self.frameInterval,
       compressed: self.compressed)
-    if task.isVideoOnly {
+    if videoChannels == .video {
       return VideoReader(
         features: features, videoOnly: try StoreMeta(path: store + "/meta.json").cls,
         maxClipLength: self.maxClipLength)
     }
     return VideoReader(
       features: features, subtitles: try SubtitleStore(path: try required(\.subtitles)),
-      maxClipLength: self.maxClipLength, contextLength: self.subtitleContext)
+      maxClipLength: self.maxClipLength, contextLength: self.subtitleContext,
+      textAlone: videoChannels == .subtitles)
   }
 }
