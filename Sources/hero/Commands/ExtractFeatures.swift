@@ -84,6 +84,7 @@ struct ExtractFeatures: ParsableCommand {
     guard let known = NetworkPrecision(rawValue: precision) else {
       throw UsageError("there is no precision \"\(precision)\"; --precision takes fp32, bf16 or auto")
     }
+    try known.require()
     return known
   }
 

@@ -145,6 +145,14 @@ static bool has(dnnl_cpu_isa_t wanted) {
 
 bool hero_dnnl_has_bfloat16(void) { return has(dnnl_cpu_isa_avx512_core_bf16); }
 
+bool hero_dnnl_computes_bfloat16(void) {
+#if defined(__x86_64__)
+  return has(dnnl_cpu_isa_avx512_core);
+#else
+  return true;
+#endif
+}
+
 const char *hero_dnnl_summary(void) {
   static char text[64];
   const dnnl_version_t *version = dnnl.dnnl_version();

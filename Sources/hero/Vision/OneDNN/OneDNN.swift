@@ -16,6 +16,22 @@ public enum NetworkPrecision: String, Sendable, CaseIterable {
     return hero_dnnl_has_bfloat16() ? .bfloat16 : .float32
   }
 
+  /// Whether this processor computes networks so. False where oneDNN is not installed.
+  public var isComputedHere: Bool {
+    guard (try? OneDNN.load()) != nil else { return false }
+    return self == .float32 || hero_dnnl_computes_bfloat16()
+  }
+
+  /// - Throws: `DataError` where oneDNN is not installed, or has no such products for this processor.
+  public func require() throws {
+    try OneDNN.load()
+    guard isComputedHere else {
+      throw DataError(
+        "oneDNN \(try OneDNN.summary()), does not compute networks in \(rawValue) on this processor",
+        cure: "Give --precision fp32, or auto")
+    }
+  }
+
   var element: hero_element { self == .bfloat16 ? HERO_BFLOAT16 : HERO_FLOAT32 }
 }
 

@@ -41,6 +41,8 @@ const char *hero_dnnl_problem(void);
 const char *hero_dnnl_summary(void);
 /// Whether products of bfloat16 are faster here than those of float32: AVX512-BF16, AMX.
 bool hero_dnnl_has_bfloat16(void);
+// Whether networks in bfloat16 run at all, with or without instructions for it: oneDNN has no such convolutions for AVX2.
+bool hero_dnnl_computes_bfloat16(void);
 
 /// Elements `strides[d]` apart along dimension d.
 hero_layout *hero_layout_strided(int dimensions, const int64_t *shape, const int64_t *strides, hero_element type);
