@@ -74,9 +74,10 @@ struct ServeCommand: ParsableCommand {
     let searcher = try search.open(overrides: overrides, log: log)
     let models = try models(of: searcher, log: log)
     let split = try annotations.map { path in
-      let queries = try SplitQueries(path: path, index: searcher.index, model: searcher.model)
+      let queries = try SplitQueries(
+        path: path, index: searcher.index, model: searcher.model, log: log)
       if queries.skipped > 0 {
-        log.warning("\(queries.skipped) rows of \(path) are about no video of the index")
+        log.warning("\(queries.skipped) rows of \(path) cannot be asked about a video of the index")
       }
       return SplitAnswers(queries)
     }

@@ -33,7 +33,11 @@ public struct CaptioningRun {
       made, checkpoint: checkpoint, tokenizer: tokenizer, options, backend: backend)
     let rows = try CaptionRow.read(path: clips)
     let communicator = made.context.communicator
-    let captions = try CaptionSuite.caption(rows, opened.generator(), communicator)
+    let (captions, leftOut) = try CaptionSuite.caption(rows, opened.generator(), communicator)
+    if leftOut > 0 {
+      made.context.log.warning(
+        "\(leftOut) of \(rows.count) clips could not be described; their captions are empty")
+    }
     if communicator.isFirst { try CaptionRow.write(captions, to: output) }
     return (captions, rows)
   }

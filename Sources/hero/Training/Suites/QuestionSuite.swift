@@ -61,6 +61,8 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     let answers = try ProgressReporter.follow("Answering", total: evaluator.itemCount, unit: "items") {
       progress in try evaluator.run(among: communicator, progress: progress)
     }
+    let (answered, all) = (answers.results.rows.count, evaluator.itemCount)
+    if answered < all { log.warning("\(split): answers and figures are of \(answered) of \(all) items") }
     var report = SplitReport { try answers.results.write(path: $0) }
     report.scalars = evaluator.metrics(answers, split: split)
     guard let accuracy = answers.accuracy, let loss = answers.loss else { return report }

@@ -47,6 +47,15 @@ struct RetrievalSettings {
     return curriculum
   }
 
+  /// Beyond 1e9 the difference of two scores in 32 bits outweighs every span.
+  private static func factor(_ value: Double) throws -> Float {
+    guard value <= 1e9 else {
+      throw DataError(
+        "q2c_alpha is \(value), more than 1e9", cure: "Give --q2c-alpha 20, as the reference does")
+    }
+    return Float(value)
+  }
+
   private static func evaluation(_ configuration: RunConfiguration, hasSpans: Bool) throws
     -> RetrievalEvaluationOptions
   {
@@ -61,7 +70,7 @@ struct RetrievalSettings {
       return options
     }
     options.tasks = RetrievalTask.allCases.filter(configuration.rankings.contains)
-    options.videoScoreFactor = Float(configuration.spanScoreSharpness)
+    options.videoScoreFactor = try factor(configuration.spanScoreSharpness)
     options.videosSearched = configuration.maxVideosPerMomentQuery
     options.minLength = configuration.minSpanLength
     options.maxLength = configuration.maxSpanLength

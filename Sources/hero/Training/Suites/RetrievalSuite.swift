@@ -46,11 +46,25 @@ struct RetrievalSuite: EvaluableSuite {
   func validated(_ model: RetrievalModel, _ videos: VideoReader) throws -> Validated {
     var validated = Validated(videos: videos)
     if let path = configuration.valQueries {
-      let queries = try KnownQueries(path: path)
+      let queries = try known(path, split: "val", videos)
       validated.validation = (queries, try loader(model, queries.store, videos, maxTextLength: -1))
     }
-    validated.test = try configuration.testQueries.map { try KnownQueries(path: $0) }
+    validated.test = try configuration.testQueries.map { try known($0, split: "test", videos) }
     return validated
+  }
+
+  /// Opens a store of queries, and looks whether they belong to a split.
+  private func known(_ path: String, split: String, _ videos: VideoReader) throws -> KnownQueries {
+    let queries = try KnownQueries(path: path, skips: SkipReport(log: log))
+    try AskableQueries.require(queries.store, in: try candidates(split, queries, videos))
+    return queries
+  }
+
+  private func candidates(
+    _ split: String, _ queries: KnownQueries, _ videos: VideoReader
+  ) throws -> CandidateVideos {
+    try CandidateVideos(
+      split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features)
   }
 
   func validate(
@@ -88,7 +102,7 @@ struct RetrievalSuite: EvaluableSuite {
     _ model: RetrievalModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
     try evaluate(
-      model, videos, try KnownQueries(path: store), split: split,
+      model, videos, try known(store, split: split, videos), split: split,
       title: "\(configuration.task.rawValue), \(split)")
   }
 
@@ -96,17 +110,45 @@ struct RetrievalSuite: EvaluableSuite {
     _ model: RetrievalModel, _ videos: VideoReader, _ queries: KnownQueries, split: String, title: String
   ) throws -> SplitReport {
     let options = settings.evaluation
-    let candidates = try CandidateVideos(
-      split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features)
+    let candidates = try candidates(split, queries, videos)
+    let skips = SkipReport(log: log)
     let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") { progress in
       try RetrievalIndex(
-        candidates, reader: videos, model: model, batchSize: options.videoBatch, among: communicator,
-        progress: progress)
+        candidates, reader: videos, model: model, batchSize: options.videoBatch, skips: skips,
+        among: communicator, progress: progress)
     }
-    let evaluator = RetrievalEvaluator(model: model, queries: queries.store, index: index, options: options)
+    let evaluator = RetrievalEvaluator(
+      model: model, queries: queries.store, index: index, options: options, skips: skips)
     let results = try ProgressReporter.follow("Searching", total: queries.store.ids.count, unit: "queries") {
       progress in try evaluator.run(among: communicator, progress: progress)
     }
-    return try RetrievalReport(results, options: options, queries: queries).report(split: split, title: title)
+    let report = try RetrievalReport(results, options: options, queries: queries)
+    tell(split, candidates: candidates.count - index.videos.count, of: candidates.count, queries, report)
+    return report.report(split: split, title: title)
+  }
+
+  /// Says what figures do not count, and what is not done for a hidden split.
+  private func tell(
+    _ split: String, candidates: Int, of all: Int, _ queries: KnownQueries, _ report: RetrievalReport
+  ) {
+    if candidates > 0 {
+      log.warning("\(split): \(candidates) of \(all) candidate videos are left out, and so are their queries")
+    }
+    let asked = queries.store.ids.count
+    if report.counted > 0, report.counted < asked {
+      log.warning("\(split): the figures count \(report.counted) of \(asked) queries")
+    } else if !report.final.leftOut.isEmpty {
+      log.warning("\(split): \(report.final.leftOut.count) of \(asked) queries are left out")
+    }
+    if let alpha = settings.evaluation.videoScoreFactor, VideoWeight(alpha).isLogarithmic {
+      log.info(
+        "\(split): q2c_alpha is \(alpha), above \(VideoWeight.largestExponent), so scores of VCMR and VR are logarithms"
+      )
+    }
+    if report.counted == 0, settings.evaluation.suppression != nil {
+      log.info(
+        "\(split): its truth is hidden, so the best \(settings.evaluation.keptAfterSuppression) moments are kept "
+          + "without suppression")
+    }
   }
 }
