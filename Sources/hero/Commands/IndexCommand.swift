@@ -93,8 +93,8 @@ struct IndexCommand: ParsableCommand {
       throw UsageError("give --tokenizer, the folder with vocab.json and merges.txt")
     }
     let model = try SearchModel(
-      folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides, log: log,
-      backend: try device.open())
+      folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides, for: .encoding,
+      log: log, backend: try device.open())
     var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
     var durations: [String: Double] = [:]
     if let videos {

@@ -239,7 +239,7 @@ public final class Trainer<Task: LearningTask> {
       to: folder.checkpointPath(step: step), metadata: ["format": "pt", "step": String(step)])
     for (name, value) in validation.scalars { try events.scalar(name, value, step: step) }
     try events.flush()
-    if let table = validation.table { log.info("validation after update \(step)\n\(table.rendered())") }
+    for table in validation.tables { log.info("validation after update \(step)\n\(table.rendered())") }
     if let headline = validation.headline {
       try folder.record(
         RunFolder.Best(step: step, metric: headline.name, value: headline.value),

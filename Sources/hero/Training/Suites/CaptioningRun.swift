@@ -7,7 +7,7 @@ import Tasks
 
 /// `hero caption`: captions for the clips of a file.
 public struct CaptioningRun {
-  private let made: RunMade
+  let made: RunMade
 
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
@@ -16,7 +16,7 @@ public struct CaptioningRun {
   public init(
     path: String, arguments: [String], log: RunLog, communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    made = try RunMade(path: path, usual: .tvc, arguments: arguments, log: log, communicator: communicator)
+    made = try RunMade(path: path, usual: .tvc, arguments: arguments, for: .description, log: log, communicator: communicator)
   }
 
   /// - Parameters:

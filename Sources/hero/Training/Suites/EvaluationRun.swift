@@ -1,5 +1,6 @@
 import Engine
 import Formats
+import Metrics
 
 /// `hero eval`: a checkpoint of a run against a split.
 public struct EvaluationRun {
@@ -18,19 +19,26 @@ public struct EvaluationRun {
     }
   }
 
-  private let made: RunMade
+  let made: RunMade
 
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - task: the task, where the run does not say.
   ///   - arguments: options that overrule the run's.
+  ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
   ///   - communicator: the ranks that the work is divided among.
+  /// - Throws: `UsageError` for options that mean nothing to the run's task.
   public init(
-    path: String, task: RunTask?, arguments: [String], log: RunLog,
+    path: String, task: RunTask?, arguments: [String], meteor: MeteorResources? = nil, log: RunLog,
     communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    made = try RunMade(path: path, task: task, arguments: arguments, log: log, communicator: communicator)
+    made = try RunMade(
+      path: path, task: task, arguments: arguments, for: .evaluation, log: log, communicator: communicator,
+      meteor: meteor)
   }
+
+  /// What the run was trained for.
+  public var task: RunTask { made.context.configuration.task }
 
   /// - Parameters:
   ///   - checkpoint: a step, `best`, `latest` or a file.

@@ -10,11 +10,12 @@ struct RetrievalSuite: EvaluableSuite {
   let run: RunContext
   private let settings: RetrievalSettings
 
-  static func check(_ configuration: RunConfiguration) throws { _ = try RetrievalSettings(configuration) }
+  static func check(_ configuration: RunConfiguration) throws { try RetrievalSettings.check(configuration) }
+  static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .query] }
 
   init(run: RunContext) throws {
     self.run = run
-    settings = try RetrievalSettings(run.configuration)
+    settings = RetrievalSettings(run.configuration)
   }
 
   func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> RetrievalLearning {
@@ -38,8 +39,8 @@ struct RetrievalSuite: EvaluableSuite {
 
   struct Validated {
     /// The queries to validate on, with the loader of their losses.
-    var validation: (queries: KnownQueries, loader: RetrievalLoader)?
-    var test: KnownQueries?
+    var validation: (queries: KnownQueries, candidates: String, loader: RetrievalLoader)?
+    var test: (queries: KnownQueries, candidates: String)?
     var videos: VideoReader
   }
 
@@ -47,17 +48,39 @@ struct RetrievalSuite: EvaluableSuite {
     var validated = Validated(videos: videos)
     if let path = configuration.valQueries {
       let queries = try KnownQueries(path: path)
-      validated.validation = (queries, try loader(model, queries.store, videos, maxTextLength: -1))
+      let split = try splitName("val", of: queries.store, videos, option: \.valSplit)
+      validated.validation = (
+        queries, split, try loader(model, queries.store, videos, maxTextLength: -1)
+      )
     }
-    validated.test = try configuration.testQueries.map { try KnownQueries(path: $0) }
+    if let path = configuration.testQueries {
+      let queries = try KnownQueries(path: path)
+      validated.test = (queries, try splitName("test", of: queries.store, videos, option: \.testSplit))
+    }
     return validated
+  }
+
+  /// The split of `vid2dur_idx.json` with the candidates of a query store: the one that an option names, else the one
+  /// that holds the store's videos, which is told where its name is not the usual one.
+  private func splitName(
+    _ usual: String, of queries: QueryStore, _ videos: VideoReader,
+    option: KeyPath<RunOptions, RunOption<String?>>
+  ) throws -> String {
+    let name = RunOptions.shared[keyPath: option].name
+    let choice = try SplitChoice(
+      usual: usual, named: configuration[dynamicMember: option], option: name, queries: queries,
+      subtitles: videos.subtitles)
+    if choice.name != usual {
+      log.info("\(queries.path): its videos are searched among those of the split \"\(choice.name)\"")
+    }
+    return choice.name
   }
 
   func validate(
     _ learning: RetrievalLearning, _ validated: Validated, step: Int, folder: RunFolder
   ) throws -> Validation {
     var result = Validation()
-    if let (queries, loader) = validated.validation {
+    if let (queries, candidates, loader) = validated.validation {
       let losses = try ProgressReporter.follow(
         "Validation losses", total: loader.itemCount, unit: "queries"
       ) { progress in
@@ -68,16 +91,20 @@ struct RetrievalSuite: EvaluableSuite {
         ("valid_\(learning.name)/\(learning.name)_loss_\($0.name)", Double($0.value))
       }
       let report = try evaluate(
-        learning.model, validated.videos, queries, split: "val", title: "val, update \(step)")
+        learning.model, validated.videos, queries, split: "val", candidates: candidates,
+        title: "val, update \(step)")
       try report.write("\(folder.results)/val_results_\(step).json", communicator)
       result.scalars += report.scalars
-      (result.table, result.headline) = (report.table, report.headline)
+      result.tables += [report.table].compactMap { $0 }
+      result.headline = report.headline
     }
-    if let test = validated.test {
+    if let (queries, candidates) = validated.test {
       let report = try evaluate(
-        learning.model, validated.videos, test, split: "test", title: "test, update \(step)")
+        learning.model, validated.videos, queries, split: "test", candidates: candidates,
+        title: "test, update \(step)")
       try report.write("\(folder.results)/test_results_\(step).json", communicator)
       result.scalars += report.scalars
+      result.tables += [report.table].compactMap { $0 }
     }
     return result
   }
@@ -88,16 +115,17 @@ struct RetrievalSuite: EvaluableSuite {
     _ model: RetrievalModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
     try evaluate(
-      model, videos, try KnownQueries(path: store), split: split,
+      model, videos, try KnownQueries(path: store), split: split, candidates: split,
       title: "\(configuration.task.rawValue), \(split)")
   }
 
   private func evaluate(
-    _ model: RetrievalModel, _ videos: VideoReader, _ queries: KnownQueries, split: String, title: String
+    _ model: RetrievalModel, _ videos: VideoReader, _ queries: KnownQueries, split: String,
+    candidates name: String, title: String
   ) throws -> SplitReport {
     let options = settings.evaluation
     let candidates = try CandidateVideos(
-      split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features)
+      split: name, queries: queries.store, subtitles: videos.subtitles, features: videos.features)
     let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") { progress in
       try RetrievalIndex(
         candidates, reader: videos, model: model, batchSize: options.videoBatch, among: communicator,

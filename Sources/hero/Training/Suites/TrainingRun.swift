@@ -25,13 +25,8 @@ public struct TrainingRun {
   public func run(_ beginning: Beginning, backend: any Backend) throws {
     var run = self
     run.context.configuration.recordedPrecision = backend.precision
-    if context.configuration.halfPrecision {
-      context.log.info(
-        backend.precision == .bf16
-          ? "fp16: half precision is bf16 here"
-          : "fp16: half precision is bf16 here, which --precision bf16 gives; this run computes in "
-            + backend.precision.rawValue)
-    }
+    context.tellIdle(context.configuration.idleOptions)
+    context.configuration.use.begin()
     try run.train(context.configuration.family.suite, beginning, backend: backend)
   }
 
@@ -53,7 +48,8 @@ public struct TrainingRun {
     }
     let suite = try Suite(run: context)
     let videos = try suite.openForTraining()
-    let opened = try OpenedModel(configuration, featureWidth: try suite.featureWidth(of: videos), log: log)
+    let opened = try OpenedModel(
+      configuration, parts: Suite.modelParts, featureWidth: try suite.featureWidth(of: videos), log: log)
     try suite.check(opened.shape)
     let model = Suite.Model(opened.training, backend: backend)
     let learning = try suite.learning(model, videos)
@@ -64,5 +60,6 @@ public struct TrainingRun {
     ) { step in
       try suite.validate(learning, validated, step: step, folder: folder)
     }.run(resume: resume)
+    context.tellUnread()
   }
 }
