@@ -60,7 +60,8 @@ struct BenchSteps: ParsableCommand {
   func run() throws {
     guard steps > 0 else { throw UsageError("--steps must be at least 1") }
     if let table {
-      guard kinds.isEmpty, record == nil else { throw UsageError("--table times nothing; give it alone") }
+      guard kinds.isEmpty, record == nil, batch == nil, steps == 3, profile.profile == nil, !device.isGiven
+      else { throw UsageError("--table times nothing; give it alone, or with --into") }
       return try show(table)
     }
     guard into == nil else { throw UsageError("--into needs --table") }

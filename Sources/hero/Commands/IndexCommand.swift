@@ -87,6 +87,13 @@ struct IndexCommand: ParsableCommand {
     guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
       throw UsageError("give --model-dir, and one of --videos and --vfeat-db")
     }
+    if videos == nil {
+      try FlagConflicts.refuse(
+        ["--resnet": resnet != nil, "--slowfast": slowfast != nil], "features are made of --videos only")
+    } else {
+      try FlagConflicts.refuse(
+        ["--sub-txt-db": subTxtDb != nil], "the subtitles of --videos lie beside them or inside of them")
+    }
     let log = RunLog()
     let store = try subTxtDb.map { try SubtitleStore(path: $0) }
     guard let tokenizer = tokenizer ?? store?.meta.tokenizer else {
@@ -126,6 +133,14 @@ struct IndexCommand: ParsableCommand {
   }
 
   private func checkIndex() throws {
+    try FlagConflicts.refuse(
+      [
+        "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best", "--videos": videos != nil,
+        "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--vfeat-db": vfeatDb != nil,
+        "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
+        "--batch-size": batchSize != 16, "--device or --precision": device.isGiven,
+        overrides.joined(separator: " "): !overrides.isEmpty,
+      ], "--check reads the index alone")
     let index = try IndexFile(path: output)
     try ProgressReporter.follow("Checking", total: index.count, unit: "videos") {
       try index.check(progress: $0)

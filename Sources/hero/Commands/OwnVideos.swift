@@ -134,7 +134,7 @@ struct OwnVideos {
 
   /// Shows and runs one command of this program.
   private func run(_ arguments: [String]) throws {
-    Console.standardError.print("$ hero \(arguments.joined(separator: " "))")
+    Console.standardError.print("$ \(ShellWords.line(["hero"] + arguments))")
     let status = Program.run(arguments: arguments)
     guard status == 0 else { throw ExitCode(status) }
   }

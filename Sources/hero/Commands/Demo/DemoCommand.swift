@@ -52,6 +52,8 @@ struct DemoCommand: ParsableCommand {
     guard !tasks.isEmpty else {
       throw UsageError("--tasks takes " + RunTask.allCases.map(\.rawValue).joined(separator: ", "))
     }
+    guard Set(tasks).count == tasks.count else { throw UsageError("--tasks takes each task once") }
+    guard seed >= 0 else { throw UsageError("--seed must be 0 or more") }
     try Processes.requireSole("demo")
     InterruptHandler.install()
     let corpus = try makeDemoCorpus(
@@ -135,9 +137,14 @@ struct DemoCommand: ParsableCommand {
 
   /// Shows and runs one command of this program.
   func hero(_ arguments: [String]) throws {
-    Console.standardError.print("\n$ hero \(arguments.joined(separator: " "))")
+    show(arguments)
     let status = Program.run(arguments: arguments)
     guard status == 0 else { throw ExitCode(status) }
+  }
+
+  /// Shows a command of this program, as it can be typed.
+  func show(_ arguments: [String]) {
+    Console.standardError.print("\n$ \(ShellWords.line(["hero"] + arguments))")
   }
 
   private func write(_ configuration: JSON, to name: String) throws {

@@ -12,11 +12,14 @@ public struct CaptioningRun {
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - arguments: options that overrule the run's.
+  ///   - batchSize: videos a pass, in place of the run's.
   ///   - communicator: the ranks that the clips are divided among.
   public init(
-    path: String, arguments: [String], log: RunLog, communicator: any Communicator = SoleCommunicator.shared
+    path: String, arguments: [String], batchSize: Int? = nil, log: RunLog,
+    communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    made = try RunMade(path: path, usual: .tvc, arguments: arguments, for: .description, log: log, communicator: communicator)
+    made = try RunMade(path: path, usual: .tvc, arguments: arguments, batchSize: batchSize, for: .description, log: log,
+      communicator: communicator)
   }
 
   /// - Parameters:

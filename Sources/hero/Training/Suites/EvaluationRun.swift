@@ -25,16 +25,20 @@ public struct EvaluationRun {
   ///   - path: the folder of a run of this program or of the reference.
   ///   - task: the task, where the run does not say.
   ///   - arguments: options that overrule the run's.
+  ///   - batchSize: items a pass, in place of the run's; queries and videos of retrieval.
   ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
   ///   - communicator: the ranks that the work is divided among.
   /// - Throws: `UsageError` for options that mean nothing to the run's task.
   public init(
-    path: String, task: RunTask?, arguments: [String], meteor: MeteorResources? = nil, log: RunLog,
-    communicator: any Communicator = SoleCommunicator.shared
+    path: String, task: RunTask?, arguments: [String], batchSize: Int? = nil, meteor: MeteorResources? = nil,
+    log: RunLog, communicator: any Communicator = SoleCommunicator.shared
   ) throws {
     made = try RunMade(
-      path: path, task: task, arguments: arguments, for: .evaluation, log: log, communicator: communicator,
-      meteor: meteor)
+      path: path, task: task, arguments: arguments, batchSize: batchSize, for: .evaluation, log: log,
+      communicator: communicator, meteor: meteor)
+    guard meteor == nil || self.task.family == .captioning else {
+      throw UsageError("--meteor-data scores captions, and the run was trained for \(self.task.rawValue)")
+    }
   }
 
   /// What the run was trained for.
@@ -47,6 +51,10 @@ public struct EvaluationRun {
   public func run(
     checkpoint: String, split: String, store: String, submission: String? = nil, backend: any Backend
   ) throws -> Outcome {
+    guard submission == nil || task.hasServer else {
+      throw UsageError(
+        "--submission: no evaluation server takes predictions of \(task.rawValue); results_\(split) has them")
+    }
     guard let suite = made.context.configuration.family.suite as? any EvaluableSuite.Type else {
       throw UsageError("a pre-trained model is evaluated by fine-tuning it")
     }

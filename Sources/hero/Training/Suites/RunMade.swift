@@ -16,15 +16,24 @@ struct RunMade {
   ///   - task: the task, whatever the run says.
   ///   - usual: the task where the run does not say.
   ///   - arguments: options that overrule the run's.
+  ///   - batchSize: items a pass, whichever options say that of the task.
   ///   - work: what is done with it.
   init(
-    path: String, task: RunTask? = nil, usual: RunTask? = nil, arguments: [String], for work: RunWork,
-    log: RunLog, communicator: any Communicator, meteor: MeteorResources? = nil
+    path: String, task: RunTask? = nil, usual: RunTask? = nil, arguments: [String],
+    batchSize: Int? = nil, for work: RunWork, log: RunLog, communicator: any Communicator, meteor: MeteorResources? = nil
   ) throws {
     folder = RunFolder(path: path)
     var configuration = try folder.configuration(task: task, usual: usual)
     let flags = try RunArguments(arguments)
     try configuration.apply(flags, for: work)
+    if let batchSize {
+      let names = configuration.task.passOptions
+      if let other = flags.settings.first(where: { names.contains($0.option.name) })?.option.name {
+        throw UsageError("give one of --batch-size and --\(other.replacing("_", with: "-"))")
+      }
+      let words = names.flatMap { ["--\($0)", String(batchSize)] }
+      try configuration.apply(try RunArguments(words), for: work)
+    }
     try configuration.validate()
     context = RunContext(
       configuration: configuration, log: log, communicator: communicator, meteor: meteor)

@@ -34,25 +34,23 @@ struct SplitChoice {
       return
     }
     let wanted = Set(queries.videos.map { Array($0.utf8) })
-    // The reference's choice holds as long as it can; which of its videos are missing is told where they are looked up.
-    if let split = splits.first(where: { $0.name == usual }),
-      wanted.isEmpty || split.videos.contains(where: { wanted.contains(Array($0.name.utf8)) })
-    {
+    let holding = splits.filter { wanted.isSubset(of: $0.videos.map { Array($0.name.utf8) }) }
+    // Without names of videos the reference's choice is as good as any.
+    if let split = holding.first(where: { $0.name == usual }) ?? (holding.count == 1 ? holding[0] : nil) {
+      name = split.name
+      return
+    }
+    // Which videos this one lacks is told where they are looked up.
+    if splits.contains(where: { $0.name == usual }) {
       name = usual
       return
     }
-    let holding = splits.filter { split in
-      !wanted.isEmpty && wanted.isSubset(of: split.videos.map { Array($0.name.utf8) })
-    }
-    guard holding.count == 1 else {
-      let found =
-        holding.isEmpty
-        ? (wanted.isEmpty ? "the store does not say which" : "none holds its videos")
-        : "\(holding.map(\.name).joined(separator: " and ")) hold its videos"
-      throw DataError(
-        "there is no split \"\(usual)\" for \(queries.path), and of \(names) \(found)", file: file,
-        cure: "Name the split by --\(option.replacing("_", with: "-"))")
-    }
-    name = holding[0].name
+    let found =
+      wanted.isEmpty
+      ? "the store names no videos"
+      : holding.isEmpty ? "none holds its videos" : "\(holding.count) of them hold its videos"
+    throw DataError(
+      "there is no split \"\(usual)\" for \(queries.path), only \(names), and \(found)", file: file,
+      cure: "Name the split by --\(option.replacing("_", with: "-"))")
   }
 }
