@@ -11,6 +11,8 @@ struct CaptionSuite: EvaluableSuite {
   static let resultEnding = "jsonl"
   static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainCaptions }
 
+  static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .decoder] }
+
   let run: RunContext
 
   func check(_ model: ModelConfiguration) throws {
@@ -78,7 +80,8 @@ struct CaptionSuite: EvaluableSuite {
       result.scalars += report.scalars.map {
         ("\(isValidation ? "valid" : captioned.split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
       }
-      if isValidation { (result.table, result.headline) = (report.table, report.headline) }
+      result.tables += [report.table].compactMap { $0 }
+      if isValidation { result.headline = report.headline }
     }
     return result
   }
@@ -89,10 +92,13 @@ struct CaptionSuite: EvaluableSuite {
     _ model: CaptionModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
     try report(
-      captioned(model, videos, store: store, split: split), title: "\(configuration.task.rawValue), \(split)")
+      captioned(model, videos, store: store, split: split), title: "\(configuration.task.rawValue), \(split)",
+      meteor: run.meteor)
   }
 
-  private func report(_ captioned: Captioned, title: String) throws -> SplitReport {
+  private func report(
+    _ captioned: Captioned, title: String, meteor: MeteorResources? = nil
+  ) throws -> SplitReport {
     let (rows, leftOut) = try Self.caption(captioned.references, captioned.generator, communicator)
     if leftOut > 0 {
       log.warning(
@@ -109,7 +115,7 @@ struct CaptionSuite: EvaluableSuite {
           + "compare with")
     }
     let scores = try CaptionScorer(
-      known.map { rows[$0] }, references: known.map { captioned.references[$0] }, meteor: nil)
+      known.map { rows[$0] }, references: known.map { captioned.references[$0] }, meteor: meteor)
     report.scalars = scores.corpus
     report.table = MetricsTable(scores, title: title)
     if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {

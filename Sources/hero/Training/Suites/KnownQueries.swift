@@ -9,6 +9,8 @@ struct KnownQueries {
   let store: QueryStore
   /// Of the queries whose truth is known, in the order of the annotations.
   let truths: [RetrievalTruth]
+  /// Told of what of the split cannot be used: each once, however often it is evaluated.
+  let skips: SkipReport
 
   /// - Parameter skips: told of every annotation whose truth cannot be read; no figure counts its query.
   /// - Throws: `DataError` where the store or its annotations cannot be read.
@@ -25,6 +27,6 @@ struct KnownQueries {
         skips.skip("line \(line)", file: store.annotationPath, error)
       }
     }
-    (self.store, self.truths) = (store, truths)
+    (self.store, self.truths, self.skips) = (store, truths, skips)
   }
 }
