@@ -75,7 +75,11 @@ struct FaultTests {
   /// The same command again, going on where it can.
   private func again(_ arguments: [String]) throws {
     let resumes = FileManager.default.fileExists(atPath: "\(output)/it/log/hps.json")
-    try corpus.run(arguments + (resumes && arguments.contains("--config") ? ["--resume"] : []))
+    // Killed after its last write, an evaluation has left its submission.
+    let replaces = arguments[0] == "eval" && FileManager.default.fileExists(atPath: "\(output)/it")
+    try corpus.run(
+      arguments + (resumes && arguments.contains("--config") ? ["--resume"] : [])
+        + (replaces ? ["--overwrite"] : []))
   }
 
   @Test(.timeLimit(.minutes(30)), arguments: commands.keys.sorted())

@@ -82,9 +82,9 @@ import Testing
     let value: JSON = ["a": [1, 2.0, "é\n\u{7F}😀\"\\"], "b": [:], "c": [], "d": .double(.nan)]
     #expect(
       value.encoded(style: .python)
-        == #"{"a": [1, 2.0, "\u00e9\n\u007f\ud83d\ude00\"\\"], "b": {}, "c": [], "d": NaN}"#)
+        == #"{"a": [1, 2.0, "\u00e9\n\u007f\ud83d\ude00\"\\"], "b": {}, "c": [], "d": null}"#)
     #expect(
-      value.encoded() == "{\"a\":[1,2.0,\"é\\n\u{7F}😀\\\"\\\\\"],\"b\":{},\"c\":[],\"d\":NaN}")
+      value.encoded() == "{\"a\":[1,2.0,\"é\\n\u{7F}😀\\\"\\\\\"],\"b\":{},\"c\":[],\"d\":null}")
     #expect(
       (["a": [1, ["b": "x"]], "c": []] as JSON).encoded(style: .pretty)
         == "{\n    \"a\": [\n        1,\n        {\n            \"b\": \"x\"\n        }\n    ],\n    \"c\": []\n}"

@@ -34,7 +34,8 @@ import Testing
       #expect(!FileManager.default.fileExists(atPath: path))
       #expect(throws: DataError.self) { try OutputFolder(path: path) }
     }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("deep")).isEmpty)
+    // The folder around it was made for it.
+    #expect(!FileManager.default.fileExists(atPath: folder.path("deep")))
     let output = try OutputFolder(path: path)
     try AtomicFile.write("whole", to: try output.folder("inner") + "/b")
     try output.commit()
@@ -54,6 +55,51 @@ import Testing
     try AtomicFile.write("", to: path + ".partial/.hero-partial")
     try OutputFolder(path: path).commit()
     #expect(try FileManager.default.contentsOfDirectory(atPath: path).isEmpty)
+  }
+
+  /// Temporary files of a process that is gone are removed, and nothing else, whatever it is called.
+  @Test func sweepsItsOwnTemporaryFilesOnly() throws {
+    let folder = try TemporaryFolder()
+    let gone = ".hero-tmp-999999999-0123456789abcdef"
+    let others = [
+      ".report.2024-05", ".a.999999999-7", ".hero-tmp", ".hero-tmp-999999999-0123456789abcde",
+      ".hero-tmp-notes-0123456789abcdef", "a.hero-tmp-999999999-0123456789abcdef", "x.partial",
+    ]
+    for name in others + [gone] { try Data("mine".utf8).write(to: URL(fileURLWithPath: folder.path(name))) }
+    // A link of such a name leads to somebody's file.
+    let link = ".hero-tmp-999999998-0123456789abcdef"
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path(link), withDestinationPath: folder.path("x.partial"))
+    try AtomicFile.write("whole", to: folder.path("a"))
+    #expect(
+      try Set(FileManager.default.contentsOfDirectory(atPath: folder.root)) == Set(others + [link, "a"]))
+    // A name that leaves no room for an addition.
+    try AtomicFile.write("whole", to: folder.path(String(repeating: "n", count: 255)))
+  }
+
+  @Test func filesAreLookedAtBeforeTheyAreWritten() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("a.json")
+    try OutputFile.require(path, overwrites: false)
+    try AtomicFile.write("mine", to: path)
+    let error = try #require(throws: DataError.self) { try OutputFile.require(path, overwrites: false) }
+    #expect(error.file == path && error.cure?.contains("--overwrite") == true)
+    try OutputFile.require(path, overwrites: true)
+    for other in [folder.root, "/dev/null", folder.path("none/a")] {
+      #expect(throws: DataError.self) { try OutputFile.require(other, overwrites: true) }
+    }
+  }
+
+  /// Another file than the one that is there stands beside it; the same is not written twice.
+  @Test func filesStandBesideOneAnother() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("a.json")
+    let written = try ["one", "two", "one", "two", "three"].map { text in
+      try OutputFile.writeBeside(path) { try AtomicFile.write(text, to: $0) }
+    }
+    #expect(written == ["a.json", "a.2.json", "a.json", "a.2.json", "a.3.json"].map { folder.path($0) })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root).count == 3)
+    #expect(try FileBytes.read(path: path) == Array("one".utf8))
   }
 
   @Test func mappedFilesAreCheckedAtTheirEnds() throws {

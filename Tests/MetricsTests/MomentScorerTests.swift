@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Metrics
@@ -49,6 +50,54 @@ struct Sequence64: RandomNumberGenerator {
       let expected = exhaustive(videos, minLength: lengths.0, maxLength: lengths.1)
       #expect(scorer.moments() == Array(expected.prefix(capacity)))
     }
+  }
+
+  /// Whatever α is, moments rank as their logarithms do, and scores are numbers.
+  @Test(arguments: [0, 1, 20, 80, 81, 120, 500, 1e4, 1e9] as [Float])
+  func ranksByAnyWeight(alpha: Float) {
+    var random = Sequence64(state: 7)
+    let weight = VideoWeight(alpha)
+    // Two cosines are apart by more than 64 bits can tell at the largest α, or equal.
+    let videos = (0..<40).map { _ in
+      (
+        score: Float(Int.random(in: -10...10, using: &random)) / 10,
+        start: (0..<12).map { _ in Float(Int.random(in: 0...64, using: &random)) / 64 },
+        end: (0..<12).map { _ in Float(Int.random(in: 0...64, using: &random)) / 64 }
+      )
+    }
+    var scorer = MomentScorer(minLength: 1, maxLength: 9, capacity: 200, weight: weight)
+    var expected: [(video: Int, start: Int, end: Int, logarithm: Double)] = []
+    for (number, video) in videos.enumerated() {
+      scorer.add(video: number, factor: video.score, start: video.start, end: video.end)
+      for i in 0..<12 {
+        for j in i..<12 where j - i >= 1 && j - i < 9 && video.start[i] > 0 && video.end[j] > 0 {
+          let spans = log(Double(video.start[i])) + log(Double(video.end[j]))
+          expected.append((number, i, j, Double(alpha) * Double(video.score) + spans))
+        }
+      }
+    }
+    expected.sort { $0.logarithm > $1.logarithm }
+    let found = scorer.moments()
+    #expect(found.count == 200)
+    #expect(found.allSatisfy { $0.score.isFinite && $0.score != 0 })
+    #expect(zip(found, found.dropFirst()).allSatisfy { $0.score >= $1.score })
+    for (moment, wanted) in zip(found, expected) {
+      let video = videos[moment.video]
+      let logarithm =
+        Double(alpha) * Double(video.score) + log(Double(video.start[moment.start]))
+        + log(Double(video.end[moment.end]))
+      // Equal moments may stand in another order, and 32 bits may not tell neighbours.
+      #expect(abs(logarithm - wanted.logarithm) <= 1e-6 * max(1, abs(wanted.logarithm)))
+      let score = weight.isLogarithmic ? logarithm : exp(logarithm)
+      #expect(abs(Double(moment.score) - score) <= 1e-5 * max(abs(score), 1e-30))
+    }
+  }
+
+  @Test func wholeVideosScoreAlike() {
+    #expect(VideoWeight(20).written(0.5) == exp(Float(10)))
+    #expect(VideoWeight(120).written(0.5) == 60)
+    // 0 would say that there is no answer.
+    #expect(VideoWeight(120).written(0) > 0)
   }
 
   @Test func reportsSecondsFromTheFirstFrameToTheEndOfTheLast() {

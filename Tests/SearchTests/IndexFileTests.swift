@@ -125,6 +125,31 @@ struct IndexFileTests {
     #expect(missed == 0)
   }
 
+  /// A file whose hashes are right, with numbers that would end whoever computes with them.
+  @Test(arguments: [1e-60, 0, -1.5, .nan, .infinity, 1e300] as [Double])
+  func framesAtImpossibleTimes(_ interval: Double) throws {
+    var head = head
+    head.frameInterval = interval
+    let error = try #require(throws: DataError.self) {
+      try SmallModel.add(0..<3, to: path, head: head)
+      _ = try IndexFile(path: path)
+    }
+    #expect(error.file == path)
+  }
+
+  @Test(arguments: [-1, .nan, .infinity, 1e12] as [Double])
+  func videosThatLastNoTime(_ duration: Double) throws {
+    try SmallModel.add(0..<3, to: path, head: head)
+    let writer = try IndexWriter(path: path, head: head)
+    var video = SmallModel.video(3)
+    video.duration = duration
+    let frames = SmallModel.frames(of: 3, count: video.frames, width: head.width)
+    try frames.withUnsafeBufferPointer { try writer.add(video, frames: $0) }
+    try writer.commit()
+    let error = try #require(throws: DataError.self) { try IndexFile(path: path) }
+    #expect(error.place == "video \"\(video.name)\"" && error.problem.contains("\(duration)"))
+  }
+
   @Test func foreignFiles() throws {
     for content in ["", "hello", String(repeating: "x", count: 10_000)] {
       _ = try folder.file("index", content)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Formats
+import Foundation
 import Training
 
 extension BenchKind: ExpressibleByArgument {}
@@ -60,7 +61,8 @@ struct BenchSteps: ParsableCommand {
   func run() throws {
     guard steps > 0 else { throw UsageError("--steps must be at least 1") }
     if let table {
-      guard kinds.isEmpty, record == nil else { throw UsageError("--table times nothing; give it alone") }
+      guard kinds.isEmpty, record == nil, batch == nil, steps == 3, profile.profile == nil, !device.isGiven
+      else { throw UsageError("--table times nothing; give it alone, or with --into") }
       return try show(table)
     }
     guard into == nil else { throw UsageError("--into needs --table") }
@@ -68,6 +70,8 @@ struct BenchSteps: ParsableCommand {
       throw UsageError("say what to time: " + BenchKind.allCases.map(\.rawValue).joined(separator: ", "))
     }
     guard let batch else { throw UsageError("give --batch, the batch's lengths") }
+    // Before hours are spent: nothing is added to a file that is no history.
+    if let record, FileManager.default.fileExists(atPath: record) { _ = try BenchRecord.read(path: record) }
     if kinds != [.finetune] { try Processes.requireSole("bench") }
     guard profile.profile == nil || kinds.count == 1 else {
       throw UsageError("--profile takes one kind at a time")

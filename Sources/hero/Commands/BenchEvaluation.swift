@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Formats
 import Training
 
@@ -38,6 +39,12 @@ struct BenchEvaluation: ParsableCommand {
       throw UsageError("--queries and --videos must be at least 1, --frames at least 2")
     }
     try Processes.requireSole("bench evaluation")
+    if let output, FileManager.default.fileExists(atPath: output) {
+      for name in EvaluationBench.files {
+        try OutputFile.require(
+          "\(output)/\(name)", overwrites: false, cure: "Remove it, or give another --output")
+      }
+    }
     InterruptHandler.install()
     var work = EvaluationBench.Work()
     (work.queries, work.videos, work.frames) = (queries, videos, frames)

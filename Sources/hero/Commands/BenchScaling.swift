@@ -52,6 +52,7 @@ struct BenchScaling: ParsableCommand {
     guard (batches + lengths + threads + clips).allSatisfy({ $0 > 0 }) else {
       throw UsageError("--batches, --lengths, --threads and --clips must be at least 1")
     }
+    guard longest > 0 else { throw UsageError("--longest must be above 0") }
     try Processes.requireSole("bench scaling")
     try device.choice.checkProcessor("scaling is measured")
     InterruptHandler.install()

@@ -29,6 +29,9 @@ struct Caption: ParsableCommand {
   @Option(help: ArgumentHelp("File to write.", valueName: "file"), completion: .file())
   var output: String
 
+  @Flag(help: "Replace the file to write, if it is there.")
+  var overwrite = false
+
   @Option(
     help: ArgumentHelp("Tokenizer; by default the one that made the stores.", valueName: "folder"),
     completion: .directory)
@@ -62,28 +65,34 @@ struct Caption: ParsableCommand {
   var overrides: [String] = []
 
   func run() throws {
-    let options = try decoding.options()
-    if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
-    var arguments = overrides
-    if let batchSize {
-      guard batchSize >= 1 else { throw UsageError("--batch-size must be at least 1") }
-      arguments += ["--val-batch-size", String(batchSize)]
-    }
-    let communicator = Processes.communicator
-    let log = RunLog(rank: communicator.rank)
-    if let maxGenStep { arguments += ["--max-gen-step", String(maxGenStep)] }
-    let captioning = try CaptioningRun(
-      path: modelDir, arguments: arguments, log: log, communicator: communicator)
-    let (captions, clips) = try profile.follow(device) { backend in
-      try captioning.run(
-        checkpoint: ckptStep, clips: targetClip, output: output, tokenizer: tokenizer, options,
-        backend: backend)
-    }
+    let log = RunLog(rank: Processes.communicator.rank)
+    let meteor = try meteorData.map { try MeteorResources(folder: $0) }
+    let (captions, clips) = try captions(log)
     log.info("captions: \(output)")
     if score {
-      let meteor = try meteorData.map { try MeteorResources(folder: $0) }
       try CaptionScores.show(
         try CaptionScorer(captions, references: clips, meteor: meteor), json: json, log: log)
+    }
+  }
+
+  /// Writes the captions.
+  /// - Returns: them, and the clips.
+  func captions(_ log: RunLog) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
+    let options = try decoding.options()
+    if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
+    if let batchSize, batchSize < 1 { throw UsageError("--batch-size must be at least 1") }
+    if !score {
+      try FlagConflicts.refuse(
+        ["--meteor-data": meteorData != nil, "--json": json], "there are scores with --score only")
+    }
+    let communicator = Processes.communicator
+    let arguments = overrides + (maxGenStep.map { ["--max-gen-step", String($0)] } ?? [])
+    let captioning = try CaptioningRun(
+      path: modelDir, arguments: arguments, batchSize: batchSize, log: log, communicator: communicator)
+    return try profile.follow(device) { backend in
+      try captioning.run(
+        checkpoint: ckptStep, clips: targetClip, output: output, overwrites: overwrite, tokenizer: tokenizer,
+        options, backend: backend)
     }
   }
 }

@@ -13,7 +13,7 @@ struct ConfigArguments: ParsableArguments {
   @Flag(help: "Go on with the run in --output-dir from its last state, or begin where there is none.")
   var resume = false
 
-  @Flag(help: "With --resume: go on although options changed that change what is learnt.")
+  @Flag(help: "As --resume, also where options changed that change what is learnt.")
   var resumeChanged = false
 
   /// How the run begins.

@@ -64,6 +64,9 @@ struct ConvertVideodb: ParsableCommand {
   var nproc: Int?
 
   func run() throws {
+    guard clipInterval == -1 || clipInterval >= 0 else {
+      throw UsageError("--clip-interval must be a number of seconds, or -1 for not at all")
+    }
     var options = VideoStoreOptions(source: try source(), output: output, dataset: dataset)
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     options.frameLength = frameLength

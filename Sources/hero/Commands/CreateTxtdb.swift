@@ -99,6 +99,29 @@ struct CreateTxtdb: ParsableCommand {
       throw UsageError("--annotation takes one file; only subtitles may be several")
     }
     if task.needsSubtitles, subtitles == nil { throw UsageError("--task \(task.rawValue) needs --subtitles") }
+    if !task.needsFrameCounts {
+      try FlagConflicts.refuse(
+        [
+          "--vid2nframe": frameCounts != nil, "--vfeat-db": featureStore != nil,
+          "--frame-length": frameLength != 1.5,
+        ], "only subtitles are matched with frames")
+    }
+    if !task.needsSubtitles {
+      try FlagConflicts.refuse(
+        ["--subtitles": subtitles != nil], "only tvc's clips are matched with subtitles")
+    }
+    if !task.rawValue.hasPrefix("how2") {
+      try FlagConflicts.refuse(
+        ["--clip-interval": clipInterval != 60], "only how2r and how2qa name videos that were cut")
+    }
+    if !["msrvtt", "violin"].contains(task.rawValue) {
+      try FlagConflicts.refuse(
+        ["--split": split != nil && durations == nil],
+        "the files of \(task.rawValue) hold one split, and all their rows are taken")
+    }
+    if task.takesNoCandidates {
+      try FlagConflicts.refuse(["--vid2dur-idx": durations != nil], "\(task.rawValue) searches no candidates")
+    }
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     guard clipInterval >= 0, clipInterval.isFinite else {
       throw UsageError("--clip-interval must be 0 or more")

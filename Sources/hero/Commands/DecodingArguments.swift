@@ -10,8 +10,23 @@ struct DecodingArguments: ParsableArguments {
   @Option(help: "Beams rank by log probability / length to this power.")
   var lengthPenalty: Float = 1
 
+  /// Hypotheses beyond this would not fit into any memory.
+  private static let widest = 1000
+
+  /// Whether a wider search than the reference's was asked for.
+  var isGiven: Bool { beam != 1 || lengthPenalty != 1 }
+
+  /// - Throws: `UsageError` for values out of range, or that would change nothing.
   func options() throws -> DecodingOptions {
-    guard beam >= 1 else { throw UsageError("--beam must be at least 1") }
+    guard (1...Self.widest).contains(beam) else {
+      throw UsageError("--beam must be from 1 to \(Self.widest)")
+    }
+    guard lengthPenalty.isFinite, abs(lengthPenalty) <= 100 else {
+      throw UsageError("--length-penalty must be a number from -100 to 100")
+    }
+    if beam == 1 {
+      try FlagConflicts.refuse(["--length-penalty": lengthPenalty != 1], "--beam 1 keeps nothing to rank")
+    }
     var options = DecodingOptions()
     options.beams = beam
     options.lengthPenalty = lengthPenalty

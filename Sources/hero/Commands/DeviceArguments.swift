@@ -33,6 +33,9 @@ struct DeviceArguments: ParsableArguments {
 
   private var device: String { choice.device }
 
+  /// Whether a device or a precision was asked for.
+  var isGiven: Bool { !arguments.isEmpty }
+
   /// The same for another command.
   var arguments: [String] {
     (device == "auto" ? [] : ["--device", device]) + (precision == "fp32" ? [] : ["--precision", precision])
@@ -45,8 +48,7 @@ struct DeviceArguments: ParsableArguments {
         "there is no device \"\(device)\"; --device takes \(Device.names.joined(separator: ", "))")
     }
     let backend = try Device.open(
-      device, precision: try chosenPrecision(), threads: Processes.threads(), place: Processes.place,
-      note: Console.standardError.print)
+      device, precision: try chosenPrecision(), threads: Processes.threads(), place: Processes.place)
     let communicator = Processes.communicator
     if communicator.size > 1 {
       try Device.link(backend, among: communicator, note: Console.standardError.print)

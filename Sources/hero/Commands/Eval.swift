@@ -5,13 +5,26 @@ import Training
 
 extension RunTask: ExpressibleByArgument {}
 
+/// A task that a run can be evaluated on: all but pre-training.
+struct EvaluatedTask: ExpressibleByArgument {
+  let task: RunTask
+
+  init?(argument: String) {
+    guard let task = RunTask.finetuning.first(where: { $0.rawValue == argument }) else { return nil }
+    self.task = task
+  }
+
+  static var allValueStrings: [String] { RunTask.finetuning.map(\.rawValue) }
+}
+
 /// `hero eval`: measures a checkpoint on a split.
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure a checkpoint on a split, and write its predictions.",
     discussion: """
       Reads a folder that 'hero finetune' or the reference made, writes results_<split>/results_<checkpoint>_all.json \
-      into it and prints the metrics. A split without ground truth gets predictions only. Options of the run can be \
+      into it and prints the metrics. Results of an earlier evaluation stay: others are written beside them, as \
+      results_<checkpoint>_all.2.json, unless --overwrite is given. A split without ground truth gets predictions only. Options of the run can be \
       overruled by flags, such as --nms-thd -1 or --full-eval-tasks VCMR VR.
 
         hero eval --task tvr --split val --query-txt-db txt_db/tvr_val.db --vfeat-db video_db/tv \\
@@ -21,7 +34,7 @@ struct Eval: ParsableCommand {
       """)
 
   @Option(help: "The task; by default what the run was trained for.")
-  var task: RunTask?
+  var task: EvaluatedTask?
 
   @Option(help: "The split: which videos of vid2dur_idx.json are candidates, and the name of the results.")
   var split = "val"
@@ -57,7 +70,7 @@ struct Eval: ParsableCommand {
   var vid2durIdx: String?
 
   @Option(
-    help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"),
+    help: ArgumentHelp("For captions: METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"),
     completion: .directory)
   var meteorData: String?
 
@@ -65,13 +78,17 @@ struct Eval: ParsableCommand {
     help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
   var checkpoint = "best"
 
-  @Option(help: "Items a pass.")
+  @Option(help: "Items a pass: questions, statements or videos, and of retrieval queries and videos.")
   var batchSize: Int?
 
   @Option(
-    help: ArgumentHelp("Also write what the evaluation server takes.", valueName: "file"), completion: .file()
+    help: ArgumentHelp("Also write what the task's evaluation server takes.", valueName: "file"),
+    completion: .file()
   )
   var submission: String?
+
+  @Flag(help: "Replace the submission and results of an earlier evaluation, if they are there.")
+  var overwrite = false
 
   @Flag(help: "Print the metrics as JSON, not as a table.")
   var json = false
@@ -93,23 +110,30 @@ struct Eval: ParsableCommand {
       return try scorePredictions(log)
     }
     guard vid2durIdx == nil else { throw UsageError("--vid2dur-idx goes with --predictions") }
-    guard let queryTxtDb, let outputDir else { throw UsageError("give --query-txt-db and --output-dir") }
-    var arguments = overrides
-    if let batchSize {
-      guard batchSize > 0 else { throw UsageError("--batch-size must be at least 1") }
-      arguments += ["--val-batch-size", String(batchSize)]
-    }
-    let evaluation = try EvaluationRun(
-      path: outputDir, task: task, arguments: arguments, log: log, communicator: communicator)
-    let outcome = try profile.follow(device) { backend in
-      try evaluation.run(
-        checkpoint: checkpoint, split: split, store: queryTxtDb, submission: submission, backend: backend)
-    }
+    let outcome = try outcome(log)
     if json {
       print(outcome.json.encoded(style: .python))
     } else {
       if let table = outcome.report.table { print(table.rendered()) }
       log.info("predictions: \(outcome.path)")
+    }
+  }
+
+  /// Measures a run.
+  func outcome(_ log: RunLog) throws -> EvaluationRun.Outcome {
+    guard let queryTxtDb, let outputDir else { throw UsageError("give --query-txt-db and --output-dir") }
+    if let batchSize, batchSize < 1 { throw UsageError("--batch-size must be at least 1") }
+    guard !split.isEmpty, !split.contains("/") else {
+      throw UsageError("--split must be a name, such as val, not '\(split)'")
+    }
+    let evaluation = try EvaluationRun(
+      path: outputDir, task: task?.task, arguments: overrides, batchSize: batchSize,
+      meteor: try meteorData.map { try MeteorResources(folder: $0) }, log: log,
+      communicator: Processes.communicator)
+    return try profile.follow(device) { backend in
+      try evaluation.run(
+        checkpoint: checkpoint, split: split, store: queryTxtDb, submission: submission,
+        overwrites: overwrite, backend: backend)
     }
   }
 
@@ -119,12 +143,20 @@ struct Eval: ParsableCommand {
       throw UsageError(
         "give --predictions and --references; 'hero eval' and 'hero caption' write predictions")
     }
+    try FlagConflicts.refuse(
+      [
+        "--query-txt-db": queryTxtDb != nil, "--output-dir": outputDir != nil,
+        "--checkpoint": checkpoint != "best", "--batch-size": batchSize != nil,
+        "--device or --precision": device.isGiven, "--profile": profile.profile != nil,
+        overrides.joined(separator: " "): !overrides.isEmpty,
+      ], "--predictions are scored without a model")
     var scoring = PredictionScoring(predictions: predictions, references: references)
-    (scoring.task, scoring.split) = (task, split)
+    (scoring.task, scoring.split) = (task?.task, split)
     scoring.vid2durIdx = vid2durIdx
     scoring.meteor = try meteorData.map { try MeteorResources(folder: $0) }
-    if let submission { try CaptionRow.write(try CaptionRow.read(path: predictions), to: submission) }
+    if let submission { try OutputFile.require(submission, overwrites: overwrite) }
     let scores = try scoring.run(log: log)
+    if let submission { try scoring.writeSubmission(to: submission) }
     if json {
       let object = JSONObject(scores.figures.map { (key: $0.name, value: JSON.double($0.value)) })
       print(JSON.object(object).encoded(style: .python))

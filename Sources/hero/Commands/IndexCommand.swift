@@ -87,14 +87,21 @@ struct IndexCommand: ParsableCommand {
     guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
       throw UsageError("give --model-dir, and one of --videos and --vfeat-db")
     }
+    if videos == nil {
+      try FlagConflicts.refuse(
+        ["--resnet": resnet != nil, "--slowfast": slowfast != nil], "features are made of --videos only")
+    } else {
+      try FlagConflicts.refuse(
+        ["--sub-txt-db": subTxtDb != nil], "the subtitles of --videos lie beside them or inside of them")
+    }
     let log = RunLog()
     let store = try subTxtDb.map { try SubtitleStore(path: $0) }
     guard let tokenizer = tokenizer ?? store?.meta.tokenizer else {
       throw UsageError("give --tokenizer, the folder with vocab.json and merges.txt")
     }
     let model = try SearchModel(
-      folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides, log: log,
-      backend: try device.open())
+      folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides, for: .encoding,
+      log: log, backend: try device.open())
     var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
     var durations: [String: Double] = [:]
     if let videos {
@@ -126,6 +133,14 @@ struct IndexCommand: ParsableCommand {
   }
 
   private func checkIndex() throws {
+    try FlagConflicts.refuse(
+      [
+        "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best", "--videos": videos != nil,
+        "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--vfeat-db": vfeatDb != nil,
+        "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
+        "--batch-size": batchSize != 16, "--device or --precision": device.isGiven,
+        overrides.joined(separator: " "): !overrides.isEmpty,
+      ], "--check reads the index alone")
     let index = try IndexFile(path: output)
     try ProgressReporter.follow("Checking", total: index.count, unit: "videos") {
       try index.check(progress: $0)

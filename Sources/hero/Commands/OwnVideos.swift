@@ -52,7 +52,7 @@ struct OwnVideos {
       "--frame-length", "\(frameLength)",
     ])
     if try !isComplete() {
-      try remove("\(work)/video_db")
+      try remove("\(work)/video_db") { $0 == ["own"] }
       try run([
         "convert-videodb", "--feature-dir", "\(work)/features", "--output", "\(work)/video_db", "--dataset",
         "own",
@@ -61,7 +61,7 @@ struct OwnVideos {
     }
     let subtitles = try subtitleFolders()
     guard !subtitles.isEmpty else { return (store, nil) }
-    try remove(subtitleStore)
+    try remove(subtitleStore) { $0.isSuperset(of: ["meta.json", "data.mdb"]) }
     try run(
       ["create-txtdb", "--task", "subtitles", "--annotation"] + subtitles + [
         "--vfeat-db", store, "--output", subtitleStore, "--tokenizer", tokenizer, "--frame-length",
@@ -97,7 +97,7 @@ struct OwnVideos {
   /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them.
   private func subtitleFolders() throws -> [String] {
     let inside = "\(work)/subtitles"
-    try remove(inside)
+    try remove(inside) { $0.allSatisfy { $0.hasSuffix(".srt") } }
     var found = false
     let known = try subtitleNames()
     for path in try VideoList.videos(at: [videos]) {
@@ -123,8 +123,14 @@ struct OwnVideos {
       .map { ($0.lastPathComponent as NSString).deletingPathExtension }
   }
 
-  private func remove(_ path: String) throws {
+  /// Removes a folder that an earlier `hero index --videos` made.
+  /// - Parameter isOwn: whether files of these names are what it makes.
+  private func remove(_ path: String, where isOwn: (Set<String>) -> Bool) throws {
     guard FileManager.default.fileExists(atPath: path) else { return }
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path), isOwn(Set(names)) else {
+      throw DataError(
+        "is in the way: it holds what 'hero index' did not make", file: path, cure: "Move it, or give another --output")
+    }
     do {
       try FileManager.default.removeItem(atPath: path)
     } catch {
@@ -134,7 +140,7 @@ struct OwnVideos {
 
   /// Shows and runs one command of this program.
   private func run(_ arguments: [String]) throws {
-    Console.standardError.print("$ hero \(arguments.joined(separator: " "))")
+    Console.standardError.print("$ \(ShellWords.line(["hero"] + arguments))")
     let status = Program.run(arguments: arguments)
     guard status == 0 else { throw ExitCode(status) }
   }

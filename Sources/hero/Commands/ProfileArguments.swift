@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Formats
 import Training
 
 /// `--profile`: where a command's time goes.
@@ -13,6 +14,9 @@ struct ProfileArguments: ParsableArguments {
   /// Does some work on a device, and tells what its operations took, also where the work was stopped or failed. Of several
   /// processes the first one's is told.
   func follow<Result>(_ device: DeviceArguments, _ work: (any Backend) throws -> Result) throws -> Result {
+    if let profile, Processes.communicator.isFirst {
+      try OutputFile.require(profile, overwrites: false, cure: "Remove it, or give another name")
+    }
     let backend = try device.open()
     guard let profile, Processes.communicator.isFirst else { return try work(backend) }
     let profiled = ProfiledBackend(backend)

@@ -71,8 +71,11 @@ struct SearchCommand: ParsableCommand {
       "The sentence, and options of the run to overrule, such as --nms-thd.", valueName: "query"))
   var words: [String] = []
 
+  /// Moments that anybody would look at.
+  private static let longest = 1_000_000
+
   func run() throws {
-    guard limit > 0 else { throw UsageError("--limit must be at least 1") }
+    guard (1...Self.longest).contains(limit) else { throw UsageError("--limit must be from 1 to \(Self.longest)") }
     guard [json, m3u, edl].count(where: { $0 }) <= 1 else {
       throw UsageError("give one of --json, --m3u and --edl")
     }

@@ -74,9 +74,10 @@ struct ServeCommand: ParsableCommand {
     let searcher = try search.open(overrides: overrides, log: log)
     let models = try models(of: searcher, log: log)
     let split = try annotations.map { path in
-      let queries = try SplitQueries(path: path, index: searcher.index, model: searcher.model)
+      let queries = try SplitQueries(
+        path: path, index: searcher.index, model: searcher.model, log: log)
       if queries.skipped > 0 {
-        log.warning("\(queries.skipped) rows of \(path) are about no video of the index")
+        log.warning("\(queries.skipped) rows of \(path) cannot be asked about a video of the index")
       }
       return SplitAnswers(queries)
     }
@@ -105,7 +106,17 @@ struct ServeCommand: ParsableCommand {
   /// The models that tell of videos, on the searching model's device; nil where none is asked for.
   private func models(of searcher: MomentSearcher, log: RunLog) throws -> VideoModels? {
     let options = try decoding.options()
-    guard captionModelDir != nil || qaModelDir != nil else { return nil }
+    if captionModelDir == nil {
+      try FlagConflicts.refuse(
+        ["--beam": decoding.beam != 1, "--length-penalty": decoding.lengthPenalty != 1],
+        "captions need --caption-model-dir")
+    }
+    guard captionModelDir != nil || qaModelDir != nil else {
+      try FlagConflicts.refuse(
+        ["--vfeat-db": vfeatDb != nil, "--sub-txt-db": subTxtDb != nil],
+        "an index holds what is searched; they are for --caption-model-dir and --qa-model-dir")
+      return nil
+    }
     let arguments = IndexWork(index: search.index).arguments(features: vfeatDb, subtitles: subTxtDb)
     let tokenizer = search.tokenizer ?? searcher.index.head.tokenizer
     let backend = searcher.model.model.store.backend

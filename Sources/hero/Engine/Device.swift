@@ -41,25 +41,18 @@ public enum Device {
   ///   - precision: how exactly it computes; nil for bf16 where the device multiplies in it, else fp32.
   ///   - threads: of a processor; by default the environment's or all that this process may use.
   ///   - place: of this process among those of a job on this machine, each of which takes the next GPU.
-  ///   - note: told in one line why `auto` takes the CPU.
   /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks (saying what is missing), or a
   ///   precision that the device does not have.
   public static func open(
-    _ name: String = "auto", precision: Precision? = .fp32, threads: Int? = nil, place: Int = 0,
-    note: (String) -> Void = { _ in }
+    _ name: String = "auto", precision: Precision? = .fp32, threads: Int? = nil, place: Int = 0
   ) throws -> any Backend {
     switch Kind(name) {
     case .cpu: return try openCPU(precision, threads)
     case .cuda(let ordinal): return try openCUDA(ordinal, place, precision)
     case .automatic:
-      do {
-        return try openCUDA(nil, place, precision)
-      } catch let error as EngineError {
-        let backend = try openCPU(precision, threads)
-        note(
-          "No GPU: \(error.description.prefix { !",;:(\n".contains($0) }). Computing on the CPU (see `hero devices`)."
-        )
-        return backend
+      // Why there is no GPU is told by `list`, and where one is asked for.
+      do { return try openCUDA(nil, place, precision) } catch is EngineError {
+        return try openCPU(precision, threads)
       }
     case nil:
       throw EngineError("there is no device \"\(name)\"; --device takes \(names.joined(separator: ", "))")

@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// What is written goes to a temporary file beside it; `commit` brings that to the disk and renames it. What stood
 /// under the name before stays untouched until then, and stays for good if the writer is let go without `commit`. What a
-/// killed process left of its temporary files goes when another one first writes into that folder.
+/// killed process left of its temporary files, `.hero-tmp-PROCESS-16 HEX DIGITS`, goes when another one first writes into
+/// that folder.
 public final class AtomicFile {
   /// The name that the file will have.
   public let path: String
@@ -21,13 +22,17 @@ public final class AtomicFile {
     let url = URL(fileURLWithPath: path)
     let folder = url.deletingLastPathComponent()
     Self.sweep(folder.path)
-    temporary =
-      folder.appendingPathComponent(".\(url.lastPathComponent).\(getpid())-\(UInt32.random(in: 0 ... .max))")
-      .path
+    temporary = folder.appendingPathComponent(Self.temporaryName()).path
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw DataError.system("write", file: path) }
     // For `sweep`, which takes nothing from whoever still writes.
     _ = FileLock.take(descriptor)
+  }
+
+  /// Nobody else gives a file such a name, and it is short enough for every name beside it.
+  private static func temporaryName() -> String {
+    let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
+    return ".hero-tmp-\(getpid())-" + String(repeating: "0", count: 16 - digits.count) + digits
   }
 
   /// Folders that this process has looked through.
@@ -37,11 +42,11 @@ public final class AtomicFile {
   private static func sweep(_ folder: String) {
     guard swept.withLock({ $0.insert(folder).inserted }) else { return }
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-      guard let match = name.wholeMatch(of: /\..+\.(\d+)-\d+/), let process = pid_t(match.1),
+      guard let match = name.wholeMatch(of: /\.hero-tmp-([0-9]+)-[0-9a-f]{16}/), let process = pid_t(match.1),
         kill(process, 0) != 0, errno == ESRCH
       else { continue }
       let file = "\(folder)/\(name)"
-      let descriptor = open(file, O_RDWR | O_CLOEXEC)
+      let descriptor = open(file, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
       guard descriptor >= 0 else { continue }
       if FileLock.take(descriptor) == .got { unlink(file) }
       close(descriptor)

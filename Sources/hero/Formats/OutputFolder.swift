@@ -2,7 +2,8 @@ import Foundation
 
 /// A folder that appears under its name only when it is complete.
 ///
-/// It is filled as `NAME.partial` and renamed by `commit`; one let go without `commit` is removed. What a killed run
+/// It is filled as `NAME.partial` and renamed by `commit`; one let go without `commit` is removed, with the folders that
+/// were made around it. What a killed run
 /// left as `NAME.partial` is cleared by the next one, but never what another program made or a running one still fills.
 public final class OutputFolder {
   /// The name that the folder will have.
@@ -10,6 +11,7 @@ public final class OutputFolder {
   /// Where it is filled until then.
   public let partial: String
   private var mark: Int32
+  private var around = MadeFolders()
 
   private static let markName = ".hero-partial"
 
@@ -20,7 +22,7 @@ public final class OutputFolder {
     partial = name + ".partial"
     try Self.refuseExisting(name)
     let parent = URL(fileURLWithPath: name).deletingLastPathComponent().path
-    try Self.make(parent)
+    try around.make(parent)
     let isNew = mkdir(partial, 0o777) == 0
     if !isNew, errno != EEXIST { throw DataError.system("make the folder", file: partial) }
     let markPath = partial + "/" + Self.markName
@@ -57,12 +59,8 @@ public final class OutputFolder {
 
   /// Makes a folder and those around it, where they are not there.
   public static func make(_ path: String) throws {
-    if FileManager.default.isFolder(path) { return }
-    let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    if parent != path { try make(parent) }
-    guard mkdir(path, 0o777) == 0 || (errno == EEXIST && FileManager.default.isFolder(path)) else {
-      throw DataError.system("make the folder", file: path)
-    }
+    var folders = MadeFolders()
+    try folders.make(path)
   }
 
   /// Brings everything to the disk and gives the folder its name.
@@ -89,6 +87,7 @@ public final class OutputFolder {
     try? FileManager.default.removeItem(atPath: partial)
     close(mark)
     mark = -1
+    around.remove()
   }
 
   private static func refuseExisting(_ path: String) throws {

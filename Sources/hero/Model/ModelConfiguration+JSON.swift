@@ -5,15 +5,13 @@ extension TransformerConfiguration {
   ///   - json: one of `f_config`, `c_config`, `q_config`, `d_config`.
   ///   - key, file: named in errors.
   init(_ json: JSON, key: String, file: String) throws {
-    func fail(_ problem: String, _ cure: String? = nil) -> DataError {
-      DataError(problem, file: file, place: "\"\(key)\"", cure: cure)
-    }
+    func fail(_ problem: String) -> DataError { DataError(problem, file: file, place: "\"\(key)\"") }
     func integer(_ name: String, _ allowed: ClosedRange<Int>, default fallback: Int? = nil) throws -> Int {
       guard let value = json[name] else {
         if let fallback { return fallback }
         throw fail("\"\(name)\" is missing")
       }
-      guard let number = value.int, allowed.contains(number) else {
+      guard let number = value.int ?? value.double.flatMap({ Int(exactly: $0) }), allowed.contains(number) else {
         throw fail("\"\(name)\" is not a whole number from \(allowed.lowerBound) to \(allowed.upperBound)")
       }
       return number
@@ -36,10 +34,6 @@ extension TransformerConfiguration {
     hiddenDropout = try probability("hidden_dropout_prob", default: 0.1)
     attentionDropout = try probability("attention_probs_dropout_prob", default: 0.1)
     initializerRange = try probability("initializer_range", default: 0.02)
-    if let activation = json["hidden_act"]?.string, activation != "gelu" {
-      throw fail(
-        "\"hidden_act\" is \"\(activation)\"", "hero computes the exact GELU only: set it to \"gelu\"")
-    }
     guard hiddenSize % heads == 0 else {
       throw fail("\"hidden_size\" \(hiddenSize) is not a multiple of \"num_attention_heads\" \(heads)")
     }
@@ -58,9 +52,12 @@ extension ModelConfiguration {
   ) throws {
     cross = try TransformerConfiguration(json["f_config"] ?? .null, key: "f_config", file: file)
     temporal = try TransformerConfiguration(json["c_config"] ?? .null, key: "c_config", file: file)
-    query =
-      try json["q_config"].map { try TransformerConfiguration($0, key: "q_config", file: file) } ?? cross
-    decoder = try json["d_config"].map { try TransformerConfiguration($0, key: "d_config", file: file) }
+    func part(_ key: String) throws -> TransformerConfiguration? {
+      guard let value = json[key], !value.isNull else { return nil }
+      return try TransformerConfiguration(value, key: key, file: file)
+    }
+    query = try part("q_config") ?? cross
+    decoder = try part("d_config")
     self.featureWidth = featureWidth
     framePositions = max(try checkpoint?.framePositions() ?? 100, clipLength)
     frameOrderPlaces = max(try checkpoint?.frameOrderPlaces() ?? 100, clipLength)

@@ -107,6 +107,7 @@ public final class IndexFile: Sendable {
             rebasing: bytes[(video * IndexEntry.byteCount)...].prefix(IndexEntry.byteCount)),
           text: head.text)
         guard entry.firstRow == row, entry.frames > 0, entry.frames <= head.rows - row else { return nil }
+        try IndexChecks.require(entry, in: file, text: place + head.textPlace)
         row += entry.frames
         guard let next = UInt32(exactly: row) else { return nil }
         firstRows.append(next)
@@ -186,7 +187,7 @@ public final class IndexFile: Sendable {
     }
     let sentences = (json["sub"]?.array ?? []).compactMap { item -> SpokenSentence? in
       guard let parts = item.array, parts.count == 3, let start = parts[0].double, let end = parts[1].double,
-        let words = parts[2].string
+        let words = parts[2].string, TimeSpan.isTime(start), TimeSpan.isTime(end)
       else { return nil }
       return SpokenSentence(start: start, end: end, text: words)
     }

@@ -83,6 +83,7 @@ struct IndexSlot: Equatable {
         "is no search index, or its beginning is damaged", file: file.path,
         cure: "Give a file that 'hero index' made")
     }
+    try IndexChecks.require(newest, file: file)
     guard newest.length <= UInt64(file.count) else {
       throw DataError(
         "has \(file.count) of its \(newest.length) bytes", file: file.path,

@@ -30,10 +30,11 @@ public struct IndexHead: Equatable, Sendable {
 
   init(_ json: JSON, file: String) throws {
     guard let width = json["width"]?.int, (1...65_536).contains(width),
-      let interval = json["frame_interval"]?.double, interval > 0, interval.isFinite,
+      let interval = json["frame_interval"]?.double,
       let model = json["model"].flatMap(ModelIdentity.init), let folder = json["model_folder"]?.string,
       let tokenizer = json["tokenizer"]?.string
     else { throw DataError("its head lacks something", file: file, cure: "Make the index again") }
+    try IndexChecks.require(frameInterval: interval, file: file)
     self.init(
       width: width, frameInterval: interval, model: model, modelFolder: folder, tokenizer: tokenizer)
   }

@@ -46,6 +46,7 @@ public final class MomentSearcher: @unchecked Sendable {
   public let index: IndexFile
   public let model: SearchModel
   private let search: MomentSearch<IndexedVideos>
+  private let options: RetrievalEvaluationOptions
   private let suppression: NonMaximumSuppression
   /// Held by whoever uses the device.
   let turns = NSLock()
@@ -70,14 +71,14 @@ public final class MomentSearcher: @unchecked Sendable {
       folder: folder ?? index.head.modelFolder, checkpoint: checkpoint,
       tokenizer: tokenizer ?? index.head.tokenizer, arguments: arguments, log: log, backend: backend)
     try index.head.requireSame(as: model.head, file: path)
-    let options = model.opened.options
+    options = model.opened.options
     search = MomentSearch(
       model: model.model, videos: IndexedVideos(index, rowsRead: rowsRead), options: options)
     suppression = NonMaximumSuppression(
       threshold: options.suppression ?? Self.usualSuppression, limit: options.kept)
   }
 
-  private var findsMoments: Bool { model.opened.options.tasks.contains(where: \.findsMoments) }
+  private var findsMoments: Bool { options.tasks.contains(where: \.findsMoments) }
 
   /// Tokens of a query that somebody typed.
   /// - Throws: `UsageError` for an empty one, an endless one, and one that the model cannot read.
@@ -112,7 +113,6 @@ public final class MomentSearcher: @unchecked Sendable {
 
   /// What `hero eval` would find for a query of a known video: suppression is the run's own.
   public func evaluate(tokens: [Int32], video: Int) throws -> MomentSearch<IndexedVideos>.Answer {
-    let options = model.opened.options
     var answer = try turns.withLock {
       try search.answer([tokens], own: [video], findsMoments: findsMoments)[0]
     }

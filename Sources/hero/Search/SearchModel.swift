@@ -19,12 +19,13 @@ public struct SearchModel {
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - tokenizer: the folder with vocab.json and merges.txt.
   ///   - arguments: options that overrule the run's.
+  ///   - work: whether videos are encoded or searched.
   public init(
-    folder: String, checkpoint: String, tokenizer path: String, arguments: [String], log: RunLog,
-    backend: any Backend
+    folder: String, checkpoint: String, tokenizer path: String, arguments: [String],
+    for work: RunWork = .search, log: RunLog, backend: any Backend
   ) throws {
     opened = try OpenedRetrieval(
-      path: folder, checkpoint: checkpoint, arguments: arguments, log: log, backend: backend)
+      path: folder, checkpoint: checkpoint, arguments: arguments, for: work, log: log, backend: backend)
     do {
       tokenizer = try Tokenizer(directory: path)
     } catch let error as DataError {

@@ -3,6 +3,7 @@ import Formats
 import Foundation
 import Metrics
 import Tasks
+import Training
 
 /// A query whose answer is known.
 public struct SplitQuery: Sendable {
@@ -17,35 +18,46 @@ public struct SplitQuery: Sendable {
 /// The queries of a split whose videos an index holds.
 public struct SplitQueries: Sendable {
   public var queries: [SplitQuery] = []
-  /// Rows that cannot be asked: without a video, of one that the index lacks, without a sentence.
+  /// Rows that cannot be asked: without a video, of one that the index lacks, without a sentence, with one that the model
+  /// cannot read.
   public var skipped = 0
 
   /// - Parameters:
   ///   - path: JSON lines (`desc_id`, `desc`, `vid_name`, `ts`), or a query store.
   ///   - model: tells the tokens of a sentence where no store does.
+  ///   - log: told of the rows that the model cannot read.
   /// - Throws: `DataError` for a file that cannot be read or of whose rows none can be asked.
-  public init(path: String, index: IndexFile, model: SearchModel) throws {
+  public init(
+    path: String, index: IndexFile, model: SearchModel, log: RunLog? = nil
+  ) throws {
     var places: [String: Int] = [:]
     for video in 0..<index.count { places[try index.name(of: video)] = video }
     var isFolder: ObjCBool = false
     let isStore = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     let store = isStore ? try QueryStore(path: path) : nil
-    try JSONLines.read(path: store?.annotationPath ?? path) { _, row in
-      guard let truth = try RetrievalTruth(annotation: row), let video = places[truth.video],
-        let text = row["desc"]?.string
-      else {
+    let file = store?.annotationPath ?? path
+    let skips = log.map { SkipReport(log: $0) }
+    try JSONLines.read(path: file) { line, row in
+      do {
+        guard let truth = try RetrievalTruth(annotation: row), let video = places[truth.video],
+          let text = row["desc"]?.string
+        else {
+          skipped += 1
+          return
+        }
+        let tokens =
+          try store.map { [$0.meta.cls] + (try $0.query(truth.id.text)).tokens }
+          ?? ([model.tokenizer.cls] + model.tokenizer.encodeQuery(text))
+        try checkQuery(tokens, model.model.configuration, "query \(truth.id.text)")
+        queries.append(SplitQuery(text: text, tokens: tokens, truth: truth, video: video))
+      } catch let error as DataError {
         skipped += 1
-        return
+        skips?.skip("line \(line)", file: file, error)
       }
-      let tokens =
-        try store.map { [$0.meta.cls] + (try $0.query(truth.id.text)).tokens }
-        ?? ([model.tokenizer.cls] + model.tokenizer.encodeQuery(text))
-      try checkQuery(tokens, model.model.configuration, "query \(truth.id.text)")
-      queries.append(SplitQuery(text: text, tokens: tokens, truth: truth, video: video))
     }
     guard !queries.isEmpty else {
       throw DataError(
-        "none of its \(skipped) rows is about a video of the index", file: path,
+        "none of its \(skipped) rows can be asked about a video of the index", file: path,
         cure: "Give the annotations of the videos that were indexed")
     }
   }

@@ -61,10 +61,11 @@ extension DemoCommand {
   private func evaluate(_ training: DemoTraining) throws -> [String: Double] {
     let run = "\(output)/runs/\(training.name)"
     let queries = "\(output)/txt_db/\(training.task.demo.rawValue)_test.db"
-    Console.standardError.print(
-      "\n$ hero eval --split test --query-txt-db \(queries) --output-dir \(run) --checkpoint latest")
-    let outcome = try EvaluationRun(path: run, task: training.task, arguments: [], log: RunLog()).run(
-      checkpoint: "latest", split: "test", store: queries, backend: try device.open())
+    let arguments =
+      ["--split", "test", "--query-txt-db", queries, "--output-dir", run, "--checkpoint", "latest"]
+      + device.arguments
+    show(["eval"] + arguments)
+    let outcome = try Eval.parse(arguments).outcome(RunLog())
     if let table = outcome.report.table { print(table.rendered()) }
     // Recalls with suppression have the same names, in groups of their own.
     let plain = outcome.report.scalars.filter { !$0.name.contains("_nms_") }
@@ -77,12 +78,11 @@ extension DemoCommand {
       "\(output)/corpus/ann/\(training.task.demo.rawValue)_test.jsonl",
       "\(output)/\(training.task.rawValue)_captions.jsonl"
     )
-    Console.standardError.print(
-      "\n$ hero caption --model-dir \(run) --ckpt-step latest --target-clip \(clips) --output \(captions) --score"
-    )
-    let (written, rows) = try CaptioningRun(path: run, arguments: [], log: RunLog()).run(
-      checkpoint: "latest", clips: clips, output: captions, tokenizer: nil, DecodingOptions(),
-      backend: try device.open())
+    let arguments =
+      ["--model-dir", run, "--ckpt-step", "latest", "--target-clip", clips, "--output", captions, "--score"]
+      + device.arguments
+    show(["caption"] + arguments)
+    let (written, rows) = try Caption.parse(arguments).captions(RunLog())
     let scores = try CaptionScorer(written, references: rows, meteor: nil)
     print(MetricsTable(scores, title: "captions of test clips").rendered())
     for (caption, clip) in zip(written, rows).prefix(3) {

@@ -52,8 +52,11 @@ struct DemoCommand: ParsableCommand {
     guard !tasks.isEmpty else {
       throw UsageError("--tasks takes " + RunTask.allCases.map(\.rawValue).joined(separator: ", "))
     }
+    guard Set(tasks).count == tasks.count else { throw UsageError("--tasks takes each task once") }
+    guard seed >= 0 else { throw UsageError("--seed must be 0 or more") }
     try Processes.requireSole("demo")
     InterruptHandler.install()
+    try requireOutput()
     let corpus = try makeDemoCorpus(
       at: "\(output)/corpus", options: corpusOptions, say: Console.standardError.print)
     try makeStores()
@@ -76,6 +79,22 @@ struct DemoCommand: ParsableCommand {
     if let figures { try reached.write(to: figures) }
     if tasks.contains(.tvr) { try showVideos(corpus) }
     if let compare { try judge(reached, compare) }
+  }
+
+  /// Looks whether everything can be written, before any work is done.
+  private func requireOutput() throws {
+    let cure = "Move it, or give another --output"
+    let names =
+      ["model", DemoTraining.fewLabels.name, DemoTraining.fewLabelsPretrained.name] + RunTask.allCases.map(\.rawValue)
+    for name in names where FileManager.default.isFolder(output) {
+      try OutputFile.require("\(output)/\(name).json", overwrites: false, cure: cure)
+    }
+    guard let figures else { return }
+    let folder = URL(fileURLWithPath: figures).deletingLastPathComponent().path
+    // The demo makes its own folder.
+    if folder != URL(fileURLWithPath: output).path || FileManager.default.isFolder(output) {
+      try OutputFile.require(figures, overwrites: false, cure: "Remove it, or give another name")
+    }
   }
 
   private func judge(_ reached: DemoFigures, _ path: String) throws {
@@ -135,9 +154,14 @@ struct DemoCommand: ParsableCommand {
 
   /// Shows and runs one command of this program.
   func hero(_ arguments: [String]) throws {
-    Console.standardError.print("\n$ hero \(arguments.joined(separator: " "))")
+    show(arguments)
     let status = Program.run(arguments: arguments)
     guard status == 0 else { throw ExitCode(status) }
+  }
+
+  /// Shows a command of this program, as it can be typed.
+  func show(_ arguments: [String]) {
+    Console.standardError.print("\n$ \(ShellWords.line(["hero"] + arguments))")
   }
 
   private func write(_ configuration: JSON, to name: String) throws {

@@ -59,7 +59,7 @@ extension DemoCommand {
       """
       To search the videos and watch what is found:
 
-        hero serve --index \(index) --annotations \(output)/corpus/ann/tvr_test.jsonl
+        \(ShellWords.line(["hero", "serve", "--index", index, "--annotations", "\(output)/corpus/ann/tvr_test.jsonl"]))
 
       and open http://127.0.0.1:8080/, for example with "\(try firstQuery())"
       """)

@@ -23,7 +23,7 @@ public struct CandidateVideos: Sendable, Equatable {
   /// All videos that `vid2dur_idx.json` of the subtitle store lists under `split`, numbered as it says.
   ///
   /// Without that file (DiDeMo, MSR-VTT), or without subtitles: the videos of `queries`, numbered by their place among
-  /// the sorted names of the feature store.
+  /// the sorted names of the feature store; those that it lacks are no candidates.
   public init(split: String, queries: QueryStore, subtitles: SubtitleStore?, features: FeatureStore) throws {
     if let splits = subtitles?.splits {
       guard let listed = splits.first(where: { $0.name == split }) else {
@@ -37,9 +37,6 @@ public struct CandidateVideos: Sendable, Equatable {
     }
     let numbers = features.sortedNumbers()
     self.init(
-      try queries.videos.map { video in
-        guard let number = numbers[video] else { throw features.missing(video) }
-        return (video, number)
-      })
+      queries.videos.compactMap { video in numbers[video].map { (video, $0) } })
   }
 }

@@ -87,7 +87,10 @@ final class VideoStoreOutput {
     guard !report.corrupted.isEmpty else { return }
     var names: [JSON] = []
     if FileManager.default.fileExists(atPath: corruptedPath) {
-      names = try JSON.read(path: corruptedPath).array ?? []
+      guard let list = try JSON.read(path: corruptedPath).array else {
+        throw DataError("is no list of names", file: corruptedPath, cure: "Move the file away")
+      }
+      names = list
     }
     let known = Set(names.compactMap(\.string))
     names += report.corrupted.filter { !known.contains($0) }.map(JSON.string)

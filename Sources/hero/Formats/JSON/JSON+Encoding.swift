@@ -9,7 +9,7 @@ extension JSON {
     case pretty
   }
 
-  /// The value as text. Numbers are written as Python writes them, `NaN` and `Infinity` included.
+  /// The value as text. Numbers are written as Python writes them, but what is no number as `null`: JSON has none.
   public func encoded(style: Style = .compact) -> String {
     String(decoding: encodedBytes(style: style), as: UTF8.self)
   }
@@ -35,7 +35,7 @@ private struct JSONEncoder {
     case .null: append("null")
     case .bool(let value): append(value ? "true" : "false")
     case .int(let value): append(String(value))
-    case .double(let value): append(PythonNumber.repr(value))
+    case .double(let value): append(value.isFinite ? PythonNumber.repr(value) : "null")
     case .string(let value): write(text: value)
     case .array(let elements):
       writeList(open: "[", close: "]", elements) { $0.write($1) }

@@ -18,17 +18,29 @@ public struct RetrievalResults: Sendable {
   public var videoIndex: [String: Int]
   /// Predictions by task, in the order of the file.
   public var tasks: [(task: RetrievalTask, queries: [QueryPredictions])]
+  /// Queries that could not be asked. They have no predictions, and no figure counts them.
+  public var leftOut: [QueryID]
 
-  public init(videoIndex: [String: Int], tasks: [(task: RetrievalTask, queries: [QueryPredictions])]) {
+  public init(
+    videoIndex: [String: Int], tasks: [(task: RetrievalTask, queries: [QueryPredictions])],
+    leftOut: [QueryID] = []
+  ) {
     self.videoIndex = videoIndex
     self.tasks = tasks
+    self.leftOut = leftOut
+  }
+
+  /// The same about other predictions of the same queries.
+  public func with(
+    _ tasks: [(task: RetrievalTask, queries: [QueryPredictions])]
+  ) -> RetrievalResults {
+    RetrievalResults(videoIndex: videoIndex, tasks: tasks, leftOut: leftOut)
   }
 
   /// The results after non-maximum suppression of moments; video retrieval, which has none, is left out.
   public func suppressed(by suppression: NonMaximumSuppression) -> RetrievalResults {
-    RetrievalResults(
-      videoIndex: videoIndex,
-      tasks: tasks.filter(\.task.findsMoments).map { task, queries in
+    with(
+      tasks.filter(\.task.findsMoments).map { task, queries in
         (task, queries.map { QueryPredictions(id: $0.id, predictions: suppression($0.predictions)) })
       })
   }

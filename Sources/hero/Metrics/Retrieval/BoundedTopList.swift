@@ -4,9 +4,9 @@ import HeapModule
 ///
 /// Equal scores rank by `order`, the lower first, so the list
 /// does not depend on the sequence in which candidates come.
-struct BoundedTopList<Payload> {
+struct BoundedTopList<Score: MomentScore, Payload> {
   struct Candidate: Comparable {
-    var score: Float
+    var score: Score
     var order: Int
     var payload: Payload
 
@@ -25,13 +25,13 @@ struct BoundedTopList<Payload> {
   }
 
   /// A candidate below this score cannot enter; one that equals it may, if its order is lower.
-  var threshold: Float {
-    guard heap.count == capacity else { return -.infinity }
-    return heap.min?.score ?? .infinity
+  var threshold: Score {
+    guard heap.count == capacity else { return .lowest }
+    return heap.min?.score ?? .highest
   }
 
   /// Keeps the candidate if it is among the best so far. A score that is not a number never is.
-  mutating func insert(score: Float, order: Int, payload: @autoclosure () -> Payload) {
+  mutating func insert(score: Score, order: Int, payload: @autoclosure () -> Payload) {
     guard capacity > 0, score >= threshold else { return }
     let candidate = Candidate(score: score, order: order, payload: payload())
     if heap.count < capacity {

@@ -6,7 +6,7 @@ import Foundation
 /// (`min_pred_l`, `max_pred_l`). The reference fills, masks and sorts the whole length × length table of every video;
 /// here rows that cannot reach the kept list are skipped, and the list is a heap of `capacity` (`max_before_nms`) moments.
 /// Moments that score 0 are no answers and are left out. Equal scores rank by the place of the video among those
-/// added, then by start, then by end.
+/// added, then by start, then by end. Where the factor is a `VideoWeight` that is logarithmic, so are the scores.
 public struct MomentScorer {
   /// A moment in frames of the video that `add` was told.
   public struct Moment: Sendable, Equatable {
@@ -18,37 +18,33 @@ public struct MomentScorer {
     public var score: Float
   }
 
-  private struct Place {
-    var video: Int
-    var start: Int
-    var end: Int
-  }
-
   /// No clip has this many frames; keeps sums of lengths from overflowing.
   private static let longest = 1 << 30
 
-  private let minLength: Int
-  private let maxLength: Int
-  private var list: BoundedTopList<Place>
-  private var candidatesSeen = 0
-  private var reachableEnd: [Float] = []
-  private var window: [Int] = []
+  private let weight: VideoWeight?
+  private var products: MomentList<Float>
+  private var logarithms: MomentList<LogarithmicScore>
 
   /// - Parameters:
   ///   - minLength: the smallest `j − i` (`min_pred_l`).
   ///   - maxLength: one more than the largest `j − i` (`max_pred_l`).
   ///   - capacity: how many moments to keep (`max_before_nms`).
-  public init(minLength: Int, maxLength: Int, capacity: Int) {
-    self.minLength = min(max(0, minLength), Self.longest)
-    self.maxLength = min(max(0, maxLength), Self.longest)
-    list = BoundedTopList(capacity: capacity)
+  ///   - weight: makes factors of videos' scores; nil where `add` is told the factors themselves.
+  public init(minLength: Int, maxLength: Int, capacity: Int, weight: VideoWeight? = nil) {
+    let lengths =
+      min(
+        max(0, minLength), Self.longest)..<max(
+        min(max(0, minLength), Self.longest), min(max(0, maxLength), Self.longest))
+    self.weight = weight
+    products = MomentList(lengths: lengths, capacity: capacity)
+    logarithms = MomentList(lengths: lengths, capacity: capacity)
   }
 
   /// Adds the moments of one video.
   ///
   /// - Parameters:
   ///   - video: the number under which the video's moments are reported.
-  ///   - factor: multiplies every score; 1 where the video is given.
+  ///   - factor: multiplies every score, 1 where the video is given; with a `weight`, the video's score.
   ///   - start: the probability that the moment starts at each frame [n].
   ///   - end: the probability that it ends there [n]. Frames that only one of the two has are ignored.
   public mutating func add(video: Int, factor: Float = 1, start: [Float], end: [Float]) {
@@ -61,31 +57,24 @@ public struct MomentScorer {
   public mutating func add(
     video: Int, factor: Float = 1, start: UnsafeBufferPointer<Float>, end: UnsafeBufferPointer<Float>
   ) {
-    let count = min(start.count, end.count)
-    let firstOrder = candidatesSeen
-    candidatesSeen += count * count
-    guard minLength < maxLength, count > minLength else { return }
-    // Most videos of a long list have no moment that could enter it.
-    guard factor * Self.most(start, count) * Self.most(end, count) >= list.threshold else { return }
-    findReachableEnds(end, count: count)
-    for i in 0..<(count - minLength) {
-      let scaled = factor * start[i]
-      let reach = scaled * reachableEnd[i]
-      guard reach > 0, reach >= list.threshold else { continue }
-      for j in (i + minLength)..<min(i + maxLength, count) {
-        let score = scaled * end[j]
-        guard score > 0 else { continue }
-        list.insert(
-          score: score, order: firstOrder + i * count + j, payload: Place(video: video, start: i, end: j))
+    guard let weight, weight.isLogarithmic else {
+      products.add(video: video, factor: weight?.written(factor) ?? factor, start: start, end: end)
+      return
+    }
+    let logarithm = { (p: Float) in LogarithmicScore(logarithm: log(Double(p))) }
+    let (starts, ends) = (start.map(logarithm), end.map(logarithm))
+    starts.withUnsafeBufferPointer { start in
+      ends.withUnsafeBufferPointer { end in
+        logarithms.add(
+          video: video, factor: LogarithmicScore(logarithm: weight.multiplier(factor)), start: start, end: end
+        )
       }
     }
   }
 
   /// The moments kept, the best first.
   public func moments() -> [Moment] {
-    list.sorted().map {
-      Moment(video: $0.payload.video, start: $0.payload.start, end: $0.payload.end, score: $0.score)
-    }
+    weight?.isLogarithmic == true ? logarithms.moments() : products.moments()
   }
 
   /// The moments kept, the best first, in seconds: from the start of the first frame to the end of the last.
@@ -96,32 +85,6 @@ public struct MomentScorer {
       MomentPrediction(
         video: $0.video, start: Float($0.start) * frameInterval,
         end: Float($0.end) * frameInterval + frameInterval, score: $0.score)
-    }
-  }
-
-  /// The largest of the first `count` elements.
-  private static func most(_ values: UnsafeBufferPointer<Float>, _ count: Int) -> Float {
-    var most = -Float.infinity
-    for i in 0..<count where values[i] > most { most = values[i] }
-    return most
-  }
-
-  /// For every start frame, the largest end probability that `minLength` and `maxLength` let it reach, in one pass:
-  /// `window` holds the frames ahead whose probability nothing later exceeds.
-  private mutating func findReachableEnds(_ end: UnsafeBufferPointer<Float>, count: Int) {
-    reachableEnd.removeAll(keepingCapacity: true)
-    reachableEnd.append(contentsOf: repeatElement(0, count: count))
-    window.removeAll(keepingCapacity: true)
-    var head = 0
-    var next = minLength
-    for i in 0..<(count - minLength) {
-      while next < min(i + maxLength, count) {
-        while window.count > head, let last = window.last, end[last] <= end[next] { window.removeLast() }
-        window.append(next)
-        next += 1
-      }
-      while window[head] < i + minLength { head += 1 }
-      reachableEnd[i] = end[window[head]]
     }
   }
 }

@@ -21,8 +21,8 @@ public struct CaptionGenerator {
   ///   - frameInterval: seconds between frames.
   ///   - videoBatch: videos a pass.
   ///   - clipBatch: clips that are decoded together, at most.
-  ///   - skips: told of every clip that no frame shows and every video that cannot be read; their captions are left
-  ///     empty.
+  ///   - skips: told of every clip without a place in its video and every video that cannot be read; their captions
+  ///     are left empty.
   public init(
     model: CaptionModel, videos: VideoReader, tokenizer: Tokenizer, options: DecodingOptions,
     frameInterval: Double, videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()
@@ -39,43 +39,42 @@ public struct CaptionGenerator {
 
   /// The clips with a caption each, in the order given; captions that they come with are put aside.
   ///
-  /// Every video is read and encoded once; the passes are divided among the ranks. A clip that starts after its video's
-  /// last frame gets an empty caption, so that the result is about all clips.
+  /// Every video is read and encoded once; the passes are divided among the ranks. A clip whose video cannot be read, that
+  /// starts after its video's last frame or whose `ts` is no moment gets an empty caption, so that the result is about
+  /// all clips.
   /// - Parameter progress: called with the number of clips done; what it throws ends the work.
-  /// - Throws: `DataError` naming a video that the stores lack, or a clip whose `ts` is no pair.
+  /// - Returns: the rows, and how many of them could not be described.
+  /// - Throws: `DataError` where more than half of the clips cannot be described.
   public func run(
     _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }
-  ) throws -> [CaptionRow] {
+  ) throws -> (rows: [CaptionRow], leftOut: Int) {
     let tokens = try captionTokens(clips, among: communicator, progress: progress)
-    return zip(clips, tokens).map { clip, tokens in
+    let leftOut = tokens.count { $0 == nil }
+    try requireMost(clips.count - leftOut, of: clips.count, "clips", file: videos.features.path)
+    let rows = zip(clips, tokens).map { clip, tokens in
       var row = clip
-      row.captions = [tokenizer.decode(tokens)]
+      row.captions = [tokenizer.decode(tokens ?? [])]
       return row
     }
+    return (rows, leftOut)
   }
 
-  /// Token ids of every clip's caption, without `BOS` and `EOS`.
+  /// Token ids of every clip's caption, without `BOS` and `EOS`; nil for clips that cannot be described.
   func captionTokens(
     _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }
-  ) throws -> [[Int32]] {
+  ) throws -> [[Int32]?] {
     try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
-    let spans = try clips.map { try $0.span() }
-    var captions = [[Int32]](repeating: [], count: clips.count)
-    let work = byVideo(clips)
-    try videos.check(work.map(\.video))
+    try videos.requireMost(clips.lazy.map(\.video), "clips", file: videos.features.path)
+    var captions = [[Int32]?](repeating: nil, count: clips.count)
+    let (work, spans) = try byVideo(clips)
     let batches = ItemBatches(count: work.count, size: videoBatch)
     let parcels = try communicator.divide(batches.batches) { own in
       let queue = Prefetch(own) {
         [videos, skips, configuration = model.configuration] number in
-        let read = work[batches[number]].compactMap { video, clips -> (item: VideoItem, clips: [Int])? in
-          do {
-            return (try videos.read(video), clips)
-          } catch {
-            skips.skip("video \"\(video)\"", file: videos.features.path, error)
-            return nil
-          }
+        let read = try work[batches[number]].compactMap { video, clips in
+          try videos.read(video, for: configuration, skips).map { (item: $0, clips: clips) }
         }
         return (videos: read, batch: try VideoBatch(read.map(\.item), model: configuration))
       }
@@ -122,11 +121,21 @@ public struct CaptionGenerator {
     return (places, ranges)
   }
 
-  /// The videos, each with the places of its clips, in the order in which they first come up.
-  private func byVideo(_ clips: [CaptionRow]) -> [(video: String, clips: [Int])] {
+  /// The videos, each with the places of its clips, in the order in which they first come up, and where in its video each
+  /// clip is. Clips whose `ts` is no moment are left out.
+  private func byVideo(
+    _ clips: [CaptionRow]
+  ) throws -> (work: [(video: String, clips: [Int])], spans: [TimeSpan?]) {
     var numbers: [String: Int] = [:]
     var work: [(video: String, clips: [Int])] = []
+    var spans = [TimeSpan?](repeating: nil, count: clips.count)
     for (place, clip) in clips.enumerated() {
+      do {
+        spans[place] = try clip.span()
+      } catch let error as DataError {
+        skips.skip("clip \(clip.clip)", file: videos.features.path, error)
+        continue
+      }
       if let number = numbers[clip.video] {
         work[number].clips.append(place)
       } else {
@@ -134,7 +143,7 @@ public struct CaptionGenerator {
         work.append((clip.video, [place]))
       }
     }
-    return work
+    return (work, spans)
   }
 
   private func decode(_ batch: VideoBatch, _ clips: [(video: Int, frames: Range<Int>)]) -> [[Int32]] {
@@ -158,10 +167,10 @@ extension CaptionRow {
   /// Nil where the clip is the whole video.
   fileprivate func span() throws -> TimeSpan? {
     guard let times else { return nil }
-    guard times.count == 2 else {
+    guard times.count == 2, times.allSatisfy(TimeSpan.isTime), times[0] <= times[1] else {
       throw DataError(
-        "\"ts\" is not a start and an end", place: "clip \(clip)",
-        cure: "Give rows with vid_name, clip_id and ts, or without ts for whole videos")
+        "\"ts\" is \(times), not a start and an end", place: "clip \(clip)",
+        cure: "Give rows with vid_name, clip_id and ts in seconds, or without ts for whole videos")
     }
     return TimeSpan(start: times[0], end: times[1])
   }
@@ -169,12 +178,21 @@ extension CaptionRow {
 
 extension CaptionStore {
   /// All clips, with the captions that the annotators gave them.
-  public func rows() throws -> [CaptionRow] {
-    try clipIDs.map { id in
-      let clip = try clip(id)
-      return CaptionRow(
-        video: clip.video, clip: QueryID(id), times: clip.span.map { [$0.start, $0.end] },
-        captions: clip.captions.compactMap(\.text))
+  /// - Parameter skips: told of every clip whose row cannot be read; it is left out.
+  /// - Throws: `DataError` where more than half of the clips cannot be read.
+  public func rows(skips: SkipReport = SkipReport()) throws -> [CaptionRow] {
+    let rows = try clipIDs.compactMap { id -> CaptionRow? in
+      do {
+        let clip = try clip(id)
+        return CaptionRow(
+          video: clip.video, clip: QueryID(id), times: clip.span.map { [$0.start, $0.end] },
+          captions: clip.captions.compactMap(\.text))
+      } catch let error as DataError {
+        skips.skip("clip \(id)", file: path, error)
+        return nil
+      }
     }
+    try requireMost(rows.count, of: clipIDs.count, "clips", file: path)
+    return rows
   }
 }

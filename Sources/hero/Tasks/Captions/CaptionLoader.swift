@@ -23,7 +23,7 @@ public struct CaptionLoader: BatchLoader {
   ///   - captionsPerVideo: `max_cap_per_vid`, drawn from a video's captions if it has more; all are used if it is not
   ///     positive.
   ///   - skips: told of every video, clip or caption that cannot be used.
-  /// - Throws: `DataError` naming a video that the stores lack.
+  /// - Throws: `DataError` where the stores lack more than half of the videos.
   public init(
     captions: CaptionStore, videos: VideoReader, maxTextLength: Int, captionsPerVideo: Int,
     frameInterval: Double, model: ModelConfiguration,
@@ -38,7 +38,7 @@ public struct CaptionLoader: BatchLoader {
     self.maxTextLength = maxTextLength > 0 ? min(maxTextLength, held) : held
     self.skips = skips
     names = captions.videos
-    try videos.check(names)
+    try videos.requireMost(names, "videos", file: captions.path)
   }
 
   public var itemCount: Int { names.count }
@@ -51,6 +51,7 @@ public struct CaptionLoader: BatchLoader {
       var random = random.following(place)
       do {
         let video = try videos.read(name)
+        try video.check(model)
         let described = described(video, random: &random)
         guard !described.isEmpty else { throw DataError("none of its captions can be used") }
         for (frames, tokens) in described {

@@ -18,7 +18,7 @@ public final class SkipReport: Sendable {
   /// - Parameters:
   ///   - item: such as `clip 539`, which names the place where the error does not.
   ///   - isPart: whether the rest of a loader's item can be used.
-  func skip(_ item: String, file: String, _ error: any Error, isPart: Bool = false) {
+  public func skip(_ item: String, file: String, _ error: any Error, isPart: Bool = false) {
     if !isPart { items.withLock { _ = $0.insert(item) } }
     let count = seen.withLock { seen in seen.insert(item).inserted ? seen.count : nil }
     guard let count else { return }

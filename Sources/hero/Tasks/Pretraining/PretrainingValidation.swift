@@ -23,6 +23,7 @@ extension PretrainingLearning {
   /// - Returns: the reference's measures by its names: of `mlm` and `fom` loss, acc; of `mffr` loss, cosine; of `mfm-nce`
   ///   loss, acc, l2, cosine; of `vsm` loss_overall, loss_st_ed, loss_neg_ctx, loss_neg_q. Empty where nothing could be
   ///   measured.
+  /// - Throws: `DataError` where more than half of the videos cannot be used.
   public func validate(
     _ loader: PretrainingLoader, batchSize: Int,
     among communicator: any Communicator = SoleCommunicator.shared,
@@ -43,6 +44,11 @@ extension PretrainingLearning {
     for var parcel in parcels {
       while !parcel.isAtEnd { parcel.take(PretrainingSums.self).forEach { sums.add($0) } }
     }
+    // Each rank knows what of its own part it left out, the same at every validation.
+    let leftOut = Int(communicator.sum([Double(loader.skippedCount)])[0])
+    try loader.requireMost(
+      used: loader.itemCount - leftOut, "videos to validate on",
+      file: loader.videos.parts.first?.reader.features.path ?? "")
     guard sums.count > 0 else { return [] }
     let mean = { (sum: Double) in sum / sums.count }
     switch loader.objective {

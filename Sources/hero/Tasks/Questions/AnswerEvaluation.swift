@@ -44,8 +44,10 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
   /// Entries that are answered.
   public var itemCount: Int { loader.itemCount }
 
-  /// Answers everything; the passes are divided among the ranks.
+  /// Answers everything; the passes are divided among the ranks. Entries that cannot be used have no answer, and no
+  /// figure counts them.
   /// - Parameter progress: called with the number of entries done; what it throws ends the work.
+  /// - Throws: `DataError` where more than half of the entries cannot be used.
   public func run(
     among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
   ) throws -> AnswerEvaluation {
@@ -72,6 +74,8 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
           id, answer: Int(numbers[0]), target: Int(numbers[1]), loss: parcel.take(Float.self)[0])
       }
     }
+    try loader.requireMost(
+      used: evaluation.results.rows.count, "\(Model.Store.entryName)s", file: loader.store.path)
     return evaluation
   }
 

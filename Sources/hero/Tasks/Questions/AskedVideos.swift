@@ -4,15 +4,19 @@ import Model
 /// The videos of a batch: each is read once, however often it is asked for.
 struct BatchVideos {
   let reader: VideoReader
+  let model: ModelConfiguration
   private var places: [String: Int] = [:]
   private(set) var items: [VideoItem] = []
 
-  init(_ reader: VideoReader) { self.reader = reader }
+  init(_ reader: VideoReader, model: ModelConfiguration) { (self.reader, self.model) = (reader, model) }
 
   /// The place of a video among `items`.
+  /// - Throws: `DataError` for a video that cannot be read, or that the model cannot.
   mutating func place(of name: String) throws -> Int {
     if let place = places[name] { return place }
-    items.append(try reader.read(name))
+    let item = try reader.read(name)
+    try item.check(model)
+    items.append(item)
     places[name] = items.count - 1
     return items.count - 1
   }
@@ -25,7 +29,7 @@ struct AskedVideos {
   private(set) var passes: [(video: Int, text: [Int32])] = []
 
   init(_ reader: VideoReader, model: ModelConfiguration) {
-    videos = BatchVideos(reader)
+    videos = BatchVideos(reader, model: model)
     self.model = model
   }
 

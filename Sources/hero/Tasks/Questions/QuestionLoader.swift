@@ -27,7 +27,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
   public let skips: SkipReport
 
   /// - Parameter skips: told of every entry that cannot be used.
-  /// - Throws: `DataError` naming a video that the stores lack.
+  /// - Throws: `DataError` where the stores lack the videos of more than half of the entries.
   public init(
     _ store: Store, videos: VideoReader, purpose: Purpose, frameInterval: Double,
     model: ModelConfiguration, skips: SkipReport = SkipReport()
@@ -42,7 +42,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     case .evaluation: ids = store.ids
     case .training(let maxTextLength): ids = store.ids(maxTextLength: maxTextLength)
     }
-    try videos.check(Set(ids.compactMap { store.video(of: $0) }).sorted())
+    try videos.requireMost(ids.lazy.map { store.video(of: $0) }, "\(Store.entryName)s", file: store.path)
   }
 
   public var itemCount: Int { ids.count }

@@ -53,6 +53,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
     let end: [Float]
     let segments: Segments
 
+    /// - Parameter factor: 1, or the video's score where the scorer weighs videos.
     func add(_ pair: Int, of video: Int, factor: Float, to scorer: inout MomentScorer) {
       start.withUnsafeBufferPointer { start in
         end.withUnsafeBufferPointer { end in
@@ -83,7 +84,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
     var answers = best.map { ranked in
       Answer(
         videos: ranked.prefix(100).map { place, score in
-          MomentPrediction(video: videos.number(of: place), score: weight(score))
+          MomentPrediction(video: videos.number(of: place), score: weight?.written(score) ?? score)
         })
     }
     guard findsMoments else { return answers }
@@ -93,9 +94,9 @@ public struct MomentSearch<Videos: SearchableVideos> {
     let spans = try spans(encoded, pairs, tape)
     var pair = 0
     for query in own.indices {
-      var corpus = scorer()
+      var corpus = scorer(weight)
       for (place, score) in best[query] {
-        spans.add(pair, of: videos.number(of: place), factor: weight(score), to: &corpus)
+        spans.add(pair, of: videos.number(of: place), factor: score, to: &corpus)
         pair += 1
       }
       answers[query].moments = predictions(corpus)
@@ -126,10 +127,12 @@ public struct MomentSearch<Videos: SearchableVideos> {
       start: backend.values(of: logits.start), end: backend.values(of: logits.end), segments: segments)
   }
 
-  private func weight(_ score: Float) -> Float { options.videoScoreFactor.map { exp($0 * score) } ?? score }
+  private var weight: VideoWeight? { options.videoScoreFactor.map { VideoWeight($0) } }
 
-  private func scorer() -> MomentScorer {
-    MomentScorer(minLength: options.minLength, maxLength: options.maxLength, capacity: options.kept)
+  /// - Parameter weight: makes factors of videos' scores; nil for moments of one video.
+  private func scorer(_ weight: VideoWeight? = nil) -> MomentScorer {
+    MomentScorer(
+      minLength: options.minLength, maxLength: options.maxLength, capacity: options.kept, weight: weight)
   }
 
   private func predictions(_ scorer: MomentScorer) -> [MomentPrediction] {

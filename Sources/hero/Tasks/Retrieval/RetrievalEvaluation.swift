@@ -43,58 +43,65 @@ public struct RetrievalEvaluator {
   private let queries: QueryStore
   private let index: RetrievalIndex
   private let options: RetrievalEvaluationOptions
+  private let skips: SkipReport
 
+  /// - Parameter skips: told of every query that cannot be asked.
   public init(
-    model: RetrievalModel, queries: QueryStore, index: RetrievalIndex, options: RetrievalEvaluationOptions
+    model: RetrievalModel, queries: QueryStore, index: RetrievalIndex, options: RetrievalEvaluationOptions,
+    skips: SkipReport = SkipReport()
   ) {
+    self.skips = skips
     self.model = model
     self.queries = queries
     self.index = index
     self.options = options
   }
 
-  /// Ranked moments and videos for every query, before and after non-maximum suppression; the queries are divided among
-  /// the ranks.
+  /// Ranked moments and videos for every query, before non-maximum suppression; the queries are divided among the ranks.
+  ///
+  /// A query is left out whose row cannot be read, that has more tokens than the model reads, or whose video is no
+  /// candidate or was left out itself; `RetrievalResults.leftOut` names it on all ranks.
   /// - Parameter progress: called with the number of queries done; what it throws ends the work.
-  /// - Throws: `DataError` naming a query whose video is no candidate.
+  /// - Throws: `DataError` where more than half of the queries cannot be asked.
   public func run(
     among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
   ) throws -> RetrievalResults {
-    let hidden = queries.ids.contains { queries.video(of: $0) == nil }
     let batches = ItemBatches(
       count: queries.ids.count, size: options.queriesTogether(of: queries.ids.count))
+    let askable = AskableQueries(
+      queries: queries, candidates: index.listed, usable: index.videos, model: model.configuration,
+      skips: skips)
     let parcels = try communicator.divide(batches, progress: progress) { [queries] items in
-      try queries.ids[items].map { try queries.query($0) }
+      try queries.ids[items].map { (id: $0, query: try askable.query($0)) }
     } work: { batch, parcel in
-      try answer(batch) { task, predictions in parcel.put(task, predictions) }
+      for (id, query) in batch where query == nil { parcel.put(leftOut: id) }
+      try answer(batch.compactMap(\.query)) { task, predictions in parcel.put(task, predictions) }
     }
+    var leftOut: [QueryID] = []
     var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
     for var parcel in parcels {
-      while let (task, predictions) = parcel.takePredictions() {
+      while !parcel.isAtEnd {
+        guard let (task, predictions) = parcel.takePredictions() else {
+          leftOut.append(QueryID(parcel.takeText()))
+          continue
+        }
         if let place = found.firstIndex(where: { $0.task == task }) {
           found[place].queries.append(predictions)
         }
       }
     }
-    // Where videos are hidden nobody can say in which one to look.
-    if hidden { found.removeAll { $0.task == .singleVideoMoment } }
-    let numbers = Dictionary(uniqueKeysWithValues: zip(index.videos.names, index.videos.indices))
-    return RetrievalResults(videoIndex: numbers, tasks: found.filter { !$0.queries.isEmpty })
+    let all = queries.ids.count
+    try requireMost(all - leftOut.count, of: all, "queries", file: queries.path)
+    let numbers = Dictionary(uniqueKeysWithValues: zip(index.listed.names, index.listed.indices))
+    return RetrievalResults(
+      videoIndex: numbers, tasks: found.filter { !$0.queries.isEmpty }, leftOut: leftOut)
   }
 
   private func answer(_ batch: [Query], _ report: (RetrievalTask, QueryPredictions) -> Void) throws {
+    guard !batch.isEmpty else { return }
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
-    for (text, query) in zip(texts, batch) {
-      try checkQuery(text, model.configuration, "query \(query.id)")
-    }
-    // Every query's own video, where it is known.
-    let own = try batch.map { query in
-      let place = query.video.flatMap { index.videos.place(of: $0) }
-      if place == nil, let name = query.video, options.tasks.contains(.singleVideoMoment) {
-        throw queries.notACandidate(name, query: query.id)
-      }
-      return place
-    }
+    // Every query's own video, where it is known: nobody can say where else to look for a moment of one video.
+    let own = batch.map { query in query.video.flatMap { index.videos.place(of: $0) } }
     let answers = try MomentSearch(model: model, videos: index, options: options).rank(
       encode(texts), own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
     for (query, answer) in zip(batch, answers) {
@@ -125,15 +132,13 @@ public struct RetrievalEvaluator {
   }
 }
 
-extension QueryStore {
-  fileprivate func notACandidate(_ video: String, query: String) -> DataError {
-    DataError(
-      "its video \"\(video)\" is not among the split's videos", file: path, place: "query \(query)",
-      cure: "Name the split that the queries belong to, or list the video in vid2dur_idx.json")
-  }
-}
-
 extension Parcel {
+  /// A query without predictions: no task has an empty name.
+  fileprivate mutating func put(leftOut id: String) {
+    put("")
+    put(id)
+  }
+
   fileprivate mutating func put(_ task: RetrievalTask, _ query: QueryPredictions) {
     put(task.rawValue)
     put(query.id.text)
@@ -148,9 +153,9 @@ extension Parcel {
     put(figures)
   }
 
-  /// Nil at the end.
+  /// Nil before the id of a query that was left out.
   fileprivate mutating func takePredictions() -> (task: RetrievalTask, query: QueryPredictions)? {
-    guard !isAtEnd, let task = RetrievalTask(rawValue: takeText()) else { return nil }
+    guard let task = RetrievalTask(rawValue: takeText()) else { return nil }
     let (id, videos) = (takeText(), take(Int32.self))
     let figures = take(Float.self)
     let predictions = videos.enumerated().map { place, video in

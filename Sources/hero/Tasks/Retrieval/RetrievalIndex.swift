@@ -6,6 +6,9 @@ import Model
 ///
 /// Queries are compared with some videos at a time, so that beside the encoded frames memory does not grow with the corpus.
 public final class RetrievalIndex {
+  /// The candidates as they were given.
+  public let listed: CandidateVideos
+  /// The candidates that could be read: all but those that `skips` was told of.
   public let videos: CandidateVideos
   /// The candidates' rows of `frames`, in their order.
   public let segments: Segments
@@ -25,32 +28,47 @@ public final class RetrievalIndex {
   private static let blockRows = 8192
 
   /// Reads and encodes every candidate; the passes are divided among the ranks.
+  ///
+  /// A candidate that cannot be read is left out, on all ranks.
   /// - Parameters:
   ///   - batchSize: videos a pass.
+  ///   - skips: told of every candidate that is left out.
   ///   - progress: called with the number of videos done; what it throws ends the work.
+  /// - Throws: `DataError` where more than half of the candidates cannot be read.
   public init(
     _ videos: CandidateVideos, reader: VideoReader, model: RetrievalModel, batchSize: Int,
-    among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
+    skips: SkipReport = SkipReport(), among communicator: any Communicator = SoleCommunicator.shared,
+    progress: (Int) throws -> Void = { _ in }
   ) throws {
-    self.videos = videos
+    listed = videos
     let backend = model.store.backend
     let tape = Tape.inference(backend)
     let (names, configuration) = (videos.names, model.configuration)
     let batches = ItemBatches(count: videos.count, size: batchSize)
     var parts: [Tensor] = []
     let parcels = try communicator.divide(batches, progress: progress) { items in
-      try VideoBatch(names[items].map { try reader.read($0) }, model: configuration)
-        .prepared(for: configuration, on: backend)
-    } work: { input, parcel in
-      parts.append(model.videoEncoder(tape, input))
-      parcel.put(input.segments.lengths)
+      let read = try names[items].map { try reader.read($0, for: configuration, skips) }
+      let usable = read.compactMap { $0 }
+      return (
+        lengths: read.map { $0?.frameCount ?? 0 },
+        input: usable.isEmpty
+          ? nil : try VideoBatch(usable, model: configuration).prepared(for: configuration, on: backend)
+      )
+    } work: { batch, parcel in
+      if let input = batch.input { parts.append(model.videoEncoder(tape, input)) }
+      parcel.put(batch.lengths)
     }
     let lengths = parcels.map { parcel in
       var (parcel, lengths) = (parcel, [Int]())
       while !parcel.isAtEnd { lengths += parcel.take(Int.self) }
       return lengths
     }
-    segments = Segments(lengths: lengths.flatMap { $0 }, on: backend)
+    // A video that was left out has no frames, as every rank is told.
+    let all = lengths.flatMap { $0 }
+    let usable = all.indices.filter { all[$0] > 0 }
+    try requireMost(usable.count, of: all.count, "candidate videos", file: reader.features.path)
+    self.videos = CandidateVideos(usable.map { (names[$0], videos.indices[$0]) })
+    segments = Segments(lengths: usable.map { all[$0] }, on: backend)
     let own = backend.makeTensor(
       rows: parts.reduce(0) { $0 + $1.rows }, columns: model.configuration.cross.hiddenSize)
     var row = 0
@@ -75,7 +93,7 @@ public final class RetrievalIndex {
     _ videos: CandidateVideos, frames: Tensor, segments: Segments, blockRows: Int, on backend: any Backend
   ) {
     precondition(segments.count == videos.count && segments.rows == frames.rows)
-    (self.videos, self.frames, self.segments) = (videos, frames, segments)
+    (listed, self.videos, self.frames, self.segments) = (videos, videos, frames, segments)
     blocks = Self.blocks(segments, of: blockRows, on: backend)
   }
 

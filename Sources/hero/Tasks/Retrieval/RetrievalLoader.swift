@@ -20,7 +20,7 @@ public struct RetrievalLoader: BatchLoader {
   /// - Parameters:
   ///   - maxTextLength: queries with more tokens are left out; none are if it is not positive.
   ///   - skips: told of every query that cannot be used.
-  /// - Throws: `DataError` naming a query whose video the stores lack.
+  /// - Throws: `DataError` where the stores lack the videos of more than half of the queries.
   public init(
     queries: QueryStore, videos: VideoReader, maxTextLength: Int, frameInterval: Double, hasSpans: Bool,
     model: ModelConfiguration, skips: SkipReport = SkipReport()
@@ -32,13 +32,13 @@ public struct RetrievalLoader: BatchLoader {
     self.frameInterval = frameInterval
     self.hasSpans = hasSpans
     ids = queries.ids(maxTextLength: maxTextLength).filter { queries.video(of: $0) != nil }
-    try videos.check(Set(ids.compactMap { queries.video(of: $0) }).sorted())
+    try videos.requireMost(ids.lazy.map { queries.video(of: $0) }, "queries", file: queries.path)
   }
 
   public var itemCount: Int { ids.count }
 
   public func batch(of items: [Int], random: RandomStream) throws -> RetrievalBatch? {
-    var read = BatchVideos(videos)
+    var read = BatchVideos(videos, model: model)
     var texts: [[Int32]] = []
     var slots: [Int] = []
     var targets: [FrameSpan] = []

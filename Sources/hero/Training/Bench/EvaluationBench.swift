@@ -37,6 +37,9 @@ public struct EvaluationBench {
     (self.work, self.backend, shape) = (work, backend, model)
   }
 
+  /// The names of the files that are written.
+  public static let files = ["inputs.safetensors", "results.json", "results_nms.json"]
+
   /// - Parameter folder: where what was ranked and what was found are written, if they are wanted.
   public func run(output folder: String? = nil) throws -> JSON {
     let model = RetrievalModel(shape, backend: backend)

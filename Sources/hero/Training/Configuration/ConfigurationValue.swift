@@ -48,23 +48,33 @@ extension Int: ConfigurationValue {
     }
   }
 
-  public init?(words: [String]) { self.init(words[0]) }
+  /// `5000`, and as Python takes it `5000.0` and `5e3`.
+  public init?(words: [String]) {
+    if let value = Int(words[0]) {
+      self = value
+    } else {
+      guard let value = Double(words: words), let whole = Int(exactly: value) else { return nil }
+      self = whole
+    }
+  }
+
   public var json: JSON { .int(self) }
 }
 
 extension Double: ConfigurationValue {
+  /// Within the range of a `Float`, in which models compute.
   public static var expectation: String { "a number" }
 
   public init?(json: JSON) {
     switch json {
     case .int(let value): self = Double(value)
-    case .double(let value) where value.isFinite: self = value
+    case .double(let value) where Float(value).isFinite: self = value
     default: return nil
     }
   }
 
   public init?(words: [String]) {
-    guard let value = Double(words[0]), value.isFinite else { return nil }
+    guard let value = Double(words[0]), Float(value).isFinite else { return nil }
     self = value
   }
 

@@ -76,12 +76,24 @@ public struct RunArguments: Sendable {
 extension RunConfiguration {
   /// Takes the flags of a command line.
   ///
-  /// - Throws: `UsageError` for an option that the task has not.
-  public mutating func apply(_ arguments: RunArguments) throws {
-    for (option, value) in arguments.settings where option.name != RunOptions.shared.task.name {
+  /// - Parameter work: what is done with the run.
+  /// - Throws: `UsageError` for an option that the work does not read of the task.
+  public mutating func apply(_ arguments: RunArguments, for work: RunWork = .training) throws {
+    let read = Set(RunOptions.read(by: work, task).map(\.name))
+    for (option, value) in arguments.settings {
+      let flag = option.name.replacing("_", with: "-")
+      if option.name == RunOptions.shared.task.name {
+        // A training has taken it already.
+        guard work == .training else { throw UsageError("the task of a run is its own; leave --task out") }
+        continue
+      }
       guard option.families.contains(family) else {
-        let flag = option.name.replacing("_", with: "-")
         throw UsageError("--\(flag) means nothing to task \(task.rawValue)")
+      }
+      guard read.contains(option.name) || option.group == .ignored else {
+        throw UsageError(
+          "--\(flag) means nothing to 'hero \(work.rawValue)' of a run of \(task.rawValue), which reads "
+            + read.sorted().map { "--\($0.replacing("_", with: "-"))" }.joined(separator: ", "))
       }
       set(option, value)
     }

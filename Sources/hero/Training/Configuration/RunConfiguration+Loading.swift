@@ -14,7 +14,8 @@ extension RunConfiguration {
     let object = try file.map { try readObject($0) } ?? JSONObject()
     let task = try fixed ?? task(flags: flags, object: object, file: file)
     var configuration = RunConfiguration(task: task)
-    let warnings = try configuration.apply(object, file: file ?? "")
+    let repeated = try file.map { try repeatedKeys($0) } ?? []
+    let warnings = try repeated + configuration.apply(object, file: file ?? "")
     try configuration.apply(flags)
     try configuration.validate()
     return (configuration, warnings)
@@ -30,9 +31,14 @@ extension RunConfiguration {
     hyperparameters path: String, task known: RunTask? = nil, usual: RunTask? = nil
   ) throws -> RunConfiguration {
     let object = try readObject(path)
-    let task = try known ?? task(in: object, file: path) ?? usual
-    guard let task else {
+    let own = try task(in: object, file: path)
+    guard let task = known ?? own ?? usual else {
       throw DataError("does not say which task the run was trained for", file: path, cure: "Give --task")
+    }
+    if let own, own.family != task.family {
+      throw DataError(
+        "the run was trained for \(own.rawValue), which is \(own.family.rawValue), not \(task.family.rawValue)",
+        file: path, cure: "Leave --task out, or give the run of \(task.rawValue)")
     }
     var configuration = RunConfiguration(task: task)
     _ = try configuration.apply(object, file: path)
@@ -44,6 +50,20 @@ extension RunConfiguration {
       throw DataError("is not a JSON object", file: path, cure: "Give a file of options, {\"key\": value, …}")
     }
     return object
+  }
+
+  /// Warnings about keys that a file gives twice, of which the last counts.
+  private static func repeatedKeys(_ path: String) throws -> [String] {
+    var values: [String: JSON] = [:]
+    var warnings: [String] = []
+    try JSON.readMembers(path: path) { key, value in
+      if let before = values.updateValue(value, forKey: key), before != value {
+        warnings.append(
+          "\(path): \"\(key)\" is given twice; \(value.encoded(style: .python)) counts, not "
+            + before.encoded(style: .python))
+      }
+    }
+    return warnings
   }
 
   private static func task(flags: RunArguments, object: JSONObject, file: String?) throws -> RunTask {

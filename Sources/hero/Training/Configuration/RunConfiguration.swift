@@ -9,6 +9,8 @@ public struct RunConfiguration: Equatable, Sendable {
   public let task: RunTask
   /// The values of the options that the task uses, by key, then whatever else the file had.
   private var values: JSONObject
+  /// What was given and what has been read.
+  let use = OptionUse()
 
   public var family: TaskFamily { task.family }
 
@@ -34,6 +36,8 @@ public struct RunConfiguration: Equatable, Sendable {
   public subscript<Value>(dynamicMember option: KeyPath<RunOptions, RunOption<Value>>) -> Value {
     get {
       let option = RunOptions.shared[keyPath: option]
+      use.note(option.name)
+      guard option.families.contains(family) else { return option.defaultValue(for: family) }
       return values[option.name].flatMap(Value.init(json:)) ?? option.defaultValue(for: family)
     }
     set { values[RunOptions.shared[keyPath: option].name] = newValue.json }
@@ -46,7 +50,10 @@ public struct RunConfiguration: Equatable, Sendable {
   func value(of option: any AnyRunOption) -> JSON? { values[option.name] }
 
   /// Takes a key's value; an option that the task does not use is kept for the record only.
-  mutating func set(_ option: any AnyRunOption, _ value: JSON) { values[option.name] = value }
+  mutating func set(_ option: any AnyRunOption, _ value: JSON) {
+    values[option.name] = value
+    use.give(option.name)
+  }
 
   /// Takes the options of a JSON file.
   ///
@@ -64,16 +71,37 @@ public struct RunConfiguration: Equatable, Sendable {
         values[key] = value
         continue
       }
-      // The published files have an alias beside nothing or beside the key itself, which then holds.
-      if key != option.name, object[option.name] != nil { continue }
       guard let accepted = option.accepted(value) else {
         throw DataError(
           "must be \(option.expectation), not \(value.encoded(style: .python))", file: file,
-          place: "key \"\(key)\"")
+          place: "key \"\(key)\"", cure: Self.cure(value, option))
+      }
+      // The published files have an alias beside nothing or beside the key itself, which then holds.
+      if let holding = holding(option, beside: key, in: object) {
+        if option.accepted(object[holding] ?? .null) != accepted {
+          warnings.append("\(file): \"\(key)\" has no effect beside \"\(holding)\", which means the same")
+        }
+        continue
       }
       set(option, accepted)
     }
     return warnings
+  }
+
+  /// The key of an object whose value counts in place of another key of the same option.
+  private func holding(_ option: any AnyRunOption, beside key: String, in object: JSONObject) -> String? {
+    let first = ([option.name] + option.aliases).first { object[$0] != nil }
+    return first == key ? nil : first
+  }
+
+  private static func cure(_ value: JSON, _ option: any AnyRunOption) -> String? {
+    if let text = value.string, let word = option.accepted(words: [text]), word.string == nil {
+      return "Write \(word.encoded(style: .python)), without quotation marks"
+    }
+    if option.isBoolean, let number = value.int, [0, 1].contains(number) {
+      return "Write \(number == 1 ? "true" : "false")"
+    }
+    return value == .null ? "Leave the key out for its default" : nil
   }
 
   private func unknown(_ key: String) -> String {

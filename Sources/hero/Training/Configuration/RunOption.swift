@@ -87,19 +87,26 @@ struct Requirement<Value: ConfigurationValue>: Sendable {
 }
 
 extension Requirement where Value == Int {
+  /// Counts beyond this are slips of the pen, and their products would not fit.
+  static let most = 1_000_000_000
+
   static func atLeast(_ least: Int) -> Requirement {
-    Requirement(expectation: "a whole number, \(least) or more") { $0 >= least }
+    Requirement(expectation: "a whole number, \(least) or more, at most \(most)") { (least...most).contains($0) }
   }
 
   static func atLeast(_ least: Int, or exception: Int) -> Requirement {
-    Requirement(expectation: "a whole number, \(least) or more, or \(exception)") {
-      $0 >= least || $0 == exception
+    Requirement(expectation: "a whole number, \(least) or more, at most \(most), or \(exception)") {
+      (least...most).contains($0) || $0 == exception
     }
   }
 }
 
 extension Requirement where Value == Double {
-  static var positive: Requirement { Requirement(expectation: "a number above 0") { $0 > 0 } }
+  /// What is computed with is the nearest `Float`, which must be above 0 as well.
+  static var positive: Requirement { Requirement(expectation: "a number above 0") { Float($0) > 0 } }
+  static var seconds: Requirement {
+    Requirement(expectation: "a number of seconds from 0.001 to 86400") { (0.001...86_400).contains($0) }
+  }
   static var notNegative: Requirement { Requirement(expectation: "a number, 0 or more") { $0 >= 0 } }
   static var probability: Requirement {
     Requirement(expectation: "a number from 0 to 1") { (0...1).contains($0) }
@@ -121,11 +128,18 @@ extension Requirement where Value == [Double] {
       pair.count == 2 && pair.allSatisfy { (0..<1).contains($0) }
     }
   }
+
+  static var eachNotNegative: Requirement {
+    Requirement(expectation: "numbers, each 0 or more") { $0.allSatisfy { $0 >= 0 } }
+  }
 }
 
 extension Requirement where Value == [Int] {
   static func each(atLeast least: Int) -> Requirement {
-    Requirement(expectation: "whole numbers, each \(least) or more") { $0.allSatisfy { $0 >= least } }
+    let most = Requirement<Int>.most
+    return Requirement(expectation: "whole numbers, each \(least) or more, at most \(most)") {
+      $0.allSatisfy { (least...most).contains($0) }
+    }
   }
 }
 
@@ -135,6 +149,8 @@ extension Set<TaskFamily> {
   static let finetuning = every.subtracting([.pretraining])
   /// Fine-tuning on the stores `*_query_txt_db`.
   static let querying = finetuning.subtracting([.captioning])
+  /// Families that search among videos.
+  static let retrieval: Set = [.momentRetrieval, .videoRetrieval]
   /// Families with video-level ranking losses.
   static let ranking: Set = [.momentRetrieval, .videoRetrieval, .pretraining]
   /// Families that learn spans by ranking's side.

@@ -30,6 +30,12 @@ public struct RunOptions: Sendable {
     "test_db", .data, nil, in: [.captioning], help: "caption store to report on at every validation")
   public let subtitles = RunOption<String?>(
     "sub_txt_db", .data, nil, in: .finetuning, help: "subtitle store")
+  public let valSplit = RunOption<String?>(
+    "val_split", .data, nil, in: .retrieval,
+    help: "split of vid2dur_idx.json that val_query_txt_db is about; by default the one with its videos")
+  public let testSplit = RunOption<String?>(
+    "test_split", .data, nil, in: .retrieval,
+    help: "split of vid2dur_idx.json that test_query_txt_db is about; by default the one with its videos")
   public let videos = RunOption<String?>(
     "vfeat_db", .data, nil, in: .finetuning, help: "folder of the feature stores")
   public let channels = RunOption<VideoChannels?>(
@@ -50,7 +56,7 @@ public struct RunOptions: Sendable {
   public let featureVersion = RunOption<String>(
     "vfeat_version", .data, "resnet_slowfast", help: "first part of a feature store's name")
   public let frameInterval = RunOption<Double>(
-    "vfeat_interval", .data, 1.5, .positive, help: "seconds per frame, second part of a feature store's name")
+    "vfeat_interval", .data, 1.5, .seconds, help: "seconds per frame, second part of a feature store's name")
   public let compressed = RunOption<Bool>(
     "compressed_db", .data, false, help: "read the feature store whose name ends in _compressed")
   public let subtitleContext = RunOption<Int>(
@@ -74,8 +80,8 @@ public struct RunOptions: Sendable {
     help: "weights to start from: .pt, .bin, .safetensors or a folder with them; none: random"
   )
   public let skipsLayers = RunOption<Bool>(
-    "skip_layer_loading", .model, false, in: [.pretraining],
-    help: "of a RoBERTa's 12 layers take every second"
+    "skip_layer_loading", .model, false,
+    help: "where checkpoint is a RoBERTa: of its 12 layers take every second"
   )
 
   // MARK: Training
@@ -92,7 +98,8 @@ public struct RunOptions: Sendable {
   public let learningRate = RunOption<Double>(
     "learning_rate", .training, 3e-5, .notNegative, help: "peak learning rate")
   public let topLearningRateFactor = RunOption<Double>(
-    "lr_mul", .training, 1, .notNegative, help: "factor for parameters outside v_encoder (QA, VIOLIN, TVC)")
+    "lr_mul", .training, 1, in: [.questionAnswering, .inference, .captioning], .notNegative,
+    help: "factor for parameters outside v_encoder")
   public let validSteps = RunOption<Int>(
     "valid_steps", .training, 1000, .atLeast(1), help: "updates between validations, each with a checkpoint")
   public let saveSteps = RunOption<Int>(
@@ -143,7 +150,7 @@ public struct RunOptions: Sendable {
     "hard_pool_size", .losses, [20], in: .ranking, .each(atLeast: 1),
     help: "how many negatives are hard, per stage")
   public let hardNegativeWeights = RunOption<[Double]>(
-    "hard_neg_weights", .losses, [10], in: .ranking, aliases: ["hard_neg_weight"],
+    "hard_neg_weights", .losses, [10], in: .ranking, .eachNotNegative, aliases: ["hard_neg_weight"],
     help: "weight of hard negatives, per stage")
   public let hardNegativeStarts = RunOption<[Int]>(
     "hard_negtiave_start_step", .losses, [10_000], in: .ranking, .each(atLeast: -1),
@@ -200,20 +207,22 @@ public struct RunOptions: Sendable {
   // MARK: Accepted without effect
 
   public let loadsPartially = RunOption<Bool>(
-    "load_partial_pretrained", .ignored, false, in: [.pretraining],
+    "load_partial_pretrained", .ignored, false,
     help: "a RoBERTa is known by its names, and what fits of any checkpoint is taken")
   public let distributedEvaluation = RunOption<Bool>(
-    "distributed_eval", .ignored, false, in: [.momentRetrieval, .videoRetrieval], help: "there is one process"
-  )
+    "distributed_eval", .ignored, false, in: .retrieval,
+    help: "processes that mpirun starts always share an evaluation")
   public let halfPrecision = RunOption<Bool>(
-    "fp16", .ignored, false, help: "--precision bf16 is half precision here")
+    "fp16", .ignored, false, help: "half precision is bf16 here, which --precision bf16 gives")
   public let workers = RunOption<Int>(
     "n_workers", .ignored, 4, .atLeast(0), help: "loading shares the program's own threads")
   public let pinsMemory = RunOption<Bool>("pin_mem", .ignored, false, help: "there is nothing to pin")
-  public let rank = RunOption<Int>("rank", .ignored, 0, help: "there is one process")
-  public let localRank = RunOption<Int>("local_rank", .ignored, -1, help: "there is one process")
-  public let nodes = RunOption<Int>("nodes", .ignored, 1, help: "there is one process")
-  public let processes = RunOption<Int>("n_gpu", .ignored, 1, help: "there is one process")
+  public let rank = RunOption<Int>("rank", .ignored, 0, help: "mpirun numbers the processes")
+  public let localRank = RunOption<Int>(
+    "local_rank", .ignored, -1, help: "mpirun also says a process's place on its machine")
+  public let nodes = RunOption<Int>("nodes", .ignored, 1, help: "mpirun --host names the machines")
+  public let processes = RunOption<Int>(
+    "n_gpu", .ignored, 1, help: "each process that mpirun -n starts takes a GPU of its own")
 
   public init() {}
 

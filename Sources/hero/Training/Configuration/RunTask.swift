@@ -76,6 +76,18 @@ public struct RunTask: ConfigurationName, Hashable {
     }
   }
 
+  /// Whether an evaluation server takes predictions of the task: TVR's, TVQA's, TVC's, or VALUE's.
+  public var hasServer: Bool { !rawValue.hasPrefix("didemo") && !rawValue.hasPrefix("msrvtt") }
+
+  /// The options that say how many items a pass of an evaluation has.
+  public var passOptions: [String] {
+    switch family {
+    case .momentRetrieval: ["vcmr_eval_q_batch_size", "vcmr_eval_video_batch_size"]
+    case .videoRetrieval: ["vr_eval_q_batch_size", "vr_eval_video_batch_size"]
+    default: ["val_batch_size"]
+    }
+  }
+
   /// What `hero finetune --task` takes.
   public static let finetuning = allCases.filter { $0 != .pretrain }
 }

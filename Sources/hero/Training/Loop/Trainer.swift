@@ -47,22 +47,26 @@ public final class Trainer<Task: LearningTask> {
       learningRateFactor: { isTaskHead($0.name) ? headFactor : 1 })
   }
 
+  /// Looks whether a run can begin, before its folder is written.
+  /// - Throws: `DataError` where there is no item to train on, or no space for what a run keeps.
+  public func check() throws {
+    guard task.trainingLoader.itemCount > 0 else {
+      throw DataError(
+        "no item can be trained on", cure: "Check the training store, and that max_txt_len is not too small")
+    }
+    guard communicator.isFirst else { return }
+    // Two states are kept while a third is written, and the last checkpoint beside the best.
+    try DiskSpace.require(
+      3 * stateBytes + 2 * weightBytes, in: folder.path, for: "the run's states and checkpoints")
+  }
+
   /// Trains to the last update.
   /// - Parameter resume: go on from the newest state in the folder, if there is one.
   /// - Throws: `DataError` for a loss that is not finite; `Interruption` once the state is saved.
   public func run(resume: Bool) throws {
     let events = communicator.isFirst ? try EventWriter(folder: folder.logs) : nil
-    if communicator.isFirst {
-      // Two states are kept while a third is written, and the last checkpoint beside the best.
-      try DiskSpace.require(
-        3 * stateBytes + 2 * weightBytes, in: folder.checkpoints, for: "the run's states and checkpoints")
-    }
     var step = try begin(resume: resume)
     let steps = configuration.trainSteps
-    guard task.trainingLoader.itemCount > 0 else {
-      throw DataError(
-        "no item can be trained on", cure: "Check the training store, and that max_txt_len is not too small")
-    }
     let (loader, parts) = (task.trainingLoader, configuration.accumulationSteps)
     let plan = BatchPlan(
       batchSize: configuration.trainBatchSize, batchesPerUpdate: parts, seed: seed, rank: communicator.rank,
@@ -239,7 +243,7 @@ public final class Trainer<Task: LearningTask> {
       to: folder.checkpointPath(step: step), metadata: ["format": "pt", "step": String(step)])
     for (name, value) in validation.scalars { try events.scalar(name, value, step: step) }
     try events.flush()
-    if let table = validation.table { log.info("validation after update \(step)\n\(table.rendered())") }
+    for table in validation.tables { log.info("validation after update \(step)\n\(table.rendered())") }
     if let headline = validation.headline {
       try folder.record(
         RunFolder.Best(step: step, metric: headline.name, value: headline.value),

@@ -27,6 +27,16 @@ public struct RunFolder: Equatable, Sendable {
   /// The folder that `hero eval` writes to for a split.
   func evaluationResults(split: String) -> String { "\(path)/results_\(split)" }
 
+  /// Looks whether results of a split can be written, before any work is done.
+  func requireResults(split: String) throws {
+    let results = evaluationResults(split: split)
+    let exists = FileManager.default.fileExists(atPath: results)
+    guard !exists || FileManager.default.isFolder(results) else {
+      throw DataError("is no folder", file: results, cure: "Move it, or name the split otherwise")
+    }
+    guard access(exists ? results : path, W_OK) == 0 else { throw DataError.system("write", file: results) }
+  }
+
   /// Makes a folder of the run, if it is not there.
   func make(_ folder: String) throws {
     try DataError.locating(cure: "Check --output-dir and its permissions") { try OutputFolder.make(folder) }
@@ -38,7 +48,21 @@ public struct RunFolder: Equatable, Sendable {
   // MARK: Beginning
 
   /// Makes the folder itself, if it is not there.
-  func create() throws { try make(path) }
+  func create(_ folders: inout MadeFolders) throws {
+    try DataError.locating(cure: "Check --output-dir and its permissions") { try folders.make(path) }
+  }
+
+  /// Looks whether a run can write what it leaves, before any work is done.
+  func requireWritable() throws {
+    for folder in [path, logs, checkpoints, results] where FileManager.default.fileExists(atPath: folder) {
+      guard FileManager.default.isFolder(folder) else {
+        throw DataError("is no folder", file: folder, cure: "Choose another --output-dir")
+      }
+      guard access(folder, W_OK) == 0 else {
+        throw DataError.system("write", file: folder).located(cure: "Check --output-dir and its permissions")
+      }
+    }
+  }
 
   /// Whether some run has written here.
   public var holdsRun: Bool {
@@ -53,6 +77,14 @@ public struct RunFolder: Equatable, Sendable {
       throw DataError(
         "the folder already holds a run", file: path,
         cure: "Go on with that run by --resume, or choose another --output-dir")
+    }
+    let others =
+      [modelConfiguration, bestRecord].filter { FileManager.default.fileExists(atPath: $0) }
+      + entries(results).map { "\(results)/\($0)" }
+    if let other = others.min() {
+      throw DataError(
+        "is in the way: a run writes files of that name", file: other,
+        cure: "Move it, or choose another --output-dir")
     }
   }
 

@@ -6,15 +6,24 @@ import Foundation
 /// The system's lock on `run.lock` ends with the process that has it, however that ends; what the file says tells people
 /// whose it is. A file that another machine left, where locks may not reach across, is believed.
 final class RunLock {
+  private let path: String
   private let descriptor: Int32
+  /// Whether the file was not there before.
+  private let isNew: Bool
 
   /// Takes the folder, which must exist.
   /// - Throws: `DataError` naming the host and the process that has it.
   init(folder: RunFolder) throws {
-    let path = "\(folder.path)/run.lock"
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw DataError.system("lock the folder", file: path) }
-    let isTaken = FileLock.take(descriptor) == .isTaken
+    path = "\(folder.path)/run.lock"
+    var (descriptor, isNew, isTaken): (Int32, Bool, Bool)
+    repeat {
+      descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      isNew = descriptor >= 0
+      if !isNew { descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666) }
+      guard descriptor >= 0 else { throw DataError.system("lock the folder", file: path) }
+      isTaken = FileLock.take(descriptor) == .isTaken
+      // One that another run withdrew in between locks nothing.
+    } while Self.isWithdrawn(descriptor, path)
     let owner = Self.read(descriptor)
     let isForeign = owner.map { !$0.isEmpty && !$0.hasPrefix(Self.host + " ") } ?? false
     guard !isTaken, !isForeign else {
@@ -27,7 +36,7 @@ final class RunLock {
           : "Wait for it, or choose another --output-dir")
     }
     // A file system without locks still has the file's words.
-    self.descriptor = descriptor
+    (self.descriptor, self.isNew) = (descriptor, isNew)
     write("\(Self.host) process \(getpid())")
   }
 
@@ -35,6 +44,20 @@ final class RunLock {
   deinit {
     write("")
     close(descriptor)
+  }
+
+  /// Takes the file away again, if it was not there before, for a run that does not begin.
+  func withdraw() {
+    if isNew { unlink(path) }
+  }
+
+  /// Whether a file that was opened has its name no more; if so it is closed.
+  private static func isWithdrawn(_ descriptor: Int32, _ path: String) -> Bool {
+    var (own, named) = (stat(), stat())
+    guard fstat(descriptor, &own) == 0 else { return false }
+    if stat(path, &named) == 0, own.st_ino == named.st_ino, own.st_dev == named.st_dev { return false }
+    close(descriptor)
+    return true
   }
 
   private static var host: String { "host \(ProcessInfo.processInfo.hostName)" }

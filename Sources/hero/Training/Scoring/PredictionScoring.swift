@@ -35,9 +35,20 @@ public struct PredictionScoring {
     }
   }
 
+  /// Writes captions in the form that the evaluation server takes.
+  ///
+  /// - Throws: `UsageError` for predictions of another kind, which are in their server's form already.
+  public func writeSubmission(to path: String) throws {
+    guard case .captions = try PredictionFile.read(path: predictions) else {
+      throw UsageError("--submission with --predictions is for captions")
+    }
+    try CaptionRow.write(try CaptionRow.read(path: predictions), to: path)
+  }
+
   // MARK: Retrieval
 
   private func retrieval(_ json: JSON, _ warn: (String) -> Void) throws -> Scores {
+    try refuseMeteor()
     var truths: [RetrievalTruth] = []
     try forEachReference(warn) { row in
       if let truth = try RetrievalTruth(annotation: .object(row)) { truths.append(truth) }
@@ -74,6 +85,7 @@ public struct PredictionScoring {
   // MARK: Answers
 
   private func answers(_ json: JSON, _ warn: (String) -> Void) throws -> Scores {
+    try refuseMeteor()
     var truth: [(id: QueryID, answer: Int)] = []
     try forEachReference(warn) { row in
       let answer = AnswerResults.answer(row["answer_idx"] ?? row["answer"] ?? row["label"])
@@ -97,6 +109,7 @@ public struct PredictionScoring {
   // MARK: Windows
 
   private func windows(_ rows: [JSON], _ warn: (String) -> Void) throws -> Scores {
+    try refuseMeteor()
     let answers = try rows.enumerated().map { place, row in
       try DataError.locating(file: predictions, place: "row \(place + 1)") {
         try WindowPredictions(json: row)
@@ -135,6 +148,10 @@ public struct PredictionScoring {
       try CaptionRow.read(path: predictions), references: try CaptionRow.read(path: references),
       meteor: meteor)
     return (scores.corpus.map { ($0.name, $0.value) }, MetricsTable(scores, title: "captions"))
+  }
+
+  private func refuseMeteor() throws {
+    guard meteor == nil else { throw UsageError("--meteor-data is for captions, and there are none") }
   }
 
   // MARK: References

@@ -11,6 +11,8 @@ struct CaptionSuite: EvaluableSuite {
   static let resultEnding = "jsonl"
   static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainCaptions }
 
+  static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .decoder] }
+
   let run: RunContext
 
   func check(_ model: ModelConfiguration) throws {
@@ -61,7 +63,7 @@ struct CaptionSuite: EvaluableSuite {
   ) throws -> Captioned {
     let store = try CaptionStore(path: path)
     return Captioned(
-      split: split, references: try references ?? store.rows(),
+      split: split, references: try references ?? store.rows(skips: SkipReport(log: log)),
       generator: generator(
         model, videos, try Self.tokenizer(try Self.tokenizerFolder(nil, store: store.meta)), DecodingOptions()
       ))
@@ -78,7 +80,8 @@ struct CaptionSuite: EvaluableSuite {
       result.scalars += report.scalars.map {
         ("\(isValidation ? "valid" : captioned.split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
       }
-      if isValidation { (result.table, result.headline) = (report.table, report.headline) }
+      result.tables += [report.table].compactMap { $0 }
+      if isValidation { result.headline = report.headline }
     }
     return result
   }
@@ -89,15 +92,30 @@ struct CaptionSuite: EvaluableSuite {
     _ model: CaptionModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
     try report(
-      captioned(model, videos, store: store, split: split), title: "\(configuration.task.rawValue), \(split)")
+      captioned(model, videos, store: store, split: split), title: "\(configuration.task.rawValue), \(split)",
+      meteor: run.meteor)
   }
 
-  private func report(_ captioned: Captioned, title: String) throws -> SplitReport {
-    let rows = try Self.caption(captioned.references, captioned.generator, communicator)
+  private func report(
+    _ captioned: Captioned, title: String, meteor: MeteorResources? = nil
+  ) throws -> SplitReport {
+    let (rows, leftOut) = try Self.caption(captioned.references, captioned.generator, communicator)
+    if leftOut > 0 {
+      log.warning(
+        "\(captioned.split): \(leftOut) of \(rows.count) clips could not be described; their captions are empty, and "
+          + "the figures count them so")
+    }
     var report = SplitReport { try CaptionRow.write(rows, to: $0) }
     // Clips of a hidden split have no captions to compare with.
-    guard captioned.references.allSatisfy({ !$0.captions.isEmpty }) else { return report }
-    let scores = try CaptionScorer(rows, references: captioned.references, meteor: nil)
+    let known = captioned.references.indices.filter { !captioned.references[$0].captions.isEmpty }
+    guard !known.isEmpty else { return report }
+    if known.count < rows.count {
+      log.warning(
+        "\(captioned.split): the figures count \(known.count) of \(rows.count) clips; the others have no captions to "
+          + "compare with")
+    }
+    let scores = try CaptionScorer(
+      known.map { rows[$0] }, references: known.map { captioned.references[$0] }, meteor: meteor)
     report.scalars = scores.corpus
     report.table = MetricsTable(scores, title: title)
     if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {
@@ -123,7 +141,7 @@ struct CaptionSuite: EvaluableSuite {
 
   static func caption(
     _ clips: [CaptionRow], _ generator: CaptionGenerator, _ communicator: any Communicator
-  ) throws -> [CaptionRow] {
+  ) throws -> (rows: [CaptionRow], leftOut: Int) {
     try ProgressReporter.follow("Captioning", total: clips.count, unit: "clips") { progress in
       try generator.run(clips, among: communicator, progress: progress)
     }

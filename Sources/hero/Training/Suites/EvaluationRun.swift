@@ -1,5 +1,6 @@
 import Engine
 import Formats
+import Metrics
 
 /// `hero eval`: a checkpoint of a run against a split.
 public struct EvaluationRun {
@@ -18,38 +19,60 @@ public struct EvaluationRun {
     }
   }
 
-  private let made: RunMade
+  let made: RunMade
 
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - task: the task, where the run does not say.
   ///   - arguments: options that overrule the run's.
+  ///   - batchSize: items a pass, in place of the run's; queries and videos of retrieval.
+  ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
   ///   - communicator: the ranks that the work is divided among.
+  /// - Throws: `UsageError` for options that mean nothing to the run's task.
   public init(
-    path: String, task: RunTask?, arguments: [String], log: RunLog,
-    communicator: any Communicator = SoleCommunicator.shared
+    path: String, task: RunTask?, arguments: [String], batchSize: Int? = nil, meteor: MeteorResources? = nil,
+    log: RunLog, communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    made = try RunMade(path: path, task: task, arguments: arguments, log: log, communicator: communicator)
+    made = try RunMade(
+      path: path, task: task, arguments: arguments, batchSize: batchSize, for: .evaluation, log: log,
+      communicator: communicator, meteor: meteor)
+    guard meteor == nil || self.task.family == .captioning else {
+      throw UsageError("--meteor-data scores captions, and the run was trained for \(self.task.rawValue)")
+    }
   }
+
+  /// What the run was trained for.
+  public var task: RunTask { made.context.configuration.task }
 
   /// - Parameters:
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - store: the split's store of queries, questions, statements or captions.
   ///   - submission: a file for the evaluation server, if one is wanted.
+  ///   - overwrites: whether files that are there may be replaced: the submission, and results of an earlier evaluation,
+  ///     beside which others are written otherwise.
   public func run(
-    checkpoint: String, split: String, store: String, submission: String? = nil, backend: any Backend
+    checkpoint: String, split: String, store: String, submission: String? = nil, overwrites: Bool = false,
+    backend: any Backend
   ) throws -> Outcome {
+    if made.context.communicator.isFirst {
+      if let submission { try OutputFile.require(submission, overwrites: overwrites) }
+      try made.folder.requireResults(split: split)
+    }
+    guard submission == nil || task.hasServer else {
+      throw UsageError(
+        "--submission: no evaluation server takes predictions of \(task.rawValue); results_\(split) has them")
+    }
     guard let suite = made.context.configuration.family.suite as? any EvaluableSuite.Type else {
       throw UsageError("a pre-trained model is evaluated by fine-tuning it")
     }
     let (report, path) = try evaluate(
-      suite, checkpoint: checkpoint, split: split, store: store, backend: backend)
+      suite, checkpoint: checkpoint, split: split, store: store, overwrites: overwrites, backend: backend)
     if let submission { try report.write(submission, made.context.communicator) }
     return Outcome(path: path, report: report)
   }
 
   private func evaluate<Suite: EvaluableSuite>(
-    _: Suite.Type, checkpoint: String, split: String, store: String, backend: any Backend
+    _: Suite.Type, checkpoint: String, split: String, store: String, overwrites: Bool, backend: any Backend
   ) throws -> (report: SplitReport, path: String) {
     let suite = try Suite(run: made.context)
     let videos = try suite.open(toEvaluate: store)
@@ -59,7 +82,16 @@ public struct EvaluationRun {
     let results = made.folder.evaluationResults(split: split)
     if suite.communicator.isFirst { try made.folder.make(results) }
     let path = "\(results)/results_\(label)_all.\(Suite.resultEnding)"
-    try report.write(path, suite.communicator)
-    return (report, path)
+    guard !overwrites, suite.communicator.isFirst else {
+      try report.write(path, suite.communicator)
+      return (report, path)
+    }
+    let written = try OutputFile.writeBeside(path) { try report.write($0, suite.communicator) }
+    if written != path {
+      suite.log.warning(
+        "\(path) has other predictions of an earlier evaluation and is kept; these are in \(written). --overwrite "
+          + "replaces it")
+    }
+    return (report, written)
   }
 }

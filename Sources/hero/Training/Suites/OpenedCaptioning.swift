@@ -29,7 +29,7 @@ public struct OpenedCaptioning {
     log: RunLog, backend: any Backend
   ) throws {
     let made = try RunMade(
-      path: path, usual: .tvc, arguments: arguments, log: log, communicator: SoleCommunicator.shared)
+      path: path, usual: .tvc, arguments: arguments, for: .description, log: log, communicator: SoleCommunicator.shared)
     try self.init(made, checkpoint: checkpoint, tokenizer: tokenizer, options, backend: backend)
   }
 
@@ -65,8 +65,8 @@ public struct OpenedCaptioning {
     let skips = SkipReport { error, _ in failure.withLock { $0 = error } }
     let clip = CaptionRow(
       video: video, clip: QueryID("1"), times: span.map { [$0.start, $0.end] }, captions: [])
-    let captioned = try generator(skips: skips).run([clip])
+    let captioned = Result { try generator(skips: skips).run([clip]).rows }
     if let failure = failure.withLock({ $0 }) { throw failure }
-    return captioned[0].captions.first ?? ""
+    return try captioned.get()[0].captions.first ?? ""
   }
 }

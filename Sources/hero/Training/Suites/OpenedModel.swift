@@ -15,11 +15,12 @@ struct OpenedModel {
   private let log: RunLog
 
   /// - Parameters:
+  ///   - parts: those that the model is built of.
   ///   - featureWidth: of the feature stores.
   ///   - folder: a run to evaluate; its own model configuration counts then.
   ///   - path: the checkpoint to evaluate; else the configuration's.
   init(
-    _ configuration: RunConfiguration, featureWidth: Int, folder: RunFolder? = nil,
+    _ configuration: RunConfiguration, parts: Set<ModelKeys.Part>, featureWidth: Int, folder: RunFolder? = nil,
     checkpoint path: String? = nil,
     log: RunLog
   ) throws {
@@ -28,6 +29,12 @@ struct OpenedModel {
       try folder?.modelConfiguration
       ?? configuration.required(\.modelConfiguration)
     json = try JSON.read(path: file)
+    let keys = try ModelKeys(
+      json, file: file, parts: parts, dropout: folder == nil ? Float(configuration.dropout) : nil)
+    for key in keys.unknown { log.warning("\(file): \(key)") }
+    if folder == nil, !keys.idle.isEmpty {
+      log.info("\(file): keys without effect here: \(keys.idle.joined(separator: "; "))")
+    }
     checkpoint = try (path ?? configuration.checkpoint.map(Self.weights)).map { try Checkpoint(path: $0) }
     // A model to evaluate is as its checkpoint says; one to train may have longer clips than what it starts from.
     shape = try ModelConfiguration(
@@ -39,7 +46,7 @@ struct OpenedModel {
         file: file, cure: "Lower --max-clip-len or raise \"max_position_embeddings\" of \"c_config\"")
     }
     var dropped = shape
-    dropped.setDropout(Float(configuration.dropout))
+    if folder == nil { dropped.setDropout(Float(configuration.dropout)) }
     training = dropped
   }
 
@@ -65,6 +72,9 @@ struct OpenedModel {
     store.initialize(seed: UInt64(configuration.seed))
     var start = "no checkpoint: weights are random"
     if let checkpoint {
+      if configuration.skipsLayers, !checkpoint.isLanguageModel {
+        log.info("skip_layer_loading has no effect: \(checkpoint.path) is a HERO, whose layers are all taken")
+      }
       let report = try store.start(
         from: checkpoint, layers: shape.cross.layers, skippingLayers: configuration.skipsLayers)
       start = "\(checkpoint.path)\n\(report.table.rendered())"

@@ -9,7 +9,7 @@ import Tasks
 public struct OpenedRetrieval {
   public let model: RetrievalModel
   /// How moments are ranked.
-  public let options: RetrievalEvaluationOptions
+  public var options: RetrievalEvaluationOptions { RetrievalSettings(configuration).evaluation }
   public let configuration: RunConfiguration
   /// The file of the weights.
   public let checkpoint: String
@@ -20,11 +20,14 @@ public struct OpenedRetrieval {
   ///   - path: the folder of a run of this program or of the reference.
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - arguments: options that overrule the run's.
+  ///   - work: whether videos are encoded or searched.
   /// - Throws: `UsageError` for a run that does not retrieve, `DataError` for files.
   public init(
-    path: String, checkpoint name: String, arguments: [String] = [], log: RunLog, backend: any Backend
+    path: String, checkpoint name: String, arguments: [String] = [], for work: RunWork = .search, log: RunLog,
+    backend: any Backend
   ) throws {
-    let made = try RunMade(path: path, arguments: arguments, log: log, communicator: SoleCommunicator.shared)
+    let made = try RunMade(
+      path: path, arguments: arguments, for: work, log: log, communicator: SoleCommunicator.shared)
     let (folder, configuration) = (made.folder, made.context.configuration)
     guard configuration.family == .momentRetrieval || configuration.family == .videoRetrieval else {
       throw DataError(
@@ -37,10 +40,9 @@ public struct OpenedRetrieval {
       throw DataError("holds no video encoder", file: checkpoint, cure: "Give a checkpoint of the task")
     }
     let opened = try OpenedModel(
-      configuration, featureWidth: width, folder: folder, checkpoint: checkpoint, log: log)
+      configuration, parts: RetrievalSuite.modelParts, featureWidth: width, folder: folder, checkpoint: checkpoint, log: log)
     model = RetrievalModel(opened.shape, backend: backend)
     try opened.load(model.store)
-    options = try RetrievalSettings(configuration).evaluation
     self.configuration = configuration
   }
 

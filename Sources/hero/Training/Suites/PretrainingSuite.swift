@@ -17,14 +17,21 @@ struct PretrainingSuite: TaskSuite {
   private let targets: [PretrainingTarget]
 
   static func check(_ configuration: RunConfiguration) throws {
-    _ = try RetrievalSettings(configuration)
+    try RetrievalSettings.check(configuration)
     _ = try configuration.pretrainingTargets()
   }
 
   init(run: RunContext) throws {
     self.run = run
-    settings = try RetrievalSettings(run.configuration)
+    settings = RetrievalSettings(run.configuration)
     targets = try run.configuration.pretrainingTargets(warn: run.log.warning)
+  }
+
+  static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .query] }
+
+  /// Whether some split has one of some objectives.
+  private func learns(_ objectives: [PretrainingObjective]) -> Bool {
+    targets.flatMap(\.splits).contains { !Set($0.objectives).isDisjoint(with: objectives) }
   }
 
   func openForTraining() throws -> [Corpus] {
@@ -46,9 +53,12 @@ struct PretrainingSuite: TaskSuite {
 
   func learning(_ model: PretrainingModel, _ corpora: [Corpus]) throws -> PretrainingLearning {
     let sources = try corpora.flatMap { try self.sources($0, model.configuration, training: true) }
+    let matches = learns([.vsm])
     return PretrainingLearning(
-      model: model, mixture: try PretrainingMixture(sources), ranking: settings.loss,
-      curriculum: settings.curriculum, temperature: Float(configuration.nceTemperature))
+      model: model, mixture: try PretrainingMixture(sources),
+      ranking: matches ? settings.loss : RetrievalLossOptions(),
+      curriculum: matches ? settings.curriculum : RetrievalCurriculum(),
+      temperature: learns([.mfmNCE]) ? Float(configuration.nceTemperature) : 1)
   }
 
   func validated(_ model: PretrainingModel, _ corpora: [Corpus]) throws -> [PretrainingSource] {
@@ -72,10 +82,12 @@ struct PretrainingSuite: TaskSuite {
       measures.map { ("valid_\(source)/\($0.name)", $0.value) }
     }
     // VSM's loss is the weighted sum of the parts in its other columns.
-    result.table = MetricsTable.measures(
-      measured.map { source, measures in
-        (source, measures.map { ($0.name == "loss_overall" ? "loss" : $0.name, $0.value) })
-      }, title: "validation, update \(step)")
+    result.tables = [
+      MetricsTable.measures(
+        measured.map { source, measures in
+          (source, measures.map { ($0.name == "loss_overall" ? "loss" : $0.name, $0.value) })
+        }, title: "validation, update \(step)")
+    ]
     return result
   }
 
@@ -84,7 +96,9 @@ struct PretrainingSuite: TaskSuite {
     _ corpus: Corpus, _ model: ModelConfiguration, training: Bool
   ) throws -> [PretrainingSource] {
     var options = PretrainingOptions()
-    options.maskProbability = Float(configuration.maskProbability)
+    if learns([.mlm, .mfmNCE, .mffr, .fom]) {
+      options.maskProbability = Float(configuration.maskProbability)
+    }
     options.maxTextLength = configuration.maxTextLength
     return try corpus.target.splits.flatMap { split -> [PretrainingSource] in
       let lists = training ? Array(zip(corpus.readers, split.trainIDs)) : [(corpus.readers[0], split.valIDs)]

@@ -26,8 +26,16 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
       model: model.configuration, skips: SkipReport(log: log))
   }
 
-  func validated(_ model: Model, _ videos: VideoReader) throws -> QuestionEvaluator<Model>? {
-    try configuration.valQueries.map { try evaluator(model, videos, $0) }
+  /// What is asked of a split, opened.
+  struct Asked {
+    let split: String
+    let evaluator: QuestionEvaluator<Model>
+  }
+
+  func validated(_ model: Model, _ videos: VideoReader) throws -> [Asked] {
+    try [("val", configuration.valQueries), ("test", configuration.testQueries)].compactMap { split, store in
+      try store.map { Asked(split: split, evaluator: try evaluator(model, videos, $0)) }
+    }
   }
 
   private func evaluator(
@@ -39,14 +47,21 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   }
 
   func validate(
-    _ learning: QuestionLearning<Model>, _ evaluator: QuestionEvaluator<Model>?, step: Int, folder: RunFolder
+    _ learning: QuestionLearning<Model>, _ splits: [Asked], step: Int, folder: RunFolder
   ) throws -> Validation {
     var result = Validation()
-    guard let evaluator else { return result }
-    let report = try report(evaluator, split: "val", title: "val, update \(step)")
-    try report.write("\(folder.results)/val_results_\(step).json", communicator)
-    result.scalars = report.scalars.map { ("valid_\(configuration.task.rawValue)/\($0.name)", $0.value) }
-    (result.table, result.headline) = (report.table, report.headline)
+    for asked in splits {
+      let split = asked.split
+      let report = try report(asked.evaluator, split: split, title: "\(split), update \(step)")
+      try report.write("\(folder.results)/\(split)_results_\(step).json", communicator)
+      let isValidation = split == "val"
+      result.scalars += report.scalars.map {
+        ("\(isValidation ? "valid" : split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
+      }
+      // Where the answers are hidden there are predictions only.
+      result.tables += [report.table].compactMap { $0 }
+      if isValidation { result.headline = report.headline }
+    }
     return result
   }
 
@@ -61,6 +76,8 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     let answers = try ProgressReporter.follow("Answering", total: evaluator.itemCount, unit: "items") {
       progress in try evaluator.run(among: communicator, progress: progress)
     }
+    let (answered, all) = (answers.results.rows.count, evaluator.itemCount)
+    if answered < all { log.warning("\(split): answers and figures are of \(answered) of \(all) items") }
     var report = SplitReport { try answers.results.write(path: $0) }
     report.scalars = evaluator.metrics(answers, split: split)
     guard let accuracy = answers.accuracy, let loss = answers.loss else { return report }

@@ -4,19 +4,27 @@ import Metrics
 import Tasks
 
 /// A split's predictions, cut and suppressed as the result file holds them, and their recalls where its truth is known.
+///
+/// Recalls are of the queries that could be asked and whose truth is known.
 struct RetrievalReport {
-  /// The predictions that the result file holds: after non-maximum suppression, if there is any.
+  /// The predictions that the result file holds: the best `max_after_nms`. Where truth is known they are then suppressed;
+  /// those of a hidden split are not, as the reference hands them in and TVR's server wants them.
   let final: RetrievalResults
+  /// The queries that the recalls count.
+  let counted: Int
   /// Nil for a hidden split.
   let recalls: [Recall]?
   /// After non-maximum suppression, with its threshold; nil where there is none.
   let suppressed: (threshold: Float, recalls: [Recall])?
 
   init(_ results: RetrievalResults, options: RetrievalEvaluationOptions, queries: KnownQueries) throws {
-    let truths = queries.truths
+    let leftOut = Set(results.leftOut)
+    let truths = queries.truths.filter { !leftOut.contains($0.id) }
+    let isKnown = !truths.isEmpty
+    counted = truths.count
     // The reference cuts to `max_after_nms` before it measures.
     let ranked = results.truncated(to: options.keptAfterSuppression)
-    let suppressed = options.suppression.map {
+    let suppressed = (isKnown ? options.suppression : nil).map {
       (
         threshold: $0,
         results: results.suppressed(
@@ -28,9 +36,13 @@ struct RetrievalReport {
       if let place = all.tasks.firstIndex(where: { $0.task == task }) { all.tasks[place].queries = queries }
     }
     final = all
-    let isKnown = !truths.isEmpty && truths.count == queries.store.ids.count
+    let known = Set(truths.map(\.id))
     let measure = { (results: RetrievalResults) in
-      try RetrievalMetrics(results: results, truth: truths, byQueryType: options.byQueryType).recalls
+      try RetrievalMetrics(
+        results: results.with(
+          results.tasks.map { task, queries in (task, queries.filter { known.contains($0.id) }) }),
+        truth: truths, byQueryType: options.byQueryType
+      ).recalls
     }
     recalls = isKnown ? try measure(ranked) : nil
     self.suppressed = isKnown ? try suppressed.map { ($0.threshold, try measure($0.results)) } : nil
@@ -59,9 +71,8 @@ struct RetrievalReport {
 extension RetrievalResults {
   /// The first predictions of every query.
   func truncated(to count: Int) -> RetrievalResults {
-    RetrievalResults(
-      videoIndex: videoIndex,
-      tasks: tasks.map { task, queries in
+    with(
+      tasks.map { task, queries in
         (task, queries.map { QueryPredictions(id: $0.id, predictions: Array($0.predictions.prefix(count))) })
       })
   }

@@ -4,35 +4,15 @@ import Tasks
 
 /// The options of the retrieval losses and of ranking, as a run's options say.
 struct RetrievalSettings {
+  private let configuration: RunConfiguration
+
+  init(_ configuration: RunConfiguration) { self.configuration = configuration }
+
   /// Whether queries are about moments, and not about whole videos.
-  let hasSpans: Bool
-  let loss: RetrievalLossOptions
-  let curriculum: RetrievalCurriculum
-  let evaluation: RetrievalEvaluationOptions
+  var hasSpans: Bool { configuration.family != .videoRetrieval }
 
   /// - Throws: `DataError` naming options that do not go together.
-  init(_ configuration: RunConfiguration) throws {
-    hasSpans = configuration.family != .videoRetrieval
-    loss = Self.loss(configuration, hasSpans: hasSpans)
-    curriculum = try Self.curriculum(configuration, hasSpans: hasSpans)
-    evaluation = try Self.evaluation(configuration, hasSpans: hasSpans)
-  }
-
-  private static func loss(_ configuration: RunConfiguration, hasSpans: Bool) -> RetrievalLossOptions {
-    var options = RetrievalLossOptions()
-    options.ranking.kind = configuration.rankingLoss
-    options.ranking.margin = Float(configuration.margin)
-    options.ranking.useAllNegatives = configuration.usesAllNegatives
-    options.contextWeight = Float(configuration.negativeVideoWeight)
-    options.queryWeight = Float(configuration.negativeQueryWeight)
-    options.spanWeight = hasSpans ? Float(configuration.spanWeight) : 0
-    options.spanDropProbability = hasSpans ? Float(configuration.spanDropProbability) : 0
-    return options
-  }
-
-  private static func curriculum(_ configuration: RunConfiguration, hasSpans: Bool) throws
-    -> RetrievalCurriculum
-  {
+  static func check(_ configuration: RunConfiguration) throws {
     let (starts, pools) = (configuration.hardNegativeStarts, configuration.hardPoolSizes)
     let weights = configuration.hardNegativeWeights
     guard starts.count == pools.count, pools.count == weights.count else {
@@ -41,15 +21,62 @@ struct RetrievalSettings {
           + "\(starts.count) values",
         cure: "Give each as many values as there are stages of hard negatives")
     }
+    guard configuration.family != .momentRetrieval || configuration.minSpanLength < configuration.maxSpanLength
+    else {
+      throw DataError(
+        "min_pred_l is \(configuration.minSpanLength) and max_pred_l \(configuration.maxSpanLength), which allows "
+          + "no moment", cure: "Make max_pred_l larger than min_pred_l")
+    }
+    // Beyond 1e9 the smallest difference of two scores in 32 bits outweighs every span.
+    guard configuration.family != .momentRetrieval || configuration.spanScoreSharpness <= 1e9 else {
+      throw DataError(
+        "q2c_alpha is \(configuration.spanScoreSharpness), more than 1e9",
+        cure: "Give --q2c-alpha 20, as the reference does")
+    }
+    guard configuration.family != .momentRetrieval || !configuration.rankings.isEmpty else {
+      throw DataError(
+        "full_eval_tasks is empty, so that nothing would be measured",
+        cure: "Give " + RetrievalTask.allCases.map(\.rawValue).joined(separator: ", ") + " or some of them")
+    }
+  }
+
+  private var learnsSpans: Bool { hasSpans && configuration.spanWeight != 0 }
+
+  /// Reads what the loss depends on (`RunConfiguration.idleOptions` lists the rest).
+  var loss: RetrievalLossOptions {
+    var options = RetrievalLossOptions()
+    options.contextWeight = Float(configuration.negativeVideoWeight)
+    options.queryWeight = Float(configuration.negativeQueryWeight)
+    if configuration.ranksVideos {
+      options.ranking.kind = configuration.rankingLoss
+      options.ranking.useAllNegatives = configuration.usesAllNegatives
+      if options.ranking.kind == .hinge { options.ranking.margin = Float(configuration.margin) }
+    }
+    options.spanWeight = learnsSpans ? Float(configuration.spanWeight) : 0
+    if learnsSpans, configuration.spanStart >= 0 {
+      options.spanDropProbability = Float(configuration.spanDropProbability)
+    }
+    return options
+  }
+
+  /// When the parts of the loss come in.
+  var curriculum: RetrievalCurriculum {
     var curriculum = RetrievalCurriculum()
-    if hasSpans { curriculum.spanStart = configuration.spanStart }
-    curriculum.hardNegatives = starts.indices.map { (starts[$0], pools[$0], Float(weights[$0])) }
+    if learnsSpans { curriculum.spanStart = configuration.spanStart }
+    guard configuration.ranksVideos else { return curriculum }
+    let starts = configuration.hardNegativeStarts
+    guard starts.contains(where: { $0 >= 0 }) else { return curriculum }
+    let pools = configuration.hardPoolSizes
+    // Where negatives are drawn they are not weighed.
+    let weights = configuration.usesAllNegatives ? configuration.hardNegativeWeights.map { Float($0) } : nil
+    curriculum.hardNegatives = starts.indices.map { place in
+      (starts[place], pools[place], weights?[place] ?? RankingOptions().hardNegativeWeight)
+    }
     return curriculum
   }
 
-  private static func evaluation(_ configuration: RunConfiguration, hasSpans: Bool) throws
-    -> RetrievalEvaluationOptions
-  {
+  /// How moments and videos are ranked.
+  var evaluation: RetrievalEvaluationOptions {
     var options = RetrievalEvaluationOptions()
     options.frameInterval = configuration.frameInterval
     guard hasSpans else {
@@ -63,20 +90,19 @@ struct RetrievalSettings {
     options.tasks = RetrievalTask.allCases.filter(configuration.rankings.contains)
     options.videoScoreFactor = Float(configuration.spanScoreSharpness)
     options.videosSearched = configuration.maxVideosPerMomentQuery
-    options.minLength = configuration.minSpanLength
-    options.maxLength = configuration.maxSpanLength
-    options.kept = configuration.maxBeforeSuppression
     options.keptAfterSuppression = configuration.maxAfterSuppression
-    options.suppression =
-      configuration.suppressionThreshold == -1 ? nil : Float(configuration.suppressionThreshold)
     options.queryBatch = configuration.evaluationQueryBatchSize
     options.videoBatch = configuration.evaluationVideoBatchSize
     options.byQueryType = configuration.reportsQueryTypes
-    guard options.minLength < options.maxLength else {
-      throw DataError(
-        "min_pred_l is \(options.minLength) and max_pred_l \(options.maxLength), which allows no moment",
-        cure: "Make max_pred_l larger than min_pred_l")
+    guard options.tasks.contains(where: \.findsMoments) else {
+      options.suppression = nil
+      return options
     }
+    options.minLength = configuration.minSpanLength
+    options.maxLength = configuration.maxSpanLength
+    options.kept = configuration.maxBeforeSuppression
+    options.suppression =
+      configuration.suppressionThreshold == -1 ? nil : Float(configuration.suppressionThreshold)
     return options
   }
 }

@@ -1,6 +1,7 @@
 import Corpus
 import Engine
 import Formats
+import Metrics
 import Model
 import Text
 
@@ -15,15 +16,32 @@ struct RunMade {
   ///   - task: the task, whatever the run says.
   ///   - usual: the task where the run does not say.
   ///   - arguments: options that overrule the run's.
+  ///   - batchSize: items a pass, whichever options say that of the task.
+  ///   - work: what is done with it.
   init(
-    path: String, task: RunTask? = nil, usual: RunTask? = nil, arguments: [String], log: RunLog,
-    communicator: any Communicator
+    path: String, task: RunTask? = nil, usual: RunTask? = nil, arguments: [String],
+    batchSize: Int? = nil, for work: RunWork, log: RunLog, communicator: any Communicator, meteor: MeteorResources? = nil
   ) throws {
     folder = RunFolder(path: path)
     var configuration = try folder.configuration(task: task, usual: usual)
-    try configuration.apply(try RunArguments(arguments))
+    let flags = try RunArguments(arguments)
+    try configuration.apply(flags, for: work)
+    if let batchSize {
+      let names = configuration.task.passOptions
+      if let other = flags.settings.first(where: { names.contains($0.option.name) })?.option.name {
+        throw UsageError("give one of --batch-size and --\(other.replacing("_", with: "-"))")
+      }
+      let words = names.flatMap { ["--\($0)", String(batchSize)] }
+      try configuration.apply(try RunArguments(words), for: work)
+    }
     try configuration.validate()
-    context = RunContext(configuration: configuration, log: log, communicator: communicator)
+    context = RunContext(
+      configuration: configuration, log: log, communicator: communicator, meteor: meteor)
+    context.tellIdle(
+      configuration.idleOptions.filter { option in
+        flags.settings.contains { $0.option.name == option.name && $0.option.group == .ignored }
+      })
+    configuration.use.begin()
   }
 
   /// The model with a checkpoint's weights, and what to call the checkpoint in the names of results.
@@ -33,7 +51,7 @@ struct RunMade {
   ) throws -> (model: Suite.Model, label: String) {
     let (file, label) = try folder.checkpoint(named: name)
     let opened = try OpenedModel(
-      context.configuration, featureWidth: featureWidth, folder: folder, checkpoint: file, log: context.log)
+      context.configuration, parts: Suite.modelParts, featureWidth: featureWidth, folder: folder, checkpoint: file, log: context.log)
     try suite.check(opened.shape)
     let model = Suite.Model(opened.shape, backend: backend)
     try opened.load(model.store)

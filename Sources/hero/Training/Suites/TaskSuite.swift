@@ -1,16 +1,9 @@
 import Corpus
 import Engine
 import Formats
+import Metrics
 import Model
 import Tasks
-
-/// What a run's work is done by: its options, its log, and the ranks that the work is divided among, the first of which
-/// writes.
-struct RunContext {
-  var configuration: RunConfiguration
-  let log: RunLog
-  let communicator: any Communicator
-}
 
 /// What a family of tasks brings to the runs that train and evaluate them all (`TrainingRun`, `EvaluationRun`).
 protocol TaskSuite {
@@ -23,6 +16,8 @@ protocol TaskSuite {
 
   /// - Throws: `DataError` for options that do not go together.
   static func check(_ configuration: RunConfiguration) throws
+  /// The parts of a model configuration that the family's model is built of.
+  static var modelParts: Set<ModelKeys.Part> { get }
   /// Decodes the options that the family reads, once.
   init(run: RunContext) throws
   var run: RunContext { get }
@@ -47,6 +42,7 @@ extension TaskSuite {
   var communicator: any Communicator { run.communicator }
 
   static func check(_ configuration: RunConfiguration) throws {}
+  static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal] }
   func check(_ model: ModelConfiguration) throws {}
 }
 
@@ -100,8 +96,8 @@ public struct Validation {
   /// Figures by their TensorBoard names.
   public var scalars: [(name: String, value: Double)] = []
   public var headline: Headline?
-  /// A table for people.
-  public var table: MetricsTable?
+  /// Tables for people, one a split.
+  public var tables: [MetricsTable] = []
 
   public init() {}
 }

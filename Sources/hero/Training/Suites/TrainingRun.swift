@@ -25,13 +25,8 @@ public struct TrainingRun {
   public func run(_ beginning: Beginning, backend: any Backend) throws {
     var run = self
     run.context.configuration.recordedPrecision = backend.precision
-    if context.configuration.halfPrecision {
-      context.log.info(
-        backend.precision == .bf16
-          ? "fp16: half precision is bf16 here"
-          : "fp16: half precision is bf16 here, which --precision bf16 gives; this run computes in "
-            + backend.precision.rawValue)
-    }
+    context.tellIdle(context.configuration.idleOptions)
+    context.configuration.use.begin()
     try run.train(context.configuration.family.suite, beginning, backend: backend)
   }
 
@@ -40,11 +35,18 @@ public struct TrainingRun {
     let folder = RunFolder(path: try configuration.required(\.outputDirectory))
     let resume = beginning != .anew
     // The first rank alone has to do with the folder.
-    var lock: RunLock?
-    defer { withExtendedLifetime(lock) {} }
+    var (lock, folders, hasBegun): (RunLock?, MadeFolders, Bool) = (nil, MadeFolders(), false)
+    defer {
+      if !hasBegun {
+        lock?.withdraw()
+        folders.remove()
+      }
+      withExtendedLifetime(lock) {}
+    }
     if communicator.isFirst {
       if !resume { try folder.requireUnused() }
-      try folder.create()
+      try folder.create(&folders)
+      try folder.requireWritable()
       lock = try RunLock(folder: folder)
     }
     if beginning == .resumed, communicator.isFirst, folder.holdsRun {
@@ -53,16 +55,21 @@ public struct TrainingRun {
     }
     let suite = try Suite(run: context)
     let videos = try suite.openForTraining()
-    let opened = try OpenedModel(configuration, featureWidth: try suite.featureWidth(of: videos), log: log)
+    let opened = try OpenedModel(
+      configuration, parts: Suite.modelParts, featureWidth: try suite.featureWidth(of: videos), log: log)
     try suite.check(opened.shape)
     let model = Suite.Model(opened.training, backend: backend)
     let learning = try suite.learning(model, videos)
     let validated = try suite.validated(model, videos)
-    try opened.begin(model.store, folder: folder, resume: resume, writes: communicator.isFirst)
-    try Trainer(
+    let trainer = Trainer(
       task: learning, configuration: configuration, folder: folder, log: log, communicator: communicator
     ) { step in
       try suite.validate(learning, validated, step: step, folder: folder)
-    }.run(resume: resume)
+    }
+    try trainer.check()
+    try opened.begin(model.store, folder: folder, resume: resume, writes: communicator.isFirst)
+    hasBegun = true
+    try trainer.run(resume: resume)
+    context.tellUnread()
   }
 }

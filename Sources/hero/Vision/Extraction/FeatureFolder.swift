@@ -10,9 +10,17 @@ public final class FeatureFolder {
 
   /// Makes the folder, with one for each network.
   ///
-  /// Throws `DataError` if it cannot.
+  /// Throws `DataError` if it cannot, and where a `failed.json` is there that no list of failures is.
   public init(path: String, networks: [String]) throws {
     self.path = path
+    if FileManager.default.fileExists(atPath: "\(path)/failed.json") {
+      let list = try? JSON.read(path: "\(path)/failed.json").object
+      guard let list, list.values.allSatisfy({ $0.string != nil }) else {
+        throw DataError(
+          "is in the way: it is no list of failures", file: "\(path)/failed.json",
+          cure: "Move it, or give another --output")
+      }
+    }
     for network in networks { try OutputFolder.make("\(path)/\(network)_features") }
   }
 

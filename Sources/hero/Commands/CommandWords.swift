@@ -1,0 +1,63 @@
+import Formats
+import Training
+
+/// What can be said of a command line's words before any command reads them.
+enum CommandWords {
+  /// Flags that are given more than once with different values, of which the last counts, as messages.
+  ///
+  /// Flags that take several values add up and are not among them.
+  static func repetitions(in words: [String]) throws -> [String] {
+    var values: [String: [String]] = [:]
+    for (flag, value) in flags(of: words) { values[canonical(flag), default: []].append(value) }
+    let repeated = values.filter { Set($0.value).count > 1 }
+    guard !repeated.isEmpty else { return [] }
+    let adding = try addingFlags(of: words.first ?? "")
+    return repeated.keys.filter { !adding.contains($0) }.sorted().map { flag in
+      "warning: \(flag) is given \(values[flag]?.count ?? 0) times; the last counts"
+    }
+  }
+
+  /// Refuses a value that is empty, as a shell's variable is that nobody has set.
+  /// - Throws: `UsageError` naming the flag. Options of runs take an empty text for none.
+  static func refuseEmptyValues(in words: [String]) throws {
+    for (flag, value) in flags(of: words) where RunOptions.named(key(flag)) == nil {
+      guard value != emptyValue else { throw UsageError("\(flag) has an empty value") }
+    }
+  }
+
+  private static let emptyValue = " "
+
+  /// The flags with what follows each up to the next.
+  private static func flags(of words: [String]) -> [(flag: String, value: String)] {
+    var found: [(flag: String, value: String)] = []
+    for word in words.prefix(while: { $0 != "--" }) {
+      if word.hasPrefix("--") {
+        let end = word.firstIndex(of: "=")
+        found.append((String(word[..<(end ?? word.endIndex)]), ""))
+        if let end { found[found.count - 1].value = " " + word[word.index(after: end)...] }
+      } else if !found.isEmpty {
+        found[found.count - 1].value += " " + word
+      }
+    }
+    return found
+  }
+
+  private static func key(_ flag: String) -> String { String(flag.dropFirst(2)).replacing("-", with: "_") }
+
+  /// One name of an option that has several: aliases, and the opposite of a flag.
+  private static func canonical(_ flag: String) -> String {
+    let key = key(flag)
+    let positive = key.hasPrefix("no_") ? String(key.dropFirst(3)) : key
+    guard let option = RunOptions.named(key) ?? RunOptions.named(positive) else { return flag }
+    return "--" + option.name.replacing("_", with: "-")
+  }
+
+  private static func addingFlags(of command: String) throws -> Set<String> {
+    func adding(_ command: CommandDescription) -> [String] {
+      (command.arguments ?? []).filter(\.isRepeating).flatMap { ($0.names ?? []).map(\.spelling) }
+        + (command.subcommands ?? []).flatMap(adding)
+    }
+    let commands = try CommandDescription.program().subcommands ?? []
+    return Set(commands.filter { $0.commandName == command }.flatMap(adding))
+  }
+}

@@ -1,0 +1,77 @@
+import Foundation
+
+/// A file that somebody asks a command to write.
+public enum OutputFile {
+  /// Looks whether a file can be written, before any work is done.
+  ///
+  /// - Parameters:
+  ///   - overwrites: whether a file of that name may be replaced.
+  ///   - cure: what to do about a file that is there.
+  /// - Throws: `DataError` where its folder is not there or cannot be written, where something else than a file has its
+  ///   name, or a file that may not be replaced.
+  public static func require(
+    _ path: String, overwrites: Bool, cure: String = "Give --overwrite to replace it, or another name"
+  ) throws {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    guard FileManager.default.isFolder(folder) else {
+      throw DataError("its folder is not there", file: path, cure: "Make the folder \(folder)")
+    }
+    guard access(folder, W_OK) == 0 else { throw DataError.system("write", file: path) }
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    let kind = status.st_mode & S_IFMT
+    guard kind == S_IFREG || kind == S_IFLNK else {
+      throw DataError(
+        kind == S_IFDIR ? "is a folder" : "is no file that can be replaced", file: path,
+        cure: "Give the name of a file")
+    }
+    guard overwrites else { throw DataError("exists already", file: path, cure: cure) }
+  }
+
+  /// Writes a file beside those that have its name already: as `NAME.2.json`, `NAME.3.json`, … where `NAME.json` has
+  /// other content.
+  ///
+  /// - Parameters:
+  ///   - path: `NAME.json`.
+  ///   - write: writes the whole file at a path.
+  /// - Returns: the file with the content, which may have been there.
+  public static func writeBeside(_ path: String, _ write: (String) throws -> Void) throws -> String {
+    let files = FileManager.default
+    let ending = (path as NSString).pathExtension
+    let stem = path.dropLast(ending.utf8.count + 1)
+    var (free, earlier) = (path, [String]())
+    while files.fileExists(atPath: free) {
+      earlier.append(free)
+      free = "\(stem).\(earlier.count + 1).\(ending)"
+    }
+    try write(free)
+    guard let same = earlier.first(where: { files.contentsEqual(atPath: $0, andPath: free) }) else { return free }
+    unlink(free)
+    return same
+  }
+}
+
+/// Folders that were made for a piece of work, and go again where it comes to nothing.
+public struct MadeFolders {
+  private var made: [String] = []
+
+  public init() {}
+
+  /// Makes a folder and those around it, where they are not there.
+  public mutating func make(_ path: String) throws {
+    if FileManager.default.isFolder(path) { return }
+    let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    if parent != path { try make(parent) }
+    if mkdir(path, 0o777) == 0 {
+      made.append(path)
+    } else if errno != EEXIST || !FileManager.default.isFolder(path) {
+      throw DataError.system("make the folder", file: path)
+    }
+  }
+
+  /// Removes those that are still empty.
+  public mutating func remove() {
+    for path in made.reversed() { rmdir(path) }
+    made = []
+  }
+}

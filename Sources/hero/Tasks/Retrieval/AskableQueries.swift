@@ -1,0 +1,59 @@
+import Corpus
+import Formats
+import Model
+
+/// Reads the queries of a split that can be asked, and says why others cannot.
+public struct AskableQueries: Sendable {
+  private let queries: QueryStore
+  /// The split's videos.
+  private let candidates: CandidateVideos
+  /// Those that can be read.
+  private let usable: CandidateVideos
+  private let model: ModelConfiguration
+  private let skips: SkipReport
+
+  init(
+    queries: QueryStore, candidates: CandidateVideos, usable: CandidateVideos, model: ModelConfiguration,
+    skips: SkipReport
+  ) {
+    (self.queries, self.candidates, self.usable) = (queries, candidates, usable)
+    (self.model, self.skips) = (model, skips)
+  }
+
+  /// Nil for a query that cannot be asked, of which the report is told.
+  func query(_ id: String) throws -> Query? {
+    do {
+      let query = try queries.query(id)
+      try checkQuery([queries.meta.cls] + query.tokens, model, "query \(id)")
+      if let video = query.video, usable.place(of: video) == nil {
+        throw candidates.place(of: video) == nil
+          ? Self.notACandidate(video)
+          : DataError("its video \"\(video)\" cannot be used", cure: "See what is said of the video")
+      }
+      return query
+    } catch let error as DataError {
+      skips.skip("query \(id)", file: queries.path, error)
+      return nil
+    }
+  }
+
+  /// Looks whether the queries belong to a split, before any work is done; by side files only.
+  /// - Throws: `DataError` where the videos of more than half of the queries are not among the split's.
+  public static func require(_ queries: QueryStore, in candidates: CandidateVideos) throws {
+    let strangers = queries.ids.filter { id in
+      queries.video(of: id).map { candidates.place(of: $0) == nil } ?? false
+    }
+    let first = strangers.first.map { id in
+      notACandidate(queries.video(of: id) ?? "").located(file: queries.path, place: "query \(id)")
+    }
+    let all = queries.ids.count
+    try requireMost(all - strangers.count, of: all, "queries", file: queries.path, first: first)
+  }
+
+  private static func notACandidate(_ video: String) -> DataError {
+    DataError(
+      "its video \"\(video)\" is not among the split's videos",
+      cure: "Name the split that the queries belong to, or list the video in vid2dur_idx.json; without that file, "
+        + "convert its features")
+  }
+}

@@ -1,0 +1,140 @@
+import Formats
+import Tasks
+
+/// An option that a run was given and whose value changes nothing in its work.
+struct IdleOption: Equatable {
+  let name: String
+  /// Why, as a clause.
+  let reason: String
+}
+
+extension RunConfiguration {
+  /// The options whose values a training would not read: those of other tasks and of the reference's ways to compute, and
+  /// those that other options make idle. Values that are the defaults are not among them: nobody asked for them.
+  var idleOptions: [IdleOption] {
+    let rules = Self.idleRules.filter { $0.holds(self) }
+    return RunOptions.all.compactMap { option in
+      guard let value = value(of: option), !isDefault(value, of: option),
+        let reason = reason(option, rules)
+      else { return nil }
+      return IdleOption(name: option.name, reason: reason)
+    }
+  }
+
+  private func reason(_ option: any AnyRunOption, _ rules: [IdleRule]) -> String? {
+    if option.group == .ignored { return option.help }
+    guard option.families.contains(family) || option.name == RunOptions.shared.task.name else {
+      let readers = TaskFamily.allCases.filter(option.families.contains).map(\.rawValue)
+      return "only \(readers.joined(separator: ", ")) reads it"
+    }
+    return rules.first { $0.options.contains(option.name) }?.reason
+  }
+
+  private func isDefault(_ value: JSON, of option: any AnyRunOption) -> Bool {
+    let usual = option.defaultJSON(for: family)
+    return value == usual || (value.double != nil && value.double == usual.double)
+  }
+
+  /// The names of the options that no training of this task reads as it is configured, whatever their values.
+  var idleNames: Set<String> {
+    let rules = Self.idleRules.filter { $0.holds(self) }
+    return Set(RunOptions.used(by: family).filter { reason($0, rules) != nil }.map(\.name))
+  }
+
+  // MARK: Rules
+
+  /// Options that are idle where other options have some values.
+  private struct IdleRule: Sendable {
+    let options: Set<String>
+    let reason: String
+    let holds: @Sendable (RunConfiguration) -> Bool
+
+    init(
+      _ options: [PartialKeyPath<RunOptions>], _ reason: String,
+      where holds: @escaping @Sendable (RunConfiguration) -> Bool
+    ) {
+      self.options = Set(options.map { RunOptions.named($0) })
+      (self.reason, self.holds) = (reason, holds)
+    }
+  }
+
+  private static let idleRules: [IdleRule] = [
+    IdleRule([\.subtitles, \.subtitleContext], "the task reads frames alone") { $0.task.isVideoOnly },
+    IdleRule([\.skipsLayers], "there is no checkpoint to start from") { $0.checkpoint == nil },
+    // Pre-training.
+    IdleRule([\.frameInterval], "every corpus of targets has a vfeat_interval of its own") {
+      $0.family == .pretraining && $0.corpora.allSatisfy { $0["vfeat_interval"] != nil }
+    },
+    IdleRule([\.nceTemperature], "no objective is mfm-nce") { !$0.learns([.mfmNCE]) },
+    IdleRule([\.maskProbability], "no objective hides anything") {
+      !$0.learns([.mlm, .mfmNCE, .mffr, .fom])
+    },
+    IdleRule(rankingOptions + spanOptions + [\.negativeVideoWeight, \.negativeQueryWeight], "no objective is vsm") {
+      !$0.learns([.vsm])
+    },
+    // Losses.
+    IdleRule(rankingOptions, "lw_neg_ctx and lw_neg_q are 0") { !$0.ranksVideos },
+    IdleRule([\.margin], "ranking_loss_type is lse") { $0.rankingLoss != .hinge },
+    IdleRule([\.hardPoolSizes, \.hardNegativeWeights], "hard_negtiave_start_step is -1") {
+      !$0.hardNegativeStarts.contains { $0 >= 0 }
+    },
+    IdleRule([\.hardNegativeWeights], "use_all_neg is false: hard negatives are drawn, not weighed") {
+      !$0.usesAllNegatives
+    },
+    IdleRule([\.spanStart, \.spanDropProbability], "lw_st_ed is 0") { $0.spanWeight == 0 },
+    IdleRule([\.spanDropProbability], "train_span_start_step is -1: spans are never learnt") {
+      $0.spanStart < 0
+    },
+    // Validation.
+    IdleRule([\.valSplit], "there is no val_query_txt_db") { $0.valQueries == nil },
+    IdleRule([\.testSplit], "there is no test_query_txt_db") { $0.testQueries == nil },
+    IdleRule([\.valReferences], "there is no val_db") { $0.valCaptions == nil },
+    IdleRule([\.valBatchSize], "there is no val_query_txt_db") {
+      Set<TaskFamily>.retrieval.contains($0.family) && $0.valQueries == nil
+    },
+    IdleRule([\.valBatchSize] + evaluationOptions, "there is nothing to validate on") {
+      $0.family != .pretraining
+        && $0.valQueries == nil && $0.testQueries == nil && $0.valCaptions == nil && $0.testCaptions == nil
+    },
+    IdleRule(momentOptions, "full_eval_tasks has neither VCMR nor SVMR") {
+      !$0.rankings.contains(where: \.findsMoments)
+    },
+  ]
+
+  private static var rankingOptions: [PartialKeyPath<RunOptions>] {
+    [
+      \.rankingLoss, \.margin, \.usesAllNegatives, \.hardPoolSizes, \.hardNegativeWeights, \.hardNegativeStarts,
+    ]
+  }
+  private static var spanOptions: [PartialKeyPath<RunOptions>] {
+    [
+      \.spanWeight, \.spanStart, \.spanDropProbability,
+    ]
+  }
+  private static var momentOptions: [PartialKeyPath<RunOptions>] {
+    [
+      \.minSpanLength, \.maxSpanLength, \.maxBeforeSuppression, \.suppressionThreshold,
+    ]
+  }
+  private static var evaluationOptions: [PartialKeyPath<RunOptions>] {
+    momentOptions + [
+      \.evaluationQueryBatchSize, \.evaluationVideoBatchSize, \.retrievalQueryBatchSize,
+      \.retrievalVideoBatchSize, \.rankings, \.reportsQueryTypes, \.spanScoreSharpness,
+      \.maxVideosPerMomentQuery, \.maxVideosPerQuery, \.maxAfterSuppression, \.maxGenerationSteps,
+    ]
+  }
+
+  /// Whether videos are ranked against one another while training.
+  var ranksVideos: Bool { Float(self.negativeVideoWeight) != 0 || Float(self.negativeQueryWeight) != 0 }
+
+  private var corpora: [JSON] { self.targets.array ?? [] }
+
+  /// Whether pre-training has one of some objectives; true of all other tasks.
+  private func learns(_ objectives: [PretrainingObjective]) -> Bool {
+    guard family == .pretraining else { return true }
+    let names = corpora.flatMap { $0["splits"]?.array ?? [] }.flatMap { split -> [JSON] in
+      split["tasks"]?.array ?? (split["tasks"].map { [$0] } ?? [])
+    }
+    return objectives.contains { names.contains(.string($0.rawValue)) }
+  }
+}

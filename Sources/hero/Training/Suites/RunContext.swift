@@ -1,0 +1,28 @@
+import Engine
+import Metrics
+
+/// What a run's work is done by: its options, its log, and the ranks that the work is divided among, the first of which
+/// writes.
+struct RunContext {
+  var configuration: RunConfiguration
+  let log: RunLog
+  let communicator: any Communicator
+  /// What METEOR scores captions with; nil for words and stems alone.
+  var meteor: MeteorResources?
+
+  /// Says once which options change nothing.
+  func tellIdle(_ options: [IdleOption]) {
+    guard !options.isEmpty else { return }
+    log.info(
+      "options without effect here: " + options.map { "\($0.name) (\($0.reason))" }.joined(separator: "; "))
+  }
+
+  /// Tells of options that were given and that nothing has read in the end, though nothing said that they are idle.
+  func tellUnread() {
+    let unread = configuration.use.given.subtracting(configuration.use.read)
+      .subtracting(configuration.idleOptions.map(\.name))
+    let options = RunOptions.used(by: configuration.family).map(\.name).filter(unread.contains)
+    guard !options.isEmpty else { return }
+    log.warning("options that had no effect: \(options.joined(separator: ", "))")
+  }
+}
