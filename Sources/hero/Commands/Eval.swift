@@ -99,7 +99,8 @@ struct Eval: ParsableCommand {
   @Argument(
     parsing: .allUnrecognized,
     help: ArgumentHelp(
-      "Options of the run to overrule: --vfeat-db, --sub-txt-db, --nms-thd …", valueName: "options"))
+      "Options of the run to overrule: --vfeat-db, --sub-txt-db, --nms-thd, --tokenizer (captions) …",
+      valueName: "options"))
   var overrides: [String] = []
 
   func run() throws {

@@ -96,12 +96,10 @@ struct IndexCommand: ParsableCommand {
     }
     let log = RunLog()
     let store = try subTxtDb.map { try SubtitleStore(path: $0) }
-    guard let tokenizer = tokenizer ?? store?.meta.tokenizer else {
-      throw UsageError("give --tokenizer, the folder with vocab.json and merges.txt")
-    }
+    let tokenizer = try SearchModel.tokenizer(option: tokenizer, subtitles: store?.meta)
     let model = try SearchModel(
-      folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides, for: .encoding,
-      log: log, backend: try device.open())
+      folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, subtitles: store?.meta,
+      arguments: overrides, for: .encoding, log: log, backend: try device.open())
     var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
     var durations: [String: Double] = [:]
     if let videos {

@@ -118,7 +118,7 @@ struct ServeCommand: ParsableCommand {
       return nil
     }
     let arguments = IndexWork(index: search.index).arguments(features: vfeatDb, subtitles: subTxtDb)
-    let tokenizer = search.tokenizer ?? searcher.index.head.tokenizer
+    let tokenizer = searcher.model.tokenizerFolder
     let backend = searcher.model.model.store.backend
     let models = VideoModels(
       searcher: searcher,

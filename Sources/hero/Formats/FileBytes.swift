@@ -9,43 +9,52 @@ public enum FileBytes {
     defer { close(descriptor) }
     var status = stat()
     let expected = fstat(descriptor, &status) == 0 ? max(0, Int(status.st_size)) : 0
+    guard expected <= limit else { throw tooLong(path, limit) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(expected + 1)
     while true {
       let wanted = max(expected + 1 - bytes.count, 1 << 16)
       let got = try append(upTo: wanted, from: descriptor, path: path, to: &bytes)
-      guard bytes.count <= limit else {
-        throw DataError("has more than \(limit >> 20) MB", file: path, cure: "Give the file that is meant")
-      }
+      guard bytes.count <= limit else { throw tooLong(path, limit) }
       if got == 0 { return bytes }
     }
   }
 
-  /// Calls `body` with every line, without its line feed; the bytes are valid only inside it.
-  ///
-  /// The file is read in pieces, so memory grows with the longest line only.
-  public static func forEachLine(
-    path: String, _ body: (UnsafeRawBufferPointer) throws -> Void
-  ) throws {
-    let descriptor = try openForReading(path)
-    defer { close(descriptor) }
-    try forEachLine(reading: { try append(upTo: 1 << 20, from: descriptor, path: path, to: &$0) }, body)
+  static func tooLong(_ path: String, _ limit: Int) -> DataError {
+    DataError("has more than \(limit >> 20) MB", file: path, cure: "Give the file that is meant")
   }
 
   /// Hands on the lines of what `append` reads piece by piece; it returns the number of bytes got, 0 at the end.
+  ///
+  /// Lines end with a line feed; where the first megabyte has carriage returns and no line feed, with those. Memory grows with
+  /// the longest line only.
+  /// - Throws: `DataError` for a line of more than `longest` bytes, and what `append` and `body` throw.
   static func forEachLine(
-    reading append: (inout [UInt8]) throws -> Int, _ body: (UnsafeRawBufferPointer) throws -> Void
+    path: String, longest: Int, reading append: (inout [UInt8]) throws -> Int,
+    _ body: (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     var pending: [UInt8] = []
+    var ending: UInt8?
+    var hasReturns = false
+    var number = 1
     while true {
-      let searched = pending.count
+      var from = pending.count
       let got = try append(&pending)
+      if ending == nil {
+        hasReturns = hasReturns || pending[from...].contains(0x0D)
+        if pending[from...].contains(0x0A) {
+          ending = 0x0A
+        } else if hasReturns, got == 0 || pending.count >= 1 << 20 {
+          ending = 0x0D
+        }
+        from = 0
+      }
       var start = 0
       try pending.withUnsafeBytes { bytes in
-        var from = searched
-        while let end = bytes[from...].firstIndex(of: 0x0A) {
-          try body(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
-          start = end + 1
+        while let ending, let place = bytes[from...].firstIndex(of: ending) {
+          try body(UnsafeRawBufferPointer(rebasing: bytes[start..<place]))
+          number += 1
+          start = place + 1
           from = start
         }
         if got == 0, start < bytes.count {
@@ -54,10 +63,15 @@ public enum FileBytes {
       }
       if got == 0 { return }
       pending.removeFirst(start)
+      guard pending.count <= longest else {
+        throw DataError(
+          "has more than \(longest >> 20) MB", file: path, place: "line \(number)",
+          cure: "Give a text file, or divide that row")
+      }
     }
   }
 
-  private static func openForReading(_ path: String) throws -> Int32 {
+  static func openForReading(_ path: String) throws -> Int32 {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw DataError.system("open", file: path) }
     var status = stat()
@@ -69,7 +83,7 @@ public enum FileBytes {
   }
 
   /// Reads once; the number of bytes got, 0 at the end.
-  private static func append(
+  static func append(
     upTo count: Int, from descriptor: Int32, path: String, to bytes: inout [UInt8]
   ) throws -> Int {
     let old = bytes.count

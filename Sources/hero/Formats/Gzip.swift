@@ -13,16 +13,34 @@ public enum Gzip {
   /// - Throws: `DataError` for a file that is missing, is no gzip file, is cut short or damaged, or has a line of more
   ///   than 16 MiB; and what `body` throws.
   public static func forEachLine(path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    guard let file = gzopen(path, "rb") else { throw DataError.system("open", file: path) }
-    defer { gzclose_r(file) }
-    gzbuffer(file, UInt32(chunk))
-    try FileBytes.forEachLine(reading: { try append(from: file, path: path, to: &$0) }, body)
+    let file = try Reader(path: path)
+    try FileBytes.forEachLine(path: path, longest: longestLine) {
+      try file.append(to: &$0)
+    } _: {
+      try body($0)
+    }
+  }
+
+  /// A gzip file that is open for reading.
+  final class Reader {
+    private let file: gzFile
+    private let path: String
+
+    init(path: String) throws {
+      guard let file = gzopen(path, "rb") else { throw DataError.system("open", file: path) }
+      gzbuffer(file, UInt32(chunk))
+      (self.file, self.path) = (file, path)
+    }
+
+    deinit { gzclose_r(file) }
+
+    /// Decompresses a piece; the number of bytes got, 0 at the end.
+    func append(to bytes: inout [UInt8]) throws -> Int { try Gzip.append(from: file, path: path, to: &bytes) }
   }
 
   /// Decompresses a piece; the number of bytes got, 0 at the end.
   private static func append(from file: gzFile, path: String, to bytes: inout [UInt8]) throws -> Int {
     let old = bytes.count
-    guard old < longestLine else { throw damaged(path, "has a line of more than 16 MiB") }
     bytes.append(contentsOf: repeatElement(0, count: chunk))
     let got = bytes.withUnsafeMutableBytes { gzread(file, $0.baseAddress.map { $0 + old }, UInt32(chunk)) }
     bytes.removeLast(chunk - max(0, Int(got)))

@@ -5,6 +5,7 @@ import Foundation
 import Metrics
 import Model
 import Tasks
+import Text
 import Training
 
 /// A moment that was found.
@@ -69,7 +70,9 @@ public final class MomentSearcher: @unchecked Sendable {
     index = try IndexFile(path: path)
     model = try SearchModel(
       folder: folder ?? index.head.modelFolder, checkpoint: checkpoint,
-      tokenizer: tokenizer ?? index.head.tokenizer, arguments: arguments, log: log, backend: backend)
+      tokenizer: try TokenizerFolder.find(
+        option: tokenizer, note: TokenizerFolder.Note(file: path, folder: index.head.tokenizer)),
+      arguments: arguments, log: log, backend: backend)
     try index.head.requireSame(as: model.head, file: path)
     options = model.opened.options
     search = MomentSearch(

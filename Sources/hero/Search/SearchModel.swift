@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 import Formats
 import Foundation
@@ -10,6 +11,8 @@ import Training
 public struct SearchModel {
   public let opened: OpenedRetrieval
   public let tokenizer: Tokenizer
+  /// The tokenizer's folder.
+  public let tokenizerFolder: String
   public let head: IndexHead
 
   public var model: RetrievalModel { opened.model }
@@ -18,20 +21,20 @@ public struct SearchModel {
   ///   - folder: of the model's run.
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - tokenizer: the folder with vocab.json and merges.txt.
+  ///   - subtitles: what the store says whose subtitles the model will read.
   ///   - arguments: options that overrule the run's.
   ///   - work: whether videos are encoded or searched.
   public init(
-    folder: String, checkpoint: String, tokenizer path: String, arguments: [String],
-    for work: RunWork = .search, log: RunLog, backend: any Backend
+    folder: String, checkpoint: String, tokenizer path: String, subtitles: StoreMeta? = nil,
+    arguments: [String], for work: RunWork = .search, log: RunLog, backend: any Backend
   ) throws {
     opened = try OpenedRetrieval(
       path: folder, checkpoint: checkpoint, arguments: arguments, for: work, log: log, backend: backend)
-    do {
-      tokenizer = try Tokenizer(directory: path)
-    } catch let error as DataError {
-      throw error.located(cure: "Give --tokenizer the folder with vocab.json and merges.txt")
-    }
-    try checkTokens([tokenizer.cls, tokenizer.sep], opened.model.configuration, "the tokenizer")
+    tokenizer = try TokenizerFolder.open(path)
+    tokenizerFolder = path
+    try TokenizerFit.require(
+      tokenizer, in: path, subtitles.map { [$0] } ?? [], opened.model.configuration,
+      named: "the model of \(folder)", log: log)
     let configuration = opened.configuration
     // What an encoded frame depends on besides the weights.
     let cut: JSON = [
@@ -44,13 +47,22 @@ public struct SearchModel {
     shape.update(try JSON.read(path: opened.modelConfiguration).encodedBytes())
     shape.update(cut.encodedBytes())
     var words = ContentHash()
-    for name in ["vocab.json", "merges.txt"] { words.update(try FileBytes.read(path: "\(path)/\(name)")) }
+    for file in tokenizer.files { words.update(try FileBytes.read(path: file)) }
     head = IndexHead(
       width: opened.model.configuration.cross.hiddenSize, frameInterval: configuration.frameInterval,
       model: ModelIdentity(
         checkpoint: try ContentHash.text(ofFile: opened.checkpoint), configuration: shape.text,
         tokenizer: words.text),
       modelFolder: Self.absolute(folder), tokenizer: Self.absolute(path))
+  }
+
+  /// The folder of the tokenizer that a subtitle store is read with.
+  /// - Parameter option: what the user gave.
+  public static func tokenizer(option: String?, subtitles: StoreMeta?) throws -> String {
+    guard option != nil || subtitles?.tokenizer != nil else {
+      throw UsageError("give --tokenizer, the folder with vocab.json and merges.txt")
+    }
+    return try TokenizerFolder.find(option: option, note: subtitles?.tokenizer)
   }
 
   static func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }

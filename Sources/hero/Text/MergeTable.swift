@@ -1,52 +1,48 @@
 import Formats
-import Foundation
 
 /// The merges of a byte-pair encoding, in order of rank, over symbols that are numbered here.
 ///
 /// Symbols 0 to 255 are the bytes.
 struct MergeTable: Sendable {
-  private struct Merge {
+  struct Merge {
     var rank: Int32
     var symbol: Int32
   }
 
-  /// The spelling of each symbol in the byte alphabet.
-  private(set) var spellings: [String]
+  /// The spelling of each symbol in the byte alphabet, as UTF-8.
+  private(set) var spellings: [TokenizerFiles.Token]
+  /// The number of the merge that first made each symbol; nil for bytes and for symbols that none makes.
+  private(set) var makers: [Int32?]
   private var merges: [UInt64: Merge] = [:]
-  private static let unranked = Int32.max
+  static let unranked = Int32.max
 
-  /// Reads `merges.txt`: a version line, then a pair on each line.
-  ///
-  /// What follows the last line feed is left out, as in transformers 2.0.0.
-  /// - Throws: `DataError` naming the line that is not a pair.
-  init(path: String) throws(DataError) {
-    let text = try TokenizerFiles.text(at: path)
-    spellings = ByteAlphabet.scalars.map { String($0) }
+  /// - Parameter files: of which the merges are taken.
+  /// - Throws: `DataError` where there is none.
+  init(_ files: TokenizerFiles) throws(DataError) {
+    spellings = ByteAlphabet.scalars.map { Array(String($0).utf8) }
+    makers = Array(repeating: nil, count: spellings.count)
     var symbols = Dictionary(uniqueKeysWithValues: zip(spellings, Int32(0)...))
-    func intern(_ spelling: String, _ spellings: inout [String]) -> Int32 {
+    merges.reserveCapacity(files.merges.count)
+    symbols.reserveCapacity(files.merges.count + spellings.count)
+    func intern(_ spelling: [UInt8], _ spellings: inout [[UInt8]], _ makers: inout [Int32?]) -> Int32 {
       if let known = symbols[spelling] { return known }
       let symbol = Int32(truncatingIfNeeded: spellings.count)
       symbols[spelling] = symbol
       spellings.append(spelling)
+      makers.append(nil)
       return symbol
     }
-    let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated().dropFirst().dropLast() {
-      let pair = Substring(line).unicodeScalars.split { $0 == " " || $0 == "\t" || $0 == "\r" }
-      if pair.isEmpty { continue }
-      guard pair.count == 2 else {
-        throw DataError(
-          "expected two symbols with a space between them, found \(pair.count)", file: path,
-          place: "line \(index + 1)", cure: "Take merges.txt from the same tokenizer as vocab.json")
-      }
-      let first = intern(String(pair[0]), &spellings)
-      let second = intern(String(pair[1]), &spellings)
-      let joined = intern(String(pair[0]) + String(pair[1]), &spellings)
-      merges[Self.key(first, second)] = Merge(rank: Int32(truncatingIfNeeded: index), symbol: joined)
+    for (index, merge) in files.merges.enumerated() {
+      let rank = Int32(truncatingIfNeeded: index)
+      let first = intern(Array(merge.first), &spellings, &makers)
+      let second = intern(Array(merge.second), &spellings, &makers)
+      let joined = intern(Array(merge.first) + merge.second, &spellings, &makers)
+      merges[Self.key(first, second)] = Merge(rank: rank, symbol: joined)
+      if makers[Int(joined)] == nil { makers[Int(joined)] = rank }
     }
     guard !merges.isEmpty else {
       throw DataError(
-        "no merges in it", file: path, cure: "Take the merges.txt of a byte-level BPE tokenizer")
+        "no merges in it", file: files.mergesPath, cure: "Take the merges of a byte-level BPE tokenizer")
     }
   }
 
@@ -54,13 +50,23 @@ struct MergeTable: Sendable {
     UInt64(UInt32(bitPattern: first)) << 32 | UInt64(UInt32(bitPattern: second))
   }
 
+  /// The merge of two symbols side by side, if there is one.
+  func merge(_ first: Int32, _ second: Int32) -> Merge? { merges[Self.key(first, second)] }
+
   private func rank(_ first: Int32, _ second: Int32) -> Int32 {
-    merges[Self.key(first, second)]?.rank ?? Self.unranked
+    merge(first, second)?.rank ?? Self.unranked
   }
+
+  /// Words of more bytes are not looked through again for each merge.
+  private static let shortWord = 128
 
   /// The symbols of a word: of the pairs side by side the one of lowest rank is merged wherever it occurs, from
   /// left to right, until no pair has a rank.
   func symbols(of word: UnsafeBufferPointer<UInt8>) -> [Int32] {
+    guard word.count <= Self.shortWord else {
+      var long = LongWord(word, merges: self)
+      return long.symbols()
+    }
     var symbols = word.map { Int32($0) }
     guard symbols.count > 1 else { return symbols }
     // ranks[i] is that of the pair (i, i + 1).

@@ -11,6 +11,8 @@ public final class Tokenizer: Sendable {
   /// The ids that a random replacement is drawn from in masked-language modelling: `.` … `<|endoftext|>`.
   public let vRange: Range<Int32>
 
+  /// The files that the tokenizer was read from: `vocab.json` and `merges.txt`, or `tokenizer.json`.
+  public let files: [String]
   /// As `vocab.json` spells them.
   let tokens: [Int32: String]
   private let merges: MergeTable
@@ -19,35 +21,21 @@ public final class Tokenizer: Sendable {
   private let specials: SpecialTokens
   private let cache = WordCache()
 
-  /// Reads `vocab.json` and `merges.txt` in `directory`.
-  /// - Throws: `DataError` where one of them is missing or malformed, or where a token that HERO needs has no id.
+  /// Reads `vocab.json` and `merges.txt` in `directory`, or its `tokenizer.json`.
+  /// - Throws: `DataError` where one of them is missing or malformed, where the two do not belong together, or where a
+  ///   token that HERO needs has no id.
   public init(directory: String) throws {
-    let path = directory + "/vocab.json"
-    let vocabulary = try TokenizerFiles.vocabulary(at: path)
-    merges = try MergeTable(path: directory + "/merges.txt")
-    func id(_ token: String) throws(DataError) -> Int32 {
-      guard let id = vocabulary[token] else {
-        throw DataError(
-          "no token \"\(token)\"", file: path, cure: "Take the vocab.json of a RoBERTa tokenizer")
-      }
-      return id
-    }
-    bos = try id("<s>")
-    eos = try id("</s>")
-    pad = try id("<pad>")
-    unk = try id("<unk>")
-    mask = try id("<mask>")
-    cls = bos
-    sep = eos
-    let first = try id(".")
-    let last = try id("<|endoftext|>")
-    guard first <= last else {
-      throw DataError("\".\" has a larger id (\(first)) than \"<|endoftext|>\" (\(last))", file: path)
-    }
-    vRange = first..<last + 1
-    specials = SpecialTokens(["<s>", "</s>", "<unk>", "<pad>", "<mask>"].map { ($0, vocabulary[$0] ?? 0) })
-    symbolIDs = merges.spellings.map { [unk] in vocabulary[$0] ?? unk }
-    tokens = Dictionary(vocabulary.map { ($1, $0) }, uniquingKeysWith: { min($0, $1) })
+    let parts = try TokenizerFiles(folder: directory)
+    let vocabulary = parts.vocabulary
+    let ids = try SpecialIDs(parts)
+    (bos, eos, pad, unk, mask, cls, sep) = (ids.bos, ids.eos, ids.pad, ids.unk, ids.mask, ids.bos, ids.eos)
+    vRange = ids.range
+    files = parts.paths
+    merges = try MergeTable(parts)
+    symbolIDs = try parts.ids(of: merges)
+    tokens = try parts.tokens()
+    specials = SpecialTokens(
+      SpecialIDs.names.map { ($0, vocabulary[Array($0.utf8)] ?? 0) })
   }
 
   /// One more than the largest id.

@@ -1,36 +1,179 @@
 import Formats
 import Foundation
 
-/// The two files of a RoBERTa tokenizer, `vocab.json` and `merges.txt`.
-enum TokenizerFiles {
-  /// The text of a file.
-  /// - Throws: `DataError` where it is missing, unreadable or not UTF-8.
-  static func text(at path: String) throws(DataError) -> String {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw DataError(
-        FileManager.default.fileExists(atPath: path) ? "cannot be read" : "no such file", file: path,
-        cure: "A tokenizer folder holds vocab.json and merges.txt, as roberta-base has them")
-    }
-    guard let text = String(validating: data, as: UTF8.self) else {
-      throw DataError("not UTF-8", file: path, cure: "Take it from the tokenizer's release again")
-    }
-    return text
+/// A byte-level BPE tokenizer as its files hold it: `vocab.json` with `merges.txt`, or a fast tokenizer's
+/// `tokenizer.json`, which has both.
+public struct TokenizerFiles {
+  /// A token's spelling in the byte alphabet, as UTF-8: identity is bytes.
+  typealias Token = [UInt8]
+
+  /// Two tokens that become one, and where the file says so.
+  struct Merge {
+    var first: ArraySlice<UInt8>
+    var second: ArraySlice<UInt8>
+    var place: String
   }
 
-  /// Token to id, from `vocab.json`.
-  static func vocabulary(at path: String) throws -> [String: Int32] {
-    let json = try JSON.parse(try text(at: path), file: path)
-    guard let object = json.object else {
-      throw DataError("expected an object of token: id", file: path)
-    }
-    var vocabulary: [String: Int32] = [:]
-    vocabulary.reserveCapacity(object.count)
-    for (token, value) in object {
-      guard let id = value.int, let id = Int32(exactly: id), id >= 0, id < Int32.max else {
-        throw DataError("the id is not a whole number from 0 up", file: path, place: "token \"\(token)\"")
+  /// The files that were read.
+  let paths: [String]
+  /// The file of the vocabulary.
+  var vocabularyPath: String { paths[0] }
+  /// The file of the merges.
+  var mergesPath: String { paths[paths.count - 1] }
+  let vocabulary: [Token: Int32]
+  /// In order of rank.
+  let merges: [Merge]
+
+  private static let fastName = "tokenizer.json"
+  private static let cure =
+    "A tokenizer folder holds vocab.json and merges.txt, as roberta-base has them, or a tokenizer.json"
+  /// RoBERTa's files have a megabyte.
+  private static let mostBytes = 256 << 20
+
+  /// Whether a folder has the files of such a tokenizer.
+  public static func areIn(_ folder: String) -> Bool {
+    func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
+    return (has("vocab.json") && has("merges.txt")) || has(fastName)
+  }
+
+  /// Reads the files of a folder; where it has `vocab.json` and `merges.txt`, those.
+  /// - Throws: `DataError` where one is missing or malformed, or belongs to a tokenizer of another kind.
+  init(folder: String) throws {
+    let (vocabulary, merges) = ("\(folder)/vocab.json", "\(folder)/merges.txt")
+    func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+    if exists(vocabulary), exists(merges) {
+      self.init(
+        paths: [vocabulary, merges], vocabulary: try Self.vocabulary(at: vocabulary),
+        merges: try Self.merges(at: merges))
+    } else if exists("\(folder)/\(Self.fastName)") {
+      try self.init(fast: "\(folder)/\(Self.fastName)")
+    } else if !FileManager.default.isFolder(folder), exists(folder) {
+      guard folder.hasSuffix(".json"), !folder.hasSuffix("vocab.json") else {
+        throw DataError(
+          "is a file, not a tokenizer's folder", file: folder,
+          cure: "Give the folder that it lies in: \((folder as NSString).deletingLastPathComponent)")
       }
-      vocabulary[token] = id
+      try self.init(fast: folder)
+    } else {
+      throw Self.missing(exists(vocabulary) ? merges : vocabulary, in: folder)
+    }
+  }
+
+  private init(paths: [String], vocabulary: [Token: Int32], merges: [Merge]) {
+    (self.paths, self.vocabulary, self.merges) = (paths, vocabulary, merges)
+  }
+
+  /// What a folder without the files has instead.
+  private static func missing(_ path: String, in folder: String) -> DataError {
+    let others = [
+      ("vocab.txt", "WordPiece, BERT's"), ("sentencepiece.bpe.model", "SentencePiece, XLM-RoBERTa's"),
+      ("spiece.model", "SentencePiece"), ("tokenizer.model", "SentencePiece"),
+    ]
+    for (name, kind) in others where FileManager.default.fileExists(atPath: "\(folder)/\(name)") {
+      return DataError(
+        "is a vocabulary of another kind (\(kind)); HERO's models read the byte-level BPE of RoBERTa",
+        file: "\(folder)/\(name)", cure: "Give RoBERTa's tokenizer: \(cure)")
+    }
+    return DataError("no such file", file: path, cure: cure)
+  }
+
+  // MARK: vocab.json and merges.txt
+
+  /// Token to id.
+  private static func vocabulary(at path: String) throws -> [Token: Int32] {
+    var vocabulary: [Token: Int32] = [:]
+    vocabulary.reserveCapacity(1 << 16)
+    try JSON.readMembers(path: path, limit: mostBytes) { token, id in
+      try add(token, id, to: &vocabulary, path: path)
     }
     return vocabulary
+  }
+
+  /// Adds a token, which may stand there with the same id already.
+  private static func add(
+    _ token: String, _ value: JSON, to vocabulary: inout [Token: Int32], path: String
+  ) throws {
+    guard let id = value.int, let id = Int32(exactly: id), id >= 0, id < Int32.max else {
+      throw DataError(
+        "the id is \(value.encoded()), not a whole number from 0 up", file: path, place: "token \"\(token)\"",
+        cure: "Take the file from the tokenizer's release again")
+    }
+    let before = vocabulary.updateValue(id, forKey: Array(token.utf8))
+    if let before, before != id {
+      throw DataError(
+        "it has two ids, \(before) and \(id)", file: path, place: "token \"\(token)\"",
+        cure: "Take the file from the tokenizer's release again")
+    }
+  }
+
+  /// Reads `merges.txt`: a pair on each line, the first line perhaps the version instead.
+  ///
+  /// Lines end with a line feed, a carriage return or both, the last perhaps with nothing.
+  private static func merges(at path: String) throws -> [Merge] {
+    let bytes = try FileBytes.read(path: path, limit: mostBytes)
+    guard String(validating: bytes, as: UTF8.self) != nil else {
+      throw DataError("not UTF-8", file: path, cure: "Take it from the tokenizer's release again")
+    }
+    var merges: [Merge] = []
+    var rest = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
+    var number = 0
+    while !rest.isEmpty {
+      number += 1
+      let line = rest.prefix { $0 != 0x0A && $0 != 0x0D }
+      rest = rest[line.endIndex...]
+      if rest.starts(with: [0x0D, 0x0A]) { rest = rest.dropFirst() }
+      rest = rest.dropFirst()
+      if number == 1, line.starts(with: Array("#version".utf8)) { continue }
+      let pair = line.split { $0 == 0x20 || $0 == 0x09 }
+      if pair.isEmpty { continue }
+      guard pair.count == 2 else {
+        throw DataError(
+          "expected two symbols with a space between them, found \(pair.count)", file: path,
+          place: "line \(number)", cure: "Take merges.txt from the same tokenizer as vocab.json")
+      }
+      merges.append(Merge(first: pair[0], second: pair[1], place: "line \(number)"))
+    }
+    return merges
+  }
+
+  // MARK: tokenizer.json
+
+  /// Reads a fast tokenizer of Hugging Face's `tokenizers`: the model's `vocab` and `merges`, and `added_tokens`.
+  private init(fast path: String) throws {
+    func refused(_ problem: String, _ place: String) -> DataError {
+      DataError(
+        problem, file: path, place: place,
+        cure: "Give RoBERTa's tokenizer: its tokenizer.json, or vocab.json and merges.txt")
+    }
+    let json = try JSON.read(path: path, limit: Self.mostBytes)
+    guard let model = json["model"] else { throw refused("no such key", "\"model\"") }
+    if let type = model["type"]?.string, type != "BPE" {
+      throw refused("is a tokenizer of the kind \(type), not byte-level BPE", "\"model\"")
+    }
+    if let normalizer = json["normalizer"]?.object, !normalizer.isEmpty {
+      throw refused(
+        "changes texts (\(normalizer["type"]?.string ?? "?")), which RoBERTa's tokenizer does not",
+        "\"normalizer\"")
+    }
+    guard let vocabulary = model["vocab"]?.object, let merges = model["merges"]?.array else {
+      throw refused("no \"vocab\" and \"merges\" in it", "\"model\"")
+    }
+    var ids: [Token: Int32] = [:]
+    ids.reserveCapacity(vocabulary.count)
+    for (token, id) in vocabulary { try Self.add(token, id, to: &ids, path: path) }
+    for added in json["added_tokens"]?.array ?? [] {
+      guard let token = added["content"]?.string, let id = added["id"] else { continue }
+      try Self.add(token, id, to: &ids, path: path)
+    }
+    self.paths = [path]
+    self.vocabulary = ids
+    self.merges = try merges.enumerated().map { number, merge in
+      // Older files have "a b", newer ones ["a", "b"].
+      let parts =
+        merge.array?.compactMap { $0.string.map { Array($0.utf8)[...] } }
+        ?? merge.string.map { Array($0.utf8).split(separator: 0x20) } ?? []
+      guard parts.count == 2 else { throw refused("merge \(number) is not a pair of tokens", "\"merges\"") }
+      return Merge(first: parts[0], second: parts[1], place: "merge \(number)")
+    }
   }
 }

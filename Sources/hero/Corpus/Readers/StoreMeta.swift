@@ -1,4 +1,5 @@
 import Formats
+import Text
 
 /// What a text store's `meta.json` says: the special tokens it was made with.
 public struct StoreMeta: Sendable, Equatable {
@@ -16,8 +17,13 @@ public struct StoreMeta: Sendable, Equatable {
   /// The whole file.
   public let json: JSON
 
-  /// The folder of the tokenizer that made the store, where the file says it.
-  public var tokenizer: String? { json["tokenizer"]?.string ?? json["toker"]?.string }
+  /// The file, as the user named its folder.
+  public let path: String
+
+  /// The tokenizer that made the store, where the file says it.
+  public var tokenizer: TokenizerFolder.Note? {
+    (json["tokenizer"]?.string ?? json["toker"]?.string).map { TokenizerFolder.Note(file: path, folder: $0) }
+  }
 
   /// Reads `meta.json`.
   public init(path: String) throws {
@@ -46,6 +52,7 @@ public struct StoreMeta: Sendable, Equatable {
     vRange = start..<end
     task = json["task"]?.string
     self.json = json
+    self.path = path
   }
 
   /// Refuses a store that was made for a task of another content; one that does not say, or names a task that nobody

@@ -31,8 +31,10 @@ struct SubtitleMatching: Equatable {
   private static let longestLast: Float = 16
   /// … and keeps this many frames.
   private static let framesOfLongLast = 11
-  /// Frames are listed one by one, so a sentence may not have more than this.
+  /// Frames are listed one by one, so a sentence may not have more than this …
   private static let mostFrames: Float = 100_000
+  /// … and the sentences of a video together may have this many beside four for each of its frames.
+  private static let mostTouched = 1_000_000
 
   /// - Parameters:
   ///   - times: the sentences' times, sorted by their start.
@@ -42,6 +44,7 @@ struct SubtitleMatching: Equatable {
     let scale = Float(frameLength)
     let videoEnd = Float(frameLength * Double(frames))
     var previous: Int?
+    var left = Self.mostTouched + 4 * frames
     for (index, time) in times.enumerated() {
       let (start, end) = (time.start / scale, time.end / scale)
       guard start.isFinite, end.isFinite, abs(start) < 1e7, abs(end) < 1e7, end - start <= Self.mostFrames
@@ -57,7 +60,14 @@ struct SubtitleMatching: Equatable {
         continue
       }
       let first = Int(start.rounded(.down))
-      var touching = Array(first..<max(first, Int(end.rounded(.up))))
+      let touchedFrames = first..<max(first, Int(end.rounded(.up)))
+      left -= touchedFrames.count
+      guard left >= 0 else {
+        throw BadRow(
+          "the first \(index + 1) sentences touch \(Self.mostTouched + 4 * frames - left) frames together, "
+            + "which no sentences of a video with \(frames) frames do")
+      }
+      var touching = Array(touchedFrames)
       let duration = min(time.end, videoEnd) - time.start
       if index == times.count - 1, duration > Self.longestLast {
         statistics.extraLong += 1

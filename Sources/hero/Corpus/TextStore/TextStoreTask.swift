@@ -1,3 +1,5 @@
+import Formats
+
 /// What a text store holds and how its annotation reads: a row of the table of annotations.
 ///
 /// A new annotation of a known content is one more row here; a form of its own has a reader in `Annotations`.
@@ -65,4 +67,46 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   public var takesNoCandidates: Bool { content == .clips || content == .videoCaptions }
   /// Whether making the store needs the videos' subtitles.
   public var needsSubtitles: Bool { content == .clips }
+}
+
+extension TextStoreTask {
+  /// What a row's keys show it to hold; nil where they show nothing.
+  private static func content(of row: JSONObject) -> Content? {
+    func has(_ key: String) -> Bool { row[key].map { !$0.isNull } ?? false }
+    if has("q"), has("a0") { return .questions(answers: (0..<100).first { row["a\($0)"] == nil } ?? 100) }
+    if has("events") { return .futures }
+    if has("sub") { return .subtitles }
+    if has("descs") { return has("ts") ? .clips : .videoCaptions }
+    guard has("desc") else { return nil }
+    return has("label") && !has("ts") ? .statements : .queries
+  }
+
+  /// Refuses an annotation whose first row is one of another task.
+  /// - Throws: `DataError` naming the tasks that have such rows.
+  func requireRow(_ row: JSONObject) throws(DataError) {
+    guard let found = Self.content(of: row), found != content else { return }
+    switch (found, content) {
+    // Statements of a hidden split have no label.
+    case (.queries, .statements) where row["ts"]?.isNull ?? true: return
+    // Captions one by one, or of clips that are videos of their own.
+    case (.queries, .videoCaptions), (.clips, .videoCaptions): return
+    // A row that lacks something is told by its own name.
+    case (.videoCaptions, .clips): return
+    case (.questions(let found), .questions(let wanted)) where found < wanted: return
+    default: break
+    }
+    let others = Self.allCases.filter { $0.content == found }.map(\.rawValue)
+    let what: String =
+      switch found {
+      case .questions(let answers): "a question with \(answers) answers"
+      case .futures: "two \"events\" to choose from"
+      case .subtitles: "a video's subtitles (\"sub\")"
+      case .clips, .videoCaptions: "captions of a clip (\"descs\")"
+      case .statements: "a statement with its \"label\""
+      case .queries: "a query (\"desc\" with \"ts\")"
+      }
+    throw DataError(
+      "is \(what), not a row of \(rawValue)",
+      cure: others.isEmpty ? "Check --task" : "Give --task \(others.joined(separator: " or "))")
+  }
 }

@@ -19,22 +19,31 @@ extension JSON {
   }
 
   /// The value that the file holds.
-  public static func read(path: String) throws -> JSON {
-    try parse(try nonEmpty(path), file: path)
+  /// - Parameter limit: refuse a file with more bytes.
+  public static func read(path: String, limit: Int = TextFile.mostBytes) throws -> JSON {
+    try parse(try nonEmpty(path, limit), file: path)
   }
 
   /// Hands on the members of the object that the file holds, one by one.
   ///
   /// Never more than one member is in memory, so that a side file with a million ids costs its size and no more.
-  public static func readMembers(path: String, _ body: (String, JSON) throws -> Void) throws {
-    try nonEmpty(path).withUnsafeBytes {
-      var parser = JSONParser($0, file: path)
-      try parser.parseMembers(body)
-    }
+  /// - Parameter limit: refuse a file with more bytes.
+  public static func readMembers(
+    path: String, limit: Int = TextFile.mostBytes, _ body: (String, JSON) throws -> Void
+  ) throws {
+    try nonEmpty(path, limit).withUnsafeBytes { try members(of: $0, file: path, body) }
   }
 
-  private static func nonEmpty(_ path: String) throws -> [UInt8] {
-    let bytes = try FileBytes.read(path: path)
+  /// Hands on the members of the object that `bytes` hold, one by one.
+  public static func members(
+    of bytes: UnsafeRawBufferPointer, file: String? = nil, _ body: (String, JSON) throws -> Void
+  ) throws {
+    var parser = JSONParser(bytes, file: file)
+    try parser.parseMembers(body)
+  }
+
+  fileprivate static func nonEmpty(_ path: String, _ limit: Int = TextFile.mostBytes) throws -> [UInt8] {
+    let bytes = try TextFile.read(path: path, limit: limit)
     if bytes.isEmpty {
       throw DataError("the file is empty", file: path, cure: "Make or download it again")
     }
@@ -42,24 +51,55 @@ extension JSON {
   }
 }
 
-/// Files with one JSON value a line.
+/// Files with one JSON value a line, or with one list of them.
 public enum JSONLines {
-  /// Calls `body` with every line's number, counted from 1, and value; blank lines are passed over.
+  private struct IsOneList: Error {}
+
+  /// Calls `body` with every line's number, counted from 1, and value; blank lines are passed over. Of a file that is
+  /// one list, `body` gets the elements, with the lines that they begin in.
   ///
   /// The file is read in pieces, so memory does not grow with it. What `body` or the parser throws as `DataError`
   /// gets the file and line.
   public static func read(path: String, _ body: (_ line: Int, _ value: JSON) throws -> Void) throws {
     var number = 0
-    try FileBytes.forEachLine(path: path) { line in
-      number += 1
-      if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return }
-      try DataError.locating(file: path, place: "line \(number)") {
+    var isFirst = true
+    // A list in the first line is a row, if there are more lines.
+    var list: (line: Int, value: JSON)?
+    func located(_ line: Int, _ value: JSON) throws {
+      try DataError.locating(file: path, place: "line \(line)") { try body(line, value) }
+    }
+    do {
+      try TextFile.forEachLine(path: path) { line in
+        number += 1
+        guard let first = line.first(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) else { return }
+        if let waiting = list {
+          list = nil
+          try located(waiting.line, waiting.value)
+        }
         var parser = JSONParser(line, file: path, firstLine: number)
-        try body(number, try parser.parseDocument())
+        if isFirst, first == UInt8(ascii: "[") {
+          guard let value = try? parser.parseDocument() else { throw IsOneList() }
+          list = (number, value)
+        } else {
+          try located(number, try parser.parseDocument())
+        }
+        isFirst = false
       }
+    } catch is IsOneList {
+      return try readList(path: path, located)
     }
     if number == 0 {
       throw DataError("the file is empty", file: path, cure: "Make or download it again")
+    }
+    if let list { for element in list.value.array ?? [] { try located(list.line, element) } }
+  }
+
+  /// Hands on the elements of the one list in a file.
+  private static func readList(path: String, _ body: (_ line: Int, _ value: JSON) throws -> Void) throws {
+    try TextFile.requirePlain(path)
+    try JSON.nonEmpty(path).withUnsafeBytes {
+      var parser = JSONParser($0, file: path)
+      try parser.parseList(body)
     }
   }
 }

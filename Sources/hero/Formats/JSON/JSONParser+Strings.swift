@@ -24,7 +24,11 @@ extension JSONParser {
 
   private func string(_ utf8: some Sequence<UInt8>) throws -> String {
     guard let text = String(validating: utf8, as: UTF8.self) else {
-      throw error("a string that is not valid UTF-8")
+      // As Windows-1252 and Latin-1 have their letters with accents.
+      let byte = utf8.first { $0 >= 0x80 } ?? 0
+      throw error(
+        "a string that is not valid UTF-8 (byte 0x\(String(byte, radix: 16, uppercase: true)))",
+        cure: "Save the file as UTF-8")
     }
     return text
   }

@@ -34,16 +34,34 @@ struct JSONParser {
     try expectEnd()
   }
 
+  /// The elements of the one list that the bytes hold, each handed on with the line that it begins in.
+  mutating func parseList(_ body: (_ line: Int, JSON) throws -> Void) throws {
+    skipSpace()
+    guard peek() == UInt8(ascii: "[") else { throw error("expected a list") }
+    var (line, counted) = (firstLine, 0)
+    try parseElements(until: UInt8(ascii: "]")) { parser in
+      line += parser.bytes[counted..<parser.position].count { $0 == 0x0A }
+      counted = parser.position
+      try body(line, try parser.parseValue())
+    }
+    try expectEnd()
+  }
+
   private mutating func expectEnd() throws {
     skipSpace()
+    if peek() == UInt8(ascii: ",") {
+      throw error(
+        "a comma after the value",
+        cure: "Give one value a line without commas between lines, or all in one list [ ]")
+    }
     if position < bytes.count { throw error("there is more text after the value") }
   }
 
-  func error(_ problem: String) -> DataError {
+  func error(_ problem: String, cure: String = "Correct that line") -> DataError {
     let read = bytes[..<Swift.min(position, bytes.count)]
     let line = read.reduce(firstLine) { $1 == 0x0A ? $0 + 1 : $0 }
     return DataError(
-      "malformed JSON: \(problem)", file: file, place: "line \(line)", cure: "Correct that line")
+      "malformed JSON: \(problem)", file: file, place: "line \(line)", cure: cure)
   }
 
   // MARK: - Values
@@ -128,6 +146,8 @@ struct JSONParser {
       guard take(UInt8(ascii: ",")) else {
         throw error("expected \",\" or \"\(Unicode.Scalar(close))\" after an element")
       }
+      skipSpace()
+      if peek() == close { throw error("a comma before \"\(Unicode.Scalar(close))\"") }
     }
   }
 

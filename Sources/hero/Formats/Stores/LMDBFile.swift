@@ -189,6 +189,8 @@ struct LMDBPage {
     case child(Int)
     case value(Range<Int>)
     case overflow(page: Int, count: Int)
+    /// A named database, whose entries lie in a tree of their own.
+    case database
   }
 
   /// The node `index`: where its key lies, and its content. Nil if it is damaged.
@@ -214,6 +216,7 @@ struct LMDBPage {
         guard keyEnd + 8 <= page.count, let target = Int(exactly: page.integer(keyEnd, UInt64.self))
         else { return nil }
         return (key, .overflow(page: target, count: size))
+      case 2: return (key, .database)
       default: return nil
       }
     }

@@ -20,6 +20,23 @@ public final class LMDBReader: Sendable {
       throw DataError("the folder has no data.mdb", file: path, cure: "Give the folder of an LMDB store")
     }
     file = try LMDBFile(path: isFolder ? data : path)
+    if let name = namedDatabase() {
+      throw DataError(
+        "its entries lie in the named database \"\(name)\", which no reader of stores opens", file: file.path,
+        cure: "Copy them to the file's main database: "
+          + "lmdb.open(copy).begin(write=True).put(key, value) for each, without open_db")
+    }
+  }
+
+  /// The first named database in the file, whose main database then holds names alone; nil for a store.
+  private func namedDatabase() -> String? {
+    guard let root = file.root, let page = try? file.page(root), page.isLeaf else { return nil }
+    for index in 0..<page.count {
+      if let node = page.node(index), case .database = node.content {
+        return String(decoding: page.copy(node.key), as: UTF8.self)
+      }
+    }
+    return nil
   }
 
   /// The number of entries.
@@ -60,7 +77,7 @@ public final class LMDBReader: Sendable {
     switch try node(page, index).content {
     case .value(let range): page.copy(range)
     case .overflow(let number, let count): try file.overflow(number, count: count)
-    case .child: throw file.damaged("entry \(index) is malformed", page: page.number)
+    case .child, .database: throw file.damaged("entry \(index) is malformed", page: page.number)
     }
   }
 

@@ -16,6 +16,9 @@ public struct CaptionScorer: Sendable {
   /// The metrics, in the order in which they are reported.
   public static let metricNames = ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR", "ROUGE_L", "CIDEr"]
 
+  /// Words of a caption at most: METEOR compares every word with every other.
+  private static let mostWords = 1000
+
   /// The clips, in the order in which they were given.
   public let ids: [QueryID]
   /// The score of all clips together, by metric.
@@ -31,7 +34,8 @@ public struct CaptionScorer: Sendable {
   ///   - clips: predictions with one reference or more each. The order matters to coco-caption where a caption ends in an
   ///     abbreviation.
   ///   - meteor: the data of METEOR 1.5, or nil.
-  /// - Throws: `DataError` if there is no clip, a clip has no reference, or METEOR's data cannot be read.
+  /// - Throws: `DataError` if there is no clip, a clip has no reference, a caption has more than 1,000 words, or
+  ///   METEOR's data cannot be read.
   public init(_ clips: [ScoredClip], meteor: MeteorResources?) throws {
     guard !clips.isEmpty else { throw DataError("there are no captions to score") }
     if let bare = clips.first(where: { $0.references.isEmpty }) {
@@ -45,6 +49,14 @@ public struct CaptionScorer: Sendable {
     let references = clips.map { clip in
       defer { rest = rest.dropFirst(clip.references.count) }
       return Array(rest.prefix(clip.references.count))
+    }
+    for (clip, sentences) in zip(clips, zip(predictions, references).map { [$0] + $1 }) {
+      let longest = sentences.map { $0.utf8.count { $0 == UInt8(ascii: " ") } + 1 }.max() ?? 0
+      guard longest <= Self.mostWords else {
+        throw DataError(
+          "a caption of clip \(clip.id) has \(longest) words; no more than \(Self.mostWords) can be compared",
+          cure: "Correct that caption")
+      }
     }
     let index = NGramIndex()
     let counted = zip(predictions, references).map { prediction, references in

@@ -5,7 +5,7 @@ extension RunConfiguration {
   /// Options that may change when a run goes on: they say what is measured, shown and kept, not what is learnt.
   private static let free: Set<String> = [
     "output_dir", "checkpoint", "valid_steps", "save_steps", "keep", "val_batch_size", "val_query_txt_db",
-    "test_query_txt_db", "val_split", "test_split", "val_db", "test_db", "val_ref",
+    "test_query_txt_db", "val_split", "test_split", "val_db", "test_db", "val_ref", "tokenizer",
   ]
 
   /// The options that change what is learnt, with what they were in another configuration of the run.

@@ -62,11 +62,14 @@ struct CaptionSuite: EvaluableSuite {
     references: [CaptionRow]? = nil
   ) throws -> Captioned {
     let store = try CaptionStore(path: path)
+    let folder = try TokenizerFolder.find(option: configuration.tokenizer, note: store.meta.tokenizer)
+    let tokenizer = try TokenizerFolder.open(folder)
+    try TokenizerFit.require(
+      tokenizer, in: folder, [store.meta, videos.subtitles?.meta].compactMap { $0 }, model.configuration,
+      named: "the model", log: log)
     return Captioned(
       split: split, references: try references ?? store.rows(skips: SkipReport(log: log)),
-      generator: generator(
-        model, videos, try Self.tokenizer(try Self.tokenizerFolder(nil, store: store.meta)), DecodingOptions()
-      ))
+      generator: generator(model, videos, tokenizer, DecodingOptions()))
   }
 
   func validate(
@@ -144,22 +147,6 @@ struct CaptionSuite: EvaluableSuite {
   ) throws -> (rows: [CaptionRow], leftOut: Int) {
     try ProgressReporter.follow("Captioning", total: clips.count, unit: "clips") { progress in
       try generator.run(clips, among: communicator, progress: progress)
-    }
-  }
-
-  /// - Parameters:
-  ///   - path: the tokenizer's folder; nil for the one that the store was made with.
-  ///   - store: what the store says of itself.
-  static func tokenizerFolder(_ path: String?, store: StoreMeta?) throws -> String {
-    guard let folder = path ?? store?.tokenizer else {
-      throw DataError("the stores do not say which tokenizer made them", cure: "Give --tokenizer")
-    }
-    return folder
-  }
-
-  static func tokenizer(_ folder: String) throws -> Tokenizer {
-    try DataError.locating(cure: "Give --tokenizer the folder with vocab.json and merges.txt") {
-      try Tokenizer(directory: folder)
     }
   }
 }

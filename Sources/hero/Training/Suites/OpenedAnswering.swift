@@ -40,8 +40,8 @@ public struct OpenedAnswering {
     let model = try made.model(
       of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend
     ).model
-    let folder = try CaptionSuite.tokenizerFolder(tokenizer, store: videos.subtitles?.meta)
-    let text = try CaptionSuite.tokenizer(folder)
+    let folder = try TokenizerFolder.find(option: tokenizer, note: videos.subtitles?.meta.tokenizer)
+    let text = try TokenizerFolder.open(folder)
     try made.require(text, at: folder, videos.subtitles, model.configuration)
     answerer = QuestionAnswerer(
       model: model, videos: videos, tokenizer: text, frameInterval: configuration.frameInterval,

@@ -45,8 +45,9 @@ public struct OpenedCaptioning {
     model = try made.model(
       of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend
     ).model
-    let folder = try CaptionSuite.tokenizerFolder(path, store: videos.subtitles?.meta)
-    tokenizer = try CaptionSuite.tokenizer(folder)
+    let folder = try TokenizerFolder.find(
+      option: path ?? made.context.configuration.tokenizer, note: videos.subtitles?.meta.tokenizer)
+    tokenizer = try TokenizerFolder.open(folder)
     try made.require(tokenizer, at: folder, videos.subtitles, model.configuration)
     self.options = options
   }

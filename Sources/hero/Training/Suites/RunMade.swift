@@ -93,24 +93,8 @@ struct RunMade {
   func require(
     _ tokenizer: Tokenizer, at path: String, _ subtitles: SubtitleStore?, _ model: ModelConfiguration
   ) throws {
-    // A model may have rows that no word uses: tables are padded.
-    guard tokenizer.vocabularySize <= model.vocabularyRows else {
-      throw DataError(
-        "knows \(tokenizer.vocabularySize) words, the model of \(folder.path) \(model.vocabularyRows)",
-        file: path, place: "vocab.json", cure: "Give --tokenizer the one that the run's stores were made with"
-      )
-    }
-    guard let subtitles else { return }
-    let meta = subtitles.meta
-    let own = [meta.pad, meta.bos, meta.eos, meta.sep, meta.cls, meta.mask, meta.unk]
-    let words = [
-      tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.sep, tokenizer.cls, tokenizer.mask,
-      tokenizer.unk,
-    ]
-    guard own == words else {
-      throw DataError(
-        "its special tokens are \(own), those of the tokenizer \(path) are \(words)", file: subtitles.path,
-        place: "meta.json", cure: "Give --sub-txt-db and --tokenizer that belong together")
-    }
+    try TokenizerFit.require(
+      tokenizer, in: path, [subtitles?.meta].compactMap { $0 }, model, named: "the model of \(folder.path)",
+      log: context.log)
   }
 }

@@ -22,19 +22,25 @@ struct AnnotationFile {
     case (.msrvtt, .document): try MSRVTTAnnotation(split: builder.split).read(path, body)
     case (.didemo, .document), (.didemo, .list): try DiDeMoAnnotation.read(path, body)
     case (.violin, .document): try ViolinAnnotation(split: builder.split).read(path, body)
-    case (_, .lines): try readLines(body)
-    case (_, .table), (_, .document), (_, .list):
+    case (_, .lines), (_, .list): try readLines(body)
+    case (_, let form):
       throw DataError(
-        "not an annotation of \(task.rawValue) in a form that its authors publish", file: path,
-        cure: "Give JSON lines, or check --task")
+        "not an annotation of \(task.rawValue) in a form that its authors publish: it begins as "
+          + (form == .table ? "a table or as plain text" : "one JSON object of other things, not as rows"),
+        file: path, cure: "Give JSON lines, or check --task")
     }
   }
 
-  /// The reference's own form.
+  /// The reference's own form, or one list of the same rows.
   private func readLines(_ body: Handler) throws {
+    var isFirst = true
     try JSONLines.read(path: path) { line, value in
       guard let row = value.object else {
         return try body("line \(line)", .failure(BadRow("is \(value.kind), not an object")))
+      }
+      if isFirst {
+        isFirst = false
+        try task.requireRow(row)
       }
       try body("line \(line)", .success(row))
     }
@@ -54,13 +60,11 @@ enum AnnotationForm: Equatable {
 
   private struct Found: Error { var form: AnnotationForm }
 
-  /// Longer first lines belong to a document: rows are short.
-  private static let longestRow = 1 << 20
-
   static func detect(path: String) throws -> AnnotationForm {
+    try TextFile.requirePlain(path)
     do {
-      try FileBytes.forEachLine(path: path) { line in
-        let bytes = line.drop { $0 == 0x20 || (0x09...0x0D).contains($0) || [0xEF, 0xBB, 0xBF].contains($0) }
+      try TextFile.forEachLine(path: path) { line in
+        let bytes = line.drop { $0 == 0x20 || (0x09...0x0D).contains($0) }
         if let first = bytes.first { throw Found(form: form(of: bytes, first: first)) }
       }
     } catch let found as Found {
@@ -69,20 +73,25 @@ enum AnnotationForm: Equatable {
     throw DataError("the file is empty", file: path, cure: "Make or download it again")
   }
 
+  /// One member of the line is in memory at a time: a document may be one line of many megabytes.
   private static func form(of line: Slice<UnsafeRawBufferPointer>, first: UInt8) -> AnnotationForm {
     switch first {
     case UInt8(ascii: "["): return .list
     case UInt8(ascii: "{"): break
     default: return .table
     }
-    guard line.count <= longestRow else { return .document }
-    guard let object = try? JSON.parse(UnsafeRawBufferPointer(rebasing: line)).object else {
+    var (hasSentences, hasObjectsOnly, isEmpty) = (false, true, true)
+    do {
+      try JSON.members(of: UnsafeRawBufferPointer(rebasing: line)) { key, value in
+        if key == "sentences", value.array != nil { hasSentences = true }
+        if value.object == nil { hasObjectsOnly = false }
+        isEmpty = false
+      }
+    } catch {
       // A row that was cut off is an error of its line; only a document's first line ends in the middle of things.
       let last = line.last { $0 != 0x20 && !(0x09...0x0D).contains($0) }
       return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ",")].contains(last) ? .document : .lines
     }
-    let isDocument =
-      object["sentences"]?.array != nil || (!object.isEmpty && object.values.allSatisfy { $0.object != nil })
-    return isDocument ? .document : .lines
+    return hasSentences || (hasObjectsOnly && !isEmpty) ? .document : .lines
   }
 }

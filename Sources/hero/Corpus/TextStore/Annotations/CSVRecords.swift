@@ -5,50 +5,83 @@ import Formats
 enum CSVRecords {
   /// A record with a quote left open would swallow the rest of the file; one may not be longer than this.
   private static let longestRecord = 1 << 16
+  /// Bytes that are read again behind records with a quote left open: a file whose quotes do not match is given up.
+  private static let mostReadAgain = 32 << 20
 
   /// Calls `body` with every record's first line, counted from 1, and fields; blank lines are passed over. A record
   /// that cannot be read is a failure, and reading goes on behind its first line.
+  /// - Throws: `DataError` for a file whose quotes do not match at all, and what `body` throws.
   static func read(path: String, _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void)
     throws
   {
-    var pending: [(number: Int, bytes: [UInt8])] = []
-    var number = 0
-    try FileBytes.forEachLine(path: path) { line in
-      number += 1
-      var bytes = Array(line)
-      if number == 1, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
-      if bytes.last == 0x0D { bytes.removeLast() }
-      pending.append((number, bytes))
-      try emit(&pending, atEnd: false, body)
+    var reader = Reader(path: path)
+    try TextFile.forEachLine(path: path) { line in
+      // A carriage return before the line feed belongs to the line's end.
+      try reader.take(Array(line.last == 0x0D ? line.dropLast() : line[...]), body)
     }
-    try emit(&pending, atEnd: true, body)
+    try reader.finish(body)
   }
 
-  /// Hands on the records that `pending` has whole.
-  private static func emit(
-    _ pending: inout [(number: Int, bytes: [UInt8])], atEnd: Bool,
-    _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void
-  ) throws {
-    while let first = pending.first {
-      if first.bytes.allSatisfy({ $0 == 0x20 }) {
-        pending.removeFirst()
-        continue
+  /// The lines of the record that is open, and how far it is read: each line is read once, unless its record is given up.
+  private struct Reader {
+    private typealias Line = (number: Int, bytes: [UInt8])
+
+    let path: String
+    private var number = 0
+    private var lines: [Line] = []
+    private var parser = CSVParser()
+    private var readAgain = 0
+
+    init(path: String) { self.path = path }
+
+    mutating func take(
+      _ line: [UInt8], _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void
+    ) throws {
+      number += 1
+      var open: ArraySlice<Line> = [(number, line)]
+      while let next = open.popFirst() {
+        if lines.isEmpty, next.bytes.allSatisfy({ $0 == 0x20 }) { continue }
+        lines.append(next)
+        parser.append(next.bytes)
+        if parser.isBroken || (parser.isOpen && parser.size > CSVRecords.longestRecord) {
+          open = try giveUp(body) + open
+        } else if !parser.isOpen {
+          try body(lines[0].number, parser.fields())
+          restart()
+        }
       }
-      var parser = CSVParser()
-      var used = 0
-      repeat {
-        parser.append(pending[used].bytes)
-        used += 1
-      } while parser.isOpen && !parser.isBroken && used < pending.count
-      if !parser.isOpen, !parser.isBroken {
-        pending.removeFirst(used)
-        try body(first.number, parser.fields())
-      } else if parser.isBroken || atEnd || parser.size > longestRecord {
-        pending.removeFirst()
-        try body(first.number, .failure(BadRow("a quote is opened and not closed")))
-      } else {
-        return
+    }
+
+    mutating func finish(_ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void) throws {
+      while !lines.isEmpty {
+        for line in try giveUp(body) {
+          number = line.number - 1
+          try take(line.bytes, body)
+        }
       }
+    }
+
+    /// Fails the record that is open.
+    /// - Returns: its lines behind the first.
+    private mutating func giveUp(
+      _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void
+    ) throws -> ArraySlice<Line> {
+      let behind = lines.dropFirst()
+      let first = lines[0].number
+      readAgain += parser.size
+      guard readAgain <= CSVRecords.mostReadAgain else {
+        throw DataError(
+          "its quotes do not match: too many are opened and not closed", file: path, place: "line \(first)",
+          cure: "Correct the quotes, or write the table again")
+      }
+      restart()
+      try body(first, .failure(BadRow("a quote is opened and not closed")))
+      return behind
+    }
+
+    private mutating func restart() {
+      lines.removeAll(keepingCapacity: true)
+      parser = CSVParser()
     }
   }
 }

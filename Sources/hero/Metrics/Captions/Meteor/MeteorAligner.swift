@@ -9,19 +9,51 @@ struct MeteorAligner {
   /// Weight per matcher in the search; scoring has weights of its own.
   private static let weights = [1.0, 0.5, 0.5, 0.5]
 
+  /// How good a path is.
+  private struct Rank {
+    var predictionWords = 0
+    var referenceWords = 0
+    var chunks = 0
+    var distance = 0
+
+    func isBetter(than other: Rank) -> Bool {
+      let words = predictionWords + referenceWords
+      let otherWords = other.predictionWords + other.referenceWords
+      if words != otherWords { return words > otherWords }
+      if chunks != other.chunks { return chunks < other.chunks }
+      return distance < other.distance
+    }
+  }
+
+  /// A path but for the words that it has used, which are copied only for paths that are kept.
+  private struct Step {
+    var rank = Rank()
+    /// The word of the reference after the last match or skipped word.
+    var next = 0
+    /// The word of the prediction after the last match; nil after a gap.
+    var lastEnd: Int?
+
+    /// Counts a match that begins at the current word.
+    mutating func pass(_ match: MeteorMatch) {
+      let weight = weights[match.matcher]
+      rank.predictionWords = Int(Double(rank.predictionWords) + Double(match.prediction.count) * weight)
+      rank.referenceWords = Int(Double(rank.referenceWords) + Double(match.reference.count) * weight)
+      if let lastEnd, lastEnd != match.prediction.lowerBound { rank.chunks += 1 }
+      next = match.reference.upperBound
+      lastEnd = match.prediction.upperBound
+    }
+
+    mutating func closeChunk() {
+      if lastEnd != nil { rank.chunks += 1 }
+    }
+  }
+
   private struct Path {
     /// The match that begins at each word of the reference.
     var chosen: [MeteorMatch?]
     var predictionUsed: [Bool]
     var referenceUsed: [Bool]
-    var predictionWords = 0
-    var referenceWords = 0
-    var chunks = 0
-    /// The word of the reference after the last match or skipped word.
-    var next = 0
-    /// The word of the prediction after the last match; nil after a gap.
-    var lastEnd: Int?
-    var distance = 0
+    var step = Step()
 
     func isFree(_ match: MeteorMatch) -> Bool {
       !match.reference.contains { referenceUsed[$0] } && !match.prediction.contains { predictionUsed[$0] }
@@ -32,27 +64,30 @@ struct MeteorAligner {
       for word in match.reference { referenceUsed[word] = true }
       for word in match.prediction { predictionUsed[word] = true }
     }
+  }
 
-    /// Counts a match that begins at the current word.
-    mutating func pass(_ match: MeteorMatch) {
-      let weight = weights[match.matcher]
-      predictionWords = Int(Double(predictionWords) + Double(match.prediction.count) * weight)
-      referenceWords = Int(Double(referenceWords) + Double(match.reference.count) * weight)
-      if let lastEnd, lastEnd != match.prediction.lowerBound { chunks += 1 }
-      next = match.reference.upperBound
-      lastEnd = match.prediction.upperBound
-    }
+  /// A path that is to be made of another, perhaps with one match more.
+  private struct Extension {
+    var parent: Int
+    var match: MeteorMatch?
+    var step: Step
+  }
 
-    mutating func closeChunk() {
-      if lastEnd != nil { chunks += 1 }
-    }
+  /// The best extensions, the best first; of equals the first.
+  private struct Beam {
+    private(set) var kept: [Extension] = []
 
-    func isBetter(than other: Path) -> Bool {
-      let words = predictionWords + referenceWords
-      let otherWords = other.predictionWords + other.referenceWords
-      if words != otherWords { return words > otherWords }
-      if chunks != other.chunks { return chunks < other.chunks }
-      return distance < other.distance
+    mutating func add(_ extended: Extension) {
+      if kept.count == beamWidth, let worst = kept.last, !extended.step.rank.isBetter(than: worst.step.rank) {
+        return
+      }
+      var (low, high) = (0, kept.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if extended.step.rank.isBetter(than: kept[middle].step.rank) { high = middle } else { low = middle + 1 }
+      }
+      kept.insert(extended, at: low)
+      if kept.count > beamWidth { kept.removeLast() }
     }
   }
 
@@ -63,55 +98,56 @@ struct MeteorAligner {
       predictionUsed: Array(repeating: false, count: matches.predictionCoverage.count),
       referenceUsed: Array(repeating: false, count: matches.referenceCoverage.count))
     for match in matches.byReferenceStart.joined() where matches.isUncontested(match) { start.use(match) }
+    // The best first.
     var paths = [start]
     for word in matches.byReferenceStart.indices {
-      var extended: [Path] = []
-      for path in ranked(paths).prefix(beamWidth) {
-        extend(path, at: word, with: matches.byReferenceStart[word], into: &extended)
+      var beam = Beam()
+      for parent in paths.indices {
+        extend(paths[parent], parent, at: word, with: matches.byReferenceStart[word], into: &beam)
       }
       // A path ends early only where matches overlap the fixed ones; the search then goes on from the best.
-      paths = extended.isEmpty ? Array(ranked(paths).prefix(1)) : extended
+      guard !beam.kept.isEmpty else {
+        paths = Array(paths.prefix(1))
+        continue
+      }
+      paths = beam.kept.map { extended in
+        var path = paths[extended.parent]
+        if let match = extended.match { path.use(match) }
+        path.step = extended.step
+        return path
+      }
     }
-    var finished = Array(ranked(paths).prefix(beamWidth))
-    for index in finished.indices { finished[index].closeChunk() }
-    let best = ranked(finished).first ?? start
-    return best.chosen.compactMap { $0 }
+    var best: Path?
+    for var path in paths {
+      path.step.closeChunk()
+      if best.map({ path.step.rank.isBetter(than: $0.step.rank) }) ?? true { best = path }
+    }
+    return (best ?? start).chosen.compactMap { $0 }
   }
 
   private static func extend(
-    _ path: Path, at word: Int, with matches: [MeteorMatch], into extended: inout [Path]
+    _ path: Path, _ parent: Int, at word: Int, with matches: [MeteorMatch], into beam: inout Beam
   ) {
-    var path = path
+    var step = path.step
     if path.referenceUsed[word] {
-      if word < path.next {
-        extended.append(path)
+      if word < step.next {
+        beam.add(Extension(parent: parent, match: nil, step: step))
       } else if let fixed = path.chosen[word] {
-        path.pass(fixed)
-        path.distance += abs(fixed.reference.lowerBound - fixed.prediction.lowerBound)
-        extended.append(path)
+        step.pass(fixed)
+        step.rank.distance += abs(fixed.reference.lowerBound - fixed.prediction.lowerBound)
+        beam.add(Extension(parent: parent, match: nil, step: step))
       }
       return
     }
     for match in matches where path.isFree(match) {
-      var taken = path
-      taken.use(match)
+      var taken = step
       taken.pass(match)
-      path.distance += abs(match.reference.lowerBound - match.prediction.lowerBound)
-      extended.append(taken)
+      step.rank.distance += abs(match.reference.lowerBound - match.prediction.lowerBound)
+      beam.add(Extension(parent: parent, match: match, step: taken))
     }
-    path.closeChunk()
-    path.lastEnd = nil
-    path.next += 1
-    extended.append(path)
-  }
-
-  /// The paths, the best first; equals in their order.
-  private static func ranked(_ paths: [Path]) -> [Path] {
-    let order = paths.indices.sorted { a, b in
-      if paths[a].isBetter(than: paths[b]) { return true }
-      if paths[b].isBetter(than: paths[a]) { return false }
-      return a < b
-    }
-    return order.map { paths[$0] }
+    step.closeChunk()
+    step.lastEnd = nil
+    step.next += 1
+    beam.add(Extension(parent: parent, match: nil, step: step))
   }
 }

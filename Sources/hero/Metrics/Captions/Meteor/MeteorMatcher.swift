@@ -16,18 +16,25 @@ struct MeteorMatcher {
   /// All matches, those of each matcher after those of the one before.
   mutating func matches(prediction: [String], reference: [String]) -> MeteorMatches {
     var matches = MeteorMatches(predictionLength: prediction.count, referenceLength: reference.count)
-    pair(prediction, reference, matcher: 0, into: &matches) { $0 == $1 }
-    // Of equal sentences only equal words are matched, which spares the search.
-    guard prediction != reference else { return matches }
-    let predictionStems = prediction.map { stem($0) }
-    let referenceStems = reference.map { stem($0) }
-    pair(predictionStems, referenceStems, matcher: 1, into: &matches, unlessEqual: (prediction, reference)) {
-      $0 == $1
+    // By their bytes: Swift takes texts for equal that Java does not.
+    var numbers: [[UInt8]: Int] = [:]
+    func number(_ word: String) -> Int {
+      let word = Array(word.utf8)
+      if let known = numbers[word] { return known }
+      numbers[word] = numbers.count
+      return numbers.count - 1
     }
+    let words = (prediction: prediction.map(number), reference: reference.map(number))
+    pair(words.prediction, words.reference, matcher: 0, into: &matches) { $0 == $1 }
+    // Of equal sentences only equal words are matched, which spares the search.
+    guard words.prediction != words.reference else { return matches }
+    let predictionStems = prediction.map { number(stem($0)) }
+    let referenceStems = reference.map { number(stem($0)) }
+    pair(predictionStems, referenceStems, matcher: 1, into: &matches, unlessEqual: words) { $0 == $1 }
     guard let synonyms = resources?.synonyms else { return matches }
     let predictionSets = prediction.map { sets(of: $0, synonyms) }
     let referenceSets = reference.map { sets(of: $0, synonyms) }
-    pair(predictionSets, referenceSets, matcher: 2, into: &matches, unlessEqual: (prediction, reference)) {
+    pair(predictionSets, referenceSets, matcher: 2, into: &matches, unlessEqual: words) {
       !$0.isDisjoint(with: $1)
     }
     addParaphrases(prediction, reference, matcher: 3, into: &matches)
@@ -36,7 +43,7 @@ struct MeteorMatcher {
 
   private func pair<Key>(
     _ prediction: [Key], _ reference: [Key], matcher: Int, into matches: inout MeteorMatches,
-    unlessEqual words: (prediction: [String], reference: [String])? = nil, _ agree: (Key, Key) -> Bool
+    unlessEqual words: (prediction: [Int], reference: [Int])? = nil, _ agree: (Key, Key) -> Bool
   ) {
     for j in reference.indices {
       for i in prediction.indices where agree(prediction[i], reference[j]) {

@@ -45,13 +45,14 @@ struct NGramCounts {
 
 /// Numbers for words and for sequences of words, in the order of their first appearance.
 final class NGramIndex {
-  private var words: [Substring: Int] = [:]
+  private var words: [[UInt8]: Int] = [:]
   private var sequences: [[Int]: Int] = [:]
 
   /// How many sequences have a number.
   var count: Int { sequences.count }
 
   func word(_ word: Substring) -> Int {
+    let word = Array(word.utf8)
     if let known = words[word] { return known }
     words[word] = words.count
     return words.count - 1
@@ -73,7 +74,7 @@ struct CountedClip {
 
 /// The words of a tokenised caption, split at white space of any kind, as Python's `split()`.
 func words(of tokens: String) -> [Substring] {
-  tokens.split {
-    $0.unicodeScalars.allSatisfy { $0.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains($0) }
-  }
+  tokens.unicodeScalars
+    .split { $0.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains($0) }
+    .map { Substring($0) }
 }

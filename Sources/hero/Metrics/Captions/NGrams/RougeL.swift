@@ -4,11 +4,12 @@ enum RougeL {
 
   /// The score of a prediction, from 0 to 1. Tokens are split at single spaces, so an empty caption is one empty token.
   static func score(prediction: String, references: [String]) -> Double {
-    let predicted = prediction.split(separator: " ", omittingEmptySubsequences: false)
+    var numbers: [[UInt8]: Int] = [:]
+    let predicted = words(of: prediction, &numbers)
     var precision = 0.0
     var recall = 0.0
     for reference in references {
-      let expected = reference.split(separator: " ", omittingEmptySubsequences: false)
+      let expected = words(of: reference, &numbers)
       let common = Double(longestCommonSubsequence(expected, predicted))
       precision = max(precision, common / Double(predicted.count))
       recall = max(recall, common / Double(expected.count))
@@ -17,7 +18,17 @@ enum RougeL {
     return (1 + beta * beta) * precision * recall / (recall + beta * beta * precision)
   }
 
-  private static func longestCommonSubsequence(_ a: [Substring], _ b: [Substring]) -> Int {
+  /// The words between single spaces, numbered by their bytes.
+  private static func words(of sentence: String, _ numbers: inout [[UInt8]: Int]) -> [Int] {
+    sentence.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false).map { word in
+      let word = Array(word)
+      if let known = numbers[word] { return known }
+      numbers[word] = numbers.count
+      return numbers.count - 1
+    }
+  }
+
+  private static func longestCommonSubsequence(_ a: [Int], _ b: [Int]) -> Int {
     var lengths = [Int](repeating: 0, count: b.count + 1)
     for word in a {
       var diagonal = 0

@@ -20,7 +20,17 @@ final class LexerAutomaton {
     var next: [UInt16: Int] = [:]
   }
 
+  /// A state at a place of a text.
+  private struct Passed: Hashable {
+    var state: Int
+    var position: Int
+  }
+
   private static let dead = -1
+  /// Places that are this far apart are remembered, and looked up.
+  private static let stride = 64
+  /// From where no pattern ends any more, in the text that is read.
+  private var hopeless: Set<Passed> = []
   private var nodes: [Node] = []
   private var states: [State] = []
   private var numbers: [[Int]: Int] = [:]
@@ -36,19 +46,35 @@ final class LexerAutomaton {
     startState = state(of: [0])
   }
 
+  /// Forgets what is known of the text before.
+  func begin() { hopeless.removeAll() }
+
   /// Reads from `start` as far as any pattern can match.
   ///
+  /// Where a scan went on in vain, as behind a tag that does not end, another that comes by in the same state stops, so that
+  /// reading a text token by token takes time in proportion to its length (Reps, "Maximal munch" tokenization in linear
+  /// time, TOPLAS 1998).
   /// - Parameter visit: told of every place where a pattern ends, in ascending order, and the first such pattern.
   func scan(_ text: [UInt16], from start: Int, visit: (_ end: Int, _ pattern: Int) -> Void) {
     var state = startState
     var position = start
+    var passed: [Passed] = []
     while true {
-      if let pattern = states[state].accepts { visit(position, pattern) }
-      guard position < text.count else { return }
+      if let pattern = states[state].accepts {
+        visit(position, pattern)
+        passed.removeAll(keepingCapacity: true)
+      }
+      if position % Self.stride == 0, position > start {
+        let here = Passed(state: state, position: position)
+        if states[state].accepts == nil, hopeless.contains(here) { break }
+        passed.append(here)
+      }
+      guard position < text.count else { break }
       state = next(state, text[position])
-      guard state != Self.dead else { return }
+      guard state != Self.dead else { break }
       position += 1
     }
+    hopeless.formUnion(passed)
   }
 
   /// Whether the first pattern matches exactly this part of a text.

@@ -2,9 +2,11 @@
 /// (`-preserveLines -lowerCase`, version 3.4.1), then punctuation dropped.
 public final class PTBTokenizer {
   /// What coco-caption drops. The brackets are listed in capitals but compared in lower case, so they stay, as there.
-  private static let punctuation: Set<String> = [
-    "''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...", ";",
-  ]
+  /// As bytes: to Swift, which compares texts as people read them, the Greek question mark is a semicolon.
+  private static let punctuation: Set<[UInt8]> = Set(
+    [
+      "''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...", ";",
+    ].map { Array($0.utf8) })
   /// Line ends of any kind; inside a caption they are spaces.
   private static let lineEnds: Set<Unicode.Scalar> = [
     "\n", "\r", "\u{0B}", "\u{0C}", "\u{85}", "\u{2028}", "\u{2029}",
@@ -32,7 +34,8 @@ public final class PTBTokenizer {
   /// read may depend on the next one's first word.
   public func tokenize(_ captions: [String]) -> [String] {
     lines(of: captions).map { line in
-      line.map { $0.lowercased() }.filter { !Self.punctuation.contains($0) }.joined(separator: " ")
+      line.map { $0.lowercased() }.filter { !Self.punctuation.contains(Array($0.utf8)) }
+        .joined(separator: " ")
     }
   }
 
@@ -47,6 +50,8 @@ public final class PTBTokenizer {
     }
     var lines: [[String]] = [[]]
     var position = 0
+    automaton.begin()
+    for part in parts.values { part.pattern.begin() }
     while position < text.count {
       guard let match = longestMatch(in: text, from: position) else {
         position += 1  // A character of no token, such as half an emoji, is dropped.

@@ -1,0 +1,174 @@
+import Foundation
+
+/// Text files of people, whatever program wrote them: UTF-8 or UTF-16, with a byte order mark or without, also packed by
+/// gzip.
+public enum TextFile {
+  /// A line may have so many bytes: a row with an hour's subtitles word by word has some megabytes.
+  public static let longestLine = 256 << 20
+  /// A file that is read as a whole may have so many bytes.
+  public static let mostBytes = 2 << 30
+
+  /// Everything in the file, as UTF-8 without a mark.
+  /// - Parameter limit: refuse a file with more bytes.
+  /// - Throws: `DataError` for a file that is missing, too long, packed or encoded in another way, or not text.
+  public static func read(path: String, limit: Int = mostBytes) throws -> [UInt8] {
+    let source = try TextSource(path: path)
+    guard source.size <= limit else { throw FileBytes.tooLong(path, limit) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(source.size + 1)
+    while try source.append(to: &bytes) > 0 {
+      guard bytes.count <= limit else { throw FileBytes.tooLong(path, limit) }
+    }
+    return bytes
+  }
+
+  /// Calls `body` with every line as UTF-8, without its end; the bytes are valid only inside it.
+  ///
+  /// Lines end with a line feed, before which a carriage return stays; in a file that has none, with a carriage return. The
+  /// file is read in pieces, so memory grows with the longest line only.
+  /// - Throws: `DataError` as `read`, and for a line that is too long; what `body` throws.
+  public static func forEachLine(path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let source = try TextSource(path: path)
+    try FileBytes.forEachLine(
+      path: path, longest: longestLine, reading: { try source.append(to: &$0) }, body)
+  }
+
+  /// Refuses what cannot be read twice, such as a pipe: its form is told by a first reading.
+  /// - Throws: `DataError` for a path that is no plain file.
+  public static func requirePlain(_ path: String) throws {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw DataError.system("open", file: path) }
+    let kind = status.st_mode & S_IFMT
+    guard kind != S_IFDIR else { throw DataError("is a folder", file: path, cure: "Give the path of a file") }
+    guard kind == S_IFREG else {
+      throw DataError("not a plain file", file: path, cure: "Write it to a file and give that")
+    }
+  }
+}
+
+/// The bytes of a text file piece by piece, as UTF-8.
+private final class TextSource {
+  private enum Encoding { case utf8, utf16(bigEndian: Bool) }
+
+  /// Bytes of the file, as far as the system knows.
+  let size: Int
+  private let path: String
+  private let descriptor: Int32
+  private let packed: Gzip.Reader?
+  private var encoding = Encoding.utf8
+  /// What was read to tell the encoding by.
+  private var head: [UInt8] = []
+  /// Bytes of UTF-16 that wait for the rest of their character, and how many were read before them.
+  private var waiting: [UInt8] = []
+  private var read = 0
+
+  private static let piece = 1 << 20
+
+  init(path: String) throws {
+    let descriptor = try FileBytes.openForReading(path)
+    var status = stat()
+    let isPlain = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    size = isPlain ? max(0, Int(status.st_size)) : 0
+    (self.path, self.descriptor) = (path, descriptor)
+    var magic: [UInt8] = []
+    do {
+      while magic.count < 16, try FileBytes.append(upTo: 1 << 12, from: descriptor, path: path, to: &magic) > 0 {}
+      guard magic.starts(with: [0x1F, 0x8B]) else {
+        packed = nil
+        (encoding, head) = try Self.encoding(of: magic, path: path)
+        return
+      }
+      guard isPlain else {
+        throw DataError("is packed by gzip and no plain file", file: path, cure: "Unpack it first")
+      }
+      let reader = try Gzip.Reader(path: path)
+      var unpacked: [UInt8] = []
+      while unpacked.count < 16, try reader.append(to: &unpacked) > 0 {}
+      packed = reader
+      (encoding, head) = try Self.encoding(of: unpacked, path: path)
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  /// How a file that begins so is encoded, and the beginning without its mark.
+  private static func encoding(of head: [UInt8], path: String) throws -> (Encoding, [UInt8]) {
+    let foreign: [(magic: [UInt8], name: String, cure: String)] = [
+      ([0x50, 0x4B, 3, 4], "a zip archive", "Unpack it first"),
+      ([0x28, 0xB5, 0x2F, 0xFD], "packed by zstd", "Unpack it first"),
+      ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "packed by xz", "Unpack it first"),
+      ([0x42, 0x5A, 0x68, 0x39, 0x31, 0x41, 0x59], "packed by bzip2", "Unpack it first"),
+      ([0xFF, 0xFE, 0, 0], "UTF-32", "Save it as UTF-8"), ([0, 0, 0xFE, 0xFF], "UTF-32", "Save it as UTF-8"),
+    ]
+    for other in foreign where head.starts(with: other.magic) {
+      throw DataError("is \(other.name), not UTF-8", file: path, cure: other.cure)
+    }
+    if head.starts(with: [0xEF, 0xBB, 0xBF]) { return (.utf8, Array(head.dropFirst(3))) }
+    if head.starts(with: [0xFF, 0xFE]) { return (.utf16(bigEndian: false), Array(head.dropFirst(2))) }
+    if head.starts(with: [0xFE, 0xFF]) { return (.utf16(bigEndian: true), Array(head.dropFirst(2))) }
+    let sample = head.prefix(1024)
+    let zeros = [0, 1].map { parity in sample.indices.count { $0 % 2 == parity && sample[$0] == 0 } }
+    guard zeros[0] + zeros[1] > 0 else { return (.utf8, head) }
+    if zeros[1] > sample.count / 8, zeros[1] > 4 * zeros[0] { return (.utf16(bigEndian: false), head) }
+    if zeros[0] > sample.count / 8, zeros[0] > 4 * zeros[1] { return (.utf16(bigEndian: true), head) }
+    throw DataError("holds zero bytes and is no text", file: path, cure: "Give the text file that is meant")
+  }
+
+  /// Reads a piece; the number of bytes got, 0 at the end.
+  func append(to bytes: inout [UInt8]) throws -> Int {
+    guard case .utf16(let bigEndian) = encoding else { return try raw(&bytes) }
+    let before = bytes.count
+    while bytes.count == before {
+      let got = try raw(&waiting)
+      try transcode(bigEndian: bigEndian, atEnd: got == 0, to: &bytes)
+      if got == 0 { break }
+    }
+    return bytes.count - before
+  }
+
+  /// Reads a piece as it is in the file.
+  private func raw(_ bytes: inout [UInt8]) throws -> Int {
+    guard head.isEmpty else {
+      defer { head = [] }
+      bytes += head
+      return head.count
+    }
+    if let packed { return try packed.append(to: &bytes) }
+    return try FileBytes.append(upTo: Self.piece, from: descriptor, path: path, to: &bytes)
+  }
+
+  /// Appends what waits as UTF-8, but for a character whose end is still to come.
+  private func transcode(bigEndian: Bool, atEnd: Bool, to bytes: inout [UInt8]) throws {
+    func unit(_ place: Int) -> UInt16 {
+      let (a, b) = (UInt16(waiting[place]), UInt16(waiting[place + 1]))
+      return bigEndian ? a << 8 | b : b << 8 | a
+    }
+    func malformed(_ place: Int) -> DataError {
+      DataError(
+        "is not well-formed UTF-16", file: path, place: "byte \(read + place)",
+        cure: "Save the file as UTF-8")
+    }
+    var place = 0
+    while place + 1 < waiting.count {
+      let first = unit(place)
+      var value = UInt32(first)
+      var length = 2
+      if UTF16.isLeadSurrogate(first) {
+        guard place + 3 < waiting.count else { break }
+        let second = unit(place + 2)
+        guard UTF16.isTrailSurrogate(second) else { throw malformed(place) }
+        value = 0x10000 + (value - 0xD800) << 10 + (UInt32(second) - 0xDC00)
+        length = 4
+      }
+      guard let scalar = Unicode.Scalar(value) else { throw malformed(place) }
+      bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+      place += length
+    }
+    if atEnd, place < waiting.count { throw malformed(place) }
+    waiting.removeFirst(place)
+    read += place
+  }
+}

@@ -1,0 +1,86 @@
+/// A word of many bytes on its way through the merges, in time n·log n where a word of a few bytes is looked through again
+/// for each merge.
+///
+/// The pairs wait in a heap by their rank, then by their place. All pairs of one rank are merged from left to right before
+/// pairs that they make are looked at, which is the order of the short words.
+struct LongWord {
+  private let merges: MergeTable
+  /// The symbol that begins at each byte; -1 where one before it has taken the byte.
+  private var symbol: [Int32]
+  /// Where the next symbol begins, and the one before.
+  private var next: [Int32]
+  private var previous: [Int32]
+  /// Ranks in the high half, places in the low one; no entry is larger than the two below it.
+  private var heap: [UInt64] = []
+
+  init(_ word: UnsafeBufferPointer<UInt8>, merges: MergeTable) {
+    self.merges = merges
+    symbol = word.map { Int32($0) }
+    next = (0..<word.count).map { Int32(truncatingIfNeeded: $0 + 1) }
+    previous = (0..<word.count).map { Int32(truncatingIfNeeded: $0 - 1) }
+  }
+
+  mutating func symbols() -> [Int32] {
+    for place in symbol.indices { push(place) }
+    var made: [Int] = []
+    while let first = heap.first {
+      let rank = first >> 32
+      made.removeAll(keepingCapacity: true)
+      while let entry = heap.first, entry >> 32 == rank {
+        pop()
+        let place = Int(entry & 0xFFFF_FFFF)
+        // The pair may have gone since, or be another.
+        guard let merge = pair(at: place), UInt64(merge.rank) == rank else { continue }
+        join(place, to: merge.symbol)
+        made.append(place)
+      }
+      for place in made {
+        push(place)
+        if previous[place] >= 0 { push(Int(previous[place])) }
+      }
+    }
+    return symbol.filter { $0 >= 0 }
+  }
+
+  /// The merge of the symbol that begins at a place and the one behind it.
+  private func pair(at place: Int) -> MergeTable.Merge? {
+    let other = Int(next[place])
+    guard symbol[place] >= 0, other < symbol.count else { return nil }
+    return merges.merge(symbol[place], symbol[other])
+  }
+
+  private mutating func join(_ place: Int, to joined: Int32) {
+    let other = Int(next[place])
+    symbol[place] = joined
+    symbol[other] = -1
+    next[place] = next[other]
+    if Int(next[other]) < symbol.count { previous[Int(next[other])] = Int32(truncatingIfNeeded: place) }
+  }
+
+  // MARK: The heap
+
+  private mutating func push(_ place: Int) {
+    guard let merge = pair(at: place) else { return }
+    heap.append(UInt64(merge.rank) << 32 | UInt64(place))
+    var child = heap.count - 1
+    while child > 0, heap[(child - 1) / 2] > heap[child] {
+      heap.swapAt(child, (child - 1) / 2)
+      child = (child - 1) / 2
+    }
+  }
+
+  private mutating func pop() {
+    heap.swapAt(0, heap.count - 1)
+    heap.removeLast()
+    var parent = 0
+    while true {
+      var least = parent
+      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child] < heap[least] {
+        least = child
+      }
+      guard least != parent else { return }
+      heap.swapAt(parent, least)
+      parent = least
+    }
+  }
+}
