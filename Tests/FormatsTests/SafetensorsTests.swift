@@ -92,7 +92,7 @@ import Testing
       file("{\"a\":1}"),
       file("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"),
       file("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", [0, 0, 0, 0]),
-      file("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]}}", [0, 0, 0, 0]),
+      file("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,5]}}", [0, 0, 0, 0]),
       file("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", [0, 0, 0, 0, 0, 0, 0, 0]),
       file("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[4,0]}}", [0, 0, 0, 0]),
       file(
@@ -110,6 +110,22 @@ import Testing
     try Data(bytes).write(to: URL(fileURLWithPath: path))
     let error = try #require(throws: DataError.self) { try SafetensorsFile(path: path) }
     #expect(error.file == path)
+  }
+
+  /// A tensor of a type that is not read refuses itself, not the file.
+  @Test(arguments: ["U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "C64", "F4", "NEW"])
+  func tensorsOfForeignTypesStandBeside(_ code: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("model.safetensors")
+    let header =
+      "{\"rng\":{\"dtype\":\"\(code)\",\"shape\":[4],\"data_offsets\":[0,2]},"
+      + "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}"
+    try Data(Self.file(header, [7, 7, 0, 0, 0x80, 0x3f])).write(to: URL(fileURLWithPath: path))
+    let file = try SafetensorsFile(path: path)
+    #expect(file.entries.map(\.name) == ["a"])
+    #expect(try file.array(named: "a")?.floats() == [1])
+    let error = try #require(throws: DataError.self) { try file.array(named: "rng") }
+    #expect("\(error)".contains("rng") && "\(error)".contains(code))
   }
 
   @Test func damageIsRefusedOrSurvived() throws {

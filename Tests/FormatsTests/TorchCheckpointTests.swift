@@ -9,11 +9,10 @@ import Testing
   func viewsAndSharedStoragesReadAsTorchWouldShowThem(_ name: String) throws {
     let path = Fixtures.path("Formats/\(name)")
     let checkpoint = try TorchCheckpoint(path: path)
-    #expect(checkpoint.stateName == "model_state_dict")
     #expect(checkpoint.root["global_step"] == .int(12))
     #expect(checkpoint.root["best"] == .double(0.25))
     #expect(checkpoint.root["size"] == .tuple([.int(2), .int(3)]))
-    let arrays = try TorchCheckpoint(path: path).arrays()
+    let arrays = try WeightFile(path: path).arrays()
     #expect(
       arrays.map(\.name) == [
         "whole", "transposed", "column", "tail", "half", "brain", "expanded", "integer", "parameter", "empty",
@@ -44,7 +43,7 @@ import Testing
     #expect(!names.isEmpty)
     for name in names.sorted() {
       let path = folder.appendingPathComponent(name).path
-      let arrays = try TorchCheckpoint(path: path).arrays()
+      let arrays = try WeightFile(path: path).arrays()
       #expect(!arrays.isEmpty)
       let sums = folder.appendingPathComponent("\(name.dropLast(3)).sums.json").path
       guard FileManager.default.fileExists(atPath: sums) else { continue }
@@ -69,7 +68,7 @@ import Testing
     let bytes = try Fixtures.bytes("Formats/\(name)")
     func read(_ bytes: [UInt8]) throws {
       try Data(bytes).write(to: URL(fileURLWithPath: path))
-      _ = try TorchCheckpoint(path: path).arrays()
+      _ = try WeightFile(path: path).arrays()
     }
     for cut in Damage.truncations(bytes, most: 600) { #expect(throws: DataError.self) { try read(cut) } }
     for flip in Damage.flips(bytes, most: 600) {
@@ -98,7 +97,7 @@ import Testing
     for bytes in [[], Array("hello, this is no checkpoint".utf8), try Fixtures.bytes("Formats/stored.npz")] {
       let path = folder.path("model.pt")
       try Data(bytes).write(to: URL(fileURLWithPath: path))
-      let error = try #require(throws: DataError.self) { try TorchCheckpoint(path: path).arrays() }
+      let error = try #require(throws: DataError.self) { try WeightFile(path: path).arrays() }
       #expect(error.file == path)
       #expect(error.cure != nil)
     }

@@ -184,6 +184,130 @@ struct PartialLoadingTests {
     }
   }
 
+  // MARK: Weights as people save them
+
+  /// A HERO of these tests, with names and values changed.
+  private func saved(
+    _ folder: TemporaryFolder, _ change: (inout [(name: String, array: NDArray)]) -> Void
+  ) throws -> Checkpoint {
+    let source = try model()
+    source.store.initialize(seed: 2)
+    var arrays = source.store.parameters.map {
+      (name: $0.name, array: NDArray(floats: source.store.values(of: $0), shape: $0.shape))
+    }
+    change(&arrays)
+    return try checkpoint(arrays, folder)
+  }
+
+  /// Whatever stands around the names, fine-tuning and evaluation take the same values.
+  @Test(arguments: ["module.", "_orig_mod.module.", "model.", "state_dict."], [true, false])
+  func wrappedNamesAreTheModels(_ prefix: String, tolerant: Bool) throws {
+    let folder = try TemporaryFolder()
+    let checkpoint = try saved(folder) { arrays in
+      for place in arrays.indices { arrays[place].name = prefix + arrays[place].name }
+      arrays.append(("optimizer.exp_avg.v_encoder.mask_embedding.weight", NDArray(floats: [.nan], shape: [1])))
+    }
+    #expect(checkpoint.notes.count == 1 && checkpoint.notes[0].contains(prefix.split(separator: ".")[0]))
+    #expect(try checkpoint.featureWidth() == 5)
+    let (model, source) = (try model(), try model())
+    source.store.initialize(seed: 2)
+    let report = try model.store.load(checkpoint, tolerant: tolerant)
+    #expect(report.missing.isEmpty && report.unused.isEmpty && report.mismatched.isEmpty)
+    for parameter in model.store.parameters {
+      #expect(try model.store.values(of: parameter) == values(source, parameter.name))
+    }
+  }
+
+  @Test func normsMayHaveTensorFlowsNames() throws {
+    let folder = try TemporaryFolder()
+    let checkpoint = try saved(folder) { arrays in
+      for place in arrays.indices where arrays[place].name.contains("LayerNorm") {
+        arrays[place].name = arrays[place].name.replacingOccurrences(of: "LayerNorm.weight", with: "LayerNorm.gamma")
+          .replacingOccurrences(of: "LayerNorm.bias", with: "LayerNorm.beta")
+      }
+    }
+    let report = try model().store.load(checkpoint)
+    #expect(report.missing.isEmpty && report.unused.isEmpty)
+  }
+
+  @Test(arguments: [Float.nan, .infinity]) func whatIsNotFiniteIsRefused(_ value: Float) throws {
+    let folder = try TemporaryFolder()
+    let name = "v_encoder.f_encoder.encoder.layer.0.attention.self.query.weight"
+    let checkpoint = try saved(folder) { arrays in
+      for place in arrays.indices where arrays[place].name == name {
+        var floats = arrays[place].array.floats()
+        floats[3] = value
+        arrays[place].array = NDArray(floats: floats, shape: arrays[place].array.shape)
+      }
+      // What the model has no place for may be anything.
+      arrays.append(("beside", NDArray(floats: [.nan], shape: [1])))
+    }
+    let store = try model().store
+    for load in [{ try store.load(checkpoint) }, { try store.start(from: checkpoint, layers: 6, skippingLayers: true) }] {
+      let error = try #require(throws: DataError.self) { _ = try load() }
+      #expect(error.file == checkpoint.path && error.place?.contains(name) == true)
+    }
+    var arrays = roberta()
+    arrays[0].array = NDArray(floats: [Float](repeating: value, count: Self.words * Self.width), shape: [Self.words, Self.width])
+    let error = try #require(throws: DataError.self) {
+      try store.start(from: try self.checkpoint(arrays, folder), layers: 6, skippingLayers: true)
+    }
+    #expect(error.place?.contains("word_embeddings") == true)
+  }
+
+  /// VALUE calls the head of VIOLIN as that of TVQA; what is trained from a checkpoint gets a head of its own.
+  @Test func headsOfLikeTasksGoBothWays() throws {
+    let folder = try TemporaryFolder()
+    let cross = TransformerConfiguration(
+      hiddenSize: Self.width, layers: 2, heads: 2, intermediateSize: 12, positions: 20, vocabulary: Self.words)
+    let configuration = ModelConfiguration(
+      cross: cross, temporal: cross, query: cross, featureWidth: 5, framePositions: 10)
+    let backend = try CPUBackend()
+    let statements = StatementModel(configuration, backend: backend)
+    statements.store.initialize(seed: 3)
+    let arrays = statements.store.parameters.map {
+      (
+        name: $0.name.replacingOccurrences(of: "violin_", with: "qa_"),
+        array: NDArray(floats: statements.store.values(of: $0), shape: $0.shape)
+      )
+    }
+    let file = try checkpoint(arrays, folder)
+    let other = StatementModel(configuration, backend: backend)
+    other.store.initialize(seed: 4)
+    let report = try other.store.load(file)
+    #expect(report.missing.isEmpty && report.unused.isEmpty)
+    #expect(report.notes.count == 1 && report.notes[0].contains("qa_") && report.notes[0].contains("violin_"))
+    for parameter in statements.store.parameters {
+      let loaded = try #require(other.store[parameter.name])
+      #expect(other.store.values(of: loaded) == statements.store.values(of: parameter))
+    }
+    #expect(try other.store.load(file, tolerant: true).missing.contains("violin_pool.weight"))
+    let back = try checkpoint(arrays.map { ($0.name.replacingOccurrences(of: "qa_", with: "violin_"), $0.array) }, folder)
+    let answers = QuestionModel(configuration, backend: backend)
+    #expect(try answers.store.load(back).missing.allSatisfy { $0.hasPrefix("st_ed_") })
+  }
+
+  @Test func otherVocabulariesAreRefused() throws {
+    let folder = try TemporaryFolder()
+    var arrays = roberta(prefix: "bert.")
+    arrays[0].array = NDArray(floats: [Float](repeating: 0, count: 40 * Self.width), shape: [40, Self.width])
+    let error = try #require(throws: DataError.self) {
+      try model().store.start(from: try checkpoint(arrays, folder), layers: 6, skippingLayers: true)
+    }
+    #expect("\(error)".contains("vocabulary"))
+  }
+
+  /// Each process's own file under ZeRO stage 3 has names without elements.
+  @Test func arraysWithoutElementsAreRefused() throws {
+    let folder = try TemporaryFolder()
+    let checkpoint = try saved(folder) { arrays in
+      for place in arrays.indices { arrays[place].array = NDArray(floats: [], shape: [0]) }
+    }
+    let store = try model().store
+    let error = try #require(throws: DataError.self) { try store.start(from: checkpoint, layers: 6, skippingLayers: true) }
+    #expect("\(error)".contains("zero_to_fp32"))
+  }
+
   @Test func otherFilesAreRefused() throws {
     let folder = try TemporaryFolder()
     let checkpoint = try checkpoint([("weight", NDArray(floats: [1], shape: [1]))], folder)

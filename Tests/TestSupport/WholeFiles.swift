@@ -36,13 +36,10 @@ extension Safetensors {
   }
 }
 
-extension TorchCheckpoint {
+extension WeightFile {
   /// The model's parameters, in the file's order, by their own names.
   public func arrays() throws -> [(name: String, array: NDArray)] {
-    let prefix = stateName.map { $0 + "." } ?? ""
-    return try tensors.filter { $0.name.hasPrefix(prefix) }.compactMap { entry in
-      try array(named: entry.name).map { (String(entry.name.dropFirst(prefix.count)), $0) }
-    }
+    try names.compactMap { name in try array(name).map { (name, $0) } }
   }
 }
 

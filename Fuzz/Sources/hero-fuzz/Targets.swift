@@ -33,7 +33,7 @@ extension Target {
     "pickle": Target { _ = try Pickle.decode($0) },
     "torch": Target(file: {
       let checkpoint = try TorchCheckpoint(path: $0)
-      for (name, _) in checkpoint.tensors { _ = try checkpoint.array(named: name) }
+      for (name, _) in checkpoint.arrays { _ = try checkpoint.array(named: name) }
     }),
     "safetensors": Target(file: {
       let file = try SafetensorsFile(path: $0)

@@ -88,11 +88,17 @@ struct ExtractFeatures: ParsableCommand {
     return known
   }
 
+  private func weights(_ path: String) throws -> NetworkWeights {
+    let weights = try NetworkWeights(path: path)
+    weights.notes.forEach(Console.standardError.print)
+    return weights
+  }
+
   private func networks(_ precision: NetworkPrecision) throws -> [any FeatureNetwork] {
     var networks: [any FeatureNetwork] = []
-    if let resnet { networks.append(try ResNet(NetworkWeights(path: resnet), precision: precision)) }
-    if let slowfast { networks.append(try SlowFast(NetworkWeights(path: slowfast), precision: precision)) }
-    if let clip { networks.append(try CLIPImageEncoder(NetworkWeights(path: clip), precision: precision)) }
+    if let resnet { networks.append(try ResNet(weights(resnet), precision: precision)) }
+    if let slowfast { networks.append(try SlowFast(weights(slowfast), precision: precision)) }
+    if let clip { networks.append(try CLIPImageEncoder(weights(clip), precision: precision)) }
     return networks
   }
 

@@ -18,8 +18,8 @@ public enum Compression: String, CaseIterable, Sendable {
     }
   }
 
-  /// The most that `decompress` gives back unless told otherwise: 2 GiB.
-  public static let defaultLimit = 1 << 31
+  /// The most that `decompress` gives back unless told otherwise: 1 GiB, a day of features.
+  public static let defaultLimit = 1 << 30
 
   /// What `bytes` hold, told by their first bytes: a Zstandard frame, an LZ4 frame, or else themselves.
   ///
@@ -61,11 +61,12 @@ public enum Compression: String, CaseIterable, Sendable {
       }
     }
 
-    func finished() throws -> [UInt8] {
+    consuming func finished() throws -> [UInt8] {
       if count > limit {
         throw DataError("decompresses to more than \(limit) bytes", cure: Compression.cure)
       }
-      return Array(bytes[..<count])
+      bytes.removeLast(bytes.count - count)
+      return bytes
     }
   }
 

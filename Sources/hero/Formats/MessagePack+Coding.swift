@@ -129,9 +129,14 @@ extension [UInt8] {
 /// Reads MessagePack with every length checked against the bytes that are left before anything is allocated.
 private struct MessagePackDecoder {
   static let depthLimit = 512
+  /// A value takes some 50 bytes of memory, however few of the file. Stores hold long arrays as bytes.
+  static let mostValues = 1 << 22
   let bytes: UnsafeRawBufferPointer
   var position = 0
   var depth = 0
+  /// Values that open containers still want, each of which takes at least a byte.
+  var owed = 0
+  var values = 0
 
   init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
@@ -214,30 +219,39 @@ private struct MessagePackDecoder {
     return .ext(type, try take(count))
   }
 
-  /// Checks that `count` values can follow, each of which takes at least `size` bytes, and goes one level down.
-  private mutating func enter(_ count: Int, size: Int) throws(DataError) {
-    guard count <= (bytes.count - position) / size else { throw error("the bytes end early") }
+  /// Checks that `count` values can follow, each of which takes at least a byte, beside those that are still owed, and goes one
+  /// level down.
+  private mutating func enter(_ count: Int) throws(DataError) {
+    guard count <= bytes.count - position - owed else { throw error("the bytes end early") }
+    owed += count
+    values += count
+    guard values <= Self.mostValues else { throw error("more than \(Self.mostValues) values") }
     depth += 1
     if depth > Self.depthLimit { throw error("nested deeper than \(Self.depthLimit) levels") }
   }
 
+  private mutating func owedValue() throws(DataError) -> MessagePack {
+    owed -= 1
+    return try decode()
+  }
+
   private mutating func array(_ count: Int) throws(DataError) -> MessagePack {
-    try enter(count, size: 1)
+    try enter(count)
     defer { depth -= 1 }
     var elements: [MessagePack] = []
     elements.reserveCapacity(count)
-    for _ in 0..<count { elements.append(try decode()) }
+    for _ in 0..<count { elements.append(try owedValue()) }
     return .array(elements)
   }
 
   private mutating func map(_ count: Int) throws(DataError) -> MessagePack {
-    try enter(count, size: 2)
+    try enter(2 * count)
     defer { depth -= 1 }
     var pairs: [(key: MessagePack, value: MessagePack)] = []
     pairs.reserveCapacity(count)
     for _ in 0..<count {
-      let key = try decode()
-      pairs.append((key, try decode()))
+      let key = try owedValue()
+      pairs.append((key, try owedValue()))
     }
     return .map(pairs)
   }

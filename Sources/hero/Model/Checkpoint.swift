@@ -1,68 +1,78 @@
 import Engine
 import Formats
 
-/// Named arrays of a checkpoint file, read one at a time.
+/// Named arrays of a checkpoint, read one at a time: a HERO's, in whole or in part, or a RoBERTa's.
 public final class Checkpoint {
   public let path: String
-  /// In the file's order, without what an optimizer may have put beside the model.
+  /// By the model's own names, in the file's order, without what an optimizer may have put beside the model.
   public let names: [String]
-  private let source: Source
+  /// What a user should know of how the file was read, a line each.
+  public let notes: [String]
+  private let file: WeightFile
+  /// The file's name of an array that is called otherwise here.
+  private let spellings: [String: String]
 
-  private enum Source {
-    case safetensors(SafetensorsFile)
-    case torch(TorchCheckpoint, prefix: String)
-  }
+  static let words = "embeddings.word_embeddings.weight"
 
-  /// Opens a `.safetensors` file or a PyTorch checkpoint (either of its formats), whatever it is called.
+  /// Opens a file of weights, or the folder of a model, in any format of `WeightFile`, whatever it is called.
   ///
-  /// - Throws: `DataError` where it is neither, is cut short, or asks for anything but data.
+  /// - Throws: `DataError` where it is none, is cut short, or asks for anything but data.
   public init(path: String) throws {
     self.path = path
-    let file = try MappedFile(path: path)
-    let head = try file.withBytes(at: 0, count: min(file.count, 9)) { Array($0) }
-    // A safetensors file begins with its header's length, in 8 bytes, and the header, which is JSON.
-    if head.count == 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
-      let file = try SafetensorsFile(path: path)
-      source = .safetensors(file)
-      names = file.entries.map(\.name)
-    } else {
-      let torch = try TorchCheckpoint(path: path)
-      let prefix = torch.stateName.map { $0 + "." } ?? ""
-      source = .torch(torch, prefix: prefix)
-      names = torch.tensors.map(\.name).filter { $0.hasPrefix(prefix) }.map {
-        String($0.dropFirst(prefix.count))
-      }
+    file = try WeightFile(path: path, start: Self.start)
+    notes = file.notes
+    // TensorFlow's names of what scales and shifts a layer norm, in checkpoints that were made from its own.
+    var spellings: [String: String] = [:]
+    names = file.names.map { [file] name in
+      var own = name
+      if name.hasSuffix(".gamma") { own = name.dropLast("gamma".count) + "weight" }
+      if name.hasSuffix(".beta") { own = name.dropLast("beta".count) + "bias" }
+      guard own != name, !file.contains(own) else { return name }
+      spellings[own] = name
+      return own
     }
+    self.spellings = spellings
+  }
+
+  /// Where a HERO's own names begin, or a RoBERTa's.
+  private static func start(of name: String) -> Int? {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    var place = 0
+    for part in parts {
+      if part == "v_encoder" { return place }
+      place += part.utf8.count + 1
+    }
+    guard name == words || name.hasSuffix(".\(words)") else { return nil }
+    let before = name.dropLast(words.count)
+    return (before.hasSuffix("roberta.") ? before.dropLast("roberta.".count) : before).utf8.count
   }
 
   /// Compares the file with the hash that it was written with, if it has one. Whoever takes weights from it does so first; whoever
   /// only looks at shapes need not read hundreds of megabytes.
   /// - Throws: `DataError` where they differ.
-  func verify() throws {
-    if case .safetensors(let file) = source { try file.verify() }
-  }
+  func verify() throws { try file.verify() }
 
   /// The array of this name; nil if there is none.
-  public func array(_ name: String) throws -> NDArray? {
-    switch source {
-    case .safetensors(let file): try file.array(named: name)
-    case .torch(let torch, let prefix): try torch.array(named: prefix + name)
-    }
-  }
+  ///
+  /// - Throws: `DataError` naming the parameter where the array is damaged, of a type that is not read, or not finite.
+  public func array(_ name: String) throws -> NDArray? { try file.array(spellings[name] ?? name) }
+
+  /// The shape of the array of this name; nil if there is none, or none of a type that is read.
+  func shape(_ name: String) throws -> [Int]? { try file.shape(spellings[name] ?? name) }
 
   /// Width of the frames' features that the checkpoint's model reads; nil if it has no such parameter.
   public func featureWidth() throws -> Int? {
-    try array("v_encoder.f_encoder.img_embeddings.img_linear.weight")?.shape.last
+    try shape("v_encoder.f_encoder.img_embeddings.img_linear.weight")?.last
   }
 
   /// Positions a frame can have in the checkpoint's model; nil if it has no such parameter.
   func framePositions() throws -> Int? {
-    try array("v_encoder.f_encoder.img_embeddings.position_embeddings.weight")?.shape.first
+    try shape("v_encoder.f_encoder.img_embeddings.position_embeddings.weight")?.first
   }
 
   /// Places that FOM predicts in the checkpoint's model; nil if it has no such parameter.
   func frameOrderPlaces() throws -> Int? {
-    try array("v_encoder.fom_output.linear_2.bias")?.shape.first
+    try shape("v_encoder.fom_output.linear_2.bias")?.first
   }
 }
 
@@ -77,6 +87,8 @@ public struct LoadReport: Sendable {
   public var resized: [(name: String, checkpoint: [Int], model: [Int])] = []
   /// Arrays of another shape than the parameter of their name, which keeps what it had.
   public var mismatched: [(name: String, checkpoint: [Int], model: [Int])] = []
+  /// What a user should know of it, a line each.
+  public var notes: [String] = []
 
   public init() {}
 }
@@ -95,65 +107,90 @@ extension ParameterStore {
   /// Rows that pad the vocabulary may be absent on either side. Buffers of the reference that mean nothing (`pad`,
   /// `tri_mask`, `one_hot`, `vocab_padded`) and the second name of the tied word embedding are passed over.
   /// - Parameter tolerant: take what fits: of tables of positions the rows that both have, of other arrays that do not
-  ///   fit nothing. Otherwise a shape that does not fit is an error.
-  /// - Throws: `DataError` naming the parameter and both shapes, and for a file that is not as it was written.
+  ///   fit nothing. Otherwise a shape that does not fit is an error, and a head may have the name of the like one of
+  ///   another task (VALUE calls VIOLIN's as TVQA's is called).
+  /// - Throws: `DataError` naming the parameter and both shapes, or what is no finite number, and for a file that is not as
+  ///   it was written.
   public func load(_ checkpoint: Checkpoint, tolerant: Bool = false) throws -> LoadReport {
     try checkpoint.verify()
     var report = LoadReport()
+    let head = tolerant ? nil : otherHead(in: checkpoint)
+    if let head { report.notes.append("its “\(head.theirs)…” is taken as “\(head.ours)…”") }
     for name in checkpoint.names where !isBuffer(name) {
-      guard let parameter = self[name] else {
+      var place = name
+      if let head, name.hasPrefix(head.theirs) { place = head.ours + name.dropFirst(head.theirs.count) }
+      guard let parameter = self[place] else {
         report.unused.append(name)
         continue
       }
-      guard let array = try checkpoint.array(name) else { continue }
-      try take(array, into: parameter, of: checkpoint, tolerant: tolerant, &report)
+      try take(name, of: checkpoint, into: parameter, tolerant: tolerant, &report)
     }
     report.complete(parameters)
     return report
   }
 
+  /// The heads of answers and statements are alike: where the checkpoint lacks ours and has the other, its beginning and ours.
+  private func otherHead(in checkpoint: Checkpoint) -> (theirs: String, ours: String)? {
+    let names = Set(checkpoint.names)
+    return [("qa_", "violin_"), ("violin_", "qa_")].first { theirs, ours in
+      func head(_ start: String) -> String { "\(start)pool.weight" }
+      return self[head(ours)] != nil && self[head(theirs)] == nil && names.contains(head(theirs))
+        && !names.contains(head(ours))
+    }
+  }
+
   /// Overwrites a parameter with an array, or with what fits of it, and notes what became of it.
   func take(
-    _ array: NDArray, into parameter: Parameter, of checkpoint: Checkpoint, tolerant: Bool,
+    _ name: String, of checkpoint: Checkpoint, into parameter: Parameter, tolerant: Bool,
     _ report: inout LoadReport
   ) throws {
-    if let values = fit(array, to: parameter) {
-      set(parameter, to: values)
+    // What does not fit is not read; what is of no type that is read says so.
+    guard let shape = try checkpoint.shape(name) else {
+      _ = try checkpoint.array(name)
+      return
+    }
+    if fits(shape, parameter), let array = try checkpoint.array(name) {
+      set(parameter, to: padded(array.floats(), to: parameter))
       report.loaded.append(parameter.name)
-    } else if tolerant, let values = commonRows(array, parameter) {
-      set(parameter, to: values)
-      report.resized.append((parameter.name, array.shape, parameter.shape))
+    } else if tolerant, hasCommonRows(shape, parameter), let array = try checkpoint.array(name) {
+      let given = array.floats().prefix(parameter.count)
+      set(parameter, to: Array(given) + values(of: parameter)[given.count...])
+      report.resized.append((parameter.name, shape, parameter.shape))
+    } else if shape.contains(0) {
+      throw DataError(
+        "has no elements, as the files of one process have under DeepSpeed's ZeRO stage 3 or FSDP", file: checkpoint.path,
+        place: "parameter \"\(parameter.name)\"",
+        cure: "Gather the weights into one file, by DeepSpeed's zero_to_fp32.py or a full state dict")
     } else if tolerant {
-      report.mismatched.append((parameter.name, array.shape, parameter.shape))
+      report.mismatched.append((parameter.name, shape, parameter.shape))
     } else {
       throw DataError(
-        "has the shape \(array.shape) in the checkpoint, \(parameter.shape) in the model",
+        "has the shape \(shape) in the checkpoint, \(parameter.shape) in the model",
         file: checkpoint.path,
         place: "parameter \"\(parameter.name)\"",
         cure: "Use the model_config and the feature store that the checkpoint was trained with")
     }
   }
 
-  /// A table of positions with the array's rows as far as both go; nil if it is none, or rows differ in width.
-  private func commonRows(_ array: NDArray, _ parameter: Parameter) -> [Float]? {
+  /// Whether it is a table of positions, of which rows as far as both go can be taken.
+  private func hasCommonRows(_ shape: [Int], _ parameter: Parameter) -> Bool {
     let tables = ["position_embeddings.weight", "fom_output.linear_2.weight", "fom_output.linear_2.bias"]
-    guard tables.contains(where: { parameter.name.hasSuffix($0) }),
-      array.shape.count == parameter.shape.count, array.shape.dropFirst() == parameter.shape.dropFirst()
-    else { return nil }
-    let given = array.floats().prefix(parameter.count)
-    return Array(given) + values(of: parameter)[given.count...]
+    return tables.contains(where: { parameter.name.hasSuffix($0) }) && shape.count == parameter.shape.count
+      && !shape.contains(0) && shape.dropFirst() == parameter.shape.dropFirst()
   }
 
-  /// The array's elements for a parameter of the same shape, or of one whose vocabulary is padded otherwise.
-  private func fit(_ array: NDArray, to parameter: Parameter) -> [Float]? {
-    if array.shape == parameter.shape { return array.floats() }
-    let padded = ["word_embeddings.weight", "lm_head.bias"].contains { parameter.name.hasSuffix($0) }
-    guard padded, let rows = array.shape.first, let wanted = parameter.shape.first,
-      array.shape.dropFirst() == parameter.shape.dropFirst(), (rows + 7) / 8 == (wanted + 7) / 8
-    else { return nil }
-    let width = parameter.count / max(1, wanted)
-    let values = array.floats().prefix(parameter.count)
-    return values + [Float](repeating: 0, count: max(0, wanted - rows) * width)
+  /// Whether an array is a parameter's, of the same shape or of a vocabulary that is padded otherwise.
+  private func fits(_ shape: [Int], _ parameter: Parameter) -> Bool {
+    if shape == parameter.shape { return true }
+    let isPadded = ["word_embeddings.weight", "lm_head.bias"].contains { parameter.name.hasSuffix($0) }
+    guard isPadded, let rows = shape.first, let wanted = parameter.shape.first, rows > 0 else { return false }
+    return shape.dropFirst() == parameter.shape.dropFirst() && (rows - 1) / 8 == (wanted - 1) / 8
+  }
+
+  /// An array's elements with zeros for the rows that pad the vocabulary, or without such rows.
+  private func padded(_ values: [Float], to parameter: Parameter) -> [Float] {
+    if values.count == parameter.count { return values }
+    return values.prefix(parameter.count) + [Float](repeating: 0, count: max(0, parameter.count - values.count))
   }
 
   private func isBuffer(_ name: String) -> Bool {

@@ -4,7 +4,7 @@ import Formats
 extension Checkpoint {
   /// Whether it is a RoBERTa by Hugging Face's names rather than a HERO.
   public var isLanguageModel: Bool {
-    names.contains { $0.hasSuffix("embeddings.word_embeddings.weight") && !$0.hasPrefix("v_encoder.") }
+    names.contains { $0.hasSuffix(Self.words) } && !names.contains { $0.hasPrefix("v_encoder.") }
   }
 }
 
@@ -28,6 +28,11 @@ extension ParameterStore {
         "is of a model of another size: \"\(name)\" has the shape \(theirs), in this model \(ours)",
         file: checkpoint.path, cure: "Use the model_config that the checkpoint was trained with")
     }
+    if let (name, theirs, ours) = report.mismatched.first(where: { $0.name.hasSuffix(Checkpoint.words) }) {
+      throw DataError(
+        "is of another vocabulary: \"\(name)\" has the shape \(theirs), in this model \(ours)",
+        file: checkpoint.path, cure: "Give a RoBERTa or a HERO of the vocabulary that the stores were made with")
+    }
     guard !report.loaded.isEmpty else {
       throw DataError(
         "holds neither a RoBERTa nor a HERO", file: checkpoint.path,
@@ -49,22 +54,22 @@ extension ParameterStore {
         report.unused.append(name)
         continue
       }
-      guard let array = try checkpoint.array(name) else { continue }
       filled.insert(place)
-      if place.hasSuffix("token_type_embeddings.weight"), let row = firstRow(array, parameter) {
+      if place.hasSuffix("token_type_embeddings.weight"), let row = try firstRow(name, checkpoint, parameter) {
         set(parameter, to: (0..<parameter.shape[0]).flatMap { _ in row })
         report.loaded.append(place)
       } else {
-        try take(array, into: parameter, of: checkpoint, tolerant: true, &report)
+        try take(name, of: checkpoint, into: parameter, tolerant: true, &report)
       }
     }
     report.complete(parameters)
     return report
   }
 
-  private func firstRow(_ array: NDArray, _ table: Parameter) -> [Float]? {
-    guard array.shape.count == 2, array.shape[0] > 0, array.shape[1] == table.shape[1] else { return nil }
-    return Array(array.floats().prefix(array.shape[1]))
+  private func firstRow(_ name: String, _ checkpoint: Checkpoint, _ table: Parameter) throws -> [Float]? {
+    guard let shape = try checkpoint.shape(name), shape.count == 2, shape[0] > 0, shape[1] == table.shape[1]
+    else { return nil }
+    return try checkpoint.array(name).map { Array($0.floats().prefix(shape[1])) }
   }
 }
 
@@ -110,9 +115,6 @@ private struct LanguageModelNames {
     if bare.hasPrefix("lm_head.layer_norm.") {
       bare = "lm_head.LayerNorm." + bare.dropFirst("lm_head.layer_norm.".count)
     }
-    // Layer norms of old checkpoints.
-    if bare.hasSuffix(".gamma") { bare = bare.dropLast("gamma".count) + "weight" }
-    if bare.hasSuffix(".beta") { bare = bare.dropLast("beta".count) + "bias" }
     return bare
   }
 

@@ -10,13 +10,13 @@ enum ElementOrder {
 
   /// The elements of a column-major array in row-major order; `bytes` must fill `shape`.
   static func rowMajor(fromFortran bytes: [UInt8], shape: [Int], elementSize: Int) -> [UInt8] {
+    guard shape.count > 1, !bytes.isEmpty else { return bytes }
     var strides: [Int] = []
     var stride = 1
     for dimension in shape {
       strides.append(stride)
       stride *= dimension
     }
-    guard shape.count > 1, !bytes.isEmpty else { return bytes }
     return bytes.withUnsafeBytes {
       gather($0, offset: 0, shape: shape, strides: strides, elementSize: elementSize)
     }
@@ -41,9 +41,10 @@ enum ElementOrder {
           from: UnsafeRawBufferPointer(rebasing: source[element * elementSize..<(element + 1) * elementSize]))
         for axis in shape.indices.reversed() {
           index[axis] += 1
-          element += strides[axis]
+          // Strides of dimensions of one element may be any number; what they add is taken off again.
+          element &+= strides[axis]
           if index[axis] < shape[axis] { break }
-          element -= strides[axis] * shape[axis]
+          element &-= strides[axis] &* shape[axis]
           index[axis] = 0
         }
       }

@@ -8,24 +8,25 @@ public enum NPY {
   /// Decodes one array.
   ///
   /// Throws `DataError`, naming `file`, if the bytes are not a whole `.npy` of an element type in `ScalarType`.
-  public static func decode(_ bytes: [UInt8], file: String? = nil) throws -> NDArray {
-    try bytes.withUnsafeBytes { try decode($0, file: file) }
-  }
-
-  static func decode(_ buffer: UnsafeRawBufferPointer, file: String?) throws -> NDArray {
-    try DataError.locating(file: file) {
-      var cursor = ByteCursor(buffer)
-      let header = try NPYHeader(&cursor)
+  public static func decode(_ bytes: consuming [UInt8], file: String? = nil) throws -> NDArray {
+    var elements = bytes
+    return try DataError.locating(file: file) {
+      let (header, start, remaining) = try elements.withUnsafeBytes {
+        var cursor = ByteCursor($0)
+        return (try NPYHeader(&cursor), cursor.position, cursor.remaining)
+      }
       guard let byteCount = NDArray.byteCount(shape: header.shape, type: header.type) else {
         throw DataError("an array of shape \(header.shape) is impossible", place: "header")
       }
-      guard byteCount <= cursor.remaining else {
+      guard byteCount <= remaining else {
         throw DataError(
           "an array of shape \(header.shape) and type \(header.type) takes \(byteCount) bytes, "
-            + "but \(cursor.remaining) follow the header",
+            + "but \(remaining) follow the header",
           cure: "The file is cut short or damaged; get it again")
       }
-      var elements = [UInt8](try cursor.take(byteCount))
+      // In place, for an array may take most of the memory.
+      elements.removeLast(remaining - byteCount)
+      elements.removeFirst(start)
       if header.isBigEndian { ElementOrder.swapBytes(&elements, elementSize: header.type.size) }
       if header.isFortranOrder {
         elements = ElementOrder.rowMajor(

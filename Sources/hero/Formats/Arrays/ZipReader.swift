@@ -65,8 +65,17 @@ public final class ZipReader {
 
   deinit { zip_discard(handle) }
 
+  /// The most that an entry's bytes may become unless told otherwise: 1 GiB, a day of features.
+  public static let defaultLimit = 1 << 30
+
   /// The decompressed bytes of `entry`, its checksum verified.
-  public func read(_ entry: Entry) throws -> [UInt8] {
+  ///
+  /// - Parameter limit: the number of bytes beyond which an entry that decompression enlarges is refused, so that a small
+  ///   archive cannot take all memory.
+  public func read(_ entry: Entry, limit: Int = defaultLimit) throws -> [UInt8] {
+    guard entry.size <= max(limit, entry.compressedSize) else {
+      throw damaged(entry, "decompresses to \(entry.size) bytes, more than the \(limit) that are read")
+    }
     guard entry.compressedSize <= archiveSize, entry.size / Self.largestExpansion <= entry.compressedSize
     else {
       throw damaged(

@@ -14,13 +14,16 @@ public final class SafetensorsFile: Sendable {
     var range: Range<Int>
   }
 
-  /// The longest header the format's own readers accept.
-  private static let longestHeader = 100_000_000
+  /// The format's own readers accept longer ones. A header takes some thirty times as much memory while it is read, and those
+  /// of the largest models are a tenth as long.
+  private static let longestHeader = 1 << 25
 
   /// The path, as the user named it.
   public let path: String
   /// The tensors, in the order in which their bytes stand in the file.
   public let entries: [Entry]
+  /// Tensors whose elements are of a type that is not read here, and the format's code of it.
+  public let foreign: [String: String]
   /// What else the writer noted down.
   public let metadata: [String: String]
 
@@ -47,7 +50,7 @@ public final class SafetensorsFile: Sendable {
     let start = 8 + headerLength
     let header = try file.withBytes(at: 8, count: Int(length)) { try JSON.parse($0, file: path) }
     var notes: [String: String]
-    (entries, notes) = try Self.parse(header, file: path, start: start, end: file.count)
+    (entries, foreign, notes) = try Self.parse(header, file: path, start: start, end: file.count)
     hash = notes.removeValue(forKey: Safetensors.hashNote)
     metadata = notes
     places = Dictionary(entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
@@ -73,8 +76,15 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// The tensor of this name; nil if there is none.
+  ///
+  /// Throws `DataError` if its elements are of a type that is not read here.
   public func array(named name: String) throws -> NDArray? {
-    guard let entry = entry(named: name) else { return nil }
+    guard let entry = entry(named: name) else {
+      guard let code = foreign[name] else { return nil }
+      throw DataError(
+        "elements of type \(code)", file: path, place: "tensor “\(name)”",
+        cure: "Save the tensor as F32, F16 or BF16")
+    }
     return try array(entry)
   }
 
@@ -95,25 +105,28 @@ public final class SafetensorsFile: Sendable {
     try file.withBytes(at: entry.range.lowerBound, count: entry.range.count, body)
   }
 
+  /// What the header says of a tensor: a type of nil is one that is not read here.
+  private typealias Described = (name: String, code: String, type: ScalarType?, shape: [Int], range: Range<Int>)
+
   private static func parse(
     _ header: JSON, file: String, start: Int, end: Int
-  ) throws -> ([Entry], [String: String]) {
+  ) throws -> ([Entry], foreign: [String: String], [String: String]) {
     guard let members = header.object else { throw DataError("the header is not a JSON object", file: file) }
     var metadata: [String: String] = [:]
-    var entries: [Entry] = []
+    var described: [Described] = []
     for (name, value) in members {
       if name == "__metadata__" {
         for (key, note) in value.object ?? [:] { metadata[key] = note.string }
       } else {
         try DataError.locating(file: file, place: "tensor “\(name)”") {
-          entries.append(try entry(name, value, start: start, end: end))
+          described.append(try describe(name, value, start: start, end: end))
         }
       }
     }
     // Tensors of no bytes stand anywhere; the others follow one another from the header to the end.
-    entries.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
+    described.sort { ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound) }
     var position = start
-    for entry in entries {
+    for entry in described {
       guard entry.range.lowerBound == position else {
         throw DataError(
           "the bytes of the tensor overlap others or leave a hole", file: file,
@@ -127,19 +140,22 @@ public final class SafetensorsFile: Sendable {
         "\(end - position) bytes belong to no tensor", file: file, place: "byte \(position)",
         cure: "The file is damaged; get it again")
     }
-    return (entries, metadata)
+    let entries = described.compactMap { entry in
+      entry.type.map { Entry(name: entry.name, type: $0, shape: entry.shape, range: entry.range) }
+    }
+    let foreign = described.filter { $0.type == nil }.map { ($0.name, $0.code) }
+    return (entries, Dictionary(foreign, uniquingKeysWith: { $1 }), metadata)
   }
 
-  private static func entry(_ name: String, _ value: JSON, start: Int, end: Int) throws -> Entry {
+  private static func describe(_ name: String, _ value: JSON, start: Int, end: Int) throws -> Described {
     guard let code = value["dtype"]?.string, let sizes = value["shape"]?.array,
       let offsets = value["data_offsets"]?.array, offsets.count == 2, let lower = offsets[0].int,
       let upper = offsets[1].int
     else { throw DataError("the header lacks one of dtype, shape and data_offsets") }
-    guard let type = Safetensors.types.first(where: { $0.code == code })?.type else {
-      throw DataError("elements of type \(code)", cure: "Save the tensor as F32, F16 or BF16")
-    }
+    let type = Safetensors.types.first { $0.code == code }?.type
     let shape = sizes.compactMap(\.int)
-    guard shape.count == sizes.count, let byteCount = NDArray.byteCount(shape: shape, type: type) else {
+    // Of types that are not known here the shape says nothing of the bytes, and an element may be less than one.
+    guard shape.count == sizes.count, let byteCount = NDArray.byteCount(shape: shape, type: type ?? .uint8) else {
       throw DataError("an impossible shape")
     }
     guard 0 <= lower, lower <= upper, upper <= end - start else {
@@ -147,9 +163,9 @@ public final class SafetensorsFile: Sendable {
         "bytes \(lower) to \(upper) of \(end - start)", cure: "The file is cut short or damaged; get it again"
       )
     }
-    guard upper - lower == byteCount else {
+    guard type == nil || upper - lower == byteCount else {
       throw DataError("\(upper - lower) bytes for shape \(shape) of \(code), which takes \(byteCount)")
     }
-    return Entry(name: name, type: type, shape: shape, range: start + lower..<start + upper)
+    return (name, String(code.prefix(40)), type, shape, start + lower..<start + upper)
   }
 }

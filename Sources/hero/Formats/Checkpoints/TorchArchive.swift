@@ -3,6 +3,10 @@ import Synchronization
 
 /// The zip format of PyTorch 1.6 and later: `NAME/data.pkl`, and one entry `NAME/data/KEY` per storage.
 final class TorchArchive: TorchStorageSource {
+  private static let largestPickle = 1 << 26
+  /// What a deflated storage may become; torch itself never deflates.
+  private static let largestStorage = 1 << 32
+
   private let path: String
   private let entries: [String: ZipReader.Entry]
   private let zip: Mutex<ZipReader>
@@ -34,19 +38,19 @@ final class TorchArchive: TorchStorageSource {
           cure: "Save it again on a little-endian one")
       }
     }
-    return try Pickle.decode(read("data.pkl"), file: "\(path) (data.pkl)")
+    return try Pickle.decode(read("data.pkl", limit: Self.largestPickle), file: "\(path) (data.pkl)")
   }
 
   func bytes(of storage: TorchStorage) throws -> [UInt8] {
     try read("data/\(storage.key)")
   }
 
-  private func read(_ name: String) throws -> [UInt8] {
+  private func read(_ name: String, limit: Int = largestStorage) throws -> [UInt8] {
     guard let entry = entries[folder + name] else {
       throw DataError(
         "the archive lacks “\(folder)\(name)”", file: path,
         cure: "The file is damaged; get it again")
     }
-    return try zip.withLock { try $0.read(entry) }
+    return try zip.withLock { try $0.read(entry, limit: limit) }
   }
 }

@@ -1,79 +1,135 @@
 import Foundation
+import Synchronization
 
-/// A checkpoint that PyTorch's `save` wrote: a state dict, or a dictionary with one in it.
+/// A checkpoint that PyTorch's `save` wrote: a state dict, or anything with tensors in it.
 ///
 /// Both formats are read, the zip of version 1.6 on and the older stream of pickles, and nothing in them is run. A zip that
-/// `torch.jit.save` wrote is read as the dictionary of its modules' attributes.
+/// `torch.jit.save` wrote is read as the dictionary of its modules' attributes, and a plain pickle of numpy arrays like one of
+/// tensors.
 /// Opening reads the description only; a tensor's elements are read when they are asked for. Safe to use from
 /// several threads, which take turns.
 public final class TorchCheckpoint: Sendable {
+  /// An array of the checkpoint.
+  public enum Held: Equatable, Sendable {
+    case tensor(TorchTensor)
+    case array(NDArray)
+    /// One of a kind that is not read here: what it is.
+    case foreign(String)
+  }
+
+  /// Names of all arrays together are shorter than this, also in checkpoints of the largest models.
+  private static let longestNames = 1 << 26
+
   /// The path, as the user named it.
   public let path: String
   /// What was saved, with tensors as descriptions.
   public let root: PickleValue
-  /// Every tensor, in the file's order, by its path through the dictionaries, joined by dots.
-  public let tensors: [(name: String, tensor: TorchTensor)]
+  /// Every array, in the file's order, by its path through the dictionaries, joined by dots.
+  public let arrays: [(name: String, held: Held)]
 
   private let storages: any TorchStorageSource
   private let places: [String: Int]
+  /// The storage read last, where a tensor used a part of it: the next one often uses another.
+  private let shared = Mutex<(storage: String, bytes: [UInt8])?>(nil)
 
   /// Reads the description of the checkpoint at `path`.
   ///
-  /// Throws `DataError` if the file is neither format, is damaged, or holds anything but data.
+  /// Throws `DataError` if the file is neither format, is damaged, or asks for anything to be run.
   public init(path: String) throws {
     self.path = path
     let file = try MappedFile(path: path)
     guard file.count > 0 else {
       throw DataError("the checkpoint is empty", file: path, cure: "The file is cut short; get it again")
     }
-    let isZip = try file.withBytes(at: 0, count: min(file.count, 4)) { $0.elementsEqual([0x50, 0x4b, 3, 4]) }
-    if isZip {
+    let head = try file.bytes(at: 0, count: min(file.count, 14))
+    let root: PickleValue
+    if head.starts(with: [0x50, 0x4b, 3, 4]) {
       let archive = try TorchArchive(path: path)
       (root, storages) = (try archive.root(), archive)
-    } else {
+    } else if head.withUnsafeBytes({ TorchStream.recognizes($0) }) || head.first != 0x80 {
       let stream = try TorchStream(file: file)
       (root, storages) = (stream.root, stream)
+    } else {
+      (root, storages) = (try Pickle.read(path: path), NoStorages(path: path))
     }
-    var found: [(name: String, tensor: TorchTensor)] = []
-    Self.collect(root, under: "", into: &found)
-    tensors = found
+    var found: [(name: String, held: Held)] = []
+    var room = Self.longestNames
+    try DataError.locating(file: path) { try Self.collect(root, under: "", into: &found, &room) }
+    (self.root, arrays) = (root, found)
     places = Dictionary(found.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
   }
 
-  /// The dictionary that holds the model where it is not the whole checkpoint: `model_state_dict` (as the reference's
-  /// restore files have it), `model_state` (SlowFast), `state_dict` or `model`. Nil where the checkpoint is a state dict itself.
-  public var stateName: String? {
-    ["model_state_dict", "model_state", "state_dict", "model"].first { root[$0]?.entries != nil }
+  /// The shape of the array of this name; nil if there is none, or none that is read here.
+  public func shape(named name: String) -> [Int]? {
+    switch places[name].map({ arrays[$0].held }) {
+    case .tensor(let tensor)?: tensor.shape
+    case .array(let array)?: array.shape
+    case .foreign?, nil: nil
+    }
   }
 
-  /// The tensor of this name with its elements; nil if there is none.
+  /// The array of this name with its elements; nil if there is none.
   ///
-  /// Throws `DataError` if its storage is missing, short or damaged.
+  /// Throws `DataError` if its storage is missing, short or damaged, or its elements are of a type that is not read here.
   public func array(named name: String) throws -> NDArray? {
     guard let place = places[name] else { return nil }
-    let tensor = tensors[place].tensor
-    return try array(tensor, named: name, from: storages.bytes(of: tensor.storage))
+    switch arrays[place].held {
+    case .array(let array): return array
+    case .tensor(let tensor):
+      let bytes = try bytes(of: tensor)
+      return try DataError.locating(file: path, place: "parameter “\(name)”") {
+        try tensor.array(from: bytes)
+      }
+    case .foreign(let what):
+      throw DataError(
+        what, file: path, place: "parameter “\(name)”", cure: "Save it as float32, float16 or bfloat16")
+    }
   }
 
-  private func array(_ tensor: TorchTensor, named name: String, from bytes: [UInt8]) throws -> NDArray {
-    try DataError.locating(file: path, place: "parameter “\(name)”") { try tensor.array(from: bytes) }
+  private func bytes(of tensor: TorchTensor) throws -> [UInt8] {
+    try shared.withLock { shared in
+      if let shared, shared.storage == tensor.storage.key { return shared.bytes }
+      let bytes = try storages.bytes(of: tensor.storage)
+      let used = NDArray.byteCount(shape: tensor.shape, type: tensor.storage.type) ?? 0
+      shared = used < bytes.count ? (tensor.storage.key, bytes) : nil
+      return bytes
+    }
   }
 
   private static func collect(
-    _ value: PickleValue, under name: String, into found: inout [(name: String, tensor: TorchTensor)]
-  ) {
+    _ value: PickleValue, under name: String, into found: inout [(name: String, held: Held)],
+    _ room: inout Int
+  ) throws {
+    func joined(_ key: String) throws -> String {
+      room -= min(room, name.utf8.count + key.utf8.count + 1)
+      guard room > 0 else {
+        throw DataError("the names of its arrays are longer than any model's", cure: "Do not trust this file")
+      }
+      return name.isEmpty ? key : "\(name).\(key)"
+    }
     switch value {
-    case .tensor(let tensor): found.append((name: name, tensor: tensor))
+    case .tensor(let tensor): found.append((name, .tensor(tensor)))
+    case .array(let array): found.append((name, .array(array)))
+    case .foreignArray(let what): found.append((name, .foreign(what)))
     case .dictionary(let entries):
-      for entry in entries {
+      for entry in entries where entry.value.mayHoldArrays {
         guard let key = entry.key.string ?? entry.key.int.map(String.init) else { continue }
-        collect(entry.value, under: name.isEmpty ? key : "\(name).\(key)", into: &found)
+        try collect(entry.value, under: joined(key), into: &found, &room)
       }
     case .list(let elements), .tuple(let elements):
-      for (index, element) in elements.enumerated() {
-        collect(element, under: name.isEmpty ? "\(index)" : "\(name).\(index)", into: &found)
+      for (index, element) in elements.enumerated() where element.mayHoldArrays {
+        try collect(element, under: joined("\(index)"), into: &found, &room)
       }
     default: break
+    }
+  }
+}
+
+extension PickleValue {
+  fileprivate var mayHoldArrays: Bool {
+    switch self {
+    case .tensor, .array, .foreignArray, .dictionary, .list, .tuple: true
+    default: false
     }
   }
 }
@@ -82,4 +138,15 @@ public final class TorchCheckpoint: Sendable {
 protocol TorchStorageSource: Sendable {
   /// All bytes of the storage of this key, of which views may use a part.
   func bytes(of storage: TorchStorage) throws -> [UInt8]
+}
+
+/// A plain pickle, which has none.
+private struct NoStorages: TorchStorageSource {
+  let path: String
+
+  func bytes(of storage: TorchStorage) throws -> [UInt8] {
+    throw DataError(
+      "the pickle speaks of storage “\(storage.key)”, which is not in it", file: path,
+      cure: "Save the weights by torch.save")
+  }
 }

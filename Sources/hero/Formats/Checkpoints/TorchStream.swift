@@ -23,14 +23,21 @@ final class TorchStream: TorchStorageSource {
     return try file.bytes(at: range.lowerBound, count: range.count)
   }
 
+  /// Whether a file begins like one: with a pickle of the number that PyTorch calls magic.
+  static func recognizes(_ head: UnsafeRawBufferPointer) -> Bool {
+    head.count >= 14 && head[2..<4].elementsEqual([0x8a, 10]) && head[4..<14].elementsEqual(magic)
+  }
+
   private static func parse(_ buffer: UnsafeRawBufferPointer) throws -> (PickleValue, [String: Range<Int>]) {
     var position = 0
+    var sizes: [String: Int] = [:]
     func next() throws -> PickleValue {
       let start = position
       do {
-        let (value, byteCount) = try Pickle.decode(
+        let (value, byteCount, elementSizes) = try Pickle.decode(
           UnsafeRawBufferPointer(rebasing: buffer[position...]), file: nil)
         position += byteCount
+        sizes.merge(elementSizes) { $1 }
         return value
       } catch let error as DataError where start > 0 {
         // The places of an inner pickle count from its own beginning.
@@ -53,8 +60,6 @@ final class TorchStream: TorchStorageSource {
         "the checkpoint was saved on a big-endian machine", cure: "Save it again on a little-endian one")
     }
     let root = try next()
-    var sizes: [String: Int] = [:]
-    collectElementSizes(root, into: &sizes)
     guard let keys = try next().elements else {
       throw DataError("the list of storages is not a list", place: "byte \(position)")
     }
@@ -87,19 +92,5 @@ final class TorchStream: TorchStorageSource {
       _ = try cursor.take(byteCount)
     }
     return ranges
-  }
-
-  private static func collectElementSizes(_ value: PickleValue, into sizes: inout [String: Int]) {
-    switch value {
-    case .tensor(let tensor): sizes[tensor.storage.key] = tensor.storage.type.size
-    case .dictionary(let entries):
-      for entry in entries {
-        collectElementSizes(entry.key, into: &sizes)
-        collectElementSizes(entry.value, into: &sizes)
-      }
-    case .list(let elements), .tuple(let elements), .set(let elements):
-      for element in elements { collectElementSizes(element, into: &sizes) }
-    default: break
-    }
   }
 }

@@ -3,8 +3,8 @@ import Foundation
 /// Reads Python pickles, protocols 0 to 5, without ever doing what they ask for.
 ///
 /// A pickle is a program. This reader runs the part that builds numbers, texts and containers; a call is kept as
-/// data and afterwards understood if it makes a numpy array or scalar, a torch tensor or a plain container. Any other
-/// name is refused where it stands. Depth and size are bounded, so that no pickle exhausts stack or memory.
+/// data and afterwards understood if it makes a numpy array or scalar, a torch tensor or a plain container. An object of
+/// another class is passed over unread; a name that could run something is refused where it stands. Depth and size are bounded, so that no pickle exhausts stack or memory.
 ///
 /// Source: Python's `pickletools` (the opcodes and their meaning).
 public enum Pickle {
@@ -23,12 +23,12 @@ public enum Pickle {
   /// The first value in `buffer` and the bytes it took.
   static func decode(
     _ buffer: UnsafeRawBufferPointer, file: String?
-  ) throws -> (value: PickleValue, byteCount: Int) {
+  ) throws -> (value: PickleValue, byteCount: Int, elementSizes: [String: Int]) {
     try DataError.locating(file: file) {
       var machine = PickleMachine(buffer)
       let result = try machine.run()
       var reader = PickleInterpreter(objects: machine.objects, byteCount: machine.cursor.position)
-      return (try reader.value(of: result), machine.cursor.position)
+      return (try reader.value(of: result), machine.cursor.position, try reader.elementSizes())
     }
   }
 }

@@ -2,7 +2,8 @@
 enum PickleArrays {
   /// `scalar(type, bytes)`: one number.
   static func scalar(_ arguments: [PickleValue]) throws -> PickleValue {
-    let array = try array(type: arguments[0], shape: [], bytes: arguments[1], isFortranOrder: false)
+    let value = try array(type: arguments[0], shape: [], bytes: arguments[1], isFortranOrder: false)
+    guard case .array(let array) = value else { return value }
     switch array.type {
     case .bool: return .bool(array.bytes.first != 0)
     case let type where type.isFloatingPoint: return array.doubles().first.map(PickleValue.double) ?? .none
@@ -11,14 +12,14 @@ enum PickleArrays {
   }
 
   /// `_frombuffer(bytes, type, shape, order)`.
-  static func fromBuffer(_ arguments: [PickleValue]) throws -> NDArray {
+  static func fromBuffer(_ arguments: [PickleValue]) throws -> PickleValue {
     try array(
       type: arguments[1], shape: shape(arguments[2]), bytes: arguments[0],
       isFortranOrder: arguments[3].string == "F")
   }
 
   /// The state of an array: `(version, shape, type, isFortranOrder, bytes)`.
-  static func array(state: PickleValue) throws -> NDArray {
+  static func array(state: PickleValue) throws -> PickleValue {
     guard let parts = state.elements, parts.count >= 5, case .bool(let isFortranOrder) = parts[3] else {
       throw DataError("a numpy array whose contents are malformed")
     }
@@ -37,9 +38,10 @@ enum PickleArrays {
 
   private static func array(
     type: PickleValue, shape: [Int], bytes: PickleValue, isFortranOrder: Bool
-  ) throws -> NDArray {
-    guard case .symbol(let name) = type, let (type, isBigEndian) = ScalarType.numpy(name) else {
-      throw DataError("a numpy array whose type is malformed")
+  ) throws -> PickleValue {
+    guard case .symbol(let name) = type else { throw DataError("a numpy array whose type is malformed") }
+    guard let (type, isBigEndian) = ScalarType.numpy(name) else {
+      return .foreignArray("numpy values of type “\(name)”")
     }
     // Python 2 wrote bytes as strings, which look like text where they happen to be UTF-8.
     var elements: [UInt8]
@@ -55,6 +57,6 @@ enum PickleArrays {
     if isFortranOrder {
       elements = ElementOrder.rowMajor(fromFortran: elements, shape: shape, elementSize: type.size)
     }
-    return NDArray(unchecked: elements, shape: shape, type: type)
+    return .array(NDArray(unchecked: elements, shape: shape, type: type))
   }
 }

@@ -4,12 +4,12 @@ struct PickleInterpreter {
   private static let deepest = 256
 
   private let objects: [PickleObject]
-  /// How many more values may be made. A shared container counts wherever it occurs, so that a small pickle cannot
+  /// How many more values and bytes may be made. What is shared counts wherever it occurs, so that a small pickle cannot
   /// unfold into a huge value.
   private var budget: Int
   private var depth = 0
-  /// Calls already understood: an array that occurs twice is made once.
-  private var calls: [Int: PickleValue] = [:]
+  /// Calls already understood, and what they cost: an array that occurs twice is made once.
+  private var calls: [Int: (value: PickleValue, cost: Int)] = [:]
 
   init(objects: [PickleObject], byteCount: Int) {
     self.objects = objects
@@ -17,11 +17,7 @@ struct PickleInterpreter {
   }
 
   mutating func value(of item: PickleItem) throws -> PickleValue {
-    budget -= 1
-    guard budget >= 0 else {
-      throw DataError(
-        "the pickle unfolds into far more values than it has bytes", cure: "Do not trust this file")
-    }
+    try charge(1)
     switch item {
     case .value(let value): return value
     case .global(.symbol(let name)): return .symbol(name)
@@ -41,6 +37,14 @@ struct PickleInterpreter {
     }
   }
 
+  private mutating func charge(_ cost: Int) throws {
+    budget -= min(budget + 1, cost)
+    guard budget >= 0 else {
+      throw DataError(
+        "the pickle unfolds into far more values than it has bytes", cure: "Do not trust this file")
+    }
+  }
+
   private mutating func value(of object: PickleObject, index: Int) throws -> PickleValue {
     switch object.kind {
     case .list: return .list(try values(of: object.items))
@@ -48,11 +52,18 @@ struct PickleInterpreter {
     case .set: return .set(try values(of: object.items))
     case .dictionary: return .dictionary(try entries(of: object.items))
     case .persistent:
-      throw DataError("the pickle refers to data outside itself that is not a tensor's storage")
+      guard let reference = object.items.first, storageElement(reference) != nil else {
+        throw DataError("the pickle refers to data outside itself that is not a tensor's storage")
+      }
+      return .object("torch.Storage")
     case .call(let global):
-      if let known = calls[index] { return known }
+      if let known = calls[index] {
+        try charge(known.cost)
+        return known.value
+      }
+      let before = budget
       let result = try call(global, object)
-      calls[index] = result
+      calls[index] = (result, before - budget)
       return result
     }
   }
@@ -70,6 +81,8 @@ struct PickleInterpreter {
     for start in stride(from: 0, to: items.count - 1, by: 2) {
       let entry = PickleValue.Entry(key: try value(of: items[start]), value: try value(of: items[start + 1]))
       if case .string(let key) = entry.key {
+        // A long key that occurs often takes long to compare.
+        try charge(key.utf8.count / 64)
         if let place = places[key] {
           entries[place] = entry
           continue
@@ -93,24 +106,43 @@ struct PickleInterpreter {
     case .set: return .set(try elements(items.first))
     case .encode, .bytes: return .bytes(try bytes(items))
     case .numpyScalar: return try PickleArrays.scalar(values(of: arguments(items, 2)))
-    case .numpyFromBuffer: return .array(try PickleArrays.fromBuffer(values(of: arguments(items, 4))))
+    case .numpyFromBuffer: return try charged(PickleArrays.fromBuffer(values(of: arguments(items, 4))))
     case .numpyReconstruct:
       guard let state = object.state else { throw DataError("a numpy array without its contents") }
-      return .array(try PickleArrays.array(state: value(of: state)))
+      return try charged(PickleArrays.array(state: value(of: state)))
     case .numpyType: return try numpyType(object)
-    case .torchTensor, .torchTensorV2, .torchTensorV3: return .tensor(try tensor(global, items))
+    case .torchTensor, .torchTensorV2, .torchTensorV3: return try tensor(global, items)
     case .torchParameter:
       let inner = try value(of: arguments(items, 1)[0])
-      guard case .tensor = inner else { throw DataError("a torch parameter that is not a tensor") }
-      return inner
+      switch inner {
+      case .tensor, .foreignArray, .object: return inner
+      default: throw DataError("a torch parameter that is not a tensor")
+      }
+    case .torchTyped:
+      let items = try arguments(items, 3)
+      guard case .global(let maker) = items[0], case .object(let tuple) = items[2],
+        case .tuple = objects[tuple].kind
+      else { throw DataError("a malformed tensor of a class of its own") }
+      switch maker {
+      case .torchTensor, .torchTensorV2, .torchTensorV3: return try tensor(maker, objects[tuple].items)
+      default: return .foreignArray("a tensor of a class of its own")
+      }
+    case .torchForeignTensor(let name): return .foreignArray("a tensor that torch makes by \(name)")
+    case .object(let name): return .object(name)
     case .torchScriptModule: return try object.state.map { try value(of: $0) } ?? .dictionary([])
     case .torchSize: return .tuple(try elements(items.first))
     case .torchDevice:
       let parts = try values(of: items).map { $0.string ?? $0.int.map(String.init) ?? "" }
+      try charge(parts.reduce(0) { $0 + $1.utf8.count })
       return .string(parts.joined(separator: ":"))
-    case .numpyArray, .torchStorage, .torchUntypedStorage, .symbol:
+    case .numpyArray, .torchStorage, .torchForeignStorage, .torchUntypedStorage, .symbol:
       throw DataError("a call of \(global), which makes no data that can be read here")
     }
+  }
+
+  private mutating func charged(_ array: PickleValue) throws -> PickleValue {
+    if case .array(let array) = array { try charge(array.bytes.count) }
+    return array
   }
 
   private func arguments(_ items: [PickleItem], _ count: Int) throws -> [PickleItem] {
@@ -148,6 +180,7 @@ struct PickleInterpreter {
     switch try value(of: first) {
     case .bytes(let bytes): return bytes
     case .string(let text):
+      try charge(text.utf8.count)
       return try text.unicodeScalars.map { scalar in
         guard let byte = UInt8(exactly: scalar.value) else {
           throw DataError("bytes written as text beyond Latin-1")
@@ -167,33 +200,35 @@ struct PickleInterpreter {
 
   /// A numpy type as the symbol numpy would print, such as `<f4`.
   private mutating func numpyType(_ object: PickleObject) throws -> PickleValue {
-    guard case .value(.string(let code))? = object.items.first else {
-      throw DataError("a numpy type without its name")
-    }
+    // Types of records have no short name.
+    guard case .value(.string(let code))? = object.items.first else { return .symbol("records") }
     var order = ""
     if let state = object.state, let parts = try value(of: state).elements, parts.count > 1 {
       order = parts[1].string ?? ""
     }
-    guard let (type, isBigEndian) = ScalarType.numpy(order + code) else {
-      throw DataError(
-        "numpy values of type “\(order)\(code)”",
-        cure: "Save them as one of float16, float32, float64, int8 … int64, uint8 or bool")
-    }
+    guard order.utf8.count + code.utf8.count <= 64 else { throw DataError("a numpy type of a malformed name") }
+    guard let (type, isBigEndian) = ScalarType.numpy(order + code) else { return .symbol(order + code) }
     return .symbol((isBigEndian ? ">" : "<") + (type.numpyCode ?? code))
   }
 
   // MARK: Tensors
 
-  private mutating func tensor(_ global: PickleGlobal, _ items: [PickleItem]) throws -> TorchTensor {
+  private mutating func tensor(_ global: PickleGlobal, _ items: [PickleItem]) throws -> PickleValue {
     let items = try arguments(items, global == .torchTensorV3 ? 7 : 4)
     guard case .object(let index) = items[0], case .persistent = objects[index].kind,
       let reference = objects[index].items.first
     else { throw DataError("a tensor whose storage is not in the file") }
+    if case .torchForeignStorage(let name, _)? = storageElement(reference) {
+      return .foreignArray("elements of torch's \(name)")
+    }
     var storage = try storage(reference)
     if global == .torchTensorV3 {
-      guard case .symbol(let name) = try value(of: items[6]),
-        let type = ScalarType(rawValue: String(name.dropFirst("torch.".count)))
-      else { throw DataError("a tensor of a type that cannot be read here") }
+      guard case .symbol(let name) = try value(of: items[6]) else {
+        throw DataError("a tensor of a malformed type")
+      }
+      guard let type = ScalarType(rawValue: String(name.dropFirst("torch.".count))) else {
+        return .foreignArray("elements of type \(name)")
+      }
       storage.count = storage.count.multipliedOrMax(by: storage.type.size) / type.size
       storage.type = type
     }
@@ -202,7 +237,7 @@ struct PickleInterpreter {
     else { throw DataError("a tensor whose offset, shape or strides are not integers") }
     let tensor = TorchTensor(storage: storage, offset: offset, shape: shape, strides: strides)
     try tensor.check()
-    return tensor
+    return .tensor(tensor)
   }
 
   private mutating func integers(_ item: PickleItem) throws -> [Int]? {
@@ -211,21 +246,39 @@ struct PickleInterpreter {
     return integers.count == elements.count ? integers : nil
   }
 
+  /// The bytes of an element of each storage that the pickle speaks of, by its key.
+  mutating func elementSizes() throws -> [String: Int] {
+    var sizes: [String: Int] = [:]
+    for object in objects {
+      guard case .persistent = object.kind, let reference = object.items.first,
+        let size = storageElement(reference)?.elementSize, case .object(let index) = reference,
+        let key = try key(objects[index].items[2])
+      else { continue }
+      sizes[key] = size
+    }
+    return sizes
+  }
+
+  /// The kind of storage that a reference names; nil where it names none.
+  private func storageElement(_ reference: PickleItem) -> PickleGlobal? {
+    guard case .object(let index) = reference, case .tuple = objects[index].kind, objects[index].items.count >= 5,
+      case .value(.string("storage")) = objects[index].items[0], case .global(let kind) = objects[index].items[1],
+      kind.elementSize != nil
+    else { return nil }
+    return kind
+  }
+
   /// `("storage", type, key, device, count, view)`, where `view` is `(key, start, count)` if it is there and not None.
   private mutating func storage(_ reference: PickleItem) throws -> TorchStorage {
-    guard case .object(let index) = reference, case .tuple = objects[index].kind else {
-      throw DataError("a tensor's storage is named by something that is not a tuple")
+    guard let kind = storageElement(reference), case .object(let index) = reference else {
+      throw DataError("a tensor's storage is named by something else than torch's own reference")
     }
     let items = objects[index].items
-    guard items.count >= 5, case .value(.string("storage")) = items[0], case .global(let kind) = items[1],
-      let key = try key(items[2]), case .value(.int(var count)) = items[4]
-    else { throw DataError("a malformed reference to a tensor's storage") }
-    let type: ScalarType
-    switch kind {
-    case .torchStorage(let known): type = known
-    case .torchUntypedStorage: type = .uint8
-    default: throw DataError("a storage of elements that cannot be read here")
+    guard let key = try key(items[2]), case .value(.int(var count)) = items[4] else {
+      throw DataError("a malformed reference to a tensor's storage")
     }
+    let type: ScalarType
+    if case .torchStorage(let known) = kind { type = known } else { type = .uint8 }
     var start = 0
     if items.count > 5, let view = try value(of: items[5]).elements {
       guard view.count == 3, let viewStart = view[1].int, let viewCount = view[2].int else {

@@ -123,8 +123,17 @@ struct PickleMachine {
   }
 
   private mutating func call(checked callee: PickleItem, _ arguments: [PickleItem]) throws {
-    guard case .global = callee else { throw failure("a call of something that is not a name") }
-    call(callee, arguments)
+    switch callee {
+    case .global: call(callee, arguments)
+    // What such an object makes is one as well.
+    case .object(let index) where isOpaque(index): push(objects[index].kind)
+    default: throw failure("a call of something that is not a name")
+    }
+  }
+
+  /// Whether it is an object of which nothing is looked at.
+  private func isOpaque(_ index: Int) -> Bool {
+    if case .call(.object) = objects[index].kind { true } else { false }
   }
 
   /// Keeps a call as data; only an empty container is made at once, because opcodes will fill it.
@@ -134,6 +143,7 @@ struct PickleMachine {
     case (.dictionary, 0), (.defaultDictionary, 0...1): push(.dictionary)
     case (.list, 0): push(.list)
     case (.set, 0): push(.set)
+    case (.object, _): push(.call(global))
     default: push(.call(global), arguments)
     }
   }
@@ -142,7 +152,7 @@ struct PickleMachine {
     let state = try pop()
     guard case .object(let index) = try top() else { return }
     // The attributes of a container, such as a state dict's `_metadata`, are not data anybody reads.
-    if case .call = objects[index].kind { objects[index].state = state }
+    if case .call = objects[index].kind, !isOpaque(index) { objects[index].state = state }
   }
 
   private func tuple(_ item: PickleItem) throws -> [PickleItem] {
@@ -202,6 +212,8 @@ struct PickleMachine {
     }
     switch (container, objects[index].kind) {
     case (.list, .list), (.dictionary, .dictionary), (.set, .set): objects[index].items += items
+    // Classes that inherit from a container.
+    case _ where isOpaque(index): break
     default: throw failure("items of a \(container) for something else")
     }
   }

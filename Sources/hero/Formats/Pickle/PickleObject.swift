@@ -38,15 +38,24 @@ enum PickleGlobal: Hashable {
   case bytes
   case numpyScalar, numpyReconstruct, numpyFromBuffer, numpyArray, numpyType
   case torchTensor, torchTensorV2, torchTensorV3, torchParameter, torchSize, torchDevice
+  /// `_rebuild_from_type_v2(function, class, arguments, state)`: a tensor of a class of its own, or with attributes.
+  case torchTyped
+  /// A tensor that is no run of numbers in a storage: sparse, quantised, on another device.
+  case torchForeignTensor(String)
   case torchStorage(ScalarType)
+  /// A storage of elements that are not read here, such as complex numbers: what torch calls it, and an element's bytes.
+  case torchForeignStorage(String, size: Int)
   /// A storage whose type the tensor names.
   case torchUntypedStorage
   /// A module of a TorchScript archive, of any class: its attributes are the state that `BUILD` hands to it.
   case torchScriptModule
   /// A name that stands for itself, such as `torch.float32` or `builtins.int`.
   case symbol(String)
+  /// A class of objects that people save beside their weights. They are passed over, never made.
+  case object(String)
 
   init?(module: String, name: String) {
+    guard module.utf8.count + name.utf8.count <= 1024 else { return nil }
     // Python 2 and 3, and numpy 1 and 2, call the same things by different modules.
     let home =
       switch module {
@@ -61,10 +70,60 @@ enum PickleGlobal: Hashable {
       self = .torchScriptModule
     } else if home == "torch", let type = Self.storages[name] {
       self = .torchStorage(type)
-    } else if home == "torch", ScalarType(rawValue: name) != nil {
+    } else if home == "torch", let size = Self.foreignStorages[name] {
+      self = .torchForeignStorage(name, size: size)
+    } else if home == "torch", ScalarType(rawValue: name) != nil || name.contains(Self.torchConstants) {
       self = .symbol("torch.\(name)")
+    } else if home == "torch._utils" || home == "torch._tensor", name.hasPrefix("_rebuild_") {
+      self = .torchForeignTensor(name)
+    } else if Self.isClassOfData(home, name) {
+      self = .object("\(home).\(name)")
     } else {
       return nil
+    }
+  }
+
+  /// Whether a name looks like a class whose objects are data. Python's own ways to run something are none, and neither is
+  /// what is named like a function: nothing is run here, but a file that asks for it means harm and is refused.
+  private static func isClassOfData(_ module: String, _ name: String) -> Bool {
+    if dataMakers.contains("\(module).\(name)") || module.hasPrefix("numpy.random.") { return true }
+    let root = module.prefix { $0 != "." }
+    guard !runners.contains(String(root)), let last = name.split(separator: ".").last else { return false }
+    return last.drop { $0 == "_" }.first?.isUppercase ?? false
+  }
+
+  private static let runners: Set<String> = [
+    "_ctypes", "_pickle", "_posixsubprocess", "asyncio", "bdb", "builtins", "cProfile", "cloudpickle", "code",
+    "codeop", "commands", "ctypes", "dill", "distutils", "ftplib", "http", "idlelib", "imaplib", "importlib",
+    "inspect", "joblib", "marshal", "multiprocessing", "nt", "operator", "os", "pdb", "pickle", "pip", "platform",
+    "poplib", "posix", "profile", "pty", "pydoc", "requests", "runpy", "setuptools", "shutil", "signal", "smtplib",
+    "socket", "socketserver", "ssl", "subprocess", "sys", "telnetlib", "threading", "timeit", "trace", "types",
+    "urllib", "venv", "webbrowser", "xmlrpc", "zipimport",
+  ]
+
+  /// Named like functions, and still classes of data or their constructors.
+  private static let dataMakers: Set<String> = [
+    "copyreg._reconstructor", "copy_reg._reconstructor", "builtins.object", "builtins.complex", "builtins.range",
+    "builtins.slice", "collections.deque", "datetime.date", "datetime.datetime", "datetime.time",
+    "datetime.timedelta", "datetime.timezone", "types.SimpleNamespace", "functools.partial",
+    "torch.serialization._get_layout",
+  ]
+
+  private nonisolated(unsafe) static let torchConstants =
+    /^(uint\d+|int\d+|complex\d+|float\d+\w*|quint\w+|qint\d+|bits\w+|per_\w+|strided|sparse_\w+|\w+_format)$/
+
+  private static let foreignStorages: [String: Int] = [
+    "ComplexFloatStorage": 8, "ComplexDoubleStorage": 16, "QUInt8Storage": 1, "QInt8Storage": 1,
+    "QInt32Storage": 4, "QUInt4x2Storage": 1, "QUInt2x4Storage": 1,
+  ]
+
+  /// The bytes of an element, for the name of a storage.
+  var elementSize: Int? {
+    switch self {
+    case .torchStorage(let type): type.size
+    case .torchForeignStorage(_, let size): size
+    case .torchUntypedStorage: 1
+    default: nil
     }
   }
 
@@ -80,6 +139,8 @@ enum PickleGlobal: Hashable {
     "numpy.dtype": .numpyType,
     "torch._utils._rebuild_tensor": .torchTensor, "torch._utils._rebuild_tensor_v2": .torchTensorV2,
     "torch._utils._rebuild_tensor_v3": .torchTensorV3, "torch._utils._rebuild_parameter": .torchParameter,
+    "torch._utils._rebuild_parameter_with_state": .torchParameter,
+    "torch._tensor._rebuild_from_type_v2": .torchTyped, "torch._tensor._rebuild_from_type": .torchTyped,
     "torch.jit._pickle.build_intlist": .list, "torch.jit._pickle.build_doublelist": .list,
     "torch.jit._pickle.build_boollist": .list, "torch.jit._pickle.build_tensorlist": .list,
     "torch.Size": .torchSize, "torch.device": .torchDevice,

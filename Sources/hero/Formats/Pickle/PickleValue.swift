@@ -19,6 +19,10 @@ public enum PickleValue: Equatable, Sendable {
   indirect case tensor(TorchTensor)
   /// A name that stands for itself, such as `torch.float32`.
   case symbol(String)
+  /// An array of a kind that is not read here, such as complex numbers or quantised ones: what it is, for a message.
+  case foreignArray(String)
+  /// A Python object, by the name of its class, such as `argparse.Namespace`. Nothing in it is looked at.
+  case object(String)
 
   /// One entry of a dictionary.
   public struct Entry: Equatable, Sendable {

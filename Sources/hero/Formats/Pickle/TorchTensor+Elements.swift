@@ -48,9 +48,10 @@ extension TorchTensor {
         "storage “\(storage.key)” has \(bytes.count / size) elements instead of \(end)",
         cure: "The file is cut short or damaged; get it again")
     }
+    // Where nothing is there, the rest may be any number.
+    guard !shape.contains(0) else { return NDArray(unchecked: [], shape: shape, type: storage.type) }
     let count = shape.reduce(1, *)
     let first = storage.start + offset
-    if count == 0 { return NDArray(unchecked: [], shape: shape, type: storage.type) }
     if isContiguous {
       if first == 0, bytes.count == count * size {
         return NDArray(unchecked: bytes, shape: shape, type: storage.type)

@@ -20,6 +20,8 @@ final class LMDBFile: Sendable {
 
   private static let magic: UInt32 = 0xBEEF_C0DE
   private static let headerSize = 16
+  /// A file may be sparse, and so shorter than what it claims to hold.
+  private static let longestValue = 1 << 30
   /// The reach of liblmdb's own cursors.
   static let depthLimit = 32
 
@@ -146,6 +148,7 @@ final class LMDBFile: Sendable {
 
   /// The `count` bytes that begin on the overflow page `number`.
   func overflow(_ number: Int, count: Int) throws -> [UInt8] {
+    guard count <= Self.longestValue else { throw damaged("a value of \(count) bytes", page: number) }
     let pages = (Self.headerSize + count + pageSize - 1) / pageSize
     guard number > 1, number <= lastPage, pages - 1 <= lastPage - number else {
       throw damaged("a value refers to pages that are not there", page: number)

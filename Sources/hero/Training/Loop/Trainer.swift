@@ -321,6 +321,7 @@ extension Trainer {
             place: "parameter \"\(parameter.name)\"",
             cure: "Resume with the configuration the run was begun with")
         }
+        try array.requireFinite(file: saved.tensors.path, parameter: "\(kind).\(parameter.name)")
         return array.floats()
       }
       task.store.set(parameter, to: arrays[0])

@@ -129,11 +129,12 @@ public struct RunFolder: Equatable, Sendable {
 
   /// The checkpoint that a user means.
   ///
-  /// - Parameter name: a file, a step (`5000`, `5000_final`), `latest` or `best`.
+  /// - Parameter name: a file or folder of weights, a step (`5000`, `5000_final`), `latest` or `best`.
   /// - Returns: the file's path, and what to call it in the names of results.
   /// - Throws: `DataError` listing what there is.
   public func checkpoint(named name: String) throws -> (path: String, label: String) {
-    if FileManager.default.fileExists(atPath: name), !FileManager.default.isFolder(name) {
+    let isFolder = FileManager.default.isFolder(name)
+    if FileManager.default.fileExists(atPath: name), !isFolder {
       let file = URL(fileURLWithPath: name).lastPathComponent
       let label = RunCheckpoint(fileName: file, folder: "")?.name ?? (file as NSString).deletingPathExtension
       return (name, label)
@@ -143,6 +144,9 @@ public struct RunFolder: Equatable, Sendable {
     let found =
       wanted == "latest"
       ? saved.last : saved.last { $0.name == wanted } ?? saved.last { String($0.step) == wanted }
+    if found == nil, isFolder {
+      return (try Self.weights(name), URL(fileURLWithPath: name).lastPathComponent)
+    }
     guard let found else {
       let there = saved.map(\.name).joined(separator: ", ")
       throw DataError(
@@ -151,6 +155,14 @@ public struct RunFolder: Equatable, Sendable {
           ? "Give --checkpoint a file" : "Give --checkpoint one of \(there), latest, best or a file")
     }
     return (found.path, found.name)
+  }
+
+  /// The weights that a path means: of a run's folder its best, or its last where none is known as the best; else the path, which
+  /// is a file or the folder of a model.
+  static func weights(_ path: String) throws -> String {
+    let folder = RunFolder(path: path)
+    guard FileManager.default.isFolder(path), folder.holdsRun else { return path }
+    return try folder.checkpoint(named: "best").path
   }
 
   /// Deletes the checkpoints that this program wrote but for the newest `count` and the best.

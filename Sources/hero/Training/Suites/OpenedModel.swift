@@ -35,7 +35,8 @@ struct OpenedModel {
     if folder == nil, !keys.idle.isEmpty {
       log.info("\(file): keys without effect here: \(keys.idle.joined(separator: "; "))")
     }
-    checkpoint = try (path ?? configuration.checkpoint.map(Self.weights)).map { try Checkpoint(path: $0) }
+    checkpoint = try (path ?? configuration.checkpoint.map(RunFolder.weights)).map { try Checkpoint(path: $0) }
+    checkpoint?.notes.forEach(log.info)
     // A model to evaluate is as its checkpoint says; one to train may have longer clips than what it starts from.
     shape = try ModelConfiguration(
       json, file: file, featureWidth: featureWidth, checkpoint: checkpoint,
@@ -48,22 +49,6 @@ struct OpenedModel {
     var dropped = shape
     if folder == nil { dropped.setDropout(Float(configuration.dropout)) }
     training = dropped
-  }
-
-  /// The file of a checkpoint to start from: of a run's folder its best, or its last where none is known as the best; of
-  /// a model's folder, as Hugging Face lays it out, the weights.
-  private static func weights(_ path: String) throws -> String {
-    let files = FileManager.default
-    guard files.isFolder(path) else { return path }
-    let folder = RunFolder(path: path)
-    if folder.holdsRun { return try folder.checkpoint(named: "best").path }
-    let names = ["model.safetensors", "pytorch_model.bin"]
-    guard let name = names.first(where: { files.fileExists(atPath: "\(folder.path)/\($0)") }) else {
-      throw DataError(
-        "holds neither a run nor \(names.joined(separator: " nor "))", file: path,
-        cure: "Give a file of weights, or the folder that holds it")
-    }
-    return "\(folder.path)/\(name)"
   }
 
   /// Draws the weights, takes over what fits of the checkpoint to start from, makes the run's folder and begins its log.
@@ -90,6 +75,7 @@ struct OpenedModel {
   func load(_ store: ParameterStore) throws {
     guard let checkpoint else { throw DataError("no checkpoint is given", cure: "Give --checkpoint") }
     let report = try store.load(checkpoint)
+    for note in report.notes { log.info("\(checkpoint.path): \(note)") }
     // What nothing uses need not be there.
     let missing = report.missing.filter { !$0.contains("pooler.") }
     guard missing.isEmpty else {

@@ -8,11 +8,9 @@ struct Caffe2Blobs {
   let names: [String]
   private let arrays: [String: NDArray]
 
-  init(path: String) throws {
-    guard let blobs = try Pickle.read(path: path)["blobs"]?.entries else {
-      throw DataError(
-        "holds no “blobs”", file: path, cure: "Give SlowFast's .pkl or .pyth as its authors publish it")
-    }
+  /// Nil where the pickle holds no blobs.
+  init?(path: String) throws {
+    guard let blobs = try Pickle.read(path: path)["blobs"]?.entries else { return nil }
     var (names, arrays): ([String], [String: NDArray]) = ([], [:])
     for blob in blobs {
       guard let caffe2 = blob.key.string, let name = Self.name(caffe2), case .array(let array) = blob.value

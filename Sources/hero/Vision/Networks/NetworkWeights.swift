@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 
 /// The arrays of a trained network, by the names of its PyTorch module.
 ///
@@ -9,6 +10,8 @@ public struct NetworkWeights {
   public let path: String
   /// All names, in the file's order.
   public let names: [String]
+  /// What a user should know of how the file was read, a line each.
+  public let notes: [String]
   private let known: Set<String>
   private let read: (String) throws -> NDArray?
 
@@ -16,21 +19,14 @@ public struct NetworkWeights {
   ///
   /// Throws `DataError` if it is none of these formats, or damaged.
   public init(path: String) throws {
-    let kind = try Self.kind(of: path)
-    switch kind {
-    case .safetensors:
-      let file = try SafetensorsFile(path: path)
-      self.init(path: path, names: file.entries.map(\.name)) { try file.array(named: $0) }
-    case .torch:
-      let file = try TorchCheckpoint(path: path)
-      let prefix = file.stateName.map { $0 + "." } ?? ""
-      let names = file.tensors.map(\.name).filter { $0.hasPrefix(prefix) }
-      self.init(path: path, names: names.map { String($0.dropFirst(prefix.count)) }) {
-        try file.array(named: prefix + $0)
+    if try Self.isPlainPickle(path), let blobs = try Caffe2Blobs(path: path) {
+      self.init(path: path, names: blobs.names) { name in
+        try blobs[name]?.requireFinite(file: path, parameter: name)
+        return blobs[name]
       }
-    case .caffe2:
-      let blobs = try Caffe2Blobs(path: path)
-      self.init(path: path, names: blobs.names) { blobs[$0] }
+    } else {
+      let file = try WeightFile(path: path)
+      self.init(path: path, names: file.names, notes: file.notes) { try file.array($0) }
     }
   }
 
@@ -40,9 +36,10 @@ public struct NetworkWeights {
     self.init(path: path, names: arrays.map(\.name)) { byName[$0] }
   }
 
-  private init(path: String, names: [String], read: @escaping (String) throws -> NDArray?) {
+  private init(path: String, names: [String], notes: [String] = [], read: @escaping (String) throws -> NDArray?) {
     self.path = path
     self.names = names
+    self.notes = notes
     self.read = read
     known = Set(names)
   }
@@ -81,18 +78,10 @@ public struct NetworkWeights {
     return count
   }
 
-  private enum Kind { case safetensors, torch, caffe2 }
-
-  private static func kind(of path: String) throws -> Kind {
-    if path.hasSuffix(".safetensors") { return .safetensors }
-    let head = try MappedFile(path: path).withBytes { Array($0.prefix(64)) }
-    // Zip archives, and the older format's first pickle: a number of ten bytes that PyTorch calls magic.
-    if head.starts(with: [0x50, 0x4b]) || head.dropFirst(2).starts(with: [0x8a, 10]) { return .torch }
-    guard head.first == 0x80 || head.first == UInt8(ascii: "(") else {
-      throw DataError(
-        "is no file of weights that is known", file: path, cure: "Give a .pth, .pt, .pkl or .safetensors file"
-      )
-    }
-    return .caffe2
+  /// Whether it begins like a pickle, and not like the older files of PyTorch, whose first pickle is a number of ten bytes.
+  private static func isPlainPickle(_ path: String) throws -> Bool {
+    if FileManager.default.isFolder(path) { return false }
+    let head = try MappedFile(path: path).withBytes { Array($0.prefix(4)) }
+    return (head.first == 0x80 || head.first == UInt8(ascii: "(")) && !head.dropFirst(2).starts(with: [0x8a, 10])
   }
 }

@@ -1,0 +1,121 @@
+import Foundation
+
+/// The arrays of a trained model by the model's own names, however they were saved.
+///
+/// Read are safetensors, what PyTorch's `save` wrote, plain pickles and `.npz` archives of numpy arrays, and all of these in
+/// shards. What wrappers and dictionaries put around the names is taken off (`WeightNames`). Arrays are read one by one as they
+/// are asked for. Safe to use from several threads.
+public final class WeightFile: Sendable {
+  /// The path, as the user named it.
+  public let path: String
+  /// All names, in the files' order.
+  public let names: [String]
+  /// What was taken off the names, and what was passed over, a line each, for the user to read.
+  public let notes: [String]
+
+  private let sources: [any WeightSource]
+  private let places: [String: (source: Int, name: String)]
+
+  /// Opens the file, or the folder of one model, at `path`.
+  ///
+  /// - Parameter start: the number of bytes of a name that stand before the model's own; nil for a name by which this cannot be
+  ///   told. Without it only the wrappings that are known are taken off.
+  /// - Throws: `DataError` if it is none of these formats, is damaged or incomplete, asks for something to be run, or holds
+  ///   two models.
+  public init(path: String, start: ((String) -> Int?)? = nil) throws {
+    self.path = path
+    let shards = try WeightShards(path: path)
+    let sources = try shards.files.map(Self.open)
+    var stored: [String: Int] = [:]
+    var order: [String] = []
+    for (number, source) in sources.enumerated() {
+      for name in source.names where shards.holds(name, file: number) {
+        if let other = stored.updateValue(number, forKey: name), other != number {
+          throw DataError(
+            "it stands in \(shards.files[other]) as well", file: shards.files[number],
+            place: "tensor “\(name)”", cure: "Give the shards of one model")
+        }
+        order.append(name)
+      }
+    }
+    try shards.requireAll(stored)
+    let named = try DataError.locating(file: path) { try WeightNames(order, start: start) }
+    names = named.kept.map(\.name)
+    notes = (shards.note.map { [$0] } ?? []) + named.notes.map { "\(path): \($0)" }
+    places = Dictionary(
+      named.kept.map { ($0.name, (source: stored[$0.stored] ?? 0, name: $0.stored)) },
+      uniquingKeysWith: { first, _ in first })
+    self.sources = sources
+  }
+
+  /// Compares the files with the hashes that they were written with, if they have any.
+  public func verify() throws {
+    for source in sources { try source.verify() }
+  }
+
+  public func contains(_ name: String) -> Bool { places[name] != nil }
+
+  /// The shape of the array of this name; nil if there is none, or none of a type that is read.
+  public func shape(_ name: String) throws -> [Int]? {
+    guard let place = places[name] else { return nil }
+    return try sources[place.source].shape(named: place.name)
+  }
+
+  /// The array of this name; nil if there is none.
+  ///
+  /// - Throws: `DataError` naming the file and the parameter if its elements are of a type that is not read, are damaged, or are not
+  ///   all finite numbers.
+  public func array(_ name: String) throws -> NDArray? {
+    guard let place = places[name] else { return nil }
+    let source = sources[place.source]
+    let array = try source.array(named: place.name)
+    try array?.requireFinite(file: source.path, parameter: place.name)
+    return array
+  }
+
+  private static func open(_ path: String) throws -> any WeightSource {
+    let file = try MappedFile(path: path)
+    let head = try file.bytes(at: 0, count: min(file.count, 9))
+    // A safetensors file begins with its header's length, in 8 bytes, and the header, which is JSON.
+    if head.count == 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
+      return try SafetensorsFile(path: path)
+    }
+    if NPZ.recognizes(head), let archive = try NumpyArchive(path: path) { return archive }
+    let checkpoint = try TorchCheckpoint(path: path)
+    try checkpoint.requireArrays()
+    return checkpoint
+  }
+}
+
+/// A file of named arrays, by the names that stand in it.
+protocol WeightSource: Sendable {
+  var path: String { get }
+  var names: [String] { get }
+  func shape(named name: String) throws -> [Int]?
+  func array(named name: String) throws -> NDArray?
+  func verify() throws
+}
+
+extension SafetensorsFile: WeightSource {
+  var names: [String] { entries.map(\.name) + foreign.keys.sorted() }
+  func shape(named name: String) -> [Int]? { entry(named: name)?.shape }
+}
+
+extension TorchCheckpoint: WeightSource {
+  var names: [String] { arrays.map(\.name) }
+  func verify() {}
+
+  /// Refuses a checkpoint without a single array, and says what it holds instead.
+  func requireArrays() throws {
+    guard arrays.isEmpty else { return }
+    let objects = [(key: "", value: root)] + (root.entries ?? []).map { (key: $0.key.string ?? "", value: $0.value) }
+    for case (let key, .object(let name)) in objects {
+      throw DataError(
+        "is a Python object of the class \(name), not a dictionary of arrays", file: path,
+        place: key.isEmpty ? nil : "“\(key)”",
+        cure: "Save the weights alone: torch.save(model.state_dict(), …)")
+    }
+    throw DataError(
+      "holds no arrays", file: path, cure: "Give a file of weights, as torch.save(model.state_dict(), …) makes it")
+  }
+}

@@ -1,0 +1,120 @@
+import Foundation
+
+/// The files that hold one model: a single one, or the shards that Hugging Face's programs make of a large one.
+///
+/// Shards are called `NAME-00001-of-00003.safetensors` (or `.bin`), beside `NAME.safetensors.index.json`, whose `weight_map` gives each
+/// array's file.
+struct WeightShards {
+  let files: [String]
+  /// What was made of one shard that was given alone.
+  let note: String?
+  /// The file's number for each array, where there is an index.
+  private let map: [String: Int]?
+
+  private static let mostShards = 10_000
+  private static let folderFiles = [
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+  ]
+
+  /// - Throws: `DataError` where a folder holds no model, or where shards are missing.
+  init(path: String) throws {
+    guard FileManager.default.isFolder(path) else {
+      try self.init(file: path)
+      return
+    }
+    guard let name = Self.folderFiles.first(where: { Self.exists("\(path)/\($0)") }) else {
+      let isDistributed = Self.exists("\(path)/.metadata")
+      throw DataError(
+        isDistributed
+          ? "is a distributed checkpoint of PyTorch, each process's part a file"
+          : "holds neither a run nor \(Self.folderFiles.joined(separator: ", "))",
+        file: path,
+        cure: isDistributed
+          ? "Make one file of it: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"
+          : "Give a file of weights, or the folder that holds it")
+    }
+    try self.init(file: "\(path)/\(name)")
+  }
+
+  private init(file: String) throws {
+    let folder = (file as NSString).deletingLastPathComponent
+    func place(_ name: String) -> String { folder.isEmpty ? name : "\(folder)/\(name)" }
+    if file.hasSuffix(".index.json") {
+      (files, map) = try Self.indexed(file, place)
+      note = nil
+      return
+    }
+    map = nil
+    guard let (number, count, name) = Self.shard((file as NSString).lastPathComponent) else {
+      (files, note) = ([file], nil)
+      return
+    }
+    guard (1...Self.mostShards).contains(count), (1...count).contains(number) else {
+      throw DataError("is shard \(number) of \(count) by its name", file: file, cure: "Give it its own name")
+    }
+    let all = (1...count).map { $0 == number ? file : place(name($0)) }
+    let missing = all.filter { !Self.exists($0) }
+    guard missing.isEmpty else {
+      throw DataError(
+        "is one of \(count) shards of a model, and \(missing.count) are not beside it, such as \(missing[0])", file: file,
+        cure: "Bring all shards into one folder, and give that folder or any of them")
+    }
+    files = all
+    note = count == 1 ? nil : "\(file): it is one of \(count) shards of a model, whose others beside it are read as well"
+  }
+
+  /// Whether the array is to be taken from that file.
+  func holds(_ name: String, file: Int) -> Bool { map.map { $0[name] == file } ?? true }
+
+  /// Refuses an index that promises what its files lack.
+  func requireAll(_ found: [String: Int]) throws {
+    guard let map, let (name, number) = map.filter({ found[$0.key] == nil }).min(by: { $0.key < $1.key }) else { return }
+    throw DataError(
+      "lacks “\(name)”, which the index says is in it", file: files[number], cure: "Get the model's files again, all of them")
+  }
+
+  private static func indexed(
+    _ file: String, _ place: (String) -> String
+  ) throws -> ([String], [String: Int]) {
+    guard let entries = try JSON.read(path: file)["weight_map"]?.object else {
+      throw DataError("has no \"weight_map\"", file: file, cure: "Give the index of a sharded model, or its shards")
+    }
+    var numbers: [String: Int] = [:]
+    var files: [String] = []
+    var map: [String: Int] = [:]
+    for (name, value) in entries {
+      guard let shard = value.string, !shard.isEmpty, !shard.contains("/"), files.count < mostShards else {
+        throw DataError("names no file beside it", file: file, place: "tensor “\(name)”")
+      }
+      if numbers[shard] == nil {
+        numbers[shard] = files.count
+        files.append(place(shard))
+      }
+      map[name] = numbers[shard]
+    }
+    let missing = files.filter { !exists($0) }
+    guard missing.isEmpty else {
+      throw DataError(
+        "speaks of \(files.count) files, and \(missing.count) are not there, such as \(missing[0])", file: file,
+        cure: "Bring all shards into one folder")
+    }
+    return (files, map)
+  }
+
+  /// The number, the count and the name of any other number, of a file that is called like a shard.
+  private static func shard(_ name: String) -> (number: Int, count: Int, name: (Int) -> String)? {
+    guard let match = name.wholeMatch(of: /(.*[-_.])(\d{1,9})-of-(\d{1,9})(\.[A-Za-z0-9.]+)/), let number = Int(match.2),
+      let count = Int(match.3)
+    else { return nil }
+    let (stem, width, end) = (String(match.1), match.2.count, "-of-\(match.3)\(match.4)")
+    return (
+      number, count,
+      { other in
+        let digits = String(other)
+        return stem + String(repeating: "0", count: max(0, width - digits.count)) + digits + end
+      }
+    )
+  }
+
+  private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+}
