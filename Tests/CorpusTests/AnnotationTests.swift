@@ -166,7 +166,8 @@ import Testing
 
   /// Rows longer than a megabyte, in any order, as one list, with marks and carriage returns.
   @Test func readsLongRowsAndListsOfRows() throws {
-    let row = #"{"desc_id": 1, "vid_name": "v", "desc": "a", "note": "\#(String(repeating: "x", count: 2_000_000))"}"#
+    let row =
+      #"{"desc_id": 1, "vid_name": "v", "desc": "a", "note": "\#(String(repeating: "x", count: 2_000_000))"}"#
     let other = #"{"desc_id": 2, "vid_name": "v", "desc": "a"}"#
     for text in ["\(row)\n\(other)\n", "\(other)\r\n\(row)", "[\(row),\n\(other)]", "\(row)\r\(other)\r"] {
       #expect(try rows(.tvr, text).rows.count == 2)
@@ -179,13 +180,16 @@ import Testing
       let error = try #require(throws: DataError.self) { _ = try rows(task, row) }
       return error.description
     }
-    let question = #"{"qid": 1, "q": "q", "a0": "a", "a1": "b", "a2": "c", "a3": "d", "a4": "e", "vid_name": "v"}"#
+    let question =
+      #"{"qid": 1, "q": "q", "a0": "a", "a1": "b", "a2": "c", "a3": "d", "a4": "e", "vid_name": "v"}"#
     #expect(try problem(.tvr, question).contains("Give --task tvqa"))
     #expect(try problem(.how2qa, question).contains("a question with 5 answers"))
-    #expect(try problem(.violin, #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [0, 1]}"#).contains("tvr"))
+    #expect(
+      try problem(.violin, #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [0, 1]}"#).contains("tvr"))
     let statement = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "label": true}"#
     #expect(try problem(.tvr, statement).contains("Give --task violin"))
-    let clip = #"{"clip_id": 1, "vid_name": "v", "ts": [0, 1], "duration": 3, "descs": [{"desc": "a", "desc_id": 1}]}"#
+    let clip =
+      #"{"clip_id": 1, "vid_name": "v", "ts": [0, 1], "duration": 3, "descs": [{"desc": "a", "desc_id": 1}]}"#
     #expect(try problem(.tvr, clip).contains("Give --task tvc"))
     #expect(try problem(.tvqa, #"{"vid_name": "v", "sub": []}"#).contains("Give --task subtitles"))
     #expect(try problem(.tvr, #"{"desc_id": 1, "desc": "a"},"# + "\n" + statement).contains("a comma after"))

@@ -9,7 +9,9 @@ import Testing
   private static let text = "{\"a\": \"é😀\"}\n\n{\"a\": \"b\"}\n"
 
   private static func utf16(_ text: String, bigEndian: Bool) -> [UInt8] {
-    text.utf16.flatMap { bigEndian ? [UInt8($0 >> 8), UInt8($0 & 0xFF)] : [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+    text.utf16.flatMap {
+      bigEndian ? [UInt8($0 >> 8), UInt8($0 & 0xFF)] : [UInt8($0 & 0xFF), UInt8($0 >> 8)]
+    }
   }
 
   private func lines(_ bytes: some Sequence<UInt8>) throws -> [String?] {
@@ -23,7 +25,8 @@ import Testing
   @Test func readsEveryEncodingAndLineEnd() throws {
     let mark = "\u{FEFF}"
     let files: [[UInt8]] = [
-      Array(Self.text.utf8), Array((mark + Self.text).utf8), Array(Self.text.replacing("\n", with: "\r\n").utf8),
+      Array(Self.text.utf8), Array((mark + Self.text).utf8),
+      Array(Self.text.replacing("\n", with: "\r\n").utf8),
       Array(Self.text.replacing("\n", with: "\r").utf8), Array(Self.text.dropLast().utf8),
       Self.utf16(Self.text, bigEndian: false), Self.utf16(Self.text, bigEndian: true),
       Self.utf16(mark + Self.text, bigEndian: false), Self.utf16(mark + Self.text, bigEndian: true),
@@ -44,11 +47,12 @@ import Testing
     #expect(try lines(Self.utf16("{\"a\": \"\(long)\"}\n{\"a\": \"b\"}", bigEndian: false)) == [long, "b"])
   }
 
-  @Test(arguments: [
-    ([0x50, 0x4B, 3, 4, 1, 2, 3], "a zip archive"), ([0x28, 0xB5, 0x2F, 0xFD, 1], "packed by zstd"),
-    ([0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0], "UTF-32"), ([0x7B, 0, 0, 0, 0, 1], "zero bytes"),
-    ([0xFF, 0xFE, 0x7B, 0, 0x00, 0xDC], "well-formed UTF-16"), ([0xFF, 0xFE, 0x7B], "well-formed UTF-16"),
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0x50, 0x4B, 3, 4, 1, 2, 3], "a zip archive"), ([0x28, 0xB5, 0x2F, 0xFD, 1], "packed by zstd"),
+      ([0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0], "UTF-32"), ([0x7B, 0, 0, 0, 0, 1], "zero bytes"),
+      ([0xFF, 0xFE, 0x7B, 0, 0x00, 0xDC], "well-formed UTF-16"), ([0xFF, 0xFE, 0x7B], "well-formed UTF-16"),
+    ] as [([UInt8], String)])
   func namesWhatIsNoText(_ bytes: [UInt8], problem: String) throws {
     let error = try #require(throws: DataError.self) { try lines(bytes) }
     #expect(error.problem.contains(problem) && error.cure != nil)

@@ -52,7 +52,8 @@ import Testing
     #expect(time < .seconds(60))
     let error = try #require(throws: DataError.self) {
       try CaptionScorer(
-        [ScoredClip(id: "9", prediction: "a", references: [String(repeating: "the ", count: 1001)])], meteor: nil)
+        [ScoredClip(id: "9", prediction: "a", references: [String(repeating: "the ", count: 1001)])],
+        meteor: nil)
     }
     #expect(error.problem.contains("clip 9") && error.problem.contains("1001 words"))
   }

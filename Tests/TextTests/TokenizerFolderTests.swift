@@ -15,7 +15,8 @@ import Testing
   }
 
   private func note(_ folder: TemporaryFolder, _ says: String) throws -> TokenizerFolder.Note {
-    try FileManager.default.createDirectory(atPath: folder.path("a/b/s.db"), withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(
+      atPath: folder.path("a/b/s.db"), withIntermediateDirectories: true)
     return TokenizerFolder.Note(file: folder.path("a/b/s.db/meta.json"), folder: says)
   }
 

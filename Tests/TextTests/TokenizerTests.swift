@@ -125,7 +125,8 @@ import Testing
     #expect(try problem(vocabulary: double).contains("\"a\" and \"b\" have one id, 5"))
     #expect(try problem(vocabulary: "{\"a\": 5, \"a\": 6}").contains("two ids, 5 and 6"))
     #expect(
-      try problem(vocabulary: Self.vocabulary(without: "<s>").replacing("</s>", with: "<x>")).contains("GPT-2's"))
+      try problem(vocabulary: Self.vocabulary(without: "<s>").replacing("</s>", with: "<x>")).contains(
+        "GPT-2's"))
     #expect(try problem(vocabulary: #"{"[CLS]": 0, "a": 1}"#).contains("BERT's"))
   }
 

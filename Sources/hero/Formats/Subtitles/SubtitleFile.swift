@@ -68,7 +68,8 @@ public enum SubtitleFile {
     }
     return cues.inOrder(mostBytes: mostTextBytes) {
       onProblem(
-        "at \($0.start) s: cues of the same times have more than \(mostTextBytes) bytes of text; the rest is left out")
+        "at \($0.start) s: cues of the same times have more than \(mostTextBytes) bytes of text; the rest is left out"
+      )
     }
   }
 
