@@ -92,6 +92,18 @@ struct ValueTaskTests {
       }
     }
     try finetune(task, ["--train-db", "txt_db/\(task)_train.db", "--val-db", "txt_db/\(task)_val.db"])
+    // A store of the reference's names a tokenizer that lies elsewhere.
+    let meta = folder.path("txt_db/\(task)_val.db/meta.json")
+    let said = String(decoding: try FileBytes.read(path: meta), as: UTF8.self)
+    try AtomicFile.write(said.replacing("corpus/tokenizer", with: "roberta-nowhere"), to: meta)
+    let evaluation = [
+      "eval", "--split", "val", "--query-txt-db", "txt_db/\(task)_val.db", "--output-dir", task,
+    ]
+    let lost = try HeroProcess(arguments: evaluation, folder: folder.root)
+    #expect(lost.status == 1 && lost.errors.contains("\(task)_val.db/meta.json"))
+    #expect(lost.errors.contains("says \"roberta-nowhere\"") && lost.errors.contains("--tokenizer"))
+    try corpus.run(evaluation + ["--tokenizer", "corpus/tokenizer"])
+    try AtomicFile.write(said, to: meta)
     // What is asked for: whole videos, with a number each.
     let clips = try JSONLines.values(path: folder.path("\(task)_val.jsonl"))
     let videos = Array(Set(clips.compactMap { $0["vid_name"]?.string })).sorted()

@@ -143,6 +143,59 @@ import Testing
     #expect(found.rows[1].contains(#""desc": "two\nlines""#))
   }
 
+  /// One open quote before many lines; and lines each of which opens one. Both are read in a few passes.
+  @Test func quotesLeftOpenDoNotReadTheFileAgainAndAgain() throws {
+    let folder = try TemporaryFolder()
+    func records(_ text: String) throws -> (good: Int, bad: Int) {
+      let path = try folder.file("t.csv", text)
+      var (good, bad) = (0, 0)
+      try CSVRecords.read(path: path) { _, fields in
+        if case .success = fields { good += 1 } else { bad += 1 }
+      }
+      return (good, bad)
+    }
+    let time = try ContinuousClock().measure {
+      #expect(try records("v,\"open\n" + String(repeating: "v,b\n", count: 65_000)) == (65_000, 1))
+      let error = try #require(throws: DataError.self) {
+        try records(String(repeating: "\",a\"b,\"\n", count: 65_000))
+      }
+      #expect(error.problem.contains("quotes do not match") && error.place != nil)
+    }
+    #expect(time < .seconds(60))
+  }
+
+  /// Rows longer than a megabyte, in any order, as one list, with marks and carriage returns.
+  @Test func readsLongRowsAndListsOfRows() throws {
+    let row =
+      #"{"desc_id": 1, "vid_name": "v", "desc": "a", "note": "\#(String(repeating: "x", count: 2_000_000))"}"#
+    let other = #"{"desc_id": 2, "vid_name": "v", "desc": "a"}"#
+    for text in ["\(row)\n\(other)\n", "\(other)\r\n\(row)", "[\(row),\n\(other)]", "\(row)\r\(other)\r"] {
+      #expect(try rows(.tvr, text).rows.count == 2)
+    }
+    #expect(try rows(.tvr, "[\(other)]").rows.count == 1)
+  }
+
+  @Test func namesTheTaskOfOtherRows() throws {
+    func problem(_ task: TextStoreTask, _ row: String) throws -> String {
+      let error = try #require(throws: DataError.self) { _ = try rows(task, row) }
+      return error.description
+    }
+    let question =
+      #"{"qid": 1, "q": "q", "a0": "a", "a1": "b", "a2": "c", "a3": "d", "a4": "e", "vid_name": "v"}"#
+    #expect(try problem(.tvr, question).contains("Give --task tvqa"))
+    #expect(try problem(.how2qa, question).contains("a question with 5 answers"))
+    #expect(
+      try problem(.violin, #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [0, 1]}"#).contains("tvr"))
+    let statement = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "label": true}"#
+    #expect(try problem(.tvr, statement).contains("Give --task violin"))
+    let clip =
+      #"{"clip_id": 1, "vid_name": "v", "ts": [0, 1], "duration": 3, "descs": [{"desc": "a", "desc_id": 1}]}"#
+    #expect(try problem(.tvr, clip).contains("Give --task tvc"))
+    #expect(try problem(.tvqa, #"{"vid_name": "v", "sub": []}"#).contains("Give --task subtitles"))
+    #expect(try problem(.tvr, #"{"desc_id": 1, "desc": "a"},"# + "\n" + statement).contains("a comma after"))
+    #expect(try rows(.violin, statement.replacing(", \"label\": true", with: "")).rows.count == 1)
+  }
+
   @Test(
     .enabled(if: SharedData.real != nil, "needs shared/real"),
     arguments: [

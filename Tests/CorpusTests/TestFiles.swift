@@ -1,5 +1,7 @@
+import Formats
 import Foundation
 import TestSupport
+import Text
 
 @testable import Corpus
 
@@ -9,8 +11,10 @@ extension TemporaryFolder {
     let folder = path("tokenizer")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     var tokens = ["<s>", "<pad>", "</s>", "<unk>", "."]
-    tokens += "abcdefghijklmnopqrstuvwxyzĠ?".map { String($0) } + ["<|endoftext|>", "<mask>"]
-    let entries = tokens.enumerated().map { "\"\($1)\": \($0)" }.joined(separator: ", ")
+    tokens += "abcdefghijklmnopqrstuvwxyzĠ?".map { String($0) } + ["<|endoftext|>", "<mask>", "Ġz"]
+    // A byte-level vocabulary has every byte.
+    tokens += ByteAlphabet.scalars.map { String($0) }.filter { !tokens.contains($0) }
+    let entries = tokens.enumerated().map { "\(JSON.string($1).encoded()): \($0)" }.joined(separator: ", ")
     try "{\(entries)}".write(toFile: folder + "/vocab.json", atomically: true, encoding: .utf8)
     try "#version: 0.2\nĠ z\n".write(toFile: folder + "/merges.txt", atomically: true, encoding: .utf8)
     return folder

@@ -117,6 +117,28 @@ import Testing
     #expect(entry["target"]?.isNil == true && entry["vid"] == nil)
   }
 
+  /// 3,000 sentences that last 41 hours, and a sentence of 10,000 words: left out by name, the other video stays.
+  @Test func boundsWhatSubtitlesAskFor() throws {
+    let folder = try TemporaryFolder()
+    let sentence = #"{"text": "a", "start": 0, "end": 147600}"#
+    let long = String(repeating: "a ", count: 10_000)
+    var builder = try folder.builder(
+      .subtitles,
+      """
+      {"vid_name": "v", "sub": [\(repeatElement(sentence, count: 3000).joined(separator: ","))]}
+      {"vid_name": "w", "sub": [{"text": "\(long)", "start": 0, "end": 3}]}
+      {"vid_name": "x", "sub": [{"text": "a", "start": 0, "end": 3}]}
+      """)
+    builder.vid2nframe = try folder.file("n.json", #"{"v": 3, "w": 3, "x": 3}"#)
+    var skipped: [String] = []
+    let before = try ResidentMemory.bytes()
+    let report = try builder.build { skipped.append($0) }
+    #expect(try ResidentMemory.bytes() - before < 1 << 30)
+    try #require(report.rows == 1 && report.skipped == 2)
+    #expect(skipped[0].contains("line 1") && skipped[0].contains("frames together"))
+    #expect(skipped[1].contains("tokens, more than 4096"))
+  }
+
   @Test func namesVideosWithoutFramesAndUnsortedSubtitles() throws {
     let folder = try TemporaryFolder()
     var builder = try folder.builder(

@@ -1,3 +1,4 @@
+import CLMDB
 import Foundation
 import TestSupport
 import Testing
@@ -35,6 +36,22 @@ import Testing
     #expect(try reader.get("none") == nil && reader.get("") == nil && reader.get("zzz") == nil)
     let listed = try storeEntries(path)
     #expect(listed.count == count && listed.allSatisfy { entries[$0.key] == $0.value })
+  }
+
+  /// A file whose entries somebody put into a named database.
+  @Test func namesANamedDatabase() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(atPath: folder.path("s"), withIntermediateDirectories: true)
+    var (environment, transaction): (OpaquePointer?, OpaquePointer?)
+    #expect(mdb_env_create(&environment) == 0 && mdb_env_set_maxdbs(environment, 2) == 0)
+    #expect(mdb_env_open(environment, folder.path("s"), 0, 0o600) == 0)
+    #expect(mdb_txn_begin(environment, nil, 0, &transaction) == 0)
+    var database = MDB_dbi()
+    #expect(mdb_dbi_open(transaction, "frames", UInt32(MDB_CREATE), &database) == 0)
+    #expect(mdb_txn_commit(transaction) == 0)
+    mdb_env_close(environment)
+    let error = try #require(throws: DataError.self) { try LMDBReader(path: folder.path("s")) }
+    #expect(error.problem.contains("the named database \"frames\"") && error.cure != nil)
   }
 
   @Test func valuesLargerThanTheMapMakeItGrow() throws {

@@ -6,6 +6,14 @@ import Testing
 
 @Suite("Subtitle files")
 struct SubtitleTests {
+  /// Ten thousand cues of the same times are one cue of as much text as a cue may have.
+  @Test func cuesOfTheSameTimesAreBounded() {
+    let text = (0..<10_000).map { "\($0)\n00:00:01,000 --> 00:00:02,000\nword\($0)\n\n" }.joined()
+    let (cues, problems) = parse(text)
+    #expect(cues.count == 1 && cues[0].lines.reduce(0) { $0 + $1.utf8.count } <= 4000)
+    #expect(cues[0].lines.count > 400 && problems.count == 1)
+  }
+
   private func parse(_ text: String) -> (cues: [SubtitleCue], problems: [String]) {
     var problems: [String] = []
     return (SubtitleFile.parse(Array(text.utf8)) { problems.append($0) }, problems)

@@ -41,6 +41,31 @@ import Testing
     #expect(!scorer.hasMeteorData)
   }
 
+  /// Every word matches every other: paths are compared without copying them.
+  @Test func longCaptionsOfOneWordAreScored() throws {
+    let words = String(repeating: "the ", count: 200)
+    let time = try ContinuousClock().measure {
+      let scorer = try CaptionScorer(
+        [ScoredClip(id: "0", prediction: words, references: [words + "cat"])], meteor: nil)
+      #expect((scorer.clips["METEOR"]?.first ?? 0) > 50)
+    }
+    #expect(time < .seconds(60))
+    let error = try #require(throws: DataError.self) {
+      try CaptionScorer(
+        [ScoredClip(id: "9", prediction: "a", references: [String(repeating: "the ", count: 1001)])],
+        meteor: nil)
+    }
+    #expect(error.problem.contains("clip 9") && error.problem.contains("1001 words"))
+  }
+
+  /// Python and Java compare characters: a letter and its accent are not the letter with an accent.
+  @Test func wordsAreComparedByTheirCharacters() throws {
+    let scorer = try CaptionScorer(
+      [ScoredClip(id: "0", prediction: "caf\u{E9}", references: ["cafe\u{301}"])], meteor: nil)
+    #expect(scorer.clips["Bleu_1"]?.first ?? 1 < 1e-3 && scorer.clips["ROUGE_L"]?.first == 0)
+    #expect(scorer.clips["METEOR"]?.first == 0)
+  }
+
   @Test func whatCannotBeScoredIsNamed() throws {
     #expect(throws: DataError.self) { try CaptionScorer([], meteor: nil) }
     #expect(throws: DataError.self) {

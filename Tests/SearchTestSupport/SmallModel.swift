@@ -5,6 +5,7 @@ import Foundation
 import Model
 import Search
 import TestSupport
+import Text
 import Training
 
 /// A model of a few random weights with its tokenizer, as a run's folder has them, and indexes of random frames.
@@ -16,8 +17,10 @@ public struct SmallModel {
   public init(seed: UInt64 = 1) throws {
     folder = try TemporaryFolder()
     var tokens = ["<s>", "<pad>", "</s>", "<unk>", "."]
-    tokens += "abcdefghijklmnopqrstuvwxyzĠ?".map { String($0) } + ["<|endoftext|>", "<mask>"]
-    let entries = tokens.enumerated().map { "\"\($1)\": \($0)" }.joined(separator: ", ")
+    tokens += "abcdefghijklmnopqrstuvwxyzĠ?".map { String($0) } + ["<|endoftext|>", "<mask>", "Ġz"]
+    // A byte-level vocabulary has every byte.
+    tokens += ByteAlphabet.scalars.map { String($0) }.filter { !tokens.contains($0) }
+    let entries = tokens.enumerated().map { "\(JSON.string($1).encoded()): \($0)" }.joined(separator: ", ")
     _ = try folder.file("tokenizer/vocab.json", "{\(entries)}")
     _ = try folder.file("tokenizer/merges.txt", "#version: 0.2\nĠ z\n")
     var part: JSONObject = [

@@ -8,10 +8,15 @@ import Testing
 @Suite struct TokenizerTests {
   private static let specials = ["<s>", "<pad>", "</s>", "<unk>", "."]
   private static let letters = ["a", "b", "c", "Ġ", "ab", "abc", "Ġab", "<|endoftext|>", "<mask>"]
+  /// A byte-level vocabulary has every byte.
+  private static let bytes = ByteAlphabet.scalars.map { String($0) }.filter {
+    !(specials + letters).contains($0)
+  }
   private static let merges = "#version: 0.2\na b\nab c\nĠ ab\n"
 
   private static func vocabulary(without missing: String = "") -> String {
-    let entries = (specials + letters).enumerated().filter { $1 != missing }.map { "\"\($1)\": \($0)" }
+    let entries = (specials + letters + bytes).enumerated().filter { $1 != missing }
+      .map { "\(JSON.string($1).encoded()): \($0)" }
     return "{\(entries.joined(separator: ", "))}"
   }
 
@@ -33,7 +38,7 @@ import Testing
     #expect(tokens("abc abc ab") == ["abc", "Ġ", "abc", "Ġab"])
     #expect(tokens("ababab") == ["ab", "ab", "ab"])
     #expect(tokens("caba") == ["c", "ab", "a"])
-    #expect(tokens("z") == ["<unk>"])
+    #expect(tokens("zé") == ["z", "Ã", "©"])
     #expect(tokenizer.encodeQuery("ABC") == tokenizer.encode("abc"))
     #expect(tokenizer.encodeSubtitle("&#97;&#98;") == tokenizer.encode("ab"))
     #expect(tokenizer.decode(tokenizer.encode(" abc abc ")) == "abc abc")
@@ -55,12 +60,125 @@ import Testing
     #expect(tokenizer.bos == 0 && tokenizer.cls == 0 && tokenizer.pad == 1)
     #expect(tokenizer.eos == 2 && tokenizer.sep == 2 && tokenizer.unk == 3 && tokenizer.mask == 13)
     #expect(tokenizer.vRange == 4..<13)
-    #expect(tokenizer.tokens.count == 14)
+    #expect(tokenizer.tokens.count == 14 + 251)
   }
 
-  @Test func leavesOutWhatFollowsTheLastLineFeed() throws {
-    let tokenizer = try withFolder(merges: "#version: 0.2\r\na b\r\nab c") { try Tokenizer(directory: $0) }
-    #expect(tokenizer.encode("abc").compactMap { tokenizer.tokens[$0] } == ["ab", "c"])
+  /// With the version line and without, with every kind of line end, the last line with none.
+  @Test(arguments: [
+    "#version: 0.2\r\na b\r\nab c\r\nĠ ab", "a b\nab c\nĠ ab\n", "\u{FEFF}#version: 0.2\ra b\rab c\rĠ ab\r",
+    "\u{FEFF}a b\nab c\n\nĠ ab",
+  ])
+  func readsEveryMerge(_ merges: String) throws {
+    let tokenizer = try withFolder(merges: merges) { try Tokenizer(directory: $0) }
+    #expect(tokenizer.encode("abc ab").compactMap { tokenizer.tokens[$0] } == ["abc", "Ġab"])
+  }
+
+  @Test func readsAFastTokenizer() throws {
+    let usual = try withFolder { try Tokenizer(directory: $0) }
+    for merges in ["[\"a b\", \"ab c\", \"Ġ ab\"]", "[[\"a\", \"b\"], [\"ab\", \"c\"], [\"Ġ\", \"ab\"]]"] {
+      let file = """
+        {"version": "1.0", "normalizer": null, "pre_tokenizer": {"type": "ByteLevel"},
+         "added_tokens": [{"id": 13, "content": "<mask>", "special": true}],
+         "model": {"type": "BPE", "vocab": \(Self.vocabulary(without: "<mask>")), "merges": \(merges)}}
+        """
+      try withFolder(vocabulary: nil, merges: nil) { folder in
+        try file.write(toFile: folder + "/tokenizer.json", atomically: true, encoding: .utf8)
+        for path in [folder, folder + "/tokenizer.json"] {
+          let tokenizer = try Tokenizer(directory: path)
+          #expect(tokenizer.tokens == usual.tokens && tokenizer.mask == 13)
+          #expect(tokenizer.encode("abc ab<mask>") == usual.encode("abc ab<mask>"))
+          #expect(tokenizer.files == [folder + "/tokenizer.json"])
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (#"{"model": {"type": "WordPiece", "vocab": {}}}"#, "of the kind WordPiece"),
+    (#"{"normalizer": {"type": "Lowercase"}, "model": {"type": "BPE"}}"#, "changes texts (Lowercase)"),
+    (#"{"model": {"type": "BPE"}}"#, "no \"vocab\" and \"merges\""),
+    (#"{"model": {"vocab": {}, "merges": ["a"]}}"#, "merge 0 is not a pair"),
+    (#"{"vocab": 1}"#, "no such key"),
+  ])
+  func refusesOtherFastTokenizers(_ file: String, problem: String) throws {
+    try withFolder(vocabulary: nil, merges: nil) { folder in
+      try file.write(toFile: folder + "/tokenizer.json", atomically: true, encoding: .utf8)
+      let error = try #require(throws: DataError.self) { try Tokenizer(directory: folder) }
+      #expect(error.description.contains(problem) && error.cure != nil)
+    }
+  }
+
+  /// Byte-level BPE has a token for every text: what does not is no tokenizer.
+  @Test func refusesVocabularyAndMergesThatDoNotBelongTogether() throws {
+    func problem(vocabulary: String = Self.vocabulary(), merges: String = Self.merges) throws -> String {
+      try withFolder(vocabulary: vocabulary, merges: merges) { folder in
+        let error = try #require(throws: DataError.self) { try Tokenizer(directory: folder) }
+        return error.description
+      }
+    }
+    let more = try problem(merges: Self.merges + "b c\n")
+    #expect(more.contains("vocab.json: no token \"bc\"") && more.contains("merges.txt makes (line 5)"))
+    #expect(try problem(vocabulary: Self.vocabulary(without: "Ã")).contains("no token \"Ã\""))
+    let cut = try problem(merges: "#version: 0.2\na b\n")
+    #expect(cut.contains("merges.txt: no merge makes the token \"abc\"") && cut.contains("nor 1 others"))
+    let double = Self.vocabulary().replacing("\"b\": 6", with: "\"b\": 5")
+    #expect(try problem(vocabulary: double).contains("\"a\" and \"b\" have one id, 5"))
+    #expect(try problem(vocabulary: "{\"a\": 5, \"a\": 6}").contains("two ids, 5 and 6"))
+    #expect(
+      try problem(vocabulary: Self.vocabulary(without: "<s>").replacing("</s>", with: "<x>")).contains(
+        "GPT-2's"))
+    #expect(try problem(vocabulary: #"{"[CLS]": 0, "a": 1}"#).contains("BERT's"))
+  }
+
+  @Test func namesTokenizersOfOtherKinds() throws {
+    for name in ["vocab.txt", "spiece.model"] {
+      try withFolder(vocabulary: nil, merges: nil) { folder in
+        try "[CLS]".write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
+        let error = try #require(throws: DataError.self) { try Tokenizer(directory: folder) }
+        #expect(error.file == "\(folder)/\(name)" && error.problem.contains("of another kind"))
+      }
+    }
+    try withFolder { folder in
+      let error = try #require(throws: DataError.self) { try Tokenizer(directory: folder + "/vocab.json") }
+      #expect(error.problem.contains("is a file") && error.cure?.contains(folder) == true)
+    }
+  }
+
+  /// Ids that no token has.
+  @Test func gapsInTheVocabularyDoNotMatter() throws {
+    let gap = Self.vocabulary().replacing("\"<mask>\": 13", with: "\"<mask>\": 500")
+    let tokenizer = try withFolder(vocabulary: gap) { try Tokenizer(directory: $0) }
+    #expect(tokenizer.mask == 500 && tokenizer.vocabularySize == 501)
+    #expect(tokenizer.decode([13]) == "<unk>")
+  }
+
+  /// A word of 100,000 bytes takes no longer for each byte than a short one; and it becomes what short ones become.
+  @Test func longWordsAreMergedAsShortOnes() throws {
+    var merges: [String] = []
+    for first in ["a", "b", "ab", "ba", "aa", "abb"] {
+      for second in ["a", "b", "ab", "bb"] { merges.append("\(first) \(second)") }
+    }
+    let table = try withFolder(merges: merges.joined(separator: "\n")) {
+      try MergeTable(TokenizerFiles(folder: $0))
+    }
+    var state: UInt64 = 7
+    for length in [2, 3, 17, 127, 128] {
+      for _ in 0..<20 {
+        let word = (0..<length).map { _ -> UInt8 in
+          state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+          return state >> 63 == 0 ? 0x61 : 0x62
+        }
+        word.withUnsafeBufferPointer { bytes in
+          var long = LongWord(bytes, merges: table)
+          #expect(table.symbols(of: bytes) == long.symbols())
+        }
+      }
+    }
+    let long = [UInt8](repeating: 0x61, count: 100_000)
+    let time = ContinuousClock().measure {
+      #expect(long.withUnsafeBufferPointer { table.symbols(of: $0).count } == 50_000)
+    }
+    #expect(time < .seconds(30))
   }
 
   @Test func namesWhatIsWrong() throws {
@@ -81,6 +199,7 @@ import Testing
       try problem(merges: "#version\na b\na b c\n").contains("merges.txt, line 3: expected two symbols"))
     #expect(try problem(merges: "#version\n").contains("no merges"))
     #expect(try problem(merges: "").contains("no merges"))
+    #expect(try problem(merges: "a \u{1F600}\n").contains("no token"))
     #expect(try problem(vocabulary: "[]").contains("expected an object"))
     #expect(try problem(vocabulary: "{\"a\": -1}").contains("token \"a\""))
     #expect(try problem(vocabulary: "{\"a\": \"x\"}").contains("token \"a\""))

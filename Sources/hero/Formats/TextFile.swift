@@ -72,7 +72,9 @@ private final class TextSource {
     (self.path, self.descriptor) = (path, descriptor)
     var magic: [UInt8] = []
     do {
-      while magic.count < 16, try FileBytes.append(upTo: 1 << 12, from: descriptor, path: path, to: &magic) > 0 {}
+      while magic.count < 16,
+        try FileBytes.append(upTo: 1 << 12, from: descriptor, path: path, to: &magic) > 0
+      {}
       guard magic.starts(with: [0x1F, 0x8B]) else {
         packed = nil
         (encoding, head) = try Self.encoding(of: magic, path: path)

@@ -61,9 +61,10 @@ extension TokenizerFiles {
           continue
         }
         throw DataError(
-          "no token \"\(Self.text(spelling))\", which " + (symbol < 256
-            ? "stands for the byte \(symbol): such a text would have no token"
-            : "a merge of \(mergesPath) \(use(of: spelling))"),
+          "no token \"\(Self.text(spelling))\", which "
+            + (symbol < 256
+              ? "stands for the byte \(symbol): such a text would have no token"
+              : "a merge of \(mergesPath) \(use(of: spelling))"),
           file: vocabularyPath, cure: togetherCure)
       }
       ids.append(id)

@@ -72,7 +72,8 @@ public struct TokenizerFiles {
     for (name, kind) in others where FileManager.default.fileExists(atPath: "\(folder)/\(name)") {
       return DataError(
         "is a vocabulary of another kind (\(kind)); HERO's models read the byte-level BPE of RoBERTa",
-        file: "\(folder)/\(name)", cure: "Give RoBERTa's tokenizer: \(cure)")
+        file: "\(folder)/\(name)",
+        cure: "Give RoBERTa's: a folder with vocab.json and merges.txt, or with tokenizer.json")
     }
     return DataError("no such file", file: path, cure: cure)
   }

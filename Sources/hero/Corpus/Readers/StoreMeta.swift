@@ -22,7 +22,8 @@ public struct StoreMeta: Sendable, Equatable {
 
   /// The tokenizer that made the store, where the file says it.
   public var tokenizer: TokenizerFolder.Note? {
-    (json["tokenizer"]?.string ?? json["toker"]?.string).map { TokenizerFolder.Note(file: path, folder: $0) }
+    guard let folder = json["tokenizer"]?.string ?? json["toker"]?.string, !folder.isEmpty else { return nil }
+    return TokenizerFolder.Note(file: path, folder: folder)
   }
 
   /// Reads `meta.json`.

@@ -95,6 +95,8 @@ extension TextStoreBuilder {
 private struct SubtitleRow {
   /// A video without subtitles gets empty ones of this many frames.
   private static let framesOfEmptySubtitle = 5
+  /// Tokens of a sentence at most: the model's attention grows with their square.
+  private static let mostTokens = 4096
 
   private let row: JSONObject
   private let video: String
@@ -136,6 +138,10 @@ private struct SubtitleRow {
     guard !times.isEmpty, frames > 0 else { return emptyEntry(frames: frames, frameLength: frameLength) }
     let matching = try SubtitleMatching(times: times, frames: frames, frameLength: frameLength)
     let ids = texts.map(tokenizer.encodeSubtitle)
+    if let index = ids.firstIndex(where: { $0.count > Self.mostTokens }) {
+      throw BadRow(
+        "sentence \(index) of \"\(video)\" has \(ids[index].count) tokens, more than \(Self.mostTokens)")
+    }
     let touched = matching.touched.map { $0 ?? [] }
     let longest = zip(ids, touched).map { $0.count + $1.count }.max() ?? 0
     let unmatched = matching.unmatched

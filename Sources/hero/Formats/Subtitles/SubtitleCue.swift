@@ -28,7 +28,10 @@ extension [SubtitleCue] {
   /// Two cues of the same times become one. Where a cue follows the one before without a gap and begins with its last
   /// lines, as captions that roll do, those lines are left out; a cue of which nothing is left makes the one before last
   /// until its own end. Cues that overlap otherwise stay as they are: several people may speak.
-  func inOrder() -> [SubtitleCue] {
+  /// - Parameters:
+  ///   - mostBytes: of a cue's text; what cues of the same times have beyond is left out.
+  ///   - onCut: told of a cue that loses lines.
+  func inOrder(mostBytes: Int, onCut: (SubtitleCue) -> Void) -> [SubtitleCue] {
     let sorted = enumerated().sorted { a, b in
       a.element.start != b.element.start ? a.element.start < b.element.start : a.offset < b.offset
     }
@@ -36,14 +39,24 @@ extension [SubtitleCue] {
     result.reserveCapacity(count)
     // The lines of the last cue as they were, those included that were left out.
     var shown: [String] = []
+    // How much text the last cue may still take of others with its times.
+    var left = mostBytes
+    func room(beside lines: [String]) -> Int { lines.reduce(mostBytes) { $0 - $1.utf8.count } }
     for (_, cue) in sorted {
       guard let last = result.last else {
         result.append(cue)
         shown = cue.lines
+        left = room(beside: cue.lines)
         continue
       }
       if cue.start == last.start, cue.end == last.end {
         let added = cue.lines.filter { !shown.suffix(Self.mostRepeatedLines).contains($0) }
+        let before = left
+        left -= added.reduce(0) { $0 + $1.utf8.count }
+        guard left >= 0 else {
+          if before >= 0 { onCut(last) }
+          continue
+        }
         result[result.count - 1].lines += added
         shown += added
         continue
@@ -51,6 +64,7 @@ extension [SubtitleCue] {
       let isContinued = cue.start <= last.end + Self.touching
       let repeated = isContinued ? Self.overlap(shown, cue.lines) : 0
       shown = cue.lines
+      left = room(beside: cue.lines)
       if repeated == cue.lines.count {
         result[result.count - 1].end = Swift.max(last.end, cue.end)
       } else {

@@ -66,7 +66,11 @@ public enum SubtitleFile {
       }
       if !said.isEmpty { cues.append(SubtitleCue(start: timing.start, end: timing.end, lines: said)) }
     }
-    return cues.inOrder()
+    return cues.inOrder(mostBytes: mostTextBytes) {
+      onProblem(
+        "at \($0.start) s: cues of the same times have more than \(mostTextBytes) bytes of text; the rest is left out"
+      )
+    }
   }
 
   /// Lines end with a line feed, a carriage return or both.

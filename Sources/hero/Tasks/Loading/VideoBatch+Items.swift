@@ -63,6 +63,9 @@ extension VideoItem {
 }
 
 extension VideoItem {
+  /// Tokens of a sentence with its context at most: attention grows with their square.
+  private static let mostTokens = 8192
+
   /// - Throws: `DataError` where the model cannot read it: features of another width, ids beyond its vocabulary, more
   ///   frames in a sentence than it has positions.
   func check(_ model: ModelConfiguration) throws {
@@ -72,6 +75,11 @@ extension VideoItem {
         place: "video \"\(name)\"", cure: "Make the feature store from one set of features")
     }
     for subtitle in subtitles {
+      guard subtitle.tokens.count <= Self.mostTokens else {
+        throw DataError(
+          "a sentence with its context has \(subtitle.tokens.count) tokens, more than \(Self.mostTokens)",
+          place: "video \"\(name)\"", cure: "Divide that sentence, or lower sub_ctx_len")
+      }
       try checkTokens(subtitle.tokens, model, "video \"\(name)\"")
       guard subtitle.frames.count <= model.framePositions else {
         throw DataError(

@@ -30,7 +30,9 @@ public struct RunOptions: Sendable {
     "test_db", .data, nil, in: [.captioning], help: "caption store to report on at every validation")
   public let tokenizer = RunOption<String?>(
     "tokenizer", .data, nil, in: [.captioning],
-    help: "folder of the tokenizer that writes captions; by default the one that the caption store's meta.json names")
+    help:
+      "folder of the tokenizer that writes captions; by default the one that the caption store's meta.json names"
+  )
   public let subtitles = RunOption<String?>(
     "sub_txt_db", .data, nil, in: .finetuning, help: "subtitle store")
   public let valSplit = RunOption<String?>(

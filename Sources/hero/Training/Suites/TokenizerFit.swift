@@ -17,7 +17,8 @@ public enum TokenizerFit {
   ///   - log: told where the model has many more words.
   /// - Throws: `DataError` where tokenizer, stores and model are not of one vocabulary.
   public static func require(
-    _ tokenizer: Tokenizer, in folder: String, _ meta: [StoreMeta], _ model: ModelConfiguration, named name: String,
+    _ tokenizer: Tokenizer, in folder: String, _ meta: [StoreMeta], _ model: ModelConfiguration,
+    named name: String,
     log: RunLog
   ) throws {
     let (known, rows) = (tokenizer.vocabularySize, model.vocabularyRows)
@@ -28,12 +29,14 @@ public enum TokenizerFit {
     }
     if rows - known >= padding {
       log.warning(
-        "the tokenizer \(folder) knows \(known) words, \(name) \(rows): is it the one that the model was trained with?")
+        "the tokenizer \(folder) knows \(known) words, \(name) \(rows): is it the one that the model was trained with?"
+      )
     }
     let own = Special(tokenizer)
     for meta in meta where Special(meta) != own {
       throw DataError(
-        "its special tokens are \(Special(meta)), those of the tokenizer \(folder) are \(own)", file: meta.path,
+        "its special tokens are \(Special(meta)), those of the tokenizer \(folder) are \(own)",
+        file: meta.path,
         cure: "Give stores and --tokenizer that belong together")
     }
   }
@@ -45,7 +48,8 @@ public enum TokenizerFit {
 
     init(_ tokenizer: Tokenizer) {
       ids = [
-        tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.sep, tokenizer.cls, tokenizer.mask, tokenizer.unk,
+        tokenizer.pad, tokenizer.bos, tokenizer.eos, tokenizer.sep, tokenizer.cls, tokenizer.mask,
+        tokenizer.unk,
       ]
       range = tokenizer.vRange
     }

@@ -81,16 +81,19 @@ enum AnnotationForm: Equatable {
     default: return .table
     }
     var (hasSentences, hasObjectsOnly, isEmpty) = (false, true, true)
+    let last = line.lastIndex { $0 != 0x20 && !(0x09...0x0D).contains($0) } ?? line.startIndex
+    // A row with a comma behind it is a row, and the comma an error of its line.
+    let object = line[last] == UInt8(ascii: ",") ? line[..<last] : line
     do {
-      try JSON.members(of: UnsafeRawBufferPointer(rebasing: line)) { key, value in
+      try JSON.members(of: UnsafeRawBufferPointer(rebasing: object)) { key, value in
         if key == "sentences", value.array != nil { hasSentences = true }
         if value.object == nil { hasObjectsOnly = false }
         isEmpty = false
       }
     } catch {
       // A row that was cut off is an error of its line; only a document's first line ends in the middle of things.
-      let last = line.last { $0 != 0x20 && !(0x09...0x0D).contains($0) }
-      return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ",")].contains(last) ? .document : .lines
+      return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ",")].contains(line[last])
+        ? .document : .lines
     }
     return hasSentences || (hasObjectsOnly && !isEmpty) ? .document : .lines
   }

@@ -6,7 +6,7 @@ enum CSVRecords {
   /// A record with a quote left open would swallow the rest of the file; one may not be longer than this.
   private static let longestRecord = 1 << 16
   /// Bytes that are read again behind records with a quote left open: a file whose quotes do not match is given up.
-  private static let mostReadAgain = 32 << 20
+  private static let mostReadAgain = 8 << 20
 
   /// Calls `body` with every record's first line, counted from 1, and fields; blank lines are passed over. A record
   /// that cannot be read is a failure, and reading goes on behind its first line.

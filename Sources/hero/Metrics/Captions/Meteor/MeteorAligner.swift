@@ -84,7 +84,11 @@ struct MeteorAligner {
       var (low, high) = (0, kept.count)
       while low < high {
         let middle = (low + high) / 2
-        if extended.step.rank.isBetter(than: kept[middle].step.rank) { high = middle } else { low = middle + 1 }
+        if extended.step.rank.isBetter(than: kept[middle].step.rank) {
+          high = middle
+        } else {
+          low = middle + 1
+        }
       }
       kept.insert(extended, at: low)
       if kept.count > beamWidth { kept.removeLast() }

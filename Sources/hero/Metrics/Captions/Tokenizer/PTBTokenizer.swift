@@ -5,7 +5,8 @@ public final class PTBTokenizer {
   /// As bytes: to Swift, which compares texts as people read them, the Greek question mark is a semicolon.
   private static let punctuation: Set<[UInt8]> = Set(
     [
-      "''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...", ";",
+      "''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...",
+      ";",
     ].map { Array($0.utf8) })
   /// Line ends of any kind; inside a caption they are spaces.
   private static let lineEnds: Set<Unicode.Scalar> = [
