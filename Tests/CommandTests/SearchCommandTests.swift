@@ -47,10 +47,13 @@ struct SearchCommandTests {
     let other = try HeroProcess(arguments: index + ["--model-dir", "run2"], folder: corpus.folder.root)
     #expect(other.status == 1 && other.errors.contains("weights differ") && other.errors.contains("run1"))
     #expect(try corpus.run(["index", "--check", "--output", "own.index"]).output.contains("all as written"))
+    let list = try corpus.run(["index", "--list", "--output", "own.index"])
+    #expect(list.output.split(separator: "\n").count { $0.contains("no file") } == 36)
 
     let search = ["search", "--index", "own.index"]
     let found = try JSON.parse(try corpus.run(search + ["--json", "--limit", "3", "a man walks"]).output)
     let moments = try #require(found["moments"]?.array)
+    #expect(found["approximate"] == false)
     #expect(
       moments.count == 3 && moments.allSatisfy { ($0["end"]?.double ?? 0) > ($0["start"]?.double ?? 0) })
     #expect(try corpus.run(search + ["a", "man", "walks"]).output.contains("said there"))

@@ -54,6 +54,34 @@ import Testing
     #expect(try batch.shape("f_sub_input_ids") == [sequence, paddedText])
   }
 
+  /// Videos that are cut are told; windows of a video hold what is said in them.
+  @Test func longVideos() throws {
+    let (features, subtitles) = (try Golden.features(), try Golden.reader().subtitles)
+    let store = try #require(subtitles)
+    let name = try #require(
+      features.videos.max { (features.frameCount(of: $0) ?? 0) < (features.frameCount(of: $1) ?? 0) })
+    let count = try #require(features.frameCount(of: name))
+    func reader(_ length: Int) -> VideoReader {
+      VideoReader(features: features, subtitles: store, maxClipLength: length, contextLength: 1)
+    }
+    #expect(reader(count).cutNote == nil && reader(0).cutNote == nil)
+    #expect(reader(count - 1).cutNote?.contains("max_clip_len (\(count - 1))") == true)
+
+    let reader = reader(0)
+    let (long, whole) = (try reader.open(name), try reader.read(name))
+    #expect(long.frameCount == count)
+    #expect(try reader.read(0..<count, of: long) == whole)
+    let window = 3..<count - 2
+    let item = try reader.read(window, of: long)
+    let width = whole.featureWidth
+    #expect(item.features == Array(whole.features[window.lowerBound * width..<window.upperBound * width]))
+    for subtitle in whole.subtitles {
+      let inside = subtitle.frames.filter(window.contains).map { $0 - window.lowerBound }
+      let found = item.subtitles.first { $0.index == subtitle.index }
+      #expect((found?.frames ?? []) == inside && (found == nil || found?.tokens == subtitle.tokens))
+    }
+  }
+
   @Test func missingVideosAreNamed() throws {
     let reader = try Golden.reader()
     let error = try #require(throws: DataError.self) { try reader.read("no such video") }

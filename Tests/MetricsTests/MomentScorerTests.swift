@@ -107,6 +107,32 @@ struct Sequence64: RandomNumberGenerator {
     #expect(predictions == [MomentPrediction(video: 7, start: 1.5, end: 4.5, score: 0.5)])
   }
 
+  /// A video without room for the shortest moment is one as a whole, where that is wanted.
+  @Test func shortVideos() {
+    for (frames, expected) in [(1, 0), (2, 1), (3, 2)] {
+      let ones = [Float](repeating: 1, count: frames)
+      for finds in [false, true] {
+        var scorer = MomentScorer(minLength: 2, maxLength: 9, capacity: 9, findsShortVideos: finds)
+        scorer.add(video: 0, start: ones, end: ones)
+        let whole = MomentScorer.Moment(video: 0, start: 0, end: expected, score: 1)
+        #expect(scorer.moments() == (finds || frames == 3 ? [whole] : []))
+      }
+    }
+  }
+
+  /// Windows of a video tell frames of the whole video, and a moment of two of them once.
+  @Test func windows() {
+    var scorer = MomentScorer(minLength: 0, maxLength: 2, capacity: 20)
+    scorer.add(video: 3, factor: 2, start: [0, 0, 1], end: [0, 0, 1])
+    scorer.add(video: 3, firstFrame: 2, start: [1, 0, 0.5], end: [1, 0, 0.5])
+    scorer.add(video: 4, start: [0, 0, 1], end: [0, 0, 1])
+    #expect(
+      scorer.moments() == [
+        .init(video: 3, start: 2, end: 2, score: 2), .init(video: 4, start: 2, end: 2, score: 1),
+        .init(video: 3, start: 4, end: 4, score: 0.25),
+      ])
+  }
+
   @Test func survivesExtremeLengths() {
     var scorer = MomentScorer(minLength: -5, maxLength: .max, capacity: 2)
     scorer.add(video: 0, start: [1, 1], end: [1, .nan])

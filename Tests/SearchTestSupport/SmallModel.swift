@@ -63,6 +63,13 @@ public struct SmallModel {
     return (0..<count * width).map { _ in random.normalPair().0 }
   }
 
+  /// The unit vector of a video's first frame.
+  public static func unit(of video: Int, width: Int = width) -> [Float] {
+    let frame = frames(of: video, count: 1, width: width)
+    let length = frame.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    return frame.map { $0 / length }
+  }
+
   /// A video of 4 … 12 frames with two sentences.
   public static func video(_ number: Int, file: IndexedVideo.MediaFile? = nil) -> IndexedVideo {
     let frames = 4 + number % 9

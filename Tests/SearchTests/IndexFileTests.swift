@@ -182,7 +182,7 @@ struct IndexFileTests {
     try SmallModel.add(0..<2, to: path, head: head)
     var newer = try bytes()
     for place in [0, IndexFormat.slotSize] where newer[place] != 0 {
-      newer[place + 8] = 2
+      newer[place + 8] = 3
       let hash = ContentHash.of(Array(newer[place..<place + 56]))
       for byte in 0..<8 { newer[place + 56 + byte] = UInt8(truncatingIfNeeded: hash >> UInt64(8 * byte)) }
     }
@@ -191,7 +191,93 @@ struct IndexFileTests {
       _ = try IndexFile(path: path)
       Issue.record("it was read")
     } catch let error as DataError {
-      #expect("\(error)".contains("version 2"))
+      #expect("\(error)".contains("version 3"))
+    }
+  }
+
+  /// An index of the program that knew no windows is read and added to.
+  @Test func version1() throws {
+    try write(try Fixtures.bytes("Search/version1.index"))
+    for isGrown in [false, true] {
+      if isGrown { try SmallModel.add(12..<15, to: path, head: head) }
+      let index = try IndexFile(path: path)
+      #expect(index.head == head && index.count == (isGrown ? 15 : 12) && index.places == index.count)
+      for number in 0..<index.count {
+        let file = IndexedVideo.MediaFile(path: "/videos/a.mp4", size: 12345)
+        #expect(try index.video(number) == SmallModel.video(number, file: number == 4 ? file : nil))
+      }
+      try index.check()
+      let unit = SmallModel.unit(of: 3, width: 24)
+      let best = try IndexedVideos(index).best([unit], kept: 3, on: CPUBackend())[0]
+      #expect(best.first?.place == 3 && abs((best.first?.score ?? 0) - 1) < 0.01)
+    }
+  }
+
+  @Test func windowsAreOneVideo() throws {
+    let writer = try IndexWriter(path: path, head: head)
+    let windows = [0..<10, 6..<16, 12..<19]
+    var file = IndexedVideo.MediaFile(path: "/videos/b.mkv", size: 7, time: 1.5, hash: "0a")
+    file.start = 100
+    let long = IndexedVideo(
+      name: "long", duration: 28, frames: 19, sentences: [.init(start: 25, end: 26, text: "late")],
+      file: file,
+      sources: .init(features: "f", subtitles: "s"))
+    for number in 0..<3 {
+      if number == 1 {
+        let frames = SmallModel.frames(of: 100, count: 27, width: 24)
+        try frames.withUnsafeBufferPointer { try writer.add(long, windows: windows, frames: $0) }
+      }
+      let video = SmallModel.video(number)
+      try SmallModel.frames(of: number, count: video.frames, width: 24).withUnsafeBufferPointer {
+        try writer.add(video, frames: $0)
+      }
+    }
+    try writer.commit()
+    let index = try IndexFile(path: path)
+    #expect(index.count == 4 && index.places == 6)
+    #expect(try index.video(1) == long)
+    #expect(try index.video(3) == SmallModel.video(2))
+    #expect(index.places(of: 1) == 1..<4 && (1..<4).allSatisfy { index.video(at: $0) == 1 })
+    #expect((1..<4).map { index.window(of: $0) } == windows && index.frameCount(of: 1) == 19)
+    try index.check()
+
+    // What is copied is the same.
+    let copy = folder.path("copy")
+    let copying = try IndexWriter(path: copy, head: head)
+    for number in [3, 1] { try copying.copy(number, of: index, as: try index.video(number)) }
+    try copying.commit()
+    let copied = try IndexFile(path: copy)
+    #expect(try copied.video(1) == long && copied.places(of: 1) == 1..<4)
+    let videos = (IndexedVideos(index), IndexedVideos(copied))
+    let unit = SmallModel.unit(of: 100, width: 24)
+    #expect(try videos.0.cosines(unit, video: 1) == videos.1.cosines(unit, video: 1))
+    #expect(try abs(videos.0.cosines(unit, video: 1)[0] - 1) < 0.01)
+  }
+
+  /// A window may not begin a segment, nor before the one that it follows.
+  @Test func misplacedWindows() throws {
+    try SmallModel.add(0..<3, to: path, head: head)
+    let index = try IndexFile(path: path)
+    let whole = try bytes()
+    let segment = index.segments[0]
+    for (entry, offset) in [(0, UInt8(3)), (2, 0), (1, 4)] {
+      var changed = whole
+      let entries = segment.place + segment.head.entryPlace
+      for (number, value) in [(1, UInt8(5)), (2, 4), (entry, offset)] where entry > 0 || number == 0 {
+        changed[entries + number * IndexEntry.byteCount + 56] = value
+      }
+      if entry == 0 { changed[entries + 56] = offset }
+      let size = segment.head.entries * IndexEntry.byteCount
+      var head = segment.head
+      head.entryHash = ContentHash.of(Array(changed[entries..<entries + size]))
+      changed.replaceSubrange(segment.place..<segment.place + head.bytes.count, with: head.bytes)
+      try write(changed)
+      if entry == 2 {
+        // The second follows the first, the third is a video of its own.
+        #expect(try IndexFile(path: path).count == 2)
+      } else {
+        #expect(throws: DataError.self) { try IndexFile(path: path) }
+      }
     }
   }
 }

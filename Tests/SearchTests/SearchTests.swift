@@ -1,7 +1,9 @@
 import Engine
 import Formats
 import Foundation
+import Metrics
 import SearchTestSupport
+import Tasks
 import TestSupport
 import Testing
 import Training
@@ -47,11 +49,9 @@ struct SearchTests {
     let some = IndexedVideos(index, rowsRead: 500)
     var agreed = 0
     for query in 0..<20 {
-      let values = SmallModel.frames(of: 10_000 + query, count: 1, width: 256)
-      let length = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      let unit = values.map { $0 / length }
-      let exact = try all.best(unit, kept: 10, on: backend)
-      let found = try some.best(unit, kept: 10, on: backend)
+      let unit = SmallModel.unit(of: 10_000 + query, width: 256)
+      let exact = try all.best([unit], kept: 10, on: backend)[0]
+      let found = try some.best([unit], kept: 10, on: backend)[0]
       #expect(exact.count == 10 && found.count == 10)
       #expect(zip(exact, exact.dropFirst()).allSatisfy { $0.score >= $1.score })
       agreed += Set(exact.map(\.place)).intersection(found.map(\.place)).count
@@ -61,6 +61,109 @@ struct SearchTests {
       }
     }
     #expect(agreed > 180, "\(agreed) of 200")
+    #expect(some.isApproximate && !all.isApproximate)
+  }
+
+  /// Several queries in one pass find what each finds by itself.
+  @Test(arguments: [50, 40_000]) func queriesTogether(_ rowsRead: Int) throws {
+    try SmallModel.add(0..<60, to: path, head: try model.open().head, segments: 2)
+    let videos = IndexedVideos(try IndexFile(path: path), rowsRead: rowsRead)
+    let units = (0..<20).map { SmallModel.unit(of: 10_000 + $0) }
+    let backend = try CPUBackend()
+    let together = try videos.best(units, kept: 7, on: backend)
+    for (unit, found) in zip(units, together) {
+      let alone = try videos.best([unit], kept: 7, on: backend)[0]
+      #expect(found.map(\.place) == alone.map(\.place) && found.map(\.score) == alone.map(\.score))
+    }
+  }
+
+  /// Few long videos: every one has a score, though few frames are read.
+  @Test func longVideosAreAllCompared() throws {
+    let writer = try IndexWriter(path: path, head: try model.open().head)
+    for number in 0..<30 {
+      let video = IndexedVideo(name: "\(number)", duration: 3000, frames: 2000, sentences: [])
+      try SmallModel.frames(of: number, count: 2000).withUnsafeBufferPointer {
+        try writer.add(video, frames: $0)
+      }
+    }
+    try writer.commit()
+    let index = try IndexFile(path: path)
+    let unit = SmallModel.unit(of: 7)
+    let backend = try CPUBackend()
+    let found = try IndexedVideos(index, rowsRead: 300).best([unit], kept: 30, on: backend)[0]
+    #expect(found.count == 30 && found.first?.place == 7)
+    let exact = try IndexedVideos(index).best([unit], kept: 30, on: backend)[0]
+    #expect(exact.count == 30 && exact.first?.place == 7)
+  }
+
+  /// Windows of a video are searched as videos are, and what they find are moments of the one video.
+  @Test func windowsAnswerAsOneVideo() throws {
+    let head = try model.open().head
+    let (windows, frames) = ([0..<20, 12..<32, 24..<37], SmallModel.frames(of: 5, count: 53))
+    let writer = try IndexWriter(path: path, head: head)
+    let whole = IndexedVideo(name: "long", duration: 55.5, frames: 37, sentences: [])
+    try frames.withUnsafeBufferPointer { try writer.add(whole, windows: windows, frames: $0) }
+    let apart = try IndexWriter(path: model.folder.path("apart"), head: head)
+    var row = 0
+    for window in windows {
+      let own = Array(frames[row * SmallModel.width..<(row + window.count) * SmallModel.width])
+      let video = IndexedVideo(
+        name: "\(window.lowerBound)", duration: Double(window.count) * 1.5, frames: window.count,
+        sentences: [])
+      try own.withUnsafeBufferPointer { try apart.add(video, frames: $0) }
+      row += window.count
+    }
+    for writer in [writer, apart] {
+      try SmallModel.frames(of: 6, count: 8).withUnsafeBufferPointer {
+        try writer.add(IndexedVideo(name: "other", duration: 12, frames: 8, sentences: []), frames: $0)
+      }
+      try writer.commit()
+    }
+    // Before suppression, and none is cut off.
+    let opened = try model.open()
+    var options = opened.opened.options
+    options.kept = 5000
+    func moments(_ path: String) throws -> (IndexFile, [MomentPrediction]) {
+      let index = try IndexFile(path: path)
+      let search = MomentSearch(model: opened.model, videos: IndexedVideos(index), options: options)
+      return (index, try search.answer([[0, 5, 6]], own: [nil])[0].moments)
+    }
+    let (index, found) = try moments(path)
+    let (others, parts) = try moments(model.folder.path("apart"))
+    var expected: [String: Float] = [:]
+    for moment in parts {
+      let name = try others.name(of: moment.video)
+      let first = (Float(name) ?? 0) * 1.5
+      let key = "\(name == "other" ? name : "long") \(moment.start + first) \(moment.end + first)"
+      expected[key] = max(expected[key] ?? 0, moment.score)
+    }
+    #expect(found.count == expected.count && found.count < parts.count)
+    let isSame = try found.allSatisfy { moment in
+      try expected["\(index.name(of: moment.video)) \(moment.start) \(moment.end)"] == moment.score
+    }
+    #expect(isSame)
+    // Videos as wholes: each once, however many windows are better.
+    let answer = try model.searcher(path).evaluate(tokens: [0, 5, 6], video: 0)
+    #expect(answer.videos.map(\.video).sorted() == [0, 1])
+    #expect(answer.ownMoments?.isEmpty == false && answer.ownMoments?.allSatisfy { $0.video == 0 } == true)
+    let fit = try model.searcher(path).align("a man walks", video: 0)
+    #expect(fit.cosines.count == 37 && fit.moments.max() == fit.best.first?.score)
+  }
+
+  /// A video of one frame is a moment.
+  @Test func shortVideosAreFound() throws {
+    let writer = try IndexWriter(path: path, head: try model.open().head)
+    for frames in 1...4 {
+      let video = IndexedVideo(
+        name: "\(frames)", duration: Double(frames) * 1.5, frames: frames, sentences: [])
+      try SmallModel.frames(of: frames, count: frames).withUnsafeBufferPointer {
+        try writer.add(video, frames: $0)
+      }
+    }
+    try writer.commit()
+    let found = try model.searcher(path).find("a man walks", limit: 100)
+    #expect(Set(found.map(\.video.name)) == ["1", "2", "3", "4"])
+    #expect(found.contains { $0.video.name == "1" && $0.start == 0 && $0.end == 1.5 })
   }
 
   @Test func answersAreWhole() throws {

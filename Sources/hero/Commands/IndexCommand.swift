@@ -11,8 +11,12 @@ struct IndexCommand: ParsableCommand {
     abstract: "Encode videos into a file that 'hero search' and 'hero serve' search.",
     discussion: """
       The index holds every video's encoded frames (bfloat16 and codes of one bit an element), its subtitles and the \
-      path of its file. Videos that it lacks are added to an index that is there; Ctrl-C keeps what was encoded. An \
-      index belongs to one model: with another it is refused.
+      path of its file. A video that is longer than the model reads is encoded as windows that overlap by the longest \
+      moment. Ctrl-C keeps what was encoded. An index belongs to one model: with another it is refused.
+
+      The same command brings an index up to date: it adds the videos that the index lacks, encodes those anew whose \
+      frames or subtitles have changed, notes where files have moved to, and removes the videos whose files are gone from \
+      a folder that still has others.
 
         hero index --model-dir runs/tvr --vfeat-db video_db/tv --sub-txt-db txt_db/tv_subtitles.db --output tv.index
 
@@ -21,6 +25,7 @@ struct IndexCommand: ParsableCommand {
 
         hero index --model-dir runs/tvr --videos clips --resnet resnet152.pth --slowfast SLOWFAST_8x8_R50.pkl \\
           --tokenizer roberta-base --output clips.index
+        hero index --list --output clips.index
       """)
 
   @Option(
@@ -70,7 +75,17 @@ struct IndexCommand: ParsableCommand {
   @Option(help: "Videos a pass.")
   var batchSize = 16
 
-  @Flag(help: "Add nothing: read the whole index and compare it with its hashes.")
+  @Flag(help: "Remove every video whose file is missing, also where its whole folder is.")
+  var remove = false
+
+  @Flag(
+    help:
+      "Change nothing: show the videos, how long they are, where their files are and whether these have changed."
+  )
+  var list = false
+
+  @Flag(
+    help: "Change nothing: compare the whole index with its hashes, and its videos with their files.")
   var check = false
 
   @OptionGroup var device: DeviceArguments
@@ -82,7 +97,10 @@ struct IndexCommand: ParsableCommand {
 
   func run() throws {
     InterruptHandler.install()
-    if check { return try checkIndex() }
+    guard !(list && check) else { throw UsageError("give one of --list and --check") }
+    if list || check { try refuseMaking(beside: list ? "--list" : "--check") }
+    if list { return try IndexReport(path: output).list() }
+    if check { return try IndexReport(path: output).check() }
     guard batchSize > 0 else { throw UsageError("--batch-size must be at least 1") }
     guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
       throw UsageError("give --model-dir, and one of --videos and --vfeat-db")
@@ -101,22 +119,23 @@ struct IndexCommand: ParsableCommand {
       folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, subtitles: store?.meta,
       arguments: overrides, for: .encoding, log: log, backend: try device.open())
     var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
-    var durations: [String: Double] = [:]
+    var files = Indexing.Files()
+    if remove { files.isGone = { $0.file.map { FileMark.isMissing($0.path) } ?? false } }
     if let videos {
       guard let resnet, let slowfast else { throw UsageError("--videos needs --resnet and --slowfast") }
       let own = OwnVideos(
         videos: videos, index: IndexWork(index: output), resnet: resnet, slowfast: slowfast,
         frameLength: model.head.frameInterval, tokenizer: tokenizer)
       try own.requireFeatures(ofWidth: model.model.configuration.featureWidth)
-      stores = try own.prepare()
-      durations = try own.durations()
+      let prepared = try own.prepare(for: output) { log.warning($0) }
+      stores = (prepared.features, prepared.subtitles)
+      files = prepared.library.files(removes: remove)
     }
-    let media = try (videoFiles ?? videos).map { try MediaFolder(path: $0) }
+    if let media = try videoFiles.map({ try MediaFolder(path: $0) }) { files.media = { media.file(of: $0) } }
+    files.subtitlesAreKnown = files.subtitlesAreKnown || stores.subtitles != nil
     let reader = try model.opened.reader(
       features: stores.features, subtitles: stores.subtitles, cls: model.tokenizer.cls)
-    let indexing = Indexing(path: output, model: model, reader: reader, durations: durations) {
-      media?.file(of: $0)
-    }
+    let indexing = Indexing(path: output, model: model, reader: reader, files: files)
     let report = try IndexProgress.follow { progress in
       try indexing.run(batchSize: batchSize, onSkip: { log.warning("left out: \($0)") }, progress: progress)
     }
@@ -125,25 +144,61 @@ struct IndexCommand: ParsableCommand {
       throw DataError(
         "all \(report.skipped) videos were left out", file: output, cure: "See the warnings for the reasons")
     }
+    tell(report, model, reader.maxClipLength, log)
+    try tellMissing(index, log)
+    let changes = [
+      (report.replaced, "encoded anew"), (report.moved, "at another path"), (report.removed.count, "removed"),
+    ]
     print(
       "\(output): \(report.added) videos added, \(report.known) were there, \(report.skipped) left out; "
+        + changes.filter { $0.0 > 0 }.map { "\($0.0) \($0.1); " }.joined()
         + "\(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB")
   }
 
-  private func checkIndex() throws {
+  /// Refuses flags of making an index beside those that only read it.
+  private func refuseMaking(beside flag: String) throws {
     try FlagConflicts.refuse(
       [
         "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best", "--videos": videos != nil,
         "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--vfeat-db": vfeatDb != nil,
         "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
-        "--batch-size": batchSize != 16, "--device or --precision": device.isGiven,
+        "--batch-size": batchSize != 16, "--remove": remove, "--device or --precision": device.isGiven,
         overrides.joined(separator: " "): !overrides.isEmpty,
-      ], "--check reads the index alone")
-    let index = try IndexFile(path: output)
-    try ProgressReporter.follow("Checking", total: index.count, unit: "videos") {
-      try index.check(progress: $0)
+      ], "\(flag) reads the index alone")
+  }
+
+  /// What a person may not expect of what was done.
+  private func tell(_ report: Indexing.Report, _ model: SearchModel, _ clip: Int?, _ log: RunLog) {
+    func names(_ names: [String]) -> String {
+      names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and \(names.count - 10) more" : "")
     }
-    print("\(output): \(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB, all as written")
+    if !report.removed.isEmpty {
+      log.info("removed, for their files are gone from their folders: \(names(report.removed))")
+    }
+    if report.windowed > 0, let clip {
+      let seconds = Double(clip) * model.head.frameInterval
+      log.info(
+        "\(report.windowed) videos have more than max_clip_len (\(clip) frames, \(seconds) s) and are indexed as windows that overlap"
+      )
+    }
+    if !report.short.isEmpty {
+      let least = Double(model.opened.options.minLength + 1) * model.head.frameInterval
+      log.info(
+        "shorter than the shortest moment (\(least) s), found as a whole: \(names(report.short))")
+    }
+  }
+
+  /// Videos whose files are missing and that stay in the index, as their folders may come back.
+  private func tellMissing(_ index: IndexFile, _ log: RunLog) throws {
+    guard videos != nil else { return }
+    var missing: [String] = []
+    for number in 0..<index.count {
+      if let path = try index.video(number).file?.path, FileMark.isMissing(path) { missing.append(path) }
+    }
+    guard let first = missing.first else { return }
+    log.warning(
+      "the files of \(missing.count) videos are missing, such as \(first), with all others of their folders. "
+        + "Their videos stay in the index; --remove removes them")
   }
 }
 

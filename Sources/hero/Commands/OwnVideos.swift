@@ -10,7 +10,7 @@ import Vision
 /// From a folder of videos to stores, in a folder beside the index: what `hero index --videos` does before it encodes.
 ///
 /// Every step is a command that is shown and can be repeated by hand. Features that are there are kept, so that what was
-/// interrupted goes on and new videos cost their own time only.
+/// interrupted goes on and new videos cost their own time only; those of files that were replaced are made anew.
 struct OwnVideos {
   /// The folder of the videos, and of subtitle files if there are any.
   let videos: String
@@ -45,14 +45,47 @@ struct OwnVideos {
   }
 
   /// Makes what is missing.
-  /// - Returns: the stores; no subtitle store where the folder has no subtitles.
-  func prepare() throws -> (features: String, subtitles: String?) {
-    try run([
-      "extract-features", videos, "--output", "\(work)/features", "--resnet", resnet, "--slowfast", slowfast,
-      "--frame-length", "\(frameLength)",
-    ])
+  /// - Parameters:
+  ///   - index: the index's path.
+  ///   - tell: is given what is to be known of files, a line each.
+  /// - Returns: the stores, no subtitle store where the folder has no subtitles; and the videos.
+  func prepare(
+    for index: String, tell: (String) -> Void
+  ) throws -> (features: String, subtitles: String?, library: VideoLibrary) {
+    var library = try VideoLibrary(folder: videos, work: self.index, networks: Self.networks)
+    let known = try Self.files(of: index)
+    let others = library.leaveOutNamesakes(in: known)
+    others.forEach(tell)
+    guard !library.videos.isEmpty else {
+      throw DataError("none of its videos is left", file: videos, cure: "See the lines above")
+    }
+    for name in try library.bringFeaturesUpToDate(with: known) { tell("\(name) was replaced") }
+    let (features, subtitles) = try prepare(others.isEmpty ? [videos] : library.videos.map(\.path))
+    return (features, subtitles, library)
+  }
+
+  private static let networks = ["resnet", "slowfast"]
+
+  /// The files that an index names, by the names of the videos.
+  private static func files(of index: String) throws -> [String: IndexedVideo.MediaFile] {
+    guard FileManager.default.fileExists(atPath: index) else { return [:] }
+    let index = try IndexFile(path: index)
+    var files: [String: IndexedVideo.MediaFile] = [:]
+    for number in 0..<index.count {
+      let video = try index.video(number)
+      files[video.name] = video.file
+    }
+    return files
+  }
+
+  private func prepare(_ paths: [String]) throws -> (features: String, subtitles: String?) {
+    try run(
+      ["extract-features"] + paths + [
+        "--output", "\(work)/features", "--resnet", resnet, "--slowfast", slowfast,
+        "--frame-length", "\(frameLength)",
+      ])
     if try !isComplete() {
-      try remove("\(work)/video_db") { $0 == ["own"] }
+      try VideoLibrary.remove(index.videoStores) { $0 == ["own"] }
       try run([
         "convert-videodb", "--feature-dir", "\(work)/features", "--output", "\(work)/video_db", "--dataset",
         "own",
@@ -61,7 +94,7 @@ struct OwnVideos {
     }
     let subtitles = try subtitleFolders()
     guard !subtitles.isEmpty else { return (store, nil) }
-    try remove(subtitleStore) { $0.isSuperset(of: ["meta.json", "data.mdb"]) }
+    try VideoLibrary.remove(subtitleStore) { $0.isSuperset(of: ["meta.json", "data.mdb"]) }
     try run(
       ["create-txtdb", "--task", "subtitles", "--annotation"] + subtitles + [
         "--vfeat-db", store, "--output", subtitleStore, "--tokenizer", tokenizer, "--frame-length",
@@ -70,22 +103,11 @@ struct OwnVideos {
     return (store, subtitleStore)
   }
 
-  /// Seconds of each video, as its file says.
-  func durations() throws -> [String: Double] {
-    var durations: [String: Double] = [:]
-    for path in try VideoList.videos(at: [videos]) {
-      if let file = try? VideoFile(path: path) {
-        durations[FeatureFolder.identifier(of: path)] = file.duration
-      }
-    }
-    return durations
-  }
-
   /// Whether the feature store has every video whose features are there.
   private func isComplete() throws -> Bool {
     guard FileManager.default.fileExists(atPath: store) else { return false }
     let known = Set(try FeatureStore(path: store, frameLength: frameLength).videos)
-    let folders = ["resnet", "slowfast"].map { "\(work)/features/\($0)_features" }
+    let folders = Self.networks.map { "\(work)/features/\($0)_features" }
     let made = folders.map { folder in
       Set(
         ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".npz") }
@@ -97,7 +119,7 @@ struct OwnVideos {
   /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them.
   private func subtitleFolders() throws -> [String] {
     let inside = "\(work)/subtitles"
-    try remove(inside) { $0.allSatisfy { $0.hasSuffix(".srt") } }
+    try VideoLibrary.remove(inside) { $0.allSatisfy { $0.hasSuffix(".srt") } }
     var found = false
     let known = try subtitleNames()
     for path in try VideoList.videos(at: [videos]) {
@@ -121,21 +143,6 @@ struct OwnVideos {
     return names.map { $0 as NSString }
       .filter { SubtitleFile.endings.contains($0.pathExtension.lowercased()) }
       .map { ($0.lastPathComponent as NSString).deletingPathExtension }
-  }
-
-  /// Removes a folder that an earlier `hero index --videos` made.
-  /// - Parameter isOwn: whether files of these names are what it makes.
-  private func remove(_ path: String, where isOwn: (Set<String>) -> Bool) throws {
-    guard FileManager.default.fileExists(atPath: path) else { return }
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: path), isOwn(Set(names)) else {
-      throw DataError(
-        "is in the way: it holds what 'hero index' did not make", file: path, cure: "Move it, or give another --output")
-    }
-    do {
-      try FileManager.default.removeItem(atPath: path)
-    } catch {
-      throw DataError("cannot be removed: \(error.localizedDescription)", file: path)
-    }
   }
 
   /// Shows and runs one command of this program.

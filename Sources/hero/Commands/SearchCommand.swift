@@ -24,13 +24,19 @@ struct SearchArguments: ParsableArguments {
     completion: .directory)
   var tokenizer: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Frames that a query is compared with exactly, of those that look best: more find the same as all would more surely, and cost time.",
+      valueName: "frames"))
+  var rowsRead = IndexedVideos.usualRowsRead
+
   @OptionGroup var device: DeviceArguments
 
   func open(overrides: [String], log: RunLog) throws -> MomentSearcher {
-    try MomentSearcher(
+    guard rowsRead > 0 else { throw UsageError("--rows-read must be at least 1") }
+    return try MomentSearcher(
       index: index, folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides,
-      log: log,
-      backend: try device.open())
+      rowsRead: rowsRead, log: log, backend: try device.open())
   }
 }
 
@@ -112,7 +118,8 @@ struct SearchCommand: ParsableCommand {
     let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
     if json {
       let answer: JSON = [
-        "query": .string(query), "seconds": .double(seconds), "moments": .array(moments.map(\.json)),
+        "query": .string(query), "seconds": .double(seconds), "approximate": .bool(searcher.isApproximate),
+        "moments": .array(moments.map(\.json)),
       ]
       print(answer.encoded(style: .python))
     } else if m3u {
@@ -140,7 +147,7 @@ struct SearchCommand: ParsableCommand {
   }
 
   /// `1:02:03.5`, `4.5` → `0:04.5`.
-  private static func clock(_ seconds: Double) -> String {
+  static func clock(_ seconds: Double) -> String {
     let tenths = Int((max(0, seconds) * 10).rounded())
     let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, Double(tenths % 600) / 10)
     return hours > 0

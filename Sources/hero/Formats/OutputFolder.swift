@@ -98,7 +98,7 @@ public final class OutputFolder {
   }
 
   /// Brings a file or a folder's list of names to the disk, where the file system can.
-  static func synchronize(_ path: String) {
+  public static func synchronize(_ path: String) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     fsync(descriptor)

@@ -12,35 +12,48 @@ public final class IndexFile: Sendable {
   public let layout: StoredRowLayout
   /// Videos.
   public let count: Int
-  /// Frames of all videos.
+  /// Entries: videos, those that are longer than the model reads as several windows.
+  let places: Int
+  /// Frames of all entries; those that two windows share count twice.
   public let rows: Int
   /// Bytes of the file that count.
   public let length: Int
   let file: MappedFile
   let segments: [Segment]
-  private let sequence: UInt64
+  /// The first entry of each video, and the number of entries; nil where every video has one.
+  private let firstPlaces: [Int32]?
+  /// The video of each entry; nil where every video has one.
+  private let videos: [Int32]?
 
   /// Videos that were added together.
   struct Segment: Sendable {
     let place: Int
     let head: IndexSegmentHead
-    /// The number of its first video among all.
-    let firstVideo: Int
-    /// The number of each video's first row in the segment, and of all rows.
+    /// The number of its first entry among all.
+    let firstPlace: Int
+    /// The number of each entry's first row in the segment, and of all rows.
     let firstRows: [UInt32]
+    /// The frame at which each entry begins in its video; empty where all begin at 0.
+    let offsets: [UInt32]
 
-    func frames(_ video: Int) -> Range<Int> { Int(firstRows[video])..<Int(firstRows[video + 1]) }
+    func frames(_ entry: Int) -> Range<Int> { Int(firstRows[entry])..<Int(firstRows[entry + 1]) }
 
-    /// Bytes of the file that hold the code of a video.
-    func code(_ video: Int, _ layout: StoredRowLayout) -> Range<Int> {
-      let rows = frames(video)
-      let start = place + head.codePlace + layout.codeBytes(videos: video, frames: rows.lowerBound)
-      return start..<start + layout.codeBytes(frames: rows.count)
+    func offset(_ entry: Int) -> Int { offsets.isEmpty ? 0 : Int(offsets[entry]) }
+
+    /// Bytes of the file that hold the codes of entries.
+    func codes(_ entries: Range<Int>, _ layout: StoredRowLayout) -> Range<Int> {
+      func start(_ entry: Int) -> Int {
+        place + head.codePlace + layout.codeBytes(videos: entry, frames: Int(firstRows[entry]))
+      }
+      return start(entries.lowerBound)..<start(entries.upperBound)
     }
 
-    /// Bytes of the file that hold rows of a video.
-    func rows(_ video: Int, _ frames: Range<Int>, _ layout: StoredRowLayout) -> Range<Int> {
-      let first = Int(firstRows[video]) + frames.lowerBound
+    /// Bytes of the file that hold the code of an entry.
+    func code(_ entry: Int, _ layout: StoredRowLayout) -> Range<Int> { codes(entry..<entry + 1, layout) }
+
+    /// Bytes of the file that hold rows of an entry.
+    func rows(_ entry: Int, _ frames: Range<Int>, _ layout: StoredRowLayout) -> Range<Int> {
+      let first = Int(firstRows[entry]) + frames.lowerBound
       let start = place + head.rowPlace + first * layout.rowBytes
       return start..<start + frames.count * layout.rowBytes
     }
@@ -52,27 +65,43 @@ public final class IndexFile: Sendable {
     file = try MappedFile(path: path)
     let slot = try IndexSlot.newest(in: file)
     length = Int(slot.length)
-    sequence = slot.sequence
     let (head, start) = try Self.head(of: file)
     self.head = head
     let layout = StoredRowLayout(width: head.width)
     self.layout = layout
     var segments: [Segment] = []
-    var (place, videos, rows) = (start, 0, 0)
+    var (place, entries, rows) = (start, 0, 0)
     while segments.count < slot.segments {
-      let segment = try Self.segment(file, at: place, end: length, layout: layout, firstVideo: videos)
+      let segment = try Self.segment(file, at: place, end: length, layout: layout, firstPlace: entries)
       segments.append(segment)
-      videos += segment.head.videos
+      entries += segment.head.entries
       rows += segment.head.rows
       place = IndexFormat.aligned(place + segment.head.byteCount)
     }
-    guard videos == slot.videos, rows == slot.rows else {
+    guard entries == slot.entries, rows == slot.rows else {
       throw DataError(
-        "holds \(videos) videos of \(rows) frames where \(slot.videos) of \(slot.rows) are announced",
+        "holds \(entries) videos of \(rows) frames where \(slot.entries) of \(slot.rows) are announced",
         file: path,
         cure: "The file is damaged: copy it again, or make it again")
     }
-    (self.segments, count, self.rows) = (segments, videos, rows)
+    (self.segments, places, self.rows) = (segments, entries, rows)
+    (firstPlaces, videos) = Self.windows(of: segments, entries: entries)
+    count = firstPlaces.map { $0.count - 1 } ?? entries
+  }
+
+  /// Which entries are whose; nil where every video has one.
+  private static func windows(of segments: [Segment], entries: Int) -> (first: [Int32]?, videos: [Int32]?) {
+    guard segments.contains(where: { !$0.offsets.isEmpty }) else { return (nil, nil) }
+    var (first, videos) = ([Int32](), [Int32]())
+    videos.reserveCapacity(entries)
+    for segment in segments {
+      for entry in 0..<segment.head.entries {
+        if segment.offset(entry) == 0 { first.append(Int32(clamping: videos.count)) }
+        videos.append(Int32(clamping: first.count - 1))
+      }
+    }
+    first.append(Int32(clamping: videos.count))
+    return (first, videos)
   }
 
   /// The head, and where the first segment begins.
@@ -90,18 +119,20 @@ public final class IndexFile: Sendable {
   }
 
   private static func segment(
-    _ file: MappedFile, at place: Int, end: Int, layout: StoredRowLayout, firstVideo: Int
+    _ file: MappedFile, at place: Int, end: Int, layout: StoredRowLayout, firstPlace: Int
   ) throws -> Segment {
     let head = try IndexSegmentHead(file, at: place, end: end, layout: layout)
-    let size = head.videos * IndexEntry.byteCount
-    let firstRows: [UInt32]? = try file.withBytes(at: place + head.entryPlace, count: size) { bytes in
+    let size = head.entries * IndexEntry.byteCount
+    typealias List = (firstRows: [UInt32], offsets: [UInt32])
+    let list: List? = try file.withBytes(at: place + head.entryPlace, count: size) { bytes in
       var hash = ContentHash()
       hash.update(bytes)
       guard hash.value == head.entryHash else { return nil }
       var firstRows: [UInt32] = [0]
-      firstRows.reserveCapacity(head.videos + 1)
-      var row = 0
-      for video in 0..<head.videos {
+      firstRows.reserveCapacity(head.entries + 1)
+      var offsets: [UInt32] = []
+      var (row, before) = (0, 0)
+      for video in 0..<head.entries {
         let entry = IndexEntry(
           UnsafeRawBufferPointer(
             rebasing: bytes[(video * IndexEntry.byteCount)...].prefix(IndexEntry.byteCount)),
@@ -111,16 +142,24 @@ public final class IndexFile: Sendable {
         row += entry.frames
         guard let next = UInt32(exactly: row) else { return nil }
         firstRows.append(next)
+        // Windows follow each other, the first begins its video.
+        if entry.offset > 0 {
+          guard video > 0, entry.offset > before else { return nil }
+          if offsets.isEmpty { offsets = [UInt32](repeating: 0, count: head.entries) }
+          offsets[video] = UInt32(clamping: entry.offset)
+        }
+        before = entry.offset
       }
-      return row == head.rows ? firstRows : nil
+      return row == head.rows ? (firstRows, offsets) : nil
     }
-    guard let firstRows else {
+    guard let list else {
       throw DataError(
         "the list of videos from here on is damaged", file: file.path,
         place: "byte \(place + head.entryPlace)",
         cure: "Copy the file again, or make the index again")
     }
-    return Segment(place: place, head: head, firstVideo: firstVideo, firstRows: firstRows)
+    return Segment(
+      place: place, head: head, firstPlace: firstPlace, firstRows: list.firstRows, offsets: list.offsets)
   }
 
   /// Reads everything and compares it with its hashes.
@@ -136,34 +175,50 @@ public final class IndexFile: Sendable {
       try file.withBytes(at: segment.place + head.textPlace, count: head.text) { hash.update($0) }
       guard hash.value == head.contentHash else {
         throw DataError(
-          "the videos from number \(segment.firstVideo + 1) on are damaged", file: path,
+          "the videos from number \(video(at: segment.firstPlace) + 1) on are damaged", file: path,
           place: "byte \(segment.place)", cure: "Copy the file again, or make the index again")
       }
-      try progress(segment.firstVideo + head.videos)
+      let end = segment.firstPlace + head.entries
+      try progress(end == places ? count : video(at: end))
     }
   }
 
-  // MARK: Videos
+  // MARK: Entries and videos
 
-  /// The segment of a video, and its number there.
-  func place(of video: Int) -> (segment: Segment, video: Int) {
-    precondition((0..<count).contains(video))
+  /// The segment of an entry, and its number there.
+  func place(of entry: Int) -> (segment: Segment, entry: Int) {
+    precondition((0..<places).contains(entry))
     var (low, high) = (0, segments.count - 1)
     while low < high {
       let middle = (low + high + 1) / 2
-      if segments[middle].firstVideo <= video { low = middle } else { high = middle - 1 }
+      if segments[middle].firstPlace <= entry { low = middle } else { high = middle - 1 }
     }
-    return (segments[low], video - segments[low].firstVideo)
+    return (segments[low], entry - segments[low].firstPlace)
+  }
+
+  /// The video of an entry.
+  func video(at entry: Int) -> Int { videos.map { Int($0[entry]) } ?? entry }
+
+  /// The entries of a video: its windows, in their order.
+  func places(of video: Int) -> Range<Int> {
+    precondition((0..<count).contains(video))
+    return firstPlaces.map { Int($0[video])..<Int($0[video + 1]) } ?? video..<video + 1
+  }
+
+  /// The frames of its video that an entry holds.
+  func window(of entry: Int) -> Range<Int> {
+    let (segment, own) = place(of: entry)
+    let first = segment.offset(own)
+    return first..<first + segment.frames(own).count
   }
 
   /// Frames of a video.
   public func frameCount(of video: Int) -> Int {
-    let (segment, number) = place(of: video)
-    return segment.frames(number).count
+    places(of: video).reduce(0) { max($0, window(of: $1).upperBound) }
   }
 
   private func entry(of video: Int) throws -> (IndexEntry, text: Int) {
-    let (segment, number) = place(of: video)
+    let (segment, number) = place(of: places(of: video).lowerBound)
     let at = segment.place + segment.head.entryPlace + number * IndexEntry.byteCount
     let entry = try file.withBytes(at: at, count: IndexEntry.byteCount) {
       IndexEntry($0, text: segment.head.text)
@@ -185,54 +240,8 @@ public final class IndexFile: Sendable {
     let json = try file.withBytes(at: text + entry.information.lowerBound, count: entry.information.count) {
       try JSON.parse($0, file: path)
     }
-    let sentences = (json["sub"]?.array ?? []).compactMap { item -> SpokenSentence? in
-      guard let parts = item.array, parts.count == 3, let start = parts[0].double, let end = parts[1].double,
-        let words = parts[2].string, TimeSpan.isTime(start), TimeSpan.isTime(end)
-      else { return nil }
-      return SpokenSentence(start: start, end: end, text: words)
-    }
     return IndexedVideo(
       name: try name(of: number), duration: entry.duration, frames: frameCount(of: number),
-      sentences: sentences, file: json["file"]?.string.map { .init(path: $0, size: entry.fileSize) })
-  }
-}
-
-/// What an index knows of a video.
-public struct IndexedVideo: Sendable, Equatable {
-  public var name: String
-  /// Seconds.
-  public var duration: Double
-  /// Encoded frames.
-  public var frames: Int
-  public var sentences: [SpokenSentence]
-  /// The file with the video, if there is one.
-  public var file: MediaFile?
-
-  /// A file to play.
-  public struct MediaFile: Sendable, Equatable {
-    /// From the root.
-    public var path: String
-    /// Bytes when the video was added.
-    public var size: Int
-
-    public init(path: String, size: Int) {
-      self.path = path
-      self.size = size
-    }
-  }
-
-  public init(
-    name: String, duration: Double, frames: Int, sentences: [SpokenSentence], file: MediaFile? = nil
-  ) {
-    self.name = name
-    self.duration = duration
-    self.frames = frames
-    self.sentences = sentences
-    self.file = file
-  }
-
-  /// What is said within a stretch of the video.
-  public func said(from start: Double, to end: Double) -> String {
-    sentences.filter { $0.start < end && $0.end > start }.map(\.text).joined(separator: " ")
+      fileSize: entry.fileSize, information: json)
   }
 }

@@ -11,7 +11,8 @@ import Formats
 /// then writing the other slot: a run that ends before that has changed nothing.
 enum IndexFormat {
   static let magic: UInt64 = 0x0A58_4449_4F52_4548  // "HEROIDX\n"
-  static let version: UInt32 = 1
+  /// What is written. Version 1 has no windows and is read as well.
+  static let version: UInt32 = 2
   static let slotSize = 2048
   static let headPlace = 4096
   static let alignment = 4096
@@ -39,8 +40,9 @@ struct IndexSlot: Equatable {
   /// Bytes of the file that count.
   var length: UInt64
   var segments: UInt64 = 0
-  var videos: UInt64 = 0
-  /// Frames of all videos.
+  /// Entries of all segments.
+  var entries: UInt64 = 0
+  /// Frames of all entries.
   var rows: UInt64 = 0
 
   static let byteCount = 64
@@ -52,7 +54,7 @@ struct IndexSlot: Equatable {
     numbers.append(IndexFormat.magic)
     numbers.append(IndexFormat.version)
     numbers.append(UInt32(0))
-    for value in [sequence, length, segments, videos, rows] { numbers.append(value) }
+    for value in [sequence, length, segments, entries, rows] { numbers.append(value) }
     numbers.append(ContentHash.of(numbers.bytes))
     return numbers.bytes
   }
@@ -66,13 +68,13 @@ struct IndexSlot: Equatable {
       return nil
     }
     let version = try file.integer(at: place + 8, as: UInt32.self)
-    guard version == IndexFormat.version else {
+    guard (1...IndexFormat.version).contains(version) else {
       throw DataError(
-        "is of version \(version) of the format, this program reads version \(IndexFormat.version)",
+        "is of version \(version) of the format, this program reads versions up to \(IndexFormat.version)",
         file: file.path, cure: "Make the index again, or use the program that made it")
     }
     (sequence, length, segments) = (try number(2), try number(3), try number(4))
-    (videos, rows) = (try number(5), try number(6))
+    (entries, rows) = (try number(5), try number(6))
   }
 
   /// The one of the two that counts.
@@ -96,16 +98,16 @@ struct IndexSlot: Equatable {
 /// The beginning of a segment: some videos that were added together.
 ///
 ///     0      this
-///     128    codes, video after video
-///     …      rows, video after video
-///     …      one entry of 64 bytes a video
+///     128    codes, entry after entry
+///     …      rows, entry after entry
+///     …      the entries, 64 bytes each: a video, or a window of one that is longer than the model reads
 ///     …      names and what else is known of the videos, as JSON
 struct IndexSegmentHead: Equatable {
   static let magic: UInt64 = 0x3147_4553_4F52_4548  // "HEROSEG1"
   static let byteCount = 128
 
-  var videos: Int
-  /// Frames of all videos.
+  var entries: Int
+  /// Frames of all entries.
   var rows: Int
   /// Bytes of each part.
   var codes: Int
@@ -119,21 +121,21 @@ struct IndexSegmentHead: Equatable {
   var codePlace: Int { Self.byteCount }
   var rowPlace: Int { codePlace + codes }
   var entryPlace: Int { rowPlace + rowBytes }
-  var textPlace: Int { entryPlace + videos * IndexEntry.byteCount }
+  var textPlace: Int { entryPlace + entries * IndexEntry.byteCount }
   var byteCount: Int { textPlace + text }
 
   var bytes: [UInt8] {
     var numbers = NumberBytes()
     numbers.append(Self.magic)
-    for value in [videos, rows, codes, rowBytes, text] { numbers.append(UInt64(value)) }
+    for value in [entries, rows, codes, rowBytes, text] { numbers.append(UInt64(value)) }
     numbers.append(entryHash)
     numbers.append(contentHash)
     numbers.append(ContentHash.of(numbers.bytes))
     return numbers.bytes + [UInt8](repeating: 0, count: Self.byteCount - numbers.bytes.count)
   }
 
-  init(videos: Int, rows: Int, codes: Int, rowBytes: Int, text: Int) {
-    (self.videos, self.rows, self.codes, self.rowBytes, self.text) = (videos, rows, codes, rowBytes, text)
+  init(entries: Int, rows: Int, codes: Int, rowBytes: Int, text: Int) {
+    (self.entries, self.rows, self.codes, self.rowBytes, self.text) = (entries, rows, codes, rowBytes, text)
   }
 
   /// - Throws: `DataError` where none is there, or where it does not fit into the bytes up to `end`.
@@ -150,16 +152,18 @@ struct IndexSegmentHead: Equatable {
     // Smaller than the file, so that no sum below can overflow.
     guard sizes.allSatisfy({ $0 <= UInt64(file.count) }) else { throw damaged }
     self.init(
-      videos: Int(sizes[0]), rows: Int(sizes[1]), codes: Int(sizes[2]), rowBytes: Int(sizes[3]),
+      entries: Int(sizes[0]), rows: Int(sizes[1]), codes: Int(sizes[2]), rowBytes: Int(sizes[3]),
       text: Int(sizes[4]))
     (entryHash, contentHash) = (try number(6), try number(7))
-    guard codes == layout.codeBytes(videos: videos, frames: rows),
+    guard codes == layout.codeBytes(videos: entries, frames: rows),
       rowBytes == rows * layout.rowBytes, byteCount <= end - place
     else { throw damaged }
   }
 }
 
-/// Where a segment has one video.
+/// Where a segment has one video, or one window of a video.
+///
+/// Windows of one video follow each other and share its name and its JSON. The first begins at frame 0.
 struct IndexEntry: Equatable {
   static let byteCount = 64
 
@@ -173,6 +177,8 @@ struct IndexEntry: Equatable {
   var duration: Double
   /// Bytes of the video's file when it was added; 0 where there is none.
   var fileSize: Int
+  /// The frame of the video that is the entry's first.
+  var offset = 0
 
   var bytes: [UInt8] {
     var numbers = NumberBytes()
@@ -184,13 +190,16 @@ struct IndexEntry: Equatable {
     numbers.append(UInt64(information.count))
     numbers.append(duration)
     numbers.append(UInt64(fileSize))
-    numbers.append(UInt64(0))
+    numbers.append(UInt32(clamping: offset))
+    numbers.append(UInt32(0))
     return numbers.bytes
   }
 
-  init(firstRow: Int, frames: Int, name: Range<Int>, information: Range<Int>, duration: Double, fileSize: Int)
-  {
-    (self.firstRow, self.frames, self.name) = (firstRow, frames, name)
+  init(
+    firstRow: Int, frames: Int, name: Range<Int>, information: Range<Int>, duration: Double, fileSize: Int,
+    offset: Int
+  ) {
+    (self.firstRow, self.frames, self.name, self.offset) = (firstRow, frames, name, offset)
     (self.information, self.duration, self.fileSize) = (information, duration, fileSize)
   }
 
@@ -212,5 +221,6 @@ struct IndexEntry: Equatable {
     duration = Double(
       bitPattern: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 40, as: UInt64.self)))
     fileSize = number(48)
+    offset = small(56)
   }
 }

@@ -8,8 +8,10 @@ public struct IndexWork: Sendable {
   /// - Parameter index: the index.
   public init(index: String) { path = "\(index).work" }
 
+  /// The folder of the feature store, if it is there.
+  public var videoStores: String { "\(path)/video_db" }
   /// Where the feature store lies, if it is there.
-  public var features: String { "\(path)/video_db/own" }
+  public var features: String { "\(videoStores)/own" }
   /// Where the subtitle store lies, if it is there.
   public var subtitles: String { "\(path)/subtitles.db" }
 

@@ -17,10 +17,10 @@ public final class IndexWriter {
   private var rows: [UInt8] = []
   private var entries: [UInt8] = []
   private var text: [UInt8] = []
-  private var pending = (videos: 0, rows: 0)
+  private var pending = (entries: 0, rows: 0)
 
   /// Bytes that are collected before they are written.
-  private static let segmentBytes = 64 << 20
+  static let segmentBytes = 64 << 20
 
   /// Opens the index of this head, or makes it.
   /// - Throws: `DataError` where the index is of another model, is damaged, or is being written by somebody else.
@@ -66,37 +66,70 @@ public final class IndexWriter {
   /// Adds a video.
   /// - Parameter frames: its encoded frames, [video.frames, width].
   public func add(_ video: IndexedVideo, frames: UnsafeBufferPointer<Float>) throws {
-    precondition(video.frames > 0 && frames.count == video.frames * layout.width)
-    let encoded = encoder.encode(frames)
-    codes += encoded.code
-    rows += encoded.rows
-    let name = Array(video.name.utf8)
-    var information = JSONObject()
-    information["file"] = video.file.map { .string($0.path) }
-    if !video.sentences.isEmpty {
-      information["sub"] = .array(
-        video.sentences.map { .array([.double($0.start), .double($0.end), .string($0.text)]) })
+    try add(video, windows: [0..<video.frames], frames: frames)
+  }
+
+  /// Adds a video as windows that were encoded each for itself.
+  /// - Parameters:
+  ///   - windows: frames of the video, the first from 0 on, each beginning after the one before.
+  ///   - frames: the windows' encoded frames end to end, [Σ windows, width].
+  func add(_ video: IndexedVideo, windows: [Range<Int>], frames: UnsafeBufferPointer<Float>) throws {
+    precondition(frames.count == windows.reduce(0) { $0 + $1.count } * layout.width)
+    var row = 0
+    for window in windows {
+      let own = row * layout.width..<(row + window.count) * layout.width
+      let encoded = encoder.encode(UnsafeBufferPointer(rebasing: frames[own]))
+      codes += encoded.code
+      rows += encoded.rows
+      row += window.count
     }
-    let json = JSON.object(information).encodedBytes()
+    try enter(video, windows)
+  }
+
+  /// Adds a video of another index of the same model as it is encoded there.
+  /// - Parameter video: what is to be known of it.
+  func copy(_ number: Int, of index: IndexFile, as video: IndexedVideo) throws {
+    precondition(index.layout == layout)
+    let places = index.places(of: number)
+    let (segment, first) = index.place(of: places.lowerBound)
+    let entries = first..<first + places.count
+    try index.file.withBytes { bytes in
+      codes += bytes[segment.codes(entries, layout)]
+      for entry in entries {
+        rows += bytes[segment.rows(entry, 0..<segment.frames(entry).count, layout)]
+      }
+    }
+    try enter(video, places.map { index.window(of: $0) })
+  }
+
+  /// Notes whose the codes and rows are that were collected last.
+  private func enter(_ video: IndexedVideo, _ windows: [Range<Int>]) throws {
+    precondition(
+      windows.first?.lowerBound == 0 && windows.allSatisfy { !$0.isEmpty }
+        && zip(windows, windows.dropFirst()).allSatisfy { $0.lowerBound < $1.lowerBound })
+    let (name, json) = (Array(video.name.utf8), video.information.encodedBytes())
     let nameRange = text.count..<text.count + name.count
     text += name
     let informationRange = text.count..<text.count + json.count
     text += json
-    entries +=
-      IndexEntry(
-        firstRow: pending.rows, frames: video.frames, name: nameRange, information: informationRange,
-        duration: video.duration, fileSize: video.file?.size ?? 0
-      ).bytes
-    pending.videos += 1
-    pending.rows += video.frames
+    for window in windows {
+      entries +=
+        IndexEntry(
+          firstRow: pending.rows, frames: window.count, name: nameRange, information: informationRange,
+          duration: video.duration, fileSize: video.file?.size ?? 0, offset: window.lowerBound
+        ).bytes
+      pending.entries += 1
+      pending.rows += window.count
+    }
     if codes.count + rows.count + text.count >= Self.segmentBytes { try commit() }
   }
 
   /// Makes all videos that were added count.
   public func commit() throws {
-    guard pending.videos > 0 else { return }
+    guard pending.entries > 0 else { return }
     var head = IndexSegmentHead(
-      videos: pending.videos, rows: pending.rows, codes: codes.count, rowBytes: rows.count, text: text.count)
+      entries: pending.entries, rows: pending.rows, codes: codes.count, rowBytes: rows.count, text: text.count
+    )
     head.entryHash = ContentHash.of(entries)
     var hash = ContentHash()
     for part in [codes, rows, text] { hash.update(part) }
@@ -114,7 +147,7 @@ public final class IndexWriter {
     next.sequence += 1
     next.length = UInt64(end)
     next.segments += 1
-    next.videos += UInt64(pending.videos)
+    next.entries += UInt64(pending.entries)
     next.rows += UInt64(pending.rows)
     try write(next.bytes, at: next.sequence % 2 == 0 ? 0 : IndexFormat.slotSize)
     try synchronize()

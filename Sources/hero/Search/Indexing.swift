@@ -5,148 +5,210 @@ import Foundation
 import Model
 import Tasks
 
-/// Encodes the videos of stores into an index.
+/// Encodes the videos of stores into an index, and brings one that is there up to date.
+///
+/// Videos that the index lacks are appended to it. Where some were replaced, moved or removed, what is new is encoded
+/// into `INDEX.updating` first, and then a merged index takes the place of the old one as a whole: a run that ends before
+/// that has changed nothing, and the next one goes on with what was encoded.
 public struct Indexing {
   /// What came of it.
   public struct Report: Equatable, Sendable {
     public var added = 0
-    /// Videos that were in the index before.
+    /// Videos that were in the index before and are as they were.
     public var known = 0
+    /// Videos whose frames or subtitles are others than those that were encoded.
+    public var replaced = 0
+    /// Videos whose files have another path.
+    public var moved = 0
+    /// Names of videos that were removed, because their files are gone.
+    public var removed: [String] = []
     /// Videos that could not be read.
     public var skipped = 0
+    /// Names of new videos that are shorter than the shortest moment.
+    public var short: [String] = []
+    /// New videos that are indexed as several windows.
+    public var windowed = 0
+  }
+
+  /// What is known of the files of videos.
+  public struct Files {
+    /// Seconds of videos, where somebody knows them; of others their frames tell it.
+    public var durations: [String: Double] = [:]
+    /// The file to play of a video, where there is one.
+    public var media: (String) -> IndexedVideo.MediaFile? = { _ in nil }
+    /// Videos of the stores that are meant; nil for all.
+    public var names: Set<String>?
+    /// Whether a video of the index that is none of these is to be removed.
+    public var isGone: (IndexedVideo) -> Bool = { _ in false }
+    /// Whether a video without subtitles has none. Else those that the index has of it are kept.
+    public var subtitlesAreKnown = false
+
+    public init() {}
+
+    /// Seconds of a video of so many frames. What its file says is believed within the seconds of a frame: containers
+    /// count from another beginning, or guess.
+    func duration(of name: String, frames: Int, interval: Double) -> Double? {
+      guard let told = durations[name] else { return nil }
+      let seen = Double(frames) * interval
+      return abs(told - seen) <= interval ? told : seen
+    }
   }
 
   private let model: SearchModel
   private let reader: VideoReader
   private let path: String
-  /// The file to play of a video, where there is one.
-  private let media: (String) -> IndexedVideo.MediaFile?
-  /// Seconds of a video, where somebody knows it.
-  private let durations: [String: Double]
+  private let files: Files
+  /// As the subtitle store lists them.
+  private let listed: [String: Double]
+  private var updating: String { "\(path).updating" }
 
-  /// - Parameters:
-  ///   - path: the index, which is made where there is none.
-  ///   - media: the file to play of a video, where there is one.
-  ///   - durations: seconds of videos; of others it is told by their frames.
-  public init(
-    path: String, model: SearchModel, reader: VideoReader, durations: [String: Double] = [:],
-    media: @escaping (String) -> IndexedVideo.MediaFile? = { _ in nil }
-  ) {
-    (self.path, self.model, self.reader, self.media) = (path, model, reader, media)
-    let listed = reader.subtitles?.splits?.flatMap(\.videos).map { ($0.name, $0.duration) } ?? []
-    self.durations = durations.merging(listed) { first, _ in first }
+  /// - Parameter path: the index, which is made where there is none.
+  public init(path: String, model: SearchModel, reader: VideoReader, files: Files = Files()) {
+    (self.path, self.model, self.reader, self.files) = (path, model, reader, files)
+    let videos = reader.subtitles?.splits?.flatMap(\.videos) ?? []
+    listed = Dictionary(videos.map { ($0.name, $0.duration) }) { first, _ in first }
   }
 
-  /// Adds the videos that the index lacks.
+  /// Brings the index up to date.
   /// - Parameters:
-  ///   - batchSize: videos a pass.
+  ///   - batchSize: videos, or windows of long ones, a pass.
   ///   - onSkip: told of every video that cannot be read.
-  ///   - progress: called with the number of videos done of how many; what it throws ends the work. What was encoded until then
-  ///     stays.
+  ///   - progress: called with the number of videos done of how many; what it throws ends the work. What was encoded until
+  ///     then stays.
   public func run(
     batchSize: Int, onSkip: @escaping (String) -> Void, progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Report {
+    // Held to the end, so that nobody else writes.
     let writer = try IndexWriter(path: path, head: model.head)
-    let known = try Self.names(in: path)
-    let names = reader.features.videos.filter { !known.contains($0) }
+    let index = try IndexFile(path: path)
+    let changes = try IndexChanges(index, names: names, files: files, reader: reader, current: current)
     var report = Report()
-    report.known = reader.features.videos.count - names.count
-    let (shape, backend, reader) = (model.model.configuration, model.model.store.backend, reader)
-    let tape = Tape.inference(backend)
-    typealias Batch = (videos: [VideoItem], input: VideoInput?, skipped: [String])
-    let batches = ItemBatches(count: names.count, size: batchSize)
-    let queue = Prefetch<Batch>(0..<batches.batches) { number in
-      var (videos, skipped): ([VideoItem], [String]) = ([], [])
-      for name in names[batches[number]] {
-        do {
-          let video = try reader.read(name)
-          _ = try VideoBatch([video], model: shape)
-          videos.append(video)
-        } catch let error as DataError {
-          skipped.append("\(error)")
-        }
-      }
-      let input =
-        videos.isEmpty ? nil : try VideoBatch(videos, model: shape).prepared(for: shape, on: backend)
-      return (videos, input, skipped)
+    report.known = changes.kept.count
+    report.moved = changes.moved
+    report.removed = changes.removed
+    let isUpdate = !changes.replaced.isEmpty || !changes.refreshed.isEmpty || !changes.removed.isEmpty
+    let encoder = IndexEncoding(
+      model: model, reader: reader, batchSize: batchSize, onSkip: onSkip, describe: described)
+    var made: Set<String>
+    if isUpdate {
+      let side = try IndexMerging.sideWriter(at: updating, head: model.head)
+      let done = try IndexFile(path: updating)
+      // What an earlier run made of the same stores is kept.
+      made = try Set(
+        changes.encoded.filter { name in
+          try side.known[name].map { try done.video($0).sources == current(name) } ?? false
+        })
+      let names = changes.encoded.filter { !made.contains($0) }
+      made.formUnion(try encoder.run(names, into: side.writer, &report, progress))
+    } else {
+      made = try encoder.run(changes.encoded, into: writer, &report, progress)
     }
-    do {
-      while let batch = try queue.next() {
-        batch.skipped.forEach(onSkip)
-        report.skipped += batch.skipped.count
-        if let input = batch.input {
-          let frames = backend.values(of: model.model.videoEncoder(tape, input))
-          try add(batch.videos, frames, to: writer)
-          report.added += batch.videos.count
-        }
-        try progress(report.added + report.skipped, names.count)
-      }
-    } catch {
-      queue.cancel()
-      try writer.commit()
-      throw error
+    report.replaced = made.intersection(changes.replaced).count
+    report.added = made.count - report.replaced
+    let after = try IndexFile(path: path)
+    if isUpdate || IndexMerging.isWorthwhile(after) {
+      let side = isUpdate ? try IndexFile(path: updating) : nil
+      try IndexMerging.merge(
+        after, side, order: names, without: Set(changes.removed), refreshed: changes.refreshed)
+      if isUpdate { unlink(updating) }
     }
-    try writer.commit()
+    withExtendedLifetime(writer) {}
     return report
   }
 
-  private func add(_ videos: [VideoItem], _ frames: [Float], to writer: IndexWriter) throws {
-    var row = 0
-    let width = model.head.width
-    for video in videos {
-      let sentences = try reader.subtitles?.sentences(of: video.name) ?? []
-      let all = reader.features.frameCount(of: video.name) ?? video.frameCount
-      let indexed = IndexedVideo(
-        name: video.name, duration: durations[video.name].flatMap { IndexChecks.isDuration($0) ? $0 : nil }
-          ?? Double(all) * model.head.frameInterval,
-        frames: video.frameCount, sentences: sentences, file: media(video.name))
-      try frames.withUnsafeBufferPointer { frames in
-        try writer.add(
-          indexed,
-          frames: UnsafeBufferPointer(rebasing: frames[row * width..<(row + video.frameCount) * width]))
-      }
-      row += video.frameCount
-    }
+  /// The videos of the stores that are meant.
+  private var names: [String] {
+    reader.features.videos.filter { files.names?.contains($0) ?? true }
   }
 
-  /// The names of an index's videos.
-  private static func names(in path: String) throws -> Set<String> {
-    let index = try IndexFile(path: path)
-    return Set(try (0..<index.count).map { try index.name(of: $0) })
+  /// What a video would be encoded from.
+  private func current(_ name: String) throws -> IndexedVideo.Sources {
+    let subtitles = reader.subtitles
+    return IndexedVideo.Sources(
+      features: try reader.features.mark(of: name),
+      subtitles: try subtitles?.contains(name) == true ? subtitles?.mark(of: name) ?? "" : "")
+  }
+
+  private func described(_ video: VideoReader.LongVideo) throws -> IndexedVideo {
+    let interval = model.head.frameInterval
+    return IndexedVideo(
+      name: video.name,
+      duration: files.duration(of: video.name, frames: video.frameCount, interval: interval)
+        ?? listed[video.name].flatMap { IndexChecks.isDuration($0) ? $0 : nil } ?? Double(video.frameCount) * interval,
+      frames: video.frameCount, sentences: try reader.subtitles?.sentences(of: video.name) ?? [],
+      file: files.media(video.name), sources: try current(video.name))
   }
 }
 
-/// Video files of folders, found by the name of their video.
-public struct MediaFolder: Sendable {
-  /// Endings of names that are taken for videos.
-  public static let endings: Set<String> = [
-    "3gp", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogg", "ogv", "ts",
-    "vob",
-    "webm", "wmv",
-  ]
+/// What is to be done to bring an index up to date.
+struct IndexChanges {
+  /// Videos to encode, in the order of the stores: new ones, and those that were replaced.
+  private(set) var encoded: [String] = []
+  /// Those of them that the index has.
+  private(set) var replaced: Set<String> = []
+  /// Videos that are as they were.
+  private(set) var kept: Set<String> = []
+  /// Of these, what is to be known of them where that has changed.
+  private(set) var refreshed: [String: IndexedVideo] = [:]
+  /// How many of these have files at another path.
+  private(set) var moved = 0
+  private(set) var removed: [String] = []
 
-  /// Path by name, from the root.
-  public let files: [String: String]
-
-  /// - Throws: `DataError` where it is no folder.
-  public init(path: String) throws {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-      throw DataError("there is no such folder", file: path, cure: "Check the path")
+  /// - Parameters:
+  ///   - names: the videos that there are.
+  ///   - reader: of their stores.
+  ///   - current: what a video would be encoded from.
+  init(
+    _ index: IndexFile, names: [String], files: Indexing.Files, reader: VideoReader,
+    current: (String) throws -> IndexedVideo.Sources
+  ) throws {
+    var places: [String: Int] = [:]
+    for number in 0..<index.count { places[try index.name(of: number)] = number }
+    for name in names {
+      guard let number = places.removeValue(forKey: name) else {
+        encoded.append(name)
+        continue
+      }
+      var video = try index.video(number)
+      // What cannot be read is told when it is encoded.
+      guard var sources = try? current(name) else {
+        encoded.append(name)
+        replaced.insert(name)
+        continue
+      }
+      if !files.subtitlesAreKnown, sources.subtitles.isEmpty {
+        sources.subtitles = video.sources?.subtitles ?? ""
+      }
+      // Version 1 has no hashes, and the beginnings of long videos only.
+      let isSame =
+        try video.sources.map { $0 == sources }
+        ?? (video.frames == reader.features.frameCount(of: name)
+          && (sources.subtitles.isEmpty || video.sentences == reader.subtitles?.sentences(of: name)))
+      guard isSame else {
+        encoded.append(name)
+        replaced.insert(name)
+        continue
+      }
+      kept.insert(name)
+      let before = video
+      video.sources = sources
+      if let file = files.media(name) { video.file = file }
+      if let duration = files.duration(
+        of: name, frames: video.frames, interval: index.head.frameInterval)
+      {
+        video.duration = duration
+      }
+      let (old, new) = (before.file, video.file)
+      if old?.path != new?.path || old?.size != new?.size || old?.start != new?.start
+        || abs(before.duration - video.duration) > 0.01 || (old?.hash != nil && old?.hash != new?.hash)
+      {
+        refreshed[name] = video
+        if let old, old.path != new?.path { moved += 1 }
+      }
     }
-    let names = (FileManager.default.enumerator(atPath: path)?.allObjects as? [String]) ?? []
-    let root = SearchModel.absolute(path)
-    var files: [String: String] = [:]
-    for name in names.sorted() where Self.endings.contains((name as NSString).pathExtension.lowercased()) {
-      let stem = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
-      files[stem] = files[stem] ?? "\(root)/\(name)"
+    for number in places.values.sorted() {
+      let video = try index.video(number)
+      if files.isGone(video) { removed.append(video.name) }
     }
-    self.files = files
-  }
-
-  public func file(of video: String) -> IndexedVideo.MediaFile? {
-    guard let path = files[video] else { return nil }
-    let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64) ?? 0
-    return IndexedVideo.MediaFile(path: path, size: Int(clamping: size))
   }
 }

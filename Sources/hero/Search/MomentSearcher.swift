@@ -48,6 +48,8 @@ public final class MomentSearcher: @unchecked Sendable {
   public let model: SearchModel
   private let search: MomentSearch<IndexedVideos>
   private let options: RetrievalEvaluationOptions
+  /// As `hero eval` searches.
+  private let evaluating: MomentSearch<IndexedVideos>
   private let suppression: NonMaximumSuppression
   /// Held by whoever uses the device.
   let turns = NSLock()
@@ -65,7 +67,7 @@ public final class MomentSearcher: @unchecked Sendable {
   /// - Throws: `DataError` where the model is not the one that made the index.
   public init(
     index path: String, folder: String? = nil, checkpoint: String = "best", tokenizer: String? = nil,
-    arguments: [String] = [], rowsRead: Int = 40_000, log: RunLog, backend: any Backend
+    arguments: [String] = [], rowsRead: Int = IndexedVideos.usualRowsRead, log: RunLog, backend: any Backend
   ) throws {
     index = try IndexFile(path: path)
     model = try SearchModel(
@@ -75,11 +77,15 @@ public final class MomentSearcher: @unchecked Sendable {
       arguments: arguments, log: log, backend: backend)
     try index.head.requireSame(as: model.head, file: path)
     options = model.opened.options
-    search = MomentSearch(
-      model: model.model, videos: IndexedVideos(index, rowsRead: rowsRead), options: options)
+    let videos = IndexedVideos(index, rowsRead: rowsRead)
+    search = MomentSearch(model: model.model, videos: videos, options: options, findsShortVideos: true)
+    evaluating = MomentSearch(model: model.model, videos: videos, options: options)
     suppression = NonMaximumSuppression(
       threshold: options.suppression ?? Self.usualSuppression, limit: options.kept)
   }
+
+  /// Whether answers may lack a video that comparing with every frame would find.
+  public var isApproximate: Bool { search.videos.isApproximate }
 
   private var findsMoments: Bool { options.tasks.contains(where: \.findsMoments) }
 
@@ -106,8 +112,11 @@ public final class MomentSearcher: @unchecked Sendable {
       try search.answer([tokens], own: [nil], findsMoments: findsMoments)[0]
     }
     let ranked = findsMoments ? suppression(answer.moments) : answer.videos
+    // A long video's subtitles are read once.
+    var videos: [Int: IndexedVideo] = [:]
     return try ranked.prefix(max(0, limit)).map { found in
-      let video = try index.video(found.video)
+      let video = try videos[found.video] ?? index.video(found.video)
+      videos[found.video] = video
       let end = findsMoments ? Double(found.end) : video.duration
       return FoundMoment(
         number: found.video, video: video, start: Double(found.start), end: end, score: found.score)
@@ -117,7 +126,7 @@ public final class MomentSearcher: @unchecked Sendable {
   /// What `hero eval` would find for a query of a known video: suppression is the run's own.
   public func evaluate(tokens: [Int32], video: Int) throws -> MomentSearch<IndexedVideos>.Answer {
     var answer = try turns.withLock {
-      try search.answer([tokens], own: [video], findsMoments: findsMoments)[0]
+      try evaluating.answer([tokens], own: [video], findsMoments: findsMoments)[0]
     }
     func ranked(_ moments: [MomentPrediction]) -> [MomentPrediction] {
       guard options.suppression != nil else { return Array(moments.prefix(options.keptAfterSuppression)) }

@@ -88,7 +88,8 @@ public struct SearchSite: HTTPHandler {
         let moments = try searcher.find(query, limit: limit)
         let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
         return [
-          "query": .string(query), "seconds": .double(seconds), "moments": .array(moments.map(\.json)),
+          "query": .string(query), "seconds": .double(seconds),
+          "approximate": .bool(searcher.isApproximate), "moments": .array(moments.map(\.json)),
         ]
       }
     case ("video", 2): return HTTPResponse(json: try searcher.index.video(try video(parts[1])).json)
@@ -173,7 +174,7 @@ extension IndexedVideo {
   var json: JSON {
     [
       "video": .string(name), "duration": .double(duration), "frames": .int(frames),
-      "playable": .bool(file != nil),
+      "playable": .bool(file != nil), "start": .double(file?.start ?? 0),
       "subtitles": .array(
         sentences.map { ["start": .double($0.start), "end": .double($0.end), "text": .string($0.text)] }),
     ]

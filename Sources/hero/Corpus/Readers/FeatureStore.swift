@@ -12,6 +12,33 @@ public struct FrameFeatures: Sendable, Equatable {
   public let values: [Float]
 }
 
+/// All frames of one video, in the precision of the store.
+struct StoredFeatures: Sendable {
+  let video: String
+  /// The store.
+  let file: String
+  /// Frames.
+  let count: Int
+  /// Features of a frame.
+  let width: Int
+  let array: NDArray
+
+  /// Some of the frames.
+  ///
+  /// Throws `DataError` naming the video if one holds what is no finite number.
+  func frames(_ rows: Range<Int>) throws -> FrameFeatures {
+    try DataError.locating(file: file, place: "video \"\(video)\"") {
+      let values = try array.rows(rows).floats()
+      if let place = values.firstNotFinite {
+        throw DataError(
+          "frame \(rows.lowerBound + place / width) holds \(values[place]), which is no feature",
+          cure: "Extract its features again, or leave its items out")
+      }
+      return FrameFeatures(count: rows.count, width: width, values: values)
+    }
+  }
+}
+
 /// A store of video features. May be shared by threads.
 ///
 /// Source: `VideoFeatLmdb` of the reference. A value is MessagePack with an array in msgpack-numpy form, or an `.npz`,
@@ -117,6 +144,14 @@ public final class FeatureStore: Sendable {
   /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, holds what is no finite
   /// number, or is not as wide as the others.
   public func features(of video: String, maxFrames: Int? = nil) throws -> FrameFeatures {
+    let stored = try stored(of: video)
+    return try stored.frames(0..<min(stored.count, max(1, maxFrames ?? stored.count)))
+  }
+
+  /// All frames of a video as they are stored.
+  ///
+  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, or is not as wide as the others.
+  func stored(of video: String) throws -> StoredFeatures {
     guard let bytes = try reader.get(video) else { throw missing(video) }
     return try DataError.locating(file: path, place: "video \"\(video)\"") {
       let array = try Self.array(in: try Compression.decompress(bytes), file: path)
@@ -130,15 +165,26 @@ public final class FeatureStore: Sendable {
         throw DataError("the video has no frames", cure: "Convert its features again, or leave its items out")
       }
       try check(width: width)
-      let kept = min(frames, max(1, maxFrames ?? frames))
-      let values = try array.rows(0..<kept).floats()
-      if let place = values.firstNotFinite {
-        throw DataError(
-          "frame \(place / width) holds \(values[place]), which is no feature",
-          cure: "Extract its features again, or leave its items out")
-      }
-      return FrameFeatures(count: kept, width: width, values: values)
+      return StoredFeatures(video: video, file: path, count: frames, width: width, array: array)
     }
+  }
+
+  /// A hash of a video's value: of its length and of up to eight pages spread over it. Tells when it was made anew.
+  ///
+  /// Throws `DataError` if the video is missing.
+  public func mark(of video: String) throws -> String {
+    guard let bytes = try reader.get(video) else { throw missing(video) }
+    let (page, places) = (4096, 8)
+    var hash = ContentHash()
+    withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { hash.update($0) }
+    bytes.withUnsafeBytes { bytes in
+      guard bytes.count > page * places else { return hash.update(bytes) }
+      for place in 0..<places {
+        let start = (bytes.count - page) / (places - 1) * place
+        hash.update(UnsafeRawBufferPointer(rebasing: bytes[start..<start + page]))
+      }
+    }
+    return hash.text
   }
 
   private func check(width: Int) throws {

@@ -66,6 +66,18 @@ public final class SubtitleStore: Sendable {
 
   public func contains(_ video: String) -> Bool { table.number(of: video) != nil }
 
+  /// A hash of a video's subtitles with their times, tokens and frames. Tells when they were made anew.
+  ///
+  /// Throws `DataError` if the video is missing.
+  public func mark(of video: String) throws -> String {
+    guard let bytes = try reader.get(video) else {
+      throw DataError("the subtitle store lacks a video", file: path, place: "video \"\(video)\"")
+    }
+    var hash = ContentHash()
+    hash.update(bytes)
+    return hash.text
+  }
+
   /// The subtitles of a video.
   ///
   /// Throws `DataError` naming the video if it is missing or malformed, or a frame belongs to two sentences.

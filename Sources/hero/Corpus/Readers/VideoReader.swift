@@ -74,27 +74,74 @@ public final class VideoReader: Sendable {
     features.frameCount(of: video).map { min($0, maxClipLength ?? $0) }
   }
 
-  /// Reads a video.
+  /// A line about the videos that are longer than `maxClipLength`; nil where there are none.
+  public var cutNote: String? {
+    guard let maxClipLength else { return nil }
+    let cut = features.videos.count { (features.frameCount(of: $0) ?? 0) > maxClipLength }
+    guard cut > 0 else { return nil }
+    return
+      "\(cut) of \(features.videos.count) videos of \(features.path) have more than max_clip_len (\(maxClipLength)) "
+      + "frames: what comes after is not read"
+  }
+
+  /// Reads a video, cut to `maxClipLength`.
   ///
   /// Throws `DataError` naming it if a store lacks it, if it has no frames, or if something about it is malformed.
   public func read(_ video: String) throws -> VideoItem {
-    let frames = try features.features(of: video, maxFrames: maxClipLength)
-    guard let subtitles else {
-      let whole = VideoSubtitle(index: 0, frames: Array(0..<frames.count), tokens: [lead])
-      return VideoItem(
-        name: video, frameCount: frames.count, featureWidth: frames.width, features: frames.values,
-        subtitles: [whole], sentences: [])
+    let video = try open(video)
+    return try item(of: video, 0..<min(video.frameCount, maxClipLength ?? video.frameCount)) { text, window in
+      Self.walk(text, frameCount: window.count)
     }
-    guard subtitles.contains(video) else { throw Self.missing(video, in: subtitles) }
-    let text = try subtitles.subtitles(of: video)
+  }
+
+  /// A whole video, of which windows are read one after another.
+  public struct LongVideo: Sendable {
+    public let name: String
+    let features: StoredFeatures
+    let text: Subtitles?
+    public var frameCount: Int { features.count }
+  }
+
+  /// Opens a video, however long it is.
+  ///
+  /// Throws `DataError` naming it if a store lacks it, if it has no frames, or if something about it is malformed.
+  public func open(_ video: String) throws -> LongVideo {
+    let features = try features.stored(of: video)
+    if let subtitles, !subtitles.contains(video) { throw Self.missing(video, in: subtitles) }
+    return LongVideo(name: video, features: features, text: try subtitles?.subtitles(of: video))
+  }
+
+  /// A window of a video as if it were a video: its frames, and the sentences that have frames in it.
+  ///
+  /// Throws `DataError` naming the video if a frame holds what is no finite number.
+  public func read(_ window: Range<Int>, of video: LongVideo) throws -> VideoItem {
+    guard window != 0..<video.frameCount else {
+      return try item(of: video, window) { text, window in Self.walk(text, frameCount: window.count) }
+    }
+    return try item(of: video, window) { text, window in
+      text.frames.compactMap { sentence, frames in
+        let inside = frames.filter(window.contains).map { $0 - window.lowerBound }
+        return inside.isEmpty ? nil : (sentence, inside)
+      }
+    }
+  }
+
+  private func item(
+    of video: LongVideo, _ window: Range<Int>,
+    sentences: (Subtitles, Range<Int>) -> [(sentence: Int, frames: [Int])]
+  ) throws -> VideoItem {
+    let frames = try video.features.frames(window)
     let isHidden = channels == .subtitles
+    let subtitles =
+      video.text.map { text in
+        sentences(text, window).map { sentence, own in
+          VideoSubtitle(index: sentence, frames: own, tokens: tokens(of: sentence, in: text.sentences))
+        }
+      } ?? [VideoSubtitle(index: 0, frames: Array(0..<frames.count), tokens: [lead])]
     return VideoItem(
-      name: video, frameCount: frames.count, featureWidth: frames.width,
+      name: video.name, frameCount: frames.count, featureWidth: frames.width,
       features: isHidden ? [Float](repeating: 0, count: frames.values.count) : frames.values,
-      subtitles: Self.walk(text, frameCount: frames.count).map { sentence, own in
-        VideoSubtitle(index: sentence, frames: own, tokens: tokens(of: sentence, in: text.sentences))
-      },
-      sentences: text.sentences, isTextAlone: isHidden)
+      subtitles: subtitles, sentences: video.text?.sentences ?? [], isTextAlone: isHidden)
   }
 
   /// The sentences that are left when the video is cut to `frameCount` frames.

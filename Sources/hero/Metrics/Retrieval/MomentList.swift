@@ -1,6 +1,6 @@
 /// The best moments of one query, by scores of one kind.
 struct MomentList<Score: MomentScore> {
-  private struct Place {
+  private struct Place: Hashable {
     var video: Int
     var start: Int
     var end: Int
@@ -8,28 +8,36 @@ struct MomentList<Score: MomentScore> {
 
   private let minLength: Int
   private let maxLength: Int
+  private let findsShortVideos: Bool
+  /// Whether two videos that were added may be windows of one.
+  private var hasWindows = false
   private var list: BoundedTopList<Score, Place>
   private var candidatesSeen = 0
   private var reachableEnd: [Score] = []
   private var window: [Int] = []
 
-  /// - Parameter lengths: the `j − i` that moments may have.
-  init(lengths: Range<Int>, capacity: Int) {
+  /// - Parameters:
+  ///   - lengths: the `j − i` that moments may have.
+  ///   - findsShortVideos: whether a video that is shorter than all of them is a moment as a whole.
+  init(lengths: Range<Int>, capacity: Int, findsShortVideos: Bool) {
+    self.findsShortVideos = findsShortVideos
     (minLength, maxLength) = (lengths.lowerBound, lengths.upperBound)
     list = BoundedTopList(capacity: capacity)
   }
 
-  /// Adds the moments of one video.
+  /// Adds the moments of one video, or of a window of it that begins with `firstFrame`.
   mutating func add(
-    video: Int, factor: Score, start: UnsafeBufferPointer<Score>, end: UnsafeBufferPointer<Score>
+    video: Int, firstFrame: Int, factor: Score, start: UnsafeBufferPointer<Score>, end: UnsafeBufferPointer<Score>
   ) {
     let count = min(start.count, end.count)
     let firstOrder = candidatesSeen
     candidatesSeen += count * count
+    if firstFrame > 0 { hasWindows = true }
+    let minLength = findsShortVideos ? max(0, min(self.minLength, count - 1)) : self.minLength
     guard minLength < maxLength, count > minLength else { return }
     // Most videos of a long list have no moment that could enter it.
     guard factor * Self.most(start, count) * Self.most(end, count) >= list.threshold else { return }
-    findReachableEnds(end, count: count)
+    findReachableEnds(end, count: count, minLength: minLength)
     for i in 0..<(count - minLength) {
       let scaled = factor * start[i]
       let reach = scaled * reachableEnd[i]
@@ -38,14 +46,16 @@ struct MomentList<Score: MomentScore> {
         let score = scaled * end[j]
         guard score > .nothing else { continue }
         list.insert(
-          score: score, order: firstOrder + i * count + j, payload: Place(video: video, start: i, end: j))
+          score: score, order: firstOrder + i * count + j,
+          payload: Place(video: video, start: firstFrame + i, end: firstFrame + j))
       }
     }
   }
 
   /// The moments kept, the best first.
   func moments() -> [MomentScorer.Moment] {
-    list.sorted().map {
+    var seen: Set<Place> = []
+    return list.sorted().filter { !hasWindows || seen.insert($0.payload).inserted }.map {
       MomentScorer.Moment(
         video: $0.payload.video, start: $0.payload.start, end: $0.payload.end, score: $0.score.written)
     }
@@ -60,7 +70,9 @@ struct MomentList<Score: MomentScore> {
 
   /// For every start frame, the largest end probability that `minLength` and `maxLength` let it reach, in one pass:
   /// `window` holds the frames ahead whose probability nothing later exceeds.
-  private mutating func findReachableEnds(_ end: UnsafeBufferPointer<Score>, count: Int) {
+  private mutating func findReachableEnds(
+    _ end: UnsafeBufferPointer<Score>, count: Int, minLength: Int
+  ) {
     reachableEnd.removeAll(keepingCapacity: true)
     reachableEnd.append(contentsOf: repeatElement(.nothing, count: count))
     window.removeAll(keepingCapacity: true)

@@ -5,10 +5,11 @@ import Foundation
 /// The score of frames i … j of a video is `factor · start[i] · end[j]`, for `minLength ≤ j − i < maxLength` only
 /// (`min_pred_l`, `max_pred_l`). The reference fills, masks and sorts the whole length × length table of every video;
 /// here rows that cannot reach the kept list are skipped, and the list is a heap of `capacity` (`max_before_nms`) moments.
-/// Moments that score 0 are no answers and are left out. Equal scores rank by the place of the video among those
-/// added, then by start, then by end. Where the factor is a `VideoWeight` that is logarithmic, so are the scores.
+/// Moments that score 0 are no answers and are left out. A moment that two windows of a video hold counts once, with its
+/// better score. Equal scores rank by the place of the video among those added, then by start, then by end. Where the
+/// factor is a `VideoWeight` that is logarithmic, so are the scores.
 public struct MomentScorer {
-  /// A moment in frames of the video that `add` was told.
+  /// A moment in frames of the whole video that `add` was told.
   public struct Moment: Sendable, Equatable {
     public var video: Int
     /// The first frame.
@@ -30,35 +31,45 @@ public struct MomentScorer {
   ///   - maxLength: one more than the largest `j − i` (`max_pred_l`).
   ///   - capacity: how many moments to keep (`max_before_nms`).
   ///   - weight: makes factors of videos' scores; nil where `add` is told the factors themselves.
-  public init(minLength: Int, maxLength: Int, capacity: Int, weight: VideoWeight? = nil) {
-    let lengths =
-      min(
-        max(0, minLength), Self.longest)..<max(
-        min(max(0, minLength), Self.longest), min(max(0, maxLength), Self.longest))
+  ///   - findsShortVideos: whether a video that is shorter than the shortest moment is a moment as a whole. The reference
+  ///     finds none there.
+  public init(
+    minLength: Int, maxLength: Int, capacity: Int, weight: VideoWeight? = nil, findsShortVideos: Bool = false
+  ) {
+    let least = min(max(0, minLength), Self.longest)
+    let lengths = least..<max(least, min(max(0, maxLength), Self.longest))
     self.weight = weight
-    products = MomentList(lengths: lengths, capacity: capacity)
-    logarithms = MomentList(lengths: lengths, capacity: capacity)
+    products = MomentList(lengths: lengths, capacity: capacity, findsShortVideos: findsShortVideos)
+    logarithms = MomentList(lengths: lengths, capacity: capacity, findsShortVideos: findsShortVideos)
   }
 
   /// Adds the moments of one video.
   ///
   /// - Parameters:
   ///   - video: the number under which the video's moments are reported.
+  ///   - firstFrame: of the video, where these frames are a window of it.
   ///   - factor: multiplies every score, 1 where the video is given; with a `weight`, the video's score.
   ///   - start: the probability that the moment starts at each frame [n].
   ///   - end: the probability that it ends there [n]. Frames that only one of the two has are ignored.
-  public mutating func add(video: Int, factor: Float = 1, start: [Float], end: [Float]) {
+  public mutating func add(
+    video: Int, firstFrame: Int = 0, factor: Float = 1, start: [Float], end: [Float]
+  ) {
     start.withUnsafeBufferPointer { start in
-      end.withUnsafeBufferPointer { add(video: video, factor: factor, start: start, end: $0) }
+      end.withUnsafeBufferPointer {
+        add(video: video, firstFrame: firstFrame, factor: factor, start: start, end: $0)
+      }
     }
   }
 
   /// The same for probabilities that lie in a larger array.
   public mutating func add(
-    video: Int, factor: Float = 1, start: UnsafeBufferPointer<Float>, end: UnsafeBufferPointer<Float>
+    video: Int, firstFrame: Int = 0, factor: Float = 1, start: UnsafeBufferPointer<Float>,
+    end: UnsafeBufferPointer<Float>
   ) {
     guard let weight, weight.isLogarithmic else {
-      products.add(video: video, factor: weight?.written(factor) ?? factor, start: start, end: end)
+      products.add(
+        video: video, firstFrame: firstFrame, factor: weight?.written(factor) ?? factor, start: start,
+        end: end)
       return
     }
     let logarithm = { (p: Float) in LogarithmicScore(logarithm: log(Double(p))) }
@@ -66,8 +77,8 @@ public struct MomentScorer {
     starts.withUnsafeBufferPointer { start in
       ends.withUnsafeBufferPointer { end in
         logarithms.add(
-          video: video, factor: LogarithmicScore(logarithm: weight.multiplier(factor)), start: start, end: end
-        )
+          video: video, firstFrame: firstFrame,
+          factor: LogarithmicScore(logarithm: weight.multiplier(factor)), start: start, end: end)
       }
     }
   }

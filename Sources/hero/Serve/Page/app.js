@@ -77,9 +77,15 @@ function choose(button) {
 // Player
 
 const timeline = new Timeline($("timeline"), seek);
+let offset = 0; // the player's time at the video's first picture
+
+// Seconds of the video that are played.
+function played() {
+  return Math.max(0, video.currentTime - offset);
+}
 
 function seek(seconds) {
-  video.currentTime = seconds;
+  video.currentTime = offset + seconds;
   timeline.show(seconds);
 }
 
@@ -94,6 +100,7 @@ async function play(wanted) {
       ask(`/api/video/${wanted.number}`), ask(`/api/align/${wanted.number}?q=${encoded}`)]);
     if (current !== wanted) return;
     $("title").textContent = about.video;
+    offset = about.start;
     const duration = Math.max(about.duration, about.frames * interval);
     timeline.draw({
       duration, interval, values: fit.cosines, predicted: wanted.predicted, truth: wanted.truth,
@@ -121,7 +128,7 @@ async function play(wanted) {
 }
 
 function start(wanted) {
-  video.currentTime = wanted.start;
+  video.currentTime = offset + wanted.start;
   // A browser may want a click on the player itself first.
   video.play().catch(() => {});
 }
@@ -161,7 +168,7 @@ function follow(seconds) {
   }
 }
 
-video.addEventListener("timeupdate", () => follow(video.currentTime));
+video.addEventListener("timeupdate", () => follow(played()));
 video.addEventListener("error", () => {
   if (!video.hidden && video.getAttribute("src")) {
     $("unplayable").textContent = "This browser cannot play the file, or it has changed since it was indexed.";
@@ -193,8 +200,8 @@ function tell(wanted) {
   for (const id of ["caption", "reply"]) $(id).textContent = "";
   for (const row of $("answers").children) showShare(row, null, false);
 }
-$("from").addEventListener("click", () => setMoment(video.currentTime, Math.max(moment[1], video.currentTime + interval)));
-$("to").addEventListener("click", () => setMoment(Math.min(moment[0], Math.max(0, video.currentTime - interval)), video.currentTime));
+$("from").addEventListener("click", () => setMoment(played(), Math.max(moment[1], played() + interval)));
+$("to").addEventListener("click", () => setMoment(Math.min(moment[0], Math.max(0, played() - interval)), played()));
 
 async function describe() {
   const wanted = current;
@@ -336,8 +343,8 @@ document.addEventListener("keydown", (event) => {
   else if (writes || !plays) return;
   else if (event.key === "d" && !$("describing").hidden) describe();
   else if (event.key === "a" && !$("asking").hidden) $("question").focus();
-  else if (event.key === "ArrowRight") seek(video.currentTime + 5);
-  else if (event.key === "ArrowLeft") seek(Math.max(0, video.currentTime - 5));
+  else if (event.key === "ArrowRight") seek(played() + 5);
+  else if (event.key === "ArrowLeft") seek(Math.max(0, played() - 5));
   else if (event.key === " " && event.target.tagName !== "BUTTON" && event.target !== video) video.paused ? video.play().catch(() => {}) : video.pause();
   else return;
   event.preventDefault();

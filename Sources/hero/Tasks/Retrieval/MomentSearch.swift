@@ -4,13 +4,19 @@ import Metrics
 import Model
 
 /// Encoded videos among which is searched: in a device's memory (`RetrievalIndex`), or in a file.
+///
+/// What has a place of its own is a video, or a window of one that is longer than the model reads.
 public protocol SearchableVideos {
-  /// How many there are.
+  /// How many places there are.
   var count: Int { get }
-  /// The number that results give a video.
+  /// The number that results give the video at a place.
   func number(of place: Int) -> Int
-  /// Every query's `kept` best videos by the cosine of their best frame, the best first. Scores that are not numbers are
-  /// left out.
+  /// The frame of its video that is the first at a place.
+  func firstFrame(of place: Int) -> Int
+  /// The places of a query's own video.
+  func places(of own: Int) -> Range<Int>
+  /// Every query's `kept` best places by the cosine of their best frame, the best first, and the best place of each of
+  /// `kept` videos. Scores that are not numbers are left out.
   /// - Parameter queries: [m, width], as encoded.
   func best(
     _ queries: Tensor, kept: Int, model: RetrievalModel, tape: Tape
@@ -23,6 +29,9 @@ public protocol SearchableVideos {
   func products(
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments)
+  /// The cosines of a query with the best frame at each of several places.
+  /// - Parameter query: [1, width], as encoded.
+  func scores(_ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape) throws -> [Float]
 }
 
 /// From queries to ranked videos and moments (Docs/Computation.md §5): what evaluation and search share.
@@ -30,11 +39,16 @@ public struct MomentSearch<Videos: SearchableVideos> {
   public let model: RetrievalModel
   public let videos: Videos
   public let options: RetrievalEvaluationOptions
+  /// Whether a video that is shorter than the shortest moment is a moment as a whole. For `hero eval` it is none.
+  public let findsShortVideos: Bool
 
-  public init(model: RetrievalModel, videos: Videos, options: RetrievalEvaluationOptions) {
+  public init(
+    model: RetrievalModel, videos: Videos, options: RetrievalEvaluationOptions, findsShortVideos: Bool = false
+  ) {
     self.model = model
     self.videos = videos
     self.options = options
+    self.findsShortVideos = findsShortVideos
   }
 
   /// What was found for one query.
@@ -54,11 +68,14 @@ public struct MomentSearch<Videos: SearchableVideos> {
     let segments: Segments
 
     /// - Parameter factor: 1, or the video's score where the scorer weighs videos.
-    func add(_ pair: Int, of video: Int, factor: Float, to scorer: inout MomentScorer) {
+    func add(
+      _ pair: Int, of video: Int, from firstFrame: Int, factor: Float, to scorer: inout MomentScorer
+    ) {
       start.withUnsafeBufferPointer { start in
         end.withUnsafeBufferPointer { end in
           scorer.add(
-            video: video, factor: factor, start: UnsafeBufferPointer(rebasing: start[segments[pair]]),
+            video: video, firstFrame: firstFrame, factor: factor,
+            start: UnsafeBufferPointer(rebasing: start[segments[pair]]),
             end: UnsafeBufferPointer(rebasing: end[segments[pair]]))
         }
       }
@@ -67,7 +84,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
 
   /// - Parameters:
   ///   - texts: token ids of each query, the leading special token included.
-  ///   - own: the place of each query's own video, where it is known.
+  ///   - own: each query's own video, where it is known.
   ///   - findsMoments: false leaves moments out.
   public func answer(_ texts: [[Int32]], own: [Int?], findsMoments: Bool = true) throws -> [Answer] {
     let tape = Tape.inference(model.store.backend)
@@ -82,29 +99,36 @@ public struct MomentSearch<Videos: SearchableVideos> {
     let kept = min(max(1, options.videosSearched), videos.count)
     let best = try videos.best(encoded, kept: kept, model: model, tape: tape)
     var answers = best.map { ranked in
-      Answer(
+      // A video is as good as its best window.
+      var seen: Set<Int> = []
+      let ranked = ranked.filter { seen.insert(videos.number(of: $0.place)).inserted }
+      return Answer(
         videos: ranked.prefix(100).map { place, score in
           MomentPrediction(video: videos.number(of: place), score: weight?.written(score) ?? score)
         })
     }
     guard findsMoments else { return answers }
     let pairs = own.indices.flatMap { query in
-      (best[query].map(\.place) + (own[query].map { [$0] } ?? [])).map { (query: query, video: $0) }
+      (best[query].map(\.place) + (own[query].map { Array(videos.places(of: $0)) } ?? [])).map {
+        (query: query, video: $0)
+      }
     }
     let spans = try spans(encoded, pairs, tape)
     var pair = 0
     for query in own.indices {
       var corpus = scorer(weight)
       for (place, score) in best[query] {
-        spans.add(pair, of: videos.number(of: place), factor: score, to: &corpus)
+        spans.add(
+          pair, of: videos.number(of: place), from: videos.firstFrame(of: place), factor: score, to: &corpus)
         pair += 1
       }
       answers[query].moments = predictions(corpus)
-      guard let place = own[query] else { continue }
-      var single = scorer()
-      spans.add(pair, of: videos.number(of: place), factor: 1, to: &single)
-      pair += 1
-      answers[query].ownMoments = predictions(single)
+      guard let own = own[query] else { continue }
+      let places = videos.places(of: own)
+      answers[query].ownMoments = predictions(
+        try single(
+          encoded.rowsView(query..<query + 1), spans, pairs: pair..<pair + places.count, places, tape))
+      pair += places.count
     }
     return answers
   }
@@ -112,9 +136,28 @@ public struct MomentSearch<Videos: SearchableVideos> {
   /// The moments of one video for one query, the best first; before suppression.
   /// - Parameter encoded: [1, width], the query.
   public func moments(_ encoded: Tensor, in video: Int, _ tape: Tape) throws -> [MomentPrediction] {
+    let places = videos.places(of: video)
+    let spans = try spans(encoded, places.map { (0, $0) }, tape)
+    return predictions(try single(encoded, spans, pairs: 0..<places.count, places, tape))
+  }
+
+  /// The moments of one video for one query. Where it has several windows, each counts for as much as it fits the query, the
+  /// best for 1.
+  private func single(
+    _ query: Tensor, _ spans: Spans, pairs: Range<Int>, _ places: Range<Int>, _ tape: Tape
+  ) throws -> MomentScorer {
+    var factors = [Float](repeating: 1, count: places.count)
+    if places.count > 1 {
+      let scores = try videos.scores(query, at: places, model: model, tape: tape)
+      let best = scores.reduce(-.infinity) { max($0, $1) }
+      factors = scores.map { score in options.videoScoreFactor.map { exp($0 * (score - best)) } ?? 1 }
+    }
     var scorer = scorer()
-    try spans(encoded, [(0, video)], tape).add(0, of: videos.number(of: video), factor: 1, to: &scorer)
-    return predictions(scorer)
+    for (pair, (place, factor)) in zip(pairs, zip(places, factors)) {
+      spans.add(
+        pair, of: videos.number(of: place), from: videos.firstFrame(of: place), factor: factor, to: &scorer)
+    }
+    return scorer
   }
 
   /// Start and end probabilities of each query in each of its videos, in that order.
@@ -132,7 +175,8 @@ public struct MomentSearch<Videos: SearchableVideos> {
   /// - Parameter weight: makes factors of videos' scores; nil for moments of one video.
   private func scorer(_ weight: VideoWeight? = nil) -> MomentScorer {
     MomentScorer(
-      minLength: options.minLength, maxLength: options.maxLength, capacity: options.kept, weight: weight)
+      minLength: options.minLength, maxLength: options.maxLength, capacity: options.kept, weight: weight,
+      findsShortVideos: findsShortVideos)
   }
 
   private func predictions(_ scorer: MomentScorer) -> [MomentPrediction] {

@@ -121,6 +121,21 @@ extension RetrievalIndex: SearchableVideos {
 
   public func number(of place: Int) -> Int { videos.indices[place] }
 
+  public func firstFrame(of place: Int) -> Int { 0 }
+
+  public func places(of own: Int) -> Range<Int> { own..<own + 1 }
+
+  public func scores(
+    _ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape
+  ) throws -> [Float] {
+    guard let first = places.first, let last = places.last else { return [] }
+    let rows = segments[first].lowerBound..<segments[last].upperBound
+    let own = Segments(lengths: places.map { segments[$0].count }, on: tape.backend)
+    let products = tape.linear(
+      model.normalized(tape, query), model.normalized(tape, frames.rowsView(rows)))
+    return tape.backend.values(of: tape.segmentMax(products, segments: own))
+  }
+
   public func best(
     _ queries: Tensor, kept: Int, model: RetrievalModel, tape: Tape
   ) throws -> [[(place: Int, score: Float)]] {

@@ -45,6 +45,7 @@ struct PretrainingSuite: TaskSuite {
           subtitles: subtitles, maxClipLength: configuration.maxClipLength,
           contextLength: configuration.subtitleContext)
       }
+      for note in readers.compactMap(\.cutNote) { log.info(note) }
       return Corpus(target: target, readers: readers)
     }
   }

@@ -66,7 +66,11 @@ extension EvaluableSuite where Videos == VideoReader {
   func openForTraining() throws -> VideoReader {
     try open(toEvaluate: try configuration.required(Self.trainingStore))
   }
-  func open(toEvaluate store: String) throws -> VideoReader { try configuration.videoReader(for: store) }
+  func open(toEvaluate store: String) throws -> VideoReader {
+    let videos = try configuration.videoReader(for: store)
+    if let note = videos.cutNote { log.info(note) }
+    return videos
+  }
   func featureWidth(of videos: VideoReader) throws -> Int { try videos.features.width() }
 }
 

@@ -1,0 +1,56 @@
+import ArgumentParser
+import Formats
+import Search
+import Training
+
+/// What an index holds, and whether it and the files of its videos are as they were written.
+struct IndexReport {
+  let path: String
+  private let index: IndexFile
+
+  init(path: String) throws {
+    self.path = path
+    index = try IndexFile(path: path)
+  }
+
+  private var summary: String {
+    "\(path): \(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB"
+  }
+
+  /// `hero index --list`
+  func list() throws {
+    var table = MetricsTable(headings: ["video", "length", "subtitles", "file", "state"])
+    table.textColumns = [0, 3, 4]
+    for number in 0..<index.count {
+      let video = try index.video(number)
+      table.rows.append([
+        video.name, SearchCommand.clock(video.duration), "\(video.sentences.count)", video.file?.path ?? "",
+        video.file?.state.rawValue ?? "no file",
+      ])
+      try InterruptHandler.check()
+    }
+    print(table.rendered())
+    Console.standardError.print(summary)
+  }
+
+  /// `hero index --check`
+  ///
+  /// - Throws: `DataError` for a damaged index, `ExitCode` where files are missing or have changed.
+  func check() throws {
+    try ProgressReporter.follow("Checking", total: index.count, unit: "videos") {
+      try index.check(progress: $0)
+    }
+    var stale = 0
+    for number in 0..<index.count {
+      let video = try index.video(number)
+      guard let file = video.file, file.state != .there else { continue }
+      stale += 1
+      let what = file.state == .missing ? "is missing" : "has changed since it was indexed"
+      Console.standardError.print("\(file.path): \(what) (video \"\(video.name)\")")
+    }
+    print("\(summary), all as written" + (stale > 0 ? "; \(stale) files missing or changed" : ""))
+    guard stale > 0 else { return }
+    Console.standardError.print("Run the command that made the index again to bring it up to date.")
+    throw ExitCode(1)
+  }
+}

@@ -1,0 +1,116 @@
+import Formats
+import Foundation
+
+/// What tells whether a file is the one that was read before: its size, when it was changed last, and a hash of its
+/// beginning and its end.
+public struct FileMark: Equatable, Sendable {
+  public var size: Int
+  /// Seconds since 1970.
+  public var time: Double
+  /// Of the size, the first and the last 64 kB, as 16 hexadecimal digits.
+  public var hash: String
+
+  private static let part = 1 << 16
+
+  public init(size: Int, time: Double, hash: String) {
+    (self.size, self.time, self.hash) = (size, time, hash)
+  }
+
+  /// - Throws: `DataError` where the file cannot be read.
+  public init(path: String) throws {
+    let (size, time) = try Self.status(path)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw DataError.system("open", file: path) }
+    defer { close(descriptor) }
+    var hash = ContentHash()
+    withUnsafeBytes(of: UInt64(size).littleEndian) { hash.update($0) }
+    for place in Set([0, max(0, size - Self.part)]).sorted() {
+      hash.update(try Self.read(descriptor, at: place, file: path))
+    }
+    self.init(size: size, time: time, hash: hash.text)
+  }
+
+  /// Size and time of a plain file.
+  static func status(_ path: String) throws -> (size: Int, time: Double) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw DataError.system("read", file: path) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw DataError("not a plain file", file: path) }
+    let time = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec / 1000) * 1e-6
+    return (Int(status.st_size), time)
+  }
+
+  private static func read(_ descriptor: Int32, at place: Int, file: String) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: part)
+    var done = 0
+    while done < part {
+      let count = bytes.withUnsafeMutableBytes {
+        pread(descriptor, $0.baseAddress.map { $0 + done }, part - done, off_t(place + done))
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw DataError.system("read", file: file) }
+      if count == 0 { break }
+      done += count
+    }
+    return Array(bytes.prefix(done))
+  }
+
+  /// Whether there is no file of a path: not whether it cannot be looked at.
+  public static func isMissing(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR)
+  }
+}
+
+extension IndexedVideo.MediaFile {
+  /// - Throws: `DataError` where the file cannot be read.
+  public init(path: String, start: Double = 0) throws {
+    let mark = try FileMark(path: path)
+    self.init(path: path, size: mark.size, time: mark.time, hash: mark.hash, start: start)
+  }
+
+  /// Whether the file is the one that was indexed.
+  public enum State: String, Sendable {
+    case there, missing, changed
+  }
+
+  public var state: State {
+    if FileMark.isMissing(path) { return .missing }
+    guard let status = try? FileMark.status(path), status.size == size else { return .changed }
+    guard let time, let hash, abs(time - status.time) > 1e-5 else { return .there }
+    return (try? FileMark(path: path).hash) == hash ? .there : .changed
+  }
+}
+
+/// Video files of folders, found by the name of their video.
+public struct MediaFolder: Sendable {
+  /// Endings of names that are taken for videos.
+  public static let endings: Set<String> = [
+    "3gp", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogg", "ogv", "ts",
+    "vob",
+    "webm", "wmv",
+  ]
+
+  /// Path by name, from the root.
+  public let files: [String: String]
+
+  /// - Throws: `DataError` where it is no folder.
+  public init(path: String) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+      throw DataError("there is no such folder", file: path, cure: "Check the path")
+    }
+    let names = (FileManager.default.enumerator(atPath: path)?.allObjects as? [String]) ?? []
+    let root = SearchModel.absolute(path)
+    var files: [String: String] = [:]
+    for name in names.sorted() where Self.endings.contains((name as NSString).pathExtension.lowercased()) {
+      let stem = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
+      files[stem] = files[stem] ?? "\(root)/\(name)"
+    }
+    self.files = files
+  }
+
+  public func file(of video: String) -> IndexedVideo.MediaFile? {
+    guard let path = files[video] else { return nil }
+    return (try? IndexedVideo.MediaFile(path: path)) ?? IndexedVideo.MediaFile(path: path, size: 0)
+  }
+}
