@@ -183,6 +183,5 @@ struct DecodingTests {
       ])
     #expect(tracks.last?.cues == [SubtitleCue(start: 1, end: 2.5, text: "Guten Tag,\nihr")])
     #expect(try VideoFile.subtitles(of: Self.path("plain.mp4")).isEmpty)
-    #expect(SubtitleText.plain(ass: "0,0,D,,0,0,0,,a{\\b1}b\\hc, d\\Ne{open") == "ab c, d\ne")
   }
 }

@@ -70,6 +70,12 @@ struct IndexCommand: ParsableCommand {
   @Option(help: "Videos a pass.")
   var batchSize = 16
 
+  @Option(
+    help: ArgumentHelp(
+      "For --videos: what subtitle files are in that are not Unicode, such as CP1251; guessed by default.",
+      valueName: "name"))
+  var encoding: String?
+
   @Flag(help: "Add nothing: read the whole index and compare it with its hashes.")
   var check = false
 
@@ -87,6 +93,7 @@ struct IndexCommand: ParsableCommand {
     guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
       throw UsageError("give --model-dir, and one of --videos and --vfeat-db")
     }
+    if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
     let log = RunLog()
     let store = try subTxtDb.map { try SubtitleStore(path: $0) }
     guard let tokenizer = tokenizer ?? store?.meta.tokenizer else {
@@ -101,12 +108,14 @@ struct IndexCommand: ParsableCommand {
       guard let resnet, let slowfast else { throw UsageError("--videos needs --resnet and --slowfast") }
       let own = OwnVideos(
         videos: videos, index: IndexWork(index: output), resnet: resnet, slowfast: slowfast,
-        frameLength: model.head.frameInterval, tokenizer: tokenizer)
+        frameLength: model.head.frameInterval, tokenizer: tokenizer, encoding: encoding)
       try own.requireFeatures(ofWidth: model.model.configuration.featureWidth)
       stores = try own.prepare()
       durations = try own.durations()
     }
-    let media = try (videoFiles ?? videos).map { try MediaFolder(path: $0) }
+    let media = try (videoFiles ?? videos).map { folder in
+      try MediaFolder(path: folder) { if videoFiles != nil { log.warning("left out: \($0)") } }
+    }
     let reader = try model.opened.reader(
       features: stores.features, subtitles: stores.subtitles, cls: model.tokenizer.cls)
     let indexing = Indexing(path: output, model: model, reader: reader, durations: durations) {
