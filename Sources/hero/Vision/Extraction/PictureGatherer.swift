@@ -87,6 +87,9 @@ final class ClipGatherer: PictureGatherer {
 
   /// Seconds by which a container may be wrong and is believed.
   private static let tolerance = 0.5
+  /// Seconds after the last interval that make no further one where pictures alone tell how long the video is: times of
+  /// packets are rounded.
+  private static let overhang = 0.1
 
   /// So many clips count.
   private func allow(_ count: Int) throws {
@@ -103,7 +106,9 @@ final class ClipGatherer: PictureGatherer {
     let rate = FrameInterval.clipRate
     let seen = seconds ?? Double(count) / Double(rate)
     let isRight = duration.map { abs($0 - seen) <= Self.tolerance } ?? false
-    if !isRight, seen > 0, seen < 1e9 { try allow(max(made, interval.count(in: seen))) }
+    if !isRight, seen > 0, seen < 1e9 {
+      try allow(max(made, 1, interval.count(in: max(0, seen - Self.overhang))))
+    }
     func filled(_ count: Int, to multiple: Int) -> Int { (count + multiple - 1) / multiple * multiple }
     let seconds = filled(count, to: rate) / rate
     while second.count < rate { second.append(last) }
