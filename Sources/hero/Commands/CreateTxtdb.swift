@@ -37,7 +37,8 @@ struct CreateTxtdb: ParsableCommand {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "File of annotations; for subtitles also files such as .srt and .vtt and folders of them.", valueName: "file"),
+      "File of annotations; for subtitles also files such as .srt and .vtt and folders of them.",
+      valueName: "file"),
     completion: .file())
   var annotation: [String]
 

@@ -139,9 +139,10 @@ struct ExtractFeatures: ParsableCommand {
       "\(list.count - done - failed) videos in \(output)" + (speed.note.map { ", \($0)" } ?? "")
         + (done > 0 ? "; \(done) were there" : "")
         + (failed > 0 ? "; \(failed) could not be read, see \(output)/failed.json" : ""))
-    if failed == list.count {
+    if failed == list.count, communicator.isFirst {
       throw DataError(
-        "none of the \(failed == 1 ? "videos" : "\(failed) videos") could be read", file: "\(output)/failed.json",
+        "none of the \(failed == 1 ? "videos" : "\(failed) videos") could be read",
+        file: "\(output)/failed.json",
         cure: "See the reasons in it")
     }
   }

@@ -115,9 +115,10 @@ struct OwnVideos {
       else { continue }
       try OutputFolder.make(inside)
       let cues = track.cues.map { cue in
-        SubtitleCue(start: cue.start, end: cue.end, lines: cue.text.split(whereSeparator: \.isNewline).map(String.init))
+        SubtitleCue(
+          start: cue.start, end: cue.end, lines: cue.text.split(whereSeparator: \.isNewline).map(String.init))
       }
-      try AtomicFile.write(SubtitleFile.subRip(cues), to: "\(inside)/\(name)\(track.isPartial ? ".forced" : "").srt")
+      try AtomicFile.write(SubtitleFile.subRip(cues), to: "\(inside)/\(name).srt")
       found = true
     }
     return (beside == nil ? [] : [videos]) + (found ? [inside] : [])

@@ -21,9 +21,10 @@ public final class AtomicFile {
     let url = URL(fileURLWithPath: path)
     let folder = url.deletingLastPathComponent()
     Self.sweep(folder.path)
+    // A file system takes names of 255 bytes.
+    let name = url.lastPathComponent.unicodeScalars.prefix(50)
     temporary =
-      folder.appendingPathComponent(".\(url.lastPathComponent).\(getpid())-\(UInt32.random(in: 0 ... .max))")
-      .path
+      folder.appendingPathComponent(".\(name).\(getpid())-\(UInt32.random(in: 0 ... .max))").path
     descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw DataError.system("write", file: path) }
     // For `sweep`, which takes nothing from whoever still writes.

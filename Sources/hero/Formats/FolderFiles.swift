@@ -4,9 +4,12 @@ import Foundation
 public enum FileEndings {
   /// Containers and raw streams of moving pictures. One list for all commands.
   public static let videos: Set<String> = [
-    "264", "265", "3g2", "3gp", "3gpp", "amv", "asf", "av1", "avc", "avi", "divx", "dv", "f4v", "flv", "gif", "h264",
-    "h265", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4v", "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov", "mp4",
-    "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nut", "obu", "ogg", "ogm", "ogv", "qt", "rm", "rmvb", "tod", "tp",
+    "264", "265", "3g2", "3gp", "3gpp", "amv", "asf", "av1", "avc", "avi", "divx", "dv", "f4v", "flv", "gif",
+    "h264",
+    "h265", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4v", "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov",
+    "mp4",
+    "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nut", "obu", "ogg", "ogm", "ogv", "qt", "rm", "rmvb", "tod",
+    "tp",
     "trp", "ts", "vob", "webm", "wmv", "wtv", "y4m",
   ]
 
@@ -19,8 +22,11 @@ public enum FileEndings {
 
   /// The name of a path's file without its ending, byte for byte.
   public static func stem(of path: String) -> String {
-    let name = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.utf8.index(after: $0)...] } ?? path[...]
-    guard let point = name.utf8.lastIndex(of: UInt8(ascii: ".")), point > name.startIndex else { return String(name) }
+    let name =
+      path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.utf8.index(after: $0)...] } ?? path[...]
+    guard let point = name.utf8.lastIndex(of: UInt8(ascii: ".")), point > name.startIndex else {
+      return String(name)
+    }
     return String(name[..<point])
   }
 }
@@ -48,7 +54,8 @@ public struct FolderFiles {
 
   private static let deepest = 64
   private static let wasteBaskets: Set<String> = [
-    "$recycle.bin", "recycler", "system volume information", "lost+found", "#recycle", "@eadir", "@recycle", "__macosx",
+    "$recycle.bin", "recycler", "system volume information", "lost+found", "#recycle", "@eadir", "@recycle",
+    "__macosx",
   ]
 
   /// Paths from `folder` on, in the order of their bytes.
@@ -96,7 +103,8 @@ public struct FolderFiles {
     let path = path(name)
     var status = stat()
     guard stat(path, &status) == 0 else { throw DataError.system("read", file: path) }
-    guard seen.insert(FileNumber(device: UInt64(status.st_dev), number: UInt64(status.st_ino))).inserted else {
+    guard seen.insert(FileNumber(device: UInt64(status.st_dev), number: UInt64(status.st_ino))).inserted
+    else {
       return
     }
     guard depth <= Self.deepest else {
@@ -106,12 +114,15 @@ public struct FolderFiles {
     guard let listing = opendir(path) else { throw DataError.system("list the folder", file: path) }
     var names: [[UInt8]] = []
     while let entry = readdir(listing) {
-      let length = Int(strlen(UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: CChar.self)))
-      let bytes = UnsafeRawBufferPointer(start: UnsafeRawPointer(entry).advanced(by: Self.nameOffset), count: length)
+      let length = Int(
+        strlen(UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: CChar.self)))
+      let bytes = UnsafeRawBufferPointer(
+        start: UnsafeRawPointer(entry).advanced(by: Self.nameOffset), count: length)
       names.append(Array(bytes))
     }
     closedir(listing)
-    for bytes in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) where bytes != [0x2E] && bytes != [0x2E, 0x2E] {
+    for bytes in names.sorted(by: { $0.lexicographicallyPrecedes($1) })
+    where bytes != [0x2E] && bytes != [0x2E, 0x2E] {
       tellingFailures { try $0.entry(bytes, in: name, depth: depth) }
     }
   }

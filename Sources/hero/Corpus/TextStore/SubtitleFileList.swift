@@ -107,7 +107,8 @@ extension SubtitleFileList.Candidate {
 
 extension SubtitleFileList.Marks {
   private static let languages: Set<String> = [
-    "english", "german", "french", "spanish", "italian", "portuguese", "russian", "japanese", "chinese", "korean",
+    "english", "german", "french", "spanish", "italian", "portuguese", "russian", "japanese", "chinese",
+    "korean",
     "dutch", "polish", "turkish", "swedish",
   ]
 

@@ -67,7 +67,9 @@ extension TextStoreBuilder {
       do {
         guard frameCounts[video] != nil else { throw BadRow("there is no video \"\(video)\"") }
         let (path, cues) = try firstWithText(of: paths, onSkip: onSkip)
-        for other in paths where other != path { onSkip("\(other): the subtitles of \"\(video)\" are \(path)") }
+        for other in paths where other != path {
+          onSkip("\(other): the subtitles of \"\(video)\" are \(path)")
+        }
         try handle(["vid_name": .string(video), "sub": .array(cues.map(\.json))])
         silent.remove(video)
         report.rows += 1

@@ -57,8 +57,9 @@ public enum AdvancedSubStation {
     var fields = (start: 1, end: 2, text: 9)
     var result: [TimedLines] = []
     for (number, line) in lines.enumerated() {
-      guard let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")), line.utf8.first == UInt8(ascii: "D")
-        || line.utf8.first == UInt8(ascii: "F")
+      guard let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")),
+        line.utf8.first == UInt8(ascii: "D")
+          || line.utf8.first == UInt8(ascii: "F")
       else { continue }
       let (kind, rest) = (line[..<colon], line[line.utf8.index(after: colon)...])
       if kind == "Format" {
@@ -78,7 +79,8 @@ public enum AdvancedSubStation {
         continue
       }
       result.append(
-        TimedLines(line: number, start: start, end: end, lines: self.lines(of: values[fields.text]).map { $0[...] }))
+        TimedLines(
+          line: number, start: start, end: end, lines: self.lines(of: values[fields.text]).map { $0[...] }))
     }
     return result
   }

@@ -23,7 +23,8 @@ enum Lyrics {
     var offset = 0.0
     var found: [(line: Int, time: Double, text: Substring)] = []
     for (number, line) in lines.enumerated() {
-      if line.lowercased().hasPrefix("[offset:"), let value = Double(line.dropFirst(8).prefix { $0 != "]" && $0 != " " }),
+      if line.lowercased().hasPrefix("[offset:"),
+        let value = Double(line.dropFirst(8).prefix { $0 != "]" && $0 != " " }),
         value.isFinite, abs(value) < 1e7
       {
         offset = value / 1000

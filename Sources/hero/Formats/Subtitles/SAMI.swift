@@ -33,7 +33,8 @@ enum SAMI {
       }
     }
     // As with files, English where there are several languages.
-    guard let chosen = order.first(where: { $0.hasPrefix("en") }) ?? order.first, let cues = classes[chosen] else {
+    guard let chosen = order.first(where: { $0.hasPrefix("en") }) ?? order.first, let cues = classes[chosen]
+    else {
       return []
     }
     let sorted = cues.sorted { ($0.start, $0.line) < ($1.start, $1.line) }

@@ -97,7 +97,8 @@ public enum TextEncoding {
 
   /// How frequent the letters а … я are in Russian, in thousandths.
   private static let frequencies: [Double] = [
-    80, 16, 45, 17, 30, 85, 9, 16, 74, 12, 35, 44, 32, 67, 110, 28, 47, 55, 63, 26, 3, 10, 5, 14, 7, 4, 1, 19, 17, 3, 6,
+    80, 16, 45, 17, 30, 85, 9, 16, 74, 12, 35, 44, 32, 67, 110, 28, 47, 55, 63, 26, 3, 10, 5, 14, 7, 4, 1, 19,
+    17, 3, 6,
     20,
   ]
 

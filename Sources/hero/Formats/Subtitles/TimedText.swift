@@ -12,7 +12,8 @@ enum TimedText {
         attributes[name].flatMap(Double.init).flatMap { $0 > 0 && $0 < 1e12 ? $0 : nil }
       }
       if let rate = rate("framerate") { (frames, ticks) = (rate, rate) }
-      let parts = attributes["frameratemultiplier"]?.split { $0 == " " || $0 == ":" }.compactMap { Double($0) } ?? []
+      let parts =
+        attributes["frameratemultiplier"]?.split { $0 == " " || $0 == ":" }.compactMap { Double($0) } ?? []
       if parts.count == 2, parts[0] > 0, parts[1] > 0 { frames *= parts[0] / parts[1] }
       if let rate = rate("tickrate") { ticks = rate }
     }
@@ -58,13 +59,16 @@ enum TimedText {
         let around = open.last ?? Element(name: "", start: 0, end: .infinity)
         let start = around.start + (rates.seconds(attributes["begin"]) ?? 0)
         let end =
-          rates.seconds(attributes["end"]).map { around.start + $0 } ?? rates.seconds(attributes["dur"]).map { start + $0 }
+          rates.seconds(attributes["end"]).map { around.start + $0 } ?? rates.seconds(attributes["dur"]).map {
+            start + $0
+          }
           ?? around.end
         open.append(Element(name: name, start: start, end: min(end, around.end)))
         if name == "p" {
           let isTimed = end < .infinity
           cue = TimedLines(
-            line: scanner.line, start: isTimed ? start : .infinity, end: isTimed ? min(end, around.end) : 0, lines: [""])
+            line: scanner.line, start: isTimed ? start : .infinity, end: isTimed ? min(end, around.end) : 0,
+            lines: [""])
         } else if name == "span", let whole = cue, attributes["begin"] != nil, end < .infinity {
           // Words with times of their own: the cue lasts as long as they do.
           cue?.start = min(whole.start, start)

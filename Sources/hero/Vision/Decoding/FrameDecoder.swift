@@ -74,8 +74,9 @@ final class FrameDecoder {
     let unit = file.stream.pointee.time_base.value ?? 0
     // Streams without times are read from their beginning.
     guard file.context.pointee.iformat.pointee.flags & AVFMT_NOTIMESTAMPS == 0, unit > 0, time.isFinite,
-      let wanted = Int64(exactly: (time / unit).rounded(.down)) else { return }
-    let start = av_rescale_q(Int64((file.start * 1e6).rounded()), hero_av_microseconds(), file.stream.pointee.time_base)
+      let wanted = Int64(exactly: (time / unit).rounded(.down))
+    else { return }
+    let start = av_rescale_q(file.startMicroseconds, hero_av_microseconds(), file.stream.pointee.time_base)
     let (place, overflow) = wanted.addingReportingOverflow(start)
     if !overflow { _ = avformat_seek_file(file.context, file.stream.pointee.index, .min, place, place, 0) }
     clock.begin()

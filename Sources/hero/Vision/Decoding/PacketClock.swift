@@ -29,13 +29,14 @@ struct PacketClock {
   init(_ file: VideoFile, delay: Int) {
     let stream = file.stream
     unit = stream.pointee.time_base
-    shift = 0 &- Int64((file.start * 1e6).rounded())
+    shift = 0 &- file.startMicroseconds
     mayJump = file.context.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0
     let rates = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate]
     let rate = rates.lazy.compactMap(\.value).first { $0.isFinite && $0 > 1e-3 }
     usualDuration = rate.map { Int64((1e6 / $0).rounded()) } ?? 0
     let average = stream.pointee.avg_frame_rate.value ?? 0
-    firstDecoding = average > 1e-3 && average.isFinite ? 0 &- Int64(Double(max(0, min(delay, 64))) * 1e6 / average) : 0
+    firstDecoding =
+      average > 1e-3 && average.isFinite ? 0 &- Int64(Double(max(0, min(delay, 64))) * 1e6 / average) : 0
   }
 
   /// Nothing is expected any more: after reading elsewhere.
@@ -47,7 +48,9 @@ struct PacketClock {
   /// Gives a packet its times: in the stream's unit, from the file's beginning on.
   mutating func set(_ packet: UnsafeMutablePointer<AVPacket>) {
     let none = FFmpeg.noTime
-    func moved(_ time: Int64, by microseconds: Int64) -> Int64 { time == none ? none : time &+ own(microseconds) }
+    func moved(_ time: Int64, by microseconds: Int64) -> Int64 {
+      time == none ? none : time &+ own(microseconds)
+    }
     packet.pointee.dts = moved(packet.pointee.dts, by: shift)
     packet.pointee.pts = moved(packet.pointee.pts, by: shift)
     if packet.pointee.dts != none {

@@ -109,7 +109,8 @@ private final class SubtitleReader {
     for number in 0..<Int(subtitle.num_rects) {
       guard let rectangle = subtitle.rects[number]?.pointee else { continue }
       if let text = rectangle.ass {
-        let fields = String(cString: text).split(separator: ",", maxSplits: 8, omittingEmptySubsequences: false)
+        let fields = String(cString: text).split(
+          separator: ",", maxSplits: 8, omittingEmptySubsequences: false)
         // `ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text`
         lines += fields.count == 9 ? AdvancedSubStation.lines(of: fields[8]) : fields.map(String.init)
       } else if let text = rectangle.text {

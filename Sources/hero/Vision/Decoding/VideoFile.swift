@@ -13,7 +13,7 @@ public final class VideoFile {
   public let duration: Double?
   /// Seconds on the container's own clock at which the file begins. Pictures, rows and subtitles count from there: what is
   /// at `t` is at `start + t` for players that show the container's clock.
-  public let start: Double
+  public var start: Double { Double(startMicroseconds) / 1e6 }
   /// Pixels of a picture as it is shown, after the rotation that the file asks for.
   public let width: Int
   public let height: Int
@@ -22,6 +22,8 @@ public final class VideoFile {
   /// What FFmpeg calls the codec, as `h264`.
   public let codec: String
 
+  /// The same in microseconds.
+  let startMicroseconds: Int64
   let context: UnsafeMutablePointer<AVFormatContext>
   let stream: UnsafeMutablePointer<AVStream>
   let rotation: DisplayRotation
@@ -61,7 +63,7 @@ public final class VideoFile {
       ? nil
       : own > 0 && own != FFmpeg.noTime
         ? Double(own) * unit : whole > 0 && whole != FFmpeg.noTime ? Double(whole) / 1e6 : nil
-    start = context.pointee.start_time == FFmpeg.noTime ? 0 : Double(context.pointee.start_time) / 1e6
+    startMicroseconds = context.pointee.start_time == FFmpeg.noTime ? 0 : context.pointee.start_time
     frameRate = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate].lazy.compactMap(\.value)
       .first { $0 > 0 && $0.isFinite }
   }
@@ -121,7 +123,8 @@ public final class VideoFile {
       let hasPictures = stream.pointee.event_flags & AVSTREAM_EVENT_FLAG_NEW_PACKETS != 0
       let isDefault = stream.pointee.disposition & AV_DISPOSITION_DEFAULT != 0
       let size = Int(max(0, parameters.width)).multipliedReportingOverflow(by: Int(max(0, parameters.height)))
-      let score = min(size.partialValue, 1 << 40) + (hasPictures ? 100_000_000 : 0) + (isDefault ? 5_000_000 : 0)
+      let score =
+        min(size.partialValue, 1 << 40) + (hasPictures ? 100_000_000 : 0) + (isDefault ? 5_000_000 : 0)
       if score > best { (found, best) = (stream, score) }
     }
     for stream in streams where stream != found { stream.pointee.discard = AVDISCARD_ALL }

@@ -24,9 +24,8 @@ public final class FeatureFolder {
   /// What a video is called: its file's name without the ending.
   public static func identifier(of video: String) -> String { FileEndings.stem(of: video) }
 
-  /// Bytes that a video's name may have: a file system takes 255, of which some go to the ending and to the name that a
-  /// file has while it is written.
-  static let longestName = 255 - ".npz".utf8.count - "..2147483647-4294967295".utf8.count
+  /// Bytes that a video's name may have: a file system takes 255 with the ending.
+  static let longestName = 255 - ".npz".utf8.count
 
   /// Those of the networks whose features of a video are not there. Files are there whole or not at all.
   public func missing(_ networks: [String], of video: String) -> Set<String> {
@@ -65,7 +64,9 @@ public final class FeatureFolder {
       array.type == .float64
     else { return nil }
     let numbers = array.bytes.withUnsafeBytes { bytes in
-      [0, 8].map { Double(bitPattern: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self))) }
+      [0, 8].map {
+        Double(bitPattern: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self)))
+      }
     }
     guard numbers.allSatisfy(\.isFinite) else { return nil }
     return VideoSpan(start: numbers[0], duration: numbers[1])

@@ -34,6 +34,8 @@ public enum VideoList {
             "the name has more than \(FeatureFolder.longestName) bytes without its ending", file: video,
             cure: "Give it a shorter name"))
       } else if let other = known[Array(name.utf8)] {
+        // Named twice is once.
+        if other.utf8.elementsEqual(video.utf8) { return false }
         problems.append(
           DataError(
             "has the same name as \(other), and both would write the same features", file: video,
