@@ -61,6 +61,34 @@ struct SubtitleFolderTests {
     #expect(try SubtitleFileList(paths: [path]).byVideo { $0 == "talk" }.map(\.video) == ["talk"])
   }
 
+  /// Full before forced, then the language, then without noises; what has no text gives way.
+  @Test func theFullestFileIsTaken() throws {
+    let folder = try TemporaryFolder()
+    let text = "1\n00:00:00,500 --> 00:00:02,000\nab\n"
+    for name in ["one.en.forced.srt", "one.fr.srt", "one.en.sdh.vtt", "one.en.ass", "two.forced.en.srt"] {
+      _ = try folder.file("s/\(name)", text)
+    }
+    let list = try SubtitleFileList(paths: [folder.path("s")])
+    let found = list.byVideo { $0 == "one" || $0 == "two" }
+    #expect(found.map(\.video) == ["one", "two"])
+    #expect(
+      found[0].paths.map { String($0.dropFirst(folder.path("s/").count)) } == [
+        "one.en.ass", "one.en.sdh.vtt", "one.fr.srt", "one.en.forced.srt",
+      ])
+    #expect(list.complete { $0 == "one" || $0 == "two" } == [Array("one".utf8)])
+  }
+
+  @Test func aFileWithoutTextGivesWay() throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.file("subtitles/one.srt", "damaged")
+    _ = try folder.file("subtitles/one.en.srt", "\n")
+    _ = try folder.file("subtitles/one.fr.srt", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    var told: [String] = []
+    #expect(try builder(folder, frames: #"{"one": 4}"#).build { told.append($0) }.rows == 1)
+    #expect(told.contains { $0.contains("one.srt") && $0.contains("no cue") })
+    #expect(try SubtitleStore(path: folder.path("out.db")).sentences(of: "one").map(\.text) == ["ab"])
+  }
+
   @Test func nothingToReadIsAnError() throws {
     let folder = try TemporaryFolder()
     try FileManager.default.createDirectory(

@@ -23,8 +23,9 @@ struct CreateTxtdb: ParsableCommand {
           --output txt_db/tv_subtitles.db --tokenizer roberta-base \\
           --vid2nframe tv_vid2nframe.json --vid2dur-idx tvr_video2dur_idx.json
 
-      Subtitles may also be SubRip and WebVTT files or a folder of them, each named after its video (clip.srt, \
-      clip.en.vtt). What is guessed or left out of them is told.
+      Subtitles may also be files or a folder of them, each named after its video (clip.srt, clip.en.vtt): SubRip, \
+      WebVTT, SubStation Alpha (.ass), Timed Text (.ttml), SAMI (.smi) and lyrics (.lrc). What is guessed or left out of \
+      them is told.
 
         hero create-txtdb --task subtitles --annotation subtitles --vfeat-db video_db/mine \\
           --output txt_db/subtitles.db --tokenizer roberta-base
@@ -36,7 +37,8 @@ struct CreateTxtdb: ParsableCommand {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "File of annotations; for subtitles also .srt and .vtt files and folders of them.", valueName: "file"),
+      "File of annotations; for subtitles also files such as .srt and .vtt and folders of them.",
+      valueName: "file"),
     completion: .file())
   var annotation: [String]
 
@@ -84,6 +86,12 @@ struct CreateTxtdb: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "What subtitle files are in that are not Unicode, such as CP1251 or SHIFT_JIS; guessed by default.",
+      valueName: "name"))
+  var encoding: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Seconds of the pieces that How2's videos were cut into, 0 if they were not.", valueName: "seconds"))
   var clipInterval = 60.0
 
@@ -123,12 +131,14 @@ struct CreateTxtdb: ParsableCommand {
       try FlagConflicts.refuse(["--vid2dur-idx": durations != nil], "\(task.rawValue) searches no candidates")
     }
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
+    if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
     guard clipInterval >= 0, clipInterval.isFinite else {
       throw UsageError("--clip-interval must be 0 or more")
     }
     var builder = TextStoreBuilder(task: task, annotation: first, output: output, tokenizer: tokenizer)
     builder.compression = compression
     builder.split = split
+    builder.encoding = encoding
     builder.moreSubtitles = Array(annotation.dropFirst())
     builder.vid2nframe = frameCounts
     builder.featureStore = featureStore
@@ -144,5 +154,11 @@ struct CreateTxtdb: ParsableCommand {
       if skipped == Self.namedRows + 1 { console.print("skipped: more rows, which are counted only") }
     }
     print("\(output): \(report)")
+  }
+}
+
+extension UsageError {
+  static func unknownEncoding(_ name: String) -> UsageError {
+    UsageError("the system knows no encoding \"\(name)\"; 'iconv -l' lists those that --encoding takes")
   }
 }

@@ -13,7 +13,7 @@ struct ExtractFeatures: ParsableCommand {
     discussion: """
       Writes OUTPUT/resnet_features/<video>.npz, slowfast_features/<video>.npz and clip-vit_features/<video>.npz, for those \
       networks whose weights are given, with a row for each --frame-length seconds. Reads every container and codec \
-      that FFmpeg knows. What is there already is left as it is, so that Ctrl-C loses little; videos that cannot be read are \
+      that FFmpeg knows; of folders what is called like a video, hidden files and waste baskets left out. What is there already is left as it is, so that Ctrl-C loses little; videos that cannot be read are \
       named, listed in failed.json and tried again by the next run. Under mpirun each process takes a part of the videos.
 
         hero extract-features videos --output features --resnet resnet152-394f9c45.pth \\
@@ -69,10 +69,12 @@ struct ExtractFeatures: ParsableCommand {
     InterruptHandler.install(launched: communicator.size > 1)
     // OpenMP looks when oneDNN is opened.
     if let threads = Processes.threads() { setenv("OMP_NUM_THREADS", "\(threads)", 0) }
-    let list = try VideoList.videos(at: videos)
+    let console = Console.standardError
+    let list = try VideoList.videos(at: videos) {
+      if communicator.isFirst { console.print("left out: \($0)") }
+    }
     let networks = try networks(precision)
     let folder = try FeatureFolder(path: output, networks: networks.map(\.name))
-    let console = Console.standardError
     console.print(
       "\(networks.map(\.summary).joined(separator: "; ")), \(precision.rawValue), oneDNN \(try OneDNN.summary())"
     )
@@ -144,6 +146,12 @@ struct ExtractFeatures: ParsableCommand {
       "\(list.count - done - failed) videos in \(output)" + (speed.note.map { ", \($0)" } ?? "")
         + (done > 0 ? "; \(done) were there" : "")
         + (failed > 0 ? "; \(failed) could not be read, see \(output)/failed.json" : ""))
+    if failed == list.count, communicator.isFirst {
+      throw DataError(
+        "none of the \(failed == 1 ? "videos" : "\(failed) videos") could be read",
+        file: "\(output)/failed.json",
+        cure: "See the reasons in it")
+    }
   }
 }
 

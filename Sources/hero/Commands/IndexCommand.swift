@@ -75,6 +75,12 @@ struct IndexCommand: ParsableCommand {
   @Option(help: "Videos a pass.")
   var batchSize = 16
 
+  @Option(
+    help: ArgumentHelp(
+      "For --videos: what subtitle files are in that are not Unicode, such as CP1251; guessed by default.",
+      valueName: "name"))
+  var encoding: String?
+
   @Flag(help: "Remove every video whose file is missing, also where its whole folder is.")
   var remove = false
 
@@ -107,11 +113,13 @@ struct IndexCommand: ParsableCommand {
     }
     if videos == nil {
       try FlagConflicts.refuse(
-        ["--resnet": resnet != nil, "--slowfast": slowfast != nil], "features are made of --videos only")
+        ["--resnet": resnet != nil, "--slowfast": slowfast != nil, "--encoding": encoding != nil],
+        "features and subtitles are made of --videos only")
     } else {
       try FlagConflicts.refuse(
         ["--sub-txt-db": subTxtDb != nil], "the subtitles of --videos lie beside them or inside of them")
     }
+    if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
     let log = RunLog()
     let store = try subTxtDb.map { try SubtitleStore(path: $0) }
     let tokenizer = try SearchModel.tokenizer(option: tokenizer, subtitles: store?.meta)
@@ -125,13 +133,16 @@ struct IndexCommand: ParsableCommand {
       guard let resnet, let slowfast else { throw UsageError("--videos needs --resnet and --slowfast") }
       let own = OwnVideos(
         videos: videos, index: IndexWork(index: output), resnet: resnet, slowfast: slowfast,
-        frameLength: model.head.frameInterval, tokenizer: tokenizer)
+        frameLength: model.head.frameInterval, tokenizer: tokenizer, encoding: encoding)
       try own.requireFeatures(ofWidth: model.model.configuration.featureWidth)
       let prepared = try own.prepare(for: output) { log.warning($0) }
       stores = (prepared.features, prepared.subtitles)
       files = prepared.library.files(removes: remove)
     }
-    if let media = try videoFiles.map({ try MediaFolder(path: $0) }) { files.media = { media.file(of: $0) } }
+    let media = try videoFiles.map { folder in
+      try MediaFolder(path: folder) { log.warning("left out: \($0)") }
+    }
+    if let media { files.media = { media.file(of: $0) } }
     files.subtitlesAreKnown = files.subtitlesAreKnown || stores.subtitles != nil
     let reader = try model.opened.reader(
       features: stores.features, subtitles: stores.subtitles, cls: model.tokenizer.cls)
@@ -162,7 +173,7 @@ struct IndexCommand: ParsableCommand {
         "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best", "--videos": videos != nil,
         "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--vfeat-db": vfeatDb != nil,
         "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
-        "--batch-size": batchSize != 16, "--remove": remove, "--device or --precision": device.isGiven,
+        "--batch-size": batchSize != 16, "--remove": remove, "--encoding": encoding != nil, "--device or --precision": device.isGiven,
         overrides.joined(separator: " "): !overrides.isEmpty,
       ], "\(flag) reads the index alone")
   }

@@ -22,6 +22,8 @@ struct OwnVideos {
   /// Seconds per frame.
   let frameLength: Double
   let tokenizer: String
+  /// What subtitle files are in that do not say it; guessed if nil.
+  let encoding: String?
 
   private var work: String { index.path }
   private var store: String { index.features }
@@ -99,7 +101,7 @@ struct OwnVideos {
       ["create-txtdb", "--task", "subtitles", "--annotation"] + subtitles + [
         "--vfeat-db", store, "--output", subtitleStore, "--tokenizer", tokenizer, "--frame-length",
         "\(frameLength)",
-      ])
+      ] + (encoding.map { ["--encoding", $0] } ?? []))
     return (store, subtitleStore)
   }
 
@@ -117,32 +119,31 @@ struct OwnVideos {
   }
 
   /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them.
+  ///
+  /// What lies beside a video was chosen by somebody; the tracks inside are taken where nothing or only forced subtitles lie
+  /// there.
   private func subtitleFolders() throws -> [String] {
     let inside = "\(work)/subtitles"
     try VideoLibrary.remove(inside) { $0.allSatisfy { $0.hasSuffix(".srt") } }
     var found = false
-    let known = try subtitleNames()
-    for path in try VideoList.videos(at: [videos]) {
+    let paths = try VideoList.videos(at: [videos])
+    let names = Set(paths.map { Array(FeatureFolder.identifier(of: $0).utf8) })
+    let beside = try? SubtitleFileList(paths: [videos])
+    let complete = beside?.complete { names.contains(Array($0.utf8)) } ?? []
+    for path in paths {
       let name = FeatureFolder.identifier(of: path)
-      // What lies beside a video was chosen by somebody.
-      guard !known.contains(where: { $0 == name || $0.hasPrefix("\(name).") }),
-        let tracks = try? VideoFile.subtitles(of: path).filter({ !$0.cues.isEmpty }),
-        let track = tracks.first(where: { $0.language?.hasPrefix("en") == true }) ?? tracks.first
+      guard !complete.contains(Array(name.utf8)),
+        let track = SubtitleTrack.preferred(of: (try? VideoFile.subtitles(of: path)) ?? [])
       else { continue }
       try OutputFolder.make(inside)
-      let cues = track.cues.map { SubtitleCue(start: $0.start, end: $0.end, lines: [$0.text]) }
+      let cues = track.cues.map { cue in
+        SubtitleCue(
+          start: cue.start, end: cue.end, lines: cue.text.split(whereSeparator: \.isNewline).map(String.init))
+      }
       try AtomicFile.write(SubtitleFile.subRip(cues), to: "\(inside)/\(name).srt")
       found = true
     }
-    return (known.isEmpty ? [] : [videos]) + (found ? [inside] : [])
-  }
-
-  /// The names of the subtitle files beside the videos, without their endings.
-  private func subtitleNames() throws -> [String] {
-    let names = FileManager.default.enumerator(atPath: videos)?.compactMap { $0 as? String } ?? []
-    return names.map { $0 as NSString }
-      .filter { SubtitleFile.endings.contains($0.pathExtension.lowercased()) }
-      .map { ($0.lastPathComponent as NSString).deletingPathExtension }
+    return (beside == nil ? [] : [videos]) + (found ? [inside] : [])
   }
 
   /// Shows and runs one command of this program.

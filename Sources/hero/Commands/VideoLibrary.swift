@@ -134,18 +134,24 @@ struct VideoLibrary {
 
   // MARK: For the index
 
+  /// Where a video lies in time: as decoding found it when its features were made, else as its file says.
+  private func span(of video: Video) -> VideoSpan? {
+    features(of: video.name).lazy.compactMap { FeatureFolder.span(file: $0) }.first
+      ?? (try? VideoFile(path: video.path)).map { VideoSpan(start: $0.startTime, duration: $0.duration) }
+  }
+
   /// What the index is to know of the files.
   /// - Parameter removes: whether videos are removed whose folders are missing too.
   func files(removes: Bool) -> Indexing.Files {
     var media: [String: IndexedVideo.MediaFile] = [:]
     var files = Indexing.Files()
     for video in videos {
-      let opened = try? VideoFile(path: video.path)
+      let span = span(of: video)
       if let mark = video.mark {
         media[video.name] = IndexedVideo.MediaFile(
-          path: video.path, size: mark.size, time: mark.time, hash: mark.hash, start: opened?.startTime ?? 0)
+          path: video.path, size: mark.size, time: mark.time, hash: mark.hash, start: span?.start ?? 0)
       }
-      files.durations[video.name] = opened?.duration
+      files.durations[video.name] = span?.duration
     }
     files.media = { [media] in media[$0] }
     files.names = Set(videos.map(\.name))

@@ -83,34 +83,30 @@ extension IndexedVideo.MediaFile {
 
 /// Video files of folders, found by the name of their video.
 public struct MediaFolder: Sendable {
-  /// Endings of names that are taken for videos.
-  public static let endings: Set<String> = [
-    "3gp", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogg", "ogv", "ts",
-    "vob",
-    "webm", "wmv",
-  ]
+  /// Path by the bytes of the name, from the root.
+  private let files: [[UInt8]: String]
 
-  /// Path by name, from the root.
-  public let files: [String: String]
-
+  /// - Parameter onLeftOut: is given a line for whatever is passed over.
   /// - Throws: `DataError` where it is no folder.
-  public init(path: String) throws {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+  public init(path: String, onLeftOut: (String) -> Void = { _ in }) throws {
+    guard FileManager.default.isFolder(path) else {
       throw DataError("there is no such folder", file: path, cure: "Check the path")
     }
-    let names = (FileManager.default.enumerator(atPath: path)?.allObjects as? [String]) ?? []
     let root = SearchModel.absolute(path)
-    var files: [String: String] = [:]
-    for name in names.sorted() where Self.endings.contains((name as NSString).pathExtension.lowercased()) {
-      let stem = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
-      files[stem] = files[stem] ?? "\(root)/\(name)"
+    var files: [[UInt8]: String] = [:]
+    for name in try FolderFiles.list(path, endings: FileEndings.videos, onLeftOut: onLeftOut) {
+      let stem = Array(FileEndings.stem(of: name).utf8)
+      if let other = files[stem] {
+        onLeftOut("\(root)/\(name): has the same name as \(other), which is taken. Rename one")
+      } else {
+        files[stem] = "\(root)/\(name)"
+      }
     }
     self.files = files
   }
 
   public func file(of video: String) -> IndexedVideo.MediaFile? {
-    guard let path = files[video] else { return nil }
+    guard let path = files[Array(video.utf8)] else { return nil }
     return (try? IndexedVideo.MediaFile(path: path)) ?? IndexedVideo.MediaFile(path: path, size: 0)
   }
 }

@@ -2,14 +2,27 @@ import Formats
 import Foundation
 
 /// Subtitle files of many videos, each named after its video: `castle_s01e01.srt`, `castle_s01e01.en.vtt`.
-struct SubtitleFileList {
+public struct SubtitleFileList {
   /// A file, and what its name says.
   fileprivate struct Candidate {
     var path: String
     /// The name without its ending.
     var stem: String
-    /// The name without marks of a language either.
+    /// The name without marks of a language and a purpose either.
     var bare: String
+    var marks: Marks
+  }
+
+  /// What the end of a name says of the subtitles, from what is wanted most to what is wanted least.
+  fileprivate struct Marks {
+    /// Signs and foreign words only, or somebody who talks about the film: not what is said in it.
+    var isPartial = false
+    /// 0 none, 1 English, which is what the models know, 2 another.
+    var language = 0
+    /// With noises, for those who hear little.
+    var hasNoises = false
+
+    var rank: (Int, Int, Int) { (isPartial ? 1 : 0, language, hasNoises ? 1 : 0) }
   }
 
   private let candidates: [Candidate]
@@ -19,24 +32,22 @@ struct SubtitleFileList {
     FileManager.default.isFolder(path) || isSubtitles(path)
   }
 
-  private static func isSubtitles(_ path: String) -> Bool {
-    SubtitleFile.endings.contains((path as NSString).pathExtension.lowercased())
-  }
+  private static let endings = Set(SubtitleFile.endings)
+
+  private static func isSubtitles(_ path: String) -> Bool { endings.contains(FileEndings.ending(of: path)) }
 
   /// The files that are named, and those in the folders that are.
+  /// - Parameter onLeftOut: is given a line for whatever is passed over in folders.
   /// - Throws: `DataError` for a path that is neither, or a folder without subtitles.
-  init(paths: [String]) throws {
+  public init(paths: [String], onLeftOut: (String) -> Void = { _ in }) throws {
     var candidates: [Candidate] = []
     for path in paths {
-      guard FileManager.default.fileExists(atPath: path) else {
-        throw DataError("there is no such file or folder", file: path, cure: "Check the path")
-      }
       guard FileManager.default.isFolder(path) else {
+        try PlainFile.size(path)
         candidates.append(Candidate(path: path))
         continue
       }
-      let names = (FileManager.default.enumerator(atPath: path)?.allObjects as? [String]) ?? []
-      let found = names.filter { Self.isSubtitles($0) }.sorted()
+      let found = try FolderFiles.list(path, endings: Self.endings, onLeftOut: onLeftOut)
       guard !found.isEmpty else {
         throw DataError(
           "there is no subtitle file in this folder", file: path,
@@ -47,45 +58,75 @@ struct SubtitleFileList {
     self.candidates = candidates
   }
 
-  /// Every file's video, the files of one video in the order in which they should be taken: a name without a language first,
-  /// then English, which is what the models know.
+  /// Every file's video, the files of one video in the order in which they should be taken: full ones before forced ones, a
+  /// name without a language first, then English, which is what the models know.
   /// - Parameter isKnown: whether there is a video of a name: then nothing of the name is taken for a language.
   func byVideo(isKnown: (String) -> Bool) -> [(video: String, paths: [String])] {
+    ordered(isKnown: isKnown).map { ($0.video, $0.files.map(\.path)) }
+  }
+
+  /// The names of videos of which there are subtitles of all that is said.
+  /// - Parameter isKnown: see ``byVideo(isKnown:)``.
+  /// - Returns: the names' bytes.
+  public func complete(isKnown: (String) -> Bool) -> Set<[UInt8]> {
+    Set(
+      ordered(isKnown: isKnown).filter { $0.files.contains { !$0.isPartial } }.map { Array($0.video.utf8) })
+  }
+
+  private func ordered(
+    isKnown: (String) -> Bool
+  ) -> [(video: String, files: [(path: String, isPartial: Bool)])] {
     var order: [String] = []
-    var paths: [String: [(rank: Int, path: String)]] = [:]
+    var files: [[UInt8]: [(marks: Marks, path: String)]] = [:]
     for candidate in candidates {
-      let video = isKnown(candidate.stem) ? candidate.stem : candidate.bare
-      if paths[video] == nil { order.append(video) }
-      let language = candidate.stem.dropFirst(video.count).lowercased()
-      let rank = language.isEmpty ? 0 : language.hasPrefix(".en") ? 1 : 2
-      paths[video, default: []].append((rank, candidate.path))
+      let isWhole = isKnown(candidate.stem)
+      let video = isWhole ? candidate.stem : candidate.bare
+      let key = Array(video.utf8)
+      if files[key] == nil { order.append(video) }
+      files[key, default: []].append((isWhole ? Marks() : candidate.marks, candidate.path))
     }
     return order.map { video in
-      let own = paths[video, default: []].enumerated().sorted { a, b in
-        (a.element.rank, a.offset) < (b.element.rank, b.offset)
+      let own = files[Array(video.utf8), default: []].enumerated().sorted { a, b in
+        let (x, y) = (a.element.marks.rank, b.element.marks.rank)
+        return x != y ? x < y : a.offset < b.offset
       }
-      return (video, own.map(\.element.path))
+      return (video, own.map { ($0.element.path, $0.element.marks.isPartial) })
     }
   }
 }
 
 extension SubtitleFileList.Candidate {
   fileprivate init(path: String) {
-    let stem = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-    self.init(path: path, stem: stem, bare: Self.withoutLanguage(stem))
-  }
-
-  /// `clip.en`, `clip.pt-BR`, `clip.eng.forced`, `clip.zh-Hans` → `clip`.
-  private static func withoutLanguage(_ stem: String) -> String {
-    let purposes: Set<String> = ["forced", "sdh", "cc", "hi", "default", "full"]
+    let stem = FileEndings.stem(of: path)
     var parts = stem.split(separator: ".", omittingEmptySubsequences: false)
-    while parts.count > 1, let last = parts.last, purposes.contains(last.lowercased()) { parts.removeLast() }
-    if parts.count > 1, let last = parts.last,
-      last.wholeMatch(of: /[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?/) != nil
-    {
-      parts.removeLast()
+    var marks = SubtitleFileList.Marks()
+    while parts.count > 1, let last = parts.last, marks.take(last) { parts.removeLast() }
+    self.init(path: path, stem: stem, bare: parts.joined(separator: "."), marks: marks)
+  }
+}
+
+extension SubtitleFileList.Marks {
+  private static let languages: Set<String> = [
+    "english", "german", "french", "spanish", "italian", "portuguese", "russian", "japanese", "chinese",
+    "korean",
+    "dutch", "polish", "turkish", "swedish",
+  ]
+
+  /// Notes what a part of a name says: `en`, `pt-BR`, `eng`, `zh-Hans`, `forced`; false where it says nothing of this kind.
+  fileprivate mutating func take(_ part: Substring) -> Bool {
+    let word = part.lowercased()
+    switch word {
+    case "forced", "foreign", "signs", "songs", "commentary": isPartial = true
+    case "sdh", "cc", "hi": hasNoises = true
+    case "default", "full", "auto", "orig": break
+    default:
+      guard language == 0,
+        Self.languages.contains(word)
+          || part.wholeMatch(of: /[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?/) != nil
+      else { return false }
+      language = word.hasPrefix("en") ? 1 : 2
     }
-    return parts.joined(separator: ".")
+    return true
   }
 }
 

@@ -9,10 +9,12 @@ import Text
 /// its name only when it is whole, and nothing that exists is overwritten.
 public struct TextStoreBuilder: Sendable {
   public var task: TextStoreTask
-  /// The annotation file; for subtitles also a SubRip or WebVTT file or a folder of such, each named after its video.
+  /// The annotation file; for subtitles also a file of subtitles or a folder of such, each named after its video.
   public var annotation: String
   /// More of such files and folders.
   public var moreSubtitles: [String] = []
+  /// What subtitle files are in that do not say it; guessed if nil.
+  public var encoding: String?
   /// The folder to make.
   public var output: String
   /// The folder of the tokenizer, which the store's `meta.json` names.

@@ -18,7 +18,7 @@ struct CueTiming: Equatable {
   }
 
   /// `[hours:]minutes:seconds[,thousandths]`, with a point or a comma.
-  private static func seconds(_ text: Substring) -> Double? {
+  static func seconds(_ text: Substring) -> Double? {
     var fields: [Int] = [0]
     var digits = 0
     var fraction: (value: Int, scale: Double)?

@@ -1,25 +1,34 @@
-/// Subtitles as players have them: SubRip (`.srt`) and WebVTT (`.vtt`).
+/// Subtitles as players have them: SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`, `.ssa`), Timed Text (`.ttml`,
+/// `.dfxp`), SAMI (`.smi`) and lyrics (`.lrc`).
 ///
-/// Both are read as they are found, not only as they should be: numbers and blank lines may be missing or too many, times may
+/// They are read as they are found, not only as they should be: numbers and blank lines may be missing or too many, times may
 /// have points or commas, any of the usual encodings and line ends. Cues whose times cannot be read, or that end before they
 /// begin, are left out and told. Time grows with the length of the file, whatever is in it.
 public enum SubtitleFile {
   /// Endings of names of files that this reads.
-  public static let endings = ["srt", "vtt"]
+  public static let endings = ["srt", "vtt", "ass", "ssa", "ttml", "dfxp", "smi", "sami", "lrc"]
   /// No film's subtitles have so many bytes.
   private static let mostBytes = 64 << 20
   /// Nor a cue so much text; the model's attention grows with its square.
   private static let mostTextBytes = 4000
 
   /// The cues of a file in the order of their starts, lines that captions repeat while they roll once.
-  /// - Parameter onProblem: called with one line for each thing that was guessed or left out.
+  /// - Parameters:
+  ///   - encoding: of files that are not UTF-8 or UTF-16 by their first bytes; by default it is guessed.
+  ///   - onProblem: called with one line for each thing that was guessed or left out.
   /// - Throws: `DataError` for a file that cannot be read, is far too long or has no cue at all.
-  public static func read(path: String, onProblem: (String) -> Void = { _ in }) throws -> [SubtitleCue] {
+  public static func read(
+    path: String, encoding: String? = nil, onProblem: (String) -> Void = { _ in }
+  ) throws -> [SubtitleCue] {
+    guard try PlainFile.size(path) <= mostBytes else {
+      throw DataError("has more than \(mostBytes >> 20) MB", file: path, cure: "Give the file that is meant")
+    }
     let bytes = try FileBytes.read(path: path, limit: mostBytes)
-    let cues = parse(bytes) { onProblem("\(path), \($0)") }
-    guard !cues.isEmpty || bytes.allSatisfy({ $0 <= 0x20 }) else {
+    let (cues, hasTimes) = parts(bytes, encoding: encoding) { onProblem("\(path), \($0)") }
+    guard hasTimes || bytes.allSatisfy({ $0 <= 0x20 }) else {
       throw DataError(
-        "no cue in it can be read", file: path, cure: "Give subtitles in SubRip (.srt) or WebVTT (.vtt)")
+        "no cue in it can be read", file: path,
+        cure: "Give subtitles in one of the formats \(endings.map { "." + $0 }.joined(separator: ", "))")
     }
     return cues
   }
@@ -42,51 +51,84 @@ public enum SubtitleFile {
   }
 
   /// The same of a file's bytes.
-  public static func parse(_ bytes: [UInt8], onProblem: (String) -> Void = { _ in }) -> [SubtitleCue] {
-    let (text, guess) = SubtitleText.decode(bytes)
-    if let guess { onProblem("whole file: it is not UTF-8 and is read as \(guess)") }
-    let lines = self.lines(of: text)
-    let isWebVTT = lines.first.map(isHeader) ?? false
-    let blocks = isWebVTT ? webVTT(lines) : subRip(lines)
+  public static func parse(
+    _ bytes: [UInt8], encoding: String? = nil, onProblem: (String) -> Void = { _ in }
+  ) -> [SubtitleCue] {
+    parts(bytes, encoding: encoding, onProblem: onProblem).cues
+  }
+
+  /// - Returns: the cues, and whether there is anything timed at all, be it without words.
+  private static func parts(
+    _ bytes: [UInt8], encoding: String?, onProblem: (String) -> Void
+  ) -> (cues: [SubtitleCue], hasTimes: Bool) {
+    let (text, note) = SubtitleText.decode(bytes, encoding: encoding)
+    if let note { onProblem("whole file: \(note)") }
+    let timed = timed(text) { onProblem("line \($0 + 1): \($1)") }
     var cues: [SubtitleCue] = []
-    for block in blocks {
-      let place = "line \(block.line + 1)"
-      guard let timing = CueTiming(lines[block.line]) else {
-        onProblem("\(place): the times cannot be read; the cue is left out")
-        continue
-      }
-      guard timing.end > timing.start else {
+    for part in timed {
+      let place = "line \(part.line + 1)"
+      guard part.end > part.start else {
         onProblem(
-          "\(place): it ends at \(timing.end) s, not after its start at \(timing.start) s; the cue is left out"
-        )
+          "\(place): it ends at \(part.end) s, not after its start at \(part.start) s; the cue is left out")
         continue
       }
-      let said = self.said(lines[block.text]) {
+      let said = self.said(part.lines) {
         onProblem("\(place): it has more than \(mostTextBytes) bytes of text; the rest is left out")
       }
-      if !said.isEmpty { cues.append(SubtitleCue(start: timing.start, end: timing.end, lines: said)) }
+      if !said.isEmpty { cues.append(SubtitleCue(start: part.start, end: part.end, lines: said)) }
     }
-    return cues.inOrder(mostBytes: mostTextBytes) {
+    let ordered = cues.inOrder(mostBytes: mostTextBytes) {
       onProblem(
         "at \($0.start) s: cues of the same times have more than \(mostTextBytes) bytes of text; the rest is left out"
       )
     }
+    return (ordered, !timed.isEmpty)
   }
 
-  /// Lines end with a line feed, a carriage return or both.
+  /// The format is told by what is in the file, since names lie.
+  private static func timed(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines] {
+    if TimedText.isMeant(by: text) { return TimedText.timed(text, onProblem: onProblem) }
+    if SAMI.isMeant(by: text) { return SAMI.timed(text, onProblem: onProblem) }
+    let lines = self.lines(of: text)
+    let isWebVTT = lines.first.map(isHeader) ?? false
+    if !isWebVTT, AdvancedSubStation.isMeant(by: lines) {
+      return AdvancedSubStation.timed(lines, onProblem: onProblem)
+    }
+    let blocks = isWebVTT ? webVTT(lines) : subRip(lines)
+    if blocks.isEmpty, Lyrics.isMeant(by: lines) { return Lyrics.timed(lines) }
+    return blocks.compactMap { block in
+      guard let timing = CueTiming(lines[block.line]) else {
+        onProblem(block.line, "the times cannot be read; the cue is left out")
+        return nil
+      }
+      return TimedLines(
+        line: block.line, start: timing.start, end: timing.end, lines: Array(lines[block.text]))
+    }
+  }
+
+  /// Lines end with a line feed, a carriage return or both; several carriage returns before a line feed are what copying
+  /// between systems leaves.
   private static func lines(of text: String) -> [Substring] {
     var lines: [Substring] = []
     let bytes = text.utf8
     var (start, place) = (bytes.startIndex, bytes.startIndex)
     while place < bytes.endIndex {
-      let byte = bytes[place]
       let next = bytes.index(after: place)
-      if byte == 0x0A || byte == 0x0D {
+      switch bytes[place] {
+      case 0x0A:
         lines.append(text[start..<place])
-        start = byte == 0x0D && next < bytes.endIndex && bytes[next] == 0x0A ? bytes.index(after: next) : next
-        place = start
-      } else {
-        place = next
+        (start, place) = (next, next)
+      case 0x0D:
+        lines.append(text[start..<place])
+        var (end, count) = (next, 1)
+        while end < bytes.endIndex, bytes[end] == 0x0D { (end, count) = (bytes.index(after: end), count + 1) }
+        if end < bytes.endIndex, bytes[end] == 0x0A {
+          end = bytes.index(after: end)
+        } else {
+          lines += repeatElement(text[end..<end], count: count - 1)
+        }
+        (start, place) = (end, end)
+      default: place = next
       }
     }
     lines.append(text[start...])
@@ -94,7 +136,7 @@ public enum SubtitleFile {
   }
 
   /// A cue's text without tags and blank lines, as much as anybody can say.
-  private static func said(_ lines: ArraySlice<Substring>, onCut: () -> Void) -> [String] {
+  private static func said(_ lines: [Substring], onCut: () -> Void) -> [String] {
     var said: [String] = []
     var left = mostTextBytes
     for line in lines {
@@ -102,6 +144,9 @@ public enum SubtitleFile {
       guard !text.isEmpty else { continue }
       guard text.utf8.count <= left else {
         onCut()
+        let bytes = Array(text.utf8)
+        while left > 0, bytes[left] & 0xC0 == 0x80 { left -= 1 }
+        if left > 0 { said.append(String(decoding: bytes[..<left], as: UTF8.self)) }
         break
       }
       left -= text.utf8.count
@@ -124,27 +169,39 @@ public enum SubtitleFile {
     return !bytes.isEmpty && bytes.allSatisfy { (0x30...0x39).contains($0) }
   }
 
-  /// Blocks between blank lines: the header, comments, styles and regions are passed over, and so are names of cues.
+  /// Cues from their line of times to the next one: the header, comments, styles and regions are passed over, and so are
+  /// names of cues.
+  ///
+  /// A blank line ends a cue in the specification. Automatic captions have blank lines within them, and text that follows a
+  /// blank line belongs to nothing else.
   private static func webVTT(_ lines: [Substring]) -> [Block] {
     var blocks: [Block] = []
-    var place = lines.firstIndex(where: isBlank) ?? lines.count
-    while place < lines.count {
-      guard !isBlank(lines[place]) else {
-        place += 1
-        continue
-      }
-      let end = lines[place...].firstIndex(where: isBlank) ?? lines.count
-      let name = lines[place].prefix { $0 != " " && $0 != "\t" }
-      let isCue = !["NOTE", "STYLE", "REGION"].contains(name) || CueTiming.isMeant(by: lines[place])
-      if isCue {
-        // A line of times ends the cue before it, also without a blank line between them.
-        let times = (place..<end).filter { CueTiming.isMeant(by: lines[$0]) }
-        for (number, line) in times.enumerated() {
-          blocks.append((line, line + 1..<(number + 1 < times.count ? times[number + 1] : end)))
-        }
-      }
-      place = end
+    var place = lines.firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count
+    // The cue under way, and the last of its lines with text.
+    var cue: Block?
+    func finish() {
+      if let cue { blocks.append(cue) }
+      cue = nil
     }
+    while place < lines.count {
+      let line = lines[place]
+      let isAfterBlank = place == 0 || isBlank(lines[place - 1])
+      if CueTiming.isMeant(by: line) {
+        finish()
+        cue = (place, place + 1..<place + 1)
+      } else if isAfterBlank, ["NOTE", "STYLE", "REGION"].contains(line.prefix { $0 != " " && $0 != "\t" }) {
+        finish()
+        place = lines[place...].firstIndex(where: isBlank) ?? lines.count
+        continue
+      } else if let open = cue, !isBlank(line) {
+        let isName =
+          isAfterBlank && place + 1 < lines.count && CueTiming.isMeant(by: lines[place + 1])
+          && (place - 1 > open.line || isNumber(line))
+        if !isName { cue = (open.line, open.text.lowerBound..<place + 1) }
+      }
+      place += 1
+    }
+    finish()
     return blocks
   }
 

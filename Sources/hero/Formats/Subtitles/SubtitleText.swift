@@ -1,29 +1,61 @@
 /// The text of a subtitle file, whatever encoding it is in.
 enum SubtitleText {
-  /// The decoded text, and the encoding's name where nothing in the file says so and it had to be guessed.
+  /// The decoded text, and a line to be told where nothing in the file says what it is in, or something in it is damaged.
   ///
-  /// UTF-8 and UTF-16 with a byte order mark; UTF-16 without one, told by its zero bytes; UTF-8; else Windows-1252, which is
-  /// Latin-1 with letters in place of control characters. Malformed UTF-16 becomes U+FFFD.
-  static func decode(_ bytes: [UInt8]) -> (text: String, guess: String?) {
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
-      return (String(decoding: bytes.dropFirst(3), as: UTF8.self), nil)
-    }
+  /// UTF-8 and UTF-16 with a byte order mark; then what is given; UTF-16 without a mark, told by its zero bytes; UTF-8, a
+  /// few bytes of it damaged; a Japanese or Cyrillic code page, told by its letters; else Windows-1252, which is Latin-1 with
+  /// letters in place of control characters. What cannot be read becomes U+FFFD.
+  static func decode(_ bytes: [UInt8], encoding: String? = nil) -> (text: String, note: String?) {
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return utf8(bytes.dropFirst(3)) }
     if bytes.starts(with: [0xFF, 0xFE]) { return (utf16(bytes.dropFirst(2), bigEndian: false), nil) }
     if bytes.starts(with: [0xFE, 0xFF]) { return (utf16(bytes.dropFirst(2), bigEndian: true), nil) }
+    if let encoding, let (text, bad) = TextEncoding.decode(bytes[...], as: encoding) {
+      return (text, bad > 0 ? "\(bad) bytes of it are not \(encoding) and are read as \u{FFFD}" : nil)
+    }
     let sample = bytes.prefix(1024)
     let zeros = [0, 1].map { parity in sample.indices.count { $0 % 2 == parity && sample[$0] == 0 } }
     if zeros[1] > sample.count / 8, zeros[1] > 4 * zeros[0] {
-      return (utf16(bytes[...], bigEndian: false), "UTF-16 (little-endian)")
+      return (utf16(bytes[...], bigEndian: false), guess("UTF-16LE"))
     }
     if zeros[0] > sample.count / 8, zeros[0] > 4 * zeros[1] {
-      return (utf16(bytes[...], bigEndian: true), "UTF-16 (big-endian)")
+      return (utf16(bytes[...], bigEndian: true), guess("UTF-16BE"))
     }
-    if let text = String(validating: bytes, as: UTF8.self) { return (text, nil) }
+    if isMostlyUTF8(bytes) { return utf8(bytes[...]) }
+    if let name = TextEncoding.guess(bytes), let (text, _) = TextEncoding.decode(bytes[...], as: name) {
+      return (text, guess(name))
+    }
     var scalars = String.UnicodeScalarView()
     for byte in bytes {
       scalars.append((0x80...0x9F).contains(byte) ? windows1252[Int(byte) - 0x80] : Unicode.Scalar(byte))
     }
-    return (String(scalars), "Windows-1252")
+    return (String(scalars), guess("Windows-1252"))
+  }
+
+  private static func guess(_ name: String) -> String {
+    "it is not UTF-8 and is read as \(name). If that is wrong, give --encoding"
+  }
+
+  private static func utf8(_ bytes: ArraySlice<UInt8>) -> (text: String, note: String?) {
+    if let text = String(validating: bytes, as: UTF8.self) { return (text, nil) }
+    return (String(decoding: bytes, as: UTF8.self), "some bytes of it are not UTF-8 and are read as \u{FFFD}")
+  }
+
+  /// Whether all of it is UTF-8, or at least four characters of several bytes for each byte that belongs to none.
+  private static func isMostlyUTF8(_ bytes: [UInt8]) -> Bool {
+    var (good, bad, place) = (0, 0, 0)
+    while place < bytes.count {
+      let byte = bytes[place]
+      let length = byte < 0x80 ? 1 : byte < 0xC2 ? 0 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : byte < 0xF5 ? 4 : 0
+      let rest = bytes[min(place + 1, bytes.count)..<min(place + max(length, 1), bytes.count)]
+      if length > 0, rest.count == length - 1, rest.allSatisfy({ $0 & 0xC0 == 0x80 }) {
+        if length > 1 { good += 1 }
+        place += length
+      } else {
+        bad += 1
+        place += 1
+      }
+    }
+    return bad == 0 || good >= 4 * bad
   }
 
   private static func utf16(_ bytes: ArraySlice<UInt8>, bigEndian: Bool) -> String {

@@ -213,6 +213,7 @@ const char *hero_ffmpeg_packages(void) {
 int hero_av_error_end_of_file(void) { return AVERROR_EOF; }
 int hero_av_error_again(void) { return AVERROR(EAGAIN); }
 int hero_av_error_invalid_data(void) { return AVERROR_INVALIDDATA; }
+int hero_av_error_invalid_argument(void) { return AVERROR(EINVAL); }
 int64_t hero_av_no_timestamp(void) { return AV_NOPTS_VALUE; }
 AVRational hero_av_microseconds(void) { return AV_TIME_BASE_Q; }
 

@@ -11,12 +11,12 @@ final class FrameDecoder {
   private var packet: UnsafeMutablePointer<AVPacket>?
   private var frame: UnsafeMutablePointer<AVFrame>?
   private var isDraining = false
-  /// Added to times, in the stream's unit, so that the file begins at 0.
-  private let shift: Int64
+  private var clock: PacketClock
+  private var hasPicture = false
   /// What could not be read or decoded.
   private(set) var damages = 0
-  /// When the last picture ends, in the stream's unit.
-  private(set) var end: Int64 = FFmpeg.noTime
+  /// When the last picture ends, in the stream's unit; no time where there was none.
+  var end: Int64 { hasPicture ? clock.end : FFmpeg.noTime }
 
   /// Errors in a row, without any picture, after which the rest is given up.
   private static let patience = 10_000
@@ -25,10 +25,7 @@ final class FrameDecoder {
   init(_ file: VideoFile, threads: Int) throws {
     self.file = file
     let stream = file.stream
-    let start = file.context.pointee.start_time
-    shift =
-      start == FFmpeg.noTime
-      ? 0 : av_rescale_q(0 - start, hero_av_microseconds(), stream.pointee.time_base)
+    clock = PacketClock(file, delay: Int(stream.pointee.codecpar.pointee.video_delay))
     guard let decoder = avcodec_find_decoder(stream.pointee.codecpar.pointee.codec_id) else {
       throw DataError(
         "the installed FFmpeg has no decoder for \(file.codec)", file: file.path,
@@ -40,6 +37,7 @@ final class FrameDecoder {
     try FFmpeg.check(
       avcodec_parameters_to_context(codec, stream.pointee.codecpar), "prepare the decoder", file: file.path)
     codec.pointee.pkt_timebase = stream.pointee.time_base
+    codec.pointee.framerate = stream.pointee.avg_frame_rate
     codec.pointee.thread_count = Int32(threads)
     try FFmpeg.check(avcodec_open2(codec, decoder, nil), "open the decoder of \(file.codec)", file: file.path)
   }
@@ -57,10 +55,8 @@ final class FrameDecoder {
     while errors < Self.patience {
       let code = avcodec_receive_frame(codec, frame)
       if code == 0 {
-        frame.pointee.pts = frame.pointee.best_effort_timestamp
-        if frame.pointee.pts != FFmpeg.noTime {
-          end = frame.pointee.pts &+ max(hero_av_duration(frame), 0)
-        }
+        clock.show(frame)
+        hasPicture = true
         return frame
       }
       if code == hero_av_error_end_of_file() { return nil }
@@ -76,9 +72,14 @@ final class FrameDecoder {
   /// Goes on reading from the last picture that can be decoded alone before `time`, in seconds from the file's beginning.
   func seek(to time: Double) {
     let unit = file.stream.pointee.time_base.value ?? 0
-    guard unit > 0, time.isFinite, let wanted = Int64(exactly: (time / unit).rounded(.down)) else { return }
-    let (place, overflow) = wanted.subtractingReportingOverflow(shift)
+    // Streams without times are read from their beginning.
+    guard file.context.pointee.iformat.pointee.flags & AVFMT_NOTIMESTAMPS == 0, unit > 0, time.isFinite,
+      let wanted = Int64(exactly: (time / unit).rounded(.down))
+    else { return }
+    let start = av_rescale_q(file.startMicroseconds, hero_av_microseconds(), file.stream.pointee.time_base)
+    let (place, overflow) = wanted.addingReportingOverflow(start)
     if !overflow { _ = avformat_seek_file(file.context, file.stream.pointee.index, .min, place, place, 0) }
+    clock.begin()
   }
 
   /// Gives the decoder one packet of the stream; false if that failed.
@@ -94,8 +95,7 @@ final class FrameDecoder {
       }
       defer { av_packet_unref(packet) }
       guard packet.pointee.stream_index == file.stream.pointee.index else { continue }
-      if packet.pointee.pts != FFmpeg.noTime { packet.pointee.pts &+= shift }
-      if packet.pointee.dts != FFmpeg.noTime { packet.pointee.dts &+= shift }
+      clock.set(packet)
       guard avcodec_send_packet(codec, packet) >= 0 else {
         damages += 1
         return false

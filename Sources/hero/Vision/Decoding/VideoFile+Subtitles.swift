@@ -19,6 +19,19 @@ public struct SubtitleTrack: Sendable {
   public let codec: String
   /// In the order of their beginnings.
   public let cues: [SubtitleCue]
+  /// Whether the container says that they are not all that is said: signs and foreign words only (forced), or a commentary.
+  public let isPartial: Bool
+  /// Whether they tell of noises too, for those who hear little.
+  public let hasNoises: Bool
+
+  /// The track to search by: with any text, full before forced, English before others, without noises before with them; of
+  /// equal ones the first.
+  public static func preferred(of tracks: [SubtitleTrack]) -> SubtitleTrack? {
+    func rank(_ track: SubtitleTrack) -> (Int, Int, Int) {
+      (track.isPartial ? 1 : 0, track.language?.hasPrefix("en") == true ? 0 : 1, track.hasNoises ? 1 : 0)
+    }
+    return tracks.filter { !$0.cues.isEmpty }.min { rank($0) < rank($1) }
+  }
 }
 
 extension VideoFile {
@@ -96,7 +109,10 @@ private final class SubtitleReader {
     for number in 0..<Int(subtitle.num_rects) {
       guard let rectangle = subtitle.rects[number]?.pointee else { continue }
       if let text = rectangle.ass {
-        lines.append(SubtitleText.plain(ass: String(cString: text)))
+        let fields = String(cString: text).split(
+          separator: ",", maxSplits: 8, omittingEmptySubsequences: false)
+        // `ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text`
+        lines += fields.count == 9 ? AdvancedSubStation.lines(of: fields[8]) : fields.map(String.init)
       } else if let text = rectangle.text {
         lines.append(String(cString: text))
       }
@@ -106,42 +122,18 @@ private final class SubtitleReader {
   }
 
   var track: SubtitleTrack {
-    let language = av_dict_get(stream.pointee.metadata, "language", nil, 0)
-      .map { String(cString: $0.pointee.value) }
+    func note(_ key: String) -> String? {
+      av_dict_get(stream.pointee.metadata, key, nil, 0).map { String(cString: $0.pointee.value) }
+    }
+    let words = Set((note("title") ?? "").lowercased().split { !$0.isLetter }.map(String.init))
+    let disposition = stream.pointee.disposition
+    let language = note("language")?.lowercased()
     return SubtitleTrack(
       language: language, codec: String(cString: avcodec_get_name(stream.pointee.codecpar.pointee.codec_id)),
       cues: cues.enumerated().sorted { ($0.element.start, $0.offset) < ($1.element.start, $1.offset) }
-        .map(\.element))
-  }
-}
-
-/// What FFmpeg's decoders make of every kind of subtitle: a line of Advanced SubStation.
-enum SubtitleText {
-  /// The text of `ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text`, without commands in braces.
-  static func plain(ass line: String) -> String {
-    let fields: [Substring] = line.split(separator: ",", maxSplits: 8, omittingEmptySubsequences: false)
-    var text = ""
-    var isCommand = false
-    var characters = (fields.count == 9 ? fields[8] : Substring(line))[...]
-    while let character = characters.popFirst() {
-      switch character {
-      case "{": isCommand = true
-      case "}" where isCommand: isCommand = false
-      case _ where isCommand: break
-      case "\\":
-        switch characters.first {
-        case "N", "n":
-          text += "\n"
-          characters.removeFirst()
-        case "h":
-          text += " "
-          characters.removeFirst()
-        default: text.append(character)
-        }
-      case "\r", "\r\n": break
-      default: text.append(character)
-      }
-    }
-    return text
+        .map(\.element),
+      isPartial: disposition & (AV_DISPOSITION_FORCED | AV_DISPOSITION_COMMENT) != 0
+        || !words.isDisjoint(with: ["forced", "signs", "songs", "commentary"]),
+      hasNoises: disposition & AV_DISPOSITION_HEARING_IMPAIRED != 0 || !words.isDisjoint(with: ["sdh", "cc"]))
   }
 }

@@ -1,14 +1,19 @@
 import CFFmpeg
 import Formats
 
-/// A video file that has been opened: what its container says of its first stream of moving pictures.
+/// A video file that has been opened: what its container says of its stream of moving pictures, the largest where there
+/// are several.
 ///
 /// Any container and codec that the installed FFmpeg reads. One thread at a time.
 public final class VideoFile {
   /// The path, as the user named it.
   public let path: String
-  /// Seconds: of the stream if its container says so, else of the file; nil if nobody says.
+  /// Seconds: of the stream if its container says so, else of the file; nil if nobody says, or it is only guessed from the
+  /// file's size. What is decoded may be longer or shorter.
   public let duration: Double?
+  /// Seconds on the container's own clock at which the file begins. Pictures, rows and subtitles count from there: what is
+  /// at `t` is at `start + t` for players that show the container's clock.
+  public var start: Double { Double(startMicroseconds) / 1e6 }
   /// Pixels of a picture as it is shown, after the rotation that the file asks for.
   public let width: Int
   public let height: Int
@@ -17,6 +22,8 @@ public final class VideoFile {
   /// What FFmpeg calls the codec, as `h264`.
   public let codec: String
 
+  /// The same in microseconds.
+  let startMicroseconds: Int64
   let context: UnsafeMutablePointer<AVFormatContext>
   let stream: UnsafeMutablePointer<AVStream>
   let rotation: DisplayRotation
@@ -50,9 +57,13 @@ public final class VideoFile {
     }
     let unit = stream.pointee.time_base.value ?? 0
     let (own, whole) = (stream.pointee.duration, context.pointee.duration)
+    let isGuessed = context.pointee.duration_estimation_method == AVFMT_DURATION_FROM_BITRATE
     duration =
-      own > 0 && own != FFmpeg.noTime
-      ? Double(own) * unit : whole > 0 && whole != FFmpeg.noTime ? Double(whole) / 1e6 : nil
+      isGuessed
+      ? nil
+      : own > 0 && own != FFmpeg.noTime
+        ? Double(own) * unit : whole > 0 && whole != FFmpeg.noTime ? Double(whole) / 1e6 : nil
+    startMicroseconds = context.pointee.start_time == FFmpeg.noTime ? 0 : context.pointee.start_time
     frameRate = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate].lazy.compactMap(\.value)
       .first { $0 > 0 && $0.isFinite }
   }
@@ -62,14 +73,33 @@ public final class VideoFile {
     avformat_close_input(&closing)
   }
 
-  /// The file only: no address within it leads anywhere else.
+  /// Formats that FFmpeg may find a file to be: containers and raw streams, sounds among them so that they are told by
+  /// their own error. None that leads to other files (`hls`, `dash`, `concat`, `image2` …), however the file is called.
+  private static let formats = [
+    "3dostr,aac,ac3,aiff,amr,apng,asf,au,av1,avi,avs2,avs3,bink,caf,cavsvideo,cdxl,dirac,dnxhd,dts,dv,dxa,ea,eac3",
+    "evc,film_cpk,flac,flic,flv,gif,gxf,h261,h263,h264,hevc,idcin,ipmovie,ivf,ivr,jpeg_pipe,live_flv,lmlm4,m4v",
+    "matroska,mjpeg,mjpeg_2000,mov,mp3,mpeg,mpegts,mpegvideo,mv,mvi,mxf,nsv,nut,nuv,obu,ogg,pmp,psxstr,pva,r3d,rl2",
+    "rm,roq,rpl,seqvideo,smjpeg,smk,swf,tak,thp,tiertexseq,tta,vc1,vc1test,vmd,vvc,w64,wav,wc3movie,webm",
+    "wsvqa,wtv,wv,xa,xmv,xwma,yop,yuv4mpegpipe",
+  ].joined(separator: ",")
+
+  /// A plain file only: no address within it leads anywhere else.
   static func open(_ path: String) throws -> UnsafeMutablePointer<AVFormatContext> {
+    try PlainFile.size(path)
     var options: OpaquePointer?
     av_dict_set(&options, "protocol_whitelist", "file", 0)
+    av_dict_set(&options, "format_whitelist", formats, 0)
+    // As FFmpeg's program does it.
+    av_dict_set(&options, "scan_all_pmts", "1", 0)
     defer { av_dict_free(&options) }
     var context: UnsafeMutablePointer<AVFormatContext>?
-    try FFmpeg.check(
-      avformat_open_input(&context, "file:" + path, nil, &options), "open the video", file: path)
+    let opening = avformat_open_input(&context, "file:" + path, nil, &options)
+    if opening == hero_av_error_invalid_argument() {
+      throw DataError(
+        "is no container of pictures and sounds; a list that names other files is not followed", file: path,
+        cure: "Give the files that it names")
+    }
+    try FFmpeg.check(opening, "open the video", file: path)
     guard let opened = context else { throw DataError("cannot open the video", file: path) }
     let code = avformat_find_stream_info(opened, nil)
     if code < 0 {
@@ -79,20 +109,25 @@ public final class VideoFile {
     return opened
   }
 
-  /// The first stream of moving pictures; a cover is none. The others are not read.
+  /// The stream of moving pictures that FFmpeg's program takes: one of which there are pictures, marked as the default, the
+  /// largest; of equal ones the first. A cover is none. The others are not read.
   private static func pictures(
     of context: UnsafeMutablePointer<AVFormatContext>, path: String
   ) throws -> UnsafeMutablePointer<AVStream> {
+    let streams = (0..<Int(context.pointee.nb_streams)).compactMap { context.pointee.streams[$0] }
     var found: UnsafeMutablePointer<AVStream>?
-    for number in 0..<Int(context.pointee.nb_streams) {
-      guard let stream = context.pointee.streams[number] else { continue }
-      let isVideo = stream.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
-      if found == nil, isVideo, stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC == 0 {
-        found = stream
-      } else {
-        stream.pointee.discard = AVDISCARD_ALL
-      }
+    var best = -1
+    for stream in streams where stream.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO {
+      guard stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC == 0 else { continue }
+      let parameters = stream.pointee.codecpar.pointee
+      let hasPictures = stream.pointee.event_flags & AVSTREAM_EVENT_FLAG_NEW_PACKETS != 0
+      let isDefault = stream.pointee.disposition & AV_DISPOSITION_DEFAULT != 0
+      let size = Int(max(0, parameters.width)).multipliedReportingOverflow(by: Int(max(0, parameters.height)))
+      let score =
+        min(size.partialValue, 1 << 40) + (hasPictures ? 100_000_000 : 0) + (isDefault ? 5_000_000 : 0)
+      if score > best { (found, best) = (stream, score) }
     }
+    for stream in streams where stream != found { stream.pointee.discard = AVDISCARD_ALL }
     guard let found else { throw DataError("there are no moving pictures in the file", file: path) }
     return found
   }

@@ -17,13 +17,21 @@ public struct VideoFeatures: Sendable {
   }
 }
 
+/// Where a video's pictures lie in time.
+public struct VideoSpan: Equatable, Sendable {
+  /// Seconds on the container's own clock at which the file, and with it the first row, begins.
+  public var start: Double
+  /// Seconds from there to the end of the last picture that was decoded; 0 where there was none.
+  public var duration: Double
+}
+
 /// What became of one video.
 public struct ExtractedVideo {
   public let path: String
   /// Of each network that was asked for, by its name; empty where the video could not be read.
   public let features: [String: VideoFeatures]
-  /// Seconds that were read.
-  public let seconds: Double
+  /// Where it begins and how long it is, as it was decoded.
+  public let span: VideoSpan
   /// Packets and pictures that were damaged and left out.
   public let damages: Int
   /// Why there are no features.
@@ -120,7 +128,7 @@ public final class FeatureExtractor {
           failures[video] = error.located(file: paths[video])
         }
         try progress(seconds)
-      case .end(let names, let seconds, let damages, let failure):
+      case .end(let names, let span, let damages, let failure):
         let all = rows.removeValue(forKey: video) ?? [:]
         var failure = failures.removeValue(forKey: video) ?? failure
         if failure == nil, names.contains(where: { all[$0] == nil }) {
@@ -134,7 +142,7 @@ public final class FeatureExtractor {
         }
         try body(
           ExtractedVideo(
-            path: paths[video], features: features, seconds: seconds, damages: damages, failure: failure))
+            path: paths[video], features: features, span: span, damages: damages, failure: failure))
       }
     }
   }

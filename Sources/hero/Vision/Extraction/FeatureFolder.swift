@@ -29,10 +29,11 @@ public final class FeatureFolder {
     "\(path)/\(network)_features/\(Self.identifier(of: video)).npz"
   }
 
-  /// What a video is called: its file's name without the extension.
-  public static func identifier(of video: String) -> String {
-    URL(fileURLWithPath: video).deletingPathExtension().lastPathComponent
-  }
+  /// What a video is called: its file's name without the ending.
+  public static func identifier(of video: String) -> String { FileEndings.stem(of: video) }
+
+  /// Bytes that a video's name may have: a file system takes 255 with the ending.
+  static let longestName = 255 - ".npz".utf8.count
 
   /// Those of the networks whose features of a video are not there. Files are there whole or not at all.
   public func missing(_ networks: [String], of video: String) -> Set<String> {
@@ -47,8 +48,36 @@ public final class FeatureFolder {
     }
     for (network, features) in video.features {
       try NPZ.write(
-        path: file(of: video.path, network: network), [(name: "features", array: features.array())])
+        path: file(of: video.path, network: network),
+        [
+          (name: "features", array: features.array()),
+          (name: "span", array: try Self.array(of: video.span)),
+        ])
     }
+  }
+
+  private static func array(of span: VideoSpan) throws -> NDArray {
+    let bytes = [span.start, span.duration].flatMap { number in
+      withUnsafeBytes(of: number.bitPattern.littleEndian) { Array($0) }
+    }
+    return try NDArray(shape: [2], type: .float64, bytes: bytes)
+  }
+
+  /// Where a video lies in time, as it was found when a file of its features was made.
+  ///
+  /// - Parameter file: see ``file(of:network:)``.
+  /// - Returns: nil where the file does not say.
+  public static func span(file: String) -> VideoSpan? {
+    guard let array = try? NPZ.read(path: file, name: "span"), array.shape == [2],
+      array.type == .float64
+    else { return nil }
+    let numbers = array.bytes.withUnsafeBytes { bytes in
+      [0, 8].map {
+        Double(bitPattern: UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self)))
+      }
+    }
+    guard numbers.allSatisfy(\.isFinite) else { return nil }
+    return VideoSpan(start: numbers[0], duration: numbers[1])
   }
 
   /// Lists the failures of all processes that write to the folder, or removes the list of an earlier run where there were

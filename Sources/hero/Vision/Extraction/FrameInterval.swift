@@ -29,7 +29,7 @@ public struct FrameInterval: Equatable, Sendable {
   var clipLength: Int { numerator * Self.clipRate / denominator }
 
   /// Intervals of a video: ⌈duration/seconds⌉.
-  func count(in duration: Double) -> Int { Int((duration / seconds).rounded(.up)) }
+  func count(in duration: Double) -> Int { Int(min(max(0, duration / seconds), 1e12).rounded(.up)) }
 
   /// One picture an interval; of a video that is hardly longer than one, 2/max(⌊duration⌋, 1) pictures a second.
   func pictureRate(of duration: Double?) -> PictureRate {

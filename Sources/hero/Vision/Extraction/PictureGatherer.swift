@@ -2,7 +2,8 @@
 protocol PictureGatherer: AnyObject {
   func append(_ picture: UnsafeBufferPointer<UInt8>) throws
   /// Gives what is left.
-  func finish() throws
+  /// - Parameter seconds: when the last picture ends; nil if nobody knows.
+  func finish(at seconds: Double?) throws
 }
 
 /// Pictures in batches of a fixed size, the last one smaller.
@@ -21,10 +22,12 @@ final class BatchGatherer: PictureGatherer {
     if count == 0 { bytes.reserveCapacity(size * picture.count) }
     bytes.append(contentsOf: picture)
     count += 1
-    if count == size { try finish() }
+    if count == size { try flush() }
   }
 
-  func finish() throws {
+  func finish(at seconds: Double?) throws { try flush() }
+
+  private func flush() throws {
     guard count > 0 else { return }
     try emit(bytes, count)
     (bytes, count) = ([], 0)
@@ -34,13 +37,18 @@ final class BatchGatherer: PictureGatherer {
 /// Gathers the pictures of clips while a video is read, picture after picture.
 ///
 /// The pictures are filled up to whole seconds with the last one, the seconds to a multiple of the interval's numerator with
-/// the last second, and then cut into clips; the first ⌈duration/interval⌉ of them count.
+/// the last second, and then cut into clips; the first ⌈duration/interval⌉ of them count. The duration is what the
+/// container says, unless the pictures end more than half a second earlier or later.
 final class ClipGatherer: PictureGatherer {
   private let interval: FrameInterval
   private let frames: Int
   /// For each place of a clip, the frames that show its picture.
   private let uses: [[Int]]
-  private let most: Int
+  /// What the container says.
+  private let duration: Double?
+  private var most: Int
+  /// Clips beyond `most`, until it is known whether the container is right.
+  private var held: [[UInt8]] = []
   private let pictureBytes: Int
   private var clip: [UInt8]
   /// Of the second under way, or the last one.
@@ -60,6 +68,7 @@ final class ClipGatherer: PictureGatherer {
     self.frames = frames
     self.pictureBytes = pictureBytes
     self.emit = emit
+    self.duration = duration
     most = duration.map { interval.count(in: $0) } ?? .max
     var uses = [[Int]](repeating: [], count: interval.clipLength)
     let places = ClipSampling.places(length: interval.clipLength, frames: frames, frameRate: frameRate)
@@ -69,16 +78,37 @@ final class ClipGatherer: PictureGatherer {
   }
 
   func append(_ picture: UnsafeBufferPointer<UInt8>) throws {
-    guard made < most else { return }
     if count % FrameInterval.clipRate == 0 { second.removeAll(keepingCapacity: true) }
     second.append(Array(picture))
     try use(picture)
+    let seen = Double(count) / Double(FrameInterval.clipRate)
+    if let duration, most < .max, seen > duration + Self.tolerance { try allow(.max) }
+  }
+
+  /// Seconds by which a container may be wrong and is believed.
+  private static let tolerance = 0.5
+  /// Seconds after the last interval that make no further one where pictures alone tell how long the video is: times of
+  /// packets are rounded.
+  private static let overhang = 0.1
+
+  /// So many clips count.
+  private func allow(_ count: Int) throws {
+    most = count
+    while made < most, !held.isEmpty {
+      made += 1
+      try emit(held.removeFirst())
+    }
   }
 
   /// Fills up and gives what is left.
-  func finish() throws {
+  func finish(at seconds: Double?) throws {
     guard let last = second.last else { return }
     let rate = FrameInterval.clipRate
+    let seen = seconds ?? Double(count) / Double(rate)
+    let isRight = duration.map { abs($0 - seen) <= Self.tolerance } ?? false
+    if !isRight, seen > 0, seen < 1e9 {
+      try allow(max(made, 1, interval.count(in: max(0, seen - Self.overhang))))
+    }
     func filled(_ count: Int, to multiple: Int) -> Int { (count + multiple - 1) / multiple * multiple }
     let seconds = filled(count, to: rate) / rate
     while second.count < rate { second.append(last) }
@@ -99,9 +129,9 @@ final class ClipGatherer: PictureGatherer {
       }
     }
     count += 1
-    if count % interval.clipLength == 0 {
-      made += 1
-      try emit(clip)
-    }
+    guard count % interval.clipLength == 0 else { return }
+    guard made < most else { return held.append(clip) }
+    made += 1
+    try emit(clip)
   }
 }

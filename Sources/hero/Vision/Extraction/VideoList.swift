@@ -3,45 +3,64 @@ import Foundation
 
 /// The videos that a user named, one by one or by their folders.
 public enum VideoList {
-  /// What is taken of a folder; a file that is named itself may be called anything.
-  private static let extensions: Set<String> = [
-    "3gp", "asf", "avi", "f4v", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "mxf", "ogg",
-    "ogv", "rm", "rmvb", "ts", "vob", "webm", "wmv", "y4m",
-  ]
-
   /// The videos in their order, those of a folder and the folders in it sorted by their names.
   ///
-  /// Throws `DataError` where there is nothing, and where two videos have one name, as their features would.
-  public static func videos(at paths: [String]) throws -> [String] {
+  /// A folder gives what has an ending of ``FileEndings/videos``; a file that is named itself may be called anything. Of
+  /// two videos of one name, whose features would be one file, the first is taken.
+  ///
+  /// - Parameter onLeftOut: is given a line for whatever is not taken.
+  /// - Throws: `DataError` where nothing is left.
+  public static func videos(
+    at paths: [String], onLeftOut: (String) -> Void = { _ in }
+  ) throws -> [String] {
     var videos: [String] = []
+    var problems: [DataError] = []
     for path in paths {
-      var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-        throw DataError("there is no such file or folder", file: path, cure: "Check the path")
-      }
-      videos += isFolder.boolValue ? try inFolder(path) : [path]
-    }
-    var known: [String: String] = [:]
-    for video in videos {
-      if let other = known.updateValue(video, forKey: FeatureFolder.identifier(of: video)) {
-        throw DataError(
-          "has the same name as \(other), and both would write the same features", file: video,
-          cure: "Rename one, or give another --output for it")
+      do {
+        videos += try found(at: path, onLeftOut: onLeftOut)
+      } catch let error as DataError {
+        problems.append(error)
       }
     }
-    return videos
+    // Where nothing is left, one of these is the error.
+    if !videos.isEmpty || problems.count > 1 { problems.forEach { onLeftOut("\($0)") } }
+    // Names are what their bytes are; Swift's strings are equal where a reader sees no difference.
+    var known: [[UInt8]: String] = [:]
+    let kept = videos.filter { video in
+      let name = FeatureFolder.identifier(of: video)
+      if name.utf8.count > FeatureFolder.longestName {
+        problems.append(
+          DataError(
+            "the name has more than \(FeatureFolder.longestName) bytes without its ending", file: video,
+            cure: "Give it a shorter name"))
+      } else if let other = known[Array(name.utf8)] {
+        // Named twice is once.
+        if other.utf8.elementsEqual(video.utf8) { return false }
+        problems.append(
+          DataError(
+            "has the same name as \(other), and both would write the same features", file: video,
+            cure: "Rename one, or give another --output for it"))
+      } else {
+        known[Array(name.utf8)] = video
+        return true
+      }
+      problems.last.map { onLeftOut("\($0)") }
+      return false
+    }
+    if kept.isEmpty, let problem = problems.first { throw problem }
+    return kept
   }
 
-  private static func inFolder(_ folder: String) throws -> [String] {
-    guard let files = FileManager.default.enumerator(atPath: folder) else {
-      throw DataError("cannot list the folder", file: folder)
+  private static func found(at path: String, onLeftOut: (String) -> Void) throws -> [String] {
+    guard FileManager.default.isFolder(path) else {
+      try PlainFile.size(path)
+      return [path]
     }
-    let found = files.compactMap { $0 as? String }
-      .filter { extensions.contains(($0 as NSString).pathExtension.lowercased()) }.sorted()
-    guard !found.isEmpty else {
+    let files = try FolderFiles.list(path, endings: FileEndings.videos, onLeftOut: onLeftOut)
+    guard !files.isEmpty else {
       throw DataError(
-        "there are no videos in the folder", file: folder, cure: "Name files of other extensions one by one")
+        "there are no videos in the folder", file: path, cure: "Name files of other endings one by one")
     }
-    return found.map { "\(folder)/\($0)" }
+    return files.map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
   }
 }

@@ -14,7 +14,7 @@ struct VideoReading {
     enum Content: Sendable {
       /// A batch for one network, and the seconds that it covers divided among the networks.
       case pictures(network: String, Pictures, seconds: Double)
-      case end(networks: [String], seconds: Double, damages: Int, failure: DataError?)
+      case end(networks: [String], span: VideoSpan, damages: Int, failure: DataError?)
     }
 
     var video: Int
@@ -35,7 +35,7 @@ struct VideoReading {
   ///
   /// - Throws: `BoundedQueue.Closed` only.
   func run(into queue: BoundedQueue<Message>) throws {
-    var (seconds, damages) = (0.0, 0)
+    var (span, damages) = (VideoSpan(start: 0, duration: 0), 0)
     var failure: DataError?
     do {
       let file = try VideoFile(path: path)
@@ -46,19 +46,18 @@ struct VideoReading {
       while let frame = try decoder.next() {
         for feed in feeds { try feed.stream.push(frame) }
       }
-      for feed in feeds { try feed.finish(at: decoder.end) }
+      let unit = file.stream.pointee.time_base.value ?? 0
+      let end = decoder.end == FFmpeg.noTime ? nil : Double(decoder.end) * unit
+      for feed in feeds { try feed.finish(at: decoder.end, seconds: end) }
       damages = decoder.damages
-      if decoder.end != FFmpeg.noTime {
-        seconds = Double(decoder.end) * (file.stream.pointee.time_base.value ?? 0)
-      }
+      span = VideoSpan(start: file.start, duration: end ?? 0)
     } catch let error as DataError {
       failure = error.located(file: path)
     }
     try queue.put(
       Message(
         video: number,
-        content: .end(
-          networks: networks.map(\.name), seconds: seconds, damages: damages, failure: failure)))
+        content: .end(networks: networks.map(\.name), span: span, damages: damages, failure: failure)))
   }
 
   private func send(to queue: BoundedQueue<Message>) -> (String, Pictures, Double) throws -> Void {
@@ -84,7 +83,7 @@ struct VideoReading {
       let rate: PictureRate
       switch network.input {
       case .pictures:
-        rate = options.interval.pictureRate(of: file.duration)
+        rate = options.interval.pictureRate(of: try file.checkedDuration(from: options.interval))
         gatherer = BatchGatherer(size: network.batch, emit: emit)
       case .clips(_, let frames):
         rate = PictureRate(numerator: FrameInterval.clipRate, denominator: 1)
@@ -100,9 +99,9 @@ struct VideoReading {
       }
     }
 
-    func finish(at time: Int64) throws {
+    func finish(at time: Int64, seconds: Double?) throws {
       try stream.end(at: time)
-      try gatherer.finish()
+      try gatherer.finish(at: seconds)
     }
   }
 }

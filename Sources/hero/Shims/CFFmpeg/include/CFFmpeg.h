@@ -26,6 +26,7 @@ const char *hero_ffmpeg_packages(void);
 int hero_av_error_end_of_file(void);
 int hero_av_error_again(void);
 int hero_av_error_invalid_data(void);
+int hero_av_error_invalid_argument(void);
 int64_t hero_av_no_timestamp(void);
 /// Microseconds, the unit of a container's own times.
 AVRational hero_av_microseconds(void);

@@ -1,0 +1,101 @@
+/// Tags and texts of markup one after the other, as far as subtitles need it: nothing is looked up, entities stay.
+struct MarkupScanner {
+  enum Piece {
+    /// A tag's name in lower case without its namespace, and its attributes by such names.
+    case begin(name: String, attributes: [String: String], isEmpty: Bool)
+    case end(name: String)
+    case text(Substring)
+  }
+
+  private var rest: Substring
+  /// Of the line that the piece before began in, from 0.
+  private(set) var line = 0
+
+  init(_ text: String) { rest = text[...] }
+
+  mutating func next() -> Piece? {
+    while let first = rest.utf8.first {
+      guard first == UInt8(ascii: "<") else {
+        return .text(take(to: rest.utf8.firstIndex(of: UInt8(ascii: "<")) ?? rest.endIndex))
+      }
+      if rest.hasPrefix("<!--") {
+        _ = take(past: "-->")
+        continue
+      }
+      guard let end = rest.utf8.firstIndex(of: UInt8(ascii: ">")) else {
+        return .text(take(to: rest.endIndex))
+      }
+      let tag = take(to: rest.utf8.index(after: end)).dropFirst().dropLast()
+      if let piece = Self.tag(tag) { return piece }
+    }
+    return nil
+  }
+
+  private mutating func take(to end: Substring.Index) -> Substring {
+    let taken = rest[..<end]
+    line += taken.utf8.count { $0 == 0x0A }
+    rest = rest[end...]
+    return taken
+  }
+
+  private mutating func take(past mark: String) -> Substring {
+    var place = rest.utf8.startIndex
+    let mark = Array(mark.utf8)
+    while place < rest.utf8.endIndex {
+      if rest.utf8[place] == mark[0], rest.utf8[place...].starts(with: mark) {
+        return take(to: rest.utf8.index(place, offsetBy: mark.count))
+      }
+      place = rest.utf8.index(after: place)
+    }
+    return take(to: rest.endIndex)
+  }
+
+  private static func local(_ name: Substring) -> String {
+    (name.split(separator: ":").last.map(String.init) ?? "").lowercased()
+  }
+
+  /// Nil for declarations and instructions.
+  private static func tag(_ tag: Substring) -> Piece? {
+    guard let first = tag.first, first != "!", first != "?" else { return nil }
+    let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0.isNewline }
+    if first == "/" { return .end(name: local(tag.dropFirst().prefix { !isSpace($0) })) }
+    let isEmpty = tag.last == "/"
+    var rest = isEmpty ? tag.dropLast() : tag
+    let name = local(rest.prefix { !isSpace($0) })
+    rest = rest.drop { !isSpace($0) }
+    var attributes: [String: String] = [:]
+    while true {
+      rest = rest.drop(while: isSpace)
+      let key = rest.prefix { !isSpace($0) && $0 != "=" }
+      guard !key.isEmpty else { break }
+      rest = rest[key.endIndex...].drop(while: isSpace)
+      guard rest.first == "=" else { continue }
+      rest = rest.dropFirst().drop(while: isSpace)
+      let value: Substring
+      if let quote = rest.first, quote == "\"" || quote == "'" {
+        value = rest.dropFirst().prefix { $0 != quote }
+        rest = rest[value.endIndex...].dropFirst()
+      } else {
+        value = rest.prefix { !isSpace($0) }
+        rest = rest[value.endIndex...]
+      }
+      if attributes.count < 64 { attributes[local(key)] = String(value) }
+    }
+    return .begin(name: name, attributes: attributes, isEmpty: isEmpty)
+  }
+}
+
+extension MarkupScanner {
+  /// Tags that begin a text, for telling a format by its beginning.
+  static func firstTag(of text: String) -> String? {
+    var scanner = MarkupScanner(String(text.prefix(4096)))
+    while let piece = scanner.next() {
+      switch piece {
+      case .begin(let name, _, _): return name
+      case .text(let text) where !text.allSatisfy(\.isWhitespace): return nil
+      default: continue
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,58 @@
+/// SAMI (`.smi`): `<SYNC Start=1000><P Class=ENCC>text`, in thousandths, each until the next one of its language.
+enum SAMI {
+  static func isMeant(by text: String) -> Bool { MarkupScanner.firstTag(of: text) == "sami" }
+
+  /// The most seconds that a cue is shown where nothing follows.
+  private static let longest = 10.0
+
+  static func timed(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines] {
+    var scanner = MarkupScanner(text)
+    var classes: [String: [TimedLines]] = [:]
+    var order: [String] = []
+    var (time, language, isInside): (Double?, String, Bool) = (nil, "", false)
+    while let piece = scanner.next() {
+      switch piece {
+      case .begin("sync", let attributes, _):
+        time = attributes["start"].flatMap { Double($0.filter { $0 != "m" && $0 != "s" }) }
+          .flatMap { $0 >= 0 && $0 < 1e11 ? $0 / 1000 : nil }
+        if time == nil { onProblem(scanner.line, "the times cannot be read; the cue is left out") }
+        isInside = false
+      case .begin("p", let attributes, _):
+        language = (attributes["class"] ?? "").lowercased()
+        guard let time else { continue }
+        if classes[language] == nil { order.append(language) }
+        classes[language, default: []].append(
+          TimedLines(line: scanner.line, start: time, end: time + longest, lines: [""]))
+        isInside = true
+      case .begin("br", _, _) where isInside: classes[language]?.append(line: "")
+      case .text(let text) where isInside:
+        let words = text.replacing("\n", with: " ").replacing("&nbsp;", with: " ")
+        classes[language]?.extend(by: words[...])
+      case .end("body"), .end("sami"): isInside = false
+      default: continue
+      }
+    }
+    // As with files, English where there are several languages.
+    guard let chosen = order.first(where: { $0.hasPrefix("en") }) ?? order.first, let cues = classes[chosen]
+    else {
+      return []
+    }
+    let sorted = cues.sorted { ($0.start, $0.line) < ($1.start, $1.line) }
+    return sorted.indices.map { place in
+      var cue = sorted[place]
+      if place + 1 < sorted.count, sorted[place + 1].start > cue.start {
+        cue.end = sorted[place + 1].start
+      }
+      return cue
+    }
+  }
+}
+
+extension [TimedLines] {
+  fileprivate mutating func append(line: Substring) { if !isEmpty { self[count - 1].lines.append(line) } }
+
+  fileprivate mutating func extend(by text: Substring) {
+    guard !isEmpty, let last = self[count - 1].lines.indices.last else { return }
+    self[count - 1].lines[last] += text
+  }
+}

@@ -1,0 +1,99 @@
+import CFFmpeg
+
+/// When a stream's packets are decoded and its pictures shown, as FFmpeg's program reckons it.
+///
+/// Containers' times may be missing (raw streams), restart or jump (joined recordings of broadcasts). A packet's decoding time
+/// that is not there follows from the one before and its duration. Where a container's times are known to jump (MPEG-TS),
+/// a step of more than 10 s or backwards moves everything after it; in other containers a step of more than 30 hours
+/// counts as no time at all. Source: `process_input` and `process_input_packet` of FFmpeg 5.1.
+struct PacketClock {
+  /// Added to times, in microseconds, so that the file begins at 0.
+  private var shift: Int64
+  private let unit: AVRational
+  private let mayJump: Bool
+  /// How long a packet is shown that does not say so, in microseconds; 0 if nobody knows.
+  private let usualDuration: Int64
+  /// Of the packet to come, in microseconds.
+  private var nextDecoding: Int64?
+  /// When the picture to come is shown, in microseconds.
+  private var next: Int64 = 0
+  private var lastDuration: Int64 = 0
+  private let firstDecoding: Int64
+
+  private static let jump: Int64 = 10_000_000
+  private static let nonsense: Int64 = 3600 * 30 * 1_000_000
+
+  /// - Parameters:
+  ///   - start: of the file, in microseconds.
+  ///   - delay: pictures that the decoder holds back.
+  init(_ file: VideoFile, delay: Int) {
+    let stream = file.stream
+    unit = stream.pointee.time_base
+    shift = 0 &- file.startMicroseconds
+    mayJump = file.context.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0
+    let rates = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate]
+    let rate = rates.lazy.compactMap(\.value).first { $0.isFinite && $0 > 1e-3 }
+    usualDuration = rate.map { Int64((1e6 / $0).rounded()) } ?? 0
+    let average = stream.pointee.avg_frame_rate.value ?? 0
+    firstDecoding =
+      average > 1e-3 && average.isFinite ? 0 &- Int64(Double(max(0, min(delay, 64))) * 1e6 / average) : 0
+  }
+
+  /// Nothing is expected any more: after reading elsewhere.
+  mutating func begin() { nextDecoding = nil }
+
+  private func microseconds(_ time: Int64) -> Int64 { av_rescale_q(time, unit, hero_av_microseconds()) }
+  private func own(_ time: Int64) -> Int64 { av_rescale_q(time, hero_av_microseconds(), unit) }
+
+  /// Gives a packet its times: in the stream's unit, from the file's beginning on.
+  mutating func set(_ packet: UnsafeMutablePointer<AVPacket>) {
+    let none = FFmpeg.noTime
+    func moved(_ time: Int64, by microseconds: Int64) -> Int64 {
+      time == none ? none : time &+ own(microseconds)
+    }
+    packet.pointee.dts = moved(packet.pointee.dts, by: shift)
+    packet.pointee.pts = moved(packet.pointee.pts, by: shift)
+    if packet.pointee.dts != none {
+      let time = microseconds(packet.pointee.dts)
+      if mayJump {
+        // Before anything is expected, a jump is one from the last packet; then one from what is expected.
+        if let delta = jump(to: time) {
+          shift &-= delta
+          packet.pointee.dts = moved(packet.pointee.dts, by: 0 &- delta)
+          packet.pointee.pts = moved(packet.pointee.pts, by: 0 &- delta)
+        }
+      } else if let expected = nextDecoding {
+        if (time &- expected).magnitude > UInt64(Self.nonsense) { packet.pointee.dts = none }
+        if packet.pointee.pts != none,
+          (microseconds(packet.pointee.pts) &- expected).magnitude > UInt64(Self.nonsense)
+        {
+          packet.pointee.pts = none
+        }
+      }
+    }
+    let time = packet.pointee.dts == none ? nextDecoding ?? firstDecoding : microseconds(packet.pointee.dts)
+    packet.pointee.dts = own(time)
+    lastDuration = packet.pointee.duration > 0 ? microseconds(packet.pointee.duration) : usualDuration
+    nextDecoding = time &+ lastDuration
+  }
+
+  /// How far a time is from what is expected, where that is too far.
+  private func jump(to time: Int64) -> Int64? {
+    guard let expected = nextDecoding else { return nil }
+    let delta = time &- expected
+    let isBack = time &+ 100_000 < max(next, expected)
+    return delta.magnitude > UInt64(Self.jump) || isBack ? delta : nil
+  }
+
+  /// Gives a picture its time, and keeps when it ends.
+  mutating func show(_ frame: UnsafeMutablePointer<AVFrame>) {
+    let guess = frame.pointee.best_effort_timestamp
+    let shown = guess == FFmpeg.noTime ? next : microseconds(guess)
+    frame.pointee.pts = guess == FFmpeg.noTime ? own(next) : guess
+    let duration = hero_av_duration(frame)
+    next = shown &+ (duration > 0 ? microseconds(duration) : lastDuration)
+  }
+
+  /// When the last picture ends, in the stream's unit.
+  var end: Int64 { own(next) }
+}

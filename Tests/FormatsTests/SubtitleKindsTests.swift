@@ -1,0 +1,208 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Formats
+
+@Suite("Kinds of subtitles and their encodings")
+struct SubtitleKindsTests {
+  private func parse(_ bytes: [UInt8], encoding: String? = nil) -> (cues: [SubtitleCue], told: [String]) {
+    var told: [String] = []
+    return (SubtitleFile.parse(bytes, encoding: encoding) { told.append($0) }, told)
+  }
+
+  private func cue(_ start: Double, _ end: Double, _ lines: String...) -> SubtitleCue {
+    SubtitleCue(start: start, end: end, lines: lines)
+  }
+
+  @Test func subStationAlpha() {
+    let (cues, told) = parse(
+      Array(
+        """
+        [Script Info]
+        ScriptType: v4.00+
+
+        [Events]
+        Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+        Dialogue: 0,0:00:01.00,0:00:02.50,D,,0,0,0,,{\\an8\\pos(1,2)}Hello, you\\Nthere {\\i1}now{\\i0}
+        Comment: 0,0:00:01.00,0:00:02.50,D,,0,0,0,,a note
+        Dialogue: 0,0:00:02.60,0:00:02.80,D,,0,0,0,,{\\p1}m 0 0 l 100 0 100 100{\\p0}
+        Dialogue: 0,0:00:03.00,0:00:04.50,D,,0,0,0,,{\\pbo5\\p2}m 0 0{\\p0}after\\hit
+        Dialogue: 0,soon,0:00:04.50,D,,0,0,0,,lost
+        """.utf8))
+    #expect(cues == [cue(1, 2.5, "Hello, you", "there now"), cue(3, 4.5, "after it")])
+    #expect(told.count == 1 && told[0].hasPrefix("line 10: "))
+    // A file of drawings alone is read, and says nothing.
+    let drawing = "[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\p1}m 0 0\n"
+    #expect(parse(Array(drawing.utf8)).cues.isEmpty)
+  }
+
+  @Test func timedText() {
+    let (cues, told) = parse(
+      Array(
+        """
+        <?xml version="1.0"?>
+        <tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="x" ttp:frameRate="25" ttp:tickRate="10000000"><!-- <p begin="1s" end="2s">no</p> -->
+        <body><div begin="10s"><p begin="00:00:01.000" end="00:00:02.500">Hello<br/>there <span style="a">you</span></p>
+        <p begin="30000000t" dur="2s">A &amp; B</p><p begin="00:00:05:05" end="00:00:06:00">frames</p>
+        <p><span begin="7s" end="8s">one</span> <span begin="8s" end="9s">two</span></p><p>never</p></div></body></tt>
+        """.utf8))
+    #expect(
+      cues == [
+        cue(11, 12.5, "Hello", "there you"), cue(13, 15, "A &amp; B"), cue(15.2, 16, "frames"),
+        cue(17, 19, "one two"),
+      ])
+    #expect(told.count == 1)
+  }
+
+  @Test func sami() {
+    let text = """
+      <SAMI><HEAD><STYLE TYPE="text/css"><!-- .ENCC {Name:English;} --></STYLE></HEAD><BODY>
+      <SYNC Start=1000><P Class=KRCC>other<P Class=ENCC>Hello<br>there
+      <SYNC Start=3000><P Class=ENCC>&nbsp;
+      <SYNC Start=4000><P Class=ENCC>bye
+      </BODY></SAMI>
+      """
+    #expect(parse(Array(text.utf8)).cues == [cue(1, 3, "Hello", "there"), cue(4, 14, "bye")])
+  }
+
+  @Test func lyrics() {
+    let text =
+      "[ar:me]\n[offset:500]\n[00:01.50]line one\n[00:03.00][00:09.00]chorus <00:03.50>x\n[00:05.00]\n"
+    #expect(
+      parse(Array(text.utf8)).cues == [
+        cue(1, 2.5, "line one"), cue(2.5, 4.5, "chorus x"), cue(8.5, 18.5, "chorus x"),
+      ])
+  }
+
+  /// As yt-dlp saves them: the first line of a cue is a space or nothing.
+  @Test(arguments: ["", " "]) func automaticCaptions(blank: String) {
+    let text = """
+      WEBVTT
+      Kind: captions
+
+      00:00:00.799 --> 00:00:02.869 align:start position:0%
+      \(blank)
+      hi<00:00:01.040><c> everyone</c><00:00:01.920><c> today</c>
+
+      00:00:02.869 --> 00:00:02.879 align:start position:0%
+      hi everyone today
+      \(blank)
+
+      00:00:02.879 --> 00:00:04.070 align:start position:0%
+      hi everyone today
+      modeling<00:00:03.360><c> a</c><00:00:03.520><c> basic</c>
+
+      00:00:04.070 --> 00:00:04.080 align:start position:0%
+      modeling a basic
+      \(blank)
+
+      """
+    #expect(
+      parse(Array(text.utf8)).cues == [
+        cue(0.799, 2.879, "hi everyone today"), cue(2.879, 4.08, "modeling a basic"),
+      ])
+  }
+
+  @Test func webVTTBlocksEndCues() {
+    let text =
+      "WEBVTT\n\nfirst\n00:01.000 --> 00:02.000\none\n\nmore\n\nNOTE nobody\nsays this\n\n2\n00:03.000 --> 00:04.000\n\ntwo\n"
+    #expect(parse(Array(text.utf8)).cues == [cue(1, 2, "one", "more"), cue(3, 4, "two")])
+    #expect(parse(Array("WEBVTT\n00:01.000 --> 00:02.000\none".utf8)).cues == [cue(1, 2, "one")])
+  }
+
+  @Test func carriageReturnsBeforeALineFeedAreOneLineEnd() {
+    let text =
+      "1\r\r\n00:00:01,000 --> 00:00:02,000\r\r\none\r\r\n\r\r\n2\r\r\n00:00:03,000 --> 00:00:04,000\r\r\ntwo\r\r\n"
+    #expect(parse(Array(text.utf8)).cues == [cue(1, 2, "one"), cue(3, 4, "two")])
+    #expect(parse(Array("1\r0:01,0 --> 0:02,0\rone\r\r2\r0:03,0 --> 0:04,0\rtwo".utf8)).cues.count == 2)
+  }
+
+  private static let russian = "1\n00:00:01,000 --> 00:00:02,000\nЯ не знаю, что сказать об этом.\n"
+  private static let japanese = "1\n00:00:01,000 --> 00:00:02,000\n今日はとても良い天気ですね。\n"
+
+  /// The texts in code pages, made by the C library itself.
+  private func encoded(_ text: String, _ name: String) throws -> [UInt8] {
+    let converter = try #require(iconv_open(name, "UTF-8"))
+    defer { iconv_close(converter) }
+    var (input, output) = (Array(text.utf8).map { CChar(bitPattern: $0) }, [CChar](repeating: 0, count: 4096))
+    let made = input.withUnsafeMutableBufferPointer { input in
+      output.withUnsafeMutableBufferPointer { output in
+        var (from, left, to, room) = (input.baseAddress, input.count, output.baseAddress, output.count)
+        return iconv(converter, &from, &left, &to, &room) == .max ? 0 : output.count - room
+      }
+    }
+    #expect(made > 0)
+    return output.prefix(made).map { UInt8(bitPattern: $0) }
+  }
+
+  @Test(arguments: ["CP1251", "KOI8-R", "CP866", "ISO-8859-5", "UTF-16LE", "UTF-16BE"])
+  func cyrillicIsGuessed(name: String) throws {
+    for text in [Self.russian, Self.russian.uppercased()] {
+      let bytes = try encoded(text, name)
+      let (cues, told) = parse(bytes)
+      #expect(cues == parse(Array(text.utf8)).cues)
+      #expect(told.count == 1 && told[0].contains(name))
+      #expect(parse(bytes, encoding: name).told.isEmpty)
+    }
+  }
+
+  @Test(arguments: ["CP932", "EUC-JP", "UTF-16LE"]) func japaneseIsGuessed(name: String) throws {
+    let bytes = try encoded(Self.japanese, name)
+    let (cues, told) = parse(bytes)
+    #expect(cues == parse(Array(Self.japanese.utf8)).cues)
+    #expect(told.count == 1 && told[0].contains(name))
+  }
+
+  @Test func anEncodingThatIsGivenIsTaken() throws {
+    let bytes = try encoded("1\n00:00:01,000 --> 00:00:02,000\nΚαλημέρα\n", "CP1253")
+    #expect(parse(bytes, encoding: "CP1253").cues == [cue(1, 2, "Καλημέρα")])
+    #expect(
+      TextEncoding.isKnown("SHIFT_JIS") && !TextEncoding.isKnown("NO-SUCH")
+        && !TextEncoding.isKnown("UTF-8//IGNORE"))
+  }
+
+  @Test func oneBadByteLeavesUTF8() {
+    var bytes = Array((Self.russian + "\n2\n00:00:03,000 --> 00:00:04,000\nПока\n").utf8)
+    bytes.insert(0xFF, at: bytes.count - 1)
+    let (cues, told) = parse(bytes)
+    #expect(cues.count == 2 && cues.first?.text == "Я не знаю, что сказать об этом.")
+    #expect(told.count == 1 && told[0].contains("UTF-8"))
+  }
+
+  @Test func aLongCueKeepsItsBeginning() {
+    let (cues, told) = parse(Array(("0:01,0 --> 0:02,0\nx" + String(repeating: "é", count: 5000)).utf8))
+    #expect(cues.first?.text == "x" + String(repeating: "é", count: 1999))
+    #expect(told.count == 1)
+  }
+
+  /// A file of 60 GB that has nothing in it is refused before it is read.
+  @Test func sizeIsAskedFirst() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.file("a.srt", "")
+    #expect(truncate(path, 60 << 30) == 0)
+    #expect(throws: DataError.self) { try SubtitleFile.read(path: path) }
+    let pipe = folder.path("b.srt")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    #expect(throws: DataError.self) { try SubtitleFile.read(path: pipe) }
+  }
+
+  /// Damaged files and texts that invite looking again and again.
+  @Test(.timeLimit(.minutes(5))) func damagedKinds() {
+    let texts = [
+      "[Script Info]\n[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,{\\p1}m{\\p0}a\\Nb\n",
+      "<tt><body><p begin=\"1s\" end='2s'>a<br/>b</p></body></tt>", "<SAMI><SYNC Start=1><P Class=A>a<br>b",
+      "[00:01.00][00:02.00]a\n[00:03]b\n",
+    ]
+    for text in texts {
+      let bytes = Array(text.utf8)
+      for damaged in Damage.truncations(bytes) + Damage.flips(bytes) {
+        let cues = SubtitleFile.parse(damaged)
+        #expect(cues.allSatisfy { $0.end > $0.start && $0.start >= 0 && $0.end < 1e9 && !$0.lines.isEmpty })
+      }
+      for piece in ["<p", "<p>", "{\\p1", "[00:01]", "<!--", "Dialogue: ", "</p>", "<br/>", "\r"] {
+        _ = SubtitleFile.parse(bytes + Array(String(repeating: piece, count: 100_000).utf8))
+      }
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Vision
+
+/// Files whose containers say little or lie, and files that are no videos. How many rows there are is what FFmpeg's program
+/// gives (`-vf fps=2/3`).
+@Suite struct OddVideosTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func path(_ name: String) -> String { Fixtures.path("Vision/\(name)") }
+
+  /// The fixture several times end to end.
+  private func joined(_ name: String, times: Int) throws -> String {
+    let bytes = try Fixtures.bytes("Vision/\(name)")
+    let path = folder.path("\(times) \(name)")
+    try Data((0..<times).flatMap { _ in bytes }).write(to: URL(fileURLWithPath: path))
+    return path
+  }
+
+  /// Rows of a network of pictures and of one of clips, and where the video lies in time.
+  private func rows(_ path: String) throws -> (pictures: Int?, clips: Int?, span: VideoSpan?) {
+    let networks: [any FeatureNetwork] = [
+      try ResNet(TinyResNet().arrays.weights, precision: .float32, side: 32),
+      try SlowFast(TinySlowFast().arrays.weights, precision: .float32, side: 32, frames: TinySlowFast.frames),
+    ]
+    let options = FeatureExtractor.Options(interval: try #require(FrameInterval(seconds: 1.5)))
+    var found: ExtractedVideo?
+    try FeatureExtractor(networks, options).extract([(path, ["resnet", "slowfast"])]) { found = $0 }
+    if let failure = found?.failure { throw failure }
+    return (found?.features["resnet"]?.rows, found?.features["slowfast"]?.rows, found?.span)
+  }
+
+  /// Six seconds each: without times, with a duration of one second, with times from 100 s on.
+  @Test(arguments: [
+    ("raw.h264", 0.0), ("es.hevc", 0), ("short.mkv", 0), ("start.mkv", 100), ("restarts.ts", nil),
+  ])
+  func rowsAreThoseOfThePictures(name: String, start: Double?) throws {
+    let (pictures, clips, span) = try rows(path(name))
+    #expect(pictures == 4)
+    #expect(clips == 4)
+    #expect(abs((span?.duration ?? 0) - 6) < 0.11)
+    if let start { #expect(abs((span?.start ?? -1) - start) < 0.05) }
+    #expect(try VideoFile(path: path(name)).start == span?.start)
+  }
+
+  @Test func timesThatBeginAgainGoOn() throws {
+    let (pictures, clips, span) = try rows(try joined("restarts.ts", times: 2))
+    #expect(pictures == 8)
+    #expect(clips == 8)
+    #expect(abs((span?.duration ?? 0) - 12) < 0.2)
+    #expect(try rows(try joined("restarts.ts", times: 3)).pictures == 12)
+  }
+
+  @Test func aSpanIsKeptWithTheFeatures() throws {
+    let output = try FeatureFolder(path: folder.path("features"), networks: ["resnet"])
+    let network = try ResNet(TinyResNet().arrays.weights, precision: .float32, side: 32)
+    let options = FeatureExtractor.Options(interval: try #require(FrameInterval(seconds: 1.5)))
+    var span: VideoSpan?
+    try FeatureExtractor([network], options).extract([(path("start.mkv"), ["resnet"])]) {
+      span = $0.span
+      try output.write($0)
+    }
+    let file = output.file(of: "start.mkv", network: "resnet")
+    #expect(FeatureFolder.span(file: file) == span && span != nil)
+    #expect(FeatureFolder.span(file: path("plain.mp4")) == nil)
+  }
+
+  /// What lists other files is opened by nobody, whatever its name is.
+  @Test func listsOfOtherFilesAreNotFollowed() throws {
+    try FileManager.default.copyItem(atPath: path("restarts.ts"), toPath: folder.path("other.ts"))
+    let lists = [
+      "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.0,\nother.ts\n#EXT-X-ENDLIST\n",
+      "concat": "ffconcat version 1.0\nfile other.ts\n",
+      "dash": """
+      <?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" \
+      mediaPresentationDuration="PT6S" profiles="urn:mpeg:dash:profile:isoff-main:2011"><Period><AdaptationSet \
+      mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>other.ts</BaseURL><SegmentBase/>\
+      </Representation></AdaptationSet></Period></MPD>
+      """, "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+    ]
+    for (name, text) in lists {
+      for ending in ["mp4", "m3u8", "mpd", "ts"] {
+        let file = try folder.file("\(name).\(ending)", text)
+        #expect(throws: DataError.self, "\(file)") { try VideoFile(path: file) }
+      }
+    }
+  }
+
+  /// A pipe that nobody writes to would be waited for without end.
+  @Test(.timeLimit(.minutes(5))) func pipesAreRefused() throws {
+    let pipe = folder.path("pipe.mp4")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    #expect(throws: DataError.self) { try VideoFile(path: pipe) }
+    #expect(throws: DataError.self) { try VideoFile(path: "/dev/zero") }
+    try FileManager.default.copyItem(atPath: path("one.mp4"), toPath: folder.path("one.mp4"))
+    var told: [String] = []
+    #expect(try VideoList.videos(at: [folder.root]) { told.append($0) } == [folder.path("one.mp4")])
+    #expect(told.count == 1 && told[0].contains("is a pipe"))
+    #expect(try VideoList.videos(at: [pipe, folder.path("none.mp4"), folder.path("one.mp4")]).count == 1)
+    #expect(throws: DataError.self) { try VideoList.videos(at: [pipe]) }
+  }
+
+  @Test func oneNameOfTwoVideosStopsNothingElse() throws {
+    for name in [
+      "100/IMG_1.MP4", "101/IMG_1.mp4", "clip.mkv", "clip.mp4", "other.WebM", "caf\u{E9}.mp4",
+      "cafe\u{301}.mp4",
+    ] {
+      _ = try folder.file("v/\(name)", "x")
+    }
+    _ = try folder.file("v/\(String(repeating: "n", count: 252)).ts", "x")
+    var told: [String] = []
+    let videos = try VideoList.videos(at: [folder.path("v")]) { told.append($0) }
+    // Bytes, since the strings of the two cafés are equal.
+    #expect(
+      videos.map { Array($0.utf8.dropFirst(folder.path("v/").utf8.count)) }
+        == [
+          "100/IMG_1.MP4", "cafe\u{301}.mp4", "caf\u{E9}.mp4", "clip.mkv", "other.WebM",
+        ].map { Array($0.utf8) })
+    #expect(told.count == 3)
+    #expect(told.contains { $0.contains("101/IMG_1.mp4") } && told.contains { $0.contains("clip.mp4") })
+    #expect(told.contains { $0.contains("has more than") })
+  }
+
+  @Test func fullSubtitlesGoBeforeForcedOnes() throws {
+    let tracks = try VideoFile.subtitles(of: path("forced.mkv"))
+    #expect(tracks.map(\.isPartial) == [true, false, false])
+    #expect(tracks.map(\.hasNoises) == [false, true, false])
+    #expect(SubtitleTrack.preferred(of: tracks)?.cues.map(\.text) == ["Full"])
+    #expect(SubtitleTrack.preferred(of: Array(tracks.prefix(1)))?.cues.map(\.text) == ["[sign]"])
+    #expect(SubtitleTrack.preferred(of: []) == nil)
+  }
+}
