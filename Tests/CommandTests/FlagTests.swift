@@ -20,7 +20,7 @@ struct FlagTests {
       for property in declared.map({ String($0.1) }) {
         count += 1
         // Groups of flags and parts of the demo are read in other files.
-        let use = try Regex("(^|[^-\"\\w])\(property)\\b(?!:)")
+        let use = try Regex("(^|[^-\"\\w])\(property)(?![\\w:])")
         let isUsed = texts.values.contains { text in
           text.split(separator: "\n").contains { line in
             !line.trimmingCharacters(in: .whitespaces).hasPrefix("//") && !line.contains("var \(property)")
@@ -57,7 +57,8 @@ struct FlagTests {
     ("caption --model-dir a --target-clip b --output c --batch-size -1", "--batch-size"),
     ("caption --model-dir a --target-clip b --output c --max_gen_step 0", "--max-gen-step"),
     ("search --index a --json --m3u query", "--m3u"), ("search --index a --edl --m3u query", "--edl"),
-    ("search --index a --limit 0 query", "--limit"), ("search --index a --interactive query", "--interactive"),
+    ("search --index a --limit 0 query", "--limit"),
+    ("search --index a --interactive query", "--interactive"),
     ("index --output a --model-dir b --vfeat-db c --resnet d", "--resnet"),
     ("index --output a --model-dir b --vfeat-db c --slowfast d", "--slowfast"),
     ("index --output a --model-dir b --vfeat-db c --videos d", "--videos"),
@@ -76,9 +77,18 @@ struct FlagTests {
       "--vid2dur-idx"
     ),
     ("convert-videodb --feature-dir a --output b --dataset c --frame-length nan", "--frame-length"),
-    ("convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --clip-interval -3", "--clip-interval"),
-    ("convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --clip-interval nan", "--clip-interval"),
-    ("convert-videodb --feature-dir a --vfeat-info-file d --output b --dataset c --frame-length 2", "--vfeat-info-file"),
+    (
+      "convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --clip-interval -3",
+      "--clip-interval"
+    ),
+    (
+      "convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --clip-interval nan",
+      "--clip-interval"
+    ),
+    (
+      "convert-videodb --feature-dir a --vfeat-info-file d --output b --dataset c --frame-length 2",
+      "--vfeat-info-file"
+    ),
     ("extract-features a --output b --frame-length 1.5", "--resnet"),
     ("extract-features a --output b --resnet c --jobs 0", "--jobs"),
     ("extract-features a --output b --resnet c --frame-length 1e300", "--frame-length"),
@@ -89,7 +99,8 @@ struct FlagTests {
     ("demo --tasks tvr tvr", "--tasks"), ("demo --seed -1", "--seed"), ("demo --updates 0", "--updates"),
     ("finetune --task tvr --learning-rate inf", "--learning-rate"),
     ("finetune --task tvr --learning-rate 1e300", "--learning-rate"),
-    ("finetune --task tvr --dropout 1", "--dropout"), ("finetune --task tvr --train-batch-size -4", "1 or more"),
+    ("finetune --task tvr --dropout 1", "--dropout"),
+    ("finetune --task tvr --train-batch-size -4", "1 or more"),
     ("finetune --task tvr --lr-mul 10", "--lr-mul"), ("finetune --task tvr --vfeat_interval 1e-60", "0.001"),
     ("finetune --task tvr --num-train-steps 9e18", "at most"), ("finetune --task pretrain", "pretrain"),
   ]
@@ -104,7 +115,8 @@ struct FlagTests {
   @Test func anEmptyValueIsRefused() throws {
     for words in [["eval", "--query-txt-db", "", "--output-dir", "b"], ["index", "--output="]] {
       let run = try HeroProcess(arguments: words)
-      #expect(run.status == 2 && run.errors.contains("\(words[1].replacing("=", with: "")) has an empty value"))
+      #expect(
+        run.status == 2 && run.errors.contains("\(words[1].replacing("=", with: "")) has an empty value"))
     }
   }
 
@@ -125,7 +137,9 @@ struct FlagTests {
   }
 
   @Test func commandsAreShownAsAShellTakesThem() {
-    #expect(ShellWords.line(["hero", "eval", "--split", "a b", "it's", ""]) == "hero eval --split 'a b' 'it'\\''s' ''")
+    #expect(
+      ShellWords.line(["hero", "eval", "--split", "a b", "it's", ""])
+        == "hero eval --split 'a b' 'it'\\''s' ''")
   }
 
   @Test func helpOffersWhatIsTaken() throws {

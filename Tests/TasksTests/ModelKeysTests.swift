@@ -46,7 +46,9 @@ struct ModelKeysTests {
       return model.store.parameters.map { "\($0.name) \($0.shape) \(model.store.values(of: $0))" }
     }
     // How many heads attend shows in no parameter.
-    return parts + [shape.cross, shape.temporal, shape.query].map { "\($0.heads)" } + ["\(shape.decoder?.heads ?? 0)"]
+    return parts + [shape.cross, shape.temporal, shape.query].map { "\($0.heads)" } + [
+      "\(shape.decoder?.heads ?? 0)"
+    ]
   }
 
   @Test func theReferencesOwnFileSaysNothingMore() throws {
@@ -120,7 +122,8 @@ struct ModelKeysTests {
   }
 
   @Test func partsThatATaskLacksAreTold() throws {
-    #expect(try keys(Self.base, [.cross, .temporal, .query]).idle == ["d_config (the task has no such part)"])
+    #expect(
+      try keys(Self.base, [.cross, .temporal, .query]).idle == ["d_config (the task has no such part)"])
   }
 
   /// Numbers as Python may write them, and those that are none.

@@ -10,7 +10,8 @@ struct OptionUseTests {
   private static func task(_ name: String) -> RunTask { RunTask(rawValue: name) ?? .tvr }
 
   private static let tasks: [RunTask] = [
-    .tvr, task("didemo_video_only"), task("msrvtt_video_sub"), task("msrvtt_video_only"), .tvqa, .violin, .tvc,
+    .tvr, task("didemo_video_only"), task("msrvtt_video_sub"), task("msrvtt_video_only"), .tvqa, .violin,
+    .tvc,
     .pretrain,
   ]
 
@@ -94,7 +95,9 @@ struct OptionUseTests {
   @Test func whatIsIdleIsTold() throws {
     let run = try TinyRun()
     var options = try run.options(.tvr)
-    for (key, value) in ["lsr": 0.2, "lr_mul": 10, "n_gpu": 8, "margin": 0.3] as JSONObject { options[key] = value }
+    for (key, value) in ["lsr": 0.2, "lr_mul": 10, "n_gpu": 8, "margin": 0.3] as JSONObject {
+      options[key] = value
+    }
     options["ranking_loss_type"] = "lse"
     let (_, said) = try run.train(.tvr, options)
     let lines = said.split(separator: "\n").filter { $0.contains("options without effect here") }
@@ -147,7 +150,9 @@ struct OptionUseTests {
   }
 
   /// A flag that a command's work does not read is refused, every other is taken.
-  @Test(arguments: RunWork.allCases, tasks) func flagsOfOtherWorkAreRefused(work: RunWork, task: RunTask) throws {
+  @Test(arguments: RunWork.allCases, tasks) func flagsOfOtherWorkAreRefused(work: RunWork, task: RunTask)
+    throws
+  {
     let read = Set(RunOptions.read(by: work, task).map(\.name))
     for option in RunOptions.all where option.name != "task" {
       let flags = try RunArguments(["--\(option.name)"] + Self.words(option, task.family))
@@ -168,7 +173,8 @@ struct OptionUseTests {
     func word(_ value: JSON) -> String { value.string ?? value.encoded() }
     switch option.defaultJSON(for: family) {
     case .null: return ["x"]
-    case .array(let values): return values.isEmpty ? (option.name == "targets" ? ["[]"] : ["1"]) : values.map(word)
+    case .array(let values):
+      return values.isEmpty ? (option.name == "targets" ? ["[]"] : ["1"]) : values.map(word)
     case let value: return option.isBoolean ? [] : [word(value)]
     }
   }

@@ -118,7 +118,8 @@ struct RunConfigurationTests {
   @Test func numbersOfManySpellings() throws {
     let file = try folder.file(
       "c.json",
-      #"{"task": "tvr", "num_train_steps": 5e3, "train_batch_size": 16.0, "learning_rate": 1, "nms_thd": -1}"#)
+      #"{"task": "tvr", "num_train_steps": 5e3, "train_batch_size": 16.0, "learning_rate": 1, "nms_thd": -1}"#
+    )
     let (run, _) = try RunConfiguration.load(
       file: file, arguments: ["--warmup-steps", "1e2", "--valid_steps=50.0", "--nms-thd", "-1"])
     #expect((run.trainSteps, run.trainBatchSize, run.warmupSteps, run.validSteps) == (5000, 16, 100, 50))
@@ -126,7 +127,8 @@ struct RunConfigurationTests {
   }
 
   @Test(arguments: [
-    (#""learning_rate": "1e-4""#, "without quotation marks"), (#""learning_rate": null"#, "Leave the key out"),
+    (#""learning_rate": "1e-4""#, "without quotation marks"),
+    (#""learning_rate": null"#, "Leave the key out"),
     (#""learning_rate": NaN"#, "0 or more"), (#""learning_rate": Infinity"#, "0 or more"),
     (#""learning_rate": 1e39"#, "0 or more"), (#""learning_rate": -1"#, "0 or more"),
     (#""use_all_neg": 1"#, "Write true"), (#""use_all_neg": "false""#, "without quotation marks"),

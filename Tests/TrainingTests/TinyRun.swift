@@ -90,7 +90,8 @@ struct TinyRun {
   /// Trains.
   /// - Returns: the configuration, which knows what was read, and what was said.
   @discardableResult
-  func train(_ task: RunTask, _ options: JSONObject) throws -> (configuration: RunConfiguration, said: String) {
+  func train(_ task: RunTask, _ options: JSONObject) throws -> (configuration: RunConfiguration, said: String)
+  {
     let file = try folder.file("run.json", JSON.object(options).encoded())
     let (configuration, _) = try RunConfiguration.load(
       task: task.family == .pretraining ? .pretrain : nil, file: file, arguments: [])

@@ -71,7 +71,9 @@ extension RunConfiguration {
     IdleRule([\.maskProbability], "no objective hides anything") {
       !$0.learns([.mlm, .mfmNCE, .mffr, .fom])
     },
-    IdleRule(rankingOptions + spanOptions + [\.negativeVideoWeight, \.negativeQueryWeight], "no objective is vsm") {
+    IdleRule(
+      rankingOptions + spanOptions + [\.negativeVideoWeight, \.negativeQueryWeight], "no objective is vsm"
+    ) {
       !$0.learns([.vsm])
     },
     // Losses.
@@ -105,7 +107,8 @@ extension RunConfiguration {
 
   private static var rankingOptions: [PartialKeyPath<RunOptions>] {
     [
-      \.rankingLoss, \.margin, \.usesAllNegatives, \.hardPoolSizes, \.hardNegativeWeights, \.hardNegativeStarts,
+      \.rankingLoss, \.margin, \.usesAllNegatives, \.hardPoolSizes, \.hardNegativeWeights,
+      \.hardNegativeStarts,
     ]
   }
   private static var spanOptions: [PartialKeyPath<RunOptions>] {

@@ -43,7 +43,8 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> [Captioned] {
-    try [("val", configuration.valCaptions), ("test", configuration.testCaptions)].compactMap { split, store in
+    try [("val", configuration.valCaptions), ("test", configuration.testCaptions)].compactMap {
+      split, store in
       try store.map {
         let references = split == "val" ? configuration.valReferences : nil
         return try captioned(
