@@ -8,7 +8,10 @@ enum CommandWords {
   /// Flags that take several values add up and are not among them.
   static func repetitions(in words: [String]) throws -> [String] {
     var values: [String: [String]] = [:]
-    for (flag, value) in flags(of: words) { values[canonical(flag), default: []].append(value) }
+    for (flag, value) in flags(of: words) {
+      // A flag and its opposite are two values of one option.
+      values[canonical(flag), default: []].append(flag.hasPrefix("--no-") ? "no" + value : value)
+    }
     let repeated = values.filter { Set($0.value).count > 1 }
     guard !repeated.isEmpty else { return [] }
     let adding = try addingFlags(of: words.first ?? "")

@@ -81,7 +81,9 @@ struct SearchCommand: ParsableCommand {
   private static let longest = 1_000_000
 
   func run() throws {
-    guard (1...Self.longest).contains(limit) else { throw UsageError("--limit must be from 1 to \(Self.longest)") }
+    guard (1...Self.longest).contains(limit) else {
+      throw UsageError("--limit must be from 1 to \(Self.longest)")
+    }
     guard [json, m3u, edl].count(where: { $0 }) <= 1 else {
       throw UsageError("give one of --json, --m3u and --edl")
     }

@@ -11,7 +11,8 @@ extension TransformerConfiguration {
         if let fallback { return fallback }
         throw fail("\"\(name)\" is missing")
       }
-      guard let number = value.int ?? value.double.flatMap({ Int(exactly: $0) }), allowed.contains(number) else {
+      guard let number = value.int ?? value.double.flatMap({ Int(exactly: $0) }), allowed.contains(number)
+      else {
         throw fail("\"\(name)\" is not a whole number from \(allowed.lowerBound) to \(allowed.upperBound)")
       }
       return number

@@ -27,8 +27,11 @@ public struct ModelKeys: Equatable, Sendable {
   public init(_ json: JSON, file: String, parts: Set<Part>, dropout: Float?) throws {
     for (key, value) in json.object ?? JSONObject() {
       guard let part = Part(rawValue: key) else {
-        try Self.refuseForeign(key, value, file: file)
-        unknown.append(Self.unknownKey(key, among: Part.allCases.map(\.rawValue)))
+        if Self.foreign.contains(key) {
+          try Self.refuseForeign(key, value, file: file)
+        } else {
+          unknown.append(Self.unknownKey(key, among: Part.allCases.map(\.rawValue)))
+        }
         continue
       }
       guard parts.contains(part) else {
@@ -63,9 +66,10 @@ public struct ModelKeys: Equatable, Sendable {
 
   /// Refuses a key that chooses among networks, as VALUE's configurations have them, unless it chooses HERO's.
   private static func refuseForeign(_ key: String, _ value: JSON, file: String) throws {
-    guard foreign.contains(key), value != .null, value.string?.lowercased() != "hero" else { return }
+    guard value != .null, value.string?.lowercased() != "hero" else { return }
     throw DataError(
-      "is \(value.encoded(style: .python)), which asks for another network", file: file, place: "key \"\(key)\"",
+      "is \(value.encoded(style: .python)), which asks for another network", file: file,
+      place: "key \"\(key)\"",
       cure: "hero computes HERO's network only: take the key out if the weights are HERO's")
   }
 
@@ -76,14 +80,16 @@ public struct ModelKeys: Equatable, Sendable {
   /// Keys that `TransformerConfiguration` reads.
   static let numbers = [
     "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings",
-    "type_vocab_size", "vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
+    "type_vocab_size", "vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob",
+    "initializer_range",
   ]
 
   /// Keys of Hugging Face's files that say how a model is kept and used, not what it computes.
   private static let bookkeeping: Set = [
     "architectures", "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "cls_token_id",
     "mask_token_id", "transformers_version", "torch_dtype", "dtype", "output_attentions",
-    "output_hidden_states", "output_past", "return_dict", "use_cache", "torchscript", "num_labels", "id2label",
+    "output_hidden_states", "output_past", "return_dict", "use_cache", "torchscript", "num_labels",
+    "id2label",
     "label2id", "finetuning_task", "problem_type", "classifier_dropout", "gradient_checkpointing",
     "chunk_size_feed_forward", "_name_or_path", "name_or_path", "use_bfloat16", "_attn_implementation",
     "_attn_implementation_autoset",

@@ -91,7 +91,9 @@ extension Requirement where Value == Int {
   static let most = 1_000_000_000
 
   static func atLeast(_ least: Int) -> Requirement {
-    Requirement(expectation: "a whole number, \(least) or more, at most \(most)") { (least...most).contains($0) }
+    Requirement(expectation: "a whole number, \(least) or more, at most \(most)") {
+      (least...most).contains($0)
+    }
   }
 
   static func atLeast(_ least: Int, or exception: Int) -> Requirement {

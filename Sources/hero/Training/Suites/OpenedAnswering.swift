@@ -24,7 +24,8 @@ public struct OpenedAnswering {
     backend: any Backend
   ) throws {
     let made = try RunMade(
-      path: path, usual: .tvqa, arguments: arguments, for: .description, log: log, communicator: SoleCommunicator.shared)
+      path: path, usual: .tvqa, arguments: arguments, for: .description, log: log,
+      communicator: SoleCommunicator.shared)
     let cure = "Give a run that 'hero finetune' trained for tvqa or how2qa"
     try made.require(.questionAnswering, cure: cure)
     let configuration = made.context.configuration

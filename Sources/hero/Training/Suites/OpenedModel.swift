@@ -20,7 +20,8 @@ struct OpenedModel {
   ///   - folder: a run to evaluate; its own model configuration counts then.
   ///   - path: the checkpoint to evaluate; else the configuration's.
   init(
-    _ configuration: RunConfiguration, parts: Set<ModelKeys.Part>, featureWidth: Int, folder: RunFolder? = nil,
+    _ configuration: RunConfiguration, parts: Set<ModelKeys.Part>, featureWidth: Int,
+    folder: RunFolder? = nil,
     checkpoint path: String? = nil,
     log: RunLog
   ) throws {

@@ -40,7 +40,8 @@ public struct OpenedRetrieval {
       throw DataError("holds no video encoder", file: checkpoint, cure: "Give a checkpoint of the task")
     }
     let opened = try OpenedModel(
-      configuration, parts: RetrievalSuite.modelParts, featureWidth: width, folder: folder, checkpoint: checkpoint, log: log)
+      configuration, parts: RetrievalSuite.modelParts, featureWidth: width, folder: folder,
+      checkpoint: checkpoint, log: log)
     model = RetrievalModel(opened.shape, backend: backend)
     try opened.load(model.store)
     self.configuration = configuration

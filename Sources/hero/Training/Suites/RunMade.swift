@@ -20,7 +20,8 @@ struct RunMade {
   ///   - work: what is done with it.
   init(
     path: String, task: RunTask? = nil, usual: RunTask? = nil, arguments: [String],
-    batchSize: Int? = nil, for work: RunWork, log: RunLog, communicator: any Communicator, meteor: MeteorResources? = nil
+    batchSize: Int? = nil, for work: RunWork, log: RunLog, communicator: any Communicator,
+    meteor: MeteorResources? = nil
   ) throws {
     folder = RunFolder(path: path)
     var configuration = try folder.configuration(task: task, usual: usual)
@@ -51,7 +52,8 @@ struct RunMade {
   ) throws -> (model: Suite.Model, label: String) {
     let (file, label) = try folder.checkpoint(named: name)
     let opened = try OpenedModel(
-      context.configuration, parts: Suite.modelParts, featureWidth: featureWidth, folder: folder, checkpoint: file, log: context.log)
+      context.configuration, parts: Suite.modelParts, featureWidth: featureWidth, folder: folder,
+      checkpoint: file, log: context.log)
     try suite.check(opened.shape)
     let model = Suite.Model(opened.shape, backend: backend)
     try opened.load(model.store)
