@@ -129,7 +129,8 @@ struct OwnVideos {
     guard FileManager.default.fileExists(atPath: path) else { return }
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: path), isOwn(Set(names)) else {
       throw DataError(
-        "is in the way: it holds what 'hero index' did not make", file: path, cure: "Move it, or give another --output")
+        "is in the way: it holds what 'hero index' did not make", file: path,
+        cure: "Move it, or give another --output")
     }
     do {
       try FileManager.default.removeItem(atPath: path)

@@ -97,7 +97,8 @@ public struct Indexing {
       let sentences = try reader.subtitles?.sentences(of: video.name) ?? []
       let all = reader.features.frameCount(of: video.name) ?? video.frameCount
       let indexed = IndexedVideo(
-        name: video.name, duration: durations[video.name].flatMap { IndexChecks.isDuration($0) ? $0 : nil }
+        name: video.name,
+        duration: durations[video.name].flatMap { IndexChecks.isDuration($0) ? $0 : nil }
           ?? Double(all) * model.head.frameInterval,
         frames: video.frameCount, sentences: sentences, file: media(video.name))
       try frames.withUnsafeBufferPointer { frames in

@@ -18,7 +18,8 @@ public struct CaptioningRun {
     path: String, arguments: [String], batchSize: Int? = nil, log: RunLog,
     communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    made = try RunMade(path: path, usual: .tvc, arguments: arguments, batchSize: batchSize, for: .description, log: log,
+    made = try RunMade(
+      path: path, usual: .tvc, arguments: arguments, batchSize: batchSize, for: .description, log: log,
       communicator: communicator)
   }
 

@@ -29,7 +29,8 @@ public struct OpenedCaptioning {
     log: RunLog, backend: any Backend
   ) throws {
     let made = try RunMade(
-      path: path, usual: .tvc, arguments: arguments, for: .description, log: log, communicator: SoleCommunicator.shared)
+      path: path, usual: .tvc, arguments: arguments, for: .description, log: log,
+      communicator: SoleCommunicator.shared)
     try self.init(made, checkpoint: checkpoint, tokenizer: tokenizer, options, backend: backend)
   }
 

@@ -21,7 +21,8 @@ struct RetrievalSettings {
           + "\(starts.count) values",
         cure: "Give each as many values as there are stages of hard negatives")
     }
-    guard configuration.family != .momentRetrieval || configuration.minSpanLength < configuration.maxSpanLength
+    guard
+      configuration.family != .momentRetrieval || configuration.minSpanLength < configuration.maxSpanLength
     else {
       throw DataError(
         "min_pred_l is \(configuration.minSpanLength) and max_pred_l \(configuration.maxSpanLength), which allows "
