@@ -29,10 +29,10 @@ struct DocumentationTests {
       if eval.predictions != nil {
         #expect(eval.overrides.isEmpty)
       } else {
-        try check(eval.overrides, of: eval.task ?? .tvr)
+        try check(eval.overrides, of: eval.task?.task ?? .tvr, for: .evaluation)
       }
     case let caption as Caption:
-      try check(caption.overrides, of: .tvc)
+      try check(caption.overrides, of: .tvc, for: .description)
     default: break
     }
   }
@@ -71,9 +71,9 @@ struct DocumentationTests {
     return try RunConfiguration.load(task: task, file: shipped, arguments: options.overrides).0
   }
 
-  private func check(_ overrides: [String], of task: RunTask) throws {
+  private func check(_ overrides: [String], of task: RunTask, for work: RunWork) throws {
     var configuration = RunConfiguration(task: task)
-    try configuration.apply(try RunArguments(overrides))
+    try configuration.apply(try RunArguments(overrides), for: work)
     try configuration.validate()
   }
 

@@ -7,23 +7,24 @@ import Testing
 struct RetrievalSettingsTests {
   private func run(_ arguments: [String], task: RunTask = .tvr) throws -> RetrievalSettings {
     let (configuration, _) = try RunConfiguration.load(task: task, file: nil, arguments: arguments)
-    return try RetrievalSettings(configuration)
+    return RetrievalSettings(configuration)
   }
 
   @Test func oneNegativeIsDrawnUnlessAllAreWanted() throws {
-    #expect(try run([]).loss.ranking.useAllNegatives == false)
-    #expect(try run(["--use-all-neg"]).loss.ranking.useAllNegatives)
-    #expect(try run(["--no-use-all-neg"]).loss.ranking.useAllNegatives == false)
+    let ranked = ["--lw-neg-q", "8"]
+    #expect(try run(ranked).loss.ranking.useAllNegatives == false)
+    #expect(try run(ranked + ["--use-all-neg"]).loss.ranking.useAllNegatives)
+    #expect(try run(ranked + ["--no-use-all-neg"]).loss.ranking.useAllNegatives == false)
   }
 
   @Test func weightsAndKind() throws {
     let options = try run([
-      "--lw-neg-ctx", "8", "--lw-neg-q", "7", "--lw-st-ed", "0.5", "--margin", "0.3", "--ranking-loss-type",
-      "lse",
-      "--drop-svmr-prob", "0.8",
+      "--lw-neg-ctx", "8", "--lw-neg-q", "7", "--lw-st-ed", "0.5", "--drop-svmr-prob", "0.8",
+      "--train-span-start-step", "0", "--margin", "0.3",
     ]).loss
     #expect((options.contextWeight, options.queryWeight, options.spanWeight) == (8, 7, 0.5))
-    #expect(options.ranking.margin == 0.3 && options.ranking.kind == .lse)
+    #expect(options.ranking.margin == 0.3 && options.ranking.kind == .hinge)
+    #expect(try run(["--lw-neg-q", "7", "--ranking-loss-type", "lse"]).loss.ranking.kind == .lse)
     #expect(options.spanDropProbability == 0.8)
     #expect(!options.ranking.useHardNegatives)
   }
@@ -32,14 +33,14 @@ struct RetrievalSettingsTests {
     let stages = try run([
       "--hard-negtiave-start-step", "2000", "4000", "6000", "--hard-pool-size", "40", "20", "10",
       "--hard-neg-weights",
-      "5", "10", "20", "--train-span-start-step", "100",
+      "5", "10", "20", "--train-span-start-step", "100", "--lw-neg-q", "8", "--use-all-neg",
     ]).curriculum
     #expect(stages.spanStart == 100)
     #expect(stages.hardNegatives.map(\.start) == [2000, 4000, 6000])
     #expect(stages.hardNegatives.map(\.poolSize) == [40, 20, 10])
     #expect(stages.hardNegatives.map(\.weight) == [5, 10, 20])
     // Drawn, not weighed, where not all negatives count.
-    let options = stages.options(try run([]).loss, update: 5000).ranking
+    let options = stages.options(try run(["--lw-neg-q", "8"]).loss, update: 5000).ranking
     #expect(options.useHardNegatives && !options.useAllNegatives && options.hardPoolSize == 20)
   }
 

@@ -114,8 +114,50 @@ struct RunConfigurationTests {
     #expect(run.json["lab_book"] == "p. 7")
   }
 
+  /// What Python writes for a number is one; what is none is refused with the way to write it.
+  @Test func numbersOfManySpellings() throws {
+    let file = try folder.file(
+      "c.json",
+      #"{"task": "tvr", "num_train_steps": 5e3, "train_batch_size": 16.0, "learning_rate": 1, "nms_thd": -1}"#)
+    let (run, _) = try RunConfiguration.load(
+      file: file, arguments: ["--warmup-steps", "1e2", "--valid_steps=50.0", "--nms-thd", "-1"])
+    #expect((run.trainSteps, run.trainBatchSize, run.warmupSteps, run.validSteps) == (5000, 16, 100, 50))
+    #expect(run.learningRate == 1 && run.suppressionThreshold == -1)
+  }
+
+  @Test(arguments: [
+    (#""learning_rate": "1e-4""#, "without quotation marks"), (#""learning_rate": null"#, "Leave the key out"),
+    (#""learning_rate": NaN"#, "0 or more"), (#""learning_rate": Infinity"#, "0 or more"),
+    (#""learning_rate": 1e39"#, "0 or more"), (#""learning_rate": -1"#, "0 or more"),
+    (#""use_all_neg": 1"#, "Write true"), (#""use_all_neg": "false""#, "without quotation marks"),
+    (#""dropout": 1"#, "below 1"), (#""dropout": true"#, "below 1"), (#""train_batch_size": 16.5"#, "whole"),
+    (#""num_train_steps": 1e18"#, "at most"), (#""num_train_steps": 0"#, "1 or more"),
+    (#""hard_neg_weights": [-1]"#, "each 0 or more"), (#""betas": [0.9, 1]"#, "below 1"),
+    (#""vfeat_interval": 1e-60"#, "0.001"), (#""max_clip_len": []"#, "whole"), (#""seed": -1"#, "0 or more"),
+    (#""full_eval_tasks": ["VCMRR"]"#, "VCMR, SVMR, VR"), (#""nce_temp": 0"#, "above 0"),
+  ])
+  func valuesOutOfRangeAreRefused(member: String, hint: String) throws {
+    let file = try folder.file("c.json", "{\"task\": \"tvr\", \(member)}")
+    let error = #expect(throws: DataError.self) { try RunConfiguration.load(file: file, arguments: []) }
+    #expect(error?.description.contains(hint) == true, "\(error?.description ?? "")")
+  }
+
+  @Test func keysThatAreGivenTwiceAreTold() throws {
+    let file = try folder.file(
+      "c.json",
+      """
+      {"task": "tvr", "seed": 1, "seed": 2, "keep": 3, "keep": 3, "hard_neg_weight": 5, "hard_neg_weights": [7],
+       "vcmr_eval_batch_size": 60, "vcmr_eval_q_batch_size": 60}
+      """)
+    let (run, warnings) = try RunConfiguration.load(file: file, arguments: [])
+    #expect((run.seed, run.hardNegativeWeights, run.evaluationQueryBatchSize) == (2, [7], 60))
+    try #require(warnings.count == 2)
+    #expect(warnings[0].hasSuffix(#""seed" is given twice; 2 counts, not 1"#))
+    #expect(warnings[1].contains(#""hard_neg_weight" has no effect beside "hard_neg_weights""#))
+  }
+
   @Test func optionsMustGoTogether() throws {
-    for flags in [["--hard-pool-size", "20", "30"], ["--min-pred-l", "16"]] {
+    for flags in [["--hard-pool-size", "20", "30"], ["--min-pred-l", "16"], ["--full-eval-tasks", "[]"]] {
       #expect(throws: DataError.self) { try RunConfiguration.load(task: .tvr, file: nil, arguments: flags) }
     }
   }

@@ -27,8 +27,11 @@ public struct ModelKeys: Equatable, Sendable {
   public init(_ json: JSON, file: String, parts: Set<Part>, dropout: Float?) throws {
     for (key, value) in json.object ?? JSONObject() {
       guard let part = Part(rawValue: key) else {
-        try Self.refuseForeign(key, value, file: file)
-        unknown.append(Self.unknownKey(key, among: Part.allCases.map(\.rawValue)))
+        if Self.foreign.contains(key) {
+          try Self.refuseForeign(key, value, file: file)
+        } else {
+          unknown.append(Self.unknownKey(key, among: Part.allCases.map(\.rawValue)))
+        }
         continue
       }
       guard parts.contains(part) else {
@@ -63,7 +66,7 @@ public struct ModelKeys: Equatable, Sendable {
 
   /// Refuses a key that chooses among networks, as VALUE's configurations have them, unless it chooses HERO's.
   private static func refuseForeign(_ key: String, _ value: JSON, file: String) throws {
-    guard foreign.contains(key), value != .null, value.string?.lowercased() != "hero" else { return }
+    guard value != .null, value.string?.lowercased() != "hero" else { return }
     throw DataError(
       "is \(value.encoded(style: .python)), which asks for another network", file: file, place: "key \"\(key)\"",
       cure: "hero computes HERO's network only: take the key out if the weights are HERO's")

@@ -12,7 +12,8 @@ extension RunConfiguration {
   /// The options whose values a training would not read: those of other tasks and of the reference's ways to compute, and
   /// those that other options make idle. Values that are the defaults are not among them: nobody asked for them.
   var idleOptions: [IdleOption] {
-    let rules = Self.idleRules.filter { $0.holds(self) }
+    let configuration = unobserved
+    let rules = Self.idleRules.filter { $0.holds(configuration) }
     return RunOptions.all.compactMap { option in
       guard let value = value(of: option), !isDefault(value, of: option),
         let reason = reason(option, rules)
@@ -37,14 +38,15 @@ extension RunConfiguration {
 
   /// The names of the options that no training of this task reads as it is configured, whatever their values.
   var idleNames: Set<String> {
-    let rules = Self.idleRules.filter { $0.holds(self) }
+    let configuration = unobserved
+    let rules = Self.idleRules.filter { $0.holds(configuration) }
     return Set(RunOptions.used(by: family).filter { reason($0, rules) != nil }.map(\.name))
   }
 
   // MARK: Rules
 
   /// Options that are idle where other options have some values.
-  private struct IdleRule: Sendable {
+  struct IdleRule: Sendable {
     let options: Set<String>
     let reason: String
     let holds: @Sendable (RunConfiguration) -> Bool
@@ -58,7 +60,7 @@ extension RunConfiguration {
     }
   }
 
-  private static let idleRules: [IdleRule] = [
+  static let idleRules: [IdleRule] = [
     IdleRule([\.subtitles, \.subtitleContext], "the task reads frames alone") { $0.task.isVideoOnly },
     IdleRule([\.skipsLayers], "there is no checkpoint to start from") { $0.checkpoint == nil },
     // Pre-training.

@@ -10,7 +10,7 @@ public struct RunConfiguration: Equatable, Sendable {
   /// The values of the options that the task uses, by key, then whatever else the file had.
   private var values: JSONObject
   /// What was given and what has been read.
-  let use = OptionUse()
+  private(set) var use = OptionUse()
 
   public var family: TaskFamily { task.family }
 
@@ -41,6 +41,13 @@ public struct RunConfiguration: Equatable, Sendable {
       return values[option.name].flatMap(Value.init(json:)) ?? option.defaultValue(for: family)
     }
     set { values[RunOptions.shared[keyPath: option].name] = newValue.json }
+  }
+
+  /// The same for a look that is not part of the work: what it reads is not counted.
+  var unobserved: RunConfiguration {
+    var copy = self
+    copy.use = OptionUse()
+    return copy
   }
 
   /// All options as they were run, for `log/hps.json`: the reference's `json.dump(vars(args), indent=4)`.

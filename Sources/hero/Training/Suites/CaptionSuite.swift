@@ -43,13 +43,10 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> [Captioned] {
-    let splits = [
-      ("val", configuration.valCaptions, configuration.valReferences),
-      ("test", configuration.testCaptions, nil),
-    ]
-    return try splits.compactMap { split, store, references in
+    try [("val", configuration.valCaptions), ("test", configuration.testCaptions)].compactMap { split, store in
       try store.map {
-        try captioned(
+        let references = split == "val" ? configuration.valReferences : nil
+        return try captioned(
           model, videos, store: $0, split: split,
           references: try references.map { try CaptionRow.read(path: $0) })
       }

@@ -15,7 +15,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
       loader: try loader(
         model, videos, try configuration.required(\.trainQueries),
         .training(maxTextLength: configuration.maxTextLength)),
-      spanWeight: Float(configuration.spanWeight))
+      spanWeight: Model.Store.hasMoments ? Float(configuration.spanWeight) : 0)
   }
 
   private func loader(

@@ -1,0 +1,145 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import hero
+
+/// Every flag of every command does something, and flags that would do nothing are refused.
+struct FlagTests {
+  /// Every property that a flag fills is used beside its declaration.
+  @Test func everyFlagIsRead() throws {
+    let folder = SharedData.repository.appendingPathComponent("Sources/hero/Commands")
+    let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+    var texts: [String: String] = [:]
+    for name in names where name.hasSuffix(".swift") {
+      texts[name] = try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+    }
+    var count = 0
+    for (name, text) in texts {
+      let declared = text.matches(of: #/@(?:Option|Flag|Argument|OptionGroup)\b[^@]*?\n?\s*var (\w+)/#)
+      for property in declared.map({ String($0.1) }) {
+        count += 1
+        // Groups of flags and parts of the demo are read in other files.
+        let use = try Regex("(^|[^-\"\\w])\(property)\\b(?!:)")
+        let isUsed = texts.values.contains { text in
+          text.split(separator: "\n").contains { line in
+            !line.trimmingCharacters(in: .whitespaces).hasPrefix("//") && !line.contains("var \(property)")
+              && line.contains(use)
+          }
+        }
+        #expect(isUsed, "\(name): \(property)")
+      }
+    }
+    #expect(count > 80)
+  }
+
+  /// A line of words that is refused, with what the message names.
+  private static let refused: [(words: String, named: String)] = [
+    ("eval --query-txt-db a --output-dir b --batch-size 0", "--batch-size"),
+    ("eval --query-txt-db a --output-dir b --split a/b", "--split"),
+    ("eval --query-txt-db a --output-dir b --task pretrain", "pretrain"),
+    ("eval --predictions a --references b --checkpoint 5", "--checkpoint"),
+    ("eval --predictions a --references b --split test", "--split"),
+    ("eval --predictions a --references b --query-txt-db c", "--query-txt-db"),
+    ("eval --predictions a --references b --output-dir c", "--output-dir"),
+    ("eval --predictions a --references b --batch-size 3", "--batch-size"),
+    ("eval --predictions a --references b --device cpu", "--device"),
+    ("eval --predictions a --references b --precision bf16", "--precision"),
+    ("eval --predictions a --references b --profile c", "--profile"),
+    ("eval --predictions a --references b --nms-thd 0.5", "--nms-thd"),
+    ("eval --predictions a --references b --task tvr", "--task"),
+    ("eval --predictions a", "--references"),
+    ("caption --model-dir a --target-clip b --output c --json", "--json"),
+    ("caption --model-dir a --target-clip b --output c --meteor-data d", "--meteor-data"),
+    ("caption --model-dir a --target-clip b --output c --beam 0", "--beam"),
+    ("caption --model-dir a --target-clip b --output c --length-penalty 2", "--length-penalty"),
+    ("caption --model-dir a --target-clip b --output c --beam 2 --length-penalty nan", "--length-penalty"),
+    ("caption --model-dir a --target-clip b --output c --batch-size -1", "--batch-size"),
+    ("caption --model-dir a --target-clip b --output c --max_gen_step 0", "--max-gen-step"),
+    ("search --index a --json --m3u query", "--m3u"), ("search --index a --edl --m3u query", "--edl"),
+    ("search --index a --limit 0 query", "--limit"), ("search --index a --interactive query", "--interactive"),
+    ("index --output a --model-dir b --vfeat-db c --resnet d", "--resnet"),
+    ("index --output a --model-dir b --vfeat-db c --slowfast d", "--slowfast"),
+    ("index --output a --model-dir b --vfeat-db c --videos d", "--videos"),
+    ("index --output a --model-dir b --videos c --sub-txt-db d", "--sub-txt-db"),
+    ("index --output a --check --model-dir b", "--model-dir"),
+    ("index --output a --check --batch-size 3", "--batch-size"),
+    ("index --output a --check --max-clip-len 3", "--max-clip-len"),
+    ("create-txtdb --task tvr --annotation a --output b --tokenizer c --vid2nframe d", "--vid2nframe"),
+    ("create-txtdb --task tvr --annotation a --output b --tokenizer c --vfeat-db d", "--vfeat-db"),
+    ("create-txtdb --task tvr --annotation a --output b --tokenizer c --frame-length 2", "--frame-length"),
+    ("create-txtdb --task tvr --annotation a --output b --tokenizer c --subtitles d", "--subtitles"),
+    ("create-txtdb --task tvr --annotation a --output b --tokenizer c --clip-interval 3", "--clip-interval"),
+    ("create-txtdb --task tvr --annotation a --output b --tokenizer c --split val", "--split"),
+    (
+      "create-txtdb --task tvc --annotation a --output b --tokenizer c --subtitles d --vid2dur-idx e",
+      "--vid2dur-idx"
+    ),
+    ("convert-videodb --feature-dir a --output b --dataset c --frame-length nan", "--frame-length"),
+    ("convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --clip-interval -3", "--clip-interval"),
+    ("convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --clip-interval nan", "--clip-interval"),
+    ("convert-videodb --feature-dir a --vfeat-info-file d --output b --dataset c --frame-length 2", "--vfeat-info-file"),
+    ("extract-features a --output b --frame-length 1.5", "--resnet"),
+    ("extract-features a --output b --resnet c --jobs 0", "--jobs"),
+    ("extract-features a --output b --resnet c --frame-length 1e300", "--frame-length"),
+    ("extract-features a --output b --resnet c --device cuda", "--device"),
+    ("bench --table a --batch b", "--table"), ("bench --into a", "--into"),
+    ("bench --table a --steps 5", "--table"), ("bench --table a --device cpu", "--table"),
+    ("bench scaling --longest nan", "--longest"), ("bench-search --output a --likeness nan", "--likeness"),
+    ("demo --tasks tvr tvr", "--tasks"), ("demo --seed -1", "--seed"), ("demo --updates 0", "--updates"),
+    ("finetune --task tvr --learning-rate inf", "--learning-rate"),
+    ("finetune --task tvr --learning-rate 1e300", "--learning-rate"),
+    ("finetune --task tvr --dropout 1", "--dropout"), ("finetune --task tvr --train-batch-size -4", "1 or more"),
+    ("finetune --task tvr --lr-mul 10", "--lr-mul"), ("finetune --task tvr --vfeat_interval 1e-60", "0.001"),
+    ("finetune --task tvr --num-train-steps 9e18", "at most"), ("finetune --task pretrain", "pretrain"),
+  ]
+
+  @Test(arguments: refused.indices) func whatWouldDoNothingIsRefused(number: Int) throws {
+    let (words, named) = Self.refused[number]
+    let run = try HeroProcess(arguments: words.split(separator: " ").map(String.init))
+    #expect(run.status == 2, "\(words): \(run.errors)")
+    #expect(run.errors.contains(named), "\(words): \(run.errors)")
+  }
+
+  @Test func anEmptyValueIsRefused() throws {
+    for words in [["eval", "--query-txt-db", "", "--output-dir", "b"], ["index", "--output="]] {
+      let run = try HeroProcess(arguments: words)
+      #expect(run.status == 2 && run.errors.contains("\(words[1].replacing("=", with: "")) has an empty value"))
+    }
+  }
+
+  /// Of a flag that is given twice the last counts, and that is said.
+  @Test func repetitionsAreTold() throws {
+    let words = ["finetune", "--learning-rate", "1", "--seed=3", "--hard-neg-weight", "1", "--pin-mem"]
+    let again = ["--learning-rate", "2", "--seed", "3", "--hard-neg-weights", "2", "--no-pin-mem"]
+    #expect(try CommandWords.repetitions(in: words).isEmpty)
+    #expect(
+      try CommandWords.repetitions(in: words + again).map { $0.split(separator: " ")[1] } == [
+        "--hard-neg-weights", "--learning-rate", "--pin-mem",
+      ])
+    // Values of these add up.
+    #expect(
+      try CommandWords.repetitions(in: [
+        "create-txtdb", "--annotation", "a", "--annotation", "b", "--output", "c", "--output", "d",
+      ]) == ["warning: --output is given 2 times; the last counts"])
+  }
+
+  @Test func commandsAreShownAsAShellTakesThem() {
+    #expect(ShellWords.line(["hero", "eval", "--split", "a b", "it's", ""]) == "hero eval --split 'a b' 'it'\\''s' ''")
+  }
+
+  @Test func helpOffersWhatIsTaken() throws {
+    let eval = try HeroProcess("eval", "--help").output
+    #expect(eval.contains("vatex_en_c") && !eval.contains("pretrain"))
+    let finetune = try HeroProcess("finetune", "--help").output
+    #expect(!finetune.contains("there is one process"))
+  }
+
+  /// Nobody asked for a GPU.
+  @Test func missingGPUsAreNotMentioned() throws {
+    let folder = try TemporaryFolder()
+    let run = try HeroProcess(
+      "bench-search", "--videos", "2", "--frames", "2", "--queries", "1", "--output", folder.path("a.index"))
+    #expect(run.status == 0 && !run.errors.contains("GPU"), "\(run.errors)")
+  }
+}
