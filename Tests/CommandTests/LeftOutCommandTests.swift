@@ -27,26 +27,23 @@ struct LeftOutCommandTests {
     ])
   }
 
-  /// Makes a number of a stored video NaN.
+  /// Makes the first number of a stored video NaN.
   private func poison(_ video: String) throws {
     let store = try FeatureStore(path: folder.path("video_db/tv"))
-    let values = try store.features(of: video, maxFrames: 1).values
-    let file = URL(fileURLWithPath: store.path + "/data.mdb")
-    var bytes = try Data(contentsOf: file)
-    let single = values.withUnsafeBytes { Data($0) }
-    #if arch(x86_64)
-      let half = values.map { NDArray(floats: [$0], shape: [1]).asHalfPrecision(.float16).bytes }.flatMap { $0 }
-    #else
-      let half = values.map { Float16($0).bitPattern }.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
-    #endif
-    if let place = bytes.range(of: single) {
-      bytes.replaceSubrange(
-        place.lowerBound..<place.lowerBound + 4, with: withUnsafeBytes(of: Float.nan) { Data($0) })
-    } else {
-      let place = try #require(bytes.range(of: Data(half)))
-      bytes.replaceSubrange(place.lowerBound..<place.lowerBound + 2, with: [0x00, 0x7E])
+    let (file, values) = (store.path + "/data.mdb", try store.features(of: video).values)
+    let array = NDArray(floats: values, shape: [values.count])
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+    for (stored, nan) in [
+      (array.bytes, [0, 0, 0xC0, 0x7F]), (try array.asHalfPrecision(.float16).bytes, [0, 0x7E]),
+    ]
+      as [([UInt8], [UInt8])]
+    {
+      while let place = bytes.range(of: Data(stored)) {
+        bytes.replaceSubrange(place.lowerBound..<place.lowerBound + nan.count, with: nan)
+      }
     }
-    try bytes.write(to: file)
+    try bytes.write(to: URL(fileURLWithPath: file))
+    #expect(throws: DataError.self) { try FeatureStore(path: store.path).features(of: video) }
   }
 
   @Test(.timeLimit(.minutes(30))) func aSplitWithWhatCannotBeUsed() throws {
@@ -82,7 +79,8 @@ struct LeftOutCommandTests {
       #expect(said.contains("query no row") || said.contains("\"no row\""))
       #expect(said.contains("tokens, the model reads 200"))
     }
-    let results = try JSON.read(path: try #require(JSON.parse(evaluated.output, file: "")["results"]?.string).absolute(in: folder))
+    let results = try JSON.read(
+      path: try #require(JSON.parse(evaluated.output, file: "")["results"]?.string).absolute(in: folder))
     for ranking in ["VCMR", "SVMR", "VR"] {
       let rows = try #require(results[ranking]?.array)
       #expect(rows.count == asked - lost, "\(ranking)")
@@ -108,7 +106,10 @@ struct LeftOutCommandTests {
     _ = try folder.file("own/log/model_config.json", "mine")
     let taken = try HeroProcess(arguments: training + ["--output-dir", "own"], folder: folder.root)
     #expect(taken.status == 1 && taken.errors.contains("own/log/model_config.json: is in the way"))
-    #expect(try FileManager.default.subpathsOfDirectory(atPath: folder.path("own")).sorted() == ["log", "log/model_config.json"])
+    #expect(
+      try FileManager.default.subpathsOfDirectory(atPath: folder.path("own")).sorted() == [
+        "log", "log/model_config.json",
+      ])
   }
 
   /// What an earlier evaluation left stays, and what a command is asked to write is not written over.
@@ -116,7 +117,8 @@ struct LeftOutCommandTests {
     try corpus.run(training + ["--output-dir", "run"])
     func eval(_ more: String...) throws -> HeroProcess {
       try HeroProcess(
-        arguments: ["eval", "--split", "val", "--query-txt-db", "txt_db/val.db", "--output-dir", "run"] + more,
+        arguments: ["eval", "--split", "val", "--query-txt-db", "txt_db/val.db", "--output-dir", "run"]
+          + more,
         folder: folder.root)
     }
     let results = folder.path("run/results_val/results_2_all.json")
@@ -133,7 +135,8 @@ struct LeftOutCommandTests {
 
     let mine = try folder.file("submission.json", "mine")
     let refused = try eval("--submission", "submission.json")
-    #expect(refused.status == 1 && refused.errors.contains("submission.json: exists already. Give --overwrite"))
+    #expect(
+      refused.status == 1 && refused.errors.contains("submission.json: exists already. Give --overwrite"))
     let profile = try eval("--profile", "submission.json")
     #expect(profile.status == 1 && profile.errors.contains("submission.json: exists already"))
     #expect(try FileBytes.read(path: mine) == Array("mine".utf8))
@@ -151,7 +154,8 @@ struct LeftOutCommandTests {
   @Test(.timeLimit(.minutes(30))) func anyWeightOfVideos() throws {
     try corpus.run(training + ["--output-dir", "run"])
     let run = try corpus.run([
-      "eval", "--split", "val", "--query-txt-db", "txt_db/val.db", "--output-dir", "run", "--q2c-alpha", "1000",
+      "eval", "--split", "val", "--query-txt-db", "txt_db/val.db", "--output-dir", "run", "--q2c-alpha",
+      "1000",
       "--nms-thd", "-1",
     ])
     #expect(run.errors.contains("scores of VCMR and VR are logarithms"))
@@ -167,5 +171,7 @@ struct LeftOutCommandTests {
 }
 
 extension String {
-  fileprivate func absolute(in folder: TemporaryFolder) -> String { hasPrefix("/") ? self : folder.path(self) }
+  fileprivate func absolute(in folder: TemporaryFolder) -> String {
+    hasPrefix("/") ? self : folder.path(self)
+  }
 }

@@ -45,7 +45,9 @@ public enum OutputFile {
       free = "\(stem).\(earlier.count + 1).\(ending)"
     }
     try write(free)
-    guard let same = earlier.first(where: { files.contentsEqual(atPath: $0, andPath: free) }) else { return free }
+    guard let same = earlier.first(where: { files.contentsEqual(atPath: $0, andPath: free) }) else {
+      return free
+    }
     unlink(free)
     return same
   }

@@ -85,7 +85,8 @@ struct DemoCommand: ParsableCommand {
   private func requireOutput() throws {
     let cure = "Move it, or give another --output"
     let names =
-      ["model", DemoTraining.fewLabels.name, DemoTraining.fewLabelsPretrained.name] + RunTask.allCases.map(\.rawValue)
+      ["model", DemoTraining.fewLabels.name, DemoTraining.fewLabelsPretrained.name]
+      + RunTask.allCases.map(\.rawValue)
     for name in names where FileManager.default.isFolder(output) {
       try OutputFile.require("\(output)/\(name).json", overwrites: false, cure: cure)
     }

@@ -53,7 +53,8 @@ public struct AskableQueries: Sendable {
   private static func notACandidate(_ video: String) -> DataError {
     DataError(
       "its video \"\(video)\" is not among the split's videos",
-      cure: "Name the split that the queries belong to, or list the video in vid2dur_idx.json; without that file, "
+      cure:
+        "Name the split that the queries belong to, or list the video in vid2dur_idx.json; without that file, "
         + "convert its features")
   }
 }

@@ -129,7 +129,8 @@ struct RetrievalSuite: EvaluableSuite {
     _ model: RetrievalModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
     try evaluate(
-      model, videos, try KnownQueries(path: store, skips: SkipReport(log: log)), split: split, candidates: split,
+      model, videos, try KnownQueries(path: store, skips: SkipReport(log: log)), split: split,
+      candidates: split,
       title: "\(configuration.task.rawValue), \(split)")
   }
 
