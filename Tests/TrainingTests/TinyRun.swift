@@ -38,7 +38,7 @@ struct TinyRun {
     }
     add([
       "vfeat_db": .string("\(Self.golden)/db/video_db/tv"),
-      "sub_txt_db": task.isVideoOnly ? .null : .string(Self.store("tv_subtitles")),
+      "sub_txt_db": task.channels == .video ? .null : .string(Self.store("tv_subtitles")),
     ])
     switch task.family {
     case .captioning:

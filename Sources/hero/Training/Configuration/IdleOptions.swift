@@ -61,7 +61,7 @@ extension RunConfiguration {
   }
 
   static let idleRules: [IdleRule] = [
-    IdleRule([\.subtitles, \.subtitleContext], "the task reads frames alone") { $0.task.isVideoOnly },
+    IdleRule([\.subtitles, \.subtitleContext], "frames alone are read") { $0.videoChannels == .video },
     IdleRule([\.skipsLayers], "there is no checkpoint to start from") { $0.checkpoint == nil },
     // Pre-training.
     IdleRule([\.frameInterval], "every corpus of targets has a vfeat_interval of its own") {

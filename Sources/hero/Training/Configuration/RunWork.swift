@@ -37,12 +37,13 @@ extension RunOptions {
 
   /// What the frames that a model reads depend on.
   private static func cut(of task: RunTask) -> [PartialKeyPath<RunOptions>] {
-    [\.featureVersion, \.frameInterval, \.maxClipLength] + (task.isVideoOnly ? [] : [\.subtitleContext])
+    [\.channels, \.featureVersion, \.frameInterval, \.maxClipLength]
+      + (task.channels == .video ? [] : [\.subtitleContext])
   }
 
   /// Where videos are read from, and how.
   private static func stores(of task: RunTask) -> [PartialKeyPath<RunOptions>] {
-    cut(of: task) + [\.videos, \.compressed] + (task.isVideoOnly ? [] : [\.subtitles])
+    cut(of: task) + [\.videos, \.compressed] + (task.channels == .video ? [] : [\.subtitles])
   }
 
   /// Batches of what answers and captions.
