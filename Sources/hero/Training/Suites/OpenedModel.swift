@@ -11,6 +11,7 @@ struct OpenedModel {
   let training: ModelConfiguration
   private let checkpoint: Checkpoint?
   private let json: JSON
+  private let file: String
   private let configuration: RunConfiguration
   private let log: RunLog
 
@@ -24,7 +25,7 @@ struct OpenedModel {
     log: RunLog
   ) throws {
     (self.configuration, self.log) = (configuration, log)
-    let file =
+    file =
       try folder?.modelConfiguration
       ?? configuration.required(\.modelConfiguration)
     json = try JSON.read(path: file)
@@ -42,6 +43,9 @@ struct OpenedModel {
     dropped.setDropout(Float(configuration.dropout))
     training = dropped
   }
+
+  /// - Throws: `DataError` where the device's kernels have no room for the model.
+  func require(_ backend: any Backend) throws { try shape.require(backend.limits, file: file) }
 
   /// The file of a checkpoint to start from: of a run's folder its best, or its last where none is known as the best; of
   /// a model's folder, as Hugging Face lays it out, the weights.

@@ -38,6 +38,7 @@ public struct OpenedRetrieval {
     }
     let opened = try OpenedModel(
       configuration, featureWidth: width, folder: folder, checkpoint: checkpoint, log: log)
+    try opened.require(backend)
     model = RetrievalModel(opened.shape, backend: backend)
     try opened.load(model.store)
     options = try RetrievalSettings(configuration).evaluation

@@ -35,6 +35,7 @@ struct RunMade {
     let opened = try OpenedModel(
       context.configuration, featureWidth: featureWidth, folder: folder, checkpoint: file, log: context.log)
     try suite.check(opened.shape)
+    try opened.require(backend)
     let model = Suite.Model(opened.shape, backend: backend)
     try opened.load(model.store)
     return (model, label)
