@@ -127,7 +127,7 @@ struct RankTests {
       losses: losses,
       run: AdamRun(
         weights: Dictionary(uniqueKeysWithValues: store.parameters.map { ($0.name, store.values(of: $0)) }),
-        first: moments.mapValues(\.first), second: moments.mapValues(\.second)))
+        first: moments.mapValues { $0.first }, second: moments.mapValues { $0.second }))
   }
 
   @Test func hardNegativesOfAllRanks() throws {
