@@ -29,11 +29,6 @@ struct MPIHostsTests {
     return process
   }
 
-  private func weights(_ run: String) throws -> [String: NDArray] {
-    let file = try Safetensors.read(path: folder.path("\(run)/ckpt/model_step_20.safetensors"))
-    return Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.array) })
-  }
-
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func trainingOverTCP(job: MPIJob) throws {
     let arguments = [
       "finetune", "--config", "finetune.json", "--num-train-steps", "20", "--valid-steps", "20", "--dropout",
@@ -57,12 +52,8 @@ struct MPIHostsTests {
     } else {
       ends(#_sourceLocation)
     }
-    let (found, expected) = (try weights("hosts"), try weights("alone"))
-    #expect(Set(found.keys) == Set(expected.keys))
-    for (name, array) in expected {
-      let worst = zip(array.floats(), found[name]?.floats() ?? []).reduce(0) { max($0, abs($1.0 - $1.1)) }
-      #expect(worst <= 1e-5, "\(name)")
-    }
+    let runs = try ["hosts", "alone"].map { try AdamRun(folder: folder.path($0), step: 20) }
+    #expect(runs[0].differences(from: runs[1], updates: 20, learningRate: 1e-4) == [])
     let losses = try ["hosts", "alone"].map {
       try LoggedScalars(folder: folder.path("\($0)/log")).values["loss/tvr"] ?? [:]
     }
@@ -89,8 +80,8 @@ struct MPIHostsTests {
     try #require(process.isRunning, "\(hosts.said(0, in: folder))")
     let pulled = Date()
     try hosts.pullTheCable()
-    while !ranks().isEmpty, Date().timeIntervalSince(pulled) < 60 { usleep(100_000) }
-    #expect(Date().timeIntervalSince(pulled) < 20)
+    while !ranks().isEmpty, Date().timeIntervalSince(pulled) < 120 { usleep(100_000) }
+    #expect(Date().timeIntervalSince(pulled) < 100)
     for host in 0..<2 {
       #expect(hosts.said(host, in: folder).contains("hero: error: rank"), "\(hosts.said(host, in: folder))")
     }

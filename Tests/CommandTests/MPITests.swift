@@ -17,11 +17,6 @@ import Testing
     try Data(contentsOf: URL(fileURLWithPath: folder.path(name)))
   }
 
-  private func weights(_ run: String, _ step: Int) throws -> [String: NDArray] {
-    let file = try Safetensors.read(path: folder.path("\(run)/ckpt/model_step_\(step).safetensors"))
-    return Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.array) })
-  }
-
   /// Where ranks share the batches of one process, weights are the same but for rounding; what is measured of one
   /// checkpoint is the same, byte for byte.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func trainingAndEvaluation(job: MPIJob) throws
@@ -34,13 +29,8 @@ import Testing
         2, arguments + ["--output-dir", "\(command) 2", "--train-batch-size", "2"], folder: folder.root)
       try #require(together.status == 0, "\(together.errors)")
       #expect(together.errors.contains("on each of 2 processes"))
-      let (alone, shared) = (try weights("\(command) 1", 8), try weights("\(command) 2", 8))
-      #expect(Set(alone.keys) == Set(shared.keys))
-      for (name, array) in alone {
-        let other = try #require(shared[name])
-        let worst = zip(array.floats(), other.floats()).reduce(0) { max($0, abs($1.0 - $1.1)) }
-        #expect(worst <= 1e-5, "\(name)")
-      }
+      let runs = try [2, 1].map { try AdamRun(folder: folder.path("\(command) \($0)"), step: 8) }
+      #expect(runs[0].differences(from: runs[1], updates: 8, learningRate: 1e-3) == [], "\(command)")
     }
     let evaluation = [
       "eval", "--split", "test", "--query-txt-db", "txt_db/test.db", "--output-dir", "finetune 1",
@@ -118,7 +108,8 @@ import Testing
     let killed = Date()
     if let last = ranks.last { kill(last, SIGKILL) }
     process.waitUntilExit()
-    #expect(Date().timeIntervalSince(killed) < 10)
+    // The launcher ends the other within moments; waiting for the dead would take a quarter of an hour.
+    #expect(Date().timeIntervalSince(killed) < 100)
     #expect(process.terminationStatus != 0)
     let words = try String(contentsOfFile: said, encoding: .utf8)
     // Open MPI's words, those of MPICH, or the other rank's.

@@ -69,6 +69,43 @@ import Testing
     }
   }
 
+  /// Which of 64 keys each query of an attention keeps, from key `first` on.
+  private func keptKeys(
+    _ backend: any Backend, queries: [Int], keys: [Int], from first: Int, tape: Tape
+  ) -> [[Bool]] {
+    // Keys that are all alike have equal probabilities; a key's value is a one in a column of its own.
+    let rows = keys.reduce(0, +)
+    var values = Matrix(rows: rows, columns: 128)
+    var start = 0
+    for count in keys {
+      for key in first..<max(first, min(first + 64, count)) { values[start + key, 64 + key - first] = 1 }
+      start += count
+    }
+    let zero = Matrix(rows: queries.reduce(0, +), columns: 64)
+    let out = tape.attention(
+      queries: leaf(zero, on: backend), keysValues: leaf(values, on: backend), keyColumn: 0, valueColumn: 64,
+      width: 64, heads: 1, querySegments: Segments(lengths: queries, on: backend),
+      keySegments: Segments(lengths: keys, on: backend), dropout: 0.5)
+    let found = backend.values(of: out)
+    return (0..<zero.rows).map { row in found[row * 64..<(row + 1) * 64].map { $0 != 0 } }
+  }
+
+  /// No two queries share random numbers, whatever numbers of keys their sequences have; sequences of up to 128 keys have
+  /// the numbers that they have by themselves.
+  @Test func queriesOfAllLengthsDropByThemselves() throws {
+    try Backends.forEach { backend in
+      func tape() -> Tape { .training(backend, seed: 5, step: 2) }
+      let (queries, keys) = ([40, 40, 40, 40], [300, 64, 128, 200])
+      let heads = keptKeys(backend, queries: queries, keys: keys, from: 0, tape: tape())
+      let tails = keptKeys(backend, queries: queries, keys: keys, from: 128, tape: tape())
+      // Of the fourth sequence's tail 64 keys are there too.
+      let all = heads + tails[..<40] + tails[120...]
+      #expect(Set(all).count == all.count, "\(backend.summary)")
+      let short = keptKeys(backend, queries: [40, 40, 40], keys: [64, 64, 128], from: 0, tape: tape())
+      #expect(Array(heads[40..<120]) == Array(short[40...]), "\(backend.summary)")
+    }
+  }
+
   /// The mask of a product of two dropouts comes back in the gradient: it is what went forward.
   @Test func backwardUsesTheForwardMask() throws {
     try Backends.forEach { backend in

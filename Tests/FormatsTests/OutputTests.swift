@@ -25,6 +25,21 @@ import Testing
     #expect(throws: DataError.self) { try AtomicFile.write("x", to: folder.path("none/a")) }
   }
 
+  /// A child that another thread has just forked holds what was open, till it runs its program.
+  @Test func locksEndThoughSomebodyInheritedThem() throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.file("locked", "")
+    let descriptor = open(path, O_RDWR | O_CLOEXEC)
+    #expect(FileLock.take(descriptor) == .got)
+    let inherited = dup(descriptor)
+    let other = open(path, O_RDWR | O_CLOEXEC)
+    #expect(FileLock.take(other) == .isTaken)
+    FileLock.close(descriptor)
+    #expect(FileLock.take(other) == .got)
+    FileLock.close(other)
+    close(inherited)
+  }
+
   @Test func foldersAppearWhenComplete() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("deep/out")

@@ -21,7 +21,7 @@ struct HalfPrecisionGoldenTests {
       "\(what): off by \((squares.error / squares.norm).squareRoot()) of the norm")
   }
 
-  private func expectNear(_ store: ParameterStore, _ golden: Golden, tolerance: Double = 0.03) throws {
+  private func expectNear(_ store: ParameterStore, _ golden: Golden) throws {
     var (error, norm) = (0.0, 0.0)
     for (name, wanted) in try golden.gradients() {
       let parameter = try #require(store[name])
@@ -32,33 +32,43 @@ struct HalfPrecisionGoldenTests {
       (error, norm) = (error + distance * distance, norm + wanted.norm * wanted.norm)
     }
     #expect(
-      error.squareRoot() <= tolerance * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm"
+      error.squareRoot() <= 0.03 * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm"
     )
   }
 
+  /// Which frame of a video is the best, and which negatives are within the margin, is decided by rounding where two are near
+  /// one another, and gradients then go elsewhere. So both passes choose as float32 does, which meets the reference's answers
+  /// (`RetrievalGoldenTests`), and where bfloat16 would have chosen otherwise the two were near.
   @Test(arguments: ["tvr", "didemo_video_only", "vsm", "vsm-lse"], TestDevice.half)
   func retrieval(_ name: String, device: TestDevice) throws {
+    let choices = Choices()
+    _ = try pass(name, on: ChoosingBackend(try CPUBackend(), choices, following: false))
+    let backend = ChoosingBackend(try device.open(), choices, following: true)
+    let (store, loss) = try pass(name, on: backend)
     let golden = try Golden(name)
-    let model: RetrievalModel = try RetrievalGoldenTests.model(
-      name.hasPrefix("vsm") ? "pretrain" : "tvr", on: device)
-    let backend = model.store.backend
-    let tape = tape(backend)
-    var random = RandomStream(seed: 1, stream: 0)
-    let input = try golden.retrieval(queriesPerSlot: name.hasPrefix("vsm") ? 5 : 1)
-      .prepared(for: model.configuration, on: backend)
-    var options = try RetrievalGoldenTests.options()
-    options.ranking.kind = name == "vsm-lse" ? .lse : .hinge
-    let loss = model.loss(tape, input, options, random: &random)
-      .weighted(on: backend)
-    tape.backward()
     let expected = try golden.expected()
     for part in ["neg_ctx", "neg_q", "st_ed"] {
       guard let wanted = expected[part] else { continue }
       expectNear([try #require(loss[part])], wanted.floats(), part)
     }
-    // Of vsm's small random model many frames fit a query about as well. Which of them is the best decides where the ranking's
-    // gradient goes, and rounding decides which: on the GPU as on the CPU it is off by 10 to 14 %.
-    try expectNear(model.store, golden, tolerance: name.hasPrefix("vsm") ? 0.2 : 0.03)
+    try expectNear(store, golden)
+    #expect(backend.count > 0)
+    let widest = backend.gaps.max() ?? 0
+    #expect(widest <= 0.03, "\(backend.gaps.count) of \(backend.count) choices")
+  }
+
+  private func pass(_ name: String, on backend: any Backend) throws -> (ParameterStore, [String: Float]) {
+    let model: RetrievalModel = try RetrievalGoldenTests.model(
+      name.hasPrefix("vsm") ? "pretrain" : "tvr", backend: backend)
+    let tape = tape(backend)
+    var random = RandomStream(seed: 1, stream: 0)
+    let input = try Golden(name).retrieval(queriesPerSlot: name.hasPrefix("vsm") ? 5 : 1)
+      .prepared(for: model.configuration, on: backend)
+    var options = try RetrievalGoldenTests.options()
+    options.ranking.kind = name == "vsm-lse" ? .lse : .hinge
+    let loss = model.loss(tape, input, options, random: &random).weighted(on: backend)
+    tape.backward()
+    return (model.store, loss)
   }
 
   @Test(arguments: ["mlm", "mffr", "mfm-nce", "fom"], TestDevice.half)

@@ -1,5 +1,6 @@
 import Engine
 import Formats
+import Foundation
 import Model
 import TestSupport
 import Testing
@@ -11,8 +12,12 @@ struct RetrievalGoldenTests {
   static func model<Model: HeroModel>(
     _ checkpoint: String, _: Model.Type = RetrievalModel.self, on device: TestDevice = .cpu
   ) throws -> Model {
+    try model(checkpoint, backend: try device.open())
+  }
+
+  static func model<Model: HeroModel>(_ checkpoint: String, backend: any Backend) throws -> Model {
     let file = try Golden.checkpoint(checkpoint)
-    let model = Model(try Golden.configuration(file), backend: try device.open())
+    let model = Model(try Golden.configuration(file), backend: backend)
     let report = try model.store.load(file)
     #expect(report.missing.isEmpty && report.unused.isEmpty)
     return model
@@ -182,10 +187,18 @@ struct RetrievalGoldenTests {
         clipping: GradientClipping(sumOfSquares: squares, limit: limit))
       model.store.clearGradients()
     }
+    let moments = Dictionary(
+      uniqueKeysWithValues: model.store.parameters.map { ($0.name, optimizer.moments(of: $0).second) })
+    let rates = try #require(record["steps"]?.array).compactMap { $0["lr"]?.double }
+    let steps = AdamSteps(
+      second: moments, updates: rates.count, learningRate: rates.max() ?? 0, beta: Double(betas[1]),
+      epsilon: Double(optimizer.epsilon))
     for (name, wanted) in try ExpectedArray.read(folder + "/adamw.expected") {
       guard let parameter = model.store[name] else { continue }
       let error = wanted.distance(to: model.store.values(of: parameter))
-      #expect(error <= 1e-4 * wanted.norm, "\(name) after ten updates: off by \(error)")
+      // Where a gradient is rounding, so are the steps.
+      let chance = (moments[name] ?? []).reduce(0) { $0 + pow(steps.chance($1), 2) }.squareRoot()
+      #expect(error <= 1e-4 * wanted.norm + chance, "\(name) after ten updates: off by \(error)")
     }
   }
 

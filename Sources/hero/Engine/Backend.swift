@@ -11,4 +11,22 @@ public protocol Backend: AnyObject, Sendable, MemoryOperations, ProductOperation
   var summary: String { get }
   /// Where there is one, the way to the devices of other ranks (`Device.link`).
   var link: (any DeviceLink)? { get }
+  /// What is too wide for its kernels; a model is held against it before it is made.
+  var limits: BackendLimits { get }
+}
+
+/// How wide rows may be on a backend. Nil where there is no limit.
+public struct BackendLimits: Equatable, Sendable {
+  /// Columns of a layer norm.
+  public var normColumns: Int?
+  /// Columns of an attention's head.
+  public var headColumns: Int?
+
+  public init(normColumns: Int? = nil, headColumns: Int? = nil) {
+    (self.normColumns, self.headColumns) = (normColumns, headColumns)
+  }
+}
+
+extension Backend {
+  public var limits: BackendLimits { BackendLimits() }
 }

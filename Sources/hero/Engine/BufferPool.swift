@@ -1,13 +1,10 @@
 import Foundation
 
-/// Ends the program as a wrong input does: operations cannot fail one by one, and what a run has saved is whole.
 private func outOfMemory(_ bytes: Int, beside used: Int) -> Never {
   func text(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) * 1e-9) }
-  let message =
-    "hero: error: out of memory: \(text(bytes)) more were wanted beside \(text(used)) in use. Choose smaller batches; "
-    + "--resume goes on from what was saved.\n"
-  try? FileHandle.standardError.write(contentsOf: Data(message.utf8))
-  _exit(1)
+  endProgram(
+    "out of memory: \(text(bytes)) more were wanted beside \(text(used)) in use. Choose smaller batches; "
+      + "--resume goes on from what was saved.")
 }
 
 /// Buffers that are used again: a training step in steady state takes nothing from the system.
@@ -17,8 +14,8 @@ private func outOfMemory(_ bytes: Int, beside used: Int) -> Never {
 final class BufferPool<Address: Sendable>: @unchecked Sendable {
   private let lock = NSLock()
   private var free: [Int: [Address]] = [:]
-  private(set) var peak = 0
-  private(set) var now = 0
+  private var peak = 0
+  private var now = 0
   private let allocate: (_ bytes: Int) -> Address?
   private let release: (Address) -> Void
 
@@ -38,6 +35,9 @@ final class BufferPool<Address: Sendable>: @unchecked Sendable {
     let step = 1 << (top - 3)
     return (count + step - 1) / step * step
   }
+
+  /// Bytes held at most so far, and now.
+  var use: (peak: Int, now: Int) { lock.withLock { (peak, now) } }
 
   func take(_ count: Int) -> (address: Address, capacity: Int) {
     let capacity = Self.capacity(for: count)

@@ -85,20 +85,34 @@ public final class Indices: @unchecked Sendable {
   /// Where the numbers are; `offset` counts them from its start.
   public let storage: Storage
   public let offset: Int
+  /// What the host gave the device; nil where an operation writes the numbers.
+  let given: [Int32]?
+  /// One more than the largest of them, found on the thread that made them.
+  private let limit: Int
 
-  /// - Parameter storage: int32 elements, written before another thread reads them.
-  public init(count: Int, storage: Storage, offset: Int = 0) {
+  /// - Parameters:
+  ///   - storage: int32 elements, written before another thread reads them.
+  ///   - given: what they are.
+  public init(count: Int, storage: Storage, offset: Int = 0, given: [Int32]? = nil) {
     precondition(storage.type == .int32 && offset >= 0 && count >= 0 && offset + count <= storage.count)
+    precondition(given.map { $0.count == count } ?? true)
     self.count = count
     self.storage = storage
     self.offset = offset
+    self.given = given
+    limit = Int(max(-1, given?.max() ?? -1)) + 1
   }
 
   /// Some of the numbers, in the same memory.
   public func view(_ range: Range<Int>) -> Indices {
     precondition(range.isWithin(count))
-    return Indices(count: range.count, storage: storage, offset: offset + range.lowerBound)
+    return Indices(
+      count: range.count, storage: storage, offset: offset + range.lowerBound,
+      given: given.map { Array($0[range]) })
   }
+
+  /// Whether the host's numbers are all below `count`: no device checks them again.
+  func areBelow(_ count: Int) -> Bool { limit <= count }
 }
 
 /// How packed rows divide into sequences: sequence `i` has the rows `offsets[i] ..< offsets[i + 1]`. Made on the loading

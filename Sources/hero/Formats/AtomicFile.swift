@@ -82,7 +82,7 @@ public final class AtomicFile {
       try flush()
       guard fsync(descriptor) == 0 || errno == EINVAL else { throw DataError.system("write", file: path) }
       guard rename(temporary, path) == 0 else { throw DataError.system("write", file: path) }
-      close(descriptor)
+      FileLock.close(descriptor)
       descriptor = -1
       OutputFolder.synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
     } catch {
@@ -125,7 +125,7 @@ public final class AtomicFile {
 
   private func discard() {
     guard descriptor >= 0 else { return }
-    close(descriptor)
+    FileLock.close(descriptor)
     descriptor = -1
     unlink(temporary)
   }

@@ -16,4 +16,13 @@ public enum FileLock {
     }
     return .got
   }
+
+  /// Gives the lock back and closes the file.
+  ///
+  /// The lock belongs to the open file, not to the descriptor: a child that another thread has just forked holds it
+  /// till it executes its program (`O_CLOEXEC` acts no sooner). Closing alone would leave the lock with that child.
+  public static func close(_ descriptor: Int32) {
+    while flock(descriptor, LOCK_UN) != 0, errno == EINTR {}
+    Foundation.close(descriptor)
+  }
 }

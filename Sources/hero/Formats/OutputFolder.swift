@@ -78,14 +78,14 @@ public final class OutputFolder {
     guard rename(partial, path) == 0 else { throw DataError.system("name the finished folder", file: path) }
     unlink(path + "/" + Self.markName)
     Self.synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
-    close(mark)
+    FileLock.close(mark)
     mark = -1
   }
 
   private func discard() {
     guard mark >= 0 else { return }
     try? FileManager.default.removeItem(atPath: partial)
-    close(mark)
+    FileLock.close(mark)
     mark = -1
     around.remove()
   }

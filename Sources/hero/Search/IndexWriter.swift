@@ -42,12 +42,12 @@ public final class IndexWriter {
       let (known, _) = try IndexFile.head(of: file)
       try known.requireSame(as: head, file: path)
     } catch {
-      close(descriptor)
+      FileLock.close(descriptor)
       throw error
     }
   }
 
-  deinit { close(descriptor) }
+  deinit { FileLock.close(descriptor) }
 
   private static func create(path: String, head: IndexHead) throws {
     let json = head.json.encodedBytes()

@@ -230,10 +230,8 @@ final class WeightPackings {
 }
 
 extension HostStorage {
-  /// The memory as words.
-  fileprivate var words: UnsafeMutablePointer<UInt32> {
-    UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: UInt32.self)
-  }
+  /// The memory as words, which the kernels alone read and write.
+  fileprivate var words: UnsafeMutablePointer<UInt32> { bytes.assumingMemoryBound(to: UInt32.self) }
 }
 
 extension Activation {

@@ -67,7 +67,8 @@ private struct RankingPass {
       let (loss, slope): (Float, Float)
       switch input.kind {
       case .hinge:
-        loss = max(0, input.margin + difference)
+        // Not a maximum: that would make 0 of NaN.
+        loss = input.margin + difference < 0 ? 0 : input.margin + difference
         slope = loss > 0 ? 1 : 0
       case .lse:
         loss = difference > 0 ? difference + log1p(exp(-difference)) : log1p(exp(difference))

@@ -96,6 +96,10 @@ extension CPUBackend {
     defer { staged.finish() }
     let (to, columns) = (staged.writing(to, keeps: true), from.columns)
     let grain = from.count < 1 << 13 ? columns : 16
+    // Of many rows with few places, the sums of stretches are added up: a type's gradient is that of all its rows.
+    if from.rows > Int(HERO_SUMMED_ROWS), to.rows <= Int(HERO_SUMMED_STRETCH) / 4 {
+      return scatterStretches(from, places, to: to, stretch: Int(HERO_SUMMED_STRETCH), grain: grain)
+    }
     if from.storage.type == .bfloat16 {
       let (source, target) = (from.brains, to.pointer)
       return pool.split(columns, grain: grain, multiple: 16) { range, _ in
@@ -114,6 +118,45 @@ extension CPUBackend {
           range.count)
       }
     }
+  }
+
+  /// Rows of `count` that one float32 sum is of.
+  static func summedRows(_ count: Int) -> Int {
+    count > Int(HERO_SUMMED_ROWS) ? Int(HERO_SUMMED_STRETCH) : max(1, count)
+  }
+
+  /// to[places[r]] += from[r], where a place gets the sum of each stretch of rows at once.
+  private func scatterStretches(
+    _ from: Tensor, _ places: UnsafeBufferPointer<Int32>, to: Tensor, stretch: Int, grain: Int
+  ) {
+    let (columns, isBrain) = (from.columns, from.storage.type == .bfloat16)
+    let storage = scratch(parts: 1, each: to.count)
+    let (sums, target) = (storage.pointer, to.pointer)
+    let (size, source) = (from.storage.type.size, from.values)
+    pool.split(columns, grain: grain, multiple: 16) { range, _ in
+      var total = [Double](repeating: 0, count: to.rows * range.count)
+      for first in stride(from: 0, to: from.rows, by: stretch) {
+        for place in 0..<to.rows {
+          (sums + place * columns + range.lowerBound).update(repeating: 0, count: range.count)
+        }
+        for r in first..<min(first + stretch, from.rows) where places[r] >= 0 {
+          let sum = sums + Int(places[r]) * columns + range.lowerBound
+          let row = source + (r * columns + range.lowerBound) * size
+          if isBrain {
+            kernels.add_brains(sum, row.assumingMemoryBound(to: hero_brain.self), range.count)
+          } else {
+            kernels.add(sum, row.assumingMemoryBound(to: Float.self), range.count)
+          }
+        }
+        for at in total.indices {
+          total[at] += Double(sums[at / range.count * columns + range.lowerBound + at % range.count])
+        }
+      }
+      for at in total.indices {
+        target[at / range.count * columns + range.lowerBound + at % range.count] += Float(total[at])
+      }
+    }
+    withExtendedLifetime(storage) {}
   }
 
   public func dropout(_ x: Tensor, _ dropout: Dropout, out: Tensor) {
@@ -186,27 +229,39 @@ extension CPUBackend {
     let (dx, dResidual) = (staged.writing(dx), staged.writing(dResidual))
     let (means, inverses) = (statistics.pointer, statistics.pointer + rows)
     let (toX, toResidual) = (dx?.tensor.values, dResidual?.tensor.values)
-    // Each part sums its own gamma and beta gradients (2 rows) and has 2 rows of scratch.
-    let storage = scratch(parts: pool.threads, each: 4 * columns)
+    // Each part sums its own gamma and beta gradients (2 rows), a stretch of rows at a time (2 rows), and has 2 rows of
+    // scratch.
+    let each = 6 * columns
+    let storage = scratch(parts: pool.threads, each: each)
     let parts = storage.pointer
-    parts.update(repeating: 0, count: pool.threads * 4 * columns)
+    parts.update(repeating: 0, count: pool.threads * each)
     inner.withKernelForm { inner in
       outer.withKernelForm { outer in
         pool.split(rows, grain: 1 + (1 << 12) / max(1, columns)) { range, part in
-          let at = range.lowerBound * columns * size
-          let own = parts + part * 4 * columns
-          loops.norm_backward(
-            toX.map { $0 + at }, dx?.accumulate ?? false, toResidual.map { $0 + at },
-            dResidual?.accumulate ?? false, own, own + columns, gradient + at, kept + at,
-            means + range.lowerBound, inverses + range.lowerBound, g, range.lowerBound, range.count, columns,
-            inner, outer, own + 2 * columns)
+          let own = parts + part * each
+          let most = Self.summedRows(range.count)
+          let isLong = most < range.count
+          // Of many rows, sums of stretches are added up in double precision.
+          var total = [Double](repeating: 0, count: isLong ? 2 * columns : 0)
+          for first in stride(from: range.lowerBound, to: range.upperBound, by: most) {
+            let at = first * columns * size
+            let sums = isLong ? own + 4 * columns : own
+            if isLong { sums.update(repeating: 0, count: 2 * columns) }
+            loops.norm_backward(
+              toX.map { $0 + at }, dx?.accumulate ?? false, toResidual.map { $0 + at },
+              dResidual?.accumulate ?? false, sums, sums + columns, gradient + at, kept + at,
+              means + first, inverses + first, g, first, min(most, range.upperBound - first), columns,
+              inner, outer, own + 2 * columns)
+            for c in total.indices { total[c] += Double(sums[c]) }
+          }
+          for c in total.indices { own[c] += Float(total[c]) }
         }
       }
     }
     for (target, start) in [(dGamma, 0), (dBeta, columns)] {
       let to = target.tensor.pointer
       if !target.accumulate { to.update(repeating: 0, count: columns) }
-      for part in 0..<pool.threads { kernels.add(to, parts + part * 4 * columns + start, columns) }
+      for part in 0..<pool.threads { kernels.add(to, parts + part * each + start, columns) }
     }
     withExtendedLifetime(storage) {}
   }

@@ -66,7 +66,11 @@ extension CPUBackend {
         for s in 0..<segments.count {
           let columns = segments[s]
           var (best, most) = (columns.lowerBound, columns.isEmpty ? 0 : row[columns.lowerBound])
-          for c in columns where row[c] > most { (best, most) = (c, row[c]) }
+          // Not `>`: what is no number comes before all numbers, and the first of its kind ends the search.
+          for c in columns where !(row[c] <= most) {
+            (best, most) = (c, row[c])
+            if most.isNaN { break }
+          }
           to[r * segments.count + s] = most
           place[r * segments.count + s] = columns.isEmpty ? -1 : Int32(best)
         }
@@ -171,7 +175,27 @@ extension CPUBackend {
       }
     }
     let half = kernel.count / 2
+    // Sums of more rows than one float32 sum is of are carried on in double precision.
+    let most = Self.summedRows(segments.rows)
+    var (summed, carried) = (0, [Double](repeating: 0, count: kernel.count))
+    func carry() {
+      guard let toKernel else { return }
+      for t in carried.indices {
+        carried[t] += Double(toKernel[t])
+        toKernel[t] = 0
+      }
+      summed = 0
+    }
+    defer {
+      if let toKernel {
+        for t in carried.indices where carried[t] != 0 {
+          toKernel[t] = Float(carried[t] + Double(toKernel[t]))
+        }
+      }
+    }
     for s in 0..<segments.count {
+      if summed + segments[s].count > most { carry() }
+      summed += segments[s].count
       for i in segments[s] {
         for t in max(segments[s].lowerBound, i - half)..<min(segments[s].upperBound, i + half + 1) {
           toX?[t] += weight[t - i + half] * gradient[i]

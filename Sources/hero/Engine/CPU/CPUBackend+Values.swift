@@ -100,7 +100,7 @@ extension Tensor {
   /// The first element of values of either type.
   var values: UnsafeMutableRawPointer {
     precondition(storage.type == .float32 || storage.type == .bfloat16)
-    return UnsafeMutableRawPointer(storage.onHost.pointer) + offset * storage.type.size
+    return storage.onHost.bytes + offset * storage.type.size
   }
 
   /// The elements of a bfloat16 tensor.

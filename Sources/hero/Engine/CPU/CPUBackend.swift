@@ -91,7 +91,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   public internal(set) var operations = 0
 
-  public var memory: (peak: Int, now: Int) { (host.peak, host.now) }
+  public var memory: (peak: Int, now: Int) { host.use }
 
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     HostStorage(count: count, type: type, memory: host)

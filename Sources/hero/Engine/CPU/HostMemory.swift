@@ -1,11 +1,12 @@
+import CKernels
 import Foundation
 
 /// Buffers of the host's memory.
 typealias HostMemory = BufferPool<HostAddress>
 
-/// The start of a buffer.
+/// The start of a buffer, whose memory has no type till a storage gives it one.
 struct HostAddress: @unchecked Sendable {
-  let pointer: UnsafeMutablePointer<Float>
+  let bytes: UnsafeMutableRawPointer
 }
 
 extension BufferPool<HostAddress> {
@@ -16,14 +17,15 @@ extension BufferPool<HostAddress> {
       let failure = posix_memalign(&raw, bytes >= huge ? huge : 64, bytes)
       guard failure == 0, let raw else { return nil }
       if bytes >= huge { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
-      return HostAddress(pointer: raw.bindMemory(to: Float.self, capacity: bytes / 4))
+      return HostAddress(bytes: raw)
     } release: {
-      free($0.pointer)
+      free($0.bytes)
     }
   }
 }
 
-/// A buffer on loan from `HostMemory`; it goes back when the last tensor that looks at it is gone.
+/// A buffer on loan from `HostMemory`; it goes back when the last tensor that looks at it is gone. Its memory is bound to
+/// the storage's type of element for as long.
 final class HostStorage: Storage {
   private let address: HostAddress
   private let capacity: Int
@@ -36,20 +38,33 @@ final class HostStorage: Storage {
     (address, capacity) = memory.take((count * type.size + 3) / 4)
     self.memory = memory
     super.init(count: count, type: type)
+    switch type {
+    case .float32: bytes.bindMemory(to: Float.self, capacity: count)
+    case .float64: bytes.bindMemory(to: Double.self, capacity: count)
+    case .int32: bytes.bindMemory(to: Int32.self, capacity: count)
+    case .bfloat16: bytes.bindMemory(to: hero_brain.self, capacity: count)
+    }
   }
 
-  var pointer: UnsafeMutablePointer<Float> { address.pointer }
+  /// The elements, whatever their type.
+  var bytes: UnsafeMutableRawPointer { address.bytes }
+
+  /// The elements of a storage of float32.
+  var pointer: UnsafeMutablePointer<Float> {
+    precondition(type == .float32)
+    return bytes.assumingMemoryBound(to: Float.self)
+  }
 
   /// The elements of a storage of sums.
   var sums: UnsafeMutablePointer<Double> {
     precondition(type == .float64)
-    return UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Double.self)
+    return bytes.assumingMemoryBound(to: Double.self)
   }
 
   /// The elements of a storage of row numbers.
   var rowNumbers: UnsafeMutablePointer<Int32> {
     precondition(type == .int32)
-    return UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: Int32.self)
+    return bytes.assumingMemoryBound(to: Int32.self)
   }
 
   /// Elements are about to change.

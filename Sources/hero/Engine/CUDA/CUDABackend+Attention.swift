@@ -25,20 +25,30 @@ struct AttentionShape {
 }
 
 extension CUDABackend {
+  /// Sequences of one launch.
+  private static let gridDepth = 65_535
+
   /// - Parameter longest: the most queries or keys that a sequence has, divided into tiles.
   private func launch(
     _ kernel: CUDAKernel, _ input: AttentionInput, longest: Int, _ arguments: hero_attention_arguments
   ) {
     let head = input.width / input.heads
     guard let width = CUDAProgram.headWidths.first(where: { head <= $0 }) else {
-      fatalError("attention heads of \(head) columns are too wide for the GPU's kernels")
+      preconditionFailure("heads of \(head) columns, which `limits` rules out")
     }
     let shape = AttentionShape(precision: precision, headWidth: width)
-    launch(
-      kernel, suffix: CUDAProgram.suffix(precision, headWidth: width),
-      grid: ((longest + shape.tile - 1) / shape.tile, input.heads, input.querySegments.count),
-      block: shape.block,
-      sharedBytes: shape.sharedBytes(kernel), arguments)
+    let (sequences, tiles) = (input.querySegments.count, (longest + shape.tile - 1) / shape.tile)
+    var arguments = arguments
+    // A grid is at most 65,535 deep.
+    for first in stride(from: 0, to: sequences, by: Self.gridDepth) {
+      launch(
+        kernel, suffix: CUDAProgram.suffix(precision, headWidth: width),
+        grid: (tiles, input.heads, min(Self.gridDepth, sequences - first)), block: shape.block,
+        sharedBytes: shape.sharedBytes(kernel), arguments)
+      arguments.query_starts = arguments.query_starts.map { $0 + Self.gridDepth }
+      arguments.key_starts = arguments.key_starts.map { $0 + Self.gridDepth }
+      arguments.key_ends = arguments.key_ends.map { $0 + Self.gridDepth }
+    }
   }
 
   private func arguments(_ input: AttentionInput, out: Tensor) -> hero_attention_arguments {

@@ -6,6 +6,7 @@ extension CUDABackend {
   ) {
     precondition(targets.count == logits.rows && losses.count == logits.rows && columns <= logits.columns)
     precondition(smoothing >= 0 && smoothing < 1 && (smoothing == 0 || columns > 1))
+    precondition(targets.areBelow(columns), "a target that no column is")
     launch(
       .crossEntropy, rows: logits.rows, block: 256,
       hero_entropy_arguments(
@@ -19,6 +20,7 @@ extension CUDABackend {
   ) {
     precondition(targets.count == logits.rows * segments.count && logits.columns == segments.rows)
     precondition(losses.count == targets.count)
+    precondition(targets.areWithin(segments), "a target after its segment's end")
     launch(
       .segmentCrossEntropy, rows: targets.count, block: 64,
       hero_entropy_arguments(
@@ -49,6 +51,7 @@ extension CUDABackend {
     _ input: RankingInput, weights: (context: Float, query: Float), gradient: Tensor?, losses: Tensor
   ) {
     let (queries, slots) = (input.scores.rows, input.slots.count)
+    precondition(input.slots.areBelow(input.scores.columns), "a slot without a column")
     let ranks = (makeIndices(count: queries * slots), makeIndices(count: queries * slots))
     var arguments = hero_ranking_arguments()
     (arguments.scores, arguments.slots, arguments.drawn) = (
@@ -107,5 +110,17 @@ extension CUDABackend {
       hero_total_arguments(
         parts: parts.doubles.map { UnsafePointer($0) }, to: sums.element(place).doubles, scale: scale,
         part_count: Int32(count)))
+  }
+}
+
+extension Indices {
+  /// Whether the host's numbers, those of one row after another, are places within their segments. One of an empty segment
+  /// does not count.
+  fileprivate func areWithin(_ segments: Segments) -> Bool {
+    guard let given else { return true }
+    return given.indices.allSatisfy { number in
+      let length = segments[number % segments.count].count
+      return length == 0 || Int(given[number]) < length
+    }
   }
 }

@@ -8,9 +8,7 @@ private struct NormShape {
 
   init(columns: Int) {
     isWide = columns > HERO_WARP_COLUMNS
-    guard columns <= HERO_BLOCK_COLUMNS else {
-      fatalError("layer norms of \(columns) columns are too wide for the GPU's kernels")
-    }
+    precondition(columns <= HERO_BLOCK_COLUMNS, "a norm's width, which `limits` rules out")
     block = isWide ? (columns + 1023) / 1024 * 32 : 256
   }
 }
@@ -19,6 +17,7 @@ extension CUDABackend {
   public func gatherSum(_ terms: [(table: Tensor, indices: Indices?)], out: Tensor) {
     for term in terms {
       precondition(term.table.columns == out.columns && (term.indices?.count ?? term.table.rows) == out.rows)
+      precondition(term.indices?.areBelow(term.table.rows) ?? true, "a row that the table does not have")
     }
     // Four terms at a time.
     for first in stride(from: 0, to: terms.count, by: 4) {
@@ -40,7 +39,7 @@ extension CUDABackend {
   /// stretch's, the first of all adds up the stretches: the order is that of the rows, whatever runs when.
   public func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor) {
     guard let indices else { return add(from, to: to) }
-    precondition(from.columns == to.columns && indices.count == from.rows)
+    precondition(from.columns == to.columns && indices.count == from.rows && indices.areBelow(to.rows))
     changes(to)
     let block = Self.warps(columns: from.columns)
     var arguments = hero_scatter_arguments()

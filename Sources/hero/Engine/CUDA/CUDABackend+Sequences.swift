@@ -66,6 +66,7 @@ extension CUDABackend {
     _ queries: Tensor, queryRows: Indices?, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor
   ) {
     var arguments = self.pairs(x, pairs, places)
+    precondition(queryRows?.areBelow(queries.rows) ?? true, "a query that is not there")
     arguments.query_rows = queryRows?.numbers.map { UnsafePointer($0) }
     (arguments.queries, arguments.out) = (queries.view, out.view)
     launch(.pairDot, rows: pairs.count, arguments)

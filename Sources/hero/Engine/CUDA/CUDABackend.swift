@@ -36,17 +36,30 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     deviceMemory = CUDAMemory(stream)
     products = try CUDAProducts(stream, deviceMemory, precision)
     let program = CUDAProgram(architecture: 10 * major + minor, precision: precision)
-    let binary = try program.binary(functions, cache: cache)
+    let room = try stream.attribute(.sharedMemory)
+    (module, kernels) = try program.load(functions, cache: cache) {
+      try Self.load($0, functions, precision, room: room)
+    }
+    var title = [CChar](repeating: 0, count: 256)
+    _ = functions.device_name(&title, 256, stream.device)
+    name = String(decoding: title.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The kernels of a compiled program.
+  private static func load(
+    _ binary: [UInt8], _ functions: hero_cuda_functions, _ precision: Precision, room: Int
+  ) throws -> (module: UnsafeMutableRawPointer, kernels: [String: UnsafeMutableRawPointer]) {
     var module: UnsafeMutableRawPointer?
     try binary.withUnsafeBytes {
       try CUDAStream.check(functions, functions.load_module(&module, $0.baseAddress), "load the kernels")
     }
     guard let module else { throw EngineError("CUDA gave no module") }
-    self.module = module
-    kernels = try Self.functions(of: module, functions, precision, room: try stream.attribute(.sharedMemory))
-    var title = [CChar](repeating: 0, count: 256)
-    _ = functions.device_name(&title, 256, stream.device)
-    name = String(decoding: title.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    do {
+      return (module, try Self.functions(of: module, functions, precision, room: room))
+    } catch {
+      _ = functions.unload_module(module)
+      throw error
+    }
   }
 
   /// Every kernel by its name in the program.
@@ -84,6 +97,16 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   }
 
   public var operations: Int { products.operations }
+
+  public var limits: BackendLimits {
+    let heads = CUDAProgram.headWidths.filter { width in
+      CUDAKernel.allCases.allSatisfy {
+        $0.headWidths == nil || kernels[$0.rawValue + CUDAProgram.suffix(precision, headWidth: width)] != nil
+      }
+    }
+    return BackendLimits(normColumns: Int(HERO_BLOCK_COLUMNS), headColumns: heads.max() ?? 0)
+  }
+
   public var memory: (peak: Int, now: Int) { deviceMemory.use }
   /// A wait for the device costs about as much as a decoder's step.
   public var stepsBetweenReads: Int { 8 }
@@ -99,7 +122,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   ) {
     guard grid.x > 0, grid.y > 0, grid.z > 0 else { return }
     guard let function = kernels[kernel.rawValue + suffix] else {
-      fatalError("this device has no room for \(kernel.rawValue + suffix)")
+      preconditionFailure("no room for \(kernel.rawValue + suffix), which `limits` rules out")
     }
     stream.enter()
     let failure = withUnsafePointer(to: argument) { argument in

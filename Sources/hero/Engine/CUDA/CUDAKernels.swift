@@ -108,20 +108,29 @@ struct CUDAProgram {
     return (Self.read(program, functions.program_binary_size, functions.program_binary), text)
   }
 
-  /// The same, from where an earlier run left it.
-  /// - Parameter cache: the folder for it; nil for none.
-  func binary(_ functions: hero_cuda_functions, cache: URL?) throws -> [UInt8] {
+  /// Loads machine code, which comes from where an earlier run left it, or is compiled and left there.
+  ///
+  /// What is damaged or of another driver does not load; it is compiled once more then, and written over.
+  /// - Parameters:
+  ///   - cache: the folder for it; nil for none.
+  ///   - load: throws where the code does not load.
+  func load<Result>(
+    _ functions: hero_cuda_functions, cache: URL?, _ load: ([UInt8]) throws -> Result
+  ) throws -> Result {
     var (major, minor): (Int32, Int32) = (0, 0)
     guard functions.compiler_version(&major, &minor) == 0 else { throw EngineError("NVRTC has no version") }
-    guard let folder = cache else { return try compile(functions).binary }
+    guard let folder = cache else { return try load(try compile(functions).binary) }
     let parts = source.flatMap { [$0.name, $0.text] } + options + ["\(major).\(minor)"]
     let file = folder.appending(path: "kernels-\(Self.hash(parts)).cubin")
-    if let kept = try? Data(contentsOf: file), !kept.isEmpty { return [UInt8](kept) }
+    if let kept = try? Data(contentsOf: file), !kept.isEmpty, let loaded = try? load([UInt8](kept)) {
+      return loaded
+    }
     let binary = try compile(functions).binary
+    let loaded = try load(binary)
     // Without a place to keep it, it is compiled again next time.
     try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try? Data(binary).write(to: file, options: .atomic)
-    return binary
+    return loaded
   }
 
   /// `$XDG_CACHE_HOME/hero`, or `~/.cache/hero`.

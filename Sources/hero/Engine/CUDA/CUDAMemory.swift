@@ -22,7 +22,7 @@ final class CUDAMemory: @unchecked Sendable {
     }
   }
 
-  var use: (peak: Int, now: Int) { (pool.peak, pool.now) }
+  var use: (peak: Int, now: Int) { pool.use }
 
   func take(bytes: Int) -> (address: UInt64, capacity: Int) { pool.take((bytes + 3) / 4) }
   func give(_ address: UInt64, capacity: Int) { pool.give(address, capacity: capacity) }
@@ -35,8 +35,9 @@ final class CUDAMemory: @unchecked Sendable {
   /// Copies float32 numbers as bfloat16.
   func uploadNarrowed(_ values: UnsafeBufferPointer<Float>, to address: UInt64) {
     staging.upload(count: 2 * values.count, to: address) { bytes in
-      let narrow = bytes.bindMemory(to: UInt16.self)
-      for (place, value) in values.enumerated() { narrow[place] = BFloat16.bits(value) }
+      for (place, value) in values.enumerated() {
+        bytes.storeBytes(of: BFloat16.bits(value), toByteOffset: 2 * place, as: UInt16.self)
+      }
     }
   }
 

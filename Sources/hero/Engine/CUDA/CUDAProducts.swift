@@ -120,7 +120,9 @@ final class CUDAProducts {
     // The first of its class, or one that the class's algorithm does not fit.
     if let bias { set(plan.product, Code.bias, bias) }
     guard let chosen = choose(plan, alignments.map { 1 << $0 }) else {
-      guard bias != nil else { fatalError("cuBLASLt has no algorithm for [\(m), \(k)] by [\(k), \(n)]") }
+      guard bias != nil else {
+        deviceFailed("cuBLASLt has no algorithm for [\(m), \(k)] by [\(k), \(n)]")
+      }
       discard(plan)
       return false
     }
@@ -207,7 +209,7 @@ final class CUDAProducts {
   }
 
   private func must(_ failure: Int32, _ what: String) {
-    guard failure == 0 else { fatalError("cuBLASLt could not \(what): status \(failure)") }
+    guard failure == 0 else { deviceFailed("cuBLASLt could not \(what): status \(failure)") }
   }
 
   private func pointer(_ address: UInt64) -> UnsafeMutableRawPointer? {

@@ -100,7 +100,7 @@ final class CUDAStream: @unchecked Sendable {
   /// Ends the program where the device failed: nothing on it can be trusted any more.
   func check(_ failure: Int32, _ what: String) {
     guard failure != 0 else { return }
-    fatalError("CUDA could not \(what): \(Self.text(functions, failure))")
+    deviceFailed("CUDA could not \(what): \(Self.text(functions, failure))")
   }
 
   static func check(_ functions: hero_cuda_functions, _ failure: Int32, _ what: String) throws {
@@ -134,7 +134,7 @@ extension CUDAStream {
     enter()
     var event: UnsafeMutableRawPointer?
     check(functions.event_create(&event, 2), "make an event")
-    guard let event else { fatalError("CUDA gave no event") }
+    guard let event else { deviceFailed("CUDA gave no event") }
     return event
   }
 

@@ -63,7 +63,8 @@ extension MemoryOperations {
 
   /// Row numbers in the device's memory.
   public func makeIndices(_ values: [Int32]) -> Indices {
-    let indices = makeIndices(count: values.count)
+    let indices = Indices(
+      count: values.count, storage: makeStorage(count: values.count, type: .int32), given: values)
     values.withUnsafeBufferPointer { upload($0, to: indices) }
     return indices
   }

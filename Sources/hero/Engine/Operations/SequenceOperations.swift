@@ -33,7 +33,8 @@ public protocol SequenceOperations {
   func softmaxPoolBackward(
     _ dy: Tensor, x: Tensor, segments: Segments, weights: Tensor, dx: GradientTarget?,
     dScores: GradientTarget?)
-  /// out[m, s] = max over the columns of segment s of x[m, ·]; `places` remembers which. x: [m, segments.rows].
+  /// out[m, s] = max over the columns of segment s of x[m, ·]; `places` remembers which, of equals the first.
+  /// x: [m, segments.rows]. A segment with a NaN has the first of them, as in PyTorch; one without columns has 0 and −1.
   func segmentMax(_ x: Tensor, segments: Segments, places: Indices, out: Tensor)
   func segmentMaxBackward(_ dy: Tensor, segments: Segments, places: Indices, dx: GradientTarget)
   /// Pair p of query row p, or `queryRows[p]` where they are given, with rows `pairs[p]` of x: their dot products are segment

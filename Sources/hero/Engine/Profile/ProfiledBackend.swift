@@ -65,6 +65,7 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
 
   public var summary: String { base.summary }
   public var link: (any DeviceLink)? { base.link }
+  public var limits: BackendLimits { base.limits }
 }
 
 extension Tensor {

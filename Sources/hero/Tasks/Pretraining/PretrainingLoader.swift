@@ -55,14 +55,14 @@ public struct PretrainingLoader: BatchLoader {
     }
     guard !read.isEmpty else { return nil }
     switch objective {
-    case .mlm: return maskedWords(read).map { .maskedWords($0) }
+    case .mlm: return try maskedWords(read).map { .maskedWords($0) }
     case .mfmNCE, .mffr: return .maskedFrames(try maskedFrames(read))
     case .fom: return try frameOrder(read).map { .frameOrder($0) }
     case .vsm: return try moments(read).map { .moments($0) }
     }
   }
 
-  private func maskedWords(_ videos: [Video]) -> MaskedTextBatch? {
+  private func maskedWords(_ videos: [Video]) throws -> MaskedTextBatch? {
     var batch = MaskedTextBatch(
       features: [], featureWidth: model.featureWidth, sequences: [], masked: [], targets: [])
     var (rows, tokens) = (0, 0)
@@ -84,6 +84,13 @@ public struct PretrainingLoader: BatchLoader {
         rows += subtitle.frames.count
         tokens += 1 + text.count
       }
+    }
+    // The embedding's last rows are padding, which nothing can predict.
+    let known = model.cross.vocabulary ?? 0
+    if let target = batch.targets.first(where: { $0 >= known }) {
+      throw DataError(
+        "a subtitle holds the token \(target), the model predicts \(known)",
+        cure: "Use the stores and the model of one tokenizer")
     }
     return batch.masked.isEmpty ? nil : batch
   }

@@ -27,7 +27,7 @@ final class RunLock {
     let owner = Self.read(descriptor)
     let isForeign = owner.map { !$0.isEmpty && !$0.hasPrefix(Self.host + " ") } ?? false
     guard !isTaken, !isForeign else {
-      close(descriptor)
+      FileLock.close(descriptor)
       throw DataError(
         "another run works in this folder: \(owner?.isEmpty == false ? owner! : "its process is not known")",
         file: folder.path,
@@ -43,7 +43,7 @@ final class RunLock {
   /// Leaves an empty file: deleting it could take away a lock that somebody else has just got.
   deinit {
     write("")
-    close(descriptor)
+    FileLock.close(descriptor)
   }
 
   /// Takes the file away again, if it was not there before, for a run that does not begin.

@@ -11,6 +11,7 @@ struct OpenedModel {
   let training: ModelConfiguration
   private let checkpoint: Checkpoint?
   private let json: JSON
+  private let file: String
   private let configuration: RunConfiguration
   private let log: RunLog
 
@@ -26,7 +27,7 @@ struct OpenedModel {
     log: RunLog
   ) throws {
     (self.configuration, self.log) = (configuration, log)
-    let file =
+    file =
       try folder?.modelConfiguration
       ?? configuration.required(\.modelConfiguration)
     json = try JSON.read(path: file)
@@ -51,6 +52,9 @@ struct OpenedModel {
     if folder == nil { dropped.setDropout(Float(configuration.dropout)) }
     training = dropped
   }
+
+  /// - Throws: `DataError` where the device's kernels have no room for the model.
+  func require(_ backend: any Backend) throws { try shape.require(backend.limits, file: file) }
 
   /// Draws the weights, takes over what fits of the checkpoint to start from, makes the run's folder and begins its log.
   /// - Parameter writes: whether this process does, of several that train together.

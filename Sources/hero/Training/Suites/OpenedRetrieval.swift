@@ -42,6 +42,7 @@ public struct OpenedRetrieval {
     let opened = try OpenedModel(
       configuration, parts: RetrievalSuite.modelParts, featureWidth: width, folder: folder,
       checkpoint: checkpoint, log: log)
+    try opened.require(backend)
     model = RetrievalModel(opened.shape, backend: backend)
     try opened.load(model.store)
     self.configuration = configuration

@@ -55,6 +55,7 @@ struct RunMade {
       context.configuration, parts: Suite.modelParts, featureWidth: featureWidth, folder: folder,
       checkpoint: file, log: context.log)
     try suite.check(opened.shape)
+    try opened.require(backend)
     let model = Suite.Model(opened.shape, backend: backend)
     try opened.load(model.store)
     return (model, label)

@@ -58,6 +58,7 @@ public struct TrainingRun {
     let opened = try OpenedModel(
       configuration, parts: Suite.modelParts, featureWidth: try suite.featureWidth(of: videos), log: log)
     try suite.check(opened.shape)
+    try opened.require(backend)
     let model = Suite.Model(opened.training, backend: backend)
     let learning = try suite.learning(model, videos)
     let validated = try suite.validated(model, videos)

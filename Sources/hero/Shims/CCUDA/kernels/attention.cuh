@@ -214,12 +214,12 @@ __device__ inline void put_rows(
 template <int N, class Body>
 __device__ inline void for_factors(const hero_drop &drop, u32 row, int column, int columns, Body body) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-  u32 groups = (u32)((columns + GROUP - 1) / GROUP), group = (u32)(column / GROUP);
+  u32 group = (u32)(column / GROUP);
 #pragma unroll
   for (int part = 0; part < 8; part++) {
     int half = part / 4, odd = part / 2 % 2, e = part % 2;
     Words words = {{0, 0, 0, 0}};
-    if (drop.threshold) words = drop_words(drop, row + g + half * 8, group, groups, odd * 8 + 2 * t + e);
+    if (drop.threshold) words = drop_words_of_keys(drop, row + g + half * 8, group, odd * 8 + 2 * t + e);
 #pragma unroll
     for (int k = 0; k < N / 2; k++) {
       if (column + 16 * k >= columns) break;

@@ -197,6 +197,11 @@ __device__ inline Words drop_words(const hero_drop &drop, u32 row, u32 group, u3
   return philox((row * groups + group) * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu, drop.key0, drop.key1);
 }
 
+// The same for probabilities, whose rows differ in length: their groups are numbered in a word of their own.
+__device__ inline Words drop_words_of_keys(const hero_drop &drop, u32 row, u32 group, u32 lane) {
+  return philox(row * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu | group << 16, drop.key0, drop.key1);
+}
+
 // What half 0 or 1 of a word says of its element.
 __device__ inline float drop_half(const hero_drop &drop, u32 word, int half) {
   u32 bits = half ? word >> 16 : word & 0xFFFFu;

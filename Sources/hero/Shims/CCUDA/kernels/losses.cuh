@@ -130,7 +130,8 @@ __device__ inline float query_weight(const hero_ranking_arguments &a, int query,
 }
 
 __device__ inline float rank_loss(const hero_ranking_arguments &a, float difference) {
-  if (a.is_hinge) return fmaxf(0.0f, a.margin + difference);
+  // Not a maximum: that would make 0 of NaN.
+  if (a.is_hinge) return a.margin + difference < 0 ? 0.0f : a.margin + difference;
   return difference > 0 ? difference + log1pf(expf(-difference)) : log1pf(expf(difference));
 }
 

@@ -51,6 +51,12 @@ KERNEL softmax_pool_backward(const hero_pool_arguments a) {
   }
 }
 
+// The same where what is no number comes before all numbers.
+__device__ inline bool leads(float x, int i, float y, int j) {
+  if (x != x || y != y) return x != x && (y == y || i < j);
+  return precedes(x, i, y, j);
+}
+
 // A warp has a row's segment.
 KERNEL segment_max(const hero_most_arguments a) {
   long long number = (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
@@ -60,7 +66,7 @@ KERNEL segment_max(const hero_most_arguments a) {
   float best = -infinity();
   for (int c = first + threadIdx.x % 32; c < last; c += 32) {
     float x = get(a.x, start + c);
-    if (precedes(x, c, best, place)) {
+    if (leads(x, c, best, place)) {
       best = x;
       place = c;
     }
@@ -68,17 +74,12 @@ KERNEL segment_max(const hero_most_arguments a) {
   for (int distance = 16; distance > 0; distance >>= 1) {
     float other = __shfl_xor_sync(0xFFFFFFFFu, best, distance);
     int other_place = __shfl_xor_sync(0xFFFFFFFFu, place, distance);
-    if (precedes(other, other_place, best, place)) {
+    if (leads(other, other_place, best, place)) {
       best = other;
       place = other_place;
     }
   }
   if (threadIdx.x % 32 != 0) return;
-  if (first < last && place == 0x7FFFFFFF) {
-    // Nothing but not-a-numbers: one of them it is.
-    place = first;
-    best = get(a.x, start + first);
-  }
   put(a.out, number, first < last ? best : 0.0f);
   a.places[number] = first < last ? place : -1;
 }

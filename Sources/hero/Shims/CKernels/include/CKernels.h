@@ -18,12 +18,18 @@ typedef struct {
 /// least `threshold`. A row takes ceil(columns / 128) groups of 128 elements; group g of row r is made of the 16
 /// counters (r * groups + g) * 16 + lane; its slot s holds half s % 2 of word s / 2 for columns 16 s … 16 s + 15.
 /// The other counter words are the stream, the step and 0xD20B, which keeps dropout's numbers apart from all others.
+/// Of an attention's probabilities, whose rows differ in length, group g of row r has the counters r * 16 + lane, and g
+/// in the upper half of the last word: so no two rows of an attention share a counter, however many keys they have.
 typedef struct {
   uint32_t key[2];     // the seed
   uint32_t stream;     // counter word 1: which tensor of the step
   uint32_t step;       // counter word 2
   uint32_t threshold;  // drop probability * 65536; 0 = no dropout
 } hero_dropout;
+
+/// Rows that one float32 sum is of at most. Of more rows the sums of stretches are added up, so that the error does not grow
+/// with the rows.
+enum { HERO_SUMMED_ROWS = 16384, HERO_SUMMED_STRETCH = 256 };
 
 typedef struct {
   float learning_rate, beta1, beta2, epsilon, weight_decay;

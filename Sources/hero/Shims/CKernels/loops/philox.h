@@ -22,10 +22,10 @@ INLINE void philox(vu c[4], uint32_t k0, uint32_t k1) {
 
 enum { GROUP = 128, SLOTS = 8 };
 
-// The factors (0 or 1 / keep) of one group of 128 elements.
-INLINE void dropout_factors(vf factors[SLOTS], const hero_dropout *drop, long row, long group, long groups) {
+// The factors (0 or 1 / keep) of one group of 128 elements, by its place in two counter words.
+INLINE void dropout_factors(vf factors[SLOTS], const hero_dropout *drop, long place, long part) {
   static const vu lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  vu c[4] = {(uint32_t)((row * groups + group) * LANES) + lanes, drop->stream, drop->step, 0xD20Bu};
+  vu c[4] = {(uint32_t)(place * LANES) + lanes, drop->stream, drop->step, 0xD20Bu | (uint32_t)part << 16};
   philox(c, drop->key[0], drop->key[1]);
   vf keep = 65536.0f / (65536.0f - (float)drop->threshold);
   for (int slot = 0; slot < SLOTS; slot++) {

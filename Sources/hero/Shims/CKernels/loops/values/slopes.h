@@ -31,6 +31,20 @@ static void NAME(gelu_again)(void *out, void *dy, const void *pre, long n) {
 static void NAME(column_sums)(float *sums, const void *values, long ldx, long rows, long columns, bool accumulate) {
   const VALUE *x = values;
   if (!accumulate) memset(sums, 0, (size_t)columns * sizeof *sums);
+  if (rows > HERO_SUMMED_ROWS) {
+    float part[4 * LANES];
+    for (long c = 0; c < columns; c += 4 * LANES) {
+      long some = columns - c < 4 * LANES ? columns - c : 4 * LANES;
+      double total[4 * LANES] = {0};
+      for (long r = 0; r < rows; r += HERO_SUMMED_STRETCH) {
+        long stretch = rows - r < HERO_SUMMED_STRETCH ? rows - r : HERO_SUMMED_STRETCH;
+        NAME(column_sums)(part, x + r * ldx + c, ldx, stretch, some, false);
+        for (long k = 0; k < some; k++) total[k] += part[k];
+      }
+      for (long k = 0; k < some; k++) sums[c + k] = (float)(sums[c + k] + total[k]);
+    }
+    return;
+  }
   long c = 0;
   for (; c + 4 * LANES <= columns; c += 4 * LANES) {
     vf a0 = load(sums + c), a1 = load(sums + c + 16), a2 = load(sums + c + 32), a3 = load(sums + c + 48);
@@ -47,18 +61,27 @@ static void NAME(column_sums)(float *sums, const void *values, long ldx, long ro
   }
 }
 
-// x[0 ..< columns] times the dropout factors of its row, in place.
-INLINE EITHER void drop_row(VALUE *x, long row, long columns, const hero_dropout *drop) {
+// x[0 ..< columns] times the dropout factors of its row, in place. Rows of one matrix have their groups after one another;
+// those of probabilities, whose lengths differ from sequence to sequence, number their groups in a word of their own.
+INLINE EITHER void drop_groups(VALUE *x, long row, long columns, const hero_dropout *drop, bool is_ragged) {
   long groups = (columns + GROUP - 1) / GROUP;
   for (long group = 0; group < groups; group++) {
     vf factors[SLOTS];
-    dropout_factors(factors, drop, row, group, groups);
+    dropout_factors(factors, drop, is_ragged ? row : row * groups + group, is_ragged ? group : 0);
     for (int slot = 0; slot < SLOTS; slot++) {
       long column = group * GROUP + slot * LANES;
       if (column >= columns) break;
       store_up_to(x + column, load_up_to(x + column, columns - column) * factors[slot], columns - column);
     }
   }
+}
+
+INLINE EITHER void drop_row(VALUE *x, long row, long columns, const hero_dropout *drop) {
+  drop_groups(x, row, columns, drop, false);
+}
+
+INLINE EITHER void drop_probabilities(VALUE *x, long row, long keys, const hero_dropout *drop) {
+  drop_groups(x, row, keys, drop, true);
 }
 
 static void NAME(dropout)(void *to, const void *from, long first_row, long rows, long columns, const hero_dropout *drop) {

@@ -1,0 +1,13 @@
+import Foundation
+
+/// Ends the program as a wrong input does: operations cannot fail one by one, and what a run has saved is whole.
+func endProgram(_ problem: String) -> Never {
+  let message = "hero: error: \(problem)\n"
+  try? FileHandle.standardError.write(contentsOf: Data(message.utf8))
+  _exit(1)
+}
+
+/// The same for a device on which nothing can be trusted any more.
+func deviceFailed(_ problem: String) -> Never {
+  endProgram("\(problem). See `nvidia-smi` and the system's log; --resume goes on from what was saved.")
+}

@@ -1,0 +1,23 @@
+import Formats
+import TestSupport
+import Testing
+
+extension AdamRun {
+  /// What a run has saved after an update.
+  init(folder: String, step: Int) throws {
+    self.init(weights: [:], first: [:], second: [:])
+    let state = try Safetensors.read(path: "\(folder)/ckpt/state_step_\(step).safetensors")
+    for (name, array) in state.tensors {
+      let (kind, parameter) = (name.prefix { $0 != "." }, String(name.drop { $0 != "." }.dropFirst()))
+      switch kind {
+      case "model": weights[parameter] = array.floats()
+      case "exp_avg": first[parameter] = array.floats()
+      default: second[parameter] = array.floats()
+      }
+    }
+    // The weights that are handed on are those of the state.
+    let model = try Safetensors.read(path: "\(folder)/ckpt/model_step_\(step).safetensors")
+    for (name, array) in model.tensors { #expect(weights[name] == array.floats(), "\(name)") }
+    #expect(model.tensors.count == weights.count && !weights.isEmpty)
+  }
+}
