@@ -28,7 +28,9 @@ struct OpenedModel {
       try folder?.modelConfiguration
       ?? configuration.required(\.modelConfiguration)
     json = try JSON.read(path: file)
-    checkpoint = try (path ?? configuration.checkpoint.map(RunFolder.weights)).map { try Checkpoint(path: $0) }
+    checkpoint = try (path ?? configuration.checkpoint.map(RunFolder.weights)).map {
+      try Checkpoint(path: $0)
+    }
     checkpoint?.notes.forEach(log.info)
     // A model to evaluate is as its checkpoint says; one to train may have longer clips than what it starts from.
     shape = try ModelConfiguration(
