@@ -97,7 +97,7 @@ import Testing
     for bytes in [[], Array("hello, this is no checkpoint".utf8), try Fixtures.bytes("Formats/stored.npz")] {
       let path = folder.path("model.pt")
       try Data(bytes).write(to: URL(fileURLWithPath: path))
-      let error = try #require(throws: DataError.self) { try WeightFile(path: path).arrays() }
+      let error = try #require(throws: DataError.self) { try TorchCheckpoint(path: path) }
       #expect(error.file == path)
       #expect(error.cure != nil)
     }

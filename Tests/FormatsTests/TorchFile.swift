@@ -22,7 +22,9 @@ struct TorchFile {
   init(state names: [String], width: Int = 2) {
     let values = names.enumerated().map { (key: $1, value: Self.tensor("\($0)", [width])) }
     root = Self.dictionary(values)
-    for number in names.indices { storages["\(number)"] = [Float](repeating: Float(number + 1), count: width) }
+    for number in names.indices {
+      storages["\(number)"] = [Float](repeating: Float(number + 1), count: width)
+    }
   }
 
   init(root: [UInt8]) { self.root = root }
@@ -60,7 +62,9 @@ struct TorchFile {
     storage type: String = "FloatStorage"
   ) -> [UInt8] {
     var rowMajor: [Int] = []
-    for size in shape.reversed() { rowMajor.insert((rowMajor.first ?? 1) &* (rowMajor.isEmpty ? 1 : size), at: 0) }
+    for size in shape.reversed() {
+      rowMajor.insert((rowMajor.first ?? 1) &* (rowMajor.isEmpty ? 1 : size), at: 0)
+    }
     return call(
       "torch._utils", "_rebuild_tensor_v2", arguments(key, shape, strides ?? rowMajor, offset, count, type))
   }

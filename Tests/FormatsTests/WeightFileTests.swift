@@ -59,7 +59,9 @@ import Testing
     #expect(try values(file) == [1, 2, 3])
   }
 
-  @Test(arguments: ["model", "module", "net", "state_dict", "model_state_dict", "model_state", "ema", "something"])
+  @Test(arguments: [
+    "model", "module", "net", "state_dict", "model_state_dict", "model_state", "ema", "something",
+  ])
   func dictionariesMayHoldTheModel(_ key: String) throws {
     var file = TorchFile(state: Self.names)
     // Beside an optimizer of the same names, a class of the user's own, random states and numbers.
@@ -67,7 +69,10 @@ import Testing
       (key, file.root), ("epoch", TorchFile.number(3)),
       ("args", TorchFile.call("argparse", "Namespace", []) + TorchFile.dictionary([]) + [0x62]),
       ("config", TorchFile.name("__main__", "Config") + [0x29, 0x81]),
-      ("optimizer", TorchFile.dictionary([("state", TorchFile.dictionary([("v.a.weight", TorchFile.tensor("0", [2]))]))])),
+      (
+        "optimizer",
+        TorchFile.dictionary([("state", TorchFile.dictionary([("v.a.weight", TorchFile.tensor("0", [2]))]))])
+      ),
       ("rng_state", TorchFile.tensor("0", [8], storage: "ByteStorage")),
     ])
     try file.write(to: folder.path("m.pt"))
@@ -80,7 +85,10 @@ import Testing
     var file = TorchFile(state: Self.names)
     let tensors = Self.names.indices.map { TorchFile.tensor("\($0)", [2]) }
     file.root = TorchFile.dictionary([
-      (Self.names[0], TorchFile.call("torch._utils", "_rebuild_parameter_with_state", [tensors[0], [0x88], [0x7d], [0x7d]])),
+      (
+        Self.names[0],
+        TorchFile.call("torch._utils", "_rebuild_parameter_with_state", [tensors[0], [0x88], [0x7d], [0x7d]])
+      ),
       (Self.names[1], TorchFile.call("torch._utils", "_rebuild_parameter", [tensors[1], [0x88], [0x7d]])),
       (Self.names[2], TorchFile.typed("2", [2])),
     ])
@@ -120,9 +128,11 @@ import Testing
     func array(_ value: Float) -> [UInt8] {
       let bytes = NDArray(floats: [value, 0], shape: [2]).bytes
       let type = TorchFile.call("numpy", "dtype", [TorchFile.text("f4"), [0x89], [0x88]])
-      return TorchFile.call("numpy._core.numeric", "_frombuffer", [
-        [0x43, 8] + bytes, type, TorchFile.tuple([TorchFile.number(2)]), TorchFile.text("C"),
-      ])
+      return TorchFile.call(
+        "numpy._core.numeric", "_frombuffer",
+        [
+          [0x43, 8] + bytes, type, TorchFile.tuple([TorchFile.number(2)]), TorchFile.text("C"),
+        ])
     }
     let state = TorchFile.dictionary(Self.names.enumerated().map { ($1, array(Float($0 + 1))) })
     let random = TorchFile.call("numpy.random._pickle", "__randomstate_ctor", [TorchFile.text("MT19937")])
@@ -180,7 +190,8 @@ import Testing
     for (number, name) in Self.names.enumerated() {
       let array = NDArray(floats: [Float(number + 1), 0], shape: [2])
       try Safetensors.write(
-        path: folder.path("big/model-0000\(number + 1)-of-00003.safetensors"), tensors: [("module." + name, array)])
+        path: folder.path("big/model-0000\(number + 1)-of-00003.safetensors"),
+        tensors: [("module." + name, array)])
     }
     return folder.path("big")
   }
@@ -197,7 +208,9 @@ import Testing
   @Test func shardsAreReadByIndexFolderOrName() throws {
     let folder = try shards()
     try index(folder)
-    for path in [folder, folder + "/model.safetensors.index.json", folder + "/model-00002-of-00003.safetensors"] {
+    for path in [
+      folder, folder + "/model.safetensors.index.json", folder + "/model-00002-of-00003.safetensors",
+    ] {
       let file = try WeightFile(path: path, start: Self.start)
       #expect(Set(file.names) == Set(Self.names))
       #expect(try values(file) == [1, 2, 3])
@@ -214,7 +227,8 @@ import Testing
       #expect("\(error)".contains("model-00003-of-00003.safetensors") && error.cure != nil)
     }
     try FileManager.default.copyItem(
-      atPath: folder + "/model-00001-of-00003.safetensors", toPath: folder + "/model-00003-of-00003.safetensors")
+      atPath: folder + "/model-00001-of-00003.safetensors",
+      toPath: folder + "/model-00003-of-00003.safetensors")
     for path in [folder, folder + "/model-00001-of-00003.safetensors"] {
       #expect(throws: DataError.self) { try WeightFile(path: path, start: Self.start) }
     }

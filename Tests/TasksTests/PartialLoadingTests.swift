@@ -205,7 +205,8 @@ struct PartialLoadingTests {
     let folder = try TemporaryFolder()
     let checkpoint = try saved(folder) { arrays in
       for place in arrays.indices { arrays[place].name = prefix + arrays[place].name }
-      arrays.append(("optimizer.exp_avg.v_encoder.mask_embedding.weight", NDArray(floats: [.nan], shape: [1])))
+      arrays.append(
+        ("optimizer.exp_avg.v_encoder.mask_embedding.weight", NDArray(floats: [.nan], shape: [1])))
     }
     #expect(checkpoint.notes.count == 1 && checkpoint.notes[0].contains(prefix.split(separator: ".")[0]))
     #expect(try checkpoint.featureWidth() == 5)
@@ -222,8 +223,10 @@ struct PartialLoadingTests {
     let folder = try TemporaryFolder()
     let checkpoint = try saved(folder) { arrays in
       for place in arrays.indices where arrays[place].name.contains("LayerNorm") {
-        arrays[place].name = arrays[place].name.replacingOccurrences(of: "LayerNorm.weight", with: "LayerNorm.gamma")
-          .replacingOccurrences(of: "LayerNorm.bias", with: "LayerNorm.beta")
+        arrays[place].name = arrays[place].name.replacingOccurrences(
+          of: "LayerNorm.weight", with: "LayerNorm.gamma"
+        )
+        .replacingOccurrences(of: "LayerNorm.bias", with: "LayerNorm.beta")
       }
     }
     let report = try model().store.load(checkpoint)
@@ -243,12 +246,15 @@ struct PartialLoadingTests {
       arrays.append(("beside", NDArray(floats: [.nan], shape: [1])))
     }
     let store = try model().store
-    for load in [{ try store.load(checkpoint) }, { try store.start(from: checkpoint, layers: 6, skippingLayers: true) }] {
+    for load in [
+      { try store.load(checkpoint) }, { try store.start(from: checkpoint, layers: 6, skippingLayers: true) },
+    ] {
       let error = try #require(throws: DataError.self) { _ = try load() }
       #expect(error.file == checkpoint.path && error.place?.contains(name) == true)
     }
     var arrays = roberta()
-    arrays[0].array = NDArray(floats: [Float](repeating: value, count: Self.words * Self.width), shape: [Self.words, Self.width])
+    arrays[0].array = NDArray(
+      floats: [Float](repeating: value, count: Self.words * Self.width), shape: [Self.words, Self.width])
     let error = try #require(throws: DataError.self) {
       try store.start(from: try self.checkpoint(arrays, folder), layers: 6, skippingLayers: true)
     }
@@ -259,7 +265,8 @@ struct PartialLoadingTests {
   @Test func headsOfLikeTasksGoBothWays() throws {
     let folder = try TemporaryFolder()
     let cross = TransformerConfiguration(
-      hiddenSize: Self.width, layers: 2, heads: 2, intermediateSize: 12, positions: 20, vocabulary: Self.words)
+      hiddenSize: Self.width, layers: 2, heads: 2, intermediateSize: 12, positions: 20, vocabulary: Self.words
+    )
     let configuration = ModelConfiguration(
       cross: cross, temporal: cross, query: cross, featureWidth: 5, framePositions: 10)
     let backend = try CPUBackend()
@@ -282,7 +289,8 @@ struct PartialLoadingTests {
       #expect(other.store.values(of: loaded) == statements.store.values(of: parameter))
     }
     #expect(try other.store.load(file, tolerant: true).missing.contains("violin_pool.weight"))
-    let back = try checkpoint(arrays.map { ($0.name.replacingOccurrences(of: "qa_", with: "violin_"), $0.array) }, folder)
+    let back = try checkpoint(
+      arrays.map { ($0.name.replacingOccurrences(of: "qa_", with: "violin_"), $0.array) }, folder)
     let answers = QuestionModel(configuration, backend: backend)
     #expect(try answers.store.load(back).missing.allSatisfy { $0.hasPrefix("st_ed_") })
   }
@@ -304,7 +312,9 @@ struct PartialLoadingTests {
       for place in arrays.indices { arrays[place].array = NDArray(floats: [], shape: [0]) }
     }
     let store = try model().store
-    let error = try #require(throws: DataError.self) { try store.start(from: checkpoint, layers: 6, skippingLayers: true) }
+    let error = try #require(throws: DataError.self) {
+      try store.start(from: checkpoint, layers: 6, skippingLayers: true)
+    }
     #expect("\(error)".contains("zero_to_fp32"))
   }
 

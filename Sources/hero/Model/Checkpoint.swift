@@ -158,7 +158,8 @@ extension ParameterStore {
       report.resized.append((parameter.name, shape, parameter.shape))
     } else if shape.contains(0) {
       throw DataError(
-        "has no elements, as the files of one process have under DeepSpeed's ZeRO stage 3 or FSDP", file: checkpoint.path,
+        "has no elements, as the files of one process have under DeepSpeed's ZeRO stage 3 or FSDP",
+        file: checkpoint.path,
         place: "parameter \"\(parameter.name)\"",
         cure: "Gather the weights into one file, by DeepSpeed's zero_to_fp32.py or a full state dict")
     } else if tolerant {
@@ -190,7 +191,8 @@ extension ParameterStore {
   /// An array's elements with zeros for the rows that pad the vocabulary, or without such rows.
   private func padded(_ values: [Float], to parameter: Parameter) -> [Float] {
     if values.count == parameter.count { return values }
-    return values.prefix(parameter.count) + [Float](repeating: 0, count: max(0, parameter.count - values.count))
+    return values.prefix(parameter.count)
+      + [Float](repeating: 0, count: max(0, parameter.count - values.count))
   }
 
   private func isBuffer(_ name: String) -> Bool {

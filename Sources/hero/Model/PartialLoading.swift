@@ -31,7 +31,8 @@ extension ParameterStore {
     if let (name, theirs, ours) = report.mismatched.first(where: { $0.name.hasSuffix(Checkpoint.words) }) {
       throw DataError(
         "is of another vocabulary: \"\(name)\" has the shape \(theirs), in this model \(ours)",
-        file: checkpoint.path, cure: "Give a RoBERTa or a HERO of the vocabulary that the stores were made with")
+        file: checkpoint.path,
+        cure: "Give a RoBERTa or a HERO of the vocabulary that the stores were made with")
     }
     guard !report.loaded.isEmpty else {
       throw DataError(
@@ -55,7 +56,8 @@ extension ParameterStore {
         continue
       }
       filled.insert(place)
-      if place.hasSuffix("token_type_embeddings.weight"), let row = try firstRow(name, checkpoint, parameter) {
+      if place.hasSuffix("token_type_embeddings.weight"), let row = try firstRow(name, checkpoint, parameter)
+      {
         set(parameter, to: (0..<parameter.shape[0]).flatMap { _ in row })
         report.loaded.append(place)
       } else {

@@ -25,7 +25,8 @@ extension NDArray {
   private func first<Bits: FixedWidthInteger & BitwiseCopyable>(_ type: Bits.Type, exponent: Bits) -> Int? {
     bytes.withUnsafeBytes { raw in
       func isFinite(_ place: Int) -> Bool {
-        raw.loadUnaligned(fromByteOffset: place &* MemoryLayout<Bits>.size, as: Bits.self) & exponent != exponent
+        raw.loadUnaligned(fromByteOffset: place &* MemoryLayout<Bits>.size, as: Bits.self) & exponent
+          != exponent
       }
       var found: Bits = 0
       for place in 0..<count { found |= isFinite(place) ? 0 : 1 }

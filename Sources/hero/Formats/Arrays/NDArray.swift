@@ -25,7 +25,9 @@ public struct NDArray: Equatable, Sendable {
 
   /// An array of 32-bit floats; `floats.count` must be the product of `shape`.
   public init(floats: [Float], shape: [Int]) {
-    precondition(4 * floats.count == Self.byteCount(shape: shape, type: .float32), "\(floats.count) values do not fill shape \(shape)")
+    precondition(
+      4 * floats.count == Self.byteCount(shape: shape, type: .float32),
+      "\(floats.count) values do not fill shape \(shape)")
     self.init(unchecked: floats.withUnsafeBytes { [UInt8]($0) }, shape: shape, type: .float32)
   }
 

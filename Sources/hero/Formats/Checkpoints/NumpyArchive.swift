@@ -11,7 +11,9 @@ final class NumpyArchive: WeightSource {
   init?(path: String) throws {
     self.path = path
     let reader = try ZipReader(path: path)
-    guard !reader.entries.isEmpty, reader.entries.allSatisfy({ $0.name.hasSuffix(".npy") }) else { return nil }
+    guard !reader.entries.isEmpty, reader.entries.allSatisfy({ $0.name.hasSuffix(".npy") }) else {
+      return nil
+    }
     let found = reader.entries.map { (String($0.name.dropLast(4)), $0) }
     names = found.map(\.0)
     entries = Dictionary(found, uniquingKeysWith: { first, _ in first })

@@ -106,7 +106,9 @@ public final class SafetensorsFile: Sendable {
   }
 
   /// What the header says of a tensor: a type of nil is one that is not read here.
-  private typealias Described = (name: String, code: String, type: ScalarType?, shape: [Int], range: Range<Int>)
+  private typealias Described = (
+    name: String, code: String, type: ScalarType?, shape: [Int], range: Range<Int>
+  )
 
   private static func parse(
     _ header: JSON, file: String, start: Int, end: Int
@@ -155,7 +157,8 @@ public final class SafetensorsFile: Sendable {
     let type = Safetensors.types.first { $0.code == code }?.type
     let shape = sizes.compactMap(\.int)
     // Of types that are not known here the shape says nothing of the bytes, and an element may be less than one.
-    guard shape.count == sizes.count, let byteCount = NDArray.byteCount(shape: shape, type: type ?? .uint8) else {
+    guard shape.count == sizes.count, let byteCount = NDArray.byteCount(shape: shape, type: type ?? .uint8)
+    else {
       throw DataError("an impossible shape")
     }
     guard 0 <= lower, lower <= upper, upper <= end - start else {

@@ -108,7 +108,8 @@ extension TorchCheckpoint: WeightSource {
   /// Refuses a checkpoint without a single array, and says what it holds instead.
   func requireArrays() throws {
     guard arrays.isEmpty else { return }
-    let objects = [(key: "", value: root)] + (root.entries ?? []).map { (key: $0.key.string ?? "", value: $0.value) }
+    let objects =
+      [(key: "", value: root)] + (root.entries ?? []).map { (key: $0.key.string ?? "", value: $0.value) }
     for case (let key, .object(let name)) in objects {
       throw DataError(
         "is a Python object of the class \(name), not a dictionary of arrays", file: path,
@@ -116,6 +117,7 @@ extension TorchCheckpoint: WeightSource {
         cure: "Save the weights alone: torch.save(model.state_dict(), …)")
     }
     throw DataError(
-      "holds no arrays", file: path, cure: "Give a file of weights, as torch.save(model.state_dict(), …) makes it")
+      "holds no arrays", file: path,
+      cure: "Give a file of weights, as torch.save(model.state_dict(), …) makes it")
   }
 }

@@ -10,15 +10,18 @@ struct WeightNames {
 
   /// Attributes that hold the wrapped module, wherever they stand in a name. No network here has a part of such a name.
   private static let wrappers: Set<Substring> = [
-    "module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_fpw_module",
+    "module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
+    "_fpw_module",
   ]
   /// Beginnings that only say that the model follows.
   private static let wrappings: [Substring] = [
-    "model_state_dict", "model_state", "state_dict", "model", "net", "network", "weights", "params", "student",
+    "model_state_dict", "model_state", "state_dict", "model", "net", "network", "weights", "params",
+    "student",
   ]
   /// What is saved beside a model under the same names, by the words of a part of the name.
   private static let besides: Set<Substring> = [
-    "optim", "optimizer", "optimizers", "exp", "momentum", "scheduler", "schedulers", "scaler", "grad", "grads", "rng",
+    "optim", "optimizer", "optimizers", "exp", "momentum", "scheduler", "schedulers", "scaler", "grad",
+    "grads", "rng",
     "loops", "callbacks",
   ]
   private static let averages: Set<Substring> = ["ema", "swa", "averaged", "shadow"]
@@ -37,15 +40,20 @@ struct WeightNames {
   /// - Throws: `DataError` where two models are equally meant.
   init(_ stored: [String], start: ((String) -> Int?)?) throws {
     let entries = stored.map { name in
-      let bare = name.split(separator: ".", omittingEmptySubsequences: false).filter { !Self.wrappers.contains($0) }
-        .joined(separator: ".")
+      let bare = name.split(separator: ".", omittingEmptySubsequences: false).filter {
+        !Self.wrappers.contains($0)
+      }
+      .joined(separator: ".")
       let prefix = start?(bare).map { String(decoding: bare.utf8.prefix($0), as: UTF8.self) }
       return Entry(stored: name, bare: bare, prefix: prefix)
     }
     let prefix = try prefix(of: entries) ?? Self.knownPrefix(of: entries)
-    let others = Set(entries.compactMap(\.prefix)).filter { $0.utf8.count > prefix.utf8.count && $0.hasPrefix(prefix) }
+    let others = Set(entries.compactMap(\.prefix)).filter {
+      $0.utf8.count > prefix.utf8.count && $0.hasPrefix(prefix)
+    }
     let own = entries.filter { entry in
-      entry.bare.hasPrefix(prefix) && !Self.isBeside(entry.bare.dropFirst(prefix.count).prefix { $0 != "." }, Self.besides)
+      entry.bare.hasPrefix(prefix)
+        && !Self.isBeside(entry.bare.dropFirst(prefix.count).prefix { $0 != "." }, Self.besides)
         && !others.contains { entry.bare.hasPrefix($0) }
     }
     try keep(own, without: prefix)
@@ -55,7 +63,9 @@ struct WeightNames {
   private mutating func prefix(of entries: [Entry]) throws -> String? {
     var counts: [String: Int] = [:]
     for entry in entries {
-      if let prefix = entry.prefix, !Self.isBeside(prefix[...], Self.besides) { counts[prefix, default: 0] += 1 }
+      if let prefix = entry.prefix, !Self.isBeside(prefix[...], Self.besides) {
+        counts[prefix, default: 0] += 1
+      }
     }
     guard let most = counts.values.max() else { return nil }
     guard counts.count <= Self.mostCopies else {
@@ -68,7 +78,8 @@ struct WeightNames {
     let chosen = candidates.contains("") ? "" : candidates[0]
     guard candidates.count == 1 || chosen.isEmpty else {
       throw DataError(
-        "holds the model \(candidates.count) times: " + candidates.map { "“\($0.prefix(100))”" }.joined(separator: ", "),
+        "holds the model \(candidates.count) times: "
+          + candidates.map { "“\($0.prefix(100))”" }.joined(separator: ", "),
         cure: "Save the one that is meant as a file of its own")
     }
     let passed = counts.keys.filter { $0 != chosen }.sorted()
@@ -87,9 +98,11 @@ struct WeightNames {
     let plain = names.filter { !isBeside($0.prefix { $0 != "." }, averages) }
     if !plain.isEmpty { names = plain }
     while true {
-      let counts = Dictionary(grouping: names) { $0.dropFirst(prefix.count).prefix { $0 != "." } }.mapValues(\.count)
+      let counts = Dictionary(grouping: names) { $0.dropFirst(prefix.count).prefix { $0 != "." } }.mapValues(
+        \.count)
       let known = wrappings.first { 2 * (counts[$0] ?? 0) > names.count }
-      guard let next = known ?? counts.keys.first(where: { counts.count == 1 && isBeside($0, averages) }) else {
+      guard let next = known ?? counts.keys.first(where: { counts.count == 1 && isBeside($0, averages) })
+      else {
         return prefix
       }
       prefix += next + "."

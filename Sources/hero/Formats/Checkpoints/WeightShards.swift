@@ -56,11 +56,14 @@ struct WeightShards {
     let missing = all.filter { !Self.exists($0) }
     guard missing.isEmpty else {
       throw DataError(
-        "is one of \(count) shards of a model, and \(missing.count) are not beside it, such as \(missing[0])", file: file,
+        "is one of \(count) shards of a model, and \(missing.count) are not beside it, such as \(missing[0])",
+        file: file,
         cure: "Bring all shards into one folder, and give that folder or any of them")
     }
     files = all
-    note = count == 1 ? nil : "\(file): it is one of \(count) shards of a model, whose others beside it are read as well"
+    note =
+      count == 1
+      ? nil : "\(file): it is one of \(count) shards of a model, whose others beside it are read as well"
   }
 
   /// Whether the array is to be taken from that file.
@@ -68,16 +71,19 @@ struct WeightShards {
 
   /// Refuses an index that promises what its files lack.
   func requireAll(_ found: [String: Int]) throws {
-    guard let map, let (name, number) = map.filter({ found[$0.key] == nil }).min(by: { $0.key < $1.key }) else { return }
+    guard let map, let (name, number) = map.filter({ found[$0.key] == nil }).min(by: { $0.key < $1.key })
+    else { return }
     throw DataError(
-      "lacks “\(name)”, which the index says is in it", file: files[number], cure: "Get the model's files again, all of them")
+      "lacks “\(name)”, which the index says is in it", file: files[number],
+      cure: "Get the model's files again, all of them")
   }
 
   private static func indexed(
     _ file: String, _ place: (String) -> String
   ) throws -> ([String], [String: Int]) {
     guard let entries = try JSON.read(path: file)["weight_map"]?.object else {
-      throw DataError("has no \"weight_map\"", file: file, cure: "Give the index of a sharded model, or its shards")
+      throw DataError(
+        "has no \"weight_map\"", file: file, cure: "Give the index of a sharded model, or its shards")
     }
     var numbers: [String: Int] = [:]
     var files: [String] = []
@@ -95,7 +101,8 @@ struct WeightShards {
     let missing = files.filter { !exists($0) }
     guard missing.isEmpty else {
       throw DataError(
-        "speaks of \(files.count) files, and \(missing.count) are not there, such as \(missing[0])", file: file,
+        "speaks of \(files.count) files, and \(missing.count) are not there, such as \(missing[0])",
+        file: file,
         cure: "Bring all shards into one folder")
     }
     return (files, map)
@@ -103,7 +110,8 @@ struct WeightShards {
 
   /// The number, the count and the name of any other number, of a file that is called like a shard.
   private static func shard(_ name: String) -> (number: Int, count: Int, name: (Int) -> String)? {
-    guard let match = name.wholeMatch(of: /(.*[-_.])(\d{1,9})-of-(\d{1,9})(\.[A-Za-z0-9.]+)/), let number = Int(match.2),
+    guard let match = name.wholeMatch(of: /(.*[-_.])(\d{1,9})-of-(\d{1,9})(\.[A-Za-z0-9.]+)/),
+      let number = Int(match.2),
       let count = Int(match.3)
     else { return nil }
     let (stem, width, end) = (String(match.1), match.2.count, "-of-\(match.3)\(match.4)")

@@ -206,7 +206,9 @@ struct PickleInterpreter {
     if let state = object.state, let parts = try value(of: state).elements, parts.count > 1 {
       order = parts[1].string ?? ""
     }
-    guard order.utf8.count + code.utf8.count <= 64 else { throw DataError("a numpy type of a malformed name") }
+    guard order.utf8.count + code.utf8.count <= 64 else {
+      throw DataError("a numpy type of a malformed name")
+    }
     guard let (type, isBigEndian) = ScalarType.numpy(order + code) else { return .symbol(order + code) }
     return .symbol((isBigEndian ? ">" : "<") + (type.numpyCode ?? code))
   }
@@ -261,8 +263,10 @@ struct PickleInterpreter {
 
   /// The kind of storage that a reference names; nil where it names none.
   private func storageElement(_ reference: PickleItem) -> PickleGlobal? {
-    guard case .object(let index) = reference, case .tuple = objects[index].kind, objects[index].items.count >= 5,
-      case .value(.string("storage")) = objects[index].items[0], case .global(let kind) = objects[index].items[1],
+    guard case .object(let index) = reference, case .tuple = objects[index].kind,
+      objects[index].items.count >= 5,
+      case .value(.string("storage")) = objects[index].items[0],
+      case .global(let kind) = objects[index].items[1],
       kind.elementSize != nil
     else { return nil }
     return kind

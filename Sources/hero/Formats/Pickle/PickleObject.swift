@@ -95,15 +95,19 @@ enum PickleGlobal: Hashable {
   private static let runners: Set<String> = [
     "_ctypes", "_pickle", "_posixsubprocess", "asyncio", "bdb", "builtins", "cProfile", "cloudpickle", "code",
     "codeop", "commands", "ctypes", "dill", "distutils", "ftplib", "http", "idlelib", "imaplib", "importlib",
-    "inspect", "joblib", "marshal", "multiprocessing", "nt", "operator", "os", "pdb", "pickle", "pip", "platform",
-    "poplib", "posix", "profile", "pty", "pydoc", "requests", "runpy", "setuptools", "shutil", "signal", "smtplib",
-    "socket", "socketserver", "ssl", "subprocess", "sys", "telnetlib", "threading", "timeit", "trace", "types",
+    "inspect", "joblib", "marshal", "multiprocessing", "nt", "operator", "os", "pdb", "pickle", "pip",
+    "platform",
+    "poplib", "posix", "profile", "pty", "pydoc", "requests", "runpy", "setuptools", "shutil", "signal",
+    "smtplib",
+    "socket", "socketserver", "ssl", "subprocess", "sys", "telnetlib", "threading", "timeit", "trace",
+    "types",
     "urllib", "venv", "webbrowser", "xmlrpc", "zipimport",
   ]
 
   /// Named like functions, and still classes of data or their constructors.
   private static let dataMakers: Set<String> = [
-    "copyreg._reconstructor", "copy_reg._reconstructor", "builtins.object", "builtins.complex", "builtins.range",
+    "copyreg._reconstructor", "copy_reg._reconstructor", "builtins.object", "builtins.complex",
+    "builtins.range",
     "builtins.slice", "collections.deque", "datetime.date", "datetime.datetime", "datetime.time",
     "datetime.timedelta", "datetime.timezone", "types.SimpleNamespace", "functools.partial",
     "torch.serialization._get_layout",

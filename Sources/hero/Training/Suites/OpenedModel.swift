@@ -37,7 +37,9 @@ struct OpenedModel {
     if folder == nil, !keys.idle.isEmpty {
       log.info("\(file): keys without effect here: \(keys.idle.joined(separator: "; "))")
     }
-    checkpoint = try (path ?? configuration.checkpoint.map(RunFolder.weights)).map { try Checkpoint(path: $0) }
+    checkpoint = try (path ?? configuration.checkpoint.map(RunFolder.weights)).map {
+      try Checkpoint(path: $0)
+    }
     checkpoint?.notes.forEach(log.info)
     // A model to evaluate is as its checkpoint says; one to train may have longer clips than what it starts from.
     shape = try ModelConfiguration(

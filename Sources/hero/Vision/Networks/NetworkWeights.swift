@@ -36,7 +36,9 @@ public struct NetworkWeights {
     self.init(path: path, names: arrays.map(\.name)) { byName[$0] }
   }
 
-  private init(path: String, names: [String], notes: [String] = [], read: @escaping (String) throws -> NDArray?) {
+  private init(
+    path: String, names: [String], notes: [String] = [], read: @escaping (String) throws -> NDArray?
+  ) {
     self.path = path
     self.names = names
     self.notes = notes
@@ -82,6 +84,7 @@ public struct NetworkWeights {
   private static func isPlainPickle(_ path: String) throws -> Bool {
     if FileManager.default.isFolder(path) { return false }
     let head = try MappedFile(path: path).withBytes { Array($0.prefix(4)) }
-    return (head.first == 0x80 || head.first == UInt8(ascii: "(")) && !head.dropFirst(2).starts(with: [0x8a, 10])
+    return (head.first == 0x80 || head.first == UInt8(ascii: "("))
+      && !head.dropFirst(2).starts(with: [0x8a, 10])
   }
 }
