@@ -191,7 +191,7 @@ import Testing
     let entry = try MessagePack.decode(Compression.decompress(try #require(try store.get("1"))))
     #expect(entry["sub_indices"]?.array?.compactMap(\.int) == [1, 2, 3, 5])
     #expect(entry["clip_id"]?.string == "4")
-    #expect(entry["input_ids"]?.array?.compactMap(\.int) == [3])
+    #expect(entry["input_ids"]?.array?.compactMap(\.int) == [99])
     #expect(try folder.contents("out.db/clip.db/vid2clips.json") == #"{"v": ["3", "4", "6"]}"#)
   }
 }

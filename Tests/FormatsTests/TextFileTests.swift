@@ -44,7 +44,8 @@ import Testing
   /// Characters of UTF-16 that lie across the pieces in which a file is read.
   @Test func longUTF16StaysWhole() throws {
     let long = String(repeating: "😀é", count: 700_000)
-    #expect(try lines(Self.utf16("{\"a\": \"\(long)\"}\n{\"a\": \"b\"}", bigEndian: false)) == [long, "b"])
+    #expect(
+      try lines(Self.utf16("\u{FEFF}{\"a\": \"\(long)\"}\n{\"a\": \"b\"}", bigEndian: false)) == [long, "b"])
   }
 
   @Test(

@@ -51,7 +51,7 @@ public enum FileBytes {
       }
       var start = 0
       try pending.withUnsafeBytes { bytes in
-        while let ending, let place = bytes[from...].firstIndex(of: ending) {
+        while let ending, let place = Self.place(of: ending, in: bytes, from: from) {
           try body(UnsafeRawBufferPointer(rebasing: bytes[start..<place]))
           number += 1
           start = place + 1
@@ -71,6 +71,14 @@ public enum FileBytes {
     }
   }
 
+  /// Where a byte next stands.
+  private static func place(of byte: UInt8, in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+    guard let base = bytes.baseAddress, start < bytes.count,
+      let found = memchr(base + start, Int32(byte), bytes.count - start)
+    else { return nil }
+    return UnsafeRawPointer(found) - base
+  }
+
   static func openForReading(_ path: String) throws -> Int32 {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw DataError.system("open", file: path) }
@@ -82,21 +90,19 @@ public enum FileBytes {
     return descriptor
   }
 
-  /// Reads once; the number of bytes got, 0 at the end.
+  /// Reads once, a megabyte at most; the number of bytes got, 0 at the end.
   static func append(
     upTo count: Int, from descriptor: Int32, path: String, to bytes: inout [UInt8]
   ) throws -> Int {
-    let old = bytes.count
-    bytes.append(contentsOf: repeatElement(0, count: count))
-    while true {
-      let got = bytes.withUnsafeMutableBytes {
-        Foundation.read(descriptor, $0.baseAddress.map { $0 + old }, count)
+    let count = min(count, 1 << 20)
+    return try withUnsafeTemporaryAllocation(byteCount: count, alignment: 1) { buffer in
+      while true {
+        let got = Foundation.read(descriptor, buffer.baseAddress, count)
+        if got < 0, errno == EINTR { continue }
+        if got < 0 { throw DataError.system("read", file: path) }
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+        return got
       }
-      if got < 0, errno == EINTR { continue }
-      let code = errno
-      bytes.removeLast(count - max(0, got))
-      if got < 0 { throw DataError.system("read", file: path, code: code) }
-      return got
     }
   }
 }

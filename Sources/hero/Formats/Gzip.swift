@@ -40,10 +40,11 @@ public enum Gzip {
 
   /// Decompresses a piece; the number of bytes got, 0 at the end.
   private static func append(from file: gzFile, path: String, to bytes: inout [UInt8]) throws -> Int {
-    let old = bytes.count
-    bytes.append(contentsOf: repeatElement(0, count: chunk))
-    let got = bytes.withUnsafeMutableBytes { gzread(file, $0.baseAddress.map { $0 + old }, UInt32(chunk)) }
-    bytes.removeLast(chunk - max(0, Int(got)))
+    let got = withUnsafeTemporaryAllocation(byteCount: chunk, alignment: 1) { buffer in
+      let got = gzread(file, buffer.baseAddress, UInt32(chunk))
+      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<max(0, Int(got))]))
+      return got
+    }
     if gzdirect(file) != 0 { throw damaged(path, "is not a gzip file") }
     var code: Int32 = Z_OK
     let message = gzerror(file, &code).map { String(cString: $0) } ?? ""
