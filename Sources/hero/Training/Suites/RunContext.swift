@@ -20,7 +20,7 @@ struct RunContext {
   /// Tells of options that were given and that nothing has read in the end, though nothing said that they are idle.
   func tellUnread() {
     let unread = configuration.use.given.subtracting(configuration.use.read)
-      .subtracting(configuration.idleOptions.map(\.name))
+      .subtracting(configuration.idleNames)
     let options = RunOptions.used(by: configuration.family).map(\.name).filter(unread.contains)
     guard !options.isEmpty else { return }
     log.warning("options that had no effect: \(options.joined(separator: ", "))")
