@@ -96,7 +96,7 @@ struct IndexCommand: ParsableCommand {
       folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides, log: log,
       backend: try device.open())
     var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
-    var durations: [String: Double] = [:]
+    var durations: [Name: Double] = [:]
     if let videos {
       guard let resnet, let slowfast else { throw UsageError("--videos needs --resnet and --slowfast") }
       let own = OwnVideos(

@@ -71,8 +71,8 @@ struct OwnVideos {
   }
 
   /// Seconds of each video, as its file says.
-  func durations() throws -> [String: Double] {
-    var durations: [String: Double] = [:]
+  func durations() throws -> [Name: Double] {
+    var durations: [Name: Double] = [:]
     for path in try VideoList.videos(at: [videos]) {
       if let file = try? VideoFile(path: path) {
         durations[FeatureFolder.identifier(of: path)] = file.duration
@@ -84,14 +84,15 @@ struct OwnVideos {
   /// Whether the feature store has every video whose features are there.
   private func isComplete() throws -> Bool {
     guard FileManager.default.fileExists(atPath: store) else { return false }
-    let known = Set(try FeatureStore(path: store, frameLength: frameLength).videos)
+    let known = Set(try FeatureStore(path: store, frameLength: frameLength).videos.lazy.map { Name($0) })
     let folders = ["resnet", "slowfast"].map { "\(work)/features/\($0)_features" }
     let made = folders.map { folder in
       Set(
         ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".npz") }
+          .map { Name($0) }
       )
     }
-    return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.dropLast(".npz".count))) }
+    return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.text.dropLast(".npz".count))) }
   }
 
   /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them.

@@ -22,18 +22,18 @@ public struct Indexing {
   /// The file to play of a video, where there is one.
   private let media: (String) -> IndexedVideo.MediaFile?
   /// Seconds of a video, where somebody knows it.
-  private let durations: [String: Double]
+  private let durations: [Name: Double]
 
   /// - Parameters:
   ///   - path: the index, which is made where there is none.
   ///   - media: the file to play of a video, where there is one.
   ///   - durations: seconds of videos; of others it is told by their frames.
   public init(
-    path: String, model: SearchModel, reader: VideoReader, durations: [String: Double] = [:],
+    path: String, model: SearchModel, reader: VideoReader, durations: [Name: Double] = [:],
     media: @escaping (String) -> IndexedVideo.MediaFile? = { _ in nil }
   ) {
     (self.path, self.model, self.reader, self.media) = (path, model, reader, media)
-    let listed = reader.subtitles?.splits?.flatMap(\.videos).map { ($0.name, $0.duration) } ?? []
+    let listed = reader.subtitles?.splits?.flatMap(\.videos).map { (Name($0.name), $0.duration) } ?? []
     self.durations = durations.merging(listed) { first, _ in first }
   }
 
@@ -109,9 +109,9 @@ public struct Indexing {
   }
 
   /// The names of an index's videos.
-  private static func names(in path: String) throws -> Set<String> {
+  private static func names(in path: String) throws -> Set<Name> {
     let index = try IndexFile(path: path)
-    return Set(try (0..<index.count).map { try index.name(of: $0) })
+    return Set(try (0..<index.count).map { Name(try index.name(of: $0)) })
   }
 }
 
@@ -125,7 +125,7 @@ public struct MediaFolder: Sendable {
   ]
 
   /// Path by name, from the root.
-  public let files: [String: String]
+  public let files: [Name: String]
 
   /// - Throws: `DataError` where it is no folder.
   public init(path: String) throws {
@@ -135,7 +135,7 @@ public struct MediaFolder: Sendable {
     }
     let names = (FileManager.default.enumerator(atPath: path)?.allObjects as? [String]) ?? []
     let root = SearchModel.absolute(path)
-    var files: [String: String] = [:]
+    var files: [Name: String] = [:]
     for name in names.sorted() where Self.endings.contains((name as NSString).pathExtension.lowercased()) {
       let stem = ((name as NSString).lastPathComponent as NSString).deletingPathExtension
       files[stem] = files[stem] ?? "\(root)/\(name)"

@@ -25,7 +25,7 @@ public struct SplitQueries: Sendable {
   ///   - model: tells the tokens of a sentence where no store does.
   /// - Throws: `DataError` for a file that cannot be read or of whose rows none can be asked.
   public init(path: String, index: IndexFile, model: SearchModel) throws {
-    var places: [String: Int] = [:]
+    var places: [Name: Int] = [:]
     for video in 0..<index.count { places[try index.name(of: video)] = video }
     var isFolder: ObjCBool = false
     let isStore = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue

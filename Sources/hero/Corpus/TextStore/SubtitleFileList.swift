@@ -36,7 +36,7 @@ struct SubtitleFileList {
         continue
       }
       let names = (FileManager.default.enumerator(atPath: path)?.allObjects as? [String]) ?? []
-      let found = names.filter { Self.isSubtitles($0) }.sorted()
+      let found = names.filter { Self.isSubtitles($0) }.sortedByBytes()
       guard !found.isEmpty else {
         throw DataError(
           "there is no subtitle file in this folder", file: path,
@@ -52,16 +52,16 @@ struct SubtitleFileList {
   /// - Parameter isKnown: whether there is a video of a name: then nothing of the name is taken for a language.
   func byVideo(isKnown: (String) -> Bool) -> [(video: String, paths: [String])] {
     var order: [String] = []
-    var paths: [String: [(rank: Int, path: String)]] = [:]
+    var paths: [Name: [(rank: Int, path: String)]] = [:]
     for candidate in candidates {
       let video = isKnown(candidate.stem) ? candidate.stem : candidate.bare
       if paths[video] == nil { order.append(video) }
       let language = candidate.stem.dropFirst(video.count).lowercased()
       let rank = language.isEmpty ? 0 : language.hasPrefix(".en") ? 1 : 2
-      paths[video, default: []].append((rank, candidate.path))
+      paths[Name(video), default: []].append((rank, candidate.path))
     }
     return order.map { video in
-      let own = paths[video, default: []].enumerated().sorted { a, b in
+      let own = paths[Name(video), default: []].enumerated().sorted { a, b in
         (a.element.rank, a.offset) < (b.element.rank, b.offset)
       }
       return (video, own.map(\.element.path))

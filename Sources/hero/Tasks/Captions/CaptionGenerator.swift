@@ -124,7 +124,7 @@ public struct CaptionGenerator {
 
   /// The videos, each with the places of its clips, in the order in which they first come up.
   private func byVideo(_ clips: [CaptionRow]) -> [(video: String, clips: [Int])] {
-    var numbers: [String: Int] = [:]
+    var numbers: [Name: Int] = [:]
     var work: [(video: String, clips: [Int])] = []
     for (place, clip) in clips.enumerated() {
       if let number = numbers[clip.video] {

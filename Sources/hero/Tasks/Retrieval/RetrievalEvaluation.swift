@@ -78,7 +78,8 @@ public struct RetrievalEvaluator {
     }
     // Where videos are hidden nobody can say in which one to look.
     if hidden { found.removeAll { $0.task == .singleVideoMoment } }
-    let numbers = Dictionary(uniqueKeysWithValues: zip(index.videos.names, index.videos.indices))
+    let numbers = Dictionary(
+      uniqueKeysWithValues: zip(index.videos.names.lazy.map { Name($0) }, index.videos.indices))
     return RetrievalResults(videoIndex: numbers, tasks: found.filter { !$0.queries.isEmpty })
   }
 

@@ -21,9 +21,9 @@ public enum VideoList {
       }
       videos += isFolder.boolValue ? try inFolder(path) : [path]
     }
-    var known: [String: String] = [:]
+    var known: [Name: String] = [:]
     for video in videos {
-      if let other = known.updateValue(video, forKey: FeatureFolder.identifier(of: video)) {
+      if let other = known.updateValue(video, forKey: Name(FeatureFolder.identifier(of: video))) {
         throw DataError(
           "has the same name as \(other), and both would write the same features", file: video,
           cure: "Rename one, or give another --output for it")
