@@ -51,7 +51,8 @@ public final class FeatureStore: Sendable {
     listPath = sideFile
     (table, frameCounts) = try IdentifierTable.frameCounts(path: sideFile)
     absent = try Self.absent(from: reader, table)
-    Self.tellDifference(absent.sorted().map { table.names[$0] }, reader.count, table, list: sideFile, store: folder)
+    Self.tellDifference(
+      absent.sorted().map { table.names[$0] }, reader.count, table, list: sideFile, store: folder)
   }
 
   /// The numbers of names that the list has and the store has not.
@@ -79,7 +80,8 @@ public final class FeatureStore: Sendable {
     let unlisted = entries - (table.count - absent.count)
     if unlisted > 0 {
       Notice.tell(
-        "\(list): \(unlisted) of the \(entries) videos in \(store) are not listed; they are left out")
+        "\(list): \(unlisted) of the \(entries) videos in \(store) are not listed; "
+          + "they are left out")
     }
     if let note = Normalization.note(among: table.names, in: list) { Notice.tell(note) }
   }
