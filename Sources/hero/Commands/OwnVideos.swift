@@ -69,10 +69,10 @@ struct OwnVideos {
   private static let networks = ["resnet", "slowfast"]
 
   /// The files that an index names, by the names of the videos.
-  private static func files(of index: String) throws -> [String: IndexedVideo.MediaFile] {
+  private static func files(of index: String) throws -> [Name: IndexedVideo.MediaFile] {
     guard FileManager.default.fileExists(atPath: index) else { return [:] }
     let index = try IndexFile(path: index)
-    var files: [String: IndexedVideo.MediaFile] = [:]
+    var files: [Name: IndexedVideo.MediaFile] = [:]
     for number in 0..<index.count {
       let video = try index.video(number)
       files[video.name] = video.file
@@ -108,14 +108,15 @@ struct OwnVideos {
   /// Whether the feature store has every video whose features are there.
   private func isComplete() throws -> Bool {
     guard FileManager.default.fileExists(atPath: store) else { return false }
-    let known = Set(try FeatureStore(path: store, frameLength: frameLength).videos)
+    let known = Set(try FeatureStore(path: store, frameLength: frameLength).videos.lazy.map { Name($0) })
     let folders = Self.networks.map { "\(work)/features/\($0)_features" }
     let made = folders.map { folder in
       Set(
         ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".npz") }
+          .map { Name($0) }
       )
     }
-    return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.dropLast(".npz".count))) }
+    return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.text.dropLast(".npz".count))) }
   }
 
   /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them.

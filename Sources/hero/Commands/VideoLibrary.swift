@@ -31,7 +31,7 @@ struct VideoLibrary {
 
   /// Leaves out the videos whose names the index has of other files that are still there.
   /// - Returns: a line for each.
-  mutating func leaveOutNamesakes(in index: [String: IndexedVideo.MediaFile]) -> [String] {
+  mutating func leaveOutNamesakes(in index: [Name: IndexedVideo.MediaFile]) -> [String] {
     let own = Set(videos.map(\.path))
     var lines: [String] = []
     videos.removeAll { video in
@@ -52,7 +52,7 @@ struct VideoLibrary {
   ///
   /// - Parameter index: what the index has of the videos' files.
   /// - Returns: the names of videos whose features are to be made anew.
-  func bringFeaturesUpToDate(with index: [String: IndexedVideo.MediaFile]) throws -> [String] {
+  func bringFeaturesUpToDate(with index: [Name: IndexedVideo.MediaFile]) throws -> [String] {
     var marks = try readMarks()
     var stale: [String] = []
     let byHash = Dictionary(grouping: marks.keys.sorted()) { marks[$0]?.hash ?? "" }
@@ -93,9 +93,9 @@ struct VideoLibrary {
   private var markFile: String { "\(work.path)/videos.json" }
 
   /// Of the files whose features were made, by the videos' names.
-  private func readMarks() throws -> [String: FileMark] {
+  private func readMarks() throws -> [Name: FileMark] {
     guard FileManager.default.fileExists(atPath: markFile) else { return [:] }
-    var marks: [String: FileMark] = [:]
+    var marks: [Name: FileMark] = [:]
     try JSON.readMembers(path: markFile) { name, value in
       guard let size = value["size"]?.int, let time = value["time"]?.double, let hash = value["hash"]?.string
       else { return }
@@ -104,7 +104,7 @@ struct VideoLibrary {
     return marks
   }
 
-  private func write(_ marks: [String: FileMark]) throws {
+  private func write(_ marks: [Name: FileMark]) throws {
     let members = marks.sorted { $0.key < $1.key }.map { name, mark in
       (
         key: name,
@@ -137,13 +137,15 @@ struct VideoLibrary {
   /// Where a video lies in time: as decoding found it when its features were made, else as its file says.
   private func span(of video: Video) -> VideoSpan? {
     features(of: video.name).lazy.compactMap { FeatureFolder.span(file: $0) }.first
-      ?? (try? VideoFile(path: video.path)).map { VideoSpan(start: $0.startTime, duration: $0.duration) }
+      ?? (try? VideoFile(path: video.path)).flatMap { file in
+        file.duration.map { VideoSpan(start: file.start, duration: $0) }
+      }
   }
 
   /// What the index is to know of the files.
   /// - Parameter removes: whether videos are removed whose folders are missing too.
   func files(removes: Bool) -> Indexing.Files {
-    var media: [String: IndexedVideo.MediaFile] = [:]
+    var media: [Name: IndexedVideo.MediaFile] = [:]
     var files = Indexing.Files()
     for video in videos {
       let span = span(of: video)

@@ -15,10 +15,10 @@ public struct TimeSpan: Equatable, Sendable {
   /// Whether a number can be a time in a video: finite, and small enough to be counted in frames.
   public static func isTime(_ seconds: Double) -> Bool { seconds.magnitude < 1e9 }
 
-  /// The span that two times are, or nil.
+  /// The span that two times are, the start first and neither negative, or nil.
   public init?(_ field: MessagePack?) { self.init(field?.array?.map(\.double)) }
 
-  /// The span that two times are, or nil.
+  /// The span that two times are, the start first and neither negative, or nil.
   public init?(_ field: JSON?) { self.init(field?.array?.map(\.double)) }
 
   /// The span of a text "start-end"; nil if it does not parse, as "nan-nan" does not.
@@ -27,9 +27,17 @@ public struct TimeSpan: Equatable, Sendable {
     self.init(parts.map { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) })
   }
 
+  /// Whether a text says that nobody marked a span: empty, or "nan-nan" as in TVQA.
+  public static func isUnmarked(_ text: String) -> Bool {
+    text.split(separator: "-").allSatisfy {
+      let part = $0.trimmingCharacters(in: .whitespacesAndNewlines).lowercased()
+      return part.isEmpty || part == "nan"
+    }
+  }
+
   private init?(_ pair: [Double?]?) {
     guard let pair, pair.count == 2, let start = pair[0], let end = pair[1], Self.isTime(start),
-      Self.isTime(end)
+      Self.isTime(end), 0 <= start, start <= end
     else { return nil }
     self.init(start: start, end: end)
   }

@@ -52,8 +52,8 @@ struct IndexEncoding {
   func run(
     _ names: [String], into writer: IndexWriter, _ report: inout Indexing.Report,
     _ progress: (Int, Int) throws -> Void
-  ) throws -> Set<String> {
-    var made: Set<String> = []
+  ) throws -> Set<Name> {
+    var made: Set<Name> = []
     let groups = groups(names)
     let (shape, backend, reader, size) = (
       model.model.configuration, model.model.store.backend, reader, batchSize

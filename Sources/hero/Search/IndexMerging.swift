@@ -15,15 +15,15 @@ enum IndexMerging {
   /// A writer of what is encoded beside an index, and the videos that an earlier run left there. What is of another model
   /// goes.
   static func sideWriter(at path: String, head: IndexHead) throws -> (
-    writer: IndexWriter, known: [String: Int]
+    writer: IndexWriter, known: [Name: Int]
   ) {
     if let old = try? IndexFile(path: path), old.head.model != head.model { unlink(path) }
     let writer = try IndexWriter(path: path, head: head)
     return (writer, try places(in: IndexFile(path: path)))
   }
 
-  private static func places(in index: IndexFile) throws -> [String: Int] {
-    var places: [String: Int] = [:]
+  private static func places(in index: IndexFile) throws -> [Name: Int] {
+    var places: [Name: Int] = [:]
     for number in 0..<index.count { places[try index.name(of: number)] = number }
     return places
   }
@@ -35,8 +35,8 @@ enum IndexMerging {
   ///   - removed: names of videos that are left out.
   ///   - refreshed: what is to be known of videos whose encoding stays.
   static func merge(
-    _ index: IndexFile, _ side: IndexFile?, order: [String], without removed: Set<String>,
-    refreshed: [String: IndexedVideo]
+    _ index: IndexFile, _ side: IndexFile?, order: [String], without removed: Set<Name>,
+    refreshed: [Name: IndexedVideo]
   ) throws {
     let path = "\(index.path).merging"
     let space = index.length + (side?.length ?? 0)

@@ -33,11 +33,11 @@ public struct Indexing {
   /// What is known of the files of videos.
   public struct Files {
     /// Seconds of videos, where somebody knows them; of others their frames tell it.
-    public var durations: [String: Double] = [:]
+    public var durations: [Name: Double] = [:]
     /// The file to play of a video, where there is one.
     public var media: (String) -> IndexedVideo.MediaFile? = { _ in nil }
     /// Videos of the stores that are meant; nil for all.
-    public var names: Set<String>?
+    public var names: Set<Name>?
     /// Whether a video of the index that is none of these is to be removed.
     public var isGone: (IndexedVideo) -> Bool = { _ in false }
     /// Whether a video without subtitles has none. Else those that the index has of it are kept.
@@ -59,14 +59,14 @@ public struct Indexing {
   private let path: String
   private let files: Files
   /// As the subtitle store lists them.
-  private let listed: [String: Double]
+  private let listed: [Name: Double]
   private var updating: String { "\(path).updating" }
 
   /// - Parameter path: the index, which is made where there is none.
   public init(path: String, model: SearchModel, reader: VideoReader, files: Files = Files()) {
     (self.path, self.model, self.reader, self.files) = (path, model, reader, files)
     let videos = reader.subtitles?.splits?.flatMap(\.videos) ?? []
-    listed = Dictionary(videos.map { ($0.name, $0.duration) }) { first, _ in first }
+    listed = Dictionary(videos.map { (Name($0.name), $0.duration) }) { first, _ in first }
   }
 
   /// Brings the index up to date.
@@ -89,7 +89,7 @@ public struct Indexing {
     let isUpdate = !changes.replaced.isEmpty || !changes.refreshed.isEmpty || !changes.removed.isEmpty
     let encoder = IndexEncoding(
       model: model, reader: reader, batchSize: batchSize, onSkip: onSkip, describe: described)
-    var made: Set<String>
+    var made: Set<Name>
     if isUpdate {
       let side = try IndexMerging.sideWriter(at: updating, head: model.head)
       let done = try IndexFile(path: updating)
@@ -118,7 +118,7 @@ public struct Indexing {
 
   /// The videos of the stores that are meant.
   private var names: [String] {
-    reader.features.videos.filter { files.names?.contains($0) ?? true }
+    reader.features.videos.filter { files.names?.contains(Name($0)) ?? true }
   }
 
   /// What a video would be encoded from.
@@ -145,11 +145,11 @@ struct IndexChanges {
   /// Videos to encode, in the order of the stores: new ones, and those that were replaced.
   private(set) var encoded: [String] = []
   /// Those of them that the index has.
-  private(set) var replaced: Set<String> = []
+  private(set) var replaced: Set<Name> = []
   /// Videos that are as they were.
-  private(set) var kept: Set<String> = []
+  private(set) var kept: Set<Name> = []
   /// Of these, what is to be known of them where that has changed.
-  private(set) var refreshed: [String: IndexedVideo] = [:]
+  private(set) var refreshed: [Name: IndexedVideo] = [:]
   /// How many of these have files at another path.
   private(set) var moved = 0
   private(set) var removed: [String] = []
@@ -162,10 +162,10 @@ struct IndexChanges {
     _ index: IndexFile, names: [String], files: Indexing.Files, reader: VideoReader,
     current: (String) throws -> IndexedVideo.Sources
   ) throws {
-    var places: [String: Int] = [:]
+    var places: [Name: Int] = [:]
     for number in 0..<index.count { places[try index.name(of: number)] = number }
     for name in names {
-      guard let number = places.removeValue(forKey: name) else {
+      guard let number = places.removeValue(forKey: Name(name)) else {
         encoded.append(name)
         continue
       }
@@ -173,7 +173,7 @@ struct IndexChanges {
       // What cannot be read is told when it is encoded.
       guard var sources = try? current(name) else {
         encoded.append(name)
-        replaced.insert(name)
+        replaced.insert(Name(name))
         continue
       }
       if !files.subtitlesAreKnown, sources.subtitles.isEmpty {
@@ -186,10 +186,10 @@ struct IndexChanges {
           && (sources.subtitles.isEmpty || video.sentences == reader.subtitles?.sentences(of: name)))
       guard isSame else {
         encoded.append(name)
-        replaced.insert(name)
+        replaced.insert(Name(name))
         continue
       }
-      kept.insert(name)
+      kept.insert(Name(name))
       let before = video
       video.sources = sources
       if let file = files.media(name) { video.file = file }

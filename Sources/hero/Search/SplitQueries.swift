@@ -30,7 +30,7 @@ public struct SplitQueries: Sendable {
   public init(
     path: String, index: IndexFile, model: SearchModel, log: RunLog? = nil
   ) throws {
-    var places: [String: Int] = [:]
+    var places: [Name: Int] = [:]
     for video in 0..<index.count { places[try index.name(of: video)] = video }
     var isFolder: ObjCBool = false
     let isStore = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue

@@ -19,13 +19,13 @@ public final class SplitAnswers: Sendable {
   }
 
   private let queries: [SplitQuery]
-  private let names: [String: Int]
+  private let names: [Name: Int]
   private let answered = Mutex<[Answered]>([])
   private static let right: Float = 0.5
 
   public init(_ queries: SplitQueries) {
     self.queries = queries.queries
-    names = Dictionary(queries.queries.map { ($0.truth.video, $0.video) }) { first, _ in first }
+    names = Dictionary(queries.queries.map { (Name($0.truth.video), $0.video) }) { first, _ in first }
   }
 
   /// Answers all queries; to be called on a thread of its own. Ends early where `isCancelled`.

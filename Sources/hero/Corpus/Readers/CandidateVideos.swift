@@ -6,13 +6,13 @@ public struct CandidateVideos: Sendable, Equatable {
   public let names: [String]
   /// The number of each.
   public let indices: [Int]
-  private let places: [String: Int]
+  private let places: [Name: Int]
 
   /// - Parameter videos: names, none twice, and the number of each.
   public init(_ videos: [(name: String, index: Int)]) {
     names = videos.map(\.name)
     indices = videos.map(\.index)
-    places = Dictionary(zip(names, names.indices)) { first, _ in first }
+    places = Dictionary(zip(names.lazy.map { Name($0) }, names.indices)) { first, _ in first }
   }
 
   public var count: Int { names.count }

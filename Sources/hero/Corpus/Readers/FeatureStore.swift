@@ -49,6 +49,12 @@ public final class FeatureStore: Sendable {
   private let reader: LMDBReader
   private let table: IdentifierTable
   private let frameCounts: [Int32]
+  /// The file that lists the videos.
+  private let listPath: String
+  /// Numbers of listed videos that the store has not.
+  private let absent: Set<Int>
+  /// Whether a list that contradicts the rows has been told of.
+  private let hasToldFrames = Mutex(false)
   /// Features of a frame, known from the first value read.
   private let knownWidth = Mutex<Int?>(nil)
 
@@ -68,7 +74,43 @@ public final class FeatureStore: Sendable {
       path, featureVersion: featureVersion, frameLength: frameLength, compressed: compressed)
     self.path = folder
     reader = try LMDBReader(path: folder)
-    (table, frameCounts) = try IdentifierTable.frameCounts(path: Self.sideFile(of: folder))
+    let sideFile = try Self.sideFile(of: folder)
+    listPath = sideFile
+    (table, frameCounts) = try IdentifierTable.frameCounts(path: sideFile)
+    absent = try Self.absent(from: reader, table)
+    Self.tellDifference(
+      absent.sorted().map { table.names[$0] }, reader.count, table, list: sideFile, store: folder)
+  }
+
+  /// The numbers of names that the list has and the store has not.
+  ///
+  /// Every name is looked for where the counts differ or one of a few spread over the list is not there.
+  private static func absent(from reader: LMDBReader, _ table: IdentifierTable) throws -> Set<Int> {
+    func isAbsent(_ number: Int) throws -> Bool { try !reader.contains(table.names[number]) }
+    let step = max(1, table.count / 64)
+    if reader.count == table.count,
+      try !stride(from: 0, to: table.count, by: step).contains(where: isAbsent)
+    {
+      return []
+    }
+    return Set(try (0..<table.count).filter(isAbsent))
+  }
+
+  private static func tellDifference(
+    _ absent: [String], _ entries: Int, _ table: IdentifierTable, list: String, store: String
+  ) {
+    if let first = absent.first {
+      Notice.tell(
+        "\(list): \(absent.count) of its \(table.count) videos are not in \(store), such as "
+          + "\(first.spelled); they are left out")
+    }
+    let unlisted = entries - (table.count - absent.count)
+    if unlisted > 0 {
+      Notice.tell(
+        "\(list): \(unlisted) of the \(entries) videos in \(store) are not listed; "
+          + "they are left out")
+    }
+    if let note = Normalization.note(among: table.names, in: list) { Notice.tell(note) }
   }
 
   private static func locate(
@@ -105,7 +147,8 @@ public final class FeatureStore: Sendable {
   /// The videos, in the order of `id2nframe.json`.
   public var videos: [String] { table.names }
 
-  public func contains(_ video: String) -> Bool { number(of: video) != nil }
+  /// Whether the list and the store have a video.
+  public func contains(_ video: String) -> Bool { number(of: video).map { !absent.contains($0) } ?? false }
 
   /// A video's place in `videos`. Stores are written in that order, so that neighbours lie on neighbouring pages.
   public func number(of video: String) -> Int? { table.number(of: video) }
@@ -114,16 +157,17 @@ public final class FeatureStore: Sendable {
   public func frameCount(of video: String) -> Int? { table.number(of: video).map { Int(frameCounts[$0]) } }
 
   /// Every video's place among the sorted names, as Python sorts them: by code points.
-  public func sortedNumbers() -> [String: Int] {
-    let sorted = table.names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  public func sortedNumbers() -> [Name: Int] {
+    let sorted = table.names.lazy.map { Name($0) }.sorted()
     return Dictionary(zip(sorted, sorted.indices)) { first, _ in first }
   }
 
   /// The error for a video that the store lacks.
   func missing(_ video: String) -> DataError {
-    DataError(
-      "the feature store lacks a video that is asked for", file: path, place: "video \"\(video)\"",
-      cure: "Convert its features, or leave its items out")
+    let twin = Normalization.hint(missing: [video], among: table.names)
+    return DataError(
+      "the feature store lacks a video that is asked for" + (twin.map { "; \($0)" } ?? ""), file: path,
+      place: "video \"\(video)\"", cure: "Convert its features, or leave its items out")
   }
 
   // MARK: - Values
@@ -137,7 +181,7 @@ public final class FeatureStore: Sendable {
     return try features(of: first, maxFrames: 1).width
   }
 
-  /// The first frames of a video.
+  /// The first frames of a video: no more than `id2nframe.json` lists, to which the reference cuts too.
   ///
   /// - Parameter maxFrames: the most frames to give; nil for all.
   ///
@@ -165,7 +209,10 @@ public final class FeatureStore: Sendable {
         throw DataError("the video has no frames", cure: "Convert its features again, or leave its items out")
       }
       try check(width: width)
-      return StoredFeatures(video: video, file: path, count: frames, width: width, array: array)
+      let listed = table.number(of: video).map { Int(frameCounts[$0]) }.flatMap { $0 > 0 ? $0 : nil }
+      if let listed, listed != frames { tell(listed: listed, rows: frames, of: video) }
+      return StoredFeatures(
+        video: video, file: path, count: min(frames, listed ?? frames), width: width, array: array)
     }
   }
 
@@ -185,6 +232,18 @@ public final class FeatureStore: Sendable {
       }
     }
     return hash.text
+  }
+
+  private func tell(listed: Int, rows: Int, of video: String) {
+    let isFirst = hasToldFrames.withLock { told in
+      defer { told = true }
+      return !told
+    }
+    guard isFirst else { return }
+    Notice.tell(
+      "\(listPath): lists \(listed) frames of \(video.spelled), of which \(path) has \(rows) rows; "
+        + "the first \(min(listed, rows)) count. Others like it are not told. Make both by one convert-videodb"
+    )
   }
 
   private func check(width: Int) throws {

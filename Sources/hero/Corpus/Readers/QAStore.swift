@@ -9,7 +9,7 @@ public struct Question: Sendable, Equatable {
   public let answers: [[Int32]]
   /// The place of the right answer, or nil on hidden splits.
   public let target: Int?
-  /// Where the answer is seen, or nil if that is not annotated or does not parse.
+  /// Where the answer is seen, or nil if that is not annotated ("nan-nan" in TVQA).
   public let span: TimeSpan?
 }
 
@@ -39,8 +39,13 @@ public final class QAStore: AnnotationStore {
       }
       target = place
     }
+    let text = record["ts"]?.string
+    let span = if let text { TimeSpan(text) } else { TimeSpan(record["ts"]) }
+    if span == nil, record["ts"] != nil, text.map({ !TimeSpan.isUnmarked($0) }) ?? true {
+      throw record.error("\"ts\" is neither a moment [start, end] nor a text \"start-end\"")
+    }
     return Question(
       id: id, video: texts.video(of: id) ?? record.video, tokens: asks ? lists[0] : nil, answers: answers,
-      target: target, span: record["ts"]?.string.flatMap { TimeSpan($0) } ?? TimeSpan(record["ts"]))
+      target: target, span: span)
   }
 }

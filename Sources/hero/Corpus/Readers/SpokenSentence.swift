@@ -23,10 +23,10 @@ extension SubtitleStore {
   public func sentences(of video: String) throws -> [SpokenSentence] {
     let record = try reader.record(video, of: path)
     return (record["sub"]?.array ?? []).compactMap { sentence in
-      guard let span = TimeSpan(.array([sentence["start"] ?? .nil, sentence["end"] ?? .nil])),
-        let text = sentence["text"]?.string
+      guard let start = sentence["start"]?.double, let end = sentence["end"]?.double,
+        TimeSpan.isTime(start), TimeSpan.isTime(end), let text = sentence["text"]?.string
       else { return nil }
-      return SpokenSentence(start: span.start, end: span.end, text: HTMLText.unescaped(text))
+      return SpokenSentence(start: start, end: end, text: HTMLText.unescaped(text))
     }
   }
 }

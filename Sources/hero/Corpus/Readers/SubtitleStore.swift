@@ -25,13 +25,21 @@ public struct ListedVideo: Sendable, Equatable {
       guard let members = list.object else {
         throw DataError("is \(list.kind), not an object of videos", file: path, place: "split \"\(split)\"")
       }
+      var owners: [Int: String] = [:]
       let videos = try members.map { name, value in
         guard let pair = value.array, pair.count == 2, let duration = pair[0].double, let index = pair[1].int,
-          TimeSpan.isTime(duration), index >= 0
+          TimeSpan.isTime(duration), duration >= 0, index >= 0
         else {
           throw DataError(
-            "is \(value.encoded()), not [seconds, index]", file: path, place: "video \"\(name)\"",
+            "is \(value.encoded()), not [seconds, index], both 0 or more", file: path,
+            place: "video \"\(name)\"",
             cure: "Take vid2dur_idx.json as TVR publishes it")
+        }
+        if let other = owners.updateValue(name, forKey: index) {
+          throw DataError(
+            "\(other.spelled) and \(name.spelled) both have the number \(index), by which results know a video",
+            file: path, place: "split \"\(split)\"",
+            cure: "Number the videos of a split each by its own; take vid2dur_idx.json as TVR publishes it")
         }
         return ListedVideo(name: name, duration: duration, index: index)
       }

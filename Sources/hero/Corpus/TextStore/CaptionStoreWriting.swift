@@ -14,13 +14,16 @@ extension TextStoreBuilder {
     try writeMeta(to: folder, tokenizer, sources: ["subtitles": .string(subtitles)], task: nil)
     let times = try sentenceTimes(path: subtitles)
     let writer = try CaptionWriter(folder: folder, compression: compression)
+    var missing: [String] = []
     try forEachRow(report: &report, onSkip: onSkip) { row in
       let video = try row.id("vid_name")
       guard let sentences = times[video] else {
+        missing.append(video)
         throw BadRow("\(subtitles) does not have \"\(video)\"")
       }
       try writer.put(try ClipRow(row, video: video, sentences: sentences), tokenizer: tokenizer)
     }
+    report.noteNames(missing: missing, among: times.keys.lazy.map(\.text), in: subtitles)
     try writer.finish()
     if writer.repeatedCaptions > 0 {
       report.notes.append(
@@ -37,7 +40,7 @@ extension TextStoreBuilder {
     onSkip: (String) -> Void
   ) throws {
     try writeMeta(to: folder, tokenizer, task: task.rawValue)
-    var places: [String: Int] = [:]
+    var places: [Name: Int] = [:]
     var clips: [ClipRow] = []
     try forEachRow(report: &report, onSkip: onSkip) { row in
       let video = try row.id("vid_name")
@@ -56,8 +59,8 @@ extension TextStoreBuilder {
 }
 
 /// The times of all sentences, by video.
-private func sentenceTimes(path: String) throws -> [String: [(start: Double, end: Double)]] {
-  var times: [String: [(start: Double, end: Double)]] = [:]
+private func sentenceTimes(path: String) throws -> [Name: [(start: Double, end: Double)]] {
+  var times: [Name: [(start: Double, end: Double)]] = [:]
   try JSONLines.read(path: path) { _, row in
     guard let video = row["vid_name"]?.string, let sentences = row["sub"]?.array else {
       throw DataError("not {\"vid_name\": …, \"sub\": […]}", cure: "Give the subtitles' JSON lines")
@@ -98,7 +101,7 @@ private struct ClipRow {
           || (start < sentence.end && sentence.end < end)
           || (sentence.start < start && start < end && end < sentence.end)
       })
-    captions = try (row["descs"]?.array ?? []).map { try Self.caption($0.object, kind: $0.kind) }
+    captions = try Self.captions(of: row)
   }
 
   /// A video as its own clip, with the captions of one row.
@@ -108,8 +111,17 @@ private struct ClipRow {
     (moment, duration, sentences) = (.null, row["duration"] ?? .null, .array([]))
     captions =
       row["desc"] == nil
-      ? try (row["descs"]?.array ?? []).map { try Self.caption($0.object, kind: $0.kind) }
+      ? try Self.captions(of: row)
       : [try Self.caption(row, kind: "object")]
+  }
+
+  /// The captions of `descs`; none where it is missing or null, as in hidden test splits.
+  private static func captions(of row: JSONObject) throws -> [(id: String, row: JSONObject)] {
+    guard let value = row["descs"], !value.isNull else { return [] }
+    guard let list = value.array else {
+      throw BadRow("\"descs\" is \(value.kind), not a list of {\"desc_id\", \"desc\"}")
+    }
+    return try list.map { try caption($0.object, kind: $0.kind) }
   }
 
   private static func caption(_ row: JSONObject?, kind: String) throws -> (id: String, row: JSONObject) {

@@ -105,7 +105,7 @@ extension TextStoreBuilder {
     var fields = row
     fields["input_ids"] = .array(ids.map { .integers($0) })
     fields["vid"] = .string(video)
-    fields["ts"] = row["ts"] ?? .null
+    fields["ts"] = try Moment.checkedOrNone(row["ts"], name: "ts")
     fields["target"] = target
     fields["qid"] = .string(id)
     return QueryEntry(id: id, fields: fields, length: .integers(ids.map(\.count)), video: video)

@@ -62,6 +62,20 @@ enum Moment {
     }
   }
 
+  /// The moment that a question is about: a pair, a text "start-end", or null. TVQA writes "nan-nan" where nobody marked
+  /// one, which readers take for none.
+  static func checkedOrNone(_ value: JSON?, name: String) throws -> JSON {
+    guard let value, !value.isNull else { return .null }
+    guard let text = value.string else {
+      try check(value, name: name)
+      return value
+    }
+    guard TimeSpan(text) != nil || TimeSpan.isUnmarked(text) else {
+      throw BadRow("\"\(name)\" is \"\(text)\", not \"start-end\" in seconds, the start first")
+    }
+    return value
+  }
+
   /// Checks a pair of numbers, or the pairs that several annotators gave.
   static func checkOneOrMore(_ value: JSON, name: String) throws {
     guard let elements = value.array, let first = elements.first, first.array != nil else {

@@ -5,7 +5,7 @@ import Text
 final class TextEntryWriter {
   private let store: LMDBWriter
   private let compression: Compression
-  private var keys: Set<String> = []
+  private var keys: Set<Name> = []
 
   init(folder: String, compression: Compression) throws {
     store = try LMDBWriter(path: folder)
@@ -23,7 +23,7 @@ final class TextEntryWriter {
   func replace(_ key: String, _ row: JSONObject) throws -> Bool { try put(key, row, replacing: true) }
 
   private func put(_ key: String, _ row: JSONObject, replacing: Bool) throws -> Bool {
-    let isNew = keys.insert(key).inserted
+    let isNew = keys.insert(Name(key)).inserted
     guard isNew || replacing else { return false }
     try store.put(key, compression.compress(MessagePack(.object(row)).encode()), replacing: replacing)
     return isNew

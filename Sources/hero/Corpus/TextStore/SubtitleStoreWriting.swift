@@ -19,9 +19,13 @@ extension TextStoreBuilder {
     let lengths = try JSONObjectFile(path: folder.file("vid2len.json"))
     let longest = try JSONObjectFile(path: folder.file("vid2max_frame_sub_len.json"))
     let information = try JSONObjectFile(path: folder.file("sub_info.json"))
+    var missing: [String] = []
     try forEachSubtitleRow(frameCounts, report: &report, onSkip: onSkip) { row in
       let video = try row.id("vid_name")
-      guard let frames = frameCounts[video] else { throw BadRow("\(source) does not have \"\(video)\"") }
+      guard let frames = frameCounts[video] else {
+        missing.append(video)
+        throw BadRow("\(source) does not have \"\(video)\"")
+      }
       let subtitles = try SubtitleRow(row, video: video)
       let entry = try subtitles.entry(frames: frames, frameLength: frameLength, tokenizer: tokenizer)
       try entries.put(video, entry.fields)
@@ -29,6 +33,7 @@ extension TextStoreBuilder {
       try longest.append(video, .int(entry.longest))
       try information.append(video, .object(entry.information))
     }
+    report.noteNames(missing: missing, among: frameCounts.keys.lazy.map(\.text), in: source)
     try entries.finish()
     try lengths.finish()
     try longest.finish()
@@ -36,7 +41,7 @@ extension TextStoreBuilder {
   }
 
   /// The frames of each video, and the file or store that says so.
-  private func knownFrameCounts() throws -> (counts: [String: Int], source: String) {
+  private func knownFrameCounts() throws -> (counts: [Name: Int], source: String) {
     if let vid2nframe {
       let cure = "Give the id2nframe.json that convert-videodb writes"
       let counts = try IdentifierTable.frameCounts(path: vid2nframe, limit: Self.mostFrames, cure: cure)
@@ -48,13 +53,13 @@ extension TextStoreBuilder {
         cure: "Give --vfeat-db, or --vid2nframe with the id2nframe.json that convert-videodb writes")
     }
     let store = try FeatureStore(path: featureStore, frameLength: frameLength)
-    let counts = store.videos.map { ($0, store.frameCount(of: $0) ?? 0) }
+    let counts = store.videos.map { (Name($0), store.frameCount(of: $0) ?? 0) }
     return (Dictionary(counts) { first, _ in first }, store.path)
   }
 
   /// The rows of the annotation, or of subtitle files and of the videos that have none.
   private func forEachSubtitleRow(
-    _ frameCounts: [String: Int], report: inout TextStoreReport, onSkip: (String) -> Void,
+    _ frameCounts: [Name: Int], report: inout TextStoreReport, onSkip: (String) -> Void,
     _ handle: (JSONObject) throws -> Void
   ) throws {
     guard SubtitleFileList.isMeant(by: annotation) else {
@@ -71,7 +76,7 @@ extension TextStoreBuilder {
           onSkip("\(other): the subtitles of \"\(video)\" are \(path)")
         }
         try handle(["vid_name": .string(video), "sub": .array(cues.map(\.json))])
-        silent.remove(video)
+        silent.remove(Name(video))
         report.rows += 1
       } catch let bad as BadRow {
         report.skip("\(paths[0]): \(bad.reason)", onSkip)
@@ -81,7 +86,7 @@ extension TextStoreBuilder {
     }
     guard report.rows > 0 else { return }
     for video in silent.sorted() {
-      try handle(["vid_name": .string(video), "sub": []])
+      try handle(["vid_name": .string(video.text), "sub": []])
     }
     if !silent.isEmpty { report.notes.append("\(silent.count) videos have no subtitles") }
   }

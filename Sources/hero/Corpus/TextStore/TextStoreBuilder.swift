@@ -109,6 +109,14 @@ public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
     onSkip(message)
   }
 
+  /// Says which of the videos that are missing are there under another Unicode normalization.
+  mutating func noteNames(missing: [String], among known: some Sequence<String>, in source: String) {
+    guard let hint = Normalization.hint(missing: missing, among: known) else { return }
+    let note = "\(missing.count) rows name a video that \(source) does not have: \(hint)"
+    notes.append(note)
+    firstProblem = firstProblem.map { "\($0); \(note)" }
+  }
+
   public var description: String {
     (["\(rows) rows stored, \(skipped) skipped"] + notes).joined(separator: "\n")
   }

@@ -71,7 +71,7 @@ struct EncodedVideos {
     case .failure(let bad): .string(bad.reason)
     case .success(let encoded):
       .array(
-        [.int(encoded.width)]
+        [.array(encoded.widths.map { .int($0) }), .array(encoded.notes.map { .string($0) })]
           + encoded.entries.map { .array([.string($0.key), .binary($0.value), .int($0.frames)]) })
     }
   }
@@ -79,15 +79,17 @@ struct EncodedVideos {
   private static func unpacked(_ value: MessagePack) throws -> Result<FeatureEncoder.Encoded, UnreadableVideo>
   {
     if let reason = value.string { return .failure(UnreadableVideo(reason)) }
-    guard let parts = value.array, let width = parts.first?.int else {
+    guard let parts = value.array, parts.count >= 2, let widths = parts[0].array?.compactMap(\.int),
+      let notes = parts[1].array?.compactMap(\.string)
+    else {
       throw DataError("another process sent what is no video")
     }
-    let entries = try parts.dropFirst().map { part in
+    let entries = try parts.dropFirst(2).map { part in
       guard let entry = part.array, entry.count == 3, let key = entry[0].string, let value = entry[1].bytes,
         let frames = entry[2].int
       else { throw DataError("another process sent what is no entry") }
       return FeatureEncoder.Encoded.Entry(key: key, value: value, frames: frames)
     }
-    return .success(FeatureEncoder.Encoded(entries: entries, width: width))
+    return .success(FeatureEncoder.Encoded(entries: entries, widths: widths, notes: notes))
   }
 }

@@ -13,49 +13,84 @@ struct FeatureEncoder: Sendable {
     }
 
     var entries: [Entry]
+    /// Numbers per frame, of each part.
+    var widths: [Int]
+    /// What a person should know of how its files were read.
+    var notes: [String] = []
+
     /// Numbers per frame.
-    var width: Int
+    var width: Int { widths.reduce(0, +) }
   }
+
+  /// Frames by which parts may differ without a word, as extractors disagree about a video's last moments.
+  private static let looseFrames = 2
+  /// The share of the frames, besides, by which they may differ at all: more is another sampling of the video, whose rows
+  /// do not belong together.
+  private static let looseShare = 10
 
   /// Reads and encodes one video.
   /// - Throws: `UnreadableVideo` if one of its files is missing, damaged, or no matrix of finite floats.
   func encode(_ video: FeatureFiles) throws -> Encoded {
     do {
-      let features = try features(of: video)
-      return Encoded(entries: try entries(of: features, named: video.name), width: features.shape[1])
+      let (parts, read) = try self.parts(of: video)
+      var notes = read
+      let frames = try Self.frames(of: parts, of: options.features, listed: video.frames, &notes)
+      let features = try Self.joined(parts, frames: frames)
+      return Encoded(
+        entries: try entries(of: features, named: video.name), widths: parts.map { $0.shape[1] },
+        notes: notes)
     } catch let error as DataError {
       throw UnreadableVideo(error.description)
     }
   }
 
-  /// The features [frames, sum of the parts' widths] as 32-bit floats, or 64-bit where a file has those.
-  func features(of video: FeatureFiles) throws -> NDArray {
+  /// Each part's features, and what should be told of their files.
+  private func parts(of video: FeatureFiles) throws -> ([NDArray], [String]) {
     if video.frames == 0 { throw UnreadableVideo("the list of files says that it has no frames") }
     let read = try zip(options.features, video.files).map { try matrix($1, kind: $0) }
-    // The extractors may disagree about a video's last moments.
-    let frames = min(read.map { $0.shape[0] }.min() ?? 0, video.frames ?? .max)
-    guard frames > 0 else { throw UnreadableVideo("it has no frames") }
-    let isDouble = read.contains { $0.type == .float64 }
-    return try Self.sideBySide(
-      read.map { part in
+    return (read.map(\.array), read.compactMap(\.note))
+  }
+
+  /// The frames that all parts have.
+  private static func frames(
+    of parts: [NDArray], of names: [String], listed: Int?, _ notes: inout [String]
+  ) throws -> Int {
+    let rows = parts.map { $0.shape[0] }
+    let (least, most) = (rows.min() ?? 0, rows.max() ?? 0)
+    guard least > 0 else { throw UnreadableVideo("it has no frames") }
+    let counts = zip(rows, names).map { "\($0) of \($1)" }.joined(separator: " and ")
+    if most - least > looseFrames {
+      guard (most - least) * looseShare <= most else {
+        throw UnreadableVideo("its parts are not of one rate: \(counts) rows; extract them alike")
+      }
+      notes.append("\(counts) rows, of which the first \(least) are taken")
+    }
+    if let listed, listed > least + looseFrames {
+      notes.append("the list of files says \(listed) frames, its files have \(least), which are taken")
+    }
+    return min(least, listed ?? .max)
+  }
+
+  /// The features [frames, sum of the parts' widths] as 32-bit floats, or 64-bit where a file has those.
+  private static func joined(_ parts: [NDArray], frames: Int) throws -> NDArray {
+    let isDouble = parts.contains { $0.type == .float64 }
+    return try sideBySide(
+      parts.map { part in
         let rows = try part.rows(0..<frames)
         return isDouble ? rows.asFloat64() : rows.asFloat32()
       })
   }
 
-  private func matrix(_ path: String?, kind: String) throws -> NDArray {
+  private func matrix(_ path: String?, kind: String) throws -> FeatureFile {
     guard let path else { throw UnreadableVideo("it has no readable \(kind) file") }
-    let array = try NPZ.read(path: path, name: "features")
-    guard array.shape.count == 2, array.type.isFloatingPoint else {
-      throw DataError(
-        "“features” is \(array.type) of shape \(array.shape), not floats [frames, width]", file: path)
-    }
+    let file = try FeatureFile(path: path)
+    let array = file.array
     let values = array.floats()
     if let place = values.firstNotFinite {
       throw DataError(
         "frame \(place / max(1, array.shape[1])) holds \(values[place]), which is no feature", file: path)
     }
-    return array
+    return file
   }
 
   /// Row by row, what the parts have in that row, one after the other; all have as many rows and one type.

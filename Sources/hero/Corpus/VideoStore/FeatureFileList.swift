@@ -24,69 +24,56 @@ struct FeatureFileList {
   /// The folders of the parts, as messages name them.
   private var folders: String { parts.map { "\($0)_features/" }.joined(separator: " and ") }
 
-  /// The videos, each once, and a line for whatever was not taken.
-  func videos() throws -> (videos: [FeatureFiles], notes: [String]) {
-    let listed: (videos: [FeatureFiles], notes: [String]) =
+  /// The videos, each once; those of whom nothing that is there can be read; a line for whatever was not taken.
+  typealias Listing = (videos: [FeatureFiles], lost: [FeatureFiles], notes: [String])
+
+  func videos() throws -> Listing {
+    let listed: Listing =
       switch source {
       case .folder(let path): try videos(inFolder: path)
-      case .infoFile(let path): (try videos(inInfoFile: path), [])
+      case .infoFile(let path): (try videos(inInfoFile: path), [], [])
       }
     guard !listed.videos.isEmpty else {
       throw DataError(
-        "there are no feature files", file: source.path,
-        cure: "Give the folder that holds \(folders) with <vid>.npz in them")
+        "there are no feature files" + (listed.notes.first.map { "; \($0)" } ?? ""), file: source.path,
+        cure: "Give the folder that holds \(folders) with <vid>.npz or <vid>.npy in them")
     }
     return listed
   }
 
   // MARK: Folder
 
-  private func videos(inFolder folder: String) throws -> ([FeatureFiles], [String]) {
+  private func videos(inFolder folder: String) throws -> Listing {
     let roots = parts.map { "\(folder)/\($0)_features" }
     for root in roots where !FileManager.default.isFolder(root) {
       throw DataError(
         "there is no such folder", file: root,
         cure: "Give the folder that holds \(folders), or say by --features what there is")
     }
-    let found = try roots.map { root in
-      var files: [String] = []
-      try list(root, under: "", depth: 0, into: &files)
-      return Set(files)
-    }
-    var places: [String: String] = [:]
-    var notes: [String] = []
-    var videos: [FeatureFiles] = []
-    for file in found.reduce(into: Set<String>(), { $0.formUnion($1) }).sorted() {
-      let name = String((file as NSString).lastPathComponent.dropLast(".npz".count))
-      if let first = places.updateValue(file, forKey: name) {
-        places[name] = first
-        notes.append("\(folder): video \"\(name)\" is there twice; \(first) is taken, \(file) is not")
-        continue
+    let found = try roots.map { try FolderListing(root: $0) }
+    let names = found.reduce(into: Set<Name>()) { $0.formUnion($1.files.keys) }
+    var notes = found.flatMap(\.notes)
+    let videos = names.sorted().map { name in
+      let own = found.map { $0.files[name] ?? [] }
+      // The same sub-folder in all parts comes first; features may also lie in other ones.
+      let shared = own[0].first { first in own.allSatisfy { $0.contains { $0.folder == first.folder } } }
+      let taken = own.map { files in files.first { $0.folder == shared?.folder } ?? files.first }
+      for (files, one) in zip(own, taken) {
+        for file in files where file.path != one?.path {
+          notes.append(
+            "\(file.path): video \"\(name)\" is there twice; \(one?.path ?? "") is taken, this one is not")
+        }
       }
-      videos.append(
-        FeatureFiles(
-          name: name, files: zip(roots, found).map { $1.contains(file) ? "\($0)/\(file)" : nil }))
+      return FeatureFiles(name: name.text, files: taken.map { $0?.path })
     }
-    return (videos, notes)
-  }
-
-  /// Collects the `.npz` files under `root`, links followed to a depth that no loop outlasts.
-  private func list(_ root: String, under folder: String, depth: Int, into files: inout [String]) throws {
-    let path = folder.isEmpty ? root : "\(root)/\(folder)"
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: path)
-    } catch {
-      throw DataError("cannot list the folder: \(error.localizedDescription)", file: path)
+    // What is there of a video whose file was not taken is listed as unreadable, unless another file of it was.
+    let lost = found.reduce(into: Set<Name>()) { $0.formUnion($1.lost) }.subtracting(names)
+    if let note = Normalization.note(among: names.union(lost).sorted().map(\.text), in: folder) {
+      notes.append(note)
     }
-    for name in names {
-      let file = folder.isEmpty ? name : "\(folder)/\(name)"
-      if name.hasSuffix(".npz") {
-        files.append(file)
-      } else if depth < 8, FileManager.default.isFolder("\(root)/\(file)") {
-        try list(root, under: file, depth: depth + 1, into: &files)
-      }
-    }
+    return (
+      videos, lost.sorted().map { FeatureFiles(name: $0.text, files: parts.map { _ in nil }) }, notes
+    )
   }
 
   // MARK: Info file

@@ -29,7 +29,7 @@ public struct VideoStoreBuilder: Sendable {
     onSkip: (String) -> Void = { _ in }, progress: (VideoStoreProgress) throws -> Void = { _ in }
   ) throws -> VideoStoreReport {
     try options.check()
-    let (videos, notes) = try FeatureFileList(options.source, parts: options.features).videos()
+    let (videos, lost, notes) = try FeatureFileList(options.source, parts: options.features).videos()
     var encoded = EncodedVideos(
       videos, FeatureEncoder(options: options), threads: options.threadCount, among: ranks)
     guard ranks.rank == 0 else {
@@ -38,12 +38,21 @@ public struct VideoStoreBuilder: Sendable {
     }
     let folder = try OutputFolder(path: options.storePath)
     for note in notes { onSkip(note) }
-    let output = try VideoStoreOutput(folder: folder, datasetFolder: options.datasetPath)
+    let widths = FeatureWidths(videos, parts: options.features, threads: options.threadCount)
+    let output = try VideoStoreOutput(
+      folder: folder, datasetFolder: options.datasetPath, parts: options.features, widths: widths)
+    for video in lost {
+      output.skip(video.name)
+      onSkip("video \"\(video.name)\" is left out: none of its files is a feature file")
+    }
     for (index, video) in videos.enumerated() {
       do {
-        if let entries = try encoded.next()?.get() { try output.put(entries, video: video.name) }
+        if let entries = try encoded.next()?.get() {
+          try output.put(entries, video: video.name)
+          for note in entries.notes { onSkip("video \"\(video.name)\": \(note)") }
+        }
       } catch let bad as UnreadableVideo {
-        output.skip(video.name)
+        output.skip(video.name, because: bad.reason)
         onSkip("video \"\(video.name)\" is left out: \(bad.reason)")
       }
       try progress(VideoStoreProgress(done: index + 1, total: videos.count))

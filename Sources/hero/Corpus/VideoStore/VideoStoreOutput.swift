@@ -8,15 +8,20 @@ final class VideoStoreOutput {
   /// Written beside the store under its name only when the store is whole; nil where one is there already.
   private let counts: JSONObjectFile?
   /// What an `id2nframe.json` of another store of the same videos says.
-  private let existingCounts: [String: Int]
+  private let existingCounts: [Name: Int]
   private let countsPath: String
   private let corruptedPath: String
   private var report: VideoStoreReport
   /// What LMDB takes as a key.
   private static let longestKey = 511
 
-  init(folder: OutputFolder, datasetFolder: String) throws {
+  private let parts: [String]
+  private let widths: FeatureWidths
+  private var firstProblem: String?
+
+  init(folder: OutputFolder, datasetFolder: String, parts: [String], widths: FeatureWidths) throws {
     self.folder = folder
+    (self.parts, self.widths) = (parts, widths)
     countsPath = datasetFolder + "/id2nframe.json"
     corruptedPath = datasetFolder + "/corrupted.json"
     report = VideoStoreReport(path: folder.path)
@@ -35,6 +40,13 @@ final class VideoStoreOutput {
   /// - Throws: `UnreadableVideo` if it is not as wide as those before; `DataError` if it cannot be written, or an
   ///   `id2nframe.json` that is there already says something else.
   func put(_ video: FeatureEncoder.Encoded, video name: String) throws {
+    for (part, (width, most)) in zip(parts, zip(video.widths, widths.majority)) {
+      guard let most, width != most else { continue }
+      let turned = video.entries.reduce(0) { $0 + $1.frames } == most
+      throw UnreadableVideo(
+        "its \(part) frames are \(width) wide, those of most videos \(most)"
+          + (turned ? "; its rows and columns look exchanged" : ""))
+    }
     if report.entries > 0, video.width != report.width {
       throw UnreadableVideo("its frames are \(video.width) wide, those before \(report.width)")
     }
@@ -58,7 +70,8 @@ final class VideoStoreOutput {
   }
 
   /// Notes a video that is left out.
-  func skip(_ name: String) {
+  func skip(_ name: String, because reason: String? = nil) {
+    firstProblem = firstProblem ?? reason
     report.corrupted.append(name)
   }
 
@@ -66,7 +79,8 @@ final class VideoStoreOutput {
   func finish(source: String) throws -> VideoStoreReport {
     guard report.entries > 0 else {
       throw DataError(
-        "none of its \(report.corrupted.count) videos can be read", file: source,
+        "none of its \(report.corrupted.count) videos can be read"
+          + (firstProblem.map { "; the first: \($0)" } ?? ""), file: source,
         cure: "Check that the feature files are whole, with an array “features” in each")
     }
     try store.finish()
@@ -92,7 +106,7 @@ final class VideoStoreOutput {
       }
       names = list
     }
-    let known = Set(names.compactMap(\.string))
+    let known = Set(names.compactMap { $0.string.map { Name($0) } })
     names += report.corrupted.filter { !known.contains($0) }.map(JSON.string)
     try AtomicFile.write(JSON.array(names).encoded(style: .python), to: corruptedPath)
   }

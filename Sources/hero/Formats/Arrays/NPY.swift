@@ -36,6 +36,27 @@ public enum NPY {
     }
   }
 
+  /// Bytes in which the head of a file fits.
+  static let longestHead = 10_016
+
+  /// The shape that the file's head tells; the elements are not read.
+  public static func shape(path: String) throws -> [Int] {
+    guard let file = FileHandle(forReadingAtPath: path) else {
+      throw DataError("cannot be opened", file: path, cure: "Check the path")
+    }
+    defer { try? file.close() }
+    return try shape(head: [UInt8](try file.read(upToCount: longestHead) ?? Data()), file: path)
+  }
+
+  static func shape(head: [UInt8], file: String?) throws -> [Int] {
+    try DataError.locating(file: file) {
+      try head.withUnsafeBytes {
+        var cursor = ByteCursor($0)
+        return try NPYHeader(&cursor).shape
+      }
+    }
+  }
+
   /// Encodes `array` as numpy's `save` does (version 1, header padded to a multiple of 64 bytes).
   ///
   /// Throws `DataError` for `bfloat16`, which numpy has no name for.

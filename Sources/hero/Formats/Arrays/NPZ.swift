@@ -13,6 +13,28 @@ public enum NPZ {
     try one(name, in: ZipReader(path: path))
   }
 
+  /// The array called `name` of the archive at `path`, or its only array where it has none of that name.
+  ///
+  /// Throws `DataError` where it has several and none of that name.
+  public static func readOnly(path: String, preferring name: String) throws -> (array: NDArray, name: String)
+  {
+    let zip = try ZipReader(path: path)
+    let entry = try chosen(name, in: zip)
+    return (try array(entry, in: zip), arrayName(entry))
+  }
+
+  /// The shape of that array, as its head tells; its elements are not read.
+  public static func shape(path: String, preferring name: String) throws -> [Int] {
+    let zip = try ZipReader(path: path)
+    return try NPY.shape(head: try zip.head(try chosen(name, in: zip), count: NPY.longestHead), file: path)
+  }
+
+  private static func chosen(_ name: String, in zip: ZipReader) throws -> ZipReader.Entry {
+    let arrays = zip.entries.filter { $0.name.hasSuffix(".npy") }
+    if arrays.count == 1, let sole = arrays.first { return sole }
+    return try entry(name, in: zip)
+  }
+
   /// The array called `name` of an archive in memory; the other entries are not looked at.
   public static func read(bytes: [UInt8], name: String, file: String? = nil) throws -> NDArray {
     try one(name, in: ZipReader(bytes: bytes, file: file))
@@ -32,13 +54,17 @@ public enum NPZ {
   }
 
   private static func one(_ name: String, in zip: ZipReader) throws -> NDArray {
+    try array(entry(name, in: zip), in: zip)
+  }
+
+  private static func entry(_ name: String, in zip: ZipReader) throws -> ZipReader.Entry {
     guard let entry = zip.entries.first(where: { arrayName($0) == name }) else {
       let names = zip.entries.prefix(8).map(arrayName).joined(separator: ", ")
       throw DataError(
         "no array “\(name)” in the archive, which holds " + (names.isEmpty ? "nothing" : names),
         file: zip.file)
     }
-    return try array(entry, in: zip)
+    return entry
   }
 
   private static func arrayName(_ entry: ZipReader.Entry) -> String {

@@ -111,6 +111,21 @@ public final class ZipReader {
     return bytes
   }
 
+  /// The first `count` decompressed bytes of `entry`, fewer if it has no more; nothing is verified.
+  func head(_ entry: Entry, count: Int) throws -> [UInt8] {
+    guard let stream = zip_fopen_index(handle, entry.index, 0) else {
+      throw damaged(entry, "cannot be opened: \(String(cString: zip_strerror(handle)))")
+    }
+    defer { zip_fclose(stream) }
+    return try [UInt8](unsafeUninitializedCapacity: count) { buffer, written in
+      let read = zip_fread(stream, buffer.baseAddress, zip_uint64_t(count))
+      guard read >= 0 else {
+        throw damaged(entry, "cannot be read: \(String(cString: zip_file_strerror(stream)))")
+      }
+      written = Int(read)
+    }
+  }
+
   private func readDirectory() throws {
     let count = zip_get_num_entries(handle, 0)
     guard count >= 0 else { throw DataError("a zip archive without a directory", file: file) }

@@ -13,34 +13,43 @@ public enum JSON: Equatable, Sendable {
 }
 
 /// The members of a JSON object in the order in which they were written. Of a repeated key the last value counts.
+/// Keys are the same if their bytes are.
 public struct JSONObject: Equatable, Sendable, Sequence, ExpressibleByDictionaryLiteral {
-  private var members: OrderedDictionary<String, JSON>
+  private var members: OrderedDictionary<Name, JSON>
 
   public init() { members = [:] }
 
   public init(dictionaryLiteral elements: (String, JSON)...) {
-    members = OrderedDictionary(elements) { _, last in last }
+    members = OrderedDictionary(elements.lazy.map { (Name($0.0), $0.1) }) { _, last in last }
   }
 
   /// The object with the given members.
   public init(_ elements: some Sequence<(key: String, value: JSON)>) {
     members = [:]
     members.reserveCapacity(elements.underestimatedCount)
-    for (key, value) in elements { members[key] = value }
+    for (key, value) in elements { members[Name(key)] = value }
   }
 
   /// The value of `key`, or nil; setting nil removes the member.
   public subscript(key: String) -> JSON? {
-    get { members[key] }
-    set { members[key] = newValue }
+    get { members[Name(key)] }
+    set { members[Name(key)] = newValue }
   }
 
   public var count: Int { members.count }
   public var isEmpty: Bool { members.isEmpty }
-  public var keys: [String] { Array(members.keys) }
+  public var keys: [String] { members.keys.map(\.text) }
   public var values: [JSON] { Array(members.values) }
 
-  public func makeIterator() -> OrderedDictionary<String, JSON>.Iterator { members.makeIterator() }
+  public struct Iterator: IteratorProtocol {
+    fileprivate var members: OrderedDictionary<Name, JSON>.Iterator
+
+    public mutating func next() -> (key: String, value: JSON)? {
+      members.next().map { ($0.key.text, $0.value) }
+    }
+  }
+
+  public func makeIterator() -> Iterator { Iterator(members: members.makeIterator()) }
 
   public var underestimatedCount: Int { members.count }
 }

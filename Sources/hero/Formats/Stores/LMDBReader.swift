@@ -45,13 +45,19 @@ public final class LMDBReader: Sendable {
   /// The value of `key`, or nil if the store has none.
   public func get(_ key: String) throws -> [UInt8]? { try get(key: Array(key.utf8)) }
 
+  /// Whether the store has the key; its value is not read.
+  public func contains(_ key: String) throws -> Bool { try find(Array(key.utf8)) { _, _ in } != nil }
+
   /// The value of `key`, or nil if the store has none.
-  public func get(key: [UInt8]) throws -> [UInt8]? {
+  public func get(key: [UInt8]) throws -> [UInt8]? { try find(key, value) }
+
+  /// What `take` makes of the entry of `key`; nil if there is none.
+  private func find<Found>(_ key: [UInt8], _ take: (LMDBPage, Int) throws -> Found) throws -> Found? {
     guard var number = file.root else { return nil }
     for _ in 0..<LMDBFile.depthLimit {
       let page = try file.page(number)
       let (index, isEqual) = try search(page, for: key)
-      if page.isLeaf { return isEqual ? try value(page, index) : nil }
+      if page.isLeaf { return isEqual ? try take(page, index) : nil }
       number = try child(page, index)
     }
     throw file.damaged("the tree is deeper than \(LMDBFile.depthLimit) pages", page: number)

@@ -89,7 +89,14 @@ public struct CaptionScorer: Sendable {
   /// - Parameter references: rows without captions are passed over.
   /// - Throws: `DataError` as the other initializer, and naming a clip that has references but no prediction.
   public init(_ predictions: [CaptionRow], references: [CaptionRow], meteor: MeteorResources?) throws {
-    let given = Dictionary(predictions.map { ($0.clip, $0.captions.first) }) { first, _ in first }
+    var given: [QueryID: String?] = [:]
+    for row in predictions {
+      if let known = given.updateValue(row.captions.first, forKey: row.clip), known != row.captions.first {
+        throw DataError(
+          "the clip has two predictions: “\(known ?? "")” and “\(row.captions.first ?? "")”",
+          place: "clip \(row.clip)", cure: "Give one caption for each clip")
+      }
+    }
     let wanted = references.filter { !$0.captions.isEmpty }
     let missing = wanted.filter { given[$0.clip, default: nil] == nil }
     if let first = missing.first {

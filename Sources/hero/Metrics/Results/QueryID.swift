@@ -32,4 +32,8 @@ public struct QueryID: Hashable, Sendable, CustomStringConvertible, ExpressibleB
   }
 
   public var description: String { text }
+
+  public static func == (a: QueryID, b: QueryID) -> Bool { a.text.hasSameBytes(as: b.text) }
+
+  public func hash(into hasher: inout Hasher) { Name(text).hash(into: &hasher) }
 }

@@ -15,14 +15,14 @@ public struct QueryPredictions: Sendable, Equatable {
 /// `{"video2idx": {name: index}, "SVMR": [{"desc_id", "desc", "predictions": [[index, start, end, score], …]}], …}`.
 public struct RetrievalResults: Sendable {
   /// The number of each candidate video.
-  public var videoIndex: [String: Int]
+  public var videoIndex: [Name: Int]
   /// Predictions by task, in the order of the file.
   public var tasks: [(task: RetrievalTask, queries: [QueryPredictions])]
   /// Queries that could not be asked. They have no predictions, and no figure counts them.
   public var leftOut: [QueryID]
 
   public init(
-    videoIndex: [String: Int], tasks: [(task: RetrievalTask, queries: [QueryPredictions])],
+    videoIndex: [Name: Int], tasks: [(task: RetrievalTask, queries: [QueryPredictions])],
     leftOut: [QueryID] = []
   ) {
     self.videoIndex = videoIndex
@@ -49,7 +49,7 @@ public struct RetrievalResults: Sendable {
   public func write(path: String) throws {
     let file = try AtomicFile(path: path)
     let videos = videoIndex.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
-    let numbers = JSONObject(videos.lazy.map { (key: $0.key, value: JSON.int($0.value)) })
+    let numbers = JSONObject(videos.lazy.map { (key: $0.key.text, value: JSON.int($0.value)) })
     try file.write("{\"video2idx\":\(JSON.object(numbers).encoded())")
     for (task, queries) in tasks {
       try file.write(",\"\(task.rawValue)\":[")

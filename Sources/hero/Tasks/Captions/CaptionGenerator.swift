@@ -126,7 +126,7 @@ public struct CaptionGenerator {
   private func byVideo(
     _ clips: [CaptionRow]
   ) throws -> (work: [(video: String, clips: [Int])], spans: [TimeSpan?]) {
-    var numbers: [String: Int] = [:]
+    var numbers: [Name: Int] = [:]
     var work: [(video: String, clips: [Int])] = []
     var spans = [TimeSpan?](repeating: nil, count: clips.count)
     for (place, clip) in clips.enumerated() {

@@ -4,8 +4,8 @@ import Synchronization
 /// Tells of items that cannot be used: each once, however many epochs come by it. May be shared by threads.
 public final class SkipReport: Sendable {
   private let onSkip: @Sendable (_ error: DataError, _ count: Int) -> Void
-  private let seen = Mutex<Set<String>>([])
-  private let items = Mutex<Set<String>>([])
+  private let seen = Mutex<Set<Name>>([])
+  private let items = Mutex<Set<Name>>([])
 
   /// - Parameter onSkip: told of each item, and of how many there are so far.
   public init(_ onSkip: @escaping @Sendable (_ error: DataError, _ count: Int) -> Void = { _, _ in }) {
@@ -19,8 +19,8 @@ public final class SkipReport: Sendable {
   ///   - item: such as `clip 539`, which names the place where the error does not.
   ///   - isPart: whether the rest of a loader's item can be used.
   public func skip(_ item: String, file: String, _ error: any Error, isPart: Bool = false) {
-    if !isPart { items.withLock { _ = $0.insert(item) } }
-    let count = seen.withLock { seen in seen.insert(item).inserted ? seen.count : nil }
+    if !isPart { items.withLock { _ = $0.insert(Name(item)) } }
+    let count = seen.withLock { seen in seen.insert(Name(item)).inserted ? seen.count : nil }
     guard let count else { return }
     let error = error as? DataError ?? DataError("\(error)")
     onSkip(error.located(file: file, place: item), count)

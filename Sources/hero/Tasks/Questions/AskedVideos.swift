@@ -1,11 +1,12 @@
 import Corpus
+import Formats
 import Model
 
 /// The videos of a batch: each is read once, however often it is asked for.
 struct BatchVideos {
   let reader: VideoReader
   let model: ModelConfiguration
-  private var places: [String: Int] = [:]
+  private var places: [Name: Int] = [:]
   private(set) var items: [VideoItem] = []
 
   init(_ reader: VideoReader, model: ModelConfiguration) { (self.reader, self.model) = (reader, model) }

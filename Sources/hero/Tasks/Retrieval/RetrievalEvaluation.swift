@@ -92,7 +92,8 @@ public struct RetrievalEvaluator {
     }
     let all = queries.ids.count
     try requireMost(all - leftOut.count, of: all, "queries", file: queries.path)
-    let numbers = Dictionary(uniqueKeysWithValues: zip(index.listed.names, index.listed.indices))
+    let numbers = Dictionary(
+      uniqueKeysWithValues: zip(index.listed.names.lazy.map { Name($0) }, index.listed.indices))
     return RetrievalResults(
       videoIndex: numbers, tasks: found.filter { !$0.queries.isEmpty }, leftOut: leftOut)
   }

@@ -73,7 +73,7 @@ public struct EvaluationBench {
       }
     }
     let results = RetrievalResults(
-      videoIndex: Dictionary(uniqueKeysWithValues: numbers.map { ($0.name, $0.index) }), tasks: found)
+      videoIndex: Dictionary(uniqueKeysWithValues: numbers.map { (Name($0.name), $0.index) }), tasks: found)
     let ranked = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
     let suppressed = results.suppressed(
       by: NonMaximumSuppression(threshold: 0.5, limit: options.keptAfterSuppression))

@@ -16,7 +16,7 @@ struct MSRVTTAnnotation {
       throw DataError(
         "no \"videos\" and \"sentences\" in it", file: path, cure: "Give videodatainfo.json as published")
     }
-    var information: [String: (split: String?, duration: Double?)] = [:]
+    var information: [Name: (split: String?, duration: Double?)] = [:]
     for video in videos {
       guard let id = video["video_id"]?.string else { continue }
       let times = [video["start time"], video["end time"]].compactMap { $0?.double }

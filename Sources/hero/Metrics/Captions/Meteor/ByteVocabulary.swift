@@ -1,19 +1,14 @@
+import Formats
+
 /// Looks up words in the bytes of a line without making a string of each.
 struct ByteVocabulary {
   private let words: [String]
-  /// Places in `words` by hash; -1 where there is none. At least half are free.
-  private var slots: [Int32]
+  private var table: ByteTable
 
-  init(_ vocabulary: Set<String>) {
-    words = vocabulary.filter { !$0.isEmpty }.sorted()
-    var size = 16
-    while size < words.count * 4 { size *= 2 }
-    slots = Array(repeating: -1, count: size)
-    for (number, word) in words.enumerated() {
-      var slot = Array(word.utf8).withUnsafeBytes { Self.hash($0) } & (size - 1)
-      while slots[slot] >= 0 { slot = (slot + 1) & (size - 1) }
-      slots[slot] = Int32(number)
-    }
+  init(_ vocabulary: Set<Name>) {
+    words = vocabulary.sorted().map(\.text).filter { !$0.isEmpty }
+    table = ByteTable(capacity: 2 * words.count)
+    for word in words { table.append(hash: UInt32(truncatingIfNeeded: ByteTable.fastHash(word.utf8))) }
   }
 
   /// The words of a line, which white space separates; nil if it has none, or one that is not in the vocabulary.
@@ -35,21 +30,11 @@ struct ByteVocabulary {
   }
 
   private func word(_ bytes: UnsafeRawBufferPointer) -> String? {
-    var slot = Self.hash(bytes) & (slots.count - 1)
-    while slots[slot] >= 0 {
-      let word = words[Int(slots[slot])]
-      if word.utf8.count == bytes.count, word.utf8.elementsEqual(bytes) { return word }
-      slot = (slot + 1) & (slots.count - 1)
-    }
-    return nil
+    let hash = UInt32(truncatingIfNeeded: ByteTable.fastHash(bytes))
+    return table.number(hash: hash) {
+      words[$0].utf8.count == bytes.count && words[$0].utf8.elementsEqual(bytes)
+    }.map { words[$0] }
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
-
-  /// FNV-1a.
-  private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    return Int(truncatingIfNeeded: hash >> 7)
-  }
 }

@@ -36,7 +36,7 @@ public struct MeteorResources: Sendable {
   /// The paraphrases that can match in captions of these words.
   ///
   /// The file has five million entries of three lines: a probability, a phrase, a paraphrase.
-  func paraphrases(among words: Set<String>) throws -> ParaphraseTable {
+  func paraphrases(among words: Set<Name>) throws -> ParaphraseTable {
     let vocabulary = ByteVocabulary(words)
     var table = ParaphraseTable()
     var phrase: [String]?

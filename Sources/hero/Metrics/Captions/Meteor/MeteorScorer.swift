@@ -1,3 +1,5 @@
+import Formats
+
 /// METEOR 1.5 for English as coco-caption runs it (`-l en -norm`; Denkowski and Lavie, 2014).
 ///
 /// Without the distribution's data only equal words and equal stems match, and scores come out lower.
@@ -24,7 +26,8 @@ struct MeteorScorer {
     self.normalizer = normalizer
     functionWords = resources?.functionWords ?? Self.commonWords
     let paraphrases = try resources.map { resources in
-      try resources.paraphrases(among: Set(captions.flatMap { normalizer.words(of: $0) }))
+      try resources.paraphrases(
+        among: Set(captions.lazy.flatMap { normalizer.words(of: $0) }.map { Name($0) }))
     }
     matcher = MeteorMatcher(resources: resources, paraphrases: paraphrases ?? ParaphraseTable())
   }

@@ -1,3 +1,5 @@
+import Formats
+
 /// Phrases and their paraphrases, limited to those whose words all occur in the captions at hand.
 ///
 /// METEOR's English table has five million entries; an entry with a word that no caption has can match nothing.
@@ -8,7 +10,7 @@ struct ParaphraseTable {
     var paraphrases: [Int] = []
   }
 
-  private var words: [String: Int] = [:]
+  private var words: [Name: Int] = [:]
   private var nodes: [Node] = [Node()]
   private var paraphrases: [[Int]] = []
 

@@ -1,0 +1,59 @@
+import Formats
+import Foundation
+
+/// A file of one part of a video's features: `.npz` with an array `features`, or `.npy`; its content tells which.
+struct FeatureFile {
+  /// [frames, width]
+  var array: NDArray
+  /// What of it was read in another way than its maker may think, as a clause; nil if nothing was.
+  var note: String?
+
+  /// Reads the file.
+  ///
+  /// [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, are frames × width; [width] is one frame. An
+  /// archive's only array is taken whatever its name is.
+  /// - Throws: `DataError` naming the file.
+  init(path: String) throws {
+    let read: NDArray
+    if try Self.isArray(path) {
+      read = try NPY.decode(try FileBytes.read(path: path), file: path)
+    } else {
+      let (array, name) = try NPZ.readOnly(path: path, preferring: "features")
+      read = array
+      if name != "features" { note = "the only array of \(path), “\(name)”, is taken for its features" }
+    }
+    guard let shape = Self.matrixShape(read.shape), read.type.isFloatingPoint else {
+      throw DataError(
+        "“features” is \(read.type) of shape \(read.shape), not floats [frames, width]", file: path)
+    }
+    array = shape == read.shape ? read : try NDArray(shape: shape, type: read.type, bytes: read.bytes)
+    if read.shape.count == 1 { note = "\(path) is one row of \(read.shape[0]) numbers, taken for one frame" }
+  }
+
+  /// The numbers per frame that the file's head tells.
+  /// - Throws: `DataError` where there is no such head.
+  static func width(path: String) throws -> Int? {
+    let shape =
+      try isArray(path)
+      ? NPY.shape(path: path) : NPZ.shape(path: path, preferring: "features")
+    return matrixShape(shape)?.last
+  }
+
+  private static func isArray(_ path: String) throws -> Bool {
+    guard let file = FileHandle(forReadingAtPath: path) else { return false }
+    defer { try? file.close() }
+    let head = try file.read(upToCount: 6) ?? Data()
+    return head.elementsEqual([0x93] + Array("NUMPY".utf8))
+  }
+
+  private static func matrixShape(_ shape: [Int]) -> [Int]? {
+    switch shape.count {
+    case 1: return [1, shape[0]]
+    case 2: return shape
+    case 3...:
+      let rest = shape.dropFirst().filter { $0 != 1 }
+      return rest.count <= 1 ? [shape[0], rest.first ?? 1] : nil
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import Foundation
+
+/// A name of a video, a query, a file or a member: two are the same if their bytes are, as in Python and in LMDB.
+///
+/// Swift's own comparison takes `é` and `e` with a combining accent for one; as keys of stores and files they are two.
+public struct Name: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+  public let text: String
+
+  @inlinable
+  public init(_ text: String) { self.text = text }
+
+  @inlinable
+  public init(stringLiteral text: String) { self.text = text }
+
+  public var description: String { text }
+
+  @inlinable
+  public static func == (a: Name, b: Name) -> Bool { a.text.hasSameBytes(as: b.text) }
+
+  @inlinable
+  public func hash(into hasher: inout Hasher) {
+    let isDone: Void? = text.utf8.withContiguousStorageIfAvailable {
+      hasher.combine(bytes: UnsafeRawBufferPointer($0))
+    }
+    if isDone == nil { for byte in text.utf8 { hasher.combine(byte) } }
+    hasher.combine(UInt8(0xFF))
+  }
+
+  /// The order of bytes, which is that of code points, as Python sorts.
+  @inlinable
+  public static func < (a: Name, b: Name) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+
+  /// The name in Normalization Form C: equal for names that look the same.
+  public var normalized: Name { Name(text.precomposedStringWithCanonicalMapping) }
+}
+
+extension String {
+  /// Whether the other text has the same bytes.
+  @inlinable
+  public func hasSameBytes(as other: String) -> Bool {
+    utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+  }
+
+  /// The text with its code points beyond ASCII shown beside it, so that spellings can be told apart.
+  public var spelled: String {
+    let points = unicodeScalars.filter { !$0.isASCII }.prefix(4)
+      .map { "U+" + String(format: "%04X", $0.value) }
+    return points.isEmpty ? "\"\(self)\"" : "\"\(self)\" (\(points.joined(separator: " ")))"
+  }
+}
+
+extension Sequence<String> {
+  /// The texts in the order of their bytes.
+  public func sortedByBytes() -> [String] { sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
+}
+
+extension Dictionary where Key == Name {
+  /// The value of a name.
+  @inlinable
+  public subscript(_ text: String) -> Value? {
+    get { self[Name(text)] }
+    set { self[Name(text)] = newValue }
+  }
+}
+
+extension Set where Element == Name {
+  @inlinable
+  public func contains(_ text: String) -> Bool { contains(Name(text)) }
+}
+
+/// Names that differ in their Unicode normalization only, such as those that macOS and Linux give one file.
+public enum Normalization {
+  /// The first two of `names` that look the same, though their bytes differ; names of ASCII alone cost nothing.
+  public static func twins(among names: some Sequence<String>) -> (String, String)? {
+    var seen: [Name: String] = [:]
+    for name in names where !name.utf8.allSatisfy({ $0 < 0x80 }) {
+      let known = seen.updateValue(name, forKey: Name(name).normalized)
+      if let known, !known.hasSameBytes(as: name) { return (known, name) }
+    }
+    return nil
+  }
+
+  /// One line about such names, nil where there are none.
+  public static func note(among names: some Sequence<String>, in source: String) -> String? {
+    twins(among: names).map {
+      "\(source): \($0.spelled) and \($1.spelled) differ in Unicode normalization only; they are two names"
+    }
+  }
+
+  /// How many of the names that are missing would be found under another normalization, as a sentence; nil if none.
+  public static func hint(missing: some Sequence<String>, among known: some Sequence<String>) -> String? {
+    let foreign = missing.filter { !$0.utf8.allSatisfy { $0 < 0x80 } }
+    guard !foreign.isEmpty else { return nil }
+    var spellings: [Name: String] = [:]
+    for name in known where !name.utf8.allSatisfy({ $0 < 0x80 }) { spellings[Name(name).normalized] = name }
+    let pairs = foreign.compactMap { name in spellings[Name(name).normalized].map { (name, $0) } }
+    guard let first = pairs.first else { return nil }
+    return
+      "\(pairs.count) of these differ in Unicode normalization only, such as \(first.0.spelled), which is "
+      + "\(first.1.spelled) there; write names alike in both, for instance all in NFC"
+  }
+}

@@ -1,0 +1,21 @@
+import Foundation
+import Synchronization
+
+/// Lines about somebody's files that are told where they are noticed, however deep that is, and once.
+public enum Notice {
+  private static let told = Mutex<Set<Name>>([])
+  private static let teller = Mutex<@Sendable (String) -> Void> { line in
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+  }
+
+  /// Sets who tells; at first it is standard error.
+  public static func setTeller(_ tell: @escaping @Sendable (String) -> Void) {
+    teller.withLock { $0 = tell }
+  }
+
+  /// Tells a line, unless it has been told.
+  public static func tell(_ line: String) {
+    guard told.withLock({ $0.insert(Name(line)).inserted }) else { return }
+    teller.withLock { $0 }(line)
+  }
+}

@@ -1,0 +1,102 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Corpus
+
+/// What people have in folders of features beside `<vid>.npz`.
+@Suite struct FeatureFileTests {
+  private let scratch: TemporaryFolder
+
+  init() throws { scratch = try TemporaryFolder() }
+
+  private func path(_ kind: String, _ file: String) throws -> String {
+    let path = scratch.path("features/\(kind)_features/\(file)")
+    try FileManager.default.createDirectory(
+      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    return path
+  }
+
+  private func write(_ kind: String, _ file: String, _ shape: [Int], array: String = "features") throws {
+    let values = NDArray(floats: (0..<shape.reduce(1, *)).map(Float.init), shape: shape)
+    let bytes =
+      file.lowercased().hasSuffix("npy")
+      ? try NPY.encode(values) : try NPZ.encode([(name: array, array: values)], compress: false)
+    try Data(bytes).write(to: URL(fileURLWithPath: path(kind, file)))
+  }
+
+  private func both(_ name: String, rows: Int = 4, slowfast: Int? = nil) throws {
+    try write("resnet", name, [rows, 2])
+    try write("slowfast", name, [slowfast ?? rows, 3])
+  }
+
+  private func make() throws -> (report: VideoStoreReport, lines: [String], names: [String]) {
+    var options = VideoStoreOptions(
+      source: .folder(scratch.path("features")), output: scratch.path("db"), dataset: "x")
+    options.threadCount = 2
+    var lines: [String] = []
+    let report = try VideoStoreBuilder(options).run(onSkip: { lines.append($0) })
+    let list = try #require(try JSON.read(path: scratch.path("db/x/id2nframe.json")).object)
+    return (report, lines, list.keys)
+  }
+
+  @Test func arraysAndEndingsInAnyCaseAreFeatures() throws {
+    for file in ["one.npz", "two.NPZ", "three.npy", "four.NPY"] { try both(file) }
+    let made = try make()
+    #expect(made.names == ["four", "one", "three", "two"])
+    #expect(made.lines.isEmpty)
+  }
+
+  @Test func whatIsNotTakenIsToldAndListed() throws {
+    try both("good.npz")
+    try Data("x".utf8).write(to: URL(fileURLWithPath: path("resnet", "text.txt")))
+    try FileManager.default.createSymbolicLink(
+      atPath: path("slowfast", "lost.npz"), withDestinationPath: "/nowhere/at/all")
+    try write("resnet", "set/half.npz", [4, 2])
+    let made = try make()
+    #expect(made.names == ["good"])
+    #expect(Set(made.report.corrupted) == ["text", "lost", "half"])
+    for name in ["text", "lost", "half"] { #expect(made.lines.contains { $0.contains(name) }) }
+  }
+
+  @Test func spellingsStayApart() throws {
+    try both(NameTests.composed + ".npz")
+    try both(NameTests.decomposed + ".npz")
+    let made = try make()
+    #expect(made.names.count == 2)
+    #expect(made.lines.contains { $0.contains("normalization only") })
+  }
+
+  @Test func theMajorityDecidesOnTheWidth() throws {
+    try write("resnet", "a.npz", [4, 7])
+    try write("slowfast", "a.npz", [4, 3])
+    for name in ["b", "c", "d"] { try both(name + ".npz") }
+    let made = try make()
+    #expect(made.names == ["b", "c", "d"] && made.report.corrupted == ["a"])
+    #expect(made.lines.contains { $0.contains("7 wide") })
+  }
+
+  @Test func anotherRateIsLeftOut() throws {
+    try both("double.npz", rows: 20, slowfast: 10)
+    try both("loose.npz", rows: 20, slowfast: 18)
+    try both("told.npz", rows: 40, slowfast: 37)
+    let made = try make()
+    #expect(made.names == ["loose", "told"] && made.report.corrupted == ["double"])
+    #expect(made.lines.contains { $0.contains("20 of resnet and 10 of slowfast") })
+    #expect(made.lines.contains { $0.contains("\"told\"") } && !made.lines.contains { $0.contains("loose") })
+  }
+
+  @Test func shapesAndNamesThatCanOnlyMeanOneThing() throws {
+    try both("plain.npz")
+    try write("resnet", "pooled.npz", [4, 1, 2])
+    try write("slowfast", "pooled.npz", [4, 3, 1, 1])
+    try write("resnet", "one.npz", [2])
+    try write("slowfast", "one.npz", [3], array: "arr_0")
+    try write("resnet", "turned.npz", [2, 9])
+    try write("slowfast", "turned.npz", [9, 3])
+    let made = try make()
+    #expect(made.names == ["one", "plain", "pooled"] && made.report.corrupted == ["turned"])
+    #expect(made.lines.contains { $0.contains("arr_0") || $0.contains("one row") })
+  }
+}
