@@ -160,7 +160,7 @@ struct IndexingTests {
     try stores.makeFeatures(videos)
     try subtitles(["v001", "w"])
     func files(_ files: inout Indexing.Files, root: String) {
-      let names = Set(videos.map(\.name))
+      let names = Set(videos.map { Name($0.name) })
       files.names = names
       files.media = { names.contains($0) ? .init(path: "\(root)/\($0).mp4", size: 5, hash: "aa") : nil }
       files.isGone = { !names.contains($0.name) }

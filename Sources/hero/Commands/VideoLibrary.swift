@@ -66,12 +66,14 @@ struct VideoLibrary {
         // Features of before there was a list of marks.
         let made = try files.map { try FileMark(path: $0).time }.min() ?? 0
         if index[video.name].map({ $0.size != mark.size }) ?? (made < mark.time) { stale.append(video.name) }
-      } else if let old = byHash[mark.hash]?.first(where: { hasFeatures($0) }) {
-        renamed.append((old, video.name))
+      } else if let old = byHash[mark.hash]?.first(where: { hasFeatures($0.text) }) {
+        renamed.append((old.text, video.name))
       }
     }
-    if !stale.isEmpty { try Self.remove(work.videoStores) }
-    for file in stale.flatMap(features) { try Self.remove(file) }
+    if !stale.isEmpty { try Self.remove(work.videoStores) { $0 == ["own"] } }
+    for file in stale.flatMap(features) where unlink(file) != 0 && errno != ENOENT {
+      throw DataError.system("remove", file: file)
+    }
     for (old, new) in renamed {
       for (from, to) in zip(features(of: old), features(of: new)) {
         try AtomicFile.write(try FileBytes.read(path: from), to: to)
@@ -107,7 +109,7 @@ struct VideoLibrary {
   private func write(_ marks: [Name: FileMark]) throws {
     let members = marks.sorted { $0.key < $1.key }.map { name, mark in
       (
-        key: name,
+        key: name.text,
         value: ["size": .int(mark.size), "time": .double(mark.time), "hash": .string(mark.hash)] as JSON
       )
     }
@@ -156,7 +158,7 @@ struct VideoLibrary {
       files.durations[video.name] = span?.duration
     }
     files.media = { [media] in media[$0] }
-    files.names = Set(videos.map(\.name))
+    files.names = Set(videos.map { Name($0.name) })
     files.subtitlesAreKnown = true
     let folders = Set(videos.map { Self.folder(of: $0.path) })
     files.isGone = { Self.isGone($0, folders: folders, removes: removes) }

@@ -94,14 +94,14 @@ struct IndexEncoding {
           for (video, windows) in batch.videos {
             let own = frames.prefix(windows.reduce(0) { $0 + $1.count } * model.head.width)
             try add(video, windows, Array(own), to: writer, &report)
-            made.insert(video.name)
+            made.insert(Name(video.name))
             frames = frames.dropFirst(own.count)
           }
           done += batch.videos.count
         }
         for (video, windows) in batch.long {
           let isDone = try encode(video, windows, into: writer, &report) { try progress(done, names.count) }
-          if isDone { made.insert(video.name) }
+          if isDone { made.insert(Name(video.name)) }
           done += 1
         }
         try progress(done, names.count)

@@ -47,7 +47,7 @@ enum IndexMerging {
     let writer = try IndexWriter(path: path, head: index.head)
     do {
       let (old, new) = (try places(in: index), try side.map(places) ?? [:])
-      let first = Set(order)
+      let first = Set(order.lazy.map { Name($0) })
       let rest = try (0..<index.count).map { try index.name(of: $0) }.filter { !first.contains($0) }
       for name in order + rest where !removed.contains(name) {
         if let side, let number = new[name] {

@@ -97,7 +97,7 @@ public struct Indexing {
       made = try Set(
         changes.encoded.filter { name in
           try side.known[name].map { try done.video($0).sources == current(name) } ?? false
-        })
+        }.map { Name($0) })
       let names = changes.encoded.filter { !made.contains($0) }
       made.formUnion(try encoder.run(names, into: side.writer, &report, progress))
     } else {
@@ -109,7 +109,7 @@ public struct Indexing {
     if isUpdate || IndexMerging.isWorthwhile(after) {
       let side = isUpdate ? try IndexFile(path: updating) : nil
       try IndexMerging.merge(
-        after, side, order: names, without: Set(changes.removed), refreshed: changes.refreshed)
+        after, side, order: names, without: Set(changes.removed.map { Name($0) }), refreshed: changes.refreshed)
       if isUpdate { unlink(updating) }
     }
     withExtendedLifetime(writer) {}

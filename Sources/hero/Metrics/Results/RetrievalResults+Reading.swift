@@ -17,7 +17,7 @@ extension RetrievalResults {
   ///   - json: the file's content.
   ///   - numbers: the videos' numbers, where the file does not name them.
   /// - Throws: `DataError` for rows of another form, and where nobody gives the videos' numbers.
-  public init(json: JSON, numbers: [String: Int]?) throws {
+  public init(json: JSON, numbers: [Name: Int]?) throws {
     var index = numbers
     if let named = json["video2idx"]?.object {
       index = [:]

@@ -71,7 +71,7 @@ public struct PredictionScoring {
     }
   }
 
-  private func numbers() throws -> [String: Int]? {
+  private func numbers() throws -> [Name: Int]? {
     guard let vid2durIdx else { return nil }
     let splits = try ListedVideo.splits(path: vid2durIdx)
     guard let listed = splits.first(where: { $0.name == split }) else {
@@ -79,7 +79,7 @@ public struct PredictionScoring {
         "there is no split \"\(split)\"", file: vid2durIdx,
         cure: "Give --split: \(splits.map(\.name).joined(separator: ", "))")
     }
-    return Dictionary(listed.videos.map { ($0.name, $0.index) }) { first, _ in first }
+    return Dictionary(listed.videos.map { (Name($0.name), $0.index) }) { first, _ in first }
   }
 
   // MARK: Answers

@@ -23,6 +23,8 @@ public struct VideoSpan: Equatable, Sendable {
   public var start: Double
   /// Seconds from there to the end of the last picture that was decoded; 0 where there was none.
   public var duration: Double
+
+  public init(start: Double, duration: Double) { (self.start, self.duration) = (start, duration) }
 }
 
 /// What became of one video.
