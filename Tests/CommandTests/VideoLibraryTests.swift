@@ -61,7 +61,7 @@ struct VideoLibraryTests {
     }
     try FileManager.default.setAttributes(
       [.modificationDate: Date(timeIntervalSinceNow: 100)], ofItemAtPath: folder.path("v/newer.mp4"))
-    let index: [String: IndexedVideo.MediaFile] = [
+    let index: [Name: IndexedVideo.MediaFile] = [
       "same": .init(path: "/s", size: 4), "other": .init(path: "/o", size: 4),
     ]
     #expect(try library().bringFeaturesUpToDate(with: index).sorted() == ["newer", "other"])
