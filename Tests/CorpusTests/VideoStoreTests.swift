@@ -55,7 +55,9 @@ import Testing
 
   /// Any number of parts of any width, in the order that is asked for; the store is named by them.
   @Test func featuresAreAListOfParts() throws {
-    for name in ["a", "b", "c"] { try write(name, kind: "clip-vit", rows: 2, width: 1) }
+    for (name, rows) in [("a", 2), ("b", 4), ("c", 5)] {
+      try write(name, kind: "clip-vit", rows: rows, width: 1)
+    }
     var options = self.options()
     options.features = ["clip-vit", "slowfast", "resnet"]
     let report = try VideoStoreBuilder(options).run { Issue.record("skipped \($0)") }
@@ -142,7 +144,8 @@ import Testing
     #expect(throws: Interruption.self) {
       try VideoStoreBuilder(self.options()).run(progress: { if $0.done == 2 { throw Interruption() } })
     }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("db/tv")).isEmpty)
+    let left = try? FileManager.default.contentsOfDirectory(atPath: scratch.path("db/tv"))
+    #expect(left ?? [] == [])
     #expect(try VideoStoreBuilder(self.options()).run().entries == 3)
   }
 

@@ -21,7 +21,7 @@ struct HalfPrecisionGoldenTests {
       "\(what): off by \((squares.error / squares.norm).squareRoot()) of the norm")
   }
 
-  private func expectNear(_ store: ParameterStore, _ golden: Golden) throws {
+  private func expectNear(_ store: ParameterStore, _ golden: Golden, tolerance: Double = 0.03) throws {
     var (error, norm) = (0.0, 0.0)
     for (name, wanted) in try golden.gradients() {
       let parameter = try #require(store[name])
@@ -32,7 +32,7 @@ struct HalfPrecisionGoldenTests {
       (error, norm) = (error + distance * distance, norm + wanted.norm * wanted.norm)
     }
     #expect(
-      error.squareRoot() <= 0.03 * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm"
+      error.squareRoot() <= tolerance * norm.squareRoot(), "off by \((error / norm).squareRoot()) of the norm"
     )
   }
 
@@ -51,7 +51,9 @@ struct HalfPrecisionGoldenTests {
       guard let wanted = expected[part] else { continue }
       expectNear([try #require(loss[part])], wanted.floats(), part)
     }
-    try expectNear(store, golden)
+    // A cosine's gradient is the part of one unit vector that is orthogonal to the other, sin θ long, while rounding is of
+    // the whole vectors. VSM has nothing but cosines; those of subtitles and their own frames leave half of it.
+    try expectNear(store, golden, tolerance: name.hasPrefix("vsm") ? 0.06 : 0.03)
     #expect(backend.count > 0)
     let widest = backend.gaps.max() ?? 0
     #expect(widest <= 0.03, "\(backend.gaps.count) of \(backend.count) choices")

@@ -172,7 +172,7 @@ struct OptionUseTests {
   private static func words(_ option: any AnyRunOption, _ family: TaskFamily) -> [String] {
     func word(_ value: JSON) -> String { value.string ?? value.encoded() }
     switch option.defaultJSON(for: family) {
-    case .null: return ["x"]
+    case .null: return [option.name == "channels" ? "both" : "x"]
     case .array(let values):
       return values.isEmpty ? (option.name == "targets" ? ["[]"] : ["1"]) : values.map(word)
     case let value: return option.isBoolean ? [] : [word(value)]

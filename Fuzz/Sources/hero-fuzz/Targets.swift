@@ -16,6 +16,7 @@ extension Target {
     $1
   }
   .merging(stores) { $1 }.merging(text) { $1 }.merging(runs) { $1 }.merging(videos) { $1 }
+  .merging(structure) { $1 }
 
   nonisolated(unsafe) private static let arrays: [String: Target] = [
     "npy": Target { _ = try NPY.decode($0) },
@@ -85,7 +86,7 @@ extension Target {
 
   nonisolated(unsafe) private static let text: [String: Target] = [
     "vocabulary": Target(file: { _ = try TokenizerFiles.vocabulary(at: $0) }),
-    "merges": Target(file: { _ = try MergeTable(path: $0) }),
+    "merges": Target(file: { _ = try TokenizerFiles.merges(at: $0) }),
     // Tokens of any text are those of the text that they decode to.
     "tokenizer": Target { bytes in
       let text = String(decoding: bytes, as: UTF8.self)

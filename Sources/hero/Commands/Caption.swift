@@ -66,7 +66,8 @@ struct Caption: ParsableCommand {
 
   func run() throws {
     let log = RunLog(rank: Processes.communicator.rank)
-    let meteor = try meteorData.map { try MeteorResources(folder: $0) }
+    // Before work begins; without --score the flag is refused.
+    let meteor = score ? try meteorData.map { try MeteorResources(folder: $0) } : nil
     let (captions, clips) = try captions(log)
     log.info("captions: \(output)")
     if score {

@@ -81,7 +81,7 @@ public struct TokenizerFiles {
   // MARK: vocab.json and merges.txt
 
   /// Token to id.
-  private static func vocabulary(at path: String) throws -> [Token: Int32] {
+  static func vocabulary(at path: String) throws -> [Token: Int32] {
     var vocabulary: [Token: Int32] = [:]
     vocabulary.reserveCapacity(1 << 16)
     try JSON.readMembers(path: path, limit: mostBytes) { token, id in
@@ -110,7 +110,7 @@ public struct TokenizerFiles {
   /// Reads `merges.txt`: a pair on each line, the first line perhaps the version instead.
   ///
   /// Lines end with a line feed, a carriage return or both, the last perhaps with nothing.
-  private static func merges(at path: String) throws -> [Merge] {
+  static func merges(at path: String) throws -> [Merge] {
     let bytes = try FileBytes.read(path: path, limit: mostBytes)
     guard String(validating: bytes, as: UTF8.self) != nil else {
       throw DataError("not UTF-8", file: path, cure: "Take it from the tokenizer's release again")

@@ -63,19 +63,23 @@ public enum SubtitleFile {
   ) -> (cues: [SubtitleCue], hasTimes: Bool) {
     let (text, note) = SubtitleText.decode(bytes, encoding: encoding)
     if let note { onProblem("whole file: \(note)") }
-    let timed = timed(text) { onProblem("line \($0 + 1): \($1)") }
+    var problems: [(line: Int, what: String)] = []
+    let timed = timed(text) { problems.append(($0, $1)) }
     var cues: [SubtitleCue] = []
     for part in timed {
-      let place = "line \(part.line + 1)"
       guard part.end > part.start else {
-        onProblem(
-          "\(place): it ends at \(part.end) s, not after its start at \(part.start) s; the cue is left out")
+        problems.append(
+          (part.line, "it ends at \(part.end) s, not after its start at \(part.start) s; the cue is left out"))
         continue
       }
       let said = self.said(part.lines) {
-        onProblem("\(place): it has more than \(mostTextBytes) bytes of text; the rest is left out")
+        problems.append((part.line, "it has more than \(mostTextBytes) bytes of text; the rest is left out"))
       }
       if !said.isEmpty { cues.append(SubtitleCue(start: part.start, end: part.end, lines: said)) }
+    }
+    // As they stand in the file.
+    for problem in problems.sorted(by: { $0.line < $1.line }) {
+      onProblem("line \(problem.line + 1): \(problem.what)")
     }
     let ordered = cues.inOrder(mostBytes: mostTextBytes) {
       onProblem(

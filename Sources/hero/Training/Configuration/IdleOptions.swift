@@ -93,6 +93,9 @@ extension RunConfiguration {
     IdleRule([\.valSplit], "there is no val_query_txt_db") { $0.valQueries == nil },
     IdleRule([\.testSplit], "there is no test_query_txt_db") { $0.testQueries == nil },
     IdleRule([\.valReferences], "there is no val_db") { $0.valCaptions == nil },
+    IdleRule([\.tokenizer], "there is nothing to caption") {
+      $0.valCaptions == nil && $0.testCaptions == nil
+    },
     IdleRule([\.valBatchSize], "there is no val_query_txt_db") {
       Set<TaskFamily>.retrieval.contains($0.family) && $0.valQueries == nil
     },

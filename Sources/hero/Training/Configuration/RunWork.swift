@@ -19,7 +19,8 @@ extension RunOptions {
       switch work {
       case .training: true
       case .evaluation, .description:
-        option.group == .evaluation || isRead(option, from: stores(of: task) + passes(of: task))
+        option.group == .evaluation
+          || isRead(option, from: stores(of: task) + passes(of: task) + [\.tokenizer])
       case .encoding: isRead(option, from: cut(of: task) + [\.compressed])
       case .search: isRead(option, from: cut(of: task) + ranking)
       }

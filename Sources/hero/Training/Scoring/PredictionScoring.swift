@@ -143,6 +143,9 @@ public struct PredictionScoring {
   // MARK: Captions
 
   private func captions(_ log: RunLog) throws -> Scores {
+    guard split == "val", vid2durIdx == nil, task.map({ $0.family == .captioning }) ?? true else {
+      throw UsageError("the predictions are captions: --split, --vid2dur-idx and tasks of other kinds mean nothing")
+    }
     if meteor == nil { log.info(MetricsTable.noMeteorData) }
     let scores = try CaptionScorer(
       try CaptionRow.read(path: predictions), references: try CaptionRow.read(path: references),
