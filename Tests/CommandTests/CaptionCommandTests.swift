@@ -35,7 +35,8 @@ struct CaptionCommandTests {
       let run = try corpus.run(
         ["caption", "--model-dir", "tvc", "--ckpt-step", "30", "--target-clip", "corpus/ann/tvc_val.jsonl"]
           + [
-            "--output", "captions.jsonl", "--max-gen-step", "12", "--batch-size", "2", "--no-fp16", "--json",
+            "--output", "captions.jsonl", "--overwrite", "--max-gen-step", "12", "--batch-size", "2",
+            "--no-fp16", "--json",
           ] + more)
       let captions = try rows("captions.jsonl")
       #expect(captions.map { $0["clip_id"] } == clips.map { $0["clip_id"] })

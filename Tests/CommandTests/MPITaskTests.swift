@@ -105,11 +105,12 @@ import Testing
     ]
     for beams in ["1", "3"] {
       let arguments = Array(arguments.dropLast()) + ["--beam", beams, "--output"]
-      try corpus.run(arguments + ["alone.jsonl"])
+      try corpus.run(arguments + ["alone.jsonl", "--overwrite"])
       let expected = try bytes("alone.jsonl")
       for job in MPIJob.installed {
         for size in [2, 4] {
-          let together = try job.run(size, arguments + ["together.jsonl"], folder: folder.root)
+          let together = try job.run(
+            size, arguments + ["together.jsonl", "--overwrite"], folder: folder.root)
           try #require(together.status == 0, "\(together.errors)")
           let found = try bytes("together.jsonl")
           #expect(found == expected)
@@ -129,7 +130,7 @@ import Testing
     let expected = try bytes("alone.txt")
     for job in MPIJob.installed {
       for size in [2, 4] {
-        let together = try job.run(size, arguments + ["together.txt"], folder: folder.root)
+        let together = try job.run(size, arguments + ["together.txt", "--overwrite"], folder: folder.root)
         try #require(together.status == 0, "\(together.errors)")
         #expect(together.output == alone.output)
         let found = try bytes("together.txt")

@@ -103,7 +103,7 @@ struct TrainingCommandTests {
     try FileManager.default.copyItem(
       atPath: folder.path("before/ckpt/model_step_1.safetensors"), toPath: model)
     let started = try corpus.run(["pretrain", "--output-dir", "after", "--checkpoint", "roberta/"] + shape)
-    #expect(started.errors.contains("roberta/model.safetensors\n"))
+    #expect(started.errors.contains("roberta/"))
     let refused = try HeroProcess(
       arguments: ["pretrain", "--output-dir", "none", "--checkpoint", "corpus"] + shape, folder: folder.root)
     #expect(refused.status == 1)

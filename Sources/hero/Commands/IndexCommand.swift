@@ -173,7 +173,8 @@ struct IndexCommand: ParsableCommand {
         "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best", "--videos": videos != nil,
         "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--vfeat-db": vfeatDb != nil,
         "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
-        "--batch-size": batchSize != 16, "--remove": remove, "--encoding": encoding != nil, "--device or --precision": device.isGiven,
+        "--batch-size": batchSize != 16, "--remove": remove, "--encoding": encoding != nil,
+        "--device or --precision": device.isGiven,
         overrides.joined(separator: " "): !overrides.isEmpty,
       ], "\(flag) reads the index alone")
   }

@@ -109,7 +109,8 @@ public struct Indexing {
     if isUpdate || IndexMerging.isWorthwhile(after) {
       let side = isUpdate ? try IndexFile(path: updating) : nil
       try IndexMerging.merge(
-        after, side, order: names, without: Set(changes.removed.map { Name($0) }), refreshed: changes.refreshed)
+        after, side, order: names, without: Set(changes.removed.map { Name($0) }),
+        refreshed: changes.refreshed)
       if isUpdate { unlink(updating) }
     }
     withExtendedLifetime(writer) {}
@@ -134,7 +135,8 @@ public struct Indexing {
     return IndexedVideo(
       name: video.name,
       duration: files.duration(of: video.name, frames: video.frameCount, interval: interval)
-        ?? listed[video.name].flatMap { IndexChecks.isDuration($0) ? $0 : nil } ?? Double(video.frameCount) * interval,
+        ?? listed[video.name].flatMap { IndexChecks.isDuration($0) ? $0 : nil } ?? Double(video.frameCount)
+        * interval,
       frames: video.frameCount, sentences: try reader.subtitles?.sentences(of: video.name) ?? [],
       file: files.media(video.name), sources: try current(video.name))
   }

@@ -69,7 +69,8 @@ public enum SubtitleFile {
     for part in timed {
       guard part.end > part.start else {
         problems.append(
-          (part.line, "it ends at \(part.end) s, not after its start at \(part.start) s; the cue is left out"))
+          (part.line, "it ends at \(part.end) s, not after its start at \(part.start) s; the cue is left out")
+        )
         continue
       }
       let said = self.said(part.lines) {

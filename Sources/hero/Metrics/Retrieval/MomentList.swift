@@ -27,7 +27,8 @@ struct MomentList<Score: MomentScore> {
 
   /// Adds the moments of one video, or of a window of it that begins with `firstFrame`.
   mutating func add(
-    video: Int, firstFrame: Int, factor: Score, start: UnsafeBufferPointer<Score>, end: UnsafeBufferPointer<Score>
+    video: Int, firstFrame: Int, factor: Score, start: UnsafeBufferPointer<Score>,
+    end: UnsafeBufferPointer<Score>
   ) {
     let count = min(start.count, end.count)
     let firstOrder = candidatesSeen

@@ -144,7 +144,8 @@ public struct PredictionScoring {
 
   private func captions(_ log: RunLog) throws -> Scores {
     guard split == "val", vid2durIdx == nil, task.map({ $0.family == .captioning }) ?? true else {
-      throw UsageError("the predictions are captions: --split, --vid2dur-idx and tasks of other kinds mean nothing")
+      throw UsageError(
+        "the predictions are captions: --split, --vid2dur-idx and tasks of other kinds mean nothing")
     }
     if meteor == nil { log.info(MetricsTable.noMeteorData) }
     let scores = try CaptionScorer(
