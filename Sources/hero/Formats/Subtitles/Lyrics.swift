@@ -33,11 +33,13 @@ enum Lyrics {
       for time in times { found.append((number, max(0, time - offset), text)) }
     }
     found.sort { ($0.time, $0.line) < ($1.time, $1.line) }
-    return found.indices.map { place in
-      let this = found[place]
-      let next = found[(place + 1)...].first { $0.time > this.time }?.time ?? .infinity
+    // From the back, since many lines may share a time and each is shown until the next later one.
+    var (next, later) = (Double.infinity, Double.infinity)
+    let timed = found.reversed().map { this in
+      if this.time < next { (next, later) = (this.time, next) }
       return TimedLines(
-        line: this.line, start: this.time, end: min(next, this.time + longest), lines: [this.text])
+        line: this.line, start: this.time, end: min(later, this.time + longest), lines: [this.text])
     }
+    return timed.reversed()
   }
 }
