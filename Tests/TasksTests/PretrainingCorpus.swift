@@ -28,12 +28,32 @@ enum PretrainingCorpus {
     return try PretrainingVideos([(reader, Array(ids[..<half])), (reader, Array(ids[half...]))])
   }
 
-  static func loader(
-    _ objective: PretrainingObjective, options: PretrainingOptions = PretrainingOptions()
-  ) throws -> PretrainingLoader {
-    try PretrainingLoader(
-      objective, videos: videos(), options: options,
-      model: try Golden.configuration(try Golden.checkpoint("pretrain")),
-      skips: SkipReport { error, _ in Issue.record("left out: \(error)") })
+  static func loader<Asked: Objective>(
+    _: Asked.Type, _ configure: (inout PretrainingSettings) -> Void = { _ in }
+  ) throws -> PretrainingLoader<Asked> {
+    var settings = PretrainingSettings()
+    configure(&settings)
+    return try PretrainingLoader(
+      Asked(settings), videos: videos(), maxTextLength: settings.maxTextLength,
+      model: try Golden.configuration(try Golden.checkpoint("pretrain")), skips: skips)
+  }
+
+  private static var skips: SkipReport { SkipReport { error, _ in Issue.record("left out: \(error)") } }
+
+  /// The corpus' VSM losses from the first update on, and the reference's settings otherwise.
+  static func settings() throws -> PretrainingSettings {
+    var settings = PretrainingSettings()
+    settings.ranking = try RetrievalGoldenTests.options()
+    settings.curriculum.spanStart = 0
+    return settings
+  }
+
+  static func source(
+    _ objective: PretrainingObjective, _ model: PretrainingModel? = nil
+  ) throws -> any PretrainingSource {
+    try objective.source(
+      named: "\(objective.name)_tv_all",
+      model ?? RetrievalGoldenTests.model("pretrain", PretrainingModel.self), videos(), settings(),
+      skips: skips)
   }
 }

@@ -12,29 +12,35 @@ struct PretrainingLoaderTests {
   private func random(_ step: UInt64 = 0) -> RandomStream { RandomStream(seed: 3, step: step, stream: 2) }
 
   /// All videos of the loader, as the stores hold them.
-  private func items(_ loader: PretrainingLoader) throws -> [VideoItem] {
+  private func items<Asked: Objective>(_ loader: PretrainingLoader<Asked>) throws -> [VideoItem] {
     try (0..<loader.itemCount).map {
       try loader.videos.video($0).part.reader.read(loader.videos.video($0).id)
     }
   }
 
-  private func batch(_ loader: PretrainingLoader, _ step: UInt64 = 0) throws -> PretrainingBatch {
+  private func batch<Asked: Objective>(
+    _ loader: PretrainingLoader<Asked>, _ step: UInt64 = 0
+  ) throws -> Asked.Batch {
     try #require(try loader.batch(of: Array(0..<loader.itemCount), random: random(step)))
   }
 
-  @Test(arguments: PretrainingObjective.allCases)
-  func batchesAreAFunctionOfTheirStream(_ objective: PretrainingObjective) throws {
-    let loader = try PretrainingCorpus.loader(objective)
-    let (first, again, other) = (try batch(loader), try batch(loader), try batch(loader, 1))
-    #expect("\(first)" == "\(again)")
-    #expect("\(first)" != "\(other)")
+  @Test func batchesAreAFunctionOfTheirStream() throws {
+    func check<Asked: Objective>(_ objective: Asked.Type) throws {
+      let loader = try PretrainingCorpus.loader(objective)
+      let (first, again, other) = (try batch(loader), try batch(loader), try batch(loader, 1))
+      #expect("\(first)" == "\(again)")
+      #expect("\(first)" != "\(other)")
+    }
+    try check(MaskedWords.self)
+    try check(MaskedFrames.self)
+    try check(FeatureRegression.self)
+    try check(FrameOrder.self)
+    try check(SubtitleMatching.self)
   }
 
   @Test func maskedWordsAreThoseOfTheSentences() throws {
-    var options = PretrainingOptions()
-    options.maxTextLength = 4
-    let loader = try PretrainingCorpus.loader(.mlm, options: options)
-    guard case .maskedWords(let batch) = try batch(loader) else { throw Unexpected() }
+    let loader = try PretrainingCorpus.loader(MaskedWords.self) { $0.maxTextLength = 4 }
+    let batch = try batch(loader)
     let meta = loader.videos.parts[0].meta
     var (original, features): ([[Int32]], [Float]) = ([], [])
     for item in try items(loader) {
@@ -65,10 +71,16 @@ struct PretrainingLoaderTests {
     }
   }
 
-  @Test(arguments: [PretrainingObjective.mffr, .mfmNCE])
-  func hiddenFramesAreZeroAndAreTheTargets(_ objective: PretrainingObjective) throws {
-    let loader = try PretrainingCorpus.loader(objective)
-    guard case .maskedFrames(let batch) = try batch(loader) else { throw Unexpected() }
+  @Test func hiddenFramesAreZeroAndAreTheTargets() throws {
+    let contrast = try PretrainingCorpus.loader(MaskedFrames.self)
+    try check(try batch(contrast), contrast)
+    let regression = try PretrainingCorpus.loader(FeatureRegression.self)
+    try check(try batch(regression), regression)
+  }
+
+  private func check<Asked: Objective>(
+    _ batch: MaskedFrameBatch, _ loader: PretrainingLoader<Asked>
+  ) throws {
     let whole = try VideoBatch(items(loader), model: loader.model)
     var features = batch.videos.features
     for (row, frame) in batch.videos.maskedFrames.enumerated() {
@@ -83,8 +95,7 @@ struct PretrainingLoaderTests {
   }
 
   @Test func framesMoveWithinTheirVideo() throws {
-    let loader = try PretrainingCorpus.loader(.fom)
-    guard case .frameOrder(let batch) = try batch(loader) else { throw Unexpected() }
+    let batch = try batch(try PretrainingCorpus.loader(FrameOrder.self))
     #expect(batch.order.sorted() == Array(0..<batch.videos.frameCount))
     let segments = Segments(lengths: batch.videos.lengths).ranges
     for (place, target) in zip(batch.places, batch.targets) {
@@ -96,10 +107,8 @@ struct PretrainingLoaderTests {
   }
 
   @Test(arguments: [5, 40]) func queriesVanishFromTheText(perVideo: Int) throws {
-    var options = PretrainingOptions()
-    options.queriesPerVideo = perVideo
-    let loader = try PretrainingCorpus.loader(.vsm, options: options)
-    guard case .moments(let batch) = try batch(loader) else { throw Unexpected() }
+    let loader = try PretrainingCorpus.loader(SubtitleMatching.self) { $0.queriesPerVideo = perVideo }
+    let batch = try batch(loader)
     let (read, meta) = (try items(loader), loader.videos.parts[0].meta)
     #expect(batch.queriesPerSlot == perVideo && batch.queries.count == read.count * perVideo)
     var sequences = batch.videos.sequences[...]
@@ -156,8 +165,6 @@ struct PretrainingLoaderTests {
     let error = try #require(throws: DataError.self) { try PretrainingVideos([(reader, ["no such video"])]) }
     #expect(error.place == "video \"no such video\"")
   }
-
-  private struct Unexpected: Error {}
 }
 
 extension MaskedFrameBatch {

@@ -9,20 +9,20 @@ import Testing
 struct PretrainingMixtureTests {
   private static let ratios = [2, 2, 0, 1, 2]
 
-  private func mixture() throws -> PretrainingMixture {
-    try PretrainingMixture(
+  private func mixture() throws -> Mixture {
+    let model = try RetrievalGoldenTests.model("pretrain", PretrainingModel.self)
+    return try Mixture(
+      "pretrain",
       zip(PretrainingObjective.allCases, Self.ratios).map { objective, ratio in
-        PretrainingSource(
-          name: "\(objective.rawValue)_tv_all", ratio: ratio,
-          loader: try PretrainingCorpus.loader(objective))
+        Mixture.Entry(try PretrainingCorpus.source(objective, model), ratio: ratio)
       })
   }
 
   @Test func drawsFollowTheRatios() throws {
-    let (mixture, draws) = (try mixture(), 100_000)
+    let (all, draws) = (SourceDraws(ratios: Self.ratios), 100_000)
     var counts = [Int](repeating: 0, count: Self.ratios.count)
     for update in 0..<draws {
-      let (source, earlier) = mixture.draw(update: update, seed: 5)
+      let (source, earlier) = all.draw(update: update, seed: 5)
       #expect(earlier == counts[source])
       counts[source] += 1
     }
@@ -43,73 +43,106 @@ struct PretrainingMixtureTests {
   /// What a resumed run gets is what the run it resumes would have got.
   @Test func batchesAreAFunctionOfTheirNumber() throws {
     let plan = BatchPlan(batchSize: 3, batchesPerUpdate: 2, seed: 11)
-    let whole = try mixture()
-    let batches = try (0..<24).map { try whole.batch($0, of: plan) }
-    let resumed = try mixture()
+    let whole = try mixture().reading(plan)
+    let batches = try (0..<24).map { try whole($0) }
+    let resumed = try mixture().reading(plan)
     for number in [23, 10, 11, 4] {
-      #expect("\(try resumed.batch(number, of: plan) as Any)" == "\(batches[number] as Any)")
+      #expect(try Self.describe(resumed(number)) == Self.describe(batches[number]))
     }
     for update in 0..<12 {
-      let sources = batches[2 * update...2 * update + 1].map { $0?.source }
-      #expect(sources[0] == sources[1], "an update has one task")
-      #expect("\(batches[2 * update] as Any)" != "\(batches[2 * update + 1] as Any)")
+      let (first, second) = (batches[2 * update], batches[2 * update + 1])
+      #expect(first.source == second.source, "an update has one source")
+      #expect(try Self.describe(first) != Self.describe(second))
     }
-    let other = try whole.batch(0, of: BatchPlan(batchSize: 3, batchesPerUpdate: 2, seed: 12))
-    #expect("\(other as Any)" != "\(batches[0] as Any)")
+    let other = try mixture().reading(BatchPlan(batchSize: 3, batchesPerUpdate: 2, seed: 12))
+    #expect(try Self.describe(other(0)) != Self.describe(batches[0]))
+  }
+
+  /// What a batch's tensors hold.
+  private static func describe(_ batch: Mixture.Batch) throws -> String {
+    func values(_ part: Any) -> String {
+      if let tensor = part as? Tensor { return "\(tensor.backend.values(of: tensor))" }
+      if let indices = part as? Indices { return "\(indices.backend.values(of: indices))" }
+      let children = Mirror(reflecting: part).children
+      return children.isEmpty ? "\(part)" : children.map { values($0.value) }.joined(separator: ",")
+    }
+    return "\(batch.source) \(values(batch.input as Any))"
+  }
+
+  /// A sole source has the batches of its own loader, whatever is in a mixture.
+  @Test func aSoleSourceKeepsTheRunsSeed() throws {
+    let source = try PretrainingCorpus.source(PretrainingObjective.allCases[0])
+    let plan = BatchPlan(batchSize: 3, batchesPerUpdate: 2, seed: 11)
+    let alone = Mixture(source)
+    let mixed = try Mixture("mixed", [Mixture.Entry(source, ratio: 1)])
+    let own = try own(source, 5, of: plan)
+    #expect(try Self.describe(alone.reading(plan)(5)).hasSuffix(own))
+    #expect(try !Self.describe(mixed.reading(plan)(5)).hasSuffix(own))
+  }
+
+  private func own<S: Source>(_ source: S, _ number: Int, of plan: BatchPlan) throws -> String {
+    let input = try source.loader.batch(number, of: plan).map {
+      S.prepare($0, for: source.configuration, on: source.store.backend)
+    }
+    return try Self.describe(Mixture.Batch(source: 0, input: input)).replacing(/^0 /, with: "")
+  }
+
+  /// A source of its own batch size reads so many items a batch.
+  @Test func aSourceMayHaveItsOwnBatchSize() throws {
+    let source = try PretrainingCorpus.source(PretrainingObjective.allCases[0])
+    let plan = BatchPlan(batchSize: 3, seed: 11)
+    let mixture = try Mixture("mixed", [Mixture.Entry(source, ratio: 1, batchSize: 1)])
+    #expect(mixture.batchSize(of: 0, in: plan) == 1)
+    let counts = try [mixture, Mixture("mixed", [Mixture.Entry(source, ratio: 1)])].map {
+      $0.counts(of: try $0.reading(plan)(0))[0]
+    }
+    #expect(counts[0] < counts[1])
   }
 
   @Test func nothingToDrawIsRefused() throws {
-    let source = PretrainingSource(name: "mlm_tv_all", ratio: 0, loader: try PretrainingCorpus.loader(.mlm))
-    #expect(throws: (any Error).self) { try PretrainingMixture([source]) }
-    #expect(throws: (any Error).self) { try PretrainingMixture([]) }
-  }
-
-  private func learning() throws -> PretrainingLearning {
-    var curriculum = RetrievalCurriculum()
-    curriculum.spanStart = 0
-    return PretrainingLearning(
-      model: try RetrievalGoldenTests.model("pretrain", PretrainingModel.self), mixture: try mixture(),
-      ranking: try RetrievalGoldenTests.options(), curriculum: curriculum)
+    let source = try PretrainingCorpus.source(PretrainingObjective.allCases[0])
+    #expect(throws: DataError.self) { try Mixture("none", [Mixture.Entry(source, ratio: 0)]) }
+    #expect(throws: DataError.self) { try Mixture("none", []) }
   }
 
   @Test func lossesAreNamedByTheirSource() throws {
-    let learning = try learning()
-    for (source, objective) in PretrainingObjective.allCases.enumerated() {
-      let loader = learning.trainingLoader.sources[source].loader
-      let content = try #require(
-        try loader.batch(of: [0, 1, 2], random: RandomStream(seed: 1, stream: 1)))
-      var random = RandomStream(seed: 1, stream: 2)
-      let parts = learning.measured(source, content, &random)
-      let name = "\(objective.rawValue)_tv_all"
-      let names = objective == .vsm ? ["st_ed", "neg_ctx", "neg_q"].map { "\(name)_\($0)" } : [name]
-      #expect(parts.map(\.name) == names)
+    for objective in PretrainingObjective.allCases {
+      let source = try PretrainingCorpus.source(objective)
+      let parts = try Self.losses(of: source, items: [0, 1, 2])
+      let names =
+        objective.name == "vsm" ? ["st_ed", "neg_ctx", "neg_q"].map { "\(source.name)_\($0)" } : [source.name]
+      #expect(parts.map { source.label(of: $0) } == names)
       #expect(parts.total.isFinite && parts.total > 0)
     }
   }
 
+  /// A batch's losses without dropout.
+  private static func losses<S: Source>(of source: S, items: [Int]) throws -> [LossPart] {
+    let backend = source.store.backend
+    let batch = try #require(
+      try source.loader.batch(of: items, random: RandomStream(seed: 0, step: 0, for: .validationBatch)))
+    var random = RandomStream(seed: 1, stream: 2)
+    let input = S.prepare(batch, for: source.configuration, on: backend)
+    return source.loss(.inference(backend), input, update: 0, random: &random).read(on: backend)
+  }
+
   @Test(arguments: [
-    (PretrainingObjective.mlm, ["loss", "acc"]), (.mffr, ["loss", "cosine"]),
-    (.mfmNCE, ["loss", "acc", "l2", "cosine"]), (.fom, ["loss", "acc"]),
-    (.vsm, ["loss_overall", "loss_st_ed", "loss_neg_ctx", "loss_neg_q"]),
+    ("mlm", ["loss", "acc"]), ("mffr", ["loss", "cosine"]), ("mfm-nce", ["loss", "acc", "l2", "cosine"]),
+    ("fom", ["loss", "acc"]), ("vsm", ["loss_overall", "loss_st_ed", "loss_neg_ctx", "loss_neg_q"]),
   ])
-  func validationMeasuresWhatTheReferenceDoes(
-    _ objective: PretrainingObjective, _ names: [String]
-  ) throws {
-    let (learning, loader) = (try learning(), try PretrainingCorpus.loader(objective))
-    let measures = try learning.validate(loader, batchSize: loader.itemCount)
+  func validationMeasuresWhatTheReferenceDoes(_ objective: String, _ names: [String]) throws {
+    let source = try PretrainingCorpus.source(try #require(PretrainingObjective(name: objective)))
+    func measure() throws -> [(name: String, value: Double)] {
+      try source.measure(batchSize: source.videoCount, among: SoleCommunicator.shared) { _ in }
+    }
+    let measures = try measure()
     #expect(measures.map(\.name) == names)
     #expect(measures.allSatisfy { $0.value.isFinite })
     for (name, value) in measures where name == "acc" { #expect((0...1).contains(value)) }
     for (name, value) in measures where name == "cosine" { #expect((-1...1).contains(value)) }
-    let again = try learning.validate(loader, batchSize: loader.itemCount)
-    #expect(again.map(\.value) == measures.map(\.value))
+    #expect(try measure().map(\.value) == measures.map(\.value))
     // One batch of everything: its mean loss is what training would see.
-    let content = try #require(
-      try loader.batch(
-        of: Array(0..<loader.itemCount), random: RandomStream(seed: 0, step: 0, stream: 0x7A11)))
-    var random = RandomStream(seed: 1, stream: 2)
-    let source = try #require(PretrainingObjective.allCases.firstIndex(of: objective))
-    let loss = learning.measured(source, content, &random).total
+    let loss = try Self.losses(of: source, items: Array(0..<source.videoCount)).total
     #expect(abs(measures[0].value - Double(loss)) <= 1e-5 * abs(Double(loss)))
   }
 
@@ -122,16 +155,5 @@ struct PretrainingMixtureTests {
       backend.makeTensor([3, 4, 0, 2], rows: 2, columns: 2),
       targets: backend.makeTensor([0, 0, 0, 1], rows: 2, columns: 2), on: backend)
     #expect(sums.distance == 6 && sums.cosine == 1)
-  }
-}
-
-extension PretrainingLearning {
-  /// A batch's losses without dropout.
-  fileprivate func measured(
-    _ source: Int, _ content: PretrainingBatch, _ random: inout RandomStream
-  ) -> [LossPart] {
-    let batch = PretrainingMixedBatch(source: source, content: content)
-    let input = Self.prepare(batch, for: configuration, on: store.backend)
-    return loss(.inference(store.backend), input, update: 0, random: &random).read(on: store.backend)
   }
 }

@@ -86,7 +86,7 @@ struct QuestionLoadingTests {
     let loss = model.loss(tape, batch, spanWeight: 0).read(on: backend)
     tape.backward()
     #expect(loss[1].value == 0 && loss[0].value > 0)
-    let parts = QuestionLearning(
+    let parts = QuestionSource(
       name: "tvqa", model: model, loader: try GoldenStores.questions("train"), spanWeight: 0.5)
     var random = RandomStream(seed: 0, stream: 0)
     let found = parts.loss(.inference(backend), batch, update: 0, random: &random).read(on: backend)

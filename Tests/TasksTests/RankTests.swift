@@ -14,14 +14,14 @@ struct RankTests {
     var gradients: [String: [Float]]
   }
 
-  private static func step<Task: LearningTask>(
+  private static func step<Task: Source>(
     _ make: @Sendable () throws -> Task, number: Int, batchSize: Int, _ ranks: any Communicator
   ) throws -> Step {
     let task = try make()
     let (store, backend) = (task.store, task.store.backend)
     try Device.link(backend, among: ranks) { _ in }
     let plan = BatchPlan(batchSize: batchSize, seed: 3, rank: ranks.rank, of: ranks.size)
-    let input = try task.trainingLoader.batch(number, of: plan).map {
+    let input = try task.loader.batch(number, of: plan).map {
       Task.prepare($0, for: task.configuration, on: backend)
     }
     let share = BatchShare(task.counts(of: input), among: ranks)
@@ -37,7 +37,7 @@ struct RankTests {
   }
 
   /// Batches of four, by one process, by two ranks and by four.
-  private func check<Task: LearningTask>(
+  private func check<Task: Source>(
     _ make: @escaping @Sendable () throws -> Task, batches: Range<Int> = 0..<2
   ) throws {
     for number in batches {
@@ -66,14 +66,14 @@ struct RankTests {
 
   private static func retrieval(
     on device: TestDevice = .cpu, _ configure: (inout RankingOptions) -> Void
-  ) throws -> RetrievalLearning {
+  ) throws -> RetrievalSource {
     let model = try RetrievalGoldenTests.model("tvr", RetrievalModel.self, on: device)
     var options = try RetrievalGoldenTests.options()
     configure(&options.ranking)
     let loader = try RetrievalLoader(
       queries: .init(path: GoldenStores.path("db/txt_db/tvr_train.db")), videos: GoldenStores.videos(),
       maxTextLength: -1, frameInterval: GoldenStores.interval(), hasSpans: true, model: model.configuration)
-    return RetrievalLearning(
+    return RetrievalSource(
       name: "tvr", model: model, loader: loader, options: options, curriculum: RetrievalCurriculum())
   }
 
@@ -107,8 +107,8 @@ struct RankTests {
     let plan = BatchPlan(batchSize: batchSize, seed: 3, rank: ranks.rank, of: ranks.size)
     var losses: [Float] = []
     for update in 0..<5 {
-      let input = try task.trainingLoader.batch(update, of: plan).map {
-        RetrievalLearning.prepare($0, for: task.configuration, on: backend)
+      let input = try task.loader.batch(update, of: plan).map {
+        RetrievalSource.prepare($0, for: task.configuration, on: backend)
       }
       let share = BatchShare(task.counts(of: input), among: ranks)
       var random = RandomStream(seed: 3, step: UInt64(update), for: .loss)
@@ -146,7 +146,7 @@ struct RankTests {
 
   @Test func questions() throws {
     try check {
-      QuestionLearning(
+      QuestionSource(
         name: "tvqa", model: try QuestionGoldenTests.questionModel(),
         loader: try GoldenStores.questions("train"),
         spanWeight: 0.5)
@@ -155,7 +155,7 @@ struct RankTests {
 
   @Test func statements() throws {
     try check {
-      QuestionLearning(
+      QuestionSource(
         name: "violin", model: try QuestionGoldenTests.statementModel(),
         loader: try GoldenStores.statements("train", .training(maxTextLength: -1)), spanWeight: 0)
     }
@@ -163,28 +163,22 @@ struct RankTests {
 
   @Test func captions() throws {
     try check {
-      CaptionLearning(
+      CaptionSource(
         name: "tvc", model: try CaptionGoldenTests.model(), loader: try GoldenStores.captions("train"))
     }
   }
 
   @Test(arguments: PretrainingObjective.allCases) func pretraining(_ objective: PretrainingObjective) throws {
-    try check {
-      var curriculum = RetrievalCurriculum()
-      curriculum.spanStart = 0
-      return PretrainingLearning(
-        model: try RetrievalGoldenTests.model("pretrain", PretrainingModel.self),
-        mixture: try PretrainingMixture([
-          PretrainingSource(
-            name: objective.rawValue, ratio: 1, loader: try PretrainingCorpus.loader(objective))
-        ]), ranking: try RetrievalGoldenTests.options(), curriculum: curriculum)
+    func check<S: Source>(_: S) throws {
+      try self.check { () throws -> S in try #require(try PretrainingCorpus.source(objective) as? S) }
     }
+    try check(try PretrainingCorpus.source(objective))
   }
 
   /// The last batch of an epoch may leave ranks without anything.
   @Test func ranksWithoutItems() throws {
-    let items = try Self.retrieval { _ in }.trainingLoader.itemCount
-    let make: @Sendable () throws -> RetrievalLearning = { try Self.retrieval { _ in } }
+    let items = try Self.retrieval { _ in }.loader.itemCount
+    let make: @Sendable () throws -> RetrievalSource = { try Self.retrieval { _ in } }
     // One item is left over for the last batch.
     let size = items - 1
     let whole = try Self.step(make, number: 1, batchSize: size, SoleCommunicator.shared)
@@ -224,13 +218,9 @@ struct RankTests {
       model: model, loader: try GoldenStores.questions("val", .evaluation), batchSize: 2
     ).run(among: ranks)
     let learning = try retrieval { _ in }
-    let losses = try learning.validationLosses(learning.trainingLoader, batchSize: 3, among: ranks)
-    let loader = try PretrainingCorpus.loader(.mfmNCE)
-    let pretraining = PretrainingLearning(
-      model: try RetrievalGoldenTests.model("pretrain", PretrainingModel.self),
-      mixture: try PretrainingMixture([PretrainingSource(name: "mfm", ratio: 1, loader: loader)]),
-      ranking: try RetrievalGoldenTests.options(), curriculum: RetrievalCurriculum())
-    let measures = try pretraining.validate(loader, batchSize: 2, among: ranks)
+    let losses = try learning.validationLosses(learning.loader, batchSize: 3, among: ranks)
+    let source = try PretrainingCorpus.source(try #require(PretrainingObjective(name: "mfm-nce")))
+    let measures = try source.measure(batchSize: 2, among: ranks) { _ in }
     return ["\(answers)", "\(losses)", "\(measures)"]
   }
 }

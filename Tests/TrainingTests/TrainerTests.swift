@@ -9,19 +9,19 @@ import Testing
 @testable import Training
 
 /// Four weights that are pulled towards numbers drawn for every batch.
-private final class Pull: LearningTask {
-  struct Loader: BatchSource {
-    let itemCount = 4
-    var skippedCount = 0
+private final class Pull: Source {
+  struct Loader: BatchLoader {
+    let itemCount = 64
+    let skips = SkipReport()
 
-    func batch(_ number: Int, of plan: BatchPlan) throws -> [Float]? {
-      var random = RandomStream(seed: plan.seed, step: UInt64(number), stream: 1)
+    func batch(of items: [Int], random: RandomStream) throws -> [Float]? {
+      var random = random
       return (0..<4).map { _ in random.uniform() }
     }
   }
 
   let name = "pull"
-  let trainingLoader = Loader()
+  let loader = Loader()
   let store: ParameterStore
   let weights: Parameter
   /// The update in which a target is not a number, and the one whose gradient has no end while its loss is finite.
@@ -78,7 +78,7 @@ struct TrainerTests {
     let log = RunLog(console: Console(isTerminal: false, width: { 80 }, write: { _ in }))
     try output.create(configuration: configuration, modelConfiguration: [:], resuming: resume)
     let task = try pull ?? Pull()
-    try Trainer(task: task, configuration: configuration, folder: output, log: log) { step in
+    try Trainer(Mixture(task), configuration: configuration, folder: output, log: log) { step in
       try validate(step)
       return Validation()
     }.run(resume: resume)

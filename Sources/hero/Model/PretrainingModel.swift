@@ -6,8 +6,8 @@ public final class PretrainingModel: HeroModel {
   /// What VSM trains.
   public let retrieval: RetrievalModel
 
-  public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    retrieval = RetrievalModel(configuration, backend: backend)
+  public init(sharing trunk: ModelTrunk) {
+    retrieval = RetrievalModel(sharing: trunk)
   }
 
   public var trunk: ModelTrunk { retrieval.trunk }

@@ -17,9 +17,9 @@ public final class QuestionModel: HeroModel {
   private let answerHead: PooledPrediction
   private let spanHead: PooledPrediction
 
-  public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    trunk = ModelTrunk(configuration, backend: backend)
-    let (scope, width) = (trunk.scope, configuration.cross.hiddenSize)
+  public init(sharing trunk: ModelTrunk) {
+    self.trunk = trunk
+    let (scope, width) = (trunk.scope, trunk.configuration.cross.hiddenSize)
     answerHead = PooledPrediction(scope, "qa", width, 1)
     spanHead = PooledPrediction(scope, "st_ed", width, 2)
   }
@@ -42,9 +42,10 @@ public final class StatementModel: HeroModel {
   public let trunk: ModelTrunk
   private let head: PooledPrediction
 
-  public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    trunk = ModelTrunk(configuration, backend: backend)
-    head = PooledPrediction(trunk.scope, "violin", configuration.cross.hiddenSize, 1)
+  public init(sharing trunk: ModelTrunk) {
+    self.trunk = trunk
+    head = PooledPrediction(
+      trunk.scope, trunk.joinsAnswers ? "qa" : "violin", trunk.configuration.cross.hiddenSize, 1)
   }
 
   /// - Returns: [statements, 1], the logits of being true.

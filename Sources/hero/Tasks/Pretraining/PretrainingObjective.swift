@@ -1,25 +1,115 @@
-/// What pre-training asks of the model (Docs/Computation.md §3; paper §3.2). Raw values are the reference's names.
-public enum PretrainingObjective: String, Sendable, CaseIterable {
-  /// Masked words from a sentence's frames and other words.
-  case mlm
-  /// A masked frame's feature, told from the batch's other frames.
-  case mfmNCE = "mfm-nce"
-  /// A masked frame's feature by regression.
-  case mffr
-  /// Where moved frames came from.
-  case fom
-  /// The video and the span of a sentence of its own subtitles.
-  case vsm
+import Corpus
+import Engine
+import Model
+
+/// What pre-training asks of the model about videos (Docs/Computation.md §3; paper §3.2): how it makes a batch, what it loses
+/// and how it is measured.
+///
+/// A new objective is a type of its own in a file of its own, and a row of ``PretrainingObjective/allCases``.
+public protocol Objective: Sendable {
+  associatedtype Batch: Sendable
+  /// A batch in a device's memory.
+  associatedtype Input: Sendable
+  /// The reference's name.
+  static var name: String { get }
+  /// The settings that it reads.
+  static var settings: Set<PretrainingSettings.Kind> { get }
+  init(_ settings: PretrainingSettings)
+  /// A batch of these videos; nil where there is nothing to ask of any of them.
+  func batch(of videos: [PretrainingVideo], for model: ModelConfiguration) throws -> Batch?
+  /// Puts a batch into the device's memory.
+  static func prepare(_ batch: Batch, for model: ModelConfiguration, on backend: any Backend) -> Input
+  /// `Source.counts`.
+  static func counts(of input: Input?) -> [Int]
+  /// `Source.loss`.
+  func loss(
+    _ model: PretrainingModel, _ tape: Tape, _ input: Input?, among share: BatchShare, update: Int,
+    random: inout RandomStream
+  ) -> [LossTerm]
+  /// Adds what the model makes of a batch, without dropout.
+  /// - Parameter first: the batch's first item, which names what a loss draws.
+  func measure(
+    _ model: PretrainingModel, _ tape: Tape, _ input: Input, first: Int, into sums: inout PretrainingSums)
+  /// The reference's measures by its names.
+  /// - Parameter sums: of one word, frame or query at least.
+  func figures(_ sums: PretrainingSums) -> [(name: String, value: Double)]
 }
 
-/// Settings of the objectives' masks and samples; keys in the reference's spelling stand beside each.
-public struct PretrainingOptions: Equatable, Sendable {
+/// Settings of the objectives; keys in the reference's spelling stand beside each.
+public struct PretrainingSettings: Sendable {
+  /// Settings that go together.
+  public enum Kind: Sendable {
+    case masks, temperature, ranking
+  }
+
   /// `mask_prob`: share of words masked, of frames masked, of frames moved.
   public var maskProbability: Float = 0.15
-  /// `max_txt_len`: tokens kept of a sentence that MLM masks or VSM asks for; all if not positive.
-  public var maxTextLength = 60
+  /// `nce_temp`: what products of features are divided by.
+  public var temperature: Float = 1
+  /// Weights of VSM's losses, and when they come in.
+  public var ranking = RetrievalLossOptions()
+  public var curriculum = RetrievalCurriculum()
   /// Sentences of a video that VSM makes queries.
   public var queriesPerVideo = 5
+  /// `max_txt_len`: tokens kept of a sentence that MLM masks or VSM asks for; all if not positive.
+  public var maxTextLength = 60
 
   public init() {}
+}
+
+/// A row of the table of objectives.
+public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible {
+  /// The reference's name.
+  public let name: String
+  /// The settings that it reads.
+  public let settings: Set<PretrainingSettings.Kind>
+  private let make: @Sendable (Making) throws -> any PretrainingSource
+
+  /// What a source is made of.
+  private struct Making {
+    let name: String
+    let model: PretrainingModel
+    let videos: PretrainingVideos
+    let settings: PretrainingSettings
+    let skips: SkipReport
+  }
+
+  private init<Asked: Objective>(_: Asked.Type) {
+    name = Asked.name
+    settings = Asked.settings
+    make = { making in
+      let loader = try PretrainingLoader(
+        Asked(making.settings), videos: making.videos, maxTextLength: making.settings.maxTextLength,
+        model: making.model.configuration, skips: making.skips)
+      return ObjectiveSource(name: making.name, model: making.model, loader: loader)
+    }
+  }
+
+  /// The table.
+  public static let allCases = [
+    PretrainingObjective(MaskedWords.self), PretrainingObjective(MaskedFrames.self),
+    PretrainingObjective(FeatureRegression.self), PretrainingObjective(FrameOrder.self),
+    PretrainingObjective(SubtitleMatching.self),
+  ]
+
+  /// The objective of a name; nil where the table has none.
+  public init?(name: String) {
+    guard let row = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = row
+  }
+
+  /// - Parameters:
+  ///   - name: `{objective}_{corpus}_{split}`, as the reference names it in its logs.
+  ///   - skips: told of every video that cannot be used.
+  /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
+  public func source(
+    named name: String, _ model: PretrainingModel, _ videos: PretrainingVideos,
+    _ settings: PretrainingSettings, skips: SkipReport = SkipReport()
+  ) throws -> any PretrainingSource {
+    try make(Making(name: name, model: model, videos: videos, settings: settings, skips: skips))
+  }
+
+  public var description: String { name }
+  public static func == (a: PretrainingObjective, b: PretrainingObjective) -> Bool { a.name == b.name }
+  public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }

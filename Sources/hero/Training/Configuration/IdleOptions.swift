@@ -67,14 +67,14 @@ extension RunConfiguration {
     IdleRule([\.frameInterval], "every corpus of targets has a vfeat_interval of its own") {
       $0.family == .pretraining && $0.corpora.allSatisfy { $0["vfeat_interval"] != nil }
     },
-    IdleRule([\.nceTemperature], "no objective is mfm-nce") { !$0.learns([.mfmNCE]) },
+    IdleRule([\.nceTemperature], "no objective is mfm-nce") { !$0.learns(.temperature) },
     IdleRule([\.maskProbability], "no objective hides anything") {
-      !$0.learns([.mlm, .mfmNCE, .mffr, .fom])
+      !$0.learns(.masks)
     },
     IdleRule(
       rankingOptions + spanOptions + [\.negativeVideoWeight, \.negativeQueryWeight], "no objective is vsm"
     ) {
-      !$0.learns([.vsm])
+      !$0.learns(.ranking)
     },
     // Losses.
     IdleRule(rankingOptions, "lw_neg_ctx and lw_neg_q are 0") { !$0.ranksVideos },
@@ -137,12 +137,14 @@ extension RunConfiguration {
 
   private var corpora: [JSON] { self.targets.array ?? [] }
 
-  /// Whether pre-training has one of some objectives; true of all other tasks.
-  private func learns(_ objectives: [PretrainingObjective]) -> Bool {
+  /// Whether an objective of pre-training reads some settings; true of all other tasks.
+  private func learns(_ kind: PretrainingSettings.Kind) -> Bool {
     guard family == .pretraining else { return true }
     let names = corpora.flatMap { $0["splits"]?.array ?? [] }.flatMap { split -> [JSON] in
       split["tasks"]?.array ?? (split["tasks"].map { [$0] } ?? [])
     }
-    return objectives.contains { names.contains(.string($0.rawValue)) }
+    return PretrainingObjective.allCases.contains {
+      $0.settings.contains(kind) && names.contains(.string($0.name))
+    }
   }
 }

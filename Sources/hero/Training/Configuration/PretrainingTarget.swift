@@ -73,9 +73,9 @@ extension RunConfiguration {
       let fields = TargetFields(json: entry, place: "\(target.place).splits[\(index)]")
       fields.warn(warn, unless: ["name", "tasks", "ratio", "train_idx", "val_idx"])
       let tasks = try fields.value("tasks", [String].self)
-      let objectives = tasks.compactMap(PretrainingObjective.init)
+      let objectives = tasks.compactMap(PretrainingObjective.init(name:))
       guard !tasks.isEmpty, objectives.count == tasks.count else {
-        let known = PretrainingObjective.allCases.map(\.rawValue)
+        let known = PretrainingObjective.allCases.map(\.name)
         throw fields.wrong("tasks", "a list of " + known.joined(separator: ", "))
       }
       let ratio = try fields.optional("ratio", [Int].self) ?? tasks.map { _ in 1 }

@@ -100,10 +100,6 @@ public enum TaskFamily: String, CaseIterable, Sendable {
   case inference = "VIOLIN"
   case captioning = "captioning"
   case pretraining = "pre-training"
-
-  /// Whether parameters outside the video encoder train at `lr_mul` times the rate, as in the family's script.
-  var scalesHeads: Bool { Self.headed.contains(self) }
-  private static let headed: Set = [questionAnswering, inference, captioning]
 }
 
 extension OptimizerKind: ConfigurationName {}

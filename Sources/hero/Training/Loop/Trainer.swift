@@ -8,8 +8,9 @@ import Tasks
 ///
 /// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one goes on exactly. Of
 /// several ranks each has its part of every batch, all make the same updates, and the first writes.
-public final class Trainer<Task: LearningTask> {
-  private let task: Task
+public final class Trainer {
+  private let mixture: Mixture
+  private let store: ParameterStore
   private let configuration: RunConfiguration
   private let folder: RunFolder
   private let log: RunLog
@@ -25,23 +26,24 @@ public final class Trainer<Task: LearningTask> {
   private static var updatesBetweenRates: Int { 100 }
 
   public init(
-    task: Task, configuration: RunConfiguration, folder: RunFolder, log: RunLog,
+    _ mixture: Mixture, configuration: RunConfiguration, folder: RunFolder, log: RunLog,
     communicator: any Communicator = SoleCommunicator.shared,
     validate: @escaping (_ step: Int) throws -> Validation
   ) {
-    self.task = task
+    self.mixture = mixture
+    store = mixture.store
     self.configuration = configuration
     self.folder = folder
     self.log = log
     self.validate = validate
     self.communicator = communicator
-    exchange = GradientExchange(task.store, communicator: communicator)
+    exchange = GradientExchange(mixture.store, communicator: communicator)
     seed = UInt64(configuration.seed)
     schedule = LearningRateSchedule(configuration)
     let decay = Float(configuration.weightDecay)
-    let headFactor = configuration.family.scalesHeads ? Float(configuration.topLearningRateFactor) : 1
+    let headFactor = Float(configuration.topLearningRateFactor)
     optimizer = Optimizer(
-      configuration.optimizer, store: task.store,
+      configuration.optimizer, store: mixture.store,
       betas: (Float(configuration.betas[0]), Float(configuration.betas[1])),
       weightDecay: { decaysWeight($0.name) ? decay : 0 },
       learningRateFactor: { isTaskHead($0.name) ? headFactor : 1 })
@@ -50,7 +52,7 @@ public final class Trainer<Task: LearningTask> {
   /// Looks whether a run can begin, before its folder is written.
   /// - Throws: `DataError` where there is no item to train on, or no space for what a run keeps.
   public func check() throws {
-    guard task.trainingLoader.itemCount > 0 else {
+    guard mixture.itemCount > 0 else {
       throw DataError(
         "no item can be trained on", cure: "Check the training store, and that max_txt_len is not too small")
     }
@@ -67,17 +69,14 @@ public final class Trainer<Task: LearningTask> {
     let events = communicator.isFirst ? try EventWriter(folder: folder.logs) : nil
     var step = try begin(resume: resume)
     let steps = configuration.trainSteps
-    let (loader, parts) = (task.trainingLoader, configuration.accumulationSteps)
+    let parts = configuration.accumulationSteps
     let plan = BatchPlan(
       batchSize: configuration.trainBatchSize, batchesPerUpdate: parts, seed: seed, rank: communicator.rank,
       of: communicator.size)
-    let (shape, backend) = (task.configuration, task.store.backend)
-    let queue = Prefetch(step * parts..<steps * parts, depth: 8) { number in
-      try loader.batch(number, of: plan).map { Task.prepare($0, for: shape, on: backend) }
-    }
+    let queue = Prefetch(step * parts..<steps * parts, depth: 8, make: mixture.reading(plan))
     let together = communicator.size > 1 ? " on each of \(communicator.summary)" : ""
     log.info(
-      "\(task.name): \(loader.summary); batches of \(configuration.trainBatchSize)\(together), \(parts) an update, \(steps) updates; \(task.store.backend.summary)"
+      "\(mixture.name): \(mixture.summary); batches of \(configuration.trainBatchSize)\(together), \(parts) an update, \(steps) updates; \(store.backend.summary)"
     )
     let progress = ProgressReporter("Training", total: steps, unit: "updates", done: step)
     var rates = TrainingRates()
@@ -87,14 +86,15 @@ public final class Trainer<Task: LearningTask> {
       try validateAndSave(step, events)
     }
     while step < steps {
-      let (source, losses, norm, signal) = try update(step, queue)
+      let (place, losses, norm, signal) = try update(step, queue)
+      let source = mixture.sources[place]
       try requireUsableItems()
       step += 1
       rates.add(
-        source, examples: parts * configuration.trainBatchSize * communicator.size,
+        source.name, examples: parts * mixture.batchSize(of: place, in: plan) * communicator.size,
         loss: Double(losses.total))
-      record(losses, norm, step, events)
-      let measured = rates.isMixed ? source : "loss"
+      record(losses, of: source, norm, step, events)
+      let measured = rates.isMixed ? source.name : "loss"
       progress.advance(note: measured + String(format: " %.3f", losses.total))
       if step % Self.updatesBetweenRates == 0 || step == steps {
         for (name, rate) in rates.scalars + exchangeScalars() { try events?.scalar(name, rate, step: step) }
@@ -131,7 +131,7 @@ public final class Trainer<Task: LearningTask> {
 
   /// A run that can use less than half of its items would learn something else than it was asked to.
   private func requireUsableItems() throws {
-    let (all, skipped) = (task.trainingLoader.itemCount, task.trainingLoader.skippedCount)
+    let (all, skipped) = (mixture.itemCount, mixture.skippedCount)
     guard 2 * skipped > all else { return }
     throw DataError(
       "\(skipped) of \(all) training items cannot be used; the log names the first of them",
@@ -151,22 +151,22 @@ public final class Trainer<Task: LearningTask> {
   /// One update; what its batches were drawn from, their mean losses, the norm of the gradients before clipping, and the
   /// signal that any rank was sent.
   private func update(
-    _ step: Int, _ queue: Prefetch<Task.Input?>
-  ) throws -> (source: String, losses: [LossPart], norm: Double, signal: Int32?) {
-    let (store, backend) = (task.store, task.store.backend)
-    var source = task.name
+    _ step: Int, _ queue: Prefetch<Mixture.Batch>
+  ) throws -> (source: Int, losses: [LossPart], norm: Double, signal: Int32?) {
+    let backend = store.backend
+    var source = 0
     var terms: [LossTerm] = []
     var random = RandomStream(seed: seed, step: UInt64(step), for: .loss)
     let parts = configuration.accumulationSteps
     for part in 0..<parts {
-      let input = try queue.next() ?? nil
-      if let input { source = task.source(of: input) }
-      let share = BatchShare(task.counts(of: input), among: communicator)
+      guard let batch = try queue.next() else { preconditionFailure("no batch for part \(part)") }
+      source = batch.source
+      let share = BatchShare(mixture.counts(of: batch), among: communicator)
       var tape: Tape?
       if !share.isEmpty {
         let recording = Tape.training(
           backend, seed: seed, step: UInt64(step), part: UInt32(part), communicator: communicator)
-        terms += task.loss(recording, input, among: share, update: step, random: &random)
+        terms += mixture.loss(recording, batch, among: share, update: step, random: &random)
         tape = recording
       }
       if part == parts - 1 { exchange.backward(tape) } else { tape?.backward() }
@@ -214,14 +214,16 @@ public final class Trainer<Task: LearningTask> {
       cure: "Lower --learning-rate, raise --warmup-steps or set --grad-norm, and check the features for NaN")
   }
 
-  private func record(_ losses: [LossPart], _ norm: Double, _ step: Int, _ events: EventWriter?) {
+  private func record(
+    _ losses: [LossPart], of source: any Source, _ norm: Double, _ step: Int, _ events: EventWriter?
+  ) {
     guard let events else { return }
     do {
       try events.scalar("lr", schedule.rate(at: step), step: step)
       try events.scalar("grad_norm", norm, step: step)
-      try events.scalar("loss/\(task.name)", Double(losses.total), step: step)
+      try events.scalar("loss/\(mixture.name)", Double(losses.total), step: step)
       for part in losses {
-        try events.scalar("loss/\(task.lossPrefix)\(part.name)", Double(part.value), step: step)
+        try events.scalar("loss/\(source.label(of: part))", Double(part.value), step: step)
       }
     } catch {
       log.warning("\(error)")
@@ -239,7 +241,7 @@ public final class Trainer<Task: LearningTask> {
       throw error
     }
     guard let events else { return }
-    try task.store.save(
+    try store.save(
       to: folder.checkpointPath(step: step), metadata: ["format": "pt", "step": String(step)])
     for (name, value) in validation.scalars { try events.scalar(name, value, step: step) }
     try events.flush()
@@ -258,13 +260,13 @@ public final class Trainer<Task: LearningTask> {
 extension Trainer {
   private static var kinds: [String] { ["model", "exp_avg", "exp_avg_sq"] }
 
-  private var weightBytes: Int { 4 * task.store.parameters.reduce(0) { $0 + $1.count } }
+  private var weightBytes: Int { 4 * store.parameters.reduce(0) { $0 + $1.count } }
   private var stateBytes: Int { Self.kinds.count * weightBytes }
 
   private func save(_ step: Int) throws {
     guard step != savedStep, communicator.isFirst else { return }
     try DiskSpace.require(stateBytes, in: folder.checkpoints, for: "the state after update \(step)")
-    let parameters = task.store.parameters
+    let parameters = store.parameters
     let kinds = Self.kinds
     let tensors = kinds.flatMap { kind in
       parameters.map { (name: "\(kind).\($0.name)", type: ScalarType.float32, shape: $0.shape) }
@@ -277,7 +279,7 @@ extension Trainer {
       let parameter = parameters[index % parameters.count]
       let values =
         switch index / parameters.count {
-        case 0: task.store.values(of: parameter)
+        case 0: store.values(of: parameter)
         case 1: optimizer.moments(of: parameter).first
         default: optimizer.moments(of: parameter).second
         }
@@ -290,7 +292,7 @@ extension Trainer {
   private func begin(resume: Bool) throws -> Int {
     var step = resume && communicator.isFirst ? try restore() : 0
     guard communicator.size > 1 else { return step }
-    let (store, parameters) = (task.store, task.store.parameters)
+    let parameters = store.parameters
     let counts = communicator.broadcast([Double(step)] + parameters.map { Double($0.updates ?? -1) })
     step = Int(counts[0])
     communicator.broadcast(store.values, on: store.backend)
@@ -311,7 +313,7 @@ extension Trainer {
         "the run has the seed \(saved.state.seed), the command \(configuration.seed)", file: folder.path,
         cure: "Give the run's own seed")
     }
-    for parameter in task.store.parameters {
+    for parameter in store.parameters {
       let arrays = try Self.kinds.map { kind in
         guard let array = try saved.tensors.array(named: "\(kind).\(parameter.name)"),
           array.shape == parameter.shape
@@ -324,7 +326,7 @@ extension Trainer {
         try array.requireFinite(file: saved.tensors.path, parameter: "\(kind).\(parameter.name)")
         return array.floats()
       }
-      task.store.set(parameter, to: arrays[0])
+      store.set(parameter, to: arrays[0])
       optimizer.restore(
         parameter, first: arrays[1], second: arrays[2],
         updates: saved.state.counters["updates.\(parameter.name)"])

@@ -23,26 +23,28 @@ struct CaptionSuite: EvaluableSuite {
     }
   }
 
-  func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> CaptionLearning {
+  func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> Learning {
     let loader = try CaptionLoader(
       captions: try CaptionStore(path: try configuration.required(\.trainCaptions)), videos: videos,
       maxTextLength: configuration.maxTextLength, captionsPerVideo: configuration.maxCaptionsPerVideo,
       frameInterval: configuration.frameInterval, model: model.configuration, skips: SkipReport(log: log))
-    return CaptionLearning(
+    let source = CaptionSource(
       name: configuration.task.rawValue, model: model, loader: loader,
       smoothing: Float(configuration.labelSmoothing))
+    let splits = try validated(model, videos)
+    return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, folder: $1) }
   }
 
   // MARK: Validation
 
   /// Captioned clips of a split, and what writes captions for them.
-  struct Captioned {
+  private struct Captioned {
     let split: String
     let references: [CaptionRow]
     let generator: CaptionGenerator
   }
 
-  func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> [Captioned] {
+  private func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> [Captioned] {
     try [("val", configuration.valCaptions), ("test", configuration.testCaptions)].compactMap {
       split, store in
       try store.map {
@@ -70,9 +72,7 @@ struct CaptionSuite: EvaluableSuite {
       generator: generator(model, videos, tokenizer, DecodingOptions()))
   }
 
-  func validate(
-    _ learning: CaptionLearning, _ splits: [Captioned], step: Int, folder: RunFolder
-  ) throws -> Validation {
+  private func validate(_ splits: [Captioned], step: Int, folder: RunFolder) throws -> Validation {
     var result = Validation()
     for captioned in splits {
       let report = try report(captioned, title: "\(captioned.split), update \(step)")

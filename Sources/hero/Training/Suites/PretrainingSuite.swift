@@ -13,7 +13,7 @@ struct PretrainingSuite: TaskSuite {
   }
 
   let run: RunContext
-  private let settings: RetrievalSettings
+  private let ranking: RetrievalSettings
   private let targets: [PretrainingTarget]
 
   static func check(_ configuration: RunConfiguration) throws {
@@ -23,15 +23,21 @@ struct PretrainingSuite: TaskSuite {
 
   init(run: RunContext) throws {
     self.run = run
-    settings = RetrievalSettings(run.configuration)
+    ranking = RetrievalSettings(run.configuration)
     targets = try run.configuration.pretrainingTargets(warn: run.log.warning)
   }
 
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .query] }
 
-  /// Whether some split has one of some objectives.
-  private func learns(_ objectives: [PretrainingObjective]) -> Bool {
-    targets.flatMap(\.splits).contains { !Set($0.objectives).isDisjoint(with: objectives) }
+  /// What the objectives of some split read of the options.
+  private var settings: PretrainingSettings {
+    let kinds = Set(targets.flatMap(\.splits).flatMap(\.objectives).flatMap(\.settings))
+    var settings = PretrainingSettings()
+    settings.maxTextLength = configuration.maxTextLength
+    if kinds.contains(.masks) { settings.maskProbability = Float(configuration.maskProbability) }
+    if kinds.contains(.temperature) { settings.temperature = Float(configuration.nceTemperature) }
+    if kinds.contains(.ranking) { (settings.ranking, settings.curriculum) = (ranking.loss, ranking.curriculum) }
+    return settings
   }
 
   func openForTraining() throws -> [Corpus] {
@@ -52,29 +58,21 @@ struct PretrainingSuite: TaskSuite {
 
   func featureWidth(of corpora: [Corpus]) throws -> Int { try corpora[0].readers[0].features.width() }
 
-  func learning(_ model: PretrainingModel, _ corpora: [Corpus]) throws -> PretrainingLearning {
-    let sources = try corpora.flatMap { try self.sources($0, model.configuration, training: true) }
-    let matches = learns([.vsm])
-    return PretrainingLearning(
-      model: model, mixture: try PretrainingMixture(sources),
-      ranking: matches ? settings.loss : RetrievalLossOptions(),
-      curriculum: matches ? settings.curriculum : RetrievalCurriculum(),
-      temperature: learns([.mfmNCE]) ? Float(configuration.nceTemperature) : 1)
+  func learning(_ model: PretrainingModel, _ corpora: [Corpus]) throws -> Learning {
+    let entries = try corpora.flatMap { try self.sources($0, model, training: true) }
+    let measured = try corpora.flatMap { try self.sources($0, model, training: false) }.map(\.source)
+    return Learning(
+      mixture: try Mixture(
+        configuration.task.rawValue, entries.map { Mixture.Entry($0.source, ratio: $0.ratio) })
+    ) { step, _ in try validate(measured, step: step) }
   }
 
-  func validated(_ model: PretrainingModel, _ corpora: [Corpus]) throws -> [PretrainingSource] {
-    try corpora.flatMap { try self.sources($0, model.configuration, training: false) }
-  }
-
-  func validate(
-    _ learning: PretrainingLearning, _ sources: [PretrainingSource], step: Int, folder: RunFolder
-  ) throws -> Validation {
+  private func validate(_ sources: [any PretrainingSource], step: Int) throws -> Validation {
     let measured = try sources.map { source in
       let measures = try ProgressReporter.follow(
-        "Validating \(source.name)", total: source.loader.itemCount, unit: "videos"
+        "Validating \(source.name)", total: source.videoCount, unit: "videos"
       ) { progress in
-        try learning.validate(
-          source.loader, batchSize: configuration.valBatchSize, among: communicator, progress: progress)
+        try source.measure(batchSize: configuration.valBatchSize, among: communicator, progress: progress)
       }
       return (name: source.name, measures: measures)
     }
@@ -92,16 +90,12 @@ struct PretrainingSuite: TaskSuite {
     return result
   }
 
-  /// One source for every objective of every split.
+  /// One source for every objective of every split, with how often it is drawn.
   private func sources(
-    _ corpus: Corpus, _ model: ModelConfiguration, training: Bool
-  ) throws -> [PretrainingSource] {
-    var options = PretrainingOptions()
-    if learns([.mlm, .mfmNCE, .mffr, .fom]) {
-      options.maskProbability = Float(configuration.maskProbability)
-    }
-    options.maxTextLength = configuration.maxTextLength
-    return try corpus.target.splits.flatMap { split -> [PretrainingSource] in
+    _ corpus: Corpus, _ model: PretrainingModel, training: Bool
+  ) throws -> [(source: any PretrainingSource, ratio: Int)] {
+    let settings = settings
+    return try corpus.target.splits.flatMap { split -> [(source: any PretrainingSource, ratio: Int)] in
       let lists = training ? Array(zip(corpus.readers, split.trainIDs)) : [(corpus.readers[0], split.valIDs)]
       let videos = try PretrainingVideos(
         lists.map { ($0.0, try PretrainingVideos.readIDs(path: $0.1)) })
@@ -113,11 +107,10 @@ struct PretrainingSuite: TaskSuite {
         log.warning("\(list): left out because \(what): \(names.count), such as \"\(first)\"")
       }
       return try zip(split.objectives, split.ratio).map { objective, ratio in
-        PretrainingSource(
-          name: "\(objective.rawValue)_\(corpus.target.name)_\(split.name)",
-          ratio: ratio * corpus.target.ratio,
-          loader: try PretrainingLoader(
-            objective, videos: videos, options: options, model: model, skips: SkipReport(log: log)))
+        let name = "\(objective.name)_\(corpus.target.name)_\(split.name)"
+        let source = try objective.source(
+          named: name, model, videos, settings, skips: SkipReport(log: log))
+        return (source, ratio * corpus.target.ratio)
       }
     }
   }

@@ -9,13 +9,15 @@ import Tasks
 struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   let run: RunContext
 
-  func learning(_ model: Model, _ videos: VideoReader) throws -> QuestionLearning<Model> {
-    QuestionLearning(
+  func learning(_ model: Model, _ videos: VideoReader) throws -> Learning {
+    let source = QuestionSource(
       name: configuration.task.rawValue, model: model,
       loader: try loader(
         model, videos, try configuration.required(\.trainQueries),
         .training(maxTextLength: configuration.maxTextLength)),
       spanWeight: Model.Store.hasMoments ? Float(configuration.spanWeight) : 0)
+    let splits = try validated(model, videos)
+    return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, folder: $1) }
   }
 
   private func loader(
@@ -27,12 +29,12 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   }
 
   /// What is asked of a split, opened.
-  struct Asked {
+  private struct Asked {
     let split: String
     let evaluator: QuestionEvaluator<Model>
   }
 
-  func validated(_ model: Model, _ videos: VideoReader) throws -> [Asked] {
+  private func validated(_ model: Model, _ videos: VideoReader) throws -> [Asked] {
     try [("val", configuration.valQueries), ("test", configuration.testQueries)].compactMap { split, store in
       try store.map { Asked(split: split, evaluator: try evaluator(model, videos, $0)) }
     }
@@ -46,9 +48,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
       batchSize: configuration.valBatchSize)
   }
 
-  func validate(
-    _ learning: QuestionLearning<Model>, _ splits: [Asked], step: Int, folder: RunFolder
-  ) throws -> Validation {
+  private func validate(_ splits: [Asked], step: Int, folder: RunFolder) throws -> Validation {
     var result = Validation()
     for asked in splits {
       let split = asked.split

@@ -18,12 +18,14 @@ struct RetrievalSuite: EvaluableSuite {
     settings = RetrievalSettings(run.configuration)
   }
 
-  func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> RetrievalLearning {
+  func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> Learning {
     let queries = try QueryStore(path: try configuration.required(\.trainQueries))
-    return RetrievalLearning(
+    let source = RetrievalSource(
       name: configuration.task.rawValue, model: model,
       loader: try loader(model, queries, videos, maxTextLength: configuration.maxTextLength),
       options: settings.loss, curriculum: settings.curriculum)
+    let validated = try validated(model, videos)
+    return Learning(mixture: Mixture(source)) { try validate(source, validated, step: $0, folder: $1) }
   }
 
   private func loader(
@@ -37,14 +39,14 @@ struct RetrievalSuite: EvaluableSuite {
 
   // MARK: Validation
 
-  struct Validated {
+  private struct Validated {
     /// The queries to validate on, with the loader of their losses.
     var validation: (queries: KnownQueries, candidates: String, loader: RetrievalLoader)?
     var test: (queries: KnownQueries, candidates: String)?
     var videos: VideoReader
   }
 
-  func validated(_ model: RetrievalModel, _ videos: VideoReader) throws -> Validated {
+  private func validated(_ model: RetrievalModel, _ videos: VideoReader) throws -> Validated {
     var validated = Validated(videos: videos)
     if let path = configuration.valQueries {
       let queries = try KnownQueries(path: path, skips: SkipReport(log: log))
@@ -90,22 +92,22 @@ struct RetrievalSuite: EvaluableSuite {
     return choice.name
   }
 
-  func validate(
-    _ learning: RetrievalLearning, _ validated: Validated, step: Int, folder: RunFolder
+  private func validate(
+    _ source: RetrievalSource, _ validated: Validated, step: Int, folder: RunFolder
   ) throws -> Validation {
     var result = Validation()
     if let (queries, candidates, loader) = validated.validation {
       let losses = try ProgressReporter.follow(
         "Validation losses", total: loader.itemCount, unit: "queries"
       ) { progress in
-        try learning.validationLosses(
+        try source.validationLosses(
           loader, batchSize: configuration.valBatchSize, among: communicator, progress: progress)
       }
       result.scalars += losses.map {
-        ("valid_\(learning.name)/\(learning.name)_loss_\($0.name)", Double($0.value))
+        ("valid_\(source.name)/\(source.name)_loss_\($0.name)", Double($0.value))
       }
       let report = try evaluate(
-        learning.model, validated.videos, queries, split: "val", candidates: candidates,
+        source.model, validated.videos, queries, split: "val", candidates: candidates,
         title: "val, update \(step)")
       try report.write("\(folder.results)/val_results_\(step).json", communicator)
       result.scalars += report.scalars
@@ -114,7 +116,7 @@ struct RetrievalSuite: EvaluableSuite {
     }
     if let (queries, candidates) = validated.test {
       let report = try evaluate(
-        learning.model, validated.videos, queries, split: "test", candidates: candidates,
+        source.model, validated.videos, queries, split: "test", candidates: candidates,
         title: "test, update \(step)")
       try report.write("\(folder.results)/test_results_\(step).json", communicator)
       result.scalars += report.scalars

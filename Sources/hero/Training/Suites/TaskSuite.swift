@@ -8,11 +8,8 @@ import Tasks
 /// What a family of tasks brings to the runs that train and evaluate them all (`TrainingRun`, `EvaluationRun`).
 protocol TaskSuite {
   associatedtype Model: HeroModel
-  associatedtype Learning: LearningTask
   /// The stores that videos are read from, opened.
   associatedtype Videos
-  /// What a run measures while it trains.
-  associatedtype Validated
 
   /// - Throws: `DataError` for options that do not go together.
   static func check(_ configuration: RunConfiguration) throws
@@ -26,14 +23,15 @@ protocol TaskSuite {
   func openForTraining() throws -> Videos
   /// Width of the frames' features.
   func featureWidth(of videos: Videos) throws -> Int
-  /// What is learnt, from the store to train on.
+  /// What is learnt and measured; all stores are opened before any work is done.
   func learning(_ model: Model, _ videos: Videos) throws -> Learning
-  /// Opens what is measured while training, before any work is done.
-  func validated(_ model: Model, _ videos: Videos) throws -> Validated
+}
+
+/// What a run learns, and how it measures that while it trains.
+struct Learning {
+  let mixture: Mixture
   /// - Parameter folder: takes the predictions.
-  func validate(
-    _ learning: Learning, _ validated: Validated, step: Int, folder: RunFolder
-  ) throws -> Validation
+  let validate: (_ step: Int, _ folder: RunFolder) throws -> Validation
 }
 
 extension TaskSuite {

@@ -61,11 +61,10 @@ public struct TrainingRun {
     try opened.require(backend)
     let model = Suite.Model(opened.training, backend: backend)
     let learning = try suite.learning(model, videos)
-    let validated = try suite.validated(model, videos)
     let trainer = Trainer(
-      task: learning, configuration: configuration, folder: folder, log: log, communicator: communicator
+      learning.mixture, configuration: configuration, folder: folder, log: log, communicator: communicator
     ) { step in
-      try suite.validate(learning, validated, step: step, folder: folder)
+      try learning.validate(step, folder)
     }
     try trainer.check()
     try opened.begin(model.store, folder: folder, resume: resume, writes: communicator.isFirst)

@@ -2,17 +2,17 @@ import Engine
 import Model
 
 /// Fine-tuning for what is asked about videos: TVQA, How2QA, VIOLIN.
-public final class QuestionLearning<Answering: AnsweringModel>: ModelLearning {
+public final class QuestionSource<Answering: AnsweringModel>: ModelSource {
   public let name: String
   public let model: Answering
-  public let trainingLoader: QuestionLoader<Answering.Store>
+  public let loader: QuestionLoader<Answering.Store>
   private let spanWeight: Float
 
   /// - Parameter spanWeight: `lw_st_ed`.
   public init(name: String, model: Answering, loader: QuestionLoader<Answering.Store>, spanWeight: Float) {
     self.name = name
     self.model = model
-    trainingLoader = loader
+    self.loader = loader
     self.spanWeight = spanWeight
   }
 

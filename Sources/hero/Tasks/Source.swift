@@ -1,7 +1,7 @@
 import Engine
 import Model
 
-/// One named part of a loss while its value is still on the device.
+/// One named part of a loss while its value is still on the device. The whole loss of a source has no name.
 public struct LossTerm {
   public var name: String
   /// One float64, without the weight; nil for a part that does not count now.
@@ -70,29 +70,15 @@ public struct BatchPlan: Equatable, Sendable {
   }
 }
 
-/// Gives a run's batches by their numbers. Used by loading threads.
-public protocol BatchSource: Sendable {
+/// Makes batches of a source's items, which a run visits epoch by epoch. Used by loading threads.
+public protocol BatchLoader: Sendable {
   associatedtype Batch: Sendable
   /// Items in all.
   var itemCount: Int { get }
-  /// Items that turned out not to be usable so far.
-  var skippedCount: Int { get }
-  /// What the batches are made of, in words: `4000 items`.
-  var summary: String { get }
-  /// Batch `number` of a run, counted from its first: a function of the number and the plan alone, so that a resumed run
-  /// goes on with the very batch that would have come. Nil where none of its items can be used, or the rank has none.
-  func batch(_ number: Int, of plan: BatchPlan) throws -> Batch?
-}
-
-extension BatchSource {
-  public var summary: String { "\(itemCount) items" }
-}
-
-/// Makes batches of a task's items, which a run visits epoch by epoch.
-public protocol BatchLoader: BatchSource {
-  associatedtype Batch
   /// Told of every item that cannot be used.
   var skips: SkipReport { get }
+  /// What the batches are made of, in words: `4000 items`.
+  var summary: String { get }
   /// The batch of these items; nil where there are none or none can be used.
   /// - Parameter random: for masks and samples of the first item; item k has the stream that follows by k, so that what
   ///   is drawn for an item does not depend on what it shares a batch with.
@@ -100,33 +86,33 @@ public protocol BatchLoader: BatchSource {
 }
 
 extension BatchLoader {
-  public var skippedCount: Int { skips.itemCount }
+  public var summary: String { "\(itemCount) items" }
 
+  /// Batch `number` of a run, counted from its first: a function of the number and the plan alone, so that a resumed run
+  /// goes on with the very batch that would have come. Nil where none of its items can be used, or the rank has none.
   public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
     let (items, first) = plan.items(number, of: itemCount)
     return try batch(of: items, random: RandomStream(seed: plan.seed, step: UInt64(first), for: .batch))
   }
 }
 
-/// What can be trained: a model with its losses and its data.
-public protocol LearningTask: AnyObject, SendableMetatype {
-  associatedtype Loader: BatchSource
+/// What a run learns from: items, what is asked of a model about them, and how wrong the answers are.
+///
+/// A run has one or several (``Mixture``), whose models share their parameters. The trainer knows nothing else of tasks.
+public protocol Source: AnyObject, SendableMetatype {
+  associatedtype Loader: BatchLoader
   /// A batch in a device's memory.
   associatedtype Input: Sendable
-  /// The reference's name, e.g. `tvr`.
+  /// As logs name it, after the reference: `tvr`, `mlm_tv_all`.
   var name: String { get }
   var store: ParameterStore { get }
   var configuration: ModelConfiguration { get }
-  var trainingLoader: Loader { get }
-  /// What a batch was drawn from, for logs.
-  func source(of input: Input) -> String
-  /// What comes before the names of the parts of the loss in the reference's logs.
-  var lossPrefix: String { get }
+  var loader: Loader { get }
   /// Puts a batch into the device's memory; called by loading threads.
   static func prepare(
     _ batch: Loader.Batch, for model: ModelConfiguration, on backend: any Backend
   ) -> Input
-  /// What the losses are means over, so many of each: as many counts for every batch of a task.
+  /// What the losses are means over, so many of each: as many counts for every batch of a source.
   /// - Parameter input: nil where this rank has no batch.
   func counts(of input: Input?) -> [Int]
   /// Computes this rank's part of a batch's loss on a training tape. The parts of all ranks add up to the loss of the
@@ -141,23 +127,23 @@ public protocol LearningTask: AnyObject, SendableMetatype {
   ) -> [LossTerm]
 }
 
-extension LearningTask {
-  public func source(of input: Input) -> String { name }
-  public var lossPrefix: String { "\(name)_" }
-
+extension Source {
   /// The loss of a process that is alone.
   public func loss(_ tape: Tape, _ input: Input, update: Int, random: inout RandomStream) -> [LossTerm] {
     loss(tape, input, among: BatchShare(alone: counts(of: input)), update: update, random: &random)
   }
+
+  /// How logs name a part of the loss: `tvr_st_ed`; a part without a name is the source's whole loss.
+  public func label(of part: LossPart) -> String { part.name.isEmpty ? name : "\(name)_\(part.name)" }
 }
 
-/// A task of one of HERO's models.
-public protocol ModelLearning: LearningTask {
+/// A source that one of HERO's models learns from.
+public protocol ModelSource: Source {
   associatedtype Model: HeroModel
   var model: Model { get }
 }
 
-extension ModelLearning {
+extension ModelSource {
   public var store: ParameterStore { model.store }
   public var configuration: ModelConfiguration { model.configuration }
 }

@@ -24,10 +24,10 @@ extension CaptionModel {
 }
 
 /// Fine-tuning for captions: TVC.
-public final class CaptionLearning: ModelLearning {
+public final class CaptionSource: ModelSource {
   public let name: String
   public let model: CaptionModel
-  public let trainingLoader: CaptionLoader
+  public let loader: CaptionLoader
   private let smoothing: Float
 
   /// - Parameter smoothing: `lsr`.
@@ -35,7 +35,7 @@ public final class CaptionLearning: ModelLearning {
     self.name = name
     self.model = model
     self.smoothing = smoothing
-    trainingLoader = loader
+    self.loader = loader
   }
 
   public static func prepare(

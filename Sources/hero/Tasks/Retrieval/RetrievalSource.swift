@@ -25,10 +25,10 @@ public struct RetrievalCurriculum: Sendable {
 }
 
 /// Fine-tuning for retrieval: TVR, How2R, DiDeMo, MSR-VTT.
-public final class RetrievalLearning: ModelLearning {
+public final class RetrievalSource: ModelSource {
   public let name: String
   public let model: RetrievalModel
-  public let trainingLoader: RetrievalLoader
+  public let loader: RetrievalLoader
   private let options: RetrievalLossOptions
   private let curriculum: RetrievalCurriculum
 
@@ -38,7 +38,7 @@ public final class RetrievalLearning: ModelLearning {
   ) {
     self.name = name
     self.model = model
-    trainingLoader = loader
+    self.loader = loader
     self.options = options
     self.curriculum = curriculum
   }

@@ -1,32 +1,71 @@
+import Corpus
 import Engine
 import Model
 
-/// The losses of MLM, MFM and FOM (Docs/Computation.md §3); VSM's is `RetrievalModel.loss`. Each gives the losses of the asked words
-/// or frames, [1, n]; on a training tape the gradient of their mean flows back, which is a mean over those of all ranks.
+/// MFM by contrast: a masked frame's feature, told from the batch's other frames.
+struct MaskedFrames: Objective {
+  static let name = "mfm-nce"
+  static let settings: Set<PretrainingSettings.Kind> = [.masks, .temperature]
+  private let probability: Float
+  private let temperature: Float
+
+  init(_ settings: PretrainingSettings) {
+    probability = settings.maskProbability
+    temperature = settings.temperature
+  }
+
+  func batch(of videos: [PretrainingVideo], for model: ModelConfiguration) throws -> MaskedFrameBatch? {
+    try MaskedFrameBatch(of: videos, probability, for: model)
+  }
+
+  static func prepare(
+    _ batch: MaskedFrameBatch, for model: ModelConfiguration, on backend: any Backend
+  ) -> MaskedFrameInput { batch.prepared(for: model, on: backend) }
+
+  static func counts(of input: MaskedFrameInput?) -> [Int] {
+    [input?.hidden.count ?? 0, input?.others.count ?? 0]
+  }
+
+  func loss(
+    _ model: PretrainingModel, _ tape: Tape, _ input: MaskedFrameInput?, among share: BatchShare, update: Int,
+    random: inout RandomStream
+  ) -> [LossTerm] {
+    [share.mean(model.contrastiveLosses(tape, input, among: share, temperature: temperature), tape)]
+  }
+
+  func measure(
+    _ model: PretrainingModel, _ tape: Tape, _ input: MaskedFrameInput, first: Int,
+    into sums: inout PretrainingSums
+  ) {
+    let (scores, predicted) = model.contrastiveScores(tape, input, temperature: temperature)
+    sums.add(scores, input.own, on: tape.backend) { model.contrastiveLosses(tape, scores: $0, input) }
+    sums.add(predicted, targets: input.targets, on: tape.backend)
+  }
+
+  func figures(_ sums: PretrainingSums) -> [(name: String, value: Double)] {
+    [
+      ("loss", sums.mean(\.loss)), ("acc", sums.mean(\.correct)), ("l2", sums.mean(\.distance)),
+      ("cosine", sums.mean(\.cosine)),
+    ]
+  }
+}
+
+extension MaskedFrameBatch {
+  /// Videos with some of their frames hidden, one of each at least.
+  init(of videos: [PretrainingVideo], _ probability: Float, for model: ModelConfiguration) throws {
+    let whole = try VideoBatch(videos.map(\.item), model: model)
+    var masked: [Int] = []
+    var first = 0
+    for (video, length) in zip(videos, whole.lengths) {
+      var random = video.random
+      masked += Masking.frames(length, probability: probability, random: &random).map { first + $0 }
+      first += length
+    }
+    self.init(hiding: masked, of: whole)
+  }
+}
+
 extension PretrainingModel {
-  /// Cross-entropy of every masked word.
-  public func maskedWordLosses(
-    _ tape: Tape, _ input: MaskedTextInput, among share: BatchShare? = nil
-  ) -> Tensor {
-    maskedWordLosses(tape, scores: maskedWordScores(tape, input), input, among: share)
-  }
-
-  func maskedWordLosses(
-    _ tape: Tape, scores: Tensor, _ input: MaskedTextInput, among share: BatchShare? = nil
-  ) -> Tensor {
-    tape.crossEntropy(
-      scores, columns: vocabulary, targets: input.targets, weight: mean(input.targets.count, share))
-  }
-
-  /// L2 distance of every hidden frame's feature and its prediction (`mffr`).
-  public func featureRegressionLosses(
-    _ tape: Tape, _ input: MaskedFrameInput, among share: BatchShare? = nil
-  ) -> Tensor {
-    let predicted = predictedFeatures(
-      tape, frames: videoEncoder(tape, input.videos), rows: input.hidden)
-    return tape.distances(predicted, targets: input.targets, weight: mean(predicted.rows, share))
-  }
-
   /// Cross-entropy of every hidden frame's prediction against its own feature, among the features of all hidden frames
   /// and the predictions of all others (`mfm-nce`).
   /// - Parameters:
@@ -65,7 +104,7 @@ extension PretrainingModel {
     let scores = temperature == 1 ? products : tape.scale(products, by: 1 / temperature)
     let first = share.before(0)
     return tape.crossEntropy(
-      scores, targets: backend.makeIndices(first..<first + predicted.rows), weight: mean(own, nil))
+      scores, targets: backend.makeIndices(first..<first + predicted.rows), weight: BatchShare.weight(own, nil))
   }
 
   /// The same for a process that is alone.
@@ -76,7 +115,7 @@ extension PretrainingModel {
   }
 
   func contrastiveLosses(_ tape: Tape, scores: Tensor, _ input: MaskedFrameInput) -> Tensor {
-    tape.crossEntropy(scores, targets: input.own, weight: mean(scores.rows, nil))
+    tape.crossEntropy(scores, targets: input.own, weight: BatchShare.weight(scores.rows, nil))
   }
 
   /// Products of predictions with the hidden features, then with the other frames' predictions.
@@ -94,23 +133,5 @@ extension PretrainingModel {
     }
     let scores = tape.linear(predicted, candidates)
     return (temperature == 1 ? scores : tape.scale(scores, by: 1 / temperature), predicted)
-  }
-
-  /// Cross-entropy of every moved frame's original place.
-  public func frameOrderLosses(
-    _ tape: Tape, _ input: FrameOrderInput, among share: BatchShare? = nil
-  ) -> Tensor {
-    frameOrderLosses(tape, scores: frameOrderScores(tape, input), input, among: share)
-  }
-
-  func frameOrderLosses(
-    _ tape: Tape, scores: Tensor, _ input: FrameOrderInput, among share: BatchShare? = nil
-  ) -> Tensor {
-    tape.crossEntropy(scores, targets: input.targets, weight: mean(input.targets.count, share))
-  }
-
-  /// Of one in the mean: over all ranks' where there are several.
-  private func mean(_ count: Int, _ share: BatchShare?) -> Float {
-    1 / Float(max(1, share?.total(0) ?? count))
   }
 }

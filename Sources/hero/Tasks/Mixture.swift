@@ -1,0 +1,175 @@
+import Engine
+import Formats
+import Synchronization
+
+/// The sources of a run: one, or several mixed by ratio (the reference's `MetaLoader`), of which every update draws one
+/// and takes its next batches.
+public struct Mixture {
+  /// One of several sources.
+  public struct Entry {
+    public let source: any Source
+    /// How often it is drawn, relative to the others.
+    public let ratio: Int
+    /// Items of a rank's batch; the run's where it is nil.
+    public let batchSize: Int?
+
+    public init(_ source: any Source, ratio: Int, batchSize: Int? = nil) {
+      self.source = source
+      self.ratio = ratio
+      self.batchSize = batchSize
+    }
+  }
+
+  /// What the run learns: the sole source's name, or that of the whole.
+  public let name: String
+  public let entries: [Entry]
+  /// Nil for a sole source.
+  let draws: SourceDraws?
+
+  /// A run of one source.
+  public init(_ source: any Source) {
+    name = source.name
+    entries = [Entry(source, ratio: 1)]
+    draws = nil
+  }
+
+  /// - Throws: `DataError` where nothing can be drawn, or a source that can be drawn has no items.
+  /// - Precondition: the sources share one store.
+  public init(_ name: String, _ entries: [Entry]) throws {
+    self.name = name
+    self.entries = entries
+    guard entries.contains(where: { $0.ratio > 0 }) else {
+      throw DataError("no source has a ratio above 0", cure: "Set ratio or targets_ratio")
+    }
+    for entry in entries where entry.ratio > 0 && entry.source.itemCount == 0 {
+      throw DataError(
+        "\(entry.source.name) has nothing to train on",
+        cure: "Check its training store or train_idx, or set its ratio to 0")
+    }
+    draws = SourceDraws(ratios: entries.map(\.ratio))
+    precondition(entries.allSatisfy { $0.source.store === entries[0].source.store })
+  }
+
+  public var sources: [any Source] { entries.map(\.source) }
+  /// The parameters that all sources share.
+  public var store: ParameterStore { entries[0].source.store }
+
+  /// Items of the sources that can be drawn.
+  public var itemCount: Int { entries.reduce(0) { $0 + ($1.ratio > 0 ? $1.source.itemCount : 0) } }
+  /// Items that turned out not to be usable so far.
+  public var skippedCount: Int { entries.reduce(0) { $0 + $1.source.skippedCount } }
+
+  /// The sources with their items and shares: `mlm_tv_all 17435 videos (29 %), …`.
+  public var summary: String {
+    guard let draws else { return entries[0].source.summary }
+    return entries.map { entry in
+      let share = 100 * Double(max(0, entry.ratio)) / Double(draws.pool.count)
+      return "\(entry.source.name) \(entry.source.summary) (\(Int(share.rounded())) %)"
+    }.joined(separator: ", ")
+  }
+
+  // MARK: Batches
+
+  /// A batch in the device's memory, and which of the sources it is of.
+  public struct Batch: Sendable {
+    public let source: Int
+    /// Nil where this rank has none of the batch.
+    let input: (any Sendable)?
+  }
+
+  /// Makes the run's batches by their numbers; for loading threads. A batch is a function of its number and the plan.
+  public func reading(_ plan: BatchPlan) -> @Sendable (_ number: Int) throws -> Batch {
+    let readers = entries.enumerated().map { place, entry in
+      var own = plan
+      own.batchSize = entry.batchSize ?? plan.batchSize
+      // Sources of one corpus visit its videos in orders of their own.
+      if draws != nil { own.seed = plan.seed &+ UInt64(place + 1) &* 0x9E37_79B9_7F4A_7C15 }
+      return entry.source.reading(own)
+    }
+    guard let draws else { return { Batch(source: 0, input: try readers[0]($0)) } }
+    return { number in
+      let (update, part) = number.quotientAndRemainder(dividingBy: plan.batchesPerUpdate)
+      let (source, earlier) = draws.draw(update: update, seed: plan.seed)
+      return Batch(source: source, input: try readers[source](earlier * plan.batchesPerUpdate + part))
+    }
+  }
+
+  /// The items of a rank's batch of a source.
+  public func batchSize(of source: Int, in plan: BatchPlan) -> Int {
+    entries[source].batchSize ?? plan.batchSize
+  }
+
+  /// `Source.counts` of a batch.
+  public func counts(of batch: Batch) -> [Int] { sources[batch.source].counts(of: batch) }
+
+  /// `Source.loss` of a batch.
+  public func loss(
+    _ tape: Tape, _ batch: Batch, among share: BatchShare, update: Int, random: inout RandomStream
+  ) -> [LossTerm] {
+    sources[batch.source].loss(tape, batch, among: share, update: update, random: &random)
+  }
+}
+
+/// Which source every update draws.
+final class SourceDraws: Sendable {
+  /// Every source as often as it is drawn.
+  let pool: [Int]
+  private let count: Int
+  private let drawn = Mutex(Drawn())
+
+  /// What every update drew, as far as anybody asked.
+  private struct Drawn {
+    var seed: UInt64 = 0
+    var updates: [(source: Int32, earlier: Int32)] = []
+    var counts: [Int32] = []
+  }
+
+  init(ratios: [Int]) {
+    pool = ratios.indices.flatMap { Array(repeating: $0, count: max(0, ratios[$0])) }
+    count = ratios.count
+  }
+
+  /// The source that an update draws, and how many earlier updates drew the same.
+  func draw(update: Int, seed: UInt64) -> (source: Int, earlier: Int) {
+    drawn.withLock { drawn in
+      if drawn.seed != seed || drawn.counts.isEmpty {
+        drawn = Drawn(seed: seed, counts: [Int32](repeating: 0, count: count))
+      }
+      while drawn.updates.count <= update {
+        var random = RandomStream(seed: seed, step: UInt64(drawn.updates.count), for: .mixture)
+        let source = pool[Int.random(in: pool.indices, using: &random)]
+        drawn.updates.append((Int32(source), drawn.counts[source]))
+        drawn.counts[source] += 1
+      }
+      return (Int(drawn.updates[update].source), Int(drawn.updates[update].earlier))
+    }
+  }
+}
+
+/// What a mixture asks of sources whose types it does not know.
+extension Source {
+  fileprivate var itemCount: Int { loader.itemCount }
+  fileprivate var skippedCount: Int { loader.skips.itemCount }
+  fileprivate var summary: String { loader.summary }
+
+  fileprivate func reading(_ plan: BatchPlan) -> @Sendable (_ number: Int) throws -> (any Sendable)? {
+    let (loader, shape, backend) = (loader, configuration, store.backend)
+    return { number in
+      try loader.batch(number, of: plan).map { Self.prepare($0, for: shape, on: backend) }
+    }
+  }
+
+  private func input(of batch: Mixture.Batch) -> Input? {
+    guard let input = batch.input else { return nil }
+    guard let own = input as? Input else { preconditionFailure("a batch of another source") }
+    return own
+  }
+
+  fileprivate func counts(of batch: Mixture.Batch) -> [Int] { counts(of: input(of: batch)) }
+
+  fileprivate func loss(
+    _ tape: Tape, _ batch: Mixture.Batch, among share: BatchShare, update: Int, random: inout RandomStream
+  ) -> [LossTerm] {
+    loss(tape, input(of: batch), among: share, update: update, random: &random)
+  }
+}

@@ -1,0 +1,56 @@
+import Corpus
+import Engine
+import Model
+
+/// MFM by regression: a masked frame's feature itself.
+struct FeatureRegression: Objective {
+  static let name = "mffr"
+  static let settings: Set<PretrainingSettings.Kind> = [.masks]
+  private let probability: Float
+
+  init(_ settings: PretrainingSettings) { probability = settings.maskProbability }
+
+  func batch(of videos: [PretrainingVideo], for model: ModelConfiguration) throws -> MaskedFrameBatch? {
+    try MaskedFrameBatch(of: videos, probability, for: model)
+  }
+
+  static func prepare(
+    _ batch: MaskedFrameBatch, for model: ModelConfiguration, on backend: any Backend
+  ) -> MaskedFrameInput { batch.prepared(for: model, on: backend) }
+
+  static func counts(of input: MaskedFrameInput?) -> [Int] { [input?.hidden.count ?? 0] }
+
+  func loss(
+    _ model: PretrainingModel, _ tape: Tape, _ input: MaskedFrameInput?, among share: BatchShare, update: Int,
+    random: inout RandomStream
+  ) -> [LossTerm] {
+    [share.mean(input.map { model.featureRegressionLosses(tape, $0, among: share) }, tape)]
+  }
+
+  func measure(
+    _ model: PretrainingModel, _ tape: Tape, _ input: MaskedFrameInput, first: Int,
+    into sums: inout PretrainingSums
+  ) {
+    let predicted = model.predictedFeatures(
+      tape, frames: model.videoEncoder(tape, input.videos), rows: input.hidden)
+    sums.count += Double(predicted.rows)
+    sums.add(predicted, targets: input.targets, on: tape.backend)
+  }
+
+  func figures(_ sums: PretrainingSums) -> [(name: String, value: Double)] {
+    [("loss", sums.mean(\.distance)), ("cosine", sums.mean(\.cosine))]
+  }
+}
+
+extension PretrainingModel {
+  /// L2 distance of every hidden frame's feature and its prediction: [1, n]; on a training tape the gradient of the mean
+  /// over all ranks flows back.
+  public func featureRegressionLosses(
+    _ tape: Tape, _ input: MaskedFrameInput, among share: BatchShare? = nil
+  ) -> Tensor {
+    let predicted = predictedFeatures(
+      tape, frames: videoEncoder(tape, input.videos), rows: input.hidden)
+    return tape.distances(
+      predicted, targets: input.targets, weight: BatchShare.weight(predicted.rows, share))
+  }
+}

@@ -1,0 +1,75 @@
+import Corpus
+import Engine
+import Model
+
+/// One objective on one corpus: what pre-training mixes.
+public protocol PretrainingSource: ModelSource where Model == PretrainingModel {
+  /// Measures the source's videos without dropout, each once, with the same masks every time; the batches are divided
+  /// among the ranks.
+  /// - Parameter progress: called with the number of videos done; what it throws ends the work.
+  /// - Returns: the reference's measures by its names; empty where nothing could be measured.
+  /// - Throws: `DataError` where more than half of the videos cannot be used.
+  func measure(
+    batchSize: Int, among communicator: any Communicator, progress: (Int) throws -> Void
+  ) throws -> [(name: String, value: Double)]
+  /// Videos in all.
+  var videoCount: Int { get }
+}
+
+/// A source of any objective.
+final class ObjectiveSource<Asked: Objective>: PretrainingSource {
+  let name: String
+  let model: PretrainingModel
+  let loader: PretrainingLoader<Asked>
+
+  init(name: String, model: PretrainingModel, loader: PretrainingLoader<Asked>) {
+    self.name = name
+    self.model = model
+    self.loader = loader
+  }
+
+  var videoCount: Int { loader.itemCount }
+
+  static func prepare(
+    _ batch: Asked.Batch, for model: ModelConfiguration, on backend: any Backend
+  ) -> Asked.Input { Asked.prepare(batch, for: model, on: backend) }
+
+  func counts(of input: Asked.Input?) -> [Int] { Asked.counts(of: input) }
+
+  func loss(
+    _ tape: Tape, _ input: Asked.Input?, among share: BatchShare, update: Int, random: inout RandomStream
+  ) -> [LossTerm] {
+    loader.objective.loss(model, tape, input, among: share, update: update, random: &random)
+  }
+
+  func measure(
+    batchSize: Int, among communicator: any Communicator, progress: (Int) throws -> Void
+  ) throws -> [(name: String, value: Double)] {
+    let (loader, backend, shape) = (loader, store.backend, model.configuration)
+    let batches = ItemBatches(count: loader.itemCount, size: batchSize)
+    let parcels = try communicator.divide(batches, progress: progress) { items in
+      let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
+      return (
+        first: items.lowerBound,
+        input: try loader.batch(of: Array(items), random: random).map {
+          Asked.prepare($0, for: shape, on: backend)
+        }
+      )
+    } work: { batch, parcel in
+      guard let input = batch.input else { return }
+      var sums = PretrainingSums()
+      loader.objective.measure(model, .inference(backend), input, first: batch.first, into: &sums)
+      parcel.put([sums])
+    }
+    var sums = PretrainingSums()
+    for var parcel in parcels {
+      while !parcel.isAtEnd { parcel.take(PretrainingSums.self).forEach { sums.add($0) } }
+    }
+    // Each rank knows what of its own part it left out, the same at every validation.
+    let leftOut = Int(communicator.sum([Double(loader.skips.itemCount)])[0])
+    try loader.requireMost(
+      used: loader.itemCount - leftOut, "videos to validate on",
+      file: loader.videos.parts.first?.reader.features.path ?? "")
+    return sums.count > 0 ? loader.objective.figures(sums) : []
+  }
+}
