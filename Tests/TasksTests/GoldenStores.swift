@@ -50,7 +50,7 @@ enum GoldenStores {
     onSkip: @escaping @Sendable (DataError) -> Void = { _ in }
   ) throws -> CaptionLoader {
     try CaptionLoader(
-      captions: CaptionStore(path: path("db/txt_db/tvc_\(split).db")),
+      captions: [CaptionStore(path: path("db/txt_db/tvc_\(split).db"))],
       videos: videos(maxClipLength: maxClipLength), maxTextLength: maxTextLength,
       captionsPerVideo: captionsPerVideo, frameInterval: interval(), model: model("tvc"),
       skips: SkipReport { error, _ in onSkip(error) })

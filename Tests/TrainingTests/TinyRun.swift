@@ -41,6 +41,24 @@ struct TinyRun {
       "sub_txt_db": task.channels == .video ? .null : .string(Self.store("tv_subtitles")),
     ])
     switch task.family {
+    case .multitask:
+      add(JSONObject(ranking.filter { RunOptions.named($0.key)?.families.contains(task.family) == true }))
+      for name in ["task", "vfeat_db", "sub_txt_db"] { options[name] = nil }
+      add([
+        "train_datasets": .array([
+          dataset("tvr", "train", ["query_txt_db": .string(Self.store("tvr_train")), "batch_size": 6]),
+          dataset("tvqa", "train", ["query_txt_db": .string(Self.store("tvqa_train")), "ratio": 2]),
+          dataset("violin", "train", ["query_txt_db": .string(Self.store("violin_train"))]),
+          dataset("tvc", "train", ["cap_txt_db": [.string(try captions("train"))]]),
+        ]),
+        "val_datasets": .array([
+          dataset("tvr", "val", ["query_txt_db": .string(Self.store("tvr_val"))]),
+          dataset("tvqa", "val", ["query_txt_db": .string(Self.store("tvqa_val")), "batch_size": 5]),
+          dataset("violin", "val", ["query_txt_db": .string(Self.store("violin_val"))]),
+          dataset("tvc", "val", ["gt_anno": .string("\(Self.golden)/corpus/ann/tvc_val.jsonl")]),
+        ]), "num_train_steps": 8, "valid_steps": 8, "max_gen_step": 4, "qa_lw_st_ed": 0.4,
+        "tokenizer": .string("\(Self.golden)/corpus/tokenizer"),
+      ])
     case .captioning:
       add([
         "train_db": .string(try captions("train")), "val_db": .string(try captions("val")),
@@ -58,6 +76,17 @@ struct TinyRun {
       }
     }
     return options
+  }
+
+  /// A dataset as VALUE's configurations have it.
+  func dataset(_ task: String, _ split: String, _ more: JSONObject) -> JSON {
+    let kinds: [String: JSON] = ["tvr": "vcmr", "tvqa": "videoQA", "violin": "violin", "tvc": "videoCap"]
+    var entry: JSON = [
+      "name": .string("\(task)_video_sub_\(split)"), "task": kinds[task] ?? .null,
+      "vfeat_db": .string("\(Self.golden)/db/video_db/tv"), "sub_txt_db": .string(Self.store("tv_subtitles")),
+    ]
+    for (key, value) in more { entry[key] = value }
+    return entry
   }
 
   static func store(_ name: String) -> String { "\(golden)/db/txt_db/\(name).db" }

@@ -10,11 +10,11 @@ struct EvaluatedTask: ExpressibleByArgument {
   let task: RunTask
 
   init?(argument: String) {
-    guard let task = RunTask.finetuning.first(where: { $0.rawValue == argument }) else { return nil }
+    guard let task = RunTask(rawValue: argument), task.family.isSingle else { return nil }
     self.task = task
   }
 
-  static var allValueStrings: [String] { RunTask.finetuning.map(\.rawValue) }
+  static var allValueStrings: [String] { RunTask.evaluated.map(\.rawValue) }
 }
 
 /// `hero eval`: measures a checkpoint on a split.

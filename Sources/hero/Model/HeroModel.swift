@@ -31,12 +31,17 @@ public protocol HeroModel: AnyObject {
   /// - Precondition: no value of a parameter was asked for so far.
   init(sharing trunk: ModelTrunk)
   var trunk: ModelTrunk { get }
+  /// `ModelTrunk.joinsAnswers` of a trunk of its own.
+  static var joinsAnswers: Bool { get }
 }
 
 extension HeroModel {
+  public static var joinsAnswers: Bool { false }
+
   /// Declares the parameters, whose values are drawn or loaded afterwards.
   public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    self.init(sharing: ModelTrunk(configuration, backend: backend))
+    self.init(
+      sharing: ModelTrunk(configuration, backend: backend, joinsAnswers: Self.joinsAnswers))
   }
 
   public var configuration: ModelConfiguration { trunk.configuration }

@@ -5,10 +5,11 @@ import Model
 
 /// Batches of videos with their captions (Docs/Computation.md §1, §3 "TVC"; the reference's `TvcTrainDataset`).
 public struct CaptionLoader: BatchLoader {
-  public let captions: CaptionStore
+  /// As one corpus: the videos of one after those of the other.
+  public let stores: [CaptionStore]
   public let videos: VideoReader
-  /// The videos to use.
-  public let names: [String]
+  /// The videos to use, with their places among the stores.
+  public let names: [(store: Int, video: String)]
   /// Seconds between frames.
   public let frameInterval: Double
   /// What the batches are for.
@@ -25,11 +26,11 @@ public struct CaptionLoader: BatchLoader {
   ///   - skips: told of every video, clip or caption that cannot be used.
   /// - Throws: `DataError` where the stores lack more than half of the videos.
   public init(
-    captions: CaptionStore, videos: VideoReader, maxTextLength: Int, captionsPerVideo: Int,
+    captions stores: [CaptionStore], videos: VideoReader, maxTextLength: Int, captionsPerVideo: Int,
     frameInterval: Double, model: ModelConfiguration,
     skips: SkipReport = SkipReport()
   ) throws {
-    self.captions = captions
+    self.stores = stores
     self.videos = videos
     self.frameInterval = frameInterval
     self.model = model
@@ -37,8 +38,8 @@ public struct CaptionLoader: BatchLoader {
     let held = model.decoder?.positions ?? 0
     self.maxTextLength = maxTextLength > 0 ? min(maxTextLength, held) : held
     self.skips = skips
-    names = captions.videos
-    try videos.requireMost(names, "videos", file: captions.path)
+    names = stores.enumerated().flatMap { place, store in store.videos.map { (place, $0) } }
+    for store in stores { try videos.requireMost(store.videos, "videos", file: store.path) }
   }
 
   public var itemCount: Int { names.count }
@@ -47,12 +48,14 @@ public struct CaptionLoader: BatchLoader {
     var read: [VideoItem] = []
     var clips: [(video: Int, frames: Range<Int>)] = []
     var (inputs, targets): ([[Int32]], [[Int32]]) = ([], [])
-    for (place, name) in items.map({ names[$0] }).enumerated() {
+    for (place, item) in items.enumerated() {
+      let (store, name) = names[item]
+      let captions = stores[store]
       var random = random.following(place)
       do {
         let video = try videos.read(name)
         try video.check(model)
-        let described = described(video, random: &random)
+        let described = described(video, by: captions, random: &random)
         guard !described.isEmpty else { throw DataError("none of its captions can be used") }
         for (frames, tokens) in described {
           clips.append((read.count, frames))
@@ -71,7 +74,7 @@ public struct CaptionLoader: BatchLoader {
 
   /// The captions of a video with their clips' frames; as many as are wanted, drawn if there are more.
   private func described(
-    _ video: VideoItem, random: inout RandomStream
+    _ video: VideoItem, by captions: CaptionStore, random: inout RandomStream
   ) -> [(frames: Range<Int>, tokens: [Int32])] {
     var ids = captions.captionIDs(of: video.name)
     if ids.count > captionsPerVideo {
@@ -80,7 +83,7 @@ public struct CaptionLoader: BatchLoader {
     return ids.compactMap { id in
       do {
         let caption = try captions.caption(id)
-        try check(caption.caption.tokens)
+        try check(caption.caption.tokens + [captions.meta.bos, captions.meta.eos])
         guard let frames = caption.span.clip(frames: video.frameCount, interval: frameInterval) else {
           let error = DataError.clipBeyondVideo(video.name, frames: video.frameCount)
           skips.skip("clip \(caption.clip)", file: captions.path, error, isPart: true)
@@ -97,7 +100,7 @@ public struct CaptionLoader: BatchLoader {
   /// - Throws: `DataError` for ids that the model gives no score.
   private func check(_ tokens: [Int32]) throws {
     let known = model.cross.vocabulary ?? 0
-    for token in tokens + [captions.meta.bos, captions.meta.eos] where token < 0 || token >= known {
+    for token in tokens where token < 0 || token >= known {
       throw DataError(
         "holds the token \(token), the model knows \(known)",
         cure: "Use the stores and the model of one tokenizer")

@@ -179,3 +179,27 @@ extension JSON: ConfigurationValue {
 
   public var json: JSON { self }
 }
+
+/// Paths of one kind, such as stores that are read as one: none, one as a text, or a list.
+public struct PathList: ConfigurationValue {
+  public var paths: [String] = []
+
+  public static var expectation: String { "a path, a list of paths, or null" }
+  public static var takesManyWords: Bool { true }
+
+  public init(_ paths: [String] = []) { self.paths = paths }
+
+  public init?(json: JSON) {
+    guard json != .null, json != .string("") else { return }
+    guard let paths = [String](json: json), !paths.contains("") else { return nil }
+    self.paths = paths
+  }
+
+  public init?(words: [String]) {
+    guard words != ["null"], words != [""] else { return }
+    guard let paths = [String](words: words), !paths.contains("") else { return nil }
+    self.paths = paths
+  }
+
+  public var json: JSON { paths.count > 1 ? .array(paths.map { .string($0) }) : paths.first.map { .string($0) } ?? .null }
+}

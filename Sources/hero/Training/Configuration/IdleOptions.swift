@@ -16,7 +16,7 @@ extension RunConfiguration {
     let rules = Self.idleRules.filter { $0.holds(configuration) }
     return RunOptions.all.compactMap { option in
       guard let value = value(of: option), !isDefault(value, of: option),
-        let reason = reason(option, rules)
+        let reason = configuration.reason(option, rules)
       else { return nil }
       return IdleOption(name: option.name, reason: reason)
     }
@@ -28,6 +28,7 @@ extension RunConfiguration {
       let readers = TaskFamily.allCases.filter(option.families.contains).map(\.rawValue)
       return "only \(readers.joined(separator: ", ")) reads it"
     }
+    if family == .multitask { return reasonOfAll(option) }
     return rules.first { $0.options.contains(option.name) }?.reason
   }
 
@@ -40,7 +41,28 @@ extension RunConfiguration {
   var idleNames: Set<String> {
     let configuration = unobserved
     let rules = Self.idleRules.filter { $0.holds(configuration) }
-    return Set(RunOptions.used(by: family).filter { reason($0, rules) != nil }.map(\.name))
+    return Set(
+      RunOptions.used(by: family).filter { configuration.reason($0, rules) != nil }.map(\.name))
+  }
+
+  /// Why no task of a run of several reads an option.
+  private func reasonOfAll(_ option: any AnyRunOption) -> String? {
+    let own = [
+      RunOptions.named(\.trainDatasets), RunOptions.named(\.valDatasets), RunOptions.shared.task.name,
+    ]
+    guard let parts = try? parts(), !own.contains(option.name) else { return nil }
+    if option.name == RunOptions.named(\.questionSpanWeight) {
+      return parts.contains { $0.task.family == .questionAnswering } ? nil : "no task answers questions"
+    }
+    var first: String?
+    for part in parts {
+      let configuration = part.configuration
+      guard
+        let reason = configuration.reason(option, Self.idleRules.filter { $0.holds(configuration) })
+      else { return nil }
+      first = first ?? reason
+    }
+    return parts.contains { option.families.contains($0.task.family) } ? first : "no task of the run reads it"
   }
 
   // MARK: Rules
@@ -92,16 +114,16 @@ extension RunConfiguration {
     // Validation.
     IdleRule([\.valSplit], "there is no val_query_txt_db") { $0.valQueries == nil },
     IdleRule([\.testSplit], "there is no test_query_txt_db") { $0.testQueries == nil },
-    IdleRule([\.valReferences], "there is no val_db") { $0.valCaptions == nil },
     IdleRule([\.tokenizer], "there is nothing to caption") {
-      $0.valCaptions == nil && $0.testCaptions == nil
+      $0.valCaptions == nil && $0.valReferences == nil && $0.testCaptions == nil
     },
     IdleRule([\.valBatchSize], "there is no val_query_txt_db") {
       Set<TaskFamily>.retrieval.contains($0.family) && $0.valQueries == nil
     },
     IdleRule([\.valBatchSize] + evaluationOptions, "there is nothing to validate on") {
-      $0.family != .pretraining
+      $0.family.isSingle
         && $0.valQueries == nil && $0.testQueries == nil && $0.valCaptions == nil && $0.testCaptions == nil
+        && $0.valReferences == nil
     },
     IdleRule(momentOptions, "full_eval_tasks has neither VCMR nor SVMR") {
       !$0.rankings.contains(where: \.findsMoments)

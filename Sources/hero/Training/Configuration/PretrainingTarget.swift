@@ -45,7 +45,7 @@ extension RunConfiguration {
         cure: "Give targets_ratio one number for each corpus")
     }
     return try zip(entries, ratios).enumerated().map { index, pair in
-      let fields = TargetFields(json: pair.0, place: "targets[\(index)]")
+      let fields = EntryFields(json: pair.0, place: "targets[\(index)]")
       fields.warn(
         warn, unless: ["name", "sub_txt_db", "vfeat_db", "vfeat_shards", "vfeat_interval", "splits"])
       let root = try join(self.videoRoot, fields.value("vfeat_db", String.self))
@@ -64,13 +64,13 @@ extension RunConfiguration {
   }
 
   private func splits(
-    of target: TargetFields, stores: Int, warn: (String) -> Void
+    of target: EntryFields, stores: Int, warn: (String) -> Void
   ) throws -> [PretrainingTarget.Split] {
     guard let entries = target.json["splits"]?.array, !entries.isEmpty else {
       throw target.wrong("splits", "a list of at least one split")
     }
     return try entries.enumerated().map { index, entry in
-      let fields = TargetFields(json: entry, place: "\(target.place).splits[\(index)]")
+      let fields = EntryFields(json: entry, place: "\(target.place).splits[\(index)]")
       fields.warn(warn, unless: ["name", "tasks", "ratio", "train_idx", "val_idx"])
       let tasks = try fields.value("tasks", [String].self)
       let objectives = tasks.compactMap(PretrainingObjective.init(name:))
@@ -96,37 +96,5 @@ extension RunConfiguration {
   private func join(_ root: String?, _ path: String) -> String {
     guard let root, !path.hasPrefix("/") else { return path }
     return root.hasSuffix("/") ? root + path : "\(root)/\(path)"
-  }
-}
-
-/// An entry of `targets`, whose fields are read with errors that name their place.
-private struct TargetFields {
-  let json: JSON
-  let place: String
-
-  func value<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value {
-    guard let value = try optional(key, type) else {
-      throw wrong(key, Value.expectation)
-    }
-    return value
-  }
-
-  func optional<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value? {
-    guard let field = json[key] else { return nil }
-    guard let value = Value(json: field) else { throw wrong(key, Value.expectation) }
-    return value
-  }
-
-  /// Tells of keys that nothing reads.
-  func warn(_ warn: (String) -> Void, unless known: [String]) {
-    for key in json.object?.map(\.key) ?? [] where !known.contains(key) {
-      let hint = nearestName(to: key, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
-      warn("\(place): unknown key \"\(key)\" has no effect\(hint)")
-    }
-  }
-
-  func wrong(_ key: String, _ expectation: String) -> DataError {
-    let found = json[key].map { "not " + $0.encoded(style: .python) } ?? "and is missing"
-    return DataError("must be \(expectation), \(found)", place: "key \"\(place).\(key)\"")
   }
 }

@@ -11,11 +11,18 @@ extension RunConfiguration {
     -> (configuration: RunConfiguration, warnings: [String])
   {
     let flags = try RunArguments(arguments)
-    let object = try file.map { try readObject($0) } ?? JSONObject()
+    var object = try file.map { try readObject($0) } ?? JSONObject()
+    var warnings = try file.map { try repeatedKeys($0) } ?? []
+    try DataError.locating(file: file ?? "") {
+      guard let one = try ofOneDataset(object, warn: { warnings.append($0) }) else { return }
+      object = one.object
+      if fixed == nil, object[RunOptions.shared.task.name] == nil {
+        object[RunOptions.shared.task.name] = .string(one.task.rawValue)
+      }
+    }
     let task = try fixed ?? task(flags: flags, object: object, file: file)
     var configuration = RunConfiguration(task: task)
-    let repeated = try file.map { try repeatedKeys($0) } ?? []
-    let warnings = try repeated + configuration.apply(object, file: file ?? "")
+    warnings += try configuration.apply(object, file: file ?? "")
     try configuration.apply(flags)
     try configuration.validate()
     return (configuration, warnings)
@@ -32,6 +39,9 @@ extension RunConfiguration {
   ) throws -> RunConfiguration {
     let object = try readObject(path)
     let own = try task(in: object, file: path)
+    if own == .multitask, known != .multitask, let part = try part(known ?? usual, of: object, file: path) {
+      return part
+    }
     guard let task = known ?? own ?? usual else {
       throw DataError("does not say which task the run was trained for", file: path, cure: "Give --task")
     }
@@ -43,6 +53,24 @@ extension RunConfiguration {
     var configuration = RunConfiguration(task: task)
     _ = try configuration.apply(object, file: path)
     return configuration
+  }
+
+  /// A task of a run of several, by itself.
+  private static func part(
+    _ task: RunTask?, of object: JSONObject, file: String
+  ) throws -> RunConfiguration? {
+    var configuration = RunConfiguration(task: .multitask)
+    _ = try configuration.apply(object, file: file)
+    let parts = try configuration.parts().map(\.configuration)
+    // VALUE's names say the channels, which --task need not.
+    if let task, let part = parts.first(where: { $0.task.isSame(as: task) }) { return part }
+    let names = parts.map(\.task.rawValue).joined(separator: ", ")
+    guard let task else {
+      throw DataError("the run has several tasks", file: file, cure: "Give --task one of \(names)")
+    }
+    throw DataError(
+      "the run was trained for \(names), not for \(task.rawValue)", file: file,
+      cure: "Give --task one of them")
   }
 
   private static func readObject(_ path: String) throws -> JSONObject {
@@ -85,6 +113,7 @@ extension RunConfiguration {
       }
       return task
     }
+    if object[RunOptions.shared.trainDatasets.name] != nil { return .multitask }
     if object[RunOptions.shared.trainCaptions.name] != nil { return .tvc }
     return object[RunOptions.shared.targets.name] == nil ? nil : .pretrain
   }

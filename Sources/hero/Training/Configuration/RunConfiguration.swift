@@ -32,6 +32,17 @@ public struct RunConfiguration: Equatable, Sendable {
     values[RunOptions.shared.task.name] = .string(task.rawValue)
   }
 
+  /// A task of a run of several, with the run's options. What is read of it counts as read of the run.
+  init(task: RunTask, of run: RunConfiguration) {
+    self.init(task: task)
+    use = run.use
+    for option in RunOptions.used(by: task.family) where option.families.contains(run.family) {
+      values[option.name] = run.values[option.name]
+    }
+    values[RunOptions.shared.task.name] = .string(task.rawValue)
+    recordedPrecision = run.recordedPrecision
+  }
+
   /// The value of an option; its default where the task does not use it.
   public subscript<Value>(dynamicMember option: KeyPath<RunOptions, RunOption<Value>>) -> Value {
     get {

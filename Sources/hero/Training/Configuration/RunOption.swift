@@ -43,18 +43,23 @@ public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
   let requirement: Requirement<Value>?
 
   /// - Parameters:
+  ///   - families: who uses it; what one task uses, a run of several does too, but for `isOfOneTask`.
+  ///   - isOfOneTask: whether it is each task's own where a run has several.
   ///   - fallback: the default of the reference's argument parser.
   ///   - exceptions: where a family's script has another default.
   init(
     _ name: String, _ group: RunOptionGroup, _ fallback: Value, in families: Set<TaskFamily> = .every,
-    except exceptions: [TaskFamily: Value] = [:], _ requirement: Requirement<Value>? = nil,
-    aliases: [String] = [], help: String
+    isOfOneTask: Bool = false, except exceptions: [TaskFamily: Value] = [:],
+    _ requirement: Requirement<Value>? = nil, aliases: [String] = [], help: String
   ) {
     self.name = name
     self.aliases = aliases
     self.group = group
     self.help = help
-    self.families = families
+    let isShared = !isOfOneTask && families.contains(where: \.isSingle)
+    self.families =
+      families == [.multitask] || isShared
+      ? families.union([.multitask]) : families.subtracting([.multitask])
     self.fallback = fallback
     self.exceptions = exceptions
     self.requirement = requirement

@@ -15,38 +15,47 @@ public struct RunOptions: Sendable {
     "task", .data, nil, in: .finetuning,
     help: "what to train for: " + RunTask.finetuning.map(\.rawValue).joined(separator: ", "))
   public let trainQueries = RunOption<String?>(
-    "train_query_txt_db", .data, nil, in: .querying, help: "query store to train on")
+    "train_query_txt_db", .data, nil, in: .querying, isOfOneTask: true, help: "query store to train on")
   public let valQueries = RunOption<String?>(
-    "val_query_txt_db", .data, nil, in: .querying, help: "query store to validate on")
+    "val_query_txt_db", .data, nil, in: .querying, isOfOneTask: true, help: "query store to validate on")
   public let testQueries = RunOption<String?>(
-    "test_query_txt_db", .data, nil, in: .querying, help: "query store to report on at every validation")
-  public let trainCaptions = RunOption<String?>(
-    "train_db", .data, nil, in: [.captioning], help: "caption store to train on")
+    "test_query_txt_db", .data, nil, in: .querying, isOfOneTask: true, help: "query store to report on at every validation")
+  public let trainCaptions = RunOption<PathList>(
+    "train_db", .data, PathList(), in: [.captioning], isOfOneTask: true,
+    help: "caption store to train on, or several as one")
   public let valCaptions = RunOption<String?>(
-    "val_db", .data, nil, in: [.captioning], help: "caption store to validate on")
+    "val_db", .data, nil, in: [.captioning], isOfOneTask: true, help: "caption store to validate on")
   public let valReferences = RunOption<String?>(
-    "val_ref", .data, nil, in: [.captioning], help: "TVC's JSON lines with the reference captions of val_db")
+    "val_ref", .data, nil, in: [.captioning], isOfOneTask: true, help: "TVC's JSON lines with the reference captions of val_db")
   public let testCaptions = RunOption<String?>(
-    "test_db", .data, nil, in: [.captioning], help: "caption store to report on at every validation")
+    "test_db", .data, nil, in: [.captioning], isOfOneTask: true, help: "caption store to report on at every validation")
   public let tokenizer = RunOption<String?>(
     "tokenizer", .data, nil, in: [.captioning],
     help:
       "folder of the tokenizer that writes captions; by default the one that the caption store's meta.json names"
   )
   public let subtitles = RunOption<String?>(
-    "sub_txt_db", .data, nil, in: .finetuning, help: "subtitle store")
+    "sub_txt_db", .data, nil, in: .finetuning, isOfOneTask: true, help: "subtitle store")
   public let valSplit = RunOption<String?>(
-    "val_split", .data, nil, in: .retrieval,
+    "val_split", .data, nil, in: .retrieval, isOfOneTask: true,
     help: "split of vid2dur_idx.json that val_query_txt_db is about; by default the one with its videos")
   public let testSplit = RunOption<String?>(
-    "test_split", .data, nil, in: .retrieval,
+    "test_split", .data, nil, in: .retrieval, isOfOneTask: true,
     help: "split of vid2dur_idx.json that test_query_txt_db is about; by default the one with its videos")
   public let videos = RunOption<String?>(
-    "vfeat_db", .data, nil, in: .finetuning, help: "folder of the feature stores")
+    "vfeat_db", .data, nil, in: .finetuning, isOfOneTask: true, help: "folder of the feature stores")
   public let channels = RunOption<VideoChannels?>(
-    "channels", .data, nil, in: .finetuning,
+    "channels", .data, nil, in: .finetuning, isOfOneTask: true,
     help: "what is read of a video: both, video or subtitles; by default what the task's name says, else both"
   )
+  public let trainDatasets = RunOption<JSON>(
+    "train_datasets", .data, .array([]), in: [.multitask],
+    help:
+      "the tasks: [{task, name, sub_txt_db, vfeat_db, query_txt_db or cap_txt_db, batch_size, ratio}], as VALUE has them"
+  )
+  public let valDatasets = RunOption<JSON>(
+    "val_datasets", .data, .array([]), in: [.multitask],
+    help: "what is measured of them: [{task, name, query_txt_db or gt_anno, batch_size}]")
   public let textRoot = RunOption<String?>(
     "txt_db", .data, nil, in: [.pretraining], help: "folder that the targets' text paths start from")
   public let videoRoot = RunOption<String?>(
@@ -103,7 +112,7 @@ public struct RunOptions: Sendable {
   public let learningRate = RunOption<Double>(
     "learning_rate", .training, 3e-5, .notNegative, help: "peak learning rate")
   public let topLearningRateFactor = RunOption<Double>(
-    "lr_mul", .training, 1, in: [.questionAnswering, .inference, .captioning], .notNegative,
+    "lr_mul", .training, 1, in: [.questionAnswering, .inference, .captioning], isOfOneTask: true, .notNegative,
     help: "factor for parameters outside v_encoder")
   public let validSteps = RunOption<Int>(
     "valid_steps", .training, 1000, .atLeast(1), help: "updates between validations, each with a checkpoint")
@@ -145,6 +154,9 @@ public struct RunOptions: Sendable {
   public let spanWeight = RunOption<Double>(
     "lw_st_ed", .losses, 1, in: [.momentRetrieval, .pretraining, .questionAnswering], .notNegative,
     help: "weight of the start and end loss")
+  public let questionSpanWeight = RunOption<Double?>(
+    "qa_lw_st_ed", .losses, nil, in: [.multitask],
+    help: "lw_st_ed of question answering, where that of retrieval is another")
   public let rankingLoss = RunOption<RankingKind>(
     "ranking_loss_type", .losses, .hinge, in: .ranking, help: "hinge, or lse, its smooth form")
   public let margin = RunOption<Double>(
@@ -222,6 +234,10 @@ public struct RunOptions: Sendable {
   public let workers = RunOption<Int>(
     "n_workers", .ignored, 4, .atLeast(0), help: "loading shares the program's own threads")
   public let pinsMemory = RunOption<Bool>("pin_mem", .ignored, false, help: "there is nothing to pin")
+  public let noHalfPrecision = RunOption<Bool>(
+    "no_fp16", .ignored, false, help: "half precision is bf16 here, which --precision bf16 gives")
+  public let noPinnedMemory = RunOption<Bool>(
+    "no_pin_mem", .ignored, false, help: "there is nothing to pin")
   public let rank = RunOption<Int>("rank", .ignored, 0, help: "mpirun numbers the processes")
   public let localRank = RunOption<Int>(
     "local_rank", .ignored, -1, help: "mpirun also says a process's place on its machine")

@@ -37,6 +37,7 @@ public struct RunTask: ConfigurationName, Hashable {
     tvc,
     RunTask("yc2c", .captioning),
     RunTask("vatex_en_c", .captioning),
+    multitask,
     pretrain,
   ]
 
@@ -46,6 +47,8 @@ public struct RunTask: ConfigurationName, Hashable {
   public static let violin = RunTask("violin", .inference)
   public static let tvc = RunTask("tvc", .captioning)
   public static let pretrain = RunTask("pretrain", .pretraining)
+  /// Several tasks, which `train_datasets` names.
+  public static let multitask = RunTask("multitask", .multitask)
 
   /// The task of a name; nil where the table has none.
   ///
@@ -61,11 +64,25 @@ public struct RunTask: ConfigurationName, Hashable {
     for (ending, channels) in endings where rawValue.hasSuffix(ending) {
       let base = rawValue.dropLast(ending.count)
       let task = Self.allCases.first { $0.rawValue == base || $0.rawValue == base + "_video_sub" }
-      guard let task, task.family != .pretraining else { continue }
+      guard let task, task.family.isSingle else { continue }
       self.init(rawValue, task.family, channels)
       return
     }
     return nil
+  }
+
+  /// Whether two names mean one task, with the channels or without.
+  func isSame(as other: RunTask) -> Bool {
+    rawValue == other.rawValue || rawValue == other.rawValue + "_\(Self.ending(channels))"
+      || other.rawValue == rawValue + "_\(Self.ending(other.channels))"
+  }
+
+  private static func ending(_ channels: VideoChannels) -> String {
+    switch channels {
+    case .both: "video_sub"
+    case .video: "video_only"
+    case .subtitles: "sub_only"
+    }
   }
 
   /// The annotation that the task's stores are made of; nil of pre-training.
@@ -90,6 +107,8 @@ public struct RunTask: ConfigurationName, Hashable {
 
   /// What `hero finetune --task` takes.
   public static let finetuning = allCases.filter { $0 != .pretrain }
+  /// What `hero eval --task` takes.
+  public static let evaluated = allCases.filter(\.family.isSingle)
 }
 
 /// Tasks that share a model, a training loop and options, as the reference's `train_*.py` scripts do.
@@ -99,7 +118,11 @@ public enum TaskFamily: String, CaseIterable, Sendable {
   case questionAnswering = "question answering"
   case inference = "VIOLIN"
   case captioning = "captioning"
+  case multitask = "several tasks"
   case pretraining = "pre-training"
+
+  /// Whether it is one task that is fine-tuned.
+  public var isSingle: Bool { self != .multitask && self != .pretraining }
 }
 
 extension OptimizerKind: ConfigurationName {}

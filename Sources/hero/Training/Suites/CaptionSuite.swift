@@ -1,6 +1,7 @@
 import Corpus
 import Engine
 import Formats
+import Foundation
 import Metrics
 import Model
 import Tasks
@@ -9,7 +10,6 @@ import Text
 /// Describing clips and videos: TVC, YC2C, VATEX.
 struct CaptionSuite: EvaluableSuite {
   static let resultEnding = "jsonl"
-  static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainCaptions }
 
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .decoder] }
 
@@ -23,16 +23,22 @@ struct CaptionSuite: EvaluableSuite {
     }
   }
 
+  func trainingStores() throws -> [String] {
+    let stores = configuration.trainCaptions.paths
+    guard !stores.isEmpty else { throw configuration.missing(\.trainCaptions) }
+    return stores
+  }
+
   func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> Learning {
     let loader = try CaptionLoader(
-      captions: try CaptionStore(path: try configuration.required(\.trainCaptions)), videos: videos,
+      captions: try trainingStores().map { try CaptionStore(path: $0) }, videos: videos,
       maxTextLength: configuration.maxTextLength, captionsPerVideo: configuration.maxCaptionsPerVideo,
       frameInterval: configuration.frameInterval, model: model.configuration, skips: SkipReport(log: log))
     let source = CaptionSource(
       name: configuration.task.rawValue, model: model, loader: loader,
       smoothing: Float(configuration.labelSmoothing))
     let splits = try validated(model, videos)
-    return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, folder: $1) }
+    return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, results: $1) }
   }
 
   // MARK: Validation
@@ -45,44 +51,47 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   private func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> [Captioned] {
-    try [("val", configuration.valCaptions), ("test", configuration.testCaptions)].compactMap {
-      split, store in
-      try store.map {
-        let references = split == "val" ? configuration.valReferences : nil
-        return try captioned(
-          model, videos, store: $0, split: split,
-          references: try references.map { try CaptionRow.read(path: $0) })
+    try [
+      ("val", configuration.valCaptions, configuration.valReferences), ("test", configuration.testCaptions, nil),
+    ].compactMap { split, store, references in
+      try (store ?? references).map {
+        try captioned(
+          model, videos, $0, split: split,
+          references: store == nil ? nil : references.map { try CaptionRow.read(path: $0) })
       }
     }
   }
 
-  /// - Parameter references: in place of the store's own captions.
+  /// - Parameters:
+  ///   - path: of a caption store, or of JSON lines with the clips and their captions.
+  ///   - references: in place of the store's own captions.
   private func captioned(
-    _ model: CaptionModel, _ videos: VideoReader, store path: String, split: String,
+    _ model: CaptionModel, _ videos: VideoReader, _ path: String, split: String,
     references: [CaptionRow]? = nil
   ) throws -> Captioned {
-    let store = try CaptionStore(path: path)
-    let folder = try TokenizerFolder.find(option: configuration.tokenizer, note: store.meta.tokenizer)
+    let store = FileManager.default.isFolder(path) ? try CaptionStore(path: path) : nil
+    let metas = [store?.meta, videos.subtitles?.meta].compactMap { $0 }
+    let folder = try TokenizerFolder.find(
+      option: configuration.tokenizer, note: metas.lazy.compactMap(\.tokenizer).first)
     let tokenizer = try TokenizerFolder.open(folder)
     try TokenizerFit.require(
-      tokenizer, in: folder, [store.meta, videos.subtitles?.meta].compactMap { $0 }, model.configuration,
-      named: "the model", log: log)
+      tokenizer, in: folder, metas, model.configuration, named: "the model", log: log)
+    let rows = try references ?? store?.rows(skips: SkipReport(log: log)) ?? CaptionRow.read(path: path)
     return Captioned(
-      split: split, references: try references ?? store.rows(skips: SkipReport(log: log)),
-      generator: generator(model, videos, tokenizer, DecodingOptions()))
+      split: split, references: rows, generator: generator(model, videos, tokenizer, DecodingOptions()))
   }
 
-  private func validate(_ splits: [Captioned], step: Int, folder: RunFolder) throws -> Validation {
+  private func validate(_ splits: [Captioned], step: Int, results: String) throws -> Validation {
     var result = Validation()
     for captioned in splits {
       let report = try report(captioned, title: "\(captioned.split), update \(step)")
-      try report.write("\(folder.results)/\(captioned.split)_captions_\(step).jsonl", communicator)
+      try report.write("\(results)/\(captioned.split)_captions_\(step).jsonl", communicator)
       let isValidation = captioned.split == "val"
       result.scalars += report.scalars.map {
         ("\(isValidation ? "valid" : captioned.split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
       }
       result.tables += [report.table].compactMap { $0 }
-      if isValidation { result.headline = report.headline }
+      if isValidation { (result.headline, result.average) = (report.headline, report.average) }
     }
     return result
   }
@@ -93,7 +102,7 @@ struct CaptionSuite: EvaluableSuite {
     _ model: CaptionModel, _ videos: VideoReader, store: String, split: String
   ) throws -> SplitReport {
     try report(
-      captioned(model, videos, store: store, split: split), title: "\(configuration.task.rawValue), \(split)",
+      captioned(model, videos, store, split: split), title: "\(configuration.task.rawValue), \(split)",
       meteor: run.meteor)
   }
 
@@ -121,6 +130,7 @@ struct CaptionSuite: EvaluableSuite {
     report.table = MetricsTable(scores, title: title)
     if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {
       report.headline = (cider.name, cider.value, true)
+      report.average = cider.value
     }
     return report
   }

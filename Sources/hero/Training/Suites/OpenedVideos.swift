@@ -4,11 +4,14 @@ import Formats
 extension RunConfiguration {
   /// The value of an option that the work cannot do without.
   func required(_ option: KeyPath<RunOptions, RunOption<String?>>) throws -> String {
-    let name = RunOptions.shared[keyPath: option].name
-    guard let value = self[dynamicMember: option], !value.isEmpty else {
-      throw DataError("\"\(name)\" is not given", cure: "Set it in the configuration file or as --\(name)")
-    }
+    guard let value = self[dynamicMember: option], !value.isEmpty else { throw missing(option) }
     return value
+  }
+
+  func missing(_ option: PartialKeyPath<RunOptions>) -> DataError {
+    let name = RunOptions.named(option)
+    return DataError(
+      "\"\(name)\" is not given", cure: "Set it in the configuration file or as --\(name)")
   }
 
   /// What is read of a video.

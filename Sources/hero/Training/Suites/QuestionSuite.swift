@@ -17,7 +17,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
         .training(maxTextLength: configuration.maxTextLength)),
       spanWeight: Model.Store.hasMoments ? Float(configuration.spanWeight) : 0)
     let splits = try validated(model, videos)
-    return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, folder: $1) }
+    return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, results: $1) }
   }
 
   private func loader(
@@ -48,19 +48,19 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
       batchSize: configuration.valBatchSize)
   }
 
-  private func validate(_ splits: [Asked], step: Int, folder: RunFolder) throws -> Validation {
+  private func validate(_ splits: [Asked], step: Int, results: String) throws -> Validation {
     var result = Validation()
     for asked in splits {
       let split = asked.split
       let report = try report(asked.evaluator, split: split, title: "\(split), update \(step)")
-      try report.write("\(folder.results)/\(split)_results_\(step).json", communicator)
+      try report.write("\(results)/\(split)_results_\(step).json", communicator)
       let isValidation = split == "val"
       result.scalars += report.scalars.map {
         ("\(isValidation ? "valid" : split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
       }
       // Where the answers are hidden there are predictions only.
       result.tables += [report.table].compactMap { $0 }
-      if isValidation { result.headline = report.headline }
+      if isValidation { (result.headline, result.average) = (report.headline, report.average) }
     }
     return result
   }
@@ -86,6 +86,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     table.add("loss", [loss])
     report.table = table
     report.headline = ("accuracy", accuracy, true)
+    report.average = 100 * accuracy
     return report
   }
 }

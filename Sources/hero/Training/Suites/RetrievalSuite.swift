@@ -25,7 +25,7 @@ struct RetrievalSuite: EvaluableSuite {
       loader: try loader(model, queries, videos, maxTextLength: configuration.maxTextLength),
       options: settings.loss, curriculum: settings.curriculum)
     let validated = try validated(model, videos)
-    return Learning(mixture: Mixture(source)) { try validate(source, validated, step: $0, folder: $1) }
+    return Learning(mixture: Mixture(source)) { try validate(source, validated, step: $0, results: $1) }
   }
 
   private func loader(
@@ -93,7 +93,7 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   private func validate(
-    _ source: RetrievalSource, _ validated: Validated, step: Int, folder: RunFolder
+    _ source: RetrievalSource, _ validated: Validated, step: Int, results: String
   ) throws -> Validation {
     var result = Validation()
     if let (queries, candidates, loader) = validated.validation {
@@ -109,16 +109,17 @@ struct RetrievalSuite: EvaluableSuite {
       let report = try evaluate(
         source.model, validated.videos, queries, split: "val", candidates: candidates,
         title: "val, update \(step)")
-      try report.write("\(folder.results)/val_results_\(step).json", communicator)
+      try report.write("\(results)/val_results_\(step).json", communicator)
       result.scalars += report.scalars
       result.tables += [report.table].compactMap { $0 }
       result.headline = report.headline
+      result.average = report.average
     }
     if let (queries, candidates) = validated.test {
       let report = try evaluate(
         source.model, validated.videos, queries, split: "test", candidates: candidates,
         title: "test, update \(step)")
-      try report.write("\(folder.results)/test_results_\(step).json", communicator)
+      try report.write("\(results)/test_results_\(step).json", communicator)
       result.scalars += report.scalars
       result.tables += [report.table].compactMap { $0 }
     }

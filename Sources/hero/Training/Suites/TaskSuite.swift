@@ -30,8 +30,8 @@ protocol TaskSuite {
 /// What a run learns, and how it measures that while it trains.
 struct Learning {
   let mixture: Mixture
-  /// - Parameter folder: takes the predictions.
-  let validate: (_ step: Int, _ folder: RunFolder) throws -> Validation
+  /// - Parameter results: the folder that takes the predictions.
+  let validate: (_ step: Int, _ results: String) throws -> Validation
 }
 
 extension TaskSuite {
@@ -48,8 +48,8 @@ extension TaskSuite {
 protocol EvaluableSuite: TaskSuite {
   /// Ending of the files of its predictions.
   static var resultEnding: String { get }
-  /// The option that names the text store to train on.
-  static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { get }
+  /// The text stores to train on, one at least.
+  func trainingStores() throws -> [String]
   /// - Parameter store: the split's text store.
   func open(toEvaluate store: String) throws -> Videos
   /// The model's answers to a split, measured where the truth is known.
@@ -59,11 +59,9 @@ protocol EvaluableSuite: TaskSuite {
 /// Families that read the videos of one corpus.
 extension EvaluableSuite where Videos == VideoReader {
   static var resultEnding: String { "json" }
-  static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainQueries }
 
-  func openForTraining() throws -> VideoReader {
-    try open(toEvaluate: try configuration.required(Self.trainingStore))
-  }
+  func trainingStores() throws -> [String] { [try configuration.required(\.trainQueries)] }
+  func openForTraining() throws -> VideoReader { try open(toEvaluate: trainingStores()[0]) }
   func open(toEvaluate store: String) throws -> VideoReader {
     let videos = try configuration.videoReader(for: store)
     if let note = videos.cutNote { log.info(note) }
@@ -80,6 +78,8 @@ public struct SplitReport {
   public var table: MetricsTable?
   /// What tells which checkpoint is best.
   var headline: Validation.Headline?
+  /// VALUE's figure of the task in per cent, of which the meta-average is the mean.
+  var average: Double?
   private let writing: (_ path: String) throws -> Void
 
   init(write: @escaping (_ path: String) throws -> Void) { writing = write }
@@ -98,6 +98,8 @@ public struct Validation {
   /// Figures by their TensorBoard names.
   public var scalars: [(name: String, value: Double)] = []
   public var headline: Headline?
+  /// VALUE's figure of the task in per cent, of which the meta-average is the mean.
+  public var average: Double?
   /// Tables for people, one a split.
   public var tables: [MetricsTable] = []
 
@@ -112,6 +114,7 @@ extension TaskFamily {
     case .questionAnswering: QuestionSuite<QuestionModel>.self
     case .inference: QuestionSuite<StatementModel>.self
     case .captioning: CaptionSuite.self
+    case .multitask: MultitaskSuite.self
     case .pretraining: PretrainingSuite.self
     }
   }

@@ -64,7 +64,7 @@ public struct TrainingRun {
     let trainer = Trainer(
       learning.mixture, configuration: configuration, folder: folder, log: log, communicator: communicator
     ) { step in
-      try learning.validate(step, folder)
+      try learning.validate(step, folder.results)
     }
     try trainer.check()
     try opened.begin(model.store, folder: folder, resume: resume, writes: communicator.isFirst)

@@ -1,0 +1,173 @@
+import Formats
+
+/// A dataset of VALUE's configurations: an entry of `train_datasets` or of `val_datasets`.
+///
+///     {"task": "vcmr", "name": "tvr_video_sub_train", "sub_txt_db": …, "vfeat_db": …, "query_txt_db": …}
+///
+/// The name is the task, the channels and the split; `task` is the task's kind and must fit.
+struct Dataset {
+  let task: RunTask
+  /// `train`, `val` …
+  let split: String
+  let ratio: Int
+  let batchSize: Int?
+  private let fields: EntryFields
+
+  /// The kinds of tasks by their names in VALUE.
+  private static let kinds: [String: TaskFamily] = [
+    "vcmr": .momentRetrieval, "vr": .videoRetrieval, "videoQA": .questionAnswering, "violin": .inference,
+    "videoCap": .captioning,
+  ]
+
+  /// - Throws: `DataError` naming the field that is wrong.
+  init(_ fields: EntryFields) throws {
+    self.fields = fields
+    let name = try fields.value("name", String.self)
+    let parts = name.split(separator: "_")
+    guard parts.count > 1, let task = RunTask(rawValue: parts.dropLast().joined(separator: "_")),
+      task.family.isSingle
+    else { throw fields.wrong("name", "a task and a split, such as tvr_video_sub_train") }
+    self.task = task
+    split = String(parts[parts.count - 1])
+    let kind = try fields.optional("task", String.self)
+    if let kind, Self.kinds[kind] != task.family {
+      let wanted = Self.kinds.first { $0.value == task.family }?.key ?? ""
+      throw fields.wrong("task", "\(wanted) for \(name)")
+    }
+    ratio = try fields.optional("ratio", Int.self) ?? 1
+    guard ratio >= 0 else { throw fields.wrong("ratio", "a whole number, 0 or more") }
+    batchSize = try fields.optional("batch_size", Int.self)
+    guard batchSize ?? 1 > 0 else { throw fields.wrong("batch_size", "a whole number, 1 or more") }
+  }
+
+  private static let known = [
+    "name", "task", "ratio", "batch_size", "sub_txt_db", "vfeat_db", "query_txt_db", "cap_txt_db", "gt_anno",
+  ]
+
+  /// Tells of keys that nothing reads.
+  func warn(_ warn: (String) -> Void) { fields.warn(warn, unless: Self.known) }
+
+  /// The stores to train on, under the names of the task's own options.
+  func trainingOptions() throws -> JSONObject {
+    var options: JSONObject = ["vfeat_db": .string(try fields.value("vfeat_db", String.self))]
+    if task.channels != .video {
+      options["sub_txt_db"] = .string(try fields.value("sub_txt_db", String.self))
+    }
+    guard task.family == .captioning else {
+      options["train_query_txt_db"] = .string(try fields.value("query_txt_db", String.self))
+      return options
+    }
+    let stores = try fields.value("cap_txt_db", [String].self)
+    guard !stores.isEmpty else { throw fields.wrong("cap_txt_db", "a list of at least one store") }
+    options["train_db"] = .array(stores.map { .string($0) })
+    return options
+  }
+
+  /// The stores to measure on, under the names of the task's own options.
+  /// - Parameter training: the dataset that is trained, whose videos they are about.
+  func validationOptions(beside training: Dataset) throws -> JSONObject {
+    for store in ["vfeat_db", "sub_txt_db"] {
+      guard let own = try fields.optional(store, String.self),
+        let other = try training.fields.optional(store, String.self), !Self.same(own, other)
+      else { continue }
+      throw fields.wrong(store, "\"\(other)\", where \(training.task.rawValue) is trained")
+    }
+    var options: JSONObject = [:]
+    if let batchSize { options["val_batch_size"] = .int(batchSize) }
+    let key = task.family == .captioning ? "gt_anno" : "query_txt_db"
+    let file = try fields.value(key, String.self)
+    options[task.family == .captioning ? "val_ref" : "val_query_txt_db"] = .string(file)
+    return options
+  }
+
+  /// Whether two paths are the same but for slashes at their ends.
+  private static func same(_ a: String, _ b: String) -> Bool {
+    func trimmed(_ path: String) -> Substring {
+      var path = path[...]
+      while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
+      return path
+    }
+    return trimmed(a) == trimmed(b)
+  }
+}
+
+/// One task of a run of several: how it is configured by itself, and how often it is drawn.
+struct RunPart {
+  let configuration: RunConfiguration
+  let ratio: Int
+  let batchSize: Int?
+
+  var task: RunTask { configuration.task }
+}
+
+extension RunConfiguration {
+  /// Each task that is trained, with what measures it.
+  /// - Throws: `DataError` for entries that do not go together.
+  static func datasets(
+    _ training: JSON?, _ validation: JSON?, warn: (String) -> Void
+  ) throws -> [(train: Dataset, val: Dataset?)] {
+    func read(_ key: String, _ json: JSON?) throws -> [Dataset] {
+      guard let entries = (json ?? .array([])).array else {
+        throw DataError("must be a list of datasets", place: "key \"\(key)\"")
+      }
+      return try entries.enumerated().map { index, entry in
+        let dataset = try Dataset(EntryFields(json: entry, place: "\(key)[\(index)]"))
+        dataset.warn(warn)
+        return dataset
+      }
+    }
+    let train = try read("train_datasets", training)
+    let val = try read("val_datasets", validation)
+    guard !train.isEmpty else {
+      throw DataError("must be a list of at least one dataset", place: "key \"train_datasets\"")
+    }
+    for (key, datasets) in [("train_datasets", train), ("val_datasets", val)] {
+      for (place, dataset) in datasets.enumerated()
+      where datasets[..<place].contains(where: { $0.task == dataset.task }) {
+        throw DataError(
+          "names \(dataset.task.rawValue) twice", place: "key \"\(key)\"",
+          cure: "Give each task one dataset")
+      }
+    }
+    if let other = val.first(where: { dataset in !train.contains { $0.task == dataset.task } }) {
+      throw DataError(
+        "names \(other.task.rawValue), which train_datasets does not", place: "key \"val_datasets\"",
+        cure: "Leave it out, or give it an entry of train_datasets with \"ratio\": 0")
+    }
+    return train.map { dataset in (dataset, val.first { $0.task == dataset.task }) }
+  }
+
+  /// VALUE's file of one task as a file of that task: its stores under the task's own keys.
+  ///
+  /// - Returns: nil for a file without `train_datasets`, or with several.
+  static func ofOneDataset(
+    _ object: JSONObject, warn: (String) -> Void
+  ) throws -> (task: RunTask, object: JSONObject)? {
+    guard object["train_datasets"] != nil else { return nil }
+    let datasets = try datasets(object["train_datasets"], object["val_datasets"], warn: warn)
+    guard datasets.count == 1 else { return nil }
+    var result = object
+    for key in ["train_datasets", "val_datasets"] { result[key] = nil }
+    for (key, value) in try options(of: datasets[0].train, datasets[0].val) { result[key] = value }
+    if let size = datasets[0].train.batchSize { result["train_batch_size"] = .int(size) }
+    return (datasets[0].train.task, result)
+  }
+
+  private static func options(of train: Dataset, _ val: Dataset?) throws -> JSONObject {
+    var options = try train.trainingOptions()
+    for (key, value) in try val?.validationOptions(beside: train) ?? [:] { options[key] = value }
+    return options
+  }
+
+  /// The tasks of a run of several, each with the run's options and its own stores.
+  func parts(warn: (String) -> Void = { _ in }) throws -> [RunPart] {
+    try Self.datasets(self.trainDatasets, self.valDatasets, warn: warn).map { train, val in
+      var part = RunConfiguration(task: train.task, of: self)
+      if let weight = self.questionSpanWeight, train.task.family == .questionAnswering {
+        part.spanWeight = weight
+      }
+      _ = try part.apply(try Self.options(of: train, val), file: "")
+      return RunPart(configuration: part, ratio: train.ratio, batchSize: train.batchSize)
+    }
+  }
+}

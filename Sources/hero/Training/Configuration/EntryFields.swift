@@ -1,0 +1,33 @@
+import Formats
+
+/// An entry of `targets` or of VALUE's datasets, whose fields are read with errors that name their place.
+struct EntryFields {
+  let json: JSON
+  let place: String
+
+  func value<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value {
+    guard let value = try optional(key, type) else {
+      throw wrong(key, Value.expectation)
+    }
+    return value
+  }
+
+  func optional<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value? {
+    guard let field = json[key] else { return nil }
+    guard let value = Value(json: field) else { throw wrong(key, Value.expectation) }
+    return value
+  }
+
+  /// Tells of keys that nothing reads.
+  func warn(_ warn: (String) -> Void, unless known: [String]) {
+    for key in json.object?.map(\.key) ?? [] where !known.contains(key) {
+      let hint = nearestName(to: key, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+      warn("\(place): unknown key \"\(key)\" has no effect\(hint)")
+    }
+  }
+
+  func wrong(_ key: String, _ expectation: String) -> DataError {
+    let found = json[key].map { "not " + $0.encoded(style: .python) } ?? "and is missing"
+    return DataError("must be \(expectation), \(found)", place: "key \"\(place).\(key)\"")
+  }
+}

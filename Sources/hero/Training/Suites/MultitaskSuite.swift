@@ -1,0 +1,117 @@
+import Engine
+import Formats
+import Foundation
+import Model
+import Tasks
+
+/// A trunk that several tasks share: each adds its heads (VALUE's `HeroForMultiTask`).
+final class MultitaskModel: HeroModel {
+  let trunk: ModelTrunk
+  /// As in VALUE, statements are judged by the head that scores answers.
+  static var joinsAnswers: Bool { true }
+
+  init(sharing trunk: ModelTrunk) { self.trunk = trunk }
+}
+
+/// Several tasks in one fine-tuning, as VALUE does: a mixture of their sources, drawn by ratio.
+struct MultitaskSuite: TaskSuite {
+  typealias Model = MultitaskModel
+
+  /// One task, its stores opened.
+  struct OpenedPart {
+    let part: RunPart
+    let featureWidth: Int
+    let check: (ModelConfiguration) throws -> Void
+    let learning: (ModelTrunk) throws -> Learning
+  }
+
+  let run: RunContext
+  private let parts: [RunPart]
+
+  static func check(_ configuration: RunConfiguration) throws {
+    for part in try configuration.parts() { try part.configuration.validate() }
+  }
+
+  static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .query, .decoder] }
+
+  init(run: RunContext) throws {
+    self.run = run
+    parts = try run.configuration.parts(warn: run.log.warning)
+  }
+
+  func openForTraining() throws -> [OpenedPart] {
+    try parts.map { try open(Self.single($0.task), $0) }
+  }
+
+  private static func single(_ task: RunTask) -> any TaskSuite.Type { task.family.suite }
+
+  private func open<Suite: TaskSuite>(_: Suite.Type, _ part: RunPart) throws -> OpenedPart {
+    var context = run
+    context.configuration = part.configuration
+    let suite = try Suite(run: context)
+    let videos = try suite.openForTraining()
+    return OpenedPart(
+      part: part, featureWidth: try suite.featureWidth(of: videos), check: suite.check,
+      learning: { try suite.learning(Suite.Model(sharing: $0), videos) })
+  }
+
+  func featureWidth(of opened: [OpenedPart]) throws -> Int {
+    let width = opened[0].featureWidth
+    if let other = opened.first(where: { $0.featureWidth != width }) {
+      throw DataError(
+        "features of \(other.part.task.rawValue) are \(other.featureWidth) wide, those of "
+          + "\(opened[0].part.task.rawValue) \(width)",
+        place: "key \"train_datasets\"", cure: "Give features of the same networks to all tasks")
+    }
+    return width
+  }
+
+  func learning(_ model: MultitaskModel, _ opened: [OpenedPart]) throws -> Learning {
+    let learned = try opened.map { part in
+      try part.check(model.configuration)
+      return (part: part.part, learning: try part.learning(model.trunk))
+    }
+    let mixture = try Mixture(
+      configuration.task.rawValue,
+      learned.flatMap { part, learning in
+        learning.mixture.sources.map { Mixture.Entry($0, ratio: part.ratio, batchSize: part.batchSize) }
+      })
+    return Learning(mixture: mixture) { step, results in
+      try validate(learned, step: step, results: results)
+    }
+  }
+
+  /// Every task's figures under its name, and the mean of their averages, which tells the best checkpoint.
+  private func validate(
+    _ learned: [(part: RunPart, learning: Learning)], step: Int, results: String
+  ) throws -> Validation {
+    var result = Validation()
+    var averages: [Double] = []
+    for (part, learning) in learned {
+      let name = part.task.rawValue
+      let folder = "\(results)/\(name)"
+      if communicator.isFirst {
+        try DataError.locating(cure: "Check --output-dir and its permissions") {
+          try OutputFolder.make(folder)
+        }
+      }
+      let own = try learning.validate(step, folder)
+      result.scalars += own.scalars.map { ("\(name)/\($0.name)", $0.value) }
+      result.tables += own.tables.map { table in
+        var table = table
+        table.title = [name, table.title].compactMap { $0 }.joined(separator: ", ")
+        return table
+      }
+      if let average = own.average { averages.append(average) }
+    }
+    guard !averages.isEmpty else { return result }
+    let mean = averages.reduce(0, +) / Double(averages.count)
+    result.scalars.append(("valid_meta_ave", mean))
+    result.average = mean
+    result.headline = ("meta_average", mean, true)
+    var table = MetricsTable(title: "all tasks, update \(step)", headings: ["", "meta-average"])
+    table.add("\(averages.count) tasks", [mean])
+    result.tables.append(table)
+    return result
+  }
+}

@@ -1,0 +1,124 @@
+import Engine
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite("Several tasks in one run")
+struct MultitaskTests {
+  private func multitask(
+    _ run: TinyRun, _ changes: JSONObject = [:], arguments: [String] = []
+  ) throws -> RunConfiguration {
+    var options = try run.options(.multitask)
+    for (key, value) in changes { options[key] = value }
+    let file = try run.folder.file("run.json", JSON.object(options).encoded())
+    return try RunConfiguration.load(file: file, arguments: arguments).configuration
+  }
+
+  private func train(
+    _ configuration: RunConfiguration, _ beginning: TrainingRun.Beginning = .anew
+  ) throws -> String {
+    let said = Said()
+    try TrainingRun(configuration, log: said.log).run(beginning, backend: try CPUBackend())
+    return said.text
+  }
+
+  /// Every task is drawn, measured and evaluated by its own name; the best checkpoint is that of the mean.
+  @Test func tasksShareATrunk() throws {
+    let run = try TinyRun()
+    let said = try train(try multitask(run))
+    #expect(said.contains("tvqa_video_sub") && said.contains("meta-average"))
+    let folder = RunFolder(path: run.folder.path("run"))
+    #expect(folder.best()?.metric == "meta_average")
+    for (task, file) in [
+      ("tvr", "val_results_8.json"), ("tvqa", "val_results_8.json"), ("violin", "val_results_8.json"),
+      ("tvc", "val_captions_8.jsonl"),
+    ] {
+      let path = "\(folder.results)/\(task)_video_sub/\(file)"
+      #expect(FileManager.default.fileExists(atPath: path), "\(path)")
+    }
+    let golden = SharedData.golden.path
+    for (task, store) in [
+      ("tvr", TinyRun.store("tvr_val")), ("tvqa", TinyRun.store("tvqa_val")),
+      ("violin_video_sub", TinyRun.store("violin_val")), ("tvc", "\(golden)/corpus/ann/tvc_val.jsonl"),
+    ] {
+      let evaluation = try EvaluationRun(
+        path: folder.path, task: try #require(RunTask(rawValue: task)), arguments: [], log: Said().log)
+      let outcome = try evaluation.run(
+        checkpoint: "best", split: "val", store: store, backend: try CPUBackend())
+      #expect(!outcome.report.scalars.isEmpty, "\(task)")
+    }
+    // Of several tasks one must be named, and it must be one of them.
+    for task in [nil, RunTask(rawValue: "yc2r")] {
+      let error = try #require(throws: DataError.self) {
+        try EvaluationRun(path: folder.path, task: task, arguments: [], log: Said().log)
+      }
+      #expect("\(error)".contains("tvr_video_sub, tvqa_video_sub, violin_video_sub, tvc_video_sub"))
+    }
+  }
+
+  /// An interrupted run of several tasks goes on to the same weights.
+  @Test func aResumedRunIsTheSame() throws {
+    let run = try TinyRun()
+    _ = try train(try multitask(run))
+    let output = run.folder.path("two")
+    let changes: JSONObject = ["output_dir": .string(output), "save_steps": 4]
+    let half = try multitask(run, changes, arguments: ["--num-train-steps", "4", "--valid-steps", "4"])
+    _ = try train(half)
+    let rest = try multitask(run, changes, arguments: ["--valid-steps", "4"])
+    _ = try train(rest, .resumedWithChanges)
+    let files = [run.folder.path("run"), output].map { "\($0)/ckpt/model_step_8.safetensors" }
+    let weights = try files.map { try SafetensorsFile(path: $0) }
+    for name in weights[0].names {
+      #expect(try weights[0].array(named: name)?.bytes == weights[1].array(named: name)?.bytes, "\(name)")
+    }
+  }
+
+  /// A file of one dataset is the task's own file under other keys.
+  @Test(arguments: ["tvr", "tvqa", "violin"]) func oneDatasetIsOneTask(task: String) throws {
+    let run = try TinyRun()
+    let stores = ["train", "val"].map { ["query_txt_db": .string(TinyRun.store("\(task)_\($0)"))] as JSONObject }
+    let configuration = try multitask(
+      run,
+      [
+        "train_datasets": [run.dataset(task, "train", stores[0])],
+        "val_datasets": [run.dataset(task, "val", stores[1])],
+      ])
+    #expect(configuration.task.rawValue == "\(task)_video_sub")
+    let own = try run.options(try #require(RunTask(rawValue: task)))
+    for key in ["vfeat_db", "sub_txt_db", "train_query_txt_db", "val_query_txt_db"] {
+      let option = try #require(RunOptions.named(key))
+      #expect(configuration.value(of: option) == own[key])
+    }
+  }
+
+  /// What does not go together is refused before any work.
+  @Test func entriesThatDoNotFitAreRefused() throws {
+    let run = try TinyRun()
+    let store: JSONObject = ["query_txt_db": .string(TinyRun.store("tvr_train"))]
+    let good = run.dataset("tvr", "train", store)
+    func changed(_ key: String, _ value: JSON?) -> JSON {
+      var entry = good
+      entry[key] = value
+      return entry
+    }
+    for (bad, word) in [
+      ([], "at least one"), ([changed("task", "videoQA")], "vcmr"), ([changed("name", "tvr")], "a task and a split"),
+      ([changed("name", "tvx_train")], "a task and a split"), ([changed("vfeat_db", nil)], "vfeat_db"),
+      ([changed("ratio", -1)], "ratio"), ([changed("batch_size", 0)], "batch_size"), ([good, good], "twice"),
+      ([changed("query_txt_db", nil)], "query_txt_db"), ([7], "name"),
+    ] as [([JSON], String)] {
+      let error = try #require(throws: DataError.self) {
+        try multitask(run, ["train_datasets": .array(bad), "val_datasets": []])
+      }
+      #expect("\(error)".contains(word), "\(error)")
+    }
+    let error = try #require(throws: DataError.self) {
+      try multitask(
+        run, ["train_datasets": [good], "val_datasets": [run.dataset("tvqa", "val", store)]])
+    }
+    #expect("\(error)".contains("tvqa_video_sub"))
+  }
+}
