@@ -67,9 +67,10 @@ struct CaptionLoadingTests {
     for _ in 0..<2 {
       for item in 0..<loader.itemCount {
         let batch = try loader.batch(of: [item], random: RandomStream(seed: 0, stream: 0))
-        let ids = loader.captions.captionIDs(of: loader.names[item])
+        let store = loader.stores[0]
+        let ids = store.captionIDs(of: loader.names[item].video)
         let spans = try ids.map { id in
-          let caption = try loader.captions.caption(id)
+          let caption = try store.caption(id)
           return (clip: caption.clip, span: try #require(caption.span))
         }
         late.formUnion(
@@ -88,7 +89,7 @@ struct CaptionLoadingTests {
   @Test func beamsFindTheBest() throws {
     let model = try CaptionGoldenTests.model()
     let batch = try Golden("tvc").captions()
-    let meta = try GoldenStores.captions("train").captions.meta
+    let meta = try GoldenStores.captions("train").stores[0].meta
     let tape = Tape.inference(model.store.backend)
     let backend = model.store.backend
     let clip = ClipInput(batch.videos, clips: [batch.clips[0]], for: model.configuration, on: backend)
