@@ -26,7 +26,7 @@ struct OptionUseTests {
     #expect(!said.contains("options that had no effect"), "\(note): \(said)")
   }
 
-  @Test(arguments: tasks) func aTrainingReadsWhatItDeclares(task: RunTask) throws {
+  @Test(arguments: tasks + [.multitask]) func aTrainingReadsWhatItDeclares(task: RunTask) throws {
     let run = try TinyRun()
     var options = try run.options(task)
     options["checkpoint"] = .string(try weights(of: task, in: run))
@@ -150,7 +150,7 @@ struct OptionUseTests {
   }
 
   /// A flag that a command's work does not read is refused, every other is taken.
-  @Test(arguments: RunWork.allCases, tasks) func flagsOfOtherWorkAreRefused(work: RunWork, task: RunTask)
+  @Test(arguments: RunWork.allCases, tasks + [.multitask]) func flagsOfOtherWorkAreRefused(work: RunWork, task: RunTask)
     throws
   {
     let read = Set(RunOptions.read(by: work, task).map(\.name))
@@ -172,9 +172,9 @@ struct OptionUseTests {
   private static func words(_ option: any AnyRunOption, _ family: TaskFamily) -> [String] {
     func word(_ value: JSON) -> String { value.string ?? value.encoded() }
     switch option.defaultJSON(for: family) {
-    case .null: return [option.name == "channels" ? "both" : "x"]
+    case .null: return [["channels": "both", "qa_lw_st_ed": "1"][option.name] ?? "x"]
     case .array(let values):
-      return values.isEmpty ? (option.name == "targets" ? ["[]"] : ["1"]) : values.map(word)
+      return values.isEmpty ? (option.isStructured ? ["[]"] : ["1"]) : values.map(word)
     case let value: return option.isBoolean ? [] : [word(value)]
     }
   }
@@ -187,4 +187,9 @@ struct OptionUseTests {
     }
     #expect(error?.description.contains("was trained for tvr") == true)
   }
+}
+
+extension AnyRunOption {
+  /// Whether its values are lists of objects.
+  fileprivate var isStructured: Bool { self is RunOption<JSON> }
 }

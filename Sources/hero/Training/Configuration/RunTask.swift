@@ -125,6 +125,13 @@ public enum TaskFamily: String, CaseIterable, Sendable {
   public var isSingle: Bool { self != .multitask && self != .pretraining }
 }
 
+extension RunConfiguration {
+  /// `lr_mul` of the parameters outside the video encoder; 1 for tasks whose scripts have none.
+  var headFactor: Double {
+    RunOptions.shared.topLearningRateFactor.families.contains(family) ? self.topLearningRateFactor : 1
+  }
+}
+
 extension OptimizerKind: ConfigurationName {}
 extension VideoChannels: ConfigurationName {}
 extension RankingKind: ConfigurationName {}

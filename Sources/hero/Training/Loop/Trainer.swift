@@ -41,7 +41,7 @@ public final class Trainer {
     seed = UInt64(configuration.seed)
     schedule = LearningRateSchedule(configuration)
     let decay = Float(configuration.weightDecay)
-    let headFactor = Float(configuration.topLearningRateFactor)
+    let headFactor = Float(configuration.headFactor)
     optimizer = Optimizer(
       configuration.optimizer, store: mixture.store,
       betas: (Float(configuration.betas[0]), Float(configuration.betas[1])),
