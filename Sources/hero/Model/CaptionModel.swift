@@ -6,9 +6,9 @@ public final class CaptionModel: HeroModel {
   let decoder: CaptionDecoder
 
   /// - Precondition: the configuration has a decoder.
-  public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    guard let decoder = configuration.decoder else { preconditionFailure("no decoder configured") }
-    trunk = ModelTrunk(configuration, backend: backend)
+  public init(sharing trunk: ModelTrunk) {
+    guard let decoder = trunk.configuration.decoder else { preconditionFailure("no decoder configured") }
+    self.trunk = trunk
     let cross = trunk.videoEncoder.cross
     self.decoder = CaptionDecoder(trunk.scope, decoder, words: cross.words, head: cross.head)
   }

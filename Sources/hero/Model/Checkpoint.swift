@@ -197,7 +197,7 @@ extension ParameterStore {
 
   private func isBuffer(_ name: String) -> Bool {
     name.hasSuffix(".pad") || name.hasSuffix("lm_head.decoder.weight") || name == "decoder.tri_mask"
-      || name == "loss_func.one_hot" || name == "vocab_padded"
+      || name.hasSuffix("loss_func.one_hot") || name == "vocab_padded"
   }
 
   /// Every parameter by its name, in the order of declaration.

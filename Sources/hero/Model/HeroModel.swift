@@ -1,13 +1,21 @@
 import Engine
 
 /// What all models begin with: their parameters, and the encoder of videos.
+///
+/// Several models may share a trunk, and then they are one model of many tasks: they have its parameters in common, and
+/// heads of the same name too (VALUE's `HeroForMultiTask`).
 public final class ModelTrunk {
   public let configuration: ModelConfiguration
   public let store: ParameterStore
   public let videoEncoder: VideoEncoder
+  /// Whether answers and statements have one head, by the name of answers'.
+  let joinsAnswers: Bool
 
-  public init(_ configuration: ModelConfiguration, backend: any Backend) {
+  /// - Parameter joinsAnswers: one head scores answers and judges statements, as in VALUE; else statements have one of their
+  ///   own name, as in HERO.
+  public init(_ configuration: ModelConfiguration, backend: any Backend, joinsAnswers: Bool = false) {
     self.configuration = configuration
+    self.joinsAnswers = joinsAnswers
     store = ParameterStore(backend: backend)
     videoEncoder = VideoEncoder(
       ParameterScope(store, deviation: configuration.cross.initializerRange)["v_encoder"], configuration)
@@ -19,12 +27,18 @@ public final class ModelTrunk {
 
 /// A model: the trunk, and the heads of a family of tasks.
 public protocol HeroModel: AnyObject {
-  /// Declares the parameters, whose values are drawn or loaded afterwards.
-  init(_ configuration: ModelConfiguration, backend: any Backend)
+  /// Declares the parameters of the heads that the trunk does not have yet.
+  /// - Precondition: no value of a parameter was asked for so far.
+  init(sharing trunk: ModelTrunk)
   var trunk: ModelTrunk { get }
 }
 
 extension HeroModel {
+  /// Declares the parameters, whose values are drawn or loaded afterwards.
+  public init(_ configuration: ModelConfiguration, backend: any Backend) {
+    self.init(sharing: ModelTrunk(configuration, backend: backend))
+  }
+
   public var configuration: ModelConfiguration { trunk.configuration }
   public var store: ParameterStore { trunk.store }
   public var videoEncoder: VideoEncoder { trunk.videoEncoder }

@@ -9,8 +9,9 @@ public final class RetrievalModel: HeroModel {
   private let startKernel: Parameter
   private let endKernel: Parameter
 
-  public init(_ configuration: ModelConfiguration, backend: any Backend) {
-    trunk = ModelTrunk(configuration, backend: backend)
+  public init(sharing trunk: ModelTrunk) {
+    self.trunk = trunk
+    let configuration = trunk.configuration
     let (scope, width) = (trunk.scope, configuration.cross.hiddenSize)
     spanQuery = Linear(scope["video_query_linear"], width, width)
     // As PyTorch starts a convolution: uniform within 1/√(inputs).

@@ -43,7 +43,11 @@ struct ParameterScope {
   /// Biases, which start at zero.
   func bias(_ count: Int) -> Parameter { parameter("bias", [count], .constant(0)) }
 
+  /// One that is declared already, by a model that shares the trunk, is the same.
   func parameter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Parameter {
-    store.add(self[name].path, shape, initializer)
+    let path = self[name].path
+    guard let shared = store[path] else { return store.add(path, shape, initializer) }
+    precondition(shared.shape == shape, "\(path) has two shapes")
+    return shared
   }
 }
