@@ -48,7 +48,7 @@ struct CaptionSuite: EvaluableSuite {
       try store.map {
         let references = split == "val" ? configuration.valReferences : nil
         return try captioned(
-          model, videos, store: $0, split: split,
+          [(model, videos)], store: $0, split: split,
           references: try references.map { try CaptionRow.read(path: $0) })
       }
     }
@@ -56,18 +56,20 @@ struct CaptionSuite: EvaluableSuite {
 
   /// - Parameter references: in place of the store's own captions.
   private func captioned(
-    _ model: CaptionModel, _ videos: VideoReader, store path: String, split: String,
+    _ members: [CaptionGenerator.Member], store path: String, split: String,
     references: [CaptionRow]? = nil
   ) throws -> Captioned {
     let store = try CaptionStore(path: path)
     let folder = try TokenizerFolder.find(option: configuration.tokenizer, note: store.meta.tokenizer)
     let tokenizer = try TokenizerFolder.open(folder)
-    try TokenizerFit.require(
-      tokenizer, in: folder, [store.meta, videos.subtitles?.meta].compactMap { $0 }, model.configuration,
-      named: "the model", log: log)
+    for (model, videos) in members {
+      try TokenizerFit.require(
+        tokenizer, in: folder, [store.meta, videos.subtitles?.meta].compactMap { $0 }, model.configuration,
+        named: "the model", log: log)
+    }
     return Captioned(
       split: split, references: try references ?? store.rows(skips: SkipReport(log: log)),
-      generator: generator(model, videos, tokenizer, DecodingOptions()))
+      generator: generator(members, tokenizer, DecodingOptions()))
   }
 
   func validate(
@@ -90,10 +92,10 @@ struct CaptionSuite: EvaluableSuite {
   // MARK: Evaluation
 
   func evaluate(
-    _ model: CaptionModel, _ videos: VideoReader, store: String, split: String
+    _ members: [CaptionGenerator.Member], store: String, split: String
   ) throws -> SplitReport {
     try report(
-      captioned(model, videos, store: store, split: split), title: "\(configuration.task.rawValue), \(split)",
+      captioned(members, store: store, split: split), title: "\(configuration.task.rawValue), \(split)",
       meteor: run.meteor)
   }
 
@@ -129,13 +131,13 @@ struct CaptionSuite: EvaluableSuite {
   ///   - options: how captions are searched for; lengths and batches are the run's.
   ///   - skips: told of what cannot be captioned; nil for the run's log.
   func generator(
-    _ model: CaptionModel, _ videos: VideoReader, _ tokenizer: Tokenizer, _ options: DecodingOptions,
+    _ members: [CaptionGenerator.Member], _ tokenizer: Tokenizer, _ options: DecodingOptions,
     skips: SkipReport? = nil
   ) -> CaptionGenerator {
     var options = options
     options.maximumSteps = configuration.maxGenerationSteps
     return CaptionGenerator(
-      model: model, videos: videos, tokenizer: tokenizer, options: options,
+      members, tokenizer: tokenizer, options: options,
       frameInterval: configuration.frameInterval, videoBatch: configuration.valBatchSize,
       skips: skips ?? SkipReport(log: log))
   }

@@ -54,8 +54,11 @@ protocol EvaluableSuite: TaskSuite {
   static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { get }
   /// - Parameter store: the split's text store.
   func open(toEvaluate store: String) throws -> Videos
-  /// The model's answers to a split, measured where the truth is known.
-  func evaluate(_ model: Model, _ videos: Videos, store: String, split: String) throws -> SplitReport
+  /// The answers to a split of a model, or of several together, each with the videos that it reads; measured where the truth
+  /// is known.
+  func evaluate(
+    _ members: [(model: Model, videos: Videos)], store: String, split: String
+  ) throws -> SplitReport
 }
 
 /// Families that read the videos of one corpus.
@@ -82,6 +85,8 @@ public struct SplitReport {
   public var table: MetricsTable?
   /// What tells which checkpoint is best.
   var headline: Validation.Headline?
+  /// What the answers were chosen by, `{item: [scores]}`; nil where items have no such scores.
+  var logits: JSON?
   private let writing: (_ path: String) throws -> Void
 
   init(write: @escaping (_ path: String) throws -> Void) { writing = write }
