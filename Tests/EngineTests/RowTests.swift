@@ -31,6 +31,15 @@ import Testing
     }.run()
   }
 
+  /// A matrix of another shape has the same elements, and hands its gradient back to them.
+  @Test func reshapeEqualsReferee() throws {
+    try OperationCheck([.random(6, 20, seed: 1)]) { tape, t in
+      tape.reshape(tape.scale(t[0], by: 2), rows: 3, columns: 40)
+    } referee: { m in
+      Matrix(rows: 3, columns: 40) { 2 * m[0].values[$0 * 40 + $1] }
+    }.run()
+  }
+
   @Test func gatherOfNothing() throws {
     try OperationCheck([.random(3, 20, seed: 1)]) { tape, t in
       tape.gather(t[0], tape.backend.makeIndices([Int]()))

@@ -95,3 +95,19 @@ import Testing
     }
   }
 }
+
+/// What is written is what is read.
+@Suite struct PickleWritingTests {
+  @Test func everyKindOfValue() throws {
+    let value: JSON = [
+      "text é": [1.5, -0.0, .double(.infinity), 1e-300], "numbers": [0, -1, .int(.max), .int(.min)],
+      "constants": [nil, true, false], "empty": [[:], []], "": "",
+    ]
+    let read = try Pickle.decode(value.pickled)
+    #expect(read["text é"] == .list([1.5, -0.0, .infinity, 1e-300].map(PickleValue.double)))
+    #expect(read["numbers"] == .list([0, -1, .max, .min].map(PickleValue.int)))
+    #expect(read["constants"] == .list([.none, .bool(true), .bool(false)]))
+    #expect(read["empty"] == .list([.dictionary([]), .list([])]))
+    #expect(read[""] == .string("") && read.entries?.count == 5)
+  }
+}

@@ -118,7 +118,11 @@ extension Golden {
   /// The padded captions with their clips, packed.
   func captions() throws -> CaptionBatch {
     var clips: [(video: Int, frames: Range<Int>)] = []
-    for (video, ranges) in try #require(rest["clip_ranges"]?.array).enumerated() {
+    // Without clips the captions are of whole videos, one each.
+    if rest["clip_ranges"] == nil {
+      clips = try videos().lengths.enumerated().map { ($0, 0..<$1) }
+    }
+    for (video, ranges) in (rest["clip_ranges"]?.array ?? []).enumerated() {
       for range in try #require(ranges.array) {
         let (start, end) = (try #require(range.array?[0].int), try #require(range.array?[1].int))
         clips.append((video, start..<end))

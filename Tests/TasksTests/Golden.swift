@@ -102,7 +102,8 @@ struct Golden {
       firstFrame += lengths[video]
     }
     return VideoBatch(
-      features: packed, featureWidth: width, lengths: lengths, sequences: sequences, maskedFrames: masked,
+      features: packed, featureWidth: width, lengths: lengths, sequences: sequences,
+      sentenceCounts: try #require(rest["num_subs"]?.array).compactMap(\.int), maskedFrames: masked,
       readsTextAlone: textAlone ?? name.hasSuffix(".sub_only"))
   }
 
@@ -157,6 +158,25 @@ func expectGradients(
       sourceLocation: sourceLocation)
   }
   for name in expected.keys where store[name] == nil {
+    Issue.record("no parameter \(name)", sourceLocation: sourceLocation)
+  }
+}
+
+/// Norms of gradients: |a − b| ≤ 1e-4·b + 1e-6·(norm of all), per parameter; no gradient where none is expected.
+func expectGradientNorms(
+  _ store: ParameterStore, _ expected: JSON, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  let norms = try #require(expected.object, sourceLocation: sourceLocation)
+  let all = norms.reduce(0.0) { $0 + pow($1.value.double ?? 0, 2) }.squareRoot()
+  for parameter in store.parameters {
+    let gradient = parameter.gradient.map { store.backend.values(of: $0) } ?? []
+    let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+    let wanted = norms[parameter.name]?.double ?? 0
+    #expect(
+      abs(norm - wanted) <= (wanted == 0 ? 0 : 1e-4 * wanted + 1e-6 * all),
+      "gradient of \(parameter.name): norm \(norm), not \(wanted)", sourceLocation: sourceLocation)
+  }
+  for (name, norm) in norms where store[name] == nil && norm != .null {
     Issue.record("no parameter \(name)", sourceLocation: sourceLocation)
   }
 }

@@ -101,6 +101,56 @@ struct ModelGradientTests {
     ])
   }
 
+  // MARK: VALUE's fusion models
+
+  private static func fused(_ fusion: SubtitleFusion) -> ModelConfiguration {
+    var configuration = TinyModel.configuration
+    configuration.fusion = fusion
+    // Frames and sentences of a video in one sequence, and a question behind them.
+    configuration.temporal.positions = 32
+    return configuration
+  }
+
+  private static let own: [SubtitleFusion: [String]] = [
+    .add: ["v_encoder.frame_transform", "v_encoder.sub_transform"],
+    .concat: [
+      "v_encoder.frame_transform", "v_encoder.sub_transform", "v_encoder.video_sub_feature_transform",
+    ],
+    .sequence: [
+      "v_encoder.sub_embeddings.position", "v_encoder.sub_embeddings.token_type",
+      "v_encoder.sub_embeddings.LayerNorm", "v_encoder.frame_embeddings.img_linear",
+      "v_encoder.frame_embeddings.position", "v_encoder.frame_embeddings.LayerNorm",
+    ],
+  ]
+
+  @Test(arguments: [SubtitleFusion.add, .concat, .sequence])
+  func fusedVideos(fusion: SubtitleFusion) throws {
+    let model = RetrievalModel(Self.fused(fusion), backend: try CPUBackend(threads: 1))
+    let backend = model.store.backend
+    let input = TinyModel.retrieval().prepared(for: model.configuration, on: backend)
+    var options = RetrievalLossOptions()
+    (options.contextWeight, options.queryWeight, options.spanWeight) = (1, 0.7, 0.5)
+    options.ranking.margin = 2.5
+    GradientCheck(model.store) { tape in
+      var random = RandomStream(seed: 1, stream: 0)
+      return total(model.loss(tape, input, options, random: &random), backend)
+    }.expectAgreement(
+      reaching: [
+        "v_encoder.f_encoder.encoder.", "v_encoder.f_encoder.embeddings.", "v_encoder.c_encoder.encoder.",
+      ]
+        + (Self.own[fusion] ?? []))
+  }
+
+  @Test(arguments: [SubtitleFusion.add, .concat, .sequence])
+  func questionsAboutFusedVideos(fusion: SubtitleFusion) throws {
+    let model = QuestionModel(Self.fused(fusion), backend: try CPUBackend(threads: 1))
+    let backend = model.store.backend
+    let input = TinyModel.questions(answers: 3, spans: true).prepared(for: model.configuration, on: backend)
+    GradientCheck(model.store) { total(model.loss($0, input, spanWeight: 0.7), backend) }
+      .expectAgreement(
+        reaching: ["qa_pool", "st_ed_pool", "v_encoder.c_encoder.embeddings."] + (Self.own[fusion] ?? []))
+  }
+
   // MARK: Pre-training
 
   private func pretraining<Input>(

@@ -99,15 +99,29 @@ struct ModelKeysTests {
     #expect(try keys(with(.query, "type_vocab_size", 1)).idle.isEmpty)
   }
 
-  @Test(arguments: ["model", "video_sub_fusion_method", "video_sub_sequence_model"])
-  func choicesAmongNetworksAreRefused(key: String) throws {
-    var json = Self.base
-    json[key] = "video_sub_feature_fusion"
-    let error = #expect(throws: DataError.self) { try keys(json) }
-    #expect(error?.description.contains("\"\(key)\"") == true)
-    for value: JSON in ["hero", nil] {
-      json[key] = value
+  /// VALUE's configurations name the network; others than these are refused, and so is half a choice.
+  @Test func networksAreChosen() throws {
+    func fusion(_ model: JSON, _ method: JSON? = nil) throws -> SubtitleFusion {
+      var json = Self.base
+      json["model"] = model
+      json["video_sub_fusion_method"] = method
       #expect(try keys(json).unknown.isEmpty)
+      return try ModelConfiguration(json, file: "model.json", featureWidth: 4, checkpoint: nil).fusion
+    }
+    #expect(try fusion("hero") == .hierarchical && fusion(.null) == .hierarchical)
+    #expect(try fusion("video_sub_feature_fusion", "add") == .add)
+    #expect(try fusion("video_sub_feature_fusion", "concat") == .concat)
+    #expect(try fusion("video_sub_sequence_model") == .sequence)
+    let refused: [(JSON, JSON?, key: String)] = [
+      ("other", nil, "model"), (1, nil, "model"),
+      ("video_sub_feature_fusion", nil, "video_sub_fusion_method"),
+      ("video_sub_feature_fusion", "mean", "video_sub_fusion_method"),
+      ("hero", "add", "video_sub_fusion_method"),
+      ("video_sub_sequence_model", "add", "video_sub_fusion_method"),
+    ]
+    for (model, method, key) in refused {
+      let error = #expect(throws: DataError.self, "\(model)") { try fusion(model, method) }
+      #expect(error?.place == "key \"\(key)\"")
     }
   }
 

@@ -149,7 +149,9 @@ extension Golden {
   }
 
   func statements() throws -> QuestionBatch {
-    let texts = try rows("q_input_ids", mask: "q_attn_masks").map { $0.map { Int32($0) } }
+    // VALUE calls the texts of statements as those of questions.
+    let name = batch["q_input_ids"] == nil ? "qa" : "q"
+    let texts = try rows("\(name)_input_ids", mask: "\(name)_attn_masks").map { $0.map { Int32($0) } }
     return QuestionBatch(
       videos: try videos(), texts: texts, pairsPerQuestion: texts.map { _ in 1 },
       targets: try #require(batch["targets"]).int64s().map { Int($0) })

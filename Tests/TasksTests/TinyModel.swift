@@ -30,13 +30,17 @@ enum TinyModel {
     SubtitleSequence(frames: [9, 10], tokens: [2, 14, 6, 15]),
   ]
 
+  static let sentenceCounts = [3, 2, 1]
+
   static func features(_ rows: Int, seed: UInt64 = 3) -> [Float] {
     var random = RandomStream(seed: seed, stream: 0)
     return (0..<rows * featureWidth).map { _ in random.normalPair().0 }
   }
 
   static var videos: VideoBatch {
-    VideoBatch(features: features(12), featureWidth: featureWidth, lengths: lengths, sequences: sequences)
+    VideoBatch(
+      features: features(12), featureWidth: featureWidth, lengths: lengths, sequences: sequences,
+      sentenceCounts: sentenceCounts)
   }
 
   /// A query for every place of `slots`; the moments of some are unknown.
@@ -59,10 +63,12 @@ enum TinyModel {
     var passes: [Int] = []
     var texts: [[Int32]] = []
     var sequences: [SubtitleSequence] = []
+    var sentences: [Int] = []
     for video in 0..<2 {
       let first = video == 0 ? 0 : Self.lengths[0]
       let frames = first..<first + Self.lengths[video]
-      let own = Self.sequences.filter { sequence in sequence.frames.contains { frames.contains($0) } }
+      let before = Self.sentenceCounts[..<video].reduce(0, +)
+      let own = Self.sequences[before..<before + Self.sentenceCounts[video]]
       for answer in 0..<answers {
         let words = (0...answer).map { word -> Int32 in Int32(17 + (word + video) % 4) }
         let text = [2, Int32(5 + video), 16, 2] + words
@@ -72,6 +78,7 @@ enum TinyModel {
             SubtitleSequence(frames: sequence.frames.map { $0 + shift }, tokens: sequence.tokens + text))
         }
         rows += Array(frames)
+        sentences.append(own.count)
         passes.append(frames.count)
         texts.append(text)
       }
@@ -79,7 +86,7 @@ enum TinyModel {
     return QuestionBatch(
       videos: VideoBatch(
         features: features(9), featureWidth: featureWidth, lengths: passes, sequences: sequences,
-        featureRows: rows),
+        sentenceCounts: sentences, featureRows: rows),
       texts: texts, pairsPerQuestion: [answers, answers], targets: [1, 0],
       spans: spans ? [FrameSpan(start: 1, end: 3), FrameSpan(start: 0, end: 2)] : [])
   }
@@ -112,7 +119,7 @@ enum TinyModel {
     return MaskedFrameBatch(
       videos: VideoBatch(
         features: features, featureWidth: featureWidth, lengths: lengths, sequences: sequences,
-        maskedFrames: hidden),
+        sentenceCounts: sentenceCounts, maskedFrames: hidden),
       targets: targets)
   }
 

@@ -6,10 +6,10 @@ import Testing
 
 @testable import Tasks
 
-/// VALUE's answers where a model reads frames alone or subtitles alone.
+/// VALUE's answers where a model reads frames with subtitles, frames alone or subtitles alone.
 @Suite("Channels against VALUE", .enabled(if: SharedData.valueGolden != nil))
 struct ValueChannelGoldenTests {
-  static let channels = ["video_only", "sub_only"]
+  static let channels = ["video_sub", "video_only", "sub_only"]
 
   private func golden(_ task: String, _ channel: String) throws -> Golden {
     try Golden("\(task).\(channel)", in: try #require(SharedData.valueGolden).path)
@@ -57,8 +57,99 @@ struct ValueChannelGoldenTests {
     expectClose([loss[1].value], try #require(expected["st_ed"]).floats(), "st_ed")
   }
 
+  /// VLEP: two events follow, and no question is asked.
+  @Test(arguments: TestDevice.exact) func events(device: TestDevice) throws {
+    let golden = try golden("vlep", "video_sub")
+    let expected = try golden.expected()
+    let model = try QuestionGoldenTests.questionModel(on: device)
+    let backend = model.store.backend
+    let batch = try golden.questions()
+    #expect(batch.pairsPerQuestion.allSatisfy { $0 == 2 })
+    let input = batch.prepared(for: model.configuration, on: backend)
+    expectClose(
+      backend.values(of: model(.inference(backend), input).answers),
+      try #require(expected["logits"]).floats(), "logits")
+    let tape = Tape.training(backend, seed: 1, step: 0)
+    let loss = model.loss(tape, input, spanWeight: try QuestionGoldenTests.spanWeight()).read(on: backend)
+    expectClose([loss[0].value], try #require(expected["qa"]).floats(), "qa")
+  }
+
+  /// VALUE judges statements with the head of questions, which TVQA's file has.
+  @Test(arguments: TestDevice.exact, channels) func statements(device: TestDevice, channel: String) throws {
+    let golden = try golden("violin", channel)
+    let expected = try golden.expected()
+    let model = try Self.statementModel("tvqa", on: device)
+    let backend = model.store.backend
+    let input = try golden.statements().prepared(for: model.configuration, on: backend)
+    let logits = model(.inference(backend), input)
+    expectClose(backend.values(of: logits), try #require(expected["logits"]).floats(), "logits")
+    let tape = Tape.training(backend, seed: 1, step: 0)
+    let loss = model.loss(tape, input).read(on: backend)
+    expectClose([loss.total], try #require(expected["loss"]).floats(), "loss")
+  }
+
+  private static func statementModel(_ checkpoint: String, on device: TestDevice = .cpu) throws
+    -> StatementModel
+  {
+    try statementModel(try Golden.checkpoint(checkpoint), on: device)
+  }
+
+  private static func statementModel(
+    _ checkpoint: Checkpoint, on device: TestDevice = .cpu
+  ) throws -> StatementModel {
+    let model = StatementModel(try Golden.configuration(checkpoint), backend: try device.open())
+    #expect(try model.store.load(checkpoint).missing.isEmpty)
+    return model
+  }
+
+  /// VALUE's judgement of a whole split.
+  private func expectJudgement(_ model: StatementModel, _ name: String) throws {
+    let path = try #require(SharedData.valueGolden).path + "/violin_val.\(name).json"
+    let wanted = try JSON.read(path: path)
+    let evaluator = QuestionEvaluator(
+      model: model, loader: try GoldenStores.statements("val", .evaluation), batchSize: 7)
+    let evaluation = try evaluator.run()
+    let answers = try #require(wanted["answers"]?.object)
+    #expect(evaluation.results.rows.count == answers.count)
+    for row in evaluation.results.rows { #expect(answers[row.id.text]?.int == row.answer) }
+    for (name, value) in evaluator.metrics(evaluation, split: "val") {
+      expectClose([Float(value)], [Float(try #require(wanted["metrics"]?[name]?.double))], name)
+    }
+  }
+
+  @Test func judgementsByTheHeadOfQuestions() throws {
+    try expectJudgement(try Self.statementModel("tvqa"), "tvqa_weights")
+  }
+
+  /// HERO's head of statements by VALUE's name for it.
+  @Test func judgementsByARenamedHead() throws {
+    let folder = try TemporaryFolder()
+    let file = try Golden.checkpoint("violin")
+    let names = file.names
+    let renamed = names.map { name in
+      name.hasPrefix("violin_") ? "qa_" + name.dropFirst("violin_".count) : name
+    }
+    #expect(renamed != names)
+    let arrays = try names.map { try #require(try file.array($0)) }
+    let path = folder.path("renamed.safetensors")
+    try Safetensors.write(
+      path: path, list: zip(renamed, arrays).map { (name: $0, type: .float32, shape: $1.shape) },
+      metadata: [:]
+    ) { NDArray(floats: arrays[$0].floats(), shape: arrays[$0].shape).bytes }
+    try expectJudgement(try Self.statementModel(try Checkpoint(path: path)), "violin_renamed")
+    try expectJudgement(try Self.statementModel("violin"), "violin_renamed")
+  }
+
   @Test(arguments: TestDevice.exact, channels) func captions(device: TestDevice, channel: String) throws {
-    let golden = try golden("tvc", channel)
+    try expectCaptions(try golden("tvc", channel), on: device)
+  }
+
+  /// A retrieval store's rows as captions of whole videos.
+  @Test(arguments: TestDevice.exact) func captionsOfWholeVideos(device: TestDevice) throws {
+    try expectCaptions(try golden("cap_whole_video", "video_sub"), on: device)
+  }
+
+  private func expectCaptions(_ golden: Golden, on device: TestDevice) throws {
     let expected = try golden.expected()
     let model = try CaptionGoldenTests.model(on: device)
     let (backend, batch) = (model.store.backend, try golden.captions())

@@ -31,6 +31,12 @@ struct Eval: ParsableCommand {
           --sub-txt-db txt_db/tv_subtitles.db --output-dir runs/tvr --checkpoint best
         hero eval --task tvc --predictions captions.jsonl --references tvc_val_release.jsonl
         hero eval --predictions results_tvr_all.json --references tvr_val_release.jsonl
+
+      Several runs answer together by --ensemble, which averages what they score by: probabilities of answers, truths and \
+      moments, weights of videos, scores of words. --video-only-model-dir and --sub-only-model-dir are VALUE's two \
+      streams: one run reads frames, the other subtitles. The results lie in the first run's folder.
+
+        hero eval --ensemble runs/tvqa_1 runs/tvqa_2 --split val --query-txt-db txt_db/tvqa_val.db
       """)
 
   @Option(help: "The task; by default what the run was trained for.")
@@ -48,6 +54,34 @@ struct Eval: ParsableCommand {
 
   @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"), completion: .directory)
   var outputDir: String?
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Instead of --output-dir: folders of runs of one task, whose scores are averaged.", valueName: "folder"),
+    completion: .directory)
+  var ensemble: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Of two streams the run that reads frames alone.", valueName: "folder"),
+    completion: .directory)
+  var videoOnlyModelDir: String?
+
+  @Option(
+    help: ArgumentHelp("Of two streams the run that reads subtitles alone.", valueName: "folder"),
+    completion: .directory)
+  var subOnlyModelDir: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The checkpoint of --video-only-model-dir, else --checkpoint.", valueName: "checkpoint"),
+    completion: .file())
+  var videoOnlyCheckpoint: String?
+
+  @Option(
+    help: ArgumentHelp("The checkpoint of --sub-only-model-dir, else --checkpoint.", valueName: "checkpoint"),
+    completion: .file())
+  var subOnlyCheckpoint: String?
 
   @Option(
     help: ArgumentHelp(
@@ -87,7 +121,15 @@ struct Eval: ParsableCommand {
   )
   var submission: String?
 
-  @Flag(help: "Replace the submission and results of an earlier evaluation, if they are there.")
+  @Option(
+    help: ArgumentHelp(
+      "Also write what answers to questions and statements were chosen by, pickled as the reference does.",
+      valueName: "file"),
+    completion: .file()
+  )
+  var saveLogits: String?
+
+  @Flag(help: "Replace the submission, the logits and results of an earlier evaluation, if they are there.")
   var overwrite = false
 
   @Flag(help: "Print the metrics as JSON, not as a table.")
@@ -120,21 +162,65 @@ struct Eval: ParsableCommand {
     }
   }
 
-  /// Measures a run.
+  /// The runs that are measured, as the flags name them.
+  private struct Runs {
+    var first: String
+    var arguments: [String] = []
+    var others: EvaluationRun.Others?
+    var checkpoint: String
+    var otherCheckpoints: [String]?
+  }
+
+  private func runs() throws -> Runs {
+    let streams = [videoOnlyModelDir, subOnlyModelDir]
+    let ways = [outputDir != nil, !ensemble.isEmpty, streams.contains { $0 != nil }]
+    guard ways.count(where: { $0 }) < 2 else {
+      throw UsageError(
+        "give one of --output-dir, --ensemble, and --video-only-model-dir with --sub-only-model-dir")
+    }
+    guard ways[2] || (videoOnlyCheckpoint == nil && subOnlyCheckpoint == nil) else {
+      throw UsageError(
+        "--video-only-checkpoint and --sub-only-checkpoint go with --video-only-model-dir and --sub-only-model-dir"
+      )
+    }
+    if let outputDir { return Runs(first: outputDir, checkpoint: checkpoint) }
+    if ways[2] {
+      guard let videoOnlyModelDir, let subOnlyModelDir else {
+        throw UsageError(
+          "give both of --video-only-model-dir and --sub-only-model-dir, or --output-dir for one run")
+      }
+      return Runs(
+        first: videoOnlyModelDir, arguments: ["--channels", "video"],
+        others: EvaluationRun.Others(
+          [(subOnlyModelDir, overrides + ["--channels", "subtitles"])], name: "two_stream"),
+        checkpoint: videoOnlyCheckpoint ?? checkpoint, otherCheckpoints: [subOnlyCheckpoint ?? checkpoint])
+    }
+    guard let first = ensemble.first else { throw UsageError("give --query-txt-db and --output-dir") }
+    guard ensemble.count > 1 else {
+      throw UsageError("--ensemble takes two runs or more; give one as --output-dir")
+    }
+    return Runs(
+      first: first,
+      others: EvaluationRun.Others(ensemble.dropFirst().map { ($0, overrides) }, name: "ensemble"),
+      checkpoint: checkpoint)
+  }
+
+  /// Measures a run, or several together.
   func outcome(_ log: RunLog) throws -> EvaluationRun.Outcome {
-    guard let queryTxtDb, let outputDir else { throw UsageError("give --query-txt-db and --output-dir") }
+    let runs = try runs()
+    guard let queryTxtDb else { throw UsageError("give --query-txt-db and --output-dir") }
     if let batchSize, batchSize < 1 { throw UsageError("--batch-size must be at least 1") }
     guard !split.isEmpty, !split.contains("/") else {
       throw UsageError("--split must be a name, such as val, not '\(split)'")
     }
     let evaluation = try EvaluationRun(
-      path: outputDir, task: task?.task, arguments: overrides, batchSize: batchSize,
-      meteor: try meteorData.map { try MeteorResources(folder: $0) }, log: log,
+      path: runs.first, task: task?.task, arguments: overrides + runs.arguments, others: runs.others,
+      batchSize: batchSize, meteor: try meteorData.map { try MeteorResources(folder: $0) }, log: log,
       communicator: Processes.communicator)
     return try profile.follow(device) { backend in
       try evaluation.run(
-        checkpoint: checkpoint, split: split, store: queryTxtDb, submission: submission,
-        overwrites: overwrite, backend: backend)
+        checkpoint: runs.checkpoint, others: runs.otherCheckpoints, split: split, store: queryTxtDb,
+        submission: submission, logits: saveLogits, overwrites: overwrite, backend: backend)
     }
   }
 
@@ -147,6 +233,10 @@ struct Eval: ParsableCommand {
     try FlagConflicts.refuse(
       [
         "--query-txt-db": queryTxtDb != nil, "--output-dir": outputDir != nil,
+        "--ensemble": !ensemble.isEmpty, "--save-logits": saveLogits != nil,
+        "--video-only-model-dir": videoOnlyModelDir != nil, "--sub-only-model-dir": subOnlyModelDir != nil,
+        "--video-only-checkpoint": videoOnlyCheckpoint != nil,
+        "--sub-only-checkpoint": subOnlyCheckpoint != nil,
         "--checkpoint": checkpoint != "best", "--batch-size": batchSize != nil,
         "--device or --precision": device.isGiven, "--profile": profile.profile != nil,
         overrides.joined(separator: " "): !overrides.isEmpty,

@@ -32,29 +32,93 @@ extension CaptionModel {
   public func decode(
     _ tape: Tape, memory: Tensor, clips: Segments, _ bounds: CaptionBounds, _ options: DecodingOptions
   ) -> [[Int32]] {
-    let steps = min(options.maximumSteps, decoder.maximumLength)
-    guard clips.count > 0, steps > 0 else { return clips.lengths.map { _ in [] } }
+    CaptionWriter([CaptionWriter.Stream(model: self, memory: memory, clips: clips)]).decode(
+      tape, bounds, options)
+  }
+}
+
+/// Captions by one model, or by several whose scores of every next word are averaged (VALUE's two-stream evaluation).
+public struct CaptionWriter {
+  /// A model with the clips as it encodes them.
+  public struct Stream {
+    let model: CaptionModel
+    let memory: Tensor
+    let clips: Segments
+
+    /// - Parameter memory: from `CaptionModel.memory`.
+    public init(model: CaptionModel, memory: Tensor, clips: Segments) {
+      (self.model, self.memory, self.clips) = (model, memory, clips)
+    }
+  }
+
+  private let streams: [Stream]
+
+  /// - Precondition: the streams have the same clips and words.
+  public init(_ streams: [Stream]) {
+    precondition(
+      streams.allSatisfy {
+        $0.clips.count == streams[0].clips.count && $0.model.vocabulary == streams[0].model.vocabulary
+      })
+    self.streams = streams
+  }
+
+  private var count: Int { streams[0].clips.count }
+  private var vocabulary: Int { streams[0].model.vocabulary }
+
+  /// The caption of each clip: ids without `BOS` and `EOS`.
+  public func decode(_ tape: Tape, _ bounds: CaptionBounds, _ options: DecodingOptions) -> [[Int32]] {
+    let longest = streams.map(\.model.decoder.maximumLength).min() ?? 0
+    let steps = min(options.maximumSteps, longest)
+    guard count > 0, steps > 0 else { return (0..<count).map { _ in [] } }
+    let progress = Progress(streams, tape, capacity: steps)
     return options.beams > 1
-      ? searchBeams(tape, memory: memory, clips: clips, bounds, options, steps: steps)
-      : decodeGreedily(tape, memory: memory, clips: clips, bounds, steps: steps)
+      ? searchBeams(tape, progress, bounds, options) : decodeGreedily(tape, progress, bounds)
+  }
+
+  /// How far the captions are, as every stream's decoder keeps it.
+  private struct Progress {
+    let decoders: [(decoder: CaptionDecoder, cache: CaptionDecoder.Cache)]
+    let steps: Int
+
+    init(_ streams: [Stream], _ tape: Tape, capacity: Int) {
+      steps = capacity
+      decoders = streams.map { stream in
+        let decoder = stream.model.decoder
+        return (
+          decoder,
+          decoder.makeCache(
+            tape, memory: stream.memory, memoryRanges: stream.clips.rowRanges, capacity: capacity)
+        )
+      }
+    }
+
+    var length: Int { decoders[0].cache.length }
+
+    /// Scores of every caption's next word, the mean of all streams': [captions, vocabulary rounded up to 8].
+    func step(_ tape: Tape, last: Indices) -> Tensor {
+      let scores = decoders.map { $0.decoder.step(tape, $0.cache, last: last) }
+      guard scores.count > 1 else { return scores[0] }
+      return tape.scale(tape.gatherSum(scores.map { ($0, nil) }), by: 1 / Float(scores.count))
+    }
+
+    func keep(_ tape: Tape, _ captions: [Int]) {
+      for (decoder, cache) in decoders { decoder.keep(tape, cache, captions) }
+    }
   }
 
   /// The best word at each step, which the device hands on to the next itself. The host reads the words of several steps
   /// at once; captions that have ended by then leave the batch.
-  private func decodeGreedily(
-    _ tape: Tape, memory: Tensor, clips: Segments, _ bounds: CaptionBounds, steps: Int
-  ) -> [[Int32]] {
-    let backend = tape.backend
-    var captions = [[Int32]](repeating: [], count: clips.count)
-    var open = Array(0..<clips.count)
-    var last = backend.makeIndices([Int32](repeating: bounds.beginning, count: clips.count))
-    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.rowRanges, capacity: steps)
-    while cache.length < steps, !open.isEmpty {
-      let (count, ahead) = (open.count, min(backend.stepsBetweenReads, steps - cache.length))
+  private func decodeGreedily(_ tape: Tape, _ progress: Progress, _ bounds: CaptionBounds) -> [[Int32]] {
+    let (backend, steps) = (tape.backend, progress.steps)
+    var captions = [[Int32]](repeating: [], count: count)
+    var open = Array(0..<count)
+    var last = backend.makeIndices([Int32](repeating: bounds.beginning, count: count))
+    while progress.length < steps, !open.isEmpty {
+      let (count, ahead) = (open.count, min(backend.stepsBetweenReads, steps - progress.length))
       let words = backend.makeIndices(count: ahead * count)
       for step in 0..<ahead {
         let places = words.view(step * count..<(step + 1) * count)
-        backend.argmax(decoder.step(tape, cache, last: last), columns: vocabulary, places: places)
+        backend.argmax(progress.step(tape, last: last), columns: vocabulary, places: places)
         last = places
       }
       let read = backend.values(of: words)
@@ -65,7 +129,7 @@ extension CaptionModel {
         if own.count == ahead { going.append(row) }
       }
       if going.count < count {
-        decoder.keep(tape, cache, going)
+        progress.keep(tape, going)
         last = backend.makeIndices(going.map { read[(ahead - 1) * count + $0] })
       }
       open = going.map { open[$0] }
@@ -86,17 +150,16 @@ extension CaptionModel {
   }
 
   private func searchBeams(
-    _ tape: Tape, memory: Tensor, clips: Segments, _ bounds: CaptionBounds, _ options: DecodingOptions,
-    steps: Int
+    _ tape: Tape, _ progress: Progress, _ bounds: CaptionBounds, _ options: DecodingOptions
   ) -> [[Int32]] {
-    var open = (0..<clips.count).map { Hypothesis(clip: $0, words: [], logProbability: 0) }
-    var finished = [[Hypothesis]](repeating: [], count: clips.count)
-    let cache = decoder.makeCache(tape, memory: memory, memoryRanges: clips.rowRanges, capacity: steps)
+    let steps = progress.steps
+    var open = (0..<count).map { Hypothesis(clip: $0, words: [], logProbability: 0) }
+    var finished = [[Hypothesis]](repeating: [], count: count)
     for step in 0..<steps {
       let last = tape.backend.makeIndices(open.map { $0.words.last ?? bounds.beginning })
-      let values = tape.backend.values(of: decoder.step(tape, cache, last: last))
+      let values = tape.backend.values(of: progress.step(tape, last: last))
       let width = values.count / open.count
-      var candidates = [[(parent: Int, hypothesis: Hypothesis)]](repeating: [], count: clips.count)
+      var candidates = [[(parent: Int, hypothesis: Hypothesis)]](repeating: [], count: count)
       for (row, hypothesis) in open.enumerated() {
         let scores = values[row * width..<row * width + vocabulary]
         for (word, logProbability) in topLogProbabilities(scores, options.beams) {
@@ -113,7 +176,7 @@ extension CaptionModel {
       }
       var parents: [Int] = []
       var survivors: [Hypothesis] = []
-      for clip in 0..<clips.count {
+      for clip in 0..<count {
         let ranked = candidates[clip].sorted { $0.hypothesis.logProbability > $1.hypothesis.logProbability }
         // An ended caption that no open one can reach any more closes its clip.
         let bar = finished[clip].map { $0.score(options.lengthPenalty) }.max() ?? -.infinity
@@ -128,7 +191,7 @@ extension CaptionModel {
       }
       open = survivors
       if open.isEmpty { break }
-      decoder.keep(tape, cache, parents)
+      progress.keep(tape, parents)
     }
     for hypothesis in open { finished[hypothesis.clip].append(hypothesis) }
     return finished.map { ended in

@@ -29,8 +29,31 @@ struct CrossModalPlan: Sendable {
   init(
     _ sequences: [SubtitleSequence], textAlone: Bool = false, textPositions: Int, on backend: any Backend
   ) {
+    self.init(sequences, textAlone: textAlone, on: backend) { tokens in
+      let last = min(511, textPositions - 1)
+      return tokens.indices.map { Int32(min($0, last)) }
+    }
+  }
+
+  /// Sentences by themselves, with RoBERTa's positions: 2, 3 …, and 1 for its padding, which does not count.
+  init(sentences: [[Int32]], textPositions: Int, on backend: any Backend) {
+    let texts = sentences.map { SubtitleSequence(frames: [], tokens: $0) }
+    self.init(texts, textAlone: false, on: backend) { tokens in
+      var next = robertaStart
+      return tokens.map { token in
+        guard token != robertaPadding else { return Int32(min(robertaStart - 1, textPositions - 1)) }
+        defer { next += 1 }
+        return Int32(min(next, textPositions - 1))
+      }
+    }
+  }
+
+  /// - Parameter positions: those of a text's tokens.
+  private init(
+    _ sequences: [SubtitleSequence], textAlone: Bool, on backend: any Backend,
+    positions: ([Int32]) -> [Int32]
+  ) {
     let framesOf = { (sequence: SubtitleSequence) in textAlone ? [] : sequence.frames }
-    let lastPosition = min(511, textPositions - 1)
     var frameNumbers: [Int] = []
     var (framePositions, outputRows): ([Int32], [Int32]) = ([], [])
     var (tokens, tokenPositions, tokenRows): ([Int32], [Int32], [Int32]) = ([], [], [])
@@ -44,21 +67,21 @@ struct CrossModalPlan: Sendable {
         frameNumbers.append(frame)
         framePositions.append(Int32(position))
       }
-      for (position, token) in sequence.tokens.enumerated() {
+      for token in sequence.tokens {
         tokenRows.append(Int32(fromFrames.count))
         fromFrames.append(-1)
         fromTokens.append(Int32(tokens.count))
         tokens.append(token)
-        tokenPositions.append(Int32(min(position, lastPosition)))
       }
+      tokenPositions += positions(sequence.tokens)
     }
     self.frameNumbers = frameNumbers
     self.tokenRows = tokenRows
     self.framePositions = backend.makeIndices(framePositions)
-    frameTypes = backend.makeIndices([Int32](repeating: Self.type, count: framePositions.count))
+    frameTypes = backend.makeIndices([Int32](repeating: sharedType, count: framePositions.count))
     self.tokens = backend.makeIndices(tokens)
     self.tokenPositions = backend.makeIndices(tokenPositions)
-    tokenTypes = backend.makeIndices([Int32](repeating: Self.type, count: tokens.count))
+    tokenTypes = backend.makeIndices([Int32](repeating: sharedType, count: tokens.count))
     self.fromFrames = backend.makeIndices(fromFrames)
     self.fromTokens = backend.makeIndices(fromTokens)
     segments = Segments(lengths: sequences.map { framesOf($0).count + $0.tokens.count }, on: backend)
@@ -67,10 +90,13 @@ struct CrossModalPlan: Sendable {
       segments: Segments(lengths: sequences.map { textAlone ? 1 : $0.frames.count }, on: backend))
     tokenSegments = Segments(lengths: sequences.map(\.tokens.count), on: backend)
   }
-
-  /// Frames and words both use this row of the type table.
-  private static let type: Int32 = 1
 }
+
+/// Frames and words both use this row of the type table.
+let sharedType: Int32 = 1
+/// The token that RoBERTa pads with, and the position after its own.
+private let robertaPadding: Int32 = 1
+let robertaStart = 2
 
 /// Texts by themselves, such as queries, in a device's memory.
 public struct TextInput: Sendable {

@@ -7,11 +7,7 @@ public final class CrossModalTransformer {
   private let positions: Embedding
   private let types: Embedding
   private let textNorm: LayerNorm
-  private let imageLinear: Linear
-  private let imageInputNorm: LayerNorm
-  private let imagePositions: Embedding
-  private let imageMask: Embedding
-  private let imageNorm: LayerNorm
+  private let image: FrameEmbedding
   private let encoder: TransformerEncoder
   let head: LanguageModelHead
 
@@ -24,12 +20,7 @@ public final class CrossModalTransformer {
     positions = Embedding(text["position_embeddings"], config.positions, width)
     types = Embedding(text["token_type_embeddings"], max(2, config.typeVocabulary), width)
     textNorm = LayerNorm(text["LayerNorm"], width)
-    let image = scope["img_embeddings"]
-    imageLinear = Linear(image["img_linear"], model.featureWidth, width)
-    imageInputNorm = LayerNorm(image["img_LayerNorm"], model.featureWidth)
-    imagePositions = Embedding(image["position_embeddings"], model.framePositions, width)
-    imageMask = Embedding(image["mask_embedding"], 2, model.featureWidth, zeroRows: 1)
-    imageNorm = LayerNorm(image["LayerNorm"], width)
+    image = FrameEmbedding(scope["img_embeddings"], model, dropout: config.hiddenDropout)
     _ = Linear(scope["pooler"]["dense"], width, width)
     head = LanguageModelHead(scope["lm_head"], words: words, model)
   }
@@ -48,7 +39,9 @@ public final class CrossModalTransformer {
     let text = embedText(tape, plan)
     var input = text
     if !plan.frameNumbers.isEmpty {
-      let frames = embedFrames(tape, plan, features: features, rows: rows, mask: mask)
+      let frames = image(
+        tape, features, rows: rows, mask: mask, positions: plan.framePositions,
+        types: (types.weight.tensor, plan.frameTypes))
       input = tape.gatherSum([(frames, plan.fromFrames), (text, plan.fromTokens)])
     }
     return encoder(tape, input, plan.segments, selection: selection)
@@ -57,6 +50,13 @@ public final class CrossModalTransformer {
   /// Text alone, as for queries: all rows of the last layer.
   func callAsFunction(_ tape: Tape, _ text: TextInput) -> Tensor {
     encoder(tape, embed(tape, text), text.segments)
+  }
+
+  /// Sentences by themselves: of each the largest of its words' outputs in every column.
+  /// - Returns: [sentences, width]
+  func maxima(_ tape: Tape, _ sentences: CrossModalPlan) -> Tensor {
+    let words = encoder(tape, embedText(tape, sentences), sentences.segments)
+    return tape.transpose(tape.segmentMax(tape.transpose(words), segments: sentences.segments))
   }
 
   /// Embedded words without the layers (video question answering feeds them to the temporal transformer).
@@ -70,18 +70,44 @@ public final class CrossModalTransformer {
     ])
     return textNorm(tape, sum, outerDropout: config.hiddenDropout)
   }
+}
 
-  /// dropout(LN(W·LN(feature) + position + type)), a row per frame of a sequence.
-  private func embedFrames(
-    _ tape: Tape, _ plan: CrossModalPlan, features: Tensor, rows: Indices, mask: Indices?
+/// Frames as rows of a transformer. Parameters `img_linear.*`, `img_LayerNorm.*`, `position_embeddings`, `mask_embedding`,
+/// `LayerNorm.*`.
+struct FrameEmbedding {
+  private let linear: Linear
+  private let inputNorm: LayerNorm
+  private let positions: Embedding
+  private let mask: Embedding
+  private let norm: LayerNorm
+  private let dropout: Float
+
+  init(_ scope: ParameterScope, _ model: ModelConfiguration, dropout: Float) {
+    let width = model.cross.hiddenSize
+    linear = Linear(scope["img_linear"], model.featureWidth, width)
+    inputNorm = LayerNorm(scope["img_LayerNorm"], model.featureWidth)
+    positions = Embedding(scope["position_embeddings"], model.framePositions, width)
+    mask = Embedding(scope["mask_embedding"], 2, model.featureWidth, zeroRows: 1)
+    norm = LayerNorm(scope["LayerNorm"], width)
+    self.dropout = dropout
+  }
+
+  /// dropout(LN(W·LN(feature) + position + type)).
+  /// - Parameters:
+  ///   - rows: the feature row of every frame; nil where the frames are the rows.
+  ///   - mask: per feature row 1 where it is hidden, else −1; nil if nothing is hidden.
+  ///   - positions: of the frames.
+  ///   - types: the table of types, and each frame's row of it.
+  func callAsFunction(
+    _ tape: Tape, _ features: Tensor, rows: Indices?, mask: Indices?, positions: Indices,
+    types: (table: Tensor, rows: Indices)
   ) -> Tensor {
-    let visible = maskedFeatures(tape, features, mask: mask, embedding: imageMask)
-    let projected = imageLinear(tape, imageInputNorm(tape, visible))
+    let visible = maskedFeatures(tape, features, mask: mask, embedding: self.mask)
     let sum = tape.gatherSum([
-      (projected, rows), (imagePositions.weight.tensor, plan.framePositions),
-      (types.weight.tensor, plan.frameTypes),
+      (linear(tape, inputNorm(tape, visible)), rows), (self.positions.weight.tensor, positions),
+      (types.table, types.rows),
     ])
-    return imageNorm(tape, sum, outerDropout: config.hiddenDropout)
+    return norm(tape, sum, outerDropout: dropout)
   }
 }
 

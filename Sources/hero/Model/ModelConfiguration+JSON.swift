@@ -41,6 +41,45 @@ extension TransformerConfiguration {
   }
 }
 
+extension SubtitleFusion {
+  /// The keys that choose it.
+  static let keys = (model: "model", method: "video_sub_fusion_method")
+
+  /// - Parameters:
+  ///   - json: a model configuration: HERO's, which need not say so, or one of VALUE's.
+  ///   - file: named in errors.
+  /// - Throws: `DataError` for a network that is none of these.
+  init(_ json: JSON, file: String) throws {
+    let (model, method) = (json[Self.keys.model] ?? .null, json[Self.keys.method] ?? .null)
+    func refuse(_ key: String, _ value: JSON, _ known: String) -> DataError {
+      DataError(
+        "is \(value.encoded(style: .python)), which asks for another network", file: file,
+        place: "key \"\(key)\"", cure: "Give \(known)")
+    }
+    switch model.string?.lowercased() {
+    case "video_sub_feature_fusion":
+      switch method.string?.lowercased() {
+      case "add": self = .add
+      case "concat": self = .concat
+      default: throw refuse(Self.keys.method, method, "\"add\" or \"concat\"")
+      }
+      return
+    case "video_sub_sequence_model": self = .sequence
+    case "hero": self = .hierarchical
+    case nil where model == .null: self = .hierarchical
+    default:
+      throw refuse(
+        Self.keys.model, model,
+        "\"hero\", \"video_sub_feature_fusion\" or \"video_sub_sequence_model\", or take the key out")
+    }
+    guard method == .null || method.string?.lowercased() == "hero" else {
+      throw refuse(
+        Self.keys.method, method,
+        "\"\(Self.keys.model)\": \"video_sub_feature_fusion\" beside it, or take the key out")
+    }
+  }
+}
+
 extension ModelConfiguration {
   /// - Parameters:
   ///   - json: `{"f_config": …, "c_config": …, "q_config": …, "d_config": …}`.
@@ -59,6 +98,7 @@ extension ModelConfiguration {
     }
     query = try part("q_config") ?? cross
     decoder = try part("d_config")
+    fusion = try SubtitleFusion(json, file: file)
     self.featureWidth = featureWidth
     framePositions = max(try checkpoint?.framePositions() ?? 100, clipLength)
     frameOrderPlaces = max(try checkpoint?.frameOrderPlaces() ?? 100, clipLength)

@@ -31,6 +31,18 @@ public struct TransformerConfiguration: Equatable, Sendable {
   }
 }
 
+/// How a model brings the frames of a video together with its subtitles.
+public enum SubtitleFusion: Equatable, Sendable, CaseIterable {
+  /// HERO's: each sentence with its frames through the cross-modal transformer.
+  case hierarchical
+  /// VALUE's: a sentence by itself, as one vector that is added to what its frames are.
+  case add
+  /// VALUE's: the same vector beside what its frames are, and both projected back to the width.
+  case concat
+  /// VALUE's: all frames, then all sentences as a vector each, in one sequence of the temporal transformer.
+  case sequence
+}
+
 /// A model's shape: the reference's `model_config` file plus what the stores and the checkpoint fix.
 public struct ModelConfiguration: Equatable, Sendable {
   /// The cross-modal transformer over a sentence and its frames.
@@ -47,11 +59,13 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var framePositions: Int
   /// Places that FOM can predict (the reference's `max_clip_len`, 100 in every model that it makes).
   public var frameOrderPlaces: Int
+  /// How frames and subtitles come together.
+  public var fusion: SubtitleFusion
 
   public init(
     cross: TransformerConfiguration, temporal: TransformerConfiguration, query: TransformerConfiguration,
     decoder: TransformerConfiguration? = nil, featureWidth: Int, framePositions: Int = 100,
-    frameOrderPlaces: Int? = nil
+    frameOrderPlaces: Int? = nil, fusion: SubtitleFusion = .hierarchical
   ) {
     self.cross = cross
     self.temporal = temporal
@@ -60,6 +74,12 @@ public struct ModelConfiguration: Equatable, Sendable {
     self.featureWidth = featureWidth
     self.framePositions = framePositions
     self.frameOrderPlaces = frameOrderPlaces ?? framePositions
+    self.fusion = fusion
+  }
+
+  /// Frames of a video at most: there are no positions beyond.
+  public var mostFrames: Int {
+    fusion == .sequence ? min(framePositions, temporal.positions) : temporal.positions
   }
 
   /// Rows of the word embedding: the vocabulary rounded up to a multiple of 8, as the reference pads it.

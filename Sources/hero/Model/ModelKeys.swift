@@ -25,11 +25,11 @@ public struct ModelKeys: Equatable, Sendable {
   ///   - dropout: the run's, which stands in the place of the file's; nil where nothing is trained.
   /// - Throws: `DataError` naming a key that asks for another network.
   public init(_ json: JSON, file: String, parts: Set<Part>, dropout: Float?) throws {
+    _ = try SubtitleFusion(json, file: file)
     for (key, value) in json.object ?? JSONObject() {
       guard let part = Part(rawValue: key) else {
-        if Self.foreign.contains(key) {
-          try Self.refuseForeign(key, value, file: file)
-        } else {
+        // These choose among networks.
+        if ![SubtitleFusion.keys.model, SubtitleFusion.keys.method].contains(key) {
           unknown.append(Self.unknownKey(key, among: Part.allCases.map(\.rawValue)))
         }
         continue
@@ -64,18 +64,7 @@ public struct ModelKeys: Equatable, Sendable {
     }
   }
 
-  /// Refuses a key that chooses among networks, as VALUE's configurations have them, unless it chooses HERO's.
-  private static func refuseForeign(_ key: String, _ value: JSON, file: String) throws {
-    guard value != .null, value.string?.lowercased() != "hero" else { return }
-    throw DataError(
-      "is \(value.encoded(style: .python)), which asks for another network", file: file,
-      place: "key \"\(key)\"",
-      cure: "hero computes HERO's network only: take the key out if the weights are HERO's")
-  }
-
   // MARK: The table
-
-  private static let foreign: Set = ["model", "video_sub_fusion_method", "video_sub_sequence_model"]
 
   /// Keys that `TransformerConfiguration` reads.
   static let numbers = [

@@ -21,13 +21,13 @@ public final class PretrainingModel: HeroModel {
 
   /// Predicted features of some of the encoded frames: [rows, featureWidth].
   public func predictedFeatures(_ tape: Tape, frames: Tensor, rows: Indices) -> Tensor {
-    videoEncoder.featureRegression(tape, tape.gather(frames, rows))
+    videoEncoder.heads.featureRegression(tape, tape.gather(frames, rows))
   }
 
   /// Scores of the places that moved frames may have come from: [places, frameOrderPlaces].
   public func frameOrderScores(_ tape: Tape, _ input: FrameOrderInput) -> Tensor {
     let moved = tape.gather(videoEncoder.fuse(tape, input.videos), input.source)
     let encoded = videoEncoder.temporal(tape, moved, input.videos.segments, places: input.videos.places)
-    return videoEncoder.frameOrder(tape, tape.gather(encoded, input.places))
+    return videoEncoder.heads.frameOrder(tape, tape.gather(encoded, input.places))
   }
 }

@@ -1,10 +1,10 @@
 import Engine
 
 extension VideoEncoder {
-  /// Frames and embedded text of every pair through the temporal transformer together; the frames' rows of it.
-  /// - Returns: [Σ frames, width]
+  /// Each video's rows and the embedded text of its pair through the temporal transformer together; the video's rows of it.
+  /// - Returns: [Σ rows of the videos, width]
   func encode(_ tape: Tape, _ input: QuestionInput) -> Tensor {
-    let frames = temporal.embed(tape, fuse(tape, input.videos), places: input.videos.places)
+    let frames = embed(tape, input.videos)
     let text = cross.embed(tape, input.texts)
     let together = tape.gatherSum([(frames, input.fromFrames), (text, input.fromText)])
     return temporal.encode(tape, together, input.passes, selection: input.frames)
@@ -30,7 +30,7 @@ public final class QuestionModel: HeroModel {
     _ tape: Tape, _ input: QuestionInput, withSpans: Bool = true
   ) -> (answers: Tensor, spans: Tensor?) {
     let frames = videoEncoder.encode(tape, input)
-    let answers = tape.transpose(answerHead(tape, frames, input.videos.segments))
+    let answers = tape.transpose(answerHead(tape, frames, input.videos.rows))
     guard withSpans else { return (answers, nil) }
     let regrouped = tape.gather(frames, input.regrouped)
     return (answers, tape.transpose(spanHead(tape, regrouped, input.groups)))
@@ -50,6 +50,6 @@ public final class StatementModel: HeroModel {
 
   /// - Returns: [statements, 1], the logits of being true.
   public func callAsFunction(_ tape: Tape, _ input: QuestionInput) -> Tensor {
-    head(tape, videoEncoder.encode(tape, input), input.videos.segments)
+    head(tape, videoEncoder.encode(tape, input), input.videos.rows)
   }
 }

@@ -1,34 +1,57 @@
 import Engine
 
-/// The hierarchical video encoder `v_encoder`: sentences with their frames, then all frames of a video in time
+/// The video encoder `v_encoder`: what sentences say of their frames, then all frames of a video in time
 /// (Docs/Computation.md §2 "Fusion", "Temporal transformer"; paper §3.1).
 public final class VideoEncoder {
   public let cross: CrossModalTransformer
   private let frameTransform: NormedProjection
   let temporal: TemporalTransformer
-  private let maskEmbedding: Embedding
-  /// MFM's head: to the features of hidden frames.
-  let featureRegression: PredictionHead
-  let frameOrder: PredictionHead
+  private let fusion: Fusion
 
-  init(_ scope: ParameterScope, _ model: ModelConfiguration) {
-    let width = model.cross.hiddenSize
-    cross = CrossModalTransformer(scope["f_encoder"], model)
-    frameTransform = NormedProjection(
-      scope["frame_transform"], model.featureWidth, width, dropout: model.cross.hiddenDropout)
-    temporal = TemporalTransformer(scope["c_encoder"], model.temporal)
-    let net = scope["feat_regress"]["net"]
-    featureRegression = PredictionHead(
-      first: net[0], norm: net[2], second: net[3], width, inner: width, model.featureWidth)
-    maskEmbedding = Embedding(scope["mask_embedding"], 2, model.featureWidth, zeroRows: 1)
-    frameOrder = PredictionHead(scope["fom_output"], width, model.frameOrderPlaces)
+  /// What a kind of fusion has beside the rest.
+  private enum Fusion {
+    case hierarchical(PretrainingHeads)
+    case feature(FeatureFusion)
+    case sequence(SequenceFusion)
   }
 
-  /// Frames with what their sentences say, before time: fused cross-modal outputs + transformed features.
-  /// - Returns: [Σ frames, width]
+  init(_ scope: ParameterScope, _ model: ModelConfiguration) {
+    cross = CrossModalTransformer(scope["f_encoder"], model)
+    frameTransform = NormedProjection(
+      scope["frame_transform"], model.featureWidth, model.cross.hiddenSize, dropout: model.cross.hiddenDropout
+    )
+    temporal = TemporalTransformer(scope["c_encoder"], model.temporal)
+    switch model.fusion {
+    case .hierarchical: fusion = .hierarchical(PretrainingHeads(scope, model))
+    case .add, .concat: fusion = .feature(FeatureFusion(scope, model))
+    case .sequence: fusion = .sequence(SequenceFusion(scope, model))
+    }
+  }
+
+  /// The heads of pre-training.
+  /// - Precondition: the fusion is HERO's; the other models are not pre-trained.
+  var heads: PretrainingHeads {
+    guard case .hierarchical(let heads) = fusion else {
+      preconditionFailure("fusion models are not pre-trained")
+    }
+    return heads
+  }
+
+  /// Frames with what their sentences say, before time.
+  /// - Returns: [Σ rows of the videos, width]: a row for every frame, and of a sequence model one for every sentence behind
+  ///   its video's frames.
   func fuse(_ tape: Tape, _ input: VideoInput) -> Tensor {
+    switch fusion {
+    case .hierarchical(let heads): fuse(tape, input, heads)
+    case .feature(let fusion): fusion(tape, input, frames: frameTransform(tape, input.features), cross)
+    case .sequence(let fusion): fusion(tape, input, cross)
+    }
+  }
+
+  /// Fused cross-modal outputs + transformed features.
+  private func fuse(_ tape: Tape, _ input: VideoInput, _ heads: PretrainingHeads) -> Tensor {
     let transformed = frameTransform(
-      tape, maskedFeatures(tape, input.features, mask: input.mask, embedding: maskEmbedding))
+      tape, maskedFeatures(tape, input.features, mask: input.mask, embedding: heads.maskEmbedding))
     guard input.plan.segments.count > 0 else {
       return input.shared.map { tape.gather(transformed, $0) } ?? transformed
     }
@@ -38,42 +61,34 @@ public final class VideoEncoder {
     return tape.gatherSum([(transformed, input.shared), (frames, input.slots)])
   }
 
+  /// The rows of every video with their places in time. In a sequence model they have places of their own already, and these
+  /// come on top where a question follows them.
+  func embed(_ tape: Tape, _ input: VideoInput) -> Tensor {
+    temporal.embed(tape, fuse(tape, input), places: input.rowPlaces)
+  }
+
   /// All frames of every video, encoded.
   /// - Returns: [Σ frames, width], the videos end to end.
   public func callAsFunction(_ tape: Tape, _ input: VideoInput) -> Tensor {
-    temporal(tape, fuse(tape, input), input.segments, places: input.places)
+    if let sequence = input.sequence {
+      return temporal.encode(tape, fuse(tape, input), sequence.rows, selection: sequence.frames)
+    }
+    return temporal.encode(tape, embed(tape, input), input.segments)
   }
 }
 
-/// The temporal transformer `v_encoder.c_encoder` over the frames of one video.
-final class TemporalTransformer {
-  private let positions: Embedding
-  private let norm: LayerNorm
-  private let encoder: TransformerEncoder
-  private let config: TransformerConfiguration
+/// What pre-training asks of HERO's video encoder.
+struct PretrainingHeads {
+  /// MFM's head: to the features of hidden frames.
+  let featureRegression: PredictionHead
+  let maskEmbedding: Embedding
+  let frameOrder: PredictionHead
 
-  init(_ scope: ParameterScope, _ config: TransformerConfiguration) {
-    self.config = config
-    let scope = scope.drawing(deviation: config.initializerRange)
-    positions = Embedding(scope["embeddings"]["position_embeddings"], config.positions, config.hiddenSize)
-    norm = LayerNorm(scope["embeddings"]["LayerNorm"], config.hiddenSize)
-    encoder = TransformerEncoder(scope["encoder"], config)
-    _ = Linear(scope["pooler"]["dense"], config.hiddenSize, config.hiddenSize)
-  }
-
-  /// dropout(LN(x + position)).
-  /// - Parameter places: each row's position in its video.
-  func embed(_ tape: Tape, _ x: Tensor, places: Indices) -> Tensor {
-    let sum = tape.gatherSum([(x, nil), (positions.weight.tensor, places)])
-    return norm(tape, sum, outerDropout: config.hiddenDropout)
-  }
-
-  /// The layers alone, on rows that are embedded already.
-  func encode(_ tape: Tape, _ x: Tensor, _ segments: Segments, selection: RowSelection? = nil) -> Tensor {
-    encoder(tape, x, segments, selection: selection)
-  }
-
-  func callAsFunction(_ tape: Tape, _ x: Tensor, _ segments: Segments, places: Indices) -> Tensor {
-    encode(tape, embed(tape, x, places: places), segments)
+  init(_ scope: ParameterScope, _ model: ModelConfiguration) {
+    let (width, net) = (model.cross.hiddenSize, scope["feat_regress"]["net"])
+    featureRegression = PredictionHead(
+      first: net[0], norm: net[2], second: net[3], width, inner: width, model.featureWidth)
+    maskEmbedding = Embedding(scope["mask_embedding"], 2, model.featureWidth, zeroRows: 1)
+    frameOrder = PredictionHead(scope["fom_output"], width, model.frameOrderPlaces)
   }
 }

@@ -30,7 +30,7 @@ struct IndexEncoding {
 
   /// Frames of a window at most.
   private var clip: Int {
-    let most = model.model.configuration.temporal.positions
+    let most = model.model.configuration.mostFrames
     return min(reader.maxClipLength ?? most, most)
   }
 

@@ -123,6 +123,18 @@ extension Tape {
     return out
   }
 
+  /// The same elements as a matrix of another shape, which shares the memory of `x`: nothing else may read that later.
+  public func reshape(_ x: Tensor, rows: Int, columns: Int) -> Tensor {
+    precondition(rows * columns == x.count && x.parameters.isEmpty)
+    let out = Tensor(
+      rows: rows, columns: columns, storage: x.storage, offset: x.offset, needsGradient: x.needsGradient)
+    record(out) { [unowned self] dy in
+      let dx = Tensor(rows: x.rows, columns: x.columns, storage: dy.storage, offset: dy.offset)
+      accumulate(dx, to: x, mayKeep: true)
+    }
+    return out
+  }
+
   /// Rows scaled to unit length; lengths below `floor` count as `floor`.
   public func normalizeRows(_ x: Tensor, floor: Float) -> Tensor {
     let out = output(rows: x.rows, columns: x.columns, from: [x])

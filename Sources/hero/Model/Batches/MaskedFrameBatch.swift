@@ -26,7 +26,7 @@ public struct MaskedFrameBatch: Sendable {
     self.init(
       videos: VideoBatch(
         features: features, featureWidth: width, lengths: videos.lengths, sequences: videos.sequences,
-        maskedFrames: frames),
+        sentenceCounts: videos.sentenceCounts, maskedFrames: frames),
       targets: targets)
   }
 }

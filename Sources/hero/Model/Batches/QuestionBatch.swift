@@ -33,16 +33,17 @@ public struct QuestionBatch: Sendable {
 public struct QuestionInput: Sendable {
   package let videos: VideoInput
   let texts: TextInput
-  /// Per row of frames and text together: its frame or −1, its token or −1.
+  /// Per row of videos and text together: its row of a video or −1, its token or −1. A video's rows are its frames, and in
+  /// a sequence model its sentences behind them.
   let fromFrames: Indices
   let fromText: Indices
-  /// The passes, frames and text together, and the rows of them that are frames.
+  /// The passes, videos and text together, and the rows of them that are videos'.
   let passes: Segments
   let frames: RowSelection
   /// The answers of each question.
   public let answers: Segments
-  /// Per frame of each question the rows of its answers, since the pool is over answers; which rows make a group; and the
-  /// frames of each question.
+  /// Per row of each question's video the rows of its answers, since the pool is over answers; which rows make a group; and
+  /// the rows of each question.
   let regrouped: Indices
   let groups: Segments
   public let questionFrames: Segments
@@ -59,7 +60,7 @@ extension QuestionBatch {
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> QuestionInput {
     let input = videos.prepared(for: model, on: backend)
     let text = TextInput(texts, for: model, on: backend)
-    let frames = input.segments
+    let frames = input.rows
     var (fromFrames, fromText, chosen): ([Int32], [Int32], [Int32]) = ([], [], [])
     for pair in texts.indices {
       chosen += (0..<frames[pair].count).map { Int32(fromFrames.count + $0) }
@@ -81,7 +82,7 @@ extension QuestionBatch {
     return QuestionInput(
       videos: input, texts: text, fromFrames: backend.makeIndices(fromFrames),
       fromText: backend.makeIndices(fromText),
-      passes: Segments(lengths: zip(videos.lengths, texts).map { $0 + $1.count }, on: backend),
+      passes: Segments(lengths: zip(frames.lengths, texts).map { $0 + $1.count }, on: backend),
       frames: RowSelection(rows: backend.makeIndices(chosen), segments: frames),
       answers: Segments(lengths: pairsPerQuestion, on: backend), regrouped: backend.makeIndices(rows),
       groups: Segments(lengths: groups, on: backend), questionFrames: Segments(lengths: lengths, on: backend),

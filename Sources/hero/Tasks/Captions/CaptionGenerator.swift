@@ -7,14 +7,18 @@ import Text
 
 /// Writes captions for clips (the reference's `TvcGenerator`).
 public struct CaptionGenerator {
-  private let model: CaptionModel
-  private let videos: VideoReader
+  /// One of the models that write together, with what it reads.
+  public typealias Member = (model: CaptionModel, videos: VideoReader)
+
+  private let members: [Member]
   private let tokenizer: Tokenizer
   private let options: DecodingOptions
   private let frameInterval: Double
   private let videoBatch: Int
   private let clipBatch: Int
   private let skips: SkipReport
+  /// Where the videos come from, for messages.
+  private var videos: VideoReader { members[0].videos }
 
   /// - Parameters:
   ///   - options: how captions are searched for.
@@ -27,8 +31,18 @@ public struct CaptionGenerator {
     model: CaptionModel, videos: VideoReader, tokenizer: Tokenizer, options: DecodingOptions,
     frameInterval: Double, videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()
   ) {
-    self.model = model
-    self.videos = videos
+    self.init(
+      [(model, videos)], tokenizer: tokenizer, options: options, frameInterval: frameInterval,
+      videoBatch: videoBatch, clipBatch: clipBatch, skips: skips)
+  }
+
+  /// - Parameter members: models that write together, at least one, of one vocabulary; a clip needs all of them.
+  public init(
+    _ members: [Member], tokenizer: Tokenizer, options: DecodingOptions, frameInterval: Double,
+    videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()
+  ) {
+    precondition(!members.isEmpty)
+    self.members = members
     self.tokenizer = tokenizer
     self.options = options
     self.frameInterval = frameInterval
@@ -65,25 +79,32 @@ public struct CaptionGenerator {
     _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }
   ) throws -> [[Int32]?] {
-    try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
-    try videos.requireMost(clips.lazy.map(\.video), "clips", file: videos.features.path)
+    for (model, videos) in members {
+      try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
+      try videos.requireMost(clips.lazy.map(\.video), "clips", file: videos.features.path)
+    }
     var captions = [[Int32]?](repeating: nil, count: clips.count)
     let (work, spans) = try byVideo(clips)
     let batches = ItemBatches(count: work.count, size: videoBatch)
+    let readers = members.map { (reader: $0.videos, configuration: $0.model.configuration) }
     let parcels = try communicator.divide(batches.batches) { own in
-      let queue = Prefetch(own) {
-        [videos, skips, configuration = model.configuration] number in
+      let queue = Prefetch(own) { [skips] number in
+        // What each member reads of the videos that all can read.
         let read = try work[batches[number]].compactMap { video, clips in
-          try videos.read(video, for: configuration, skips).map { (item: $0, clips: clips) }
+          let items = try readers.compactMap { try $0.reader.read(video, for: $0.configuration, skips) }
+          return items.count == readers.count ? (items: items, clips: clips) : nil
         }
-        return (videos: read, batch: try VideoBatch(read.map(\.item), model: configuration))
+        let videos = try readers.indices.map { member in
+          try VideoBatch(read.map { $0.items[member] }, model: readers[member].configuration)
+        }
+        return (read: read, batches: videos)
       }
       var parcel = Parcel()
       var done = 0
       let total = work[batches.range(of: own)].reduce(0) { $0 + $1.clips.count }
-      while let (read, batch) = try queue.next() {
+      while let (read, videos) = try queue.next() {
         let (places, ranges) = shown(clips, spans, read)
-        for (place, words) in zip(places, decode(batch, ranges)) {
+        for (place, words) in zip(places, decode(videos, ranges)) {
           parcel.put([Int32(place)] + words)
         }
         done += read.reduce(0) { $0 + $1.clips.count }
@@ -100,20 +121,26 @@ public struct CaptionGenerator {
     return captions
   }
 
-  /// The clips of some videos that frames show, by their places, and those frames.
+  /// Where a clip is in a batch: its video, and its frames within that.
+  private typealias Place = (video: Int, frames: Range<Int>)
+
+  /// The clips of some videos that frames show, by their places, and those frames as each member has them.
   private func shown(
-    _ clips: [CaptionRow], _ spans: [TimeSpan?], _ read: [(item: VideoItem, clips: [Int])]
-  ) -> (places: [Int], ranges: [(video: Int, frames: Range<Int>)]) {
-    var ranges: [(video: Int, frames: Range<Int>)] = []
+    _ clips: [CaptionRow], _ spans: [TimeSpan?], _ read: [(items: [VideoItem], clips: [Int])]
+  ) -> (places: [Int], ranges: [[Place]]) {
+    var ranges: [[Place]] = members.map { _ in [] }
     var places: [Int] = []
     for (number, video) in read.enumerated() {
       for place in video.clips {
-        let count = video.item.frameCount
-        if let frames = spans[place].clip(frames: count, interval: frameInterval) {
-          ranges.append((number, frames))
+        let frames = video.items.compactMap {
+          spans[place].clip(frames: $0.frameCount, interval: frameInterval)
+        }
+        if frames.count == members.count {
+          for member in members.indices { ranges[member].append((number, frames[member])) }
           places.append(place)
         } else {
-          let error = DataError.clipBeyondVideo(video.item.name, frames: count)
+          let fewest = video.items.min { $0.frameCount < $1.frameCount } ?? video.items[0]
+          let error = DataError.clipBeyondVideo(fewest.name, frames: fewest.frameCount)
           skips.skip("clip \(clips[place].clip)", file: videos.features.path, error)
         }
       }
@@ -146,19 +173,29 @@ public struct CaptionGenerator {
     return (work, spans)
   }
 
-  private func decode(_ batch: VideoBatch, _ clips: [(video: Int, frames: Range<Int>)]) -> [[Int32]] {
-    guard !clips.isEmpty else { return [] }
-    let tape = Tape.inference(model.store.backend)
+  /// - Parameters:
+  ///   - batches: the videos, as each member reads them.
+  ///   - clips: the clips, as each member has them.
+  private func decode(_ batches: [VideoBatch], _ clips: [[Place]]) -> [[Int32]] {
+    guard !clips[0].isEmpty else { return [] }
     let bounds = CaptionBounds(beginning: tokenizer.bos, end: tokenizer.eos)
-    let input = ClipInput(batch, clips: clips, for: model.configuration, on: model.store.backend)
-    let memory = model.memory(tape, input)
-    return stride(from: 0, to: clips.count, by: clipBatch).flatMap { first in
-      let part = first..<min(clips.count, first + clipBatch)
-      let rows = input.clips.offsets[part.lowerBound]..<input.clips.offsets[part.upperBound]
-      return model.decode(
-        tape, memory: memory.rowsView(rows),
-        clips: Segments(lengths: part.map { input.clips[$0].count }, on: model.store.backend), bounds,
-        options)
+    let tape = Tape.inference(members[0].model.store.backend)
+    let encoded = members.indices.map { member in
+      let model = members[member].model
+      let input = ClipInput(
+        batches[member], clips: clips[member], for: model.configuration, on: model.store.backend)
+      return (clips: input.clips, memory: model.memory(tape, input))
+    }
+    return stride(from: 0, to: clips[0].count, by: clipBatch).flatMap { first in
+      let part = first..<min(clips[0].count, first + clipBatch)
+      let streams = zip(members, encoded).map { member, encoded in
+        let rows = encoded.clips.offsets[part.lowerBound]..<encoded.clips.offsets[part.upperBound]
+        return CaptionWriter.Stream(
+          model: member.model, memory: encoded.memory.rowsView(rows),
+          clips: Segments(
+            lengths: part.map { encoded.clips[$0].count }, on: member.model.store.backend))
+      }
+      return CaptionWriter(streams).decode(tape, bounds, options)
     }
   }
 }

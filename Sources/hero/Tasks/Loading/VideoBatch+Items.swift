@@ -16,7 +16,8 @@ extension VideoBatch {
     }
     self.init(
       features: packed(videos), featureWidth: model.featureWidth, lengths: videos.map(\.frameCount),
-      sequences: sequences, readsTextAlone: videos.contains(where: \.isTextAlone))
+      sequences: sequences, sentenceCounts: videos.map(\.subtitles.count),
+      readsTextAlone: videos.contains(where: \.isTextAlone))
   }
 
   /// Packs several passes over each video, each with a text that follows every sentence of it. The passes over one
@@ -41,7 +42,8 @@ extension VideoBatch {
     }
     self.init(
       features: packed(videos), featureWidth: model.featureWidth,
-      lengths: passes.map { videos[$0.video].frameCount }, sequences: sequences, featureRows: featureRows,
+      lengths: passes.map { videos[$0.video].frameCount }, sequences: sequences,
+      sentenceCounts: passes.map { videos[$0.video].subtitles.count }, featureRows: featureRows,
       readsTextAlone: videos.contains(where: \.isTextAlone))
   }
 }
@@ -67,13 +69,14 @@ extension VideoItem {
   private static let mostTokens = 8192
 
   /// - Throws: `DataError` where the model cannot read it: features of another width, ids beyond its vocabulary, more
-  ///   frames in a sentence than it has positions.
+  ///   frames or sentences than it has positions.
   func check(_ model: ModelConfiguration) throws {
     guard featureWidth == model.featureWidth else {
       throw DataError(
         "its features are \(featureWidth) wide, the model reads \(model.featureWidth)",
         place: "video \"\(name)\"", cure: "Make the feature store from one set of features")
     }
+    if model.fusion == .sequence { try checkSequence(model) }
     for subtitle in subtitles {
       guard subtitle.tokens.count <= Self.mostTokens else {
         throw DataError(
@@ -86,6 +89,27 @@ extension VideoItem {
           "a sentence has \(subtitle.frames.count) frames, the model \(model.framePositions) positions",
           place: "video \"\(name)\"", cure: "Lower max_clip_len")
       }
+    }
+  }
+}
+
+extension VideoItem {
+  /// What a model needs that reads frames and sentences in one sequence.
+  private func checkSequence(_ model: ModelConfiguration) throws {
+    func refuse(_ found: String, _ most: Int) -> DataError {
+      DataError(
+        "has \(found), the sequence model positions for \(most)", place: "video \"\(name)\"",
+        cure: "Lower max_clip_len, or raise \"max_position_embeddings\" of the model before it is trained")
+    }
+    guard frameCount <= model.framePositions else {
+      throw refuse("\(frameCount) frames", model.framePositions)
+    }
+    // RoBERTa's positions begin with 2.
+    guard subtitles.count <= model.cross.positions - 2 else {
+      throw refuse("\(subtitles.count) sentences", max(0, model.cross.positions - 2))
+    }
+    guard frameCount + subtitles.count <= model.temporal.positions else {
+      throw refuse("\(frameCount) frames and \(subtitles.count) sentences", model.temporal.positions)
     }
   }
 }

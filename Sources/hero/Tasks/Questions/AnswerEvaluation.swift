@@ -1,5 +1,6 @@
 import Corpus
 import Engine
+import Formats
 import Metrics
 import Model
 
@@ -7,6 +8,8 @@ import Model
 public struct AnswerEvaluation: Equatable, Sendable {
   /// The answers, in the order of the store: an answer's place, or 1 and 0 for true and false statements.
   public internal(set) var results = AnswerResults()
+  /// What the answers were chosen by: the model's logits, or of several models the mean of their probabilities.
+  public internal(set) var scores: [[Float]] = []
   /// Questions whose answer is known.
   public internal(set) var known = 0
   public internal(set) var right = 0
@@ -17,66 +20,125 @@ public struct AnswerEvaluation: Equatable, Sendable {
   /// Share of right answers, from 0 to 1; nil where no answer is known.
   public var accuracy: Double? { known > 0 ? Double(right) / Double(known) : nil }
 
-  fileprivate mutating func add(_ id: String, answer: Int, target: Int, loss: Float) {
-    results.rows.append(AnswerResults.Row(id: QueryID(id), answer: answer))
-    guard target >= 0 else { return }
+  fileprivate mutating func add(_ id: String, _ judgement: Judgement, scores: [Float], target: Int) {
+    results.rows.append(AnswerResults.Row(id: QueryID(id), answer: judgement.answer))
+    self.scores.append(scores)
+    guard judgement.logProbabilities.indices.contains(target) else { return }
     known += 1
-    if answer == target { right += 1 }
-    totalLoss += Double(loss)
+    if judgement.answer == target { right += 1 }
+    totalLoss -= Double(judgement.logProbabilities[target])
+  }
+
+  /// The scores by entry, as the reference pickles them.
+  public var logits: JSON {
+    .object(
+      JSONObject(
+        zip(results.rows, scores).map { row, scores in
+          (key: row.id.text, value: .array(scores.map { .double(Double($0)) }))
+        }))
   }
 }
 
 /// Answers what is asked in a split (the reference's `validate_videoQA`, `validate_violin`).
 public struct QuestionEvaluator<Model: AnsweringModel> {
-  private let model: Model
-  private let loader: QuestionLoader<Model.Store>
+  /// One of the models that answer together, with what it reads.
+  public typealias Member = (model: Model, loader: QuestionLoader<Model.Store>)
+
+  private let members: [Member]
   private let batchSize: Int
 
   /// - Parameters:
   ///   - loader: of the split, made for evaluation.
   ///   - batchSize: entries a pass.
   public init(model: Model, loader: QuestionLoader<Model.Store>, batchSize: Int) {
-    self.model = model
-    self.loader = loader
+    self.init([(model, loader)], batchSize: batchSize)
+  }
+
+  /// - Parameter members: models whose probabilities are averaged, at least one. Their loaders are of one store.
+  public init(_ members: [Member], batchSize: Int) {
+    precondition(!members.isEmpty)
+    self.members = members
     self.batchSize = batchSize
   }
+
+  private var loader: QuestionLoader<Model.Store> { members[0].loader }
 
   /// Entries that are answered.
   public var itemCount: Int { loader.itemCount }
 
-  /// Answers everything; the passes are divided among the ranks. Entries that cannot be used have no answer, and no
-  /// figure counts them.
+  /// Answers everything; the passes are divided among the ranks. Entries that cannot be used, by any of the models, have
+  /// no answer, and no figure counts them.
   /// - Parameter progress: called with the number of entries done; what it throws ends the work.
   /// - Throws: `DataError` where more than half of the entries cannot be used.
   public func run(
     among communicator: any Communicator = SoleCommunicator.shared, progress: (Int) throws -> Void = { _ in }
   ) throws -> AnswerEvaluation {
+    var answered = try logits(members[0], among: communicator) { try progress($0 / members.count) }
+    for (number, member) in members.enumerated().dropFirst() {
+      let others = try logits(member, among: communicator) {
+        try progress((number * itemCount + $0) / members.count)
+      }
+      let found = Dictionary(others.map { (Name($0.id), $0.logits[0]) }) { first, _ in first }
+      answered = try answered.compactMap { entry in
+        guard let logits = found[Name(entry.id)] else { return nil }
+        guard logits.count == entry.logits[0].count else {
+          throw DataError(
+            "has \(entry.logits[0].count) answers for one model and \(logits.count) for another",
+            file: loader.store.path, place: "\(Model.Store.entryName) \(entry.id)",
+            cure: "Evaluate runs of one task together")
+        }
+        var entry = entry
+        entry.logits.append(logits)
+        return entry
+      }
+    }
+    var evaluation = AnswerEvaluation()
+    for entry in answered {
+      let judgement = Model.judge(entry.logits)
+      evaluation.add(
+        entry.id, judgement, scores: members.count > 1 ? judgement.probabilities : entry.logits[0],
+        target: entry.target)
+    }
+    try loader.requireMost(
+      used: evaluation.results.rows.count, "\(Model.Store.entryName)s", file: loader.store.path)
+    return evaluation
+  }
+
+  private struct Entry {
+    let id: String
+    let target: Int
+    /// Each model's.
+    var logits: [[Float]]
+  }
+
+  /// What one model makes of every entry that it can read.
+  private func logits(
+    _ member: Member, among communicator: any Communicator, progress: (Int) throws -> Void
+  ) throws -> [Entry] {
+    let (model, loader) = member
     let (backend, shape) = (model.store.backend, model.configuration)
     let batches = ItemBatches(count: loader.itemCount, size: batchSize)
-    let parcels = try communicator.divide(batches, progress: progress) { [loader] items in
+    let parcels = try communicator.divide(batches, progress: progress) { items in
       try loader.load(Array(items)).map { ids, batch in
         (ids: ids, targets: batch.targets, input: batch.prepared(for: shape, on: backend))
       }
     } work: { batch, parcel in
       guard let (ids, targets, input) = batch else { return }
-      let answers = model.answers(.inference(backend), input, targets: targets)
-      for ((id, target), (answer, loss)) in zip(zip(ids, targets), answers) {
+      let logits = model.logits(.inference(backend), input)
+      for ((id, target), logits) in zip(zip(ids, targets), logits) {
         parcel.put(id)
-        parcel.put([Int32(answer), Int32(target)])
-        parcel.put([loss])
+        parcel.put([Int32(target)])
+        parcel.put(logits)
       }
     }
-    var evaluation = AnswerEvaluation()
+    var entries: [Entry] = []
     for var parcel in parcels {
       while !parcel.isAtEnd {
-        let (id, numbers) = (parcel.takeText(), parcel.take(Int32.self))
-        evaluation.add(
-          id, answer: Int(numbers[0]), target: Int(numbers[1]), loss: parcel.take(Float.self)[0])
+        let (id, target) = (parcel.takeText(), parcel.take(Int32.self)[0])
+        entries.append(Entry(id: id, target: Int(target), logits: [parcel.take(Float.self)]))
       }
     }
-    try loader.requireMost(
-      used: evaluation.results.rows.count, "\(Model.Store.entryName)s", file: loader.store.path)
-    return evaluation
+    return entries
   }
 
   /// Loss and accuracy by the reference's names, `valid/loss`, `valid/acc` (VIOLIN: `valid/val_loss` … for the split

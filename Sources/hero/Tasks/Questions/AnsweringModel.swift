@@ -12,9 +12,10 @@ public protocol AnsweringModel: HeroModel {
   ///   - share: what each rank has of it; nil for a process that is alone.
   ///   - spanWeight: `lw_st_ed`, of the moments.
   func loss(_ tape: Tape, _ input: QuestionInput?, among share: BatchShare?, spanWeight: Float) -> [LossTerm]
-  /// Every entry's answer, its place or a statement's truth (0, 1), and the loss where the target is known.
-  /// - Parameter targets: the batch's.
-  func answers(_ tape: Tape, _ input: QuestionInput, targets: [Int]) -> [(answer: Int, loss: Float)]
+  /// The logits of every entry: of its answers, or of a statement's being true.
+  func logits(_ tape: Tape, _ input: QuestionInput) -> [[Float]]
+  /// What one or several models' logits of an entry come to: by the mean of their probabilities.
+  static func judge(_ logits: [[Float]]) -> Judgement
   /// What the reference puts before `loss` and `acc` of a split.
   static func metricPrefix(split: String) -> String
 }
@@ -22,20 +23,32 @@ public protocol AnsweringModel: HeroModel {
 extension QuestionModel: AnsweringModel {
   public typealias Store = QAStore
 
-  public func answers(
-    _ tape: Tape, _ input: QuestionInput, targets: [Int]
-  ) -> [(answer: Int, loss: Float)] {
+  public func logits(_ tape: Tape, _ input: QuestionInput) -> [[Float]] {
     let scores = tape.backend.values(of: self(tape, input, withSpans: false).answers)
-    return targets.enumerated().map { number, target in
-      let choice = AnswerChoice(scores[input.answers[number]])
-      return (choice.best, target >= 0 ? -choice.logProbabilities[target] : 0)
-    }
+    return input.answers.ranges.map { Array(scores[$0]) }
+  }
+
+  public static func judge(_ logits: [[Float]]) -> Judgement {
+    let choice = AnswerChoice(logits)
+    return Judgement(
+      answer: choice.best, logProbabilities: choice.logProbabilities,
+      probabilities: choice.logProbabilities.map { exp($0) })
   }
 
   public static func metricPrefix(split: String) -> String { "" }
 }
 
-/// What a model makes of the answers of one question.
+/// What was made of an entry.
+public struct Judgement: Equatable, Sendable {
+  /// An answer's place, or a statement's truth (0, 1).
+  public let answer: Int
+  /// Of each of these.
+  public let logProbabilities: [Float]
+  /// Of each answer, or of a statement's being true.
+  public let probabilities: [Float]
+}
+
+/// What models make of the answers of one question.
 struct AnswerChoice {
   /// The place of the answer with the highest score, the first of several.
   let best: Int
@@ -50,19 +63,47 @@ struct AnswerChoice {
     best = place - scores.startIndex
     logProbabilities = scores.map { $0 - total }
   }
+
+  /// The choice by the mean of several models' probabilities.
+  /// - Parameter scores: each model's, of as many answers.
+  init(_ scores: [[Float]]) {
+    let choices = scores.map { AnswerChoice($0[...]) }
+    guard choices.count > 1 else {
+      self = choices[0]
+      return
+    }
+    let logarithms = choices[0].logProbabilities.indices.map { answer in
+      logarithmOfMean(choices.map { $0.logProbabilities[answer] })
+    }
+    logProbabilities = logarithms
+    best = logarithms.indices.reduce(0) { logarithms[$1] > logarithms[$0] ? $1 : $0 }
+  }
+}
+
+/// ln of the mean of e^x; of equal numbers that number itself.
+func logarithmOfMean(_ logarithms: [Float]) -> Float {
+  let most = logarithms.reduce(-.infinity) { $1 > $0 ? $1 : $0 }
+  guard most > -.infinity else { return logarithms.first { $0.isNaN } ?? most }
+  return most + log(logarithms.reduce(0) { $0 + exp($1 - most) } / Float(logarithms.count))
 }
 
 extension StatementModel: AnsweringModel {
   public typealias Store = ViolinStore
 
-  public func answers(
-    _ tape: Tape, _ input: QuestionInput, targets: [Int]
-  ) -> [(answer: Int, loss: Float)] {
-    let logits = self(tape, input)
-    // σ(x) > 0.5
-    let answers = tape.backend.values(of: logits).map { $0 > 0 ? 1 : 0 }
-    let losses = tape.binaryCrossEntropy(logits, targets: input.targets, weight: 1)
-    return Array(zip(answers, tape.backend.values(of: losses)))
+  public func logits(_ tape: Tape, _ input: QuestionInput) -> [[Float]] {
+    tape.backend.values(of: self(tape, input)).map { [$0] }
+  }
+
+  /// True where the mean of σ(x) is above 0.5.
+  public static func judge(_ logits: [[Float]]) -> Judgement {
+    let x = logits.map { $0[0] }
+    // ln σ(x) = −ln(1 + e^−x), and ln(1 + e^x) = max(x, 0) + ln(1 + e^−|x|).
+    func softplus(_ x: Float) -> Float { max(x, 0) + log1p(exp(-abs(x))) }
+    let (right, wrong) = (
+      logarithmOfMean(x.map { $0 - softplus($0) }), logarithmOfMean(x.map { -softplus($0) })
+    )
+    let isTrue = x.allSatisfy { $0 > 0 } || (x.contains { $0 > 0 } && right > wrong)
+    return Judgement(answer: isTrue ? 1 : 0, logProbabilities: [wrong, right], probabilities: [exp(right)])
   }
 
   public static func metricPrefix(split: String) -> String { "\(split)_" }

@@ -9,22 +9,23 @@ public struct AskableQueries: Sendable {
   private let candidates: CandidateVideos
   /// Those that can be read.
   private let usable: CandidateVideos
-  private let model: ModelConfiguration
+  /// Those that read the queries.
+  private let models: [ModelConfiguration]
   private let skips: SkipReport
 
   init(
-    queries: QueryStore, candidates: CandidateVideos, usable: CandidateVideos, model: ModelConfiguration,
+    queries: QueryStore, candidates: CandidateVideos, usable: CandidateVideos, models: [ModelConfiguration],
     skips: SkipReport
   ) {
     (self.queries, self.candidates, self.usable) = (queries, candidates, usable)
-    (self.model, self.skips) = (model, skips)
+    (self.models, self.skips) = (models, skips)
   }
 
   /// Nil for a query that cannot be asked, of which the report is told.
   func query(_ id: String) throws -> Query? {
     do {
       let query = try queries.query(id)
-      try checkQuery([queries.meta.cls] + query.tokens, model, "query \(id)")
+      for model in models { try checkQuery([queries.meta.cls] + query.tokens, model, "query \(id)") }
       if let video = query.video, usable.place(of: video) == nil {
         throw candidates.place(of: video) == nil
           ? Self.notACandidate(video)

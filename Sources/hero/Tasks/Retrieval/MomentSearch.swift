@@ -62,13 +62,13 @@ public struct MomentSearch<Videos: SearchableVideos> {
   }
 
   /// Where in videos queries' moments may begin and end: probabilities of pairs of both, end to end.
-  private struct Spans {
-    let start: [Float]
-    let end: [Float]
+  struct Spans {
+    var start: [Float]
+    var end: [Float]
     let segments: Segments
 
     /// - Parameter factor: 1, or the video's score where the scorer weighs videos.
-    func add(
+    fileprivate func add(
       _ pair: Int, of video: Int, from firstFrame: Int, factor: Float, to scorer: inout MomentScorer
     ) {
       start.withUnsafeBufferPointer { start in
@@ -96,8 +96,23 @@ public struct MomentSearch<Videos: SearchableVideos> {
   /// - Parameter encoded: [m, width]
   public func rank(_ encoded: Tensor, own: [Int?], findsMoments: Bool = true) throws -> [Answer] {
     let tape = Tape.inference(model.store.backend)
-    let kept = min(max(1, options.videosSearched), videos.count)
     let best = try videos.best(encoded, kept: kept, model: model, tape: tape)
+    return try rank(best, encoded, own: own, findsMoments: findsMoments) { try spans(encoded, $0, tape) }
+  }
+
+  /// Places that moments are searched at.
+  var kept: Int { min(max(1, options.videosSearched), videos.count) }
+
+  /// Moments at every query's best places.
+  /// - Parameters:
+  ///   - best: each query's, the best first.
+  ///   - encoded: [m, width], the queries.
+  ///   - spans: where moments of queries may begin and end in videos.
+  func rank(
+    _ best: [[(place: Int, score: Float)]], _ encoded: Tensor, own: [Int?], findsMoments: Bool,
+    spans: ([(query: Int, video: Int)]) throws -> Spans
+  ) throws -> [Answer] {
+    let tape = Tape.inference(model.store.backend)
     var answers = best.map { ranked in
       // A video is as good as its best window.
       var seen: Set<Int> = []
@@ -113,7 +128,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
         (query: query, video: $0)
       }
     }
-    let spans = try spans(encoded, pairs, tape)
+    let spans = try spans(pairs)
     var pair = 0
     for query in own.indices {
       var corpus = scorer(weight)
@@ -161,7 +176,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
   }
 
   /// Start and end probabilities of each query in each of its videos, in that order.
-  private func spans(_ encoded: Tensor, _ pairs: [(query: Int, video: Int)], _ tape: Tape) throws -> Spans {
+  func spans(_ encoded: Tensor, _ pairs: [(query: Int, video: Int)], _ tape: Tape) throws -> Spans {
     let backend = tape.backend
     let (similarity, segments) = try videos.products(model.spanQueries(tape, encoded), pairs, tape: tape)
     let logits = model.spanLogits(tape, similarity: similarity, segments)

@@ -39,11 +39,14 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
 
 /// Answers the queries of a split.
 public struct RetrievalEvaluator {
-  private let model: RetrievalModel
+  /// One of the models that rank together, with the videos as it encodes them.
+  public typealias Member = (model: RetrievalModel, index: RetrievalIndex)
+
+  private let members: [Member]
   private let queries: QueryStore
-  private let index: RetrievalIndex
   private let options: RetrievalEvaluationOptions
   private let skips: SkipReport
+  private var index: RetrievalIndex { members[0].index }
 
   /// - Parameter skips: told of every query that cannot be asked.
   public init(
@@ -51,10 +54,35 @@ public struct RetrievalEvaluator {
     skips: SkipReport = SkipReport()
   ) {
     self.skips = skips
-    self.model = model
+    members = [(model, index)]
     self.queries = queries
-    self.index = index
     self.options = options
+  }
+
+  /// - Parameters:
+  ///   - members: models that rank together, at least one.
+  ///   - skips: told of every query that cannot be asked.
+  /// - Throws: `DataError` where they do not have the same videos of the same frames.
+  public init(
+    _ members: [Member], queries: QueryStore, options: RetrievalEvaluationOptions,
+    skips: SkipReport = SkipReport()
+  ) throws {
+    precondition(!members.isEmpty)
+    (self.members, self.queries, self.options, self.skips) = (members, queries, options, skips)
+    for other in members.dropFirst() {
+      let (mine, theirs) = (index.videos, other.index.videos)
+      guard mine.names.map({ Name($0) }) == theirs.names.map({ Name($0) }) else {
+        throw DataError(
+          "the runs read \(mine.names.count) and \(theirs.names.count) videos of the split, which are not the same",
+          cure: "Give the runs stores that hold the same videos")
+      }
+      for (place, name) in mine.names.enumerated()
+      where index.segments[place].count != other.index.segments[place].count {
+        throw DataError(
+          "has \(index.segments[place].count) frames for one run and \(other.index.segments[place].count) for another",
+          place: "video \"\(name)\"", cure: "Give the runs features of one frame rate, and one max_clip_len")
+      }
+    }
   }
 
   /// Ranked moments and videos for every query, before non-maximum suppression; the queries are divided among the ranks.
@@ -69,8 +97,8 @@ public struct RetrievalEvaluator {
     let batches = ItemBatches(
       count: queries.ids.count, size: options.queriesTogether(of: queries.ids.count))
     let askable = AskableQueries(
-      queries: queries, candidates: index.listed, usable: index.videos, model: model.configuration,
-      skips: skips)
+      queries: queries, candidates: index.listed, usable: index.videos,
+      models: members.map(\.model.configuration), skips: skips)
     let parcels = try communicator.divide(batches, progress: progress) { [queries] items in
       try queries.ids[items].map { (id: $0, query: try askable.query($0)) }
     } work: { batch, parcel in
@@ -103,8 +131,11 @@ public struct RetrievalEvaluator {
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
     // Every query's own video, where it is known: nobody can say where else to look for a moment of one video.
     let own = batch.map { query in query.video.flatMap { index.videos.place(of: $0) } }
-    let answers = try MomentSearch(model: model, videos: index, options: options).rank(
-      encode(texts), own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
+    let search = EnsembleSearch(
+      members.map { MomentSearch(model: $0.model, videos: $0.index, options: options) })
+    let answers = try search.rank(
+      members.map { encode(texts, $0.model) }, own: own,
+      findsMoments: options.tasks.contains(where: \.findsMoments))
     for (query, answer) in zip(batch, answers) {
       for task in options.tasks {
         let predictions =
@@ -120,7 +151,7 @@ public struct RetrievalEvaluator {
   }
 
   /// [queries, width], some queries a pass.
-  private func encode(_ texts: [[Int32]]) -> Tensor {
+  private func encode(_ texts: [[Int32]], _ model: RetrievalModel) -> Tensor {
     let backend = model.store.backend
     let tape = Tape.inference(backend)
     let passes = ItemBatches(count: texts.count, size: options.queryBatch)

@@ -161,6 +161,24 @@ extension RetrievalIndex: SearchableVideos {
     }
   }
 
+  /// The cosines of every query with the best frame of every video.
+  /// - Parameter queries: [m, width], as encoded.
+  /// - Returns: m · videos, query after query.
+  func scores(_ queries: Tensor, model: RetrievalModel, tape: Tape) -> [Float] {
+    let queries = model.normalized(tape, queries)
+    var all = [Float](repeating: 0, count: queries.rows * count)
+    for block in blocks {
+      let units = model.normalized(tape, frames.rowsView(block.rows))
+      let scores = tape.backend.values(
+        of: tape.segmentMax(tape.linear(queries, units), segments: block.segments))
+      for query in 0..<queries.rows {
+        let (first, videos) = (query * count + block.videos.lowerBound, block.videos.count)
+        all.replaceSubrange(first..<first + videos, with: scores[query * videos..<(query + 1) * videos])
+      }
+    }
+    return all
+  }
+
   public func products(
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments) {

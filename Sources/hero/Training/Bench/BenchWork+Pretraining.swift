@@ -68,7 +68,7 @@ extension BenchWork {
     return RetrievalBatch(
       videos: VideoBatch(
         features: videos.features, featureWidth: videos.featureWidth, lengths: videos.lengths,
-        sequences: sequences),
+        sequences: sequences, sentenceCounts: videos.sentenceCounts),
       queries: queries, slots: Array(videos.lengths.indices), queriesPerSlot: 5, targets: targets)
   }
 }

@@ -42,13 +42,16 @@ struct BenchWork {
     }
     var lengths: [Int] = []
     var sequences: [SubtitleSequence] = []
+    var sentenceCounts: [Int] = []
     var first = 0
     for (number, video) in (json["videos"]?.array ?? []).enumerated() {
       guard let frames = video["frames"]?.int, (1...100_000).contains(frames) else {
         throw malformed(number, "frames")
       }
       var used: Set<Int> = []
-      for sub in try lists(video, "subs", 3, number) {
+      let subtitles = try lists(video, "subs", 3, number)
+      sentenceCounts.append(subtitles.count)
+      for sub in subtitles {
         // A frame belongs to one sentence, as in real stores.
         let own = (sub[0]..<sub[0] + sub[1]).filter { $0 < frames && used.insert($0).inserted }
         sequences.append(SubtitleSequence(frames: own.map { first + $0 }, tokens: text(sub[2])))
@@ -75,7 +78,7 @@ struct BenchWork {
     }
     videos = VideoBatch(
       features: Array(features.prefix(count)), featureWidth: model.featureWidth, lengths: lengths,
-      sequences: sequences)
+      sequences: sequences, sentenceCounts: sentenceCounts)
     realTokens = sequences.reduce(0) { $0 + $1.frames.count + $1.tokens.count }
   }
 }

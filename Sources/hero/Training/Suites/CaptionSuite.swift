@@ -56,7 +56,7 @@ struct CaptionSuite: EvaluableSuite {
     ].compactMap { split, store, references in
       try (store ?? references).map {
         try captioned(
-          model, videos, $0, split: split,
+          [(model, videos)], $0, split: split,
           references: store == nil ? nil : references.map { try CaptionRow.read(path: $0) })
       }
     }
@@ -66,19 +66,21 @@ struct CaptionSuite: EvaluableSuite {
   ///   - path: of a caption store, or of JSON lines with the clips and their captions.
   ///   - references: in place of the store's own captions.
   private func captioned(
-    _ model: CaptionModel, _ videos: VideoReader, _ path: String, split: String,
+    _ members: [CaptionGenerator.Member], _ path: String, split: String,
     references: [CaptionRow]? = nil
   ) throws -> Captioned {
     let store = FileManager.default.isFolder(path) ? try CaptionStore(path: path) : nil
-    let metas = [store?.meta, videos.subtitles?.meta].compactMap { $0 }
+    let metas = [store?.meta].compactMap { $0 } + members.compactMap { $0.videos.subtitles?.meta }
     let folder = try TokenizerFolder.find(
       option: configuration.tokenizer, note: metas.lazy.compactMap(\.tokenizer).first)
     let tokenizer = try TokenizerFolder.open(folder)
-    try TokenizerFit.require(
-      tokenizer, in: folder, metas, model.configuration, named: "the model", log: log)
+    for (model, _) in members {
+      try TokenizerFit.require(
+        tokenizer, in: folder, metas, model.configuration, named: "the model", log: log)
+    }
     let rows = try references ?? store?.rows(skips: SkipReport(log: log)) ?? CaptionRow.read(path: path)
     return Captioned(
-      split: split, references: rows, generator: generator(model, videos, tokenizer, DecodingOptions()))
+      split: split, references: rows, generator: generator(members, tokenizer, DecodingOptions()))
   }
 
   private func validate(_ splits: [Captioned], step: Int, results: String) throws -> Validation {
@@ -91,7 +93,7 @@ struct CaptionSuite: EvaluableSuite {
         ("\(isValidation ? "valid" : captioned.split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
       }
       result.tables += [report.table].compactMap { $0 }
-      if isValidation { (result.headline, result.average) = (report.headline, report.average) }
+      if isValidation { (result.headline, result.figure) = (report.headline, report.figure) }
     }
     return result
   }
@@ -99,10 +101,10 @@ struct CaptionSuite: EvaluableSuite {
   // MARK: Evaluation
 
   func evaluate(
-    _ model: CaptionModel, _ videos: VideoReader, store: String, split: String
+    _ members: [CaptionGenerator.Member], store: String, split: String
   ) throws -> SplitReport {
     try report(
-      captioned(model, videos, store, split: split), title: "\(configuration.task.rawValue), \(split)",
+      captioned(members, store, split: split), title: "\(configuration.task.rawValue), \(split)",
       meteor: run.meteor)
   }
 
@@ -130,7 +132,7 @@ struct CaptionSuite: EvaluableSuite {
     report.table = MetricsTable(scores, title: title)
     if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {
       report.headline = (cider.name, cider.value, true)
-      report.average = cider.value
+      report.figure = .cider(cider.value)
     }
     return report
   }
@@ -139,13 +141,13 @@ struct CaptionSuite: EvaluableSuite {
   ///   - options: how captions are searched for; lengths and batches are the run's.
   ///   - skips: told of what cannot be captioned; nil for the run's log.
   func generator(
-    _ model: CaptionModel, _ videos: VideoReader, _ tokenizer: Tokenizer, _ options: DecodingOptions,
+    _ members: [CaptionGenerator.Member], _ tokenizer: Tokenizer, _ options: DecodingOptions,
     skips: SkipReport? = nil
   ) -> CaptionGenerator {
     var options = options
     options.maximumSteps = configuration.maxGenerationSteps
     return CaptionGenerator(
-      model: model, videos: videos, tokenizer: tokenizer, options: options,
+      members, tokenizer: tokenizer, options: options,
       frameInterval: configuration.frameInterval, videoBatch: configuration.valBatchSize,
       skips: skips ?? SkipReport(log: log))
   }

@@ -19,25 +19,65 @@ public struct EvaluationRun {
     }
   }
 
-  let made: RunMade
+  /// The run, and those whose scores are averaged with its.
+  private let members: [RunMade]
+  var made: RunMade { members[0] }
+  /// What the results of several runs are told apart by.
+  private let joining: String
+
+  /// Runs beside the first, and how they are called together.
+  public struct Others {
+    /// Their folders, with the options of each that overrule its own.
+    public var runs: [(path: String, arguments: [String])]
+    /// Such as `ensemble`: ends the name of the folder of the results.
+    public var name: String
+
+    public init(_ runs: [(path: String, arguments: [String])], name: String) {
+      (self.runs, self.name) = (runs, name)
+    }
+  }
 
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - task: the task, where the run does not say.
   ///   - arguments: options that overrule the run's.
+  ///   - others: runs whose scores are averaged with this one's.
   ///   - batchSize: items a pass, in place of the run's; queries and videos of retrieval.
   ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
   ///   - communicator: the ranks that the work is divided among.
-  /// - Throws: `UsageError` for options that mean nothing to the run's task.
+  /// - Throws: `UsageError` for options that mean nothing to the run's task, `DataError` for runs that do not go together.
   public init(
-    path: String, task: RunTask?, arguments: [String], batchSize: Int? = nil, meteor: MeteorResources? = nil,
-    log: RunLog, communicator: any Communicator = SoleCommunicator.shared
+    path: String, task: RunTask?, arguments: [String], others: Others? = nil, batchSize: Int? = nil,
+    meteor: MeteorResources? = nil, log: RunLog, communicator: any Communicator = SoleCommunicator.shared
   ) throws {
-    made = try RunMade(
-      path: path, task: task, arguments: arguments, batchSize: batchSize, for: .evaluation, log: log,
-      communicator: communicator, meteor: meteor)
+    members = try ([(path, arguments)] + (others?.runs ?? [])).map { path, arguments in
+      try RunMade(
+        path: path, task: task, arguments: arguments, batchSize: batchSize, for: .evaluation, log: log,
+        communicator: communicator, meteor: meteor)
+    }
+    joining = others.map { "_" + $0.name } ?? ""
     guard meteor == nil || self.task.family == .captioning else {
       throw UsageError("--meteor-data scores captions, and the run was trained for \(self.task.rawValue)")
+    }
+    try requireOneKind()
+  }
+
+  /// - Throws: `DataError` where the runs' scores are not of one kind.
+  private func requireOneKind() throws {
+    let mine = made.context.configuration
+    for other in members.dropFirst() {
+      let theirs = other.context.configuration
+      guard theirs.family == mine.family, theirs.task.annotation == mine.task.annotation else {
+        throw DataError(
+          "was trained for \(theirs.task.rawValue), \(made.folder.path) for \(mine.task.rawValue)",
+          file: other.folder.path, cure: "Give runs of one task, or name it by --task")
+      }
+      guard theirs.frameInterval == mine.frameInterval, theirs.maxClipLength == mine.maxClipLength else {
+        throw DataError(
+          "has a frame every \(theirs.frameInterval) s and max_clip_len \(theirs.maxClipLength), \(made.folder.path) "
+            + "\(mine.frameInterval) s and \(mine.maxClipLength)",
+          file: other.folder.path, cure: "Give --vfeat-interval and --max-clip-len, which then hold for all")
+      }
     }
   }
 
@@ -46,17 +86,25 @@ public struct EvaluationRun {
 
   /// - Parameters:
   ///   - checkpoint: a step, `best`, `latest` or a file.
+  ///   - others: the checkpoints of the other runs; nil for `checkpoint` of each.
   ///   - store: the split's store of queries, questions, statements or captions.
   ///   - submission: a file for the evaluation server, if one is wanted.
-  ///   - overwrites: whether files that are there may be replaced: the submission, and results of an earlier evaluation,
+  ///   - logits: a file for the scores that answers were chosen by, if one is wanted.
+  ///   - overwrites: whether files that are there may be replaced: those two, and results of an earlier evaluation,
   ///     beside which others are written otherwise.
   public func run(
-    checkpoint: String, split: String, store: String, submission: String? = nil, overwrites: Bool = false,
-    backend: any Backend
+    checkpoint: String, others: [String]? = nil, split: String, store: String, submission: String? = nil,
+    logits: String? = nil, overwrites: Bool = false, backend: any Backend
   ) throws -> Outcome {
+    guard logits == nil || [.questionAnswering, .inference].contains(task.family) else {
+      throw UsageError(
+        "--save-logits is for questions and statements, and the run was trained for \(task.rawValue)")
+    }
     if made.context.communicator.isFirst {
-      if let submission { try OutputFile.require(submission, overwrites: overwrites) }
-      try made.folder.requireResults(split: split)
+      for file in [submission, logits].compactMap({ $0 }) {
+        try OutputFile.require(file, overwrites: overwrites)
+      }
+      try made.folder.requireResults(split: split + joining)
     }
     guard submission == nil || task.hasServer else {
       throw UsageError(
@@ -65,21 +113,36 @@ public struct EvaluationRun {
     guard let suite = made.context.configuration.family.suite as? any EvaluableSuite.Type else {
       throw UsageError("a pre-trained model is evaluated by fine-tuning it")
     }
+    let checkpoints = [checkpoint] + (others ?? members.dropFirst().map { _ in checkpoint })
     let (report, path) = try evaluate(
-      suite, checkpoint: checkpoint, split: split, store: store, overwrites: overwrites, backend: backend)
+      suite, checkpoints: checkpoints, split: split, store: store, overwrites: overwrites, backend: backend)
     if let submission { try report.write(submission, made.context.communicator) }
+    if let logits, let scores = report.logits, made.context.communicator.isFirst {
+      try AtomicFile.write(scores.pickled, to: logits)
+    }
     return Outcome(path: path, report: report)
   }
 
   private func evaluate<Suite: EvaluableSuite>(
-    _: Suite.Type, checkpoint: String, split: String, store: String, overwrites: Bool, backend: any Backend
+    _: Suite.Type, checkpoints: [String], split: String, store: String, overwrites: Bool,
+    backend: any Backend
   ) throws -> (report: SplitReport, path: String) {
-    let suite = try Suite(run: made.context)
-    let videos = try suite.open(toEvaluate: store)
-    let (model, label) = try made.model(
-      of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend)
-    let report = try suite.evaluate(model, videos, store: store, split: split)
-    let results = made.folder.evaluationResults(split: split)
+    let opened = try zip(members, checkpoints).map { made, checkpoint in
+      let suite = try Suite(run: made.context)
+      let videos = try suite.open(toEvaluate: store)
+      let (model, label) = try made.model(
+        of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend)
+      return (suite: suite, videos: videos, model: model, label: label)
+    }
+    let (suite, label) = (opened[0].suite, opened[0].label)
+    for other in opened.dropFirst() where other.model.vocabulary != opened[0].model.vocabulary {
+      throw DataError(
+        "the runs' models know \(opened[0].model.vocabulary) and \(other.model.vocabulary) words",
+        cure: "Give runs of one tokenizer")
+    }
+    let report = try suite.evaluate(
+      opened.map { (model: $0.model, videos: $0.videos) }, store: store, split: split)
+    let results = made.folder.evaluationResults(split: split + joining)
     if suite.communicator.isFirst { try made.folder.make(results) }
     let path = "\(results)/results_\(label)_all.\(Suite.resultEnding)"
     guard !overwrites, suite.communicator.isFirst else {

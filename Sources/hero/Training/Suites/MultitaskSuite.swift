@@ -1,6 +1,7 @@
 import Engine
 import Formats
 import Foundation
+import Metrics
 import Model
 import Tasks
 
@@ -86,7 +87,7 @@ struct MultitaskSuite: TaskSuite {
     _ learned: [(part: RunPart, learning: Learning)], step: Int, results: String
   ) throws -> Validation {
     var result = Validation()
-    var averages: [Double] = []
+    var figures: [MetaAverage.Figure] = []
     for (part, learning) in learned {
       let name = part.task.rawValue
       let folder = "\(results)/\(name)"
@@ -102,15 +103,13 @@ struct MultitaskSuite: TaskSuite {
         table.title = [name, table.title].compactMap { $0 }.joined(separator: ", ")
         return table
       }
-      if let average = own.average { averages.append(average) }
+      if let figure = own.figure { figures.append(figure) }
     }
-    guard !averages.isEmpty else { return result }
-    let mean = averages.reduce(0, +) / Double(averages.count)
+    guard let mean = MetaAverage(figures).value else { return result }
     result.scalars.append(("valid_meta_ave", mean))
-    result.average = mean
     result.headline = ("meta_average", mean, true)
     var table = MetricsTable(title: "all tasks, update \(step)", headings: ["", "meta-average"])
-    table.add("\(averages.count) tasks", [mean])
+    table.add("\(figures.count) tasks", [mean])
     result.tables.append(table)
     return result
   }

@@ -56,7 +56,7 @@ public struct OpenedCaptioning {
   /// What writes captions for clips.
   /// - Parameter skips: told of what cannot be captioned; nil for the run's log.
   func generator(skips: SkipReport? = nil) -> CaptionGenerator {
-    suite.generator(model, videos, tokenizer, options, skips: skips)
+    suite.generator([(model, videos)], tokenizer, options, skips: skips)
   }
 
   /// The caption that `hero caption` writes for a clip.

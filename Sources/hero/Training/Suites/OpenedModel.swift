@@ -53,6 +53,22 @@ struct OpenedModel {
     var dropped = shape
     if folder == nil { dropped.setDropout(Float(configuration.dropout)) }
     training = dropped
+    try checkFusion()
+  }
+
+  /// - Throws: `DataError` where a model of VALUE's fusions would do what it cannot.
+  private func checkFusion() throws {
+    guard shape.fusion != .hierarchical else { return }
+    guard configuration.family != .pretraining else {
+      throw DataError(
+        "asks for VALUE's fusion model \(shape.fusion), which is fine-tuned alone", file: file,
+        cure: "Pre-train with HERO's model, and start --checkpoint from that")
+    }
+    guard configuration.videoChannels != .subtitles else {
+      throw DataError(
+        "asks for VALUE's fusion model \(shape.fusion), which reads frames", file: file,
+        cure: "Train subtitles alone with HERO's model, or give --channels both or video")
+    }
   }
 
   /// - Throws: `DataError` where the device's kernels have no room for the model.

@@ -36,15 +36,15 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
 
   private func validated(_ model: Model, _ videos: VideoReader) throws -> [Asked] {
     try [("val", configuration.valQueries), ("test", configuration.testQueries)].compactMap { split, store in
-      try store.map { Asked(split: split, evaluator: try evaluator(model, videos, $0)) }
+      try store.map { Asked(split: split, evaluator: try evaluator([(model, videos)], $0)) }
     }
   }
 
   private func evaluator(
-    _ model: Model, _ videos: VideoReader, _ store: String
+    _ members: [(model: Model, videos: VideoReader)], _ store: String
   ) throws -> QuestionEvaluator<Model> {
     QuestionEvaluator(
-      model: model, loader: try loader(model, videos, store, .evaluation),
+      try members.map { ($0.model, try loader($0.model, $0.videos, store, .evaluation)) },
       batchSize: configuration.valBatchSize)
   }
 
@@ -60,14 +60,16 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
       }
       // Where the answers are hidden there are predictions only.
       result.tables += [report.table].compactMap { $0 }
-      if isValidation { (result.headline, result.average) = (report.headline, report.average) }
+      if isValidation { (result.headline, result.figure) = (report.headline, report.figure) }
     }
     return result
   }
 
-  func evaluate(_ model: Model, _ videos: VideoReader, store: String, split: String) throws -> SplitReport {
+  func evaluate(
+    _ members: [(model: Model, videos: VideoReader)], store: String, split: String
+  ) throws -> SplitReport {
     try report(
-      evaluator(model, videos, store), split: split, title: "\(configuration.task.rawValue), \(split)")
+      evaluator(members, store), split: split, title: "\(configuration.task.rawValue), \(split)")
   }
 
   private func report(
@@ -79,6 +81,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     let (answered, all) = (answers.results.rows.count, evaluator.itemCount)
     if answered < all { log.warning("\(split): answers and figures are of \(answered) of \(all) items") }
     var report = SplitReport { try answers.results.write(path: $0) }
+    report.logits = answers.logits
     report.scalars = evaluator.metrics(answers, split: split)
     guard let accuracy = answers.accuracy, let loss = answers.loss else { return report }
     var table = MetricsTable(title: title, headings: ["", "value"])
@@ -86,7 +89,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     table.add("loss", [loss])
     report.table = table
     report.headline = ("accuracy", accuracy, true)
-    report.average = 100 * accuracy
+    report.figure = .accuracy(accuracy)
     return report
   }
 }

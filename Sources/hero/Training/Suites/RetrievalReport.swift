@@ -64,21 +64,8 @@ struct RetrievalReport {
       recalls.first { $0.task == .videoCorpusMoment && $0.overlap == 0.7 && $0.depth == 1 && $0.type == nil }
       ?? recalls.first { $0.task == .video && $0.depth == 1 && $0.type == nil }
     report.headline = headline.map { ($0.name(prefix: prefix), $0.value, true) }
-    report.average = average(recalls)
+    report.figure = .recalls(recalls)
     return report
-  }
-}
-
-extension RetrievalReport {
-  /// VALUE's figure: the mean of VCMR's recalls at ranks 1, 10 and 100 and IoU 0.7, else of VR's at 1, 5 and 10.
-  private func average(_ recalls: [Recall]) -> Double? {
-    func mean(_ task: RetrievalTask, overlap: Float?, _ depths: Set<Int>) -> Double? {
-      let own = recalls.filter {
-        $0.task == task && $0.overlap == overlap && $0.type == nil && depths.contains($0.depth)
-      }
-      return own.isEmpty ? nil : own.reduce(0) { $0 + $1.value } / Double(own.count)
-    }
-    return mean(.videoCorpusMoment, overlap: 0.7, [1, 10, 100]) ?? mean(.video, overlap: nil, [1, 5, 10])
   }
 }
 

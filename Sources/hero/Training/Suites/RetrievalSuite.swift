@@ -107,17 +107,17 @@ struct RetrievalSuite: EvaluableSuite {
         ("valid_\(source.name)/\(source.name)_loss_\($0.name)", Double($0.value))
       }
       let report = try evaluate(
-        source.model, validated.videos, queries, split: "val", candidates: candidates,
+        [(source.model, validated.videos)], queries, split: "val", candidates: candidates,
         title: "val, update \(step)")
       try report.write("\(results)/val_results_\(step).json", communicator)
       result.scalars += report.scalars
       result.tables += [report.table].compactMap { $0 }
       result.headline = report.headline
-      result.average = report.average
+      result.figure = report.figure
     }
     if let (queries, candidates) = validated.test {
       let report = try evaluate(
-        source.model, validated.videos, queries, split: "test", candidates: candidates,
+        [(source.model, validated.videos)], queries, split: "test", candidates: candidates,
         title: "test, update \(step)")
       try report.write("\(results)/test_results_\(step).json", communicator)
       result.scalars += report.scalars
@@ -129,27 +129,34 @@ struct RetrievalSuite: EvaluableSuite {
   // MARK: Evaluation
 
   func evaluate(
-    _ model: RetrievalModel, _ videos: VideoReader, store: String, split: String
+    _ members: [(model: RetrievalModel, videos: VideoReader)], store: String, split: String
   ) throws -> SplitReport {
     try evaluate(
-      model, videos, try KnownQueries(path: store, skips: SkipReport(log: log)), split: split,
+      members, try KnownQueries(path: store, skips: SkipReport(log: log)), split: split,
       candidates: split,
       title: "\(configuration.task.rawValue), \(split)")
   }
 
   private func evaluate(
-    _ model: RetrievalModel, _ videos: VideoReader, _ queries: KnownQueries, split: String,
+    _ members: [(model: RetrievalModel, videos: VideoReader)], _ queries: KnownQueries, split: String,
     candidates name: String, title: String
   ) throws -> SplitReport {
     let options = settings.evaluation
-    let candidates = try candidates(name, queries, videos)
-    let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") { progress in
-      try RetrievalIndex(
-        candidates, reader: videos, model: model, batchSize: options.videoBatch, skips: queries.skips,
-        among: communicator, progress: progress)
+    // Where some read subtitles, their store numbers the videos, as in VALUE's two-stream evaluation.
+    let numbering = members.first { $0.videos.subtitles != nil } ?? members[0]
+    let candidates = try candidates(name, queries, numbering.videos)
+    let encoded = try members.map { model, videos in
+      let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") {
+        progress in
+        try RetrievalIndex(
+          candidates, reader: videos, model: model, batchSize: options.videoBatch, skips: queries.skips,
+          among: communicator, progress: progress)
+      }
+      return (model: model, index: index)
     }
-    let evaluator = RetrievalEvaluator(
-      model: model, queries: queries.store, index: index, options: options, skips: queries.skips)
+    let index = encoded[0].index
+    let evaluator = try RetrievalEvaluator(
+      encoded, queries: queries.store, options: options, skips: queries.skips)
     let results = try ProgressReporter.follow("Searching", total: queries.store.ids.count, unit: "queries") {
       progress in try evaluator.run(among: communicator, progress: progress)
     }

@@ -52,8 +52,11 @@ protocol EvaluableSuite: TaskSuite {
   func trainingStores() throws -> [String]
   /// - Parameter store: the split's text store.
   func open(toEvaluate store: String) throws -> Videos
-  /// The model's answers to a split, measured where the truth is known.
-  func evaluate(_ model: Model, _ videos: Videos, store: String, split: String) throws -> SplitReport
+  /// The answers to a split of a model, or of several together, each with the videos that it reads; measured where the truth
+  /// is known.
+  func evaluate(
+    _ members: [(model: Model, videos: Videos)], store: String, split: String
+  ) throws -> SplitReport
 }
 
 /// Families that read the videos of one corpus.
@@ -78,8 +81,10 @@ public struct SplitReport {
   public var table: MetricsTable?
   /// What tells which checkpoint is best.
   var headline: Validation.Headline?
-  /// VALUE's figure of the task in per cent, of which the meta-average is the mean.
-  var average: Double?
+  /// What VALUE's meta-average counts.
+  var figure: MetaAverage.Figure?
+  /// What the answers were chosen by, `{item: [scores]}`; nil where items have no such scores.
+  var logits: JSON?
   private let writing: (_ path: String) throws -> Void
 
   init(write: @escaping (_ path: String) throws -> Void) { writing = write }
@@ -98,8 +103,8 @@ public struct Validation {
   /// Figures by their TensorBoard names.
   public var scalars: [(name: String, value: Double)] = []
   public var headline: Headline?
-  /// VALUE's figure of the task in per cent, of which the meta-average is the mean.
-  public var average: Double?
+  /// What VALUE's meta-average counts.
+  public var figure: MetaAverage.Figure?
   /// Tables for people, one a split.
   public var tables: [MetricsTable] = []
 

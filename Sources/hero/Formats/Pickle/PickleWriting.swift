@@ -1,0 +1,45 @@
+extension JSON {
+  /// The value as a pickle of protocol 2, which every Python loads: dicts, lists, texts, numbers, True, False and None.
+  public var pickled: [UInt8] {
+    var bytes: [UInt8] = [PickleOpcode.proto.rawValue, 2]
+    pickle(to: &bytes)
+    bytes.append(PickleOpcode.stop.rawValue)
+    return bytes
+  }
+
+  private func pickle(to bytes: inout [UInt8]) {
+    func put(_ opcode: PickleOpcode) { bytes.append(opcode.rawValue) }
+    switch self {
+    case .null: put(.none)
+    case .bool(let value): put(value ? .newTrue : .newFalse)
+    case .int(let value):
+      put(.long1)
+      bytes.append(8)
+      withUnsafeBytes(of: Int64(value).littleEndian) { bytes += $0 }
+    case .double(let value):
+      put(.binFloat)
+      withUnsafeBytes(of: value.bitPattern.bigEndian) { bytes += $0 }
+    case .string(let text): Self.pickle(text, to: &bytes)
+    case .array(let values):
+      put(.emptyList)
+      put(.mark)
+      for value in values { value.pickle(to: &bytes) }
+      put(.appends)
+    case .object(let members):
+      put(.emptyDict)
+      put(.mark)
+      for (key, value) in members {
+        Self.pickle(key, to: &bytes)
+        value.pickle(to: &bytes)
+      }
+      put(.setItems)
+    }
+  }
+
+  /// - Precondition: less than 4 GiB.
+  private static func pickle(_ text: String, to bytes: inout [UInt8]) {
+    bytes.append(PickleOpcode.binUnicode.rawValue)
+    withUnsafeBytes(of: UInt32(text.utf8.count).littleEndian) { bytes += $0 }
+    bytes += text.utf8
+  }
+}

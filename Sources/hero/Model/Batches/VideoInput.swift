@@ -1,0 +1,117 @@
+import Engine
+
+/// Several videos in a device's memory, with the plan of their sequences.
+public struct VideoInput: @unchecked Sendable {
+  /// [rows, featureWidth]; nobody changes it, so threads may hand it on.
+  let features: Tensor
+  /// The frames of each video.
+  public let segments: Segments
+  let plan: CrossModalPlan
+  /// The feature row of every frame of a sequence.
+  let frameRows: Indices
+  /// Per feature row 1 where it is hidden, else −1; nil if nothing is hidden.
+  let mask: Indices?
+  /// The feature row of every frame, where videos share rows.
+  let shared: Indices?
+  /// Per frame its row among `plan.outputs`, or its sentence where sentences are read without frames; −1 for a frame of no
+  /// sentence.
+  package let slots: Indices
+  /// 0, 1, 2 … within every video.
+  package let places: Indices
+  /// Where frames and sentences go that lie beside one another.
+  let halves: Halves?
+  /// Where frames and sentences go that follow one another.
+  let sequence: FrameSentenceSequence?
+
+  /// What the temporal transformer reads of each video: its frames, or its frames and sentences.
+  package var rows: Segments { sequence?.rows ?? segments }
+  /// 0, 1, 2 … within each of those.
+  var rowPlaces: Indices { sequence?.places ?? places }
+
+  /// Two rows for every frame, of itself and of its sentence: which they are, −1 for the other.
+  struct Halves {
+    let frames: Indices
+    let sentences: Indices
+  }
+}
+
+/// The frames of each video, then its sentences.
+struct FrameSentenceSequence: Sendable {
+  let rows: Segments
+  let places: Indices
+  /// Per row the frame or −1, the sentence or −1.
+  let fromFrames: Indices
+  let fromSentences: Indices
+  /// The rows that are frames.
+  let frames: RowSelection
+  /// Per sentence its position, RoBERTa's first being 2.
+  let sentencePositions: Indices
+  /// The type row that all share, per frame and per sentence.
+  let frameTypes: Indices
+  let sentenceTypes: Indices
+
+  init(frames: Segments, sentences: [Int], positions: Int, on backend: any Backend) {
+    var (fromFrames, fromSentences): ([Int32], [Int32]) = ([], [])
+    var (chosen, sentencePositions): ([Int32], [Int32]) = ([], [])
+    var first = 0
+    for (video, count) in sentences.enumerated() {
+      chosen += (0..<frames[video].count).map { Int32(fromFrames.count + $0) }
+      fromFrames += frames[video].map { Int32($0) } + [Int32](repeating: -1, count: count)
+      fromSentences += frames[video].map { _ in -1 } + (first..<first + count).map { Int32($0) }
+      sentencePositions += (0..<count).map { Int32(min(robertaStart + $0, positions - 1)) }
+      first += count
+    }
+    rows = Segments(lengths: zip(frames.lengths, sentences).map { $0 + $1 }, on: backend)
+    places = rowPositions(rows, on: backend)
+    self.fromFrames = backend.makeIndices(fromFrames)
+    self.fromSentences = backend.makeIndices(fromSentences)
+    self.frames = RowSelection(rows: backend.makeIndices(chosen), segments: frames)
+    self.sentencePositions = backend.makeIndices(sentencePositions)
+    frameTypes = backend.makeIndices([Int32](repeating: sharedType, count: chosen.count))
+    sentenceTypes = backend.makeIndices([Int32](repeating: sharedType, count: first))
+  }
+}
+
+extension VideoBatch {
+  /// Puts the videos and all that follows from their sequences into a device's memory. Loading threads do it.
+  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> VideoInput {
+    let isFused = model.fusion != .hierarchical
+    // A sentence without frames reaches no frame: nothing downstream reads it, unless sentences follow the frames.
+    let read = model.fusion == .sequence ? sequences : sequences.filter { !$0.frames.isEmpty }
+    let plan =
+      isFused
+      ? CrossModalPlan(sentences: read.map(\.tokens), textPositions: model.cross.positions, on: backend)
+      : CrossModalPlan(read, textAlone: readsTextAlone, textPositions: model.cross.positions, on: backend)
+    let rows = features.count / featureWidth
+    var slots = [Int32](repeating: -1, count: frameCount)
+    if readsTextAlone || isFused {
+      for (row, sequence) in read.enumerated() {
+        for frame in sequence.frames { slots[frame] = Int32(row) }
+      }
+    } else {
+      for (row, frame) in plan.frameNumbers.enumerated() { slots[frame] = Int32(row) }
+    }
+    let segments = Segments(lengths: lengths, on: backend)
+    var mask: [Int32] = []
+    if !maskedFrames.isEmpty {
+      mask = [Int32](repeating: -1, count: rows)
+      for frame in maskedFrames { mask[frame] = 1 }
+    }
+    return VideoInput(
+      features: backend.makeTensor(features, rows: rows, columns: featureWidth), segments: segments,
+      plan: plan,
+      frameRows: backend.makeIndices(plan.frameNumbers.map { featureRows?[$0] ?? $0 }),
+      mask: mask.isEmpty ? nil : backend.makeIndices(mask),
+      shared: featureRows.map { backend.makeIndices($0) }, slots: backend.makeIndices(slots),
+      places: rowPositions(segments, on: backend), halves: model.fusion == .concat ? halves(backend) : nil,
+      sequence: model.fusion == .sequence
+        ? FrameSentenceSequence(
+          frames: segments, sentences: sentenceCounts, positions: model.cross.positions, on: backend) : nil)
+  }
+
+  private func halves(_ backend: any Backend) -> VideoInput.Halves {
+    VideoInput.Halves(
+      frames: backend.makeIndices((0..<frameCount).flatMap { [featureRows?[$0] ?? $0, -1] }),
+      sentences: backend.makeIndices((0..<frameCount).flatMap { [-1, $0] }))
+  }
+}

@@ -1,0 +1,80 @@
+import Engine
+
+/// Sentences as a vector each, added to their frames or beside them (VALUE's `Video_Sub_Feature_Fusion`).
+struct FeatureFusion {
+  private let sentences: NormedProjection
+  /// From both to the width; nil where they are added.
+  private let both: NormedProjection?
+  private let width: Int
+
+  init(_ scope: ParameterScope, _ model: ModelConfiguration) {
+    width = model.cross.hiddenSize
+    let dropout = model.cross.hiddenDropout
+    sentences = NormedProjection(scope["sub_transform"], width, width, dropout: dropout)
+    both =
+      model.fusion == .concat
+      ? NormedProjection(scope["video_sub_feature_transform"], 2 * width, width, dropout: dropout) : nil
+  }
+
+  /// frame + ReLU(W·LN(sentence)), or ReLU(W₂·LN([frame, ReLU(W·LN(sentence))])); a frame of no sentence has zero for it.
+  /// - Parameter frames: [feature rows, width], transformed.
+  /// - Returns: [Σ frames, width]
+  func callAsFunction(
+    _ tape: Tape, _ input: VideoInput, frames: Tensor, _ cross: CrossModalTransformer
+  ) -> Tensor {
+    let said = sentences(tape, matched(tape, input, cross))
+    guard let both, let halves = input.halves else {
+      return tape.gatherSum([(frames, input.shared), (said, nil)])
+    }
+    let side = tape.gatherSum([(frames, halves.frames), (said, halves.sentences)])
+    return both(tape, tape.reshape(side, rows: said.rows, columns: 2 * width))
+  }
+
+  /// What each frame's sentence is: [Σ frames, width].
+  private func matched(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Tensor {
+    guard input.plan.segments.count > 0 else {
+      let nothing = tape.backend.makeTensor(rows: input.segments.rows, columns: width)
+      tape.backend.fill(nothing, with: 0)
+      return nothing
+    }
+    return tape.gather(cross.maxima(tape, input.plan), input.slots)
+  }
+}
+
+/// All frames and then all sentences, a vector each, as one sequence (VALUE's `Video_Sub_Sequence_Model`).
+struct SequenceFusion {
+  private let positions: Embedding
+  private let types: Embedding
+  private let norm: LayerNorm
+  private let frames: FrameEmbedding
+  private let dropout: Float
+
+  init(_ scope: ParameterScope, _ model: ModelConfiguration) {
+    let (text, width) = (scope["sub_embeddings"], model.cross.hiddenSize)
+    dropout = model.cross.hiddenDropout
+    // VALUE's has words, which it never reads.
+    _ = Embedding(text["word_embeddings"], model.vocabularyRows, width)
+    positions = Embedding(text["position_embeddings"], model.cross.positions, width)
+    types = Embedding(text["token_type_embeddings"], max(2, model.cross.typeVocabulary), width)
+    norm = LayerNorm(text["LayerNorm"], width)
+    frames = FrameEmbedding(scope["frame_embeddings"], model, dropout: model.temporal.hiddenDropout)
+  }
+
+  /// A frame is dropout(LN(W·LN(feature) + position + type)), a sentence dropout(LN(sentence + position + type)).
+  /// - Returns: [Σ frames and sentences, width]
+  func callAsFunction(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Tensor {
+    guard let sequence = input.sequence else { preconditionFailure("prepared for another model") }
+    let table = types.weight.tensor
+    let frames = frames(
+      tape, input.features, rows: input.shared, mask: nil, positions: input.places,
+      types: (table, sequence.frameTypes))
+    guard input.plan.segments.count > 0 else { return frames }
+    let sum = tape.gatherSum([
+      (cross.maxima(tape, input.plan), nil), (positions.weight.tensor, sequence.sentencePositions),
+      (table, sequence.sentenceTypes),
+    ])
+    return tape.gatherSum([
+      (frames, sequence.fromFrames), (norm(tape, sum, outerDropout: dropout), sequence.fromSentences),
+    ])
+  }
+}

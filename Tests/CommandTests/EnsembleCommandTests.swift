@@ -1,0 +1,111 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+/// Several runs evaluated together: `--ensemble`, VALUE's two streams, and the scores that are averaged.
+struct EnsembleCommandTests {
+  private let corpus: SmallCorpus
+  private var folder: TemporaryFolder { corpus.folder }
+
+  init() throws { corpus = try SmallCorpus() }
+
+  private func finetune(_ task: String, _ more: [String], to run: String) throws {
+    try corpus.run(
+      [
+        "finetune", "--task", task, "--model-config", "model.json", "--num-train-steps", "4", "--valid-steps",
+        "4", "--train-batch-size", "4", "--vfeat-db", "video_db/tv", "--sub-txt-db", "txt_db/subtitles.db",
+        "--output-dir", run,
+      ] + more)
+  }
+
+  private func eval(_ arguments: [String], of store: String) throws -> JSON {
+    try JSON.parse(
+      try corpus.run(
+        ["eval", "--split", "val", "--query-txt-db", "txt_db/\(store).db", "--json"] + arguments
+      )
+      .output)
+  }
+
+  private func logits(_ name: String) throws -> [String: [Double]] {
+    let entries = try #require(try Pickle.read(path: folder.path(name)).entries)
+    return Dictionary(
+      uniqueKeysWithValues: try entries.map {
+        (try #require($0.key.string), try #require($0.value.elements).compactMap(\.double))
+      })
+  }
+
+  @Test(.timeLimit(.minutes(30))) func questionsByTwoStreams() throws {
+    for split in ["train", "val"] {
+      try corpus.run([
+        "create-txtdb", "--task", "tvqa", "--annotation", "corpus/ann/tvqa_\(split).jsonl", "--output",
+        "txt_db/tvqa_\(split).db", "--tokenizer", "corpus/tokenizer",
+      ])
+    }
+    for channels in ["video", "subtitles"] {
+      try finetune(
+        "tvqa",
+        [
+          "--train-query-txt-db", "txt_db/tvqa_train.db", "--channels", channels, "--seed",
+          "\(channels.count)",
+        ],
+        to: channels)
+      _ = try eval(
+        ["--output-dir", channels, "--save-logits", "\(channels).pkl", "--checkpoint", "latest"],
+        of: "tvqa_val")
+    }
+    let metrics = try eval(
+      [
+        "--video-only-model-dir", "video", "--sub-only-model-dir", "subtitles", "--save-logits", "both.pkl",
+        "--checkpoint", "latest", "--submission", "answers.json",
+      ], of: "tvqa_val")
+    #expect((0...1).contains(try #require(metrics["valid/acc"]?.double)))
+    let path = try #require(metrics["results"]?.string)
+    #expect(path.hasPrefix("video/results_val_two_stream/"))
+    let answers = try #require(try JSON.read(path: folder.path(path)).object)
+    let parts = [try logits("video.pkl"), try logits("subtitles.pkl")]
+    let both = try logits("both.pkl")
+    #expect(both.count == answers.count && parts[0] != parts[1])
+    for (id, found) in both {
+      let shares = try parts.map { part in
+        let powers = try #require(part[id]).map { exp($0) }
+        return powers.map { $0 / powers.reduce(0, +) }
+      }
+      let mean = zip(shares[0], shares[1]).map { ($0 + $1) / 2 }
+      for (one, other) in zip(found, mean) { #expect(abs(one - other) < 1e-5) }
+      #expect(abs(mean[try #require(answers[id]?.int)] - (mean.max() ?? 0)) < 1e-5)
+    }
+    // A run with itself is the run.
+    _ = try eval(["--ensemble", "video", "video", "--checkpoint", "latest"], of: "tvqa_val")
+    let alone = try FileBytes.read(path: folder.path("video/results_val/results_4_all.json"))
+    #expect(try FileBytes.read(path: folder.path("video/results_val_ensemble/results_4_all.json")) == alone)
+  }
+
+  @Test(.timeLimit(.minutes(30))) func momentsByAnEnsemble() throws {
+    for (run, seed) in [("one", "1"), ("two", "2")] {
+      try finetune("tvr", ["--train-query-txt-db", "txt_db/train.db", "--seed", seed], to: run)
+    }
+    let latest = ["--checkpoint", "latest"]
+    _ = try eval(["--output-dir", "one"] + latest, of: "val")
+    _ = try eval(["--ensemble", "one", "one"] + latest, of: "val")
+    let alone = try FileBytes.read(path: folder.path("one/results_val/results_4_all.json"))
+    #expect(try FileBytes.read(path: folder.path("one/results_val_ensemble/results_4_all.json")) == alone)
+    let both = try eval(["--ensemble", "one", "two", "--overwrite"] + latest, of: "val")
+    #expect((0...100).contains(try #require(both["valid_val_VR/VR_r1"]?.double)))
+    #expect(try FileBytes.read(path: folder.path("one/results_val_ensemble/results_4_all.json")) != alone)
+
+    let refused: [([String], String)] = [
+      (["--ensemble", "one"], "two runs or more"),
+      (["--ensemble", "one", "two", "--output-dir", "one"], "give one of"),
+      (["--video-only-model-dir", "one"], "give both"),
+      (["--output-dir", "one", "--sub-only-checkpoint", "4"], "go with"),
+      (["--output-dir", "one", "--save-logits", "scores.pkl"], "questions and statements"),
+    ]
+    for (arguments, message) in refused {
+      let process = try HeroProcess(
+        arguments: ["eval", "--split", "val", "--query-txt-db", "txt_db/val.db"] + latest + arguments,
+        folder: folder.root)
+      #expect(process.status != 0 && process.errors.contains(message), "\(arguments): \(process.errors)")
+    }
+  }
+}
