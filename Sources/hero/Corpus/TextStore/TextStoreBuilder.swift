@@ -57,7 +57,7 @@ public struct TextStoreBuilder: Sendable {
     let folder = try OutputFolder(path: output)
     var report = TextStoreReport()
     switch task.content {
-    case .queries, .statements, .questions, .futures:
+    case .queries, .statements, .windows, .questions, .futures:
       try buildQueries(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
     case .clips:
       try buildCaptions(in: folder, with: tokenizer, report: &report, onSkip: onSkip)

@@ -4,10 +4,13 @@ import Formats
 public struct QueryPredictions: Sendable, Equatable {
   public var id: QueryID
   public var predictions: [MomentPrediction]
+  /// How well each frame of the query's own video fits it; empty where nobody asked.
+  public var frameScores: [Float]
 
-  public init(id: QueryID, predictions: [MomentPrediction]) {
+  public init(id: QueryID, predictions: [MomentPrediction], frameScores: [Float] = []) {
     self.id = id
     self.predictions = predictions
+    self.frameScores = frameScores
   }
 }
 

@@ -27,6 +27,8 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
   public var videoBatch = 16
   /// `eval_with_query_type`
   public var byQueryType = true
+  /// Whether every frame of a query's own video is given a score.
+  public var ratesFrames = false
 
   public init() {}
 
@@ -103,9 +105,14 @@ public struct RetrievalEvaluator {
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
     // Every query's own video, where it is known: nobody can say where else to look for a moment of one video.
     let own = batch.map { query in query.video.flatMap { index.videos.place(of: $0) } }
+    let encoded = encode(texts)
     let answers = try MomentSearch(model: model, videos: index, options: options).rank(
-      encode(texts), own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
-    for (query, answer) in zip(batch, answers) {
+      encoded, own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
+    for (place, (query, answer)) in zip(batch, answers).enumerated() {
+      let frameScores =
+        options.ratesFrames
+        ? own[place].map { index.frameScores(encoded.rowsView(place..<place + 1), in: $0, model: model) } ?? []
+        : []
       for task in options.tasks {
         let predictions =
           switch task {
@@ -114,7 +121,9 @@ public struct RetrievalEvaluator {
           case .video: answer.videos
           }
         guard let predictions else { continue }
-        report(task, QueryPredictions(id: QueryID(query.id), predictions: predictions))
+        report(
+          task,
+          QueryPredictions(id: QueryID(query.id), predictions: predictions, frameScores: frameScores))
       }
     }
   }
@@ -152,6 +161,7 @@ extension Parcel {
       figures.append(prediction.score)
     }
     put(figures)
+    put(query.frameScores)
   }
 
   /// Nil before the id of a query that was left out.
@@ -164,6 +174,7 @@ extension Parcel {
         video: Int(video), start: figures[3 * place], end: figures[3 * place + 1],
         score: figures[3 * place + 2])
     }
-    return (task, QueryPredictions(id: QueryID(id), predictions: predictions))
+    let frameScores = take(Float.self)
+    return (task, QueryPredictions(id: QueryID(id), predictions: predictions, frameScores: frameScores))
   }
 }

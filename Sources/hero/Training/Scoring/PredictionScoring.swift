@@ -116,8 +116,10 @@ public struct PredictionScoring {
       }
     }
     var truths: [WindowTruth] = []
-    try JSONLines.read(path: references) { _, row in
-      if let truth = try WindowTruth(json: row) { truths.append(truth) }
+    // The reader of such corpora tells the four of them apart.
+    let annotation = task?.annotation ?? .qvhighlights
+    try annotation.forEachRow(of: references, split: split, onSkip: warn) { row in
+      if let truth = try WindowTruth(json: .object(row)) { truths.append(truth) }
     }
     guard !truths.isEmpty else {
       throw DataError("no row has \"relevant_windows\": the truth is hidden", file: references)
@@ -129,15 +131,7 @@ public struct PredictionScoring {
         "\(predictions): the windows of \(metrics.unordered) queries do not come by falling score. "
           + "Mean average precision sorts them, recall takes them as they come.")
     }
-    var table = MetricsTable(title: split, headings: ["", "%"])
-    // One table of ten thresholds for each length would be a screen of figures; JSON has them all.
-    for (name, value) in metrics.figures.filter({ Self.isQuoted($0.name) }) { table.add(name, [value]) }
-    return (metrics.figures, table)
-  }
-
-  private static func isQuoted(_ name: String) -> Bool {
-    !name.hasPrefix("MR-") || !name.contains("@")
-      || ["MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mAP@0.5", "MR-full-mAP@0.75"].contains(name)
+    return (metrics.figures, MetricsTable(metrics, title: split))
   }
 
   // MARK: Captions

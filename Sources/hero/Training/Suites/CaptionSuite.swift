@@ -8,7 +8,7 @@ import Text
 
 /// Describing clips and videos: TVC, YC2C, VATEX.
 struct CaptionSuite: EvaluableSuite {
-  static let resultEnding = "jsonl"
+  var resultEnding: String { "jsonl" }
   static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainCaptions }
 
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .decoder] }

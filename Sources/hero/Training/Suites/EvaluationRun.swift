@@ -81,7 +81,7 @@ public struct EvaluationRun {
     let report = try suite.evaluate(model, videos, store: store, split: split)
     let results = made.folder.evaluationResults(split: split)
     if suite.communicator.isFirst { try made.folder.make(results) }
-    let path = "\(results)/results_\(label)_all.\(Suite.resultEnding)"
+    let path = "\(results)/results_\(label)_all.\(suite.resultEnding)"
     guard !overwrites, suite.communicator.isFirst else {
       try report.write(path, suite.communicator)
       return (report, path)

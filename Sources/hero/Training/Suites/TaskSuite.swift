@@ -49,7 +49,7 @@ extension TaskSuite {
 /// A family whose models are measured on splits.
 protocol EvaluableSuite: TaskSuite {
   /// Ending of the files of its predictions.
-  static var resultEnding: String { get }
+  var resultEnding: String { get }
   /// The option that names the text store to train on.
   static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { get }
   /// - Parameter store: the split's text store.
@@ -58,9 +58,12 @@ protocol EvaluableSuite: TaskSuite {
   func evaluate(_ model: Model, _ videos: Videos, store: String, split: String) throws -> SplitReport
 }
 
+extension EvaluableSuite {
+  var resultEnding: String { "json" }
+}
+
 /// Families that read the videos of one corpus.
 extension EvaluableSuite where Videos == VideoReader {
-  static var resultEnding: String { "json" }
   static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainQueries }
 
   func openForTraining() throws -> VideoReader {
