@@ -25,6 +25,7 @@ struct KnownQueries {
   /// - Throws: `DataError` where the store or its annotations cannot be read.
   init(path: String, findsWindows: Bool, skips: SkipReport) throws {
     (store, self.skips) = (try QueryStore(path: path), skips)
+    try store.require(windows: findsWindows)
     var asked = Set(store.ids)
     try JSONLines.read(path: store.annotationPath) { line, row in
       do {
