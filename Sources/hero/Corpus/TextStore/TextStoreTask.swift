@@ -84,6 +84,7 @@ extension TextStoreTask {
     if has("q"), has("a0") { return .questions(answers: (0..<100).first { row["a\($0)"] == nil } ?? 100) }
     if has("events") { return .futures }
     if has("query"), has("vid") { return .windows }
+    if row["statement"]?.string != nil { return .statements }
     if has("sub") { return .subtitles }
     if has("descs") { return has("ts") ? .clips : .videoCaptions }
     guard has("desc") else { return nil }
@@ -113,7 +114,7 @@ extension TextStoreTask {
       case .futures: "two \"events\" to choose from"
       case .subtitles: "a video's subtitles (\"sub\")"
       case .clips, .videoCaptions: "captions of a clip (\"descs\")"
-      case .statements: "a statement with its \"label\""
+      case .statements: "a statement with its \"label\" or \"answer\""
       case .queries: "a query (\"desc\" with \"ts\")"
       case .windows: "a query about a given video (\"query\" with \"vid\")"
       }

@@ -7,8 +7,10 @@ import Model
 public struct CaptionLoader: BatchLoader {
   public let captions: CaptionStore
   public let videos: VideoReader
-  /// The videos to use.
+  /// The video of each item.
   public let names: [String]
+  /// The caption of each item where it is one; nil where an item is a video with its captions.
+  private let captionIDs: [String]?
   /// Seconds between frames.
   public let frameInterval: Double
   /// What the batches are for.
@@ -37,7 +39,13 @@ public struct CaptionLoader: BatchLoader {
     let held = model.decoder?.positions ?? 0
     self.maxTextLength = maxTextLength > 0 ? min(maxTextLength, held) : held
     self.skips = skips
-    names = captions.videos
+    // VALUE's captioners go through queries one by one; a number of captions a video says that videos are meant.
+    if captions.holdsQueries, captionsPerVideo <= 0 {
+      let pairs = captions.captionIDs
+      (names, captionIDs) = (pairs.map(\.video), pairs.map(\.id))
+    } else {
+      (names, captionIDs) = (captions.videos, nil)
+    }
     try videos.requireMost(names, "videos", file: captions.path)
   }
 
@@ -47,12 +55,14 @@ public struct CaptionLoader: BatchLoader {
     var read: [VideoItem] = []
     var clips: [(video: Int, frames: Range<Int>)] = []
     var (inputs, targets): ([[Int32]], [[Int32]]) = ([], [])
-    for (place, name) in items.map({ names[$0] }).enumerated() {
+    for (place, item) in items.enumerated() {
+      let name = names[item]
       var random = random.following(place)
       do {
         let video = try videos.read(name)
         try video.check(model)
-        let described = described(video, random: &random)
+        let ids = captionIDs.map { [$0[item]] } ?? captions.captionIDs(of: name)
+        let described = described(video, ids, random: &random)
         guard !described.isEmpty else { throw DataError("none of its captions can be used") }
         for (frames, tokens) in described {
           clips.append((read.count, frames))
@@ -69,11 +79,11 @@ public struct CaptionLoader: BatchLoader {
       videos: try VideoBatch(read, model: model), clips: clips, inputs: inputs, targets: targets)
   }
 
-  /// The captions of a video with their clips' frames; as many as are wanted, drawn if there are more.
+  /// Captions of a video with their clips' frames; as many as are wanted, drawn if there are more.
   private func described(
-    _ video: VideoItem, random: inout RandomStream
+    _ video: VideoItem, _ ids: [String], random: inout RandomStream
   ) -> [(frames: Range<Int>, tokens: [Int32])] {
-    var ids = captions.captionIDs(of: video.name)
+    var ids = ids
     if ids.count > captionsPerVideo {
       ids = Array(ids.shuffled(using: &random).prefix(captionsPerVideo))
     }

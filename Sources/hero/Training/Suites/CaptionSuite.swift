@@ -8,7 +8,6 @@ import Text
 
 /// Describing clips and videos: TVC, YC2C, VATEX.
 struct CaptionSuite: EvaluableSuite {
-  var resultEnding: String { "jsonl" }
   static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { \.trainCaptions }
 
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .decoder] }
@@ -25,12 +24,23 @@ struct CaptionSuite: EvaluableSuite {
 
   func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> CaptionLearning {
     let loader = try CaptionLoader(
-      captions: try CaptionStore(path: try configuration.required(\.trainCaptions)), videos: videos,
+      captions: try opened(try configuration.required(\.trainCaptions)), videos: videos,
       maxTextLength: configuration.maxTextLength, captionsPerVideo: configuration.maxCaptionsPerVideo,
       frameInterval: configuration.frameInterval, model: model.configuration, skips: SkipReport(log: log))
     return CaptionLearning(
       name: configuration.task.rawValue, model: model, loader: loader,
       smoothing: Float(configuration.labelSmoothing))
+  }
+
+  /// - Throws: `DataError` for queries where clips are described: nobody captioned their moments.
+  private func opened(_ path: String) throws -> CaptionStore {
+    let store = try CaptionStore(path: path)
+    guard !store.holdsQueries || configuration.task.annotation?.needsSubtitles != true else {
+      throw DataError(
+        "holds retrieval's queries, which caption whole videos, and \(configuration.task.rawValue) describes clips",
+        file: path, cure: "Make a store of \(configuration.task.rawValue)'s annotation")
+    }
+    return store
   }
 
   // MARK: Validation
@@ -59,7 +69,7 @@ struct CaptionSuite: EvaluableSuite {
     _ model: CaptionModel, _ videos: VideoReader, store path: String, split: String,
     references: [CaptionRow]? = nil
   ) throws -> Captioned {
-    let store = try CaptionStore(path: path)
+    let store = try opened(path)
     let folder = try TokenizerFolder.find(option: configuration.tokenizer, note: store.meta.tokenizer)
     let tokenizer = try TokenizerFolder.open(folder)
     try TokenizerFit.require(
@@ -115,10 +125,11 @@ struct CaptionSuite: EvaluableSuite {
         "\(captioned.split): the figures count \(known.count) of \(rows.count) clips; the others have no captions to "
           + "compare with")
     }
-    let scores = try CaptionScorer(
-      known.map { rows[$0] }, references: known.map { captioned.references[$0] }, meteor: meteor)
-    report.scalars = scores.corpus
-    report.table = MetricsTable(scores, title: title)
+    let (described, references) = (known.map { rows[$0] }, known.map { captioned.references[$0] })
+    let scores = try CaptionScorer(described, references: references, meteor: meteor)
+    let videos = try configuration.task.videoScores(described, references, meteor: meteor, log: log)
+    report.scalars = scores.corpus + (videos?.figures ?? [])
+    report.table = MetricsTable(scores, videos, title: title)
     if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {
       report.headline = (cider.name, cider.value, true)
     }
@@ -149,10 +160,25 @@ struct CaptionSuite: EvaluableSuite {
   }
 }
 
+extension RunTask {
+  /// YouCook2's scores of videos; nil of other tasks, and where names do not say the videos, which is told.
+  func videoScores(
+    _ rows: [CaptionRow], _ references: [CaptionRow], meteor: MeteorResources?, log: RunLog
+  ) throws -> VideoCaptionScores? {
+    guard annotation?.rawValue == "yc2c" else { return nil }
+    let scores = try VideoCaptionScores(rows, references: references, meteor: meteor)
+    if scores == nil {
+      log.info("a video's name does not end in _NUMBER, so there are no macro and paragraph scores")
+    }
+    return scores
+  }
+}
+
 extension MetricsTable {
   /// Caption scores for people.
-  public init(_ scores: CaptionScorer, title: String) {
+  /// - Parameter videos: those of whole videos, if there are any.
+  public init(_ scores: CaptionScorer, _ videos: VideoCaptionScores? = nil, title: String) {
     self.init(title: title, headings: ["", "%"])
-    for (name, value) in scores.corpus { add(name, [value]) }
+    for (name, value) in scores.corpus + (videos?.figures ?? []) { add(name, [value]) }
   }
 }
