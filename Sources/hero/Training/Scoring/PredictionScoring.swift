@@ -1,6 +1,8 @@
 import Corpus
 import Formats
+import Foundation
 import Metrics
+import Tasks
 
 /// Scores a file of predictions against annotations, without a model and without stores: what
 /// `hero eval --predictions F --references F` runs.
@@ -35,9 +37,9 @@ public struct PredictionScoring {
     }
   }
 
-  /// Writes captions in the form that the evaluation server takes.
+  /// Writes captions in the submission format.
   ///
-  /// - Throws: `UsageError` for predictions of another kind, which are in their server's form already.
+  /// - Throws: `UsageError` for predictions of another kind, which have it already.
   public func writeSubmission(to path: String) throws {
     guard case .captions = try PredictionFile.read(path: predictions) else {
       throw UsageError("--submission with --predictions is for captions")
@@ -142,10 +144,21 @@ public struct PredictionScoring {
         "the predictions are captions: --split, --vid2dur-idx and tasks of other kinds mean nothing")
     }
     if meteor == nil { log.info(MetricsTable.noMeteorData) }
-    let scores = try CaptionScorer(
-      try CaptionRow.read(path: predictions), references: try CaptionRow.read(path: references),
-      meteor: meteor)
-    return (scores.corpus.map { ($0.name, $0.value) }, MetricsTable(scores, title: "captions"))
+    let (rows, truth) = (try CaptionRow.read(path: predictions), try captionReferences())
+    let scores = try CaptionScorer(rows, references: truth, meteor: meteor)
+    let videos = try task?.videoScores(rows, truth, meteor: meteor, log: log)
+    return (
+      scores.corpus.map { ($0.name, $0.value) } + (videos?.figures ?? []),
+      MetricsTable(scores, videos, title: "captions")
+    )
+  }
+
+  /// Rows of an annotation, or of a store of captions.
+  private func captionReferences() throws -> [CaptionRow] {
+    guard FileManager.default.fileExists(atPath: references + "/meta.json") else {
+      return try CaptionRow.read(path: references)
+    }
+    return try CaptionStore(path: references).rows()
   }
 
   private func refuseMeteor() throws {
