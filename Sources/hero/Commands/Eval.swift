@@ -4,6 +4,7 @@ import Metrics
 import Training
 
 extension RunTask: ExpressibleByArgument {}
+extension Submission.Form: ExpressibleByArgument {}
 
 /// A task that a run can be evaluated on: all but pre-training.
 struct EvaluatedTask: ExpressibleByArgument {
@@ -64,7 +65,8 @@ struct Eval: ParsableCommand {
   @Option(
     name: .customLong("vid2dur-idx"),
     help: ArgumentHelp(
-      "JSON file {split: {video: [seconds, number]}}, for predictions that do not name their videos.",
+      "JSON file {split: {video: [seconds, number]}}: the candidates, in place of the subtitle store's; with "
+        + "--predictions the numbers of videos that they do not name.",
       valueName: "file"),
     completion: .file())
   var vid2durIdx: String?
@@ -82,10 +84,18 @@ struct Eval: ParsableCommand {
   var batchSize: Int?
 
   @Option(
-    help: ArgumentHelp("Also write what the task's evaluation server takes.", valueName: "file"),
+    help: ArgumentHelp(
+      "Also write the submission format; into a folder as results_TASK_SPLIT/results_CHECKPOINT_all.json.",
+      valueName: "path"),
     completion: .file()
   )
   var submission: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Whose submission format: the task's own, or VALUE's, whose EvaluationTools take neither names nor scores.",
+      valueName: "form"))
+  var submissionForm: Submission.Form?
 
   @Flag(help: "Replace the submission and results of an earlier evaluation, if they are there.")
   var overwrite = false
@@ -110,7 +120,9 @@ struct Eval: ParsableCommand {
       try Processes.requireSole("eval --predictions")
       return try scorePredictions(log)
     }
-    guard vid2durIdx == nil else { throw UsageError("--vid2dur-idx goes with --predictions") }
+    guard submissionForm == nil || submission != nil else {
+      throw UsageError("--submission-form goes with --submission")
+    }
     let outcome = try outcome(log)
     if json {
       print(outcome.json.encoded(style: .python))
@@ -129,11 +141,12 @@ struct Eval: ParsableCommand {
     }
     let evaluation = try EvaluationRun(
       path: outputDir, task: task?.task, arguments: overrides, batchSize: batchSize,
-      meteor: try meteorData.map { try MeteorResources(folder: $0) }, log: log,
+      meteor: try meteorData.map { try MeteorResources(folder: $0) }, vid2durIdx: vid2durIdx, log: log,
       communicator: Processes.communicator)
     return try profile.follow(device) { backend in
       try evaluation.run(
-        checkpoint: checkpoint, split: split, store: queryTxtDb, submission: submission,
+        checkpoint: checkpoint, split: split, store: queryTxtDb,
+        submission: submission.map { Submission($0, form: submissionForm ?? .task) },
         overwrites: overwrite, backend: backend)
     }
   }
@@ -147,7 +160,8 @@ struct Eval: ParsableCommand {
     try FlagConflicts.refuse(
       [
         "--query-txt-db": queryTxtDb != nil, "--output-dir": outputDir != nil,
-        "--checkpoint": checkpoint != "best", "--batch-size": batchSize != nil,
+        "--submission-form": submissionForm != nil, "--checkpoint": checkpoint != "best",
+        "--batch-size": batchSize != nil,
         "--device or --precision": device.isGiven, "--profile": profile.profile != nil,
         overrides.joined(separator: " "): !overrides.isEmpty,
       ], "--predictions are scored without a model")

@@ -111,7 +111,8 @@ public struct RetrievalEvaluator {
     for (place, (query, answer)) in zip(batch, answers).enumerated() {
       let frameScores =
         options.ratesFrames
-        ? own[place].map { index.frameScores(encoded.rowsView(place..<place + 1), in: $0, model: model) } ?? []
+        ? own[place].map { index.frameScores(encoded.rowsView(place..<place + 1), in: $0, model: model) }
+          ?? []
         : []
       for task in options.tasks {
         let predictions =

@@ -89,8 +89,8 @@ public struct RunTask: ConfigurationName, Hashable {
     }
   }
 
-  /// Whether an evaluation server takes predictions of the task: TVR's, TVQA's, TVC's, or VALUE's.
-  public var hasServer: Bool { !rawValue.hasPrefix("didemo") && !rawValue.hasPrefix("msrvtt") }
+  /// The ending of files of its predictions.
+  var resultEnding: String { family == .captioning || findsWindows ? "jsonl" : "json" }
 
   /// The options that say how many items a pass of an evaluation has.
   public var passOptions: [String] {

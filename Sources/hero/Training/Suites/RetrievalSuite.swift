@@ -20,6 +20,7 @@ struct RetrievalSuite: EvaluableSuite {
 
   func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> RetrievalLearning {
     let queries = try QueryStore(path: try configuration.required(\.trainQueries))
+    try queries.require(windows: findsWindows)
     return RetrievalLearning(
       name: configuration.task.rawValue, model: model,
       loader: try loader(model, queries, videos, maxTextLength: configuration.maxTextLength),
@@ -36,7 +37,7 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   private var findsWindows: Bool { configuration.task.findsWindows }
-  var resultEnding: String { findsWindows ? "jsonl" : "json" }
+  private var resultEnding: String { configuration.task.resultEnding }
 
   private func known(_ path: String) throws -> KnownQueries {
     try KnownQueries(path: path, findsWindows: findsWindows, skips: SkipReport(log: log))
@@ -76,7 +77,8 @@ struct RetrievalSuite: EvaluableSuite {
     _ split: String, _ queries: KnownQueries, _ videos: VideoReader
   ) throws -> CandidateVideos {
     let candidates = try CandidateVideos(
-      split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features)
+      split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features,
+      list: run.vid2durIdx)
     try AskableQueries.require(queries.store, in: candidates)
     return candidates
   }
@@ -177,12 +179,13 @@ struct RetrievalSuite: EvaluableSuite {
       }
       // QVHighlights' own measure; where a query has one window its overlap says more.
       return report.report(
-        headline: configuration.task.rawValue.hasPrefix("qvhighlights") ? "MR-full-mAP" : "mIoU", title: title)
+        headline: configuration.task.rawValue.hasPrefix("qvhighlights") ? "MR-full-mAP" : "mIoU", title: title
+      )
     }
     let report = try RetrievalReport(results, options: options, queries: queries)
     tell(split, counted: report.counted, leftOut: results.leftOut.count, queries)
     tellOptions(split, isHidden: report.counted == 0)
-    return report.report(split: split, title: title)
+    return report.report(split: split, title: title, idsAreText: !settings.hasSpans)
   }
 
   /// Says what figures do not count.

@@ -48,18 +48,12 @@ extension TaskSuite {
 
 /// A family whose models are measured on splits.
 protocol EvaluableSuite: TaskSuite {
-  /// Ending of the files of its predictions.
-  var resultEnding: String { get }
   /// The option that names the text store to train on.
   static var trainingStore: KeyPath<RunOptions, RunOption<String?>> { get }
   /// - Parameter store: the split's text store.
   func open(toEvaluate store: String) throws -> Videos
   /// The model's answers to a split, measured where the truth is known.
   func evaluate(_ model: Model, _ videos: Videos, store: String, split: String) throws -> SplitReport
-}
-
-extension EvaluableSuite {
-  var resultEnding: String { "json" }
 }
 
 /// Families that read the videos of one corpus.
@@ -85,14 +79,18 @@ public struct SplitReport {
   public var table: MetricsTable?
   /// What tells which checkpoint is best.
   var headline: Validation.Headline?
-  private let writing: (_ path: String) throws -> Void
+  private let writing: (_ path: String, _ form: Submission.Form) throws -> Void
 
-  init(write: @escaping (_ path: String) throws -> Void) { writing = write }
+  init(write: @escaping (_ path: String) throws -> Void) { writing = { path, _ in try write(path) } }
+  init(writeAs write: @escaping (_ path: String, _ form: Submission.Form) throws -> Void) { writing = write }
 
-  /// Writes the predictions to a file, in the form that the evaluation server takes; of several ranks the first does.
+  /// Writes the predictions to a file; of several ranks the first does.
   func write(_ path: String, _ communicator: any Communicator) throws {
-    if communicator.isFirst { try writing(path) }
+    if communicator.isFirst { try writing(path, .task) }
   }
+
+  /// Writes the predictions to a file in the submission format.
+  func write(_ path: String, form: Submission.Form) throws { try writing(path, form) }
 }
 
 /// What a validation found.
