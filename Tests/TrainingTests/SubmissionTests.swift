@@ -58,7 +58,7 @@ struct SubmissionTests {
       #expect(own.map { $0["desc_id"] } == theirs.map { $0["desc_id"] })
       for (query, (a, b)) in zip(own, theirs).enumerated() {
         #expect(Set(a.object?.keys ?? []) == ["desc_id", "predictions"])
-        let scores = try #require(scored[task]?[query]?["predictions"]?.array).map {
+        let scores = try #require(scored[task]?.array?[query]["predictions"]?.array).map {
           $0.array?.last?.double ?? 0
         }
         let (a, b) = (try #require(a["predictions"]?.array), try #require(b["predictions"]?.array))

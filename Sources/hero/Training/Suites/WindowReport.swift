@@ -36,7 +36,7 @@ struct WindowReport {
     let kept =
       options.suppression.map { NonMaximumSuppression(threshold: $0, limit: limit)(query.predictions) }
       ?? Array(query.predictions.prefix(limit))
-    let length = facts?.duration ?? .infinity
+    let length = facts?.duration.flatMap { $0 > 0 ? $0 : nil } ?? .infinity
     return WindowPredictions(
       id: query.id, query: facts?.text, video: facts?.video,
       windows: kept.filter { $0.score != 0 }.map { moment in

@@ -73,12 +73,13 @@ enum WindowAnnotation {
       }
       // Frames are of a file, seconds of a video.
       let name = rate == nil ? key : DiDeMoAnnotation.name(of: key)
-      let duration = rate.flatMap { rate in frames.map { JSON.double($0 / rate) } } ?? video["duration"]
+      let seconds = rate.flatMap { rate in frames.map { $0 / rate } }
+      let duration = seconds.map { $0.isFinite ? JSON.double($0) : nil } ?? video["duration"]
       for (number, (span, sentence)) in zip(spans, sentences).enumerated() {
         let row = Result { () throws(BadRow) in
           var row = try made(id: .string("\(name)_\(number)"), video: name, sentence: sentence)
           row["duration"] = duration
-          row["ts"] = [try seconds(span, rate: rate)]
+          row["ts"] = [try moment(span, rate: rate)]
           return row
         }
         try body("\(place), sentence \(number)", row)
@@ -86,7 +87,7 @@ enum WindowAnnotation {
     }
   }
 
-  private static func seconds(_ span: JSON, rate: Double?) throws(BadRow) -> JSON {
+  private static func moment(_ span: JSON, rate: Double?) throws(BadRow) -> JSON {
     guard let rate else { return span }
     let times = span.array?.map(\.double) ?? []
     guard times.count == 2, let start = times[0], let end = times[1] else {
