@@ -47,6 +47,8 @@ struct FlagTests {
     ("eval --predictions a --references b --profile c", "--profile"),
     ("eval --predictions a --references b --nms-thd 0.5", "--nms-thd"),
     ("eval --predictions a", "--references"),
+    ("eval --query-txt-db a --output-dir b --submission-form value", "--submission"),
+    ("eval --predictions a --references b --submission-form value", "--submission-form"),
     ("caption --model-dir a --target-clip b --output c --json", "--json"),
     ("caption --model-dir a --target-clip b --output c --meteor-data d", "--meteor-data"),
     ("caption --model-dir a --target-clip b --output c --beam 0", "--beam"),
@@ -68,6 +70,11 @@ struct FlagTests {
     ("create-txtdb --task tvr --annotation a --output b --tokenizer c --vfeat-db d", "--vfeat-db"),
     ("create-txtdb --task tvr --annotation a --output b --tokenizer c --frame-length 2", "--frame-length"),
     ("create-txtdb --task tvr --annotation a --output b --tokenizer c --subtitles d", "--subtitles"),
+    ("create-txtdb --annotation a --output b --tokenizer c --nframe_group 3", "--nframe-group"),
+    (
+      "create-txtdb --task subtitles --annotation a --output b --tokenizer c --vfeat-db d --nframe-group -1",
+      "--nframe-group"
+    ),
     ("create-txtdb --task tvr --annotation a --output b --tokenizer c --clip-interval 3", "--clip-interval"),
     ("create-txtdb --task tvr --annotation a --output b --tokenizer c --split val", "--split"),
     (
@@ -75,6 +82,14 @@ struct FlagTests {
       "--vid2dur-idx"
     ),
     ("convert-videodb --feature-dir a --output b --dataset c --frame-length nan", "--frame-length"),
+    (
+      "convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --feat_version slowfast_resnet",
+      "clip-vit_mil-nce (1536)"
+    ),
+    (
+      "convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --feat-version resnet --features slowfast",
+      "--features"
+    ),
     (
       "convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --clip-interval -3",
       "--clip-interval"
@@ -132,6 +147,14 @@ struct FlagTests {
       try CommandWords.repetitions(in: [
         "create-txtdb", "--annotation", "a", "--annotation", "b", "--output", "c", "--output", "d",
       ]) == ["warning: --output is given 2 times; the last counts"])
+  }
+
+  @Test func resumeTakesAuto() {
+    #expect(
+      CommandWords.withoutAuto(["finetune", "--resume", "auto", "--task", "auto"]) == [
+        "finetune", "--resume", "--task", "auto",
+      ])
+    #expect(CommandWords.withoutAuto(["pretrain", "--resume=auto"]) == ["pretrain", "--resume"])
   }
 
   @Test func commandsAreShownAsAShellTakesThem() {

@@ -139,7 +139,7 @@ import Testing
     #expect(skipped[1].contains("tokens, more than 4096"))
   }
 
-  @Test func namesVideosWithoutFramesAndUnsortedSubtitles() throws {
+  @Test func namesVideosWithoutFramesAndSortsSubtitles() throws {
     let folder = try TemporaryFolder()
     var builder = try folder.builder(
       .subtitles,
@@ -154,11 +154,11 @@ import Testing
     builder.vid2durIdx = try folder.file("dur.json", #"{"val": {"v": [1.5,   0]}}"#)
     var skipped: [String] = []
     let report = try builder.build { skipped.append($0) }
-    try #require(report.rows == 2 && report.skipped == 3)
-    #expect(skipped[0].contains("line 2: sentence 1 of \"w\" starts before"))
-    #expect(skipped[1].contains("does not have \"x\""))
-    #expect(skipped[2].contains("no \"end\""))
-    #expect(try folder.contents("out.db/vid2len.json") == #"{"v": 3, "z": 7}"#)
+    try #require(report.rows == 3 && report.skipped == 2)
+    #expect(report.notes.contains { $0.contains("\"w\"") && $0.contains("sorted") })
+    #expect(skipped[0].contains("does not have \"x\""))
+    #expect(skipped[1].contains("no \"end\""))
+    #expect(try folder.contents("out.db/vid2len.json") == #"{"v": 3, "w": 3, "z": 7}"#)
     #expect(try folder.contents("out.db/vid2max_frame_sub_len.json") == #"{"v": 3, "z": 5}"#)
     #expect(try folder.contents("out.db/vid2dur_idx.json") == #"{"val": {"v": [1.5,   0]}}"#)
   }

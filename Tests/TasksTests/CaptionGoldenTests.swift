@@ -136,7 +136,7 @@ extension Golden {
   }
 
   /// Rows up to their first −1, or to the given lengths.
-  private func unpadded(_ name: String, lengths: [Int]? = nil) throws -> [[Int32]] {
+  func unpadded(_ name: String, lengths: [Int]? = nil) throws -> [[Int32]] {
     let array = try #require(batch[name])
     let values = try array.int64s().map { Int32($0) }
     return (0..<array.shape[0]).map { row in

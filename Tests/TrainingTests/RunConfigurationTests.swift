@@ -133,7 +133,7 @@ struct RunConfigurationTests {
     (#""learning_rate": 1e39"#, "0 or more"), (#""learning_rate": -1"#, "0 or more"),
     (#""use_all_neg": 1"#, "Write true"), (#""use_all_neg": "false""#, "without quotation marks"),
     (#""dropout": 1"#, "below 1"), (#""dropout": true"#, "below 1"), (#""train_batch_size": 16.5"#, "whole"),
-    (#""num_train_steps": 1e18"#, "at most"), (#""num_train_steps": 0"#, "1 or more"),
+    (#""num_train_steps": 1e18"#, "at most"), (#""num_train_steps": -1"#, "0 or more"),
     (#""hard_neg_weights": [-1]"#, "each 0 or more"), (#""betas": [0.9, 1]"#, "below 1"),
     (#""vfeat_interval": 1e-60"#, "0.001"), (#""max_clip_len": []"#, "whole"), (#""seed": -1"#, "0 or more"),
     (#""full_eval_tasks": ["VCMRR"]"#, "VCMR, SVMR, VR"), (#""nce_temp": 0"#, "above 0"),

@@ -9,8 +9,8 @@ struct Caption: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write captions for clips of videos.",
     discussion: """
-      Takes TVC's JSON lines (vid_name, clip_id, ts) and writes them with a caption each, in the form that TVC's server \
-      takes. Greedy decoding is the reference's; --beam searches more widely.
+      Takes TVC's JSON lines (vid_name, clip_id, ts) and writes them with a caption each, in TVC's submission \
+      format. Greedy decoding is the reference's; --beam searches more widely.
 
         hero caption --model-dir runs/tvc --ckpt-step best --target-clip tvc_val_release.jsonl \\
           --output captions.jsonl --score

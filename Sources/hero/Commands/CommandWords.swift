@@ -28,6 +28,16 @@ enum CommandWords {
     }
   }
 
+  /// `--resume auto` is `--resume`: a command that is repeated goes on, and begins where there is nothing yet.
+  static func withoutAuto(_ words: [String]) -> [String] {
+    var last = ""
+    return words.compactMap { word in
+      defer { last = word }
+      if word == "--resume=auto" { return "--resume" }
+      return last == "--resume" && word == "auto" ? nil : word
+    }
+  }
+
   private static let emptyValue = " "
 
   /// The flags with what follows each up to the next.

@@ -10,7 +10,11 @@ struct ConfigArguments: ParsableArguments {
     completion: .file())
   var config: String?
 
-  @Flag(help: "Go on with the run in --output-dir from its last state, or begin where there is none.")
+  @Flag(
+    help: """
+      Go on with the run in --output-dir from its last state, or begin where there is none; 'auto' may follow. The \
+      reference does so unasked.
+      """)
   var resume = false
 
   @Flag(help: "As --resume, also where options changed that change what is learnt.")

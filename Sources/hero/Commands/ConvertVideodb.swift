@@ -22,8 +22,9 @@ struct ConvertVideodb: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Parts of a frame's features, in order: NAME is in the folder NAME_features.", valueName: "names"))
-  var features = "resnet,slowfast"
+      "Parts of a frame's features, in order: NAME is in the folder NAME_features or NAME (default: "
+        + "what --feat-version says, else resnet,slowfast).", valueName: "names"))
+  var features: String?
 
   @Option(
     help: ArgumentHelp("Folder with resnet_features and slowfast_features.", valueName: "folder"),
@@ -70,7 +71,19 @@ struct ConvertVideodb: ParsableCommand {
     var options = VideoStoreOptions(source: try source(), output: output, dataset: dataset)
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     options.frameLength = frameLength
-    options.features = features.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let named = featVersion.flatMap { FeatureVersion.parts(of: $0) }
+    let given = features.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+    if let featVersion, let named, let given, given != named {
+      throw UsageError(
+        "--feat-version \(featVersion) names \(named.joined(separator: ",")), --features "
+          + "\(given.joined(separator: ",")); leave one of the two out")
+    }
+    if let featVersion, given == nil, named == nil, FeatureVersion.isOfKnownParts(featVersion) {
+      throw UsageError(
+        "--feat-version \(featVersion) is none that is published: \(FeatureVersion.known); name the parts by --features"
+      )
+    }
+    options.features = given ?? named ?? options.features
     options.featVersion = featVersion
     options.compress = compress
     options.compression = compression

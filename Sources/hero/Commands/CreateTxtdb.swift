@@ -31,8 +31,8 @@ struct CreateTxtdb: ParsableCommand {
           --output txt_db/subtitles.db --tokenizer roberta-base
       """)
 
-  @Option(help: "What the annotations are.")
-  var task: TextStoreTask
+  @Option(help: "What the annotations are; by default tvr, as in the reference's script.")
+  var task: TextStoreTask = .tvr
 
   @Option(
     parsing: .upToNextOption,
@@ -73,6 +73,13 @@ struct CreateTxtdb: ParsableCommand {
   var frameLength = 1.5
 
   @Option(
+    name: .customLong("nframe-group"),
+    help: ArgumentHelp(
+      "Frames of each empty sentence that a video without subtitles gets, 0 for no such sentences.",
+      valueName: "frames"))
+  var frameGroup = 5
+
+  @Option(
     name: .customLong("vid2dur-idx"),
     help: ArgumentHelp(
       "The candidates of retrieval, copied into the store: JSON {split: {video: [seconds, index]}}.",
@@ -111,7 +118,7 @@ struct CreateTxtdb: ParsableCommand {
       try FlagConflicts.refuse(
         [
           "--vid2nframe": frameCounts != nil, "--vfeat-db": featureStore != nil,
-          "--frame-length": frameLength != 1.5,
+          "--frame-length": frameLength != 1.5, "--nframe-group": frameGroup != 5,
         ], "only subtitles are matched with frames")
     }
     if !task.needsSubtitles {
@@ -132,6 +139,7 @@ struct CreateTxtdb: ParsableCommand {
     }
     guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
     if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
+    guard (0...1_000_000).contains(frameGroup) else { throw UsageError("--nframe-group must be 0 or more") }
     guard clipInterval >= 0, clipInterval.isFinite else {
       throw UsageError("--clip-interval must be 0 or more")
     }
@@ -143,6 +151,7 @@ struct CreateTxtdb: ParsableCommand {
     builder.vid2nframe = frameCounts
     builder.featureStore = featureStore
     builder.frameLength = frameLength
+    builder.frameGroup = frameGroup
     builder.vid2durIdx = durations
     builder.subtitles = subtitles
     builder.clipInterval = clipInterval

@@ -4,6 +4,7 @@ import Metrics
 import Training
 
 extension RunTask: ExpressibleByArgument {}
+extension Submission.Form: ExpressibleByArgument {}
 
 /// A task that a run can be evaluated on: all but pre-training.
 struct EvaluatedTask: ExpressibleByArgument {
@@ -98,7 +99,8 @@ struct Eval: ParsableCommand {
   @Option(
     name: .customLong("vid2dur-idx"),
     help: ArgumentHelp(
-      "JSON file {split: {video: [seconds, number]}}, for predictions that do not name their videos.",
+      "JSON file {split: {video: [seconds, number]}}: the candidates, in place of the subtitle store's; with "
+        + "--predictions the numbers of videos that they do not name.",
       valueName: "file"),
     completion: .file())
   var vid2durIdx: String?
@@ -116,7 +118,9 @@ struct Eval: ParsableCommand {
   var batchSize: Int?
 
   @Option(
-    help: ArgumentHelp("Also write what the task's evaluation server takes.", valueName: "file"),
+    help: ArgumentHelp(
+      "Also write the submission format; into a folder as results_TASK_SPLIT/results_CHECKPOINT_all.json.",
+      valueName: "path"),
     completion: .file()
   )
   var submission: String?
@@ -128,6 +132,12 @@ struct Eval: ParsableCommand {
     completion: .file()
   )
   var saveLogits: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Whose submission format: the task's own, or VALUE's, whose EvaluationTools take neither names nor scores.",
+      valueName: "form"))
+  var submissionForm: Submission.Form?
 
   @Flag(help: "Replace the submission, the logits and results of an earlier evaluation, if they are there.")
   var overwrite = false
@@ -152,7 +162,9 @@ struct Eval: ParsableCommand {
       try Processes.requireSole("eval --predictions")
       return try scorePredictions(log)
     }
-    guard vid2durIdx == nil else { throw UsageError("--vid2dur-idx goes with --predictions") }
+    guard submissionForm == nil || submission != nil else {
+      throw UsageError("--submission-form goes with --submission")
+    }
     let outcome = try outcome(log)
     if json {
       print(outcome.json.encoded(style: .python))
@@ -215,12 +227,13 @@ struct Eval: ParsableCommand {
     }
     let evaluation = try EvaluationRun(
       path: runs.first, task: task?.task, arguments: overrides + runs.arguments, others: runs.others,
-      batchSize: batchSize, meteor: try meteorData.map { try MeteorResources(folder: $0) }, log: log,
-      communicator: Processes.communicator)
+      batchSize: batchSize, meteor: try meteorData.map { try MeteorResources(folder: $0) },
+      vid2durIdx: vid2durIdx, log: log, communicator: Processes.communicator)
     return try profile.follow(device) { backend in
       try evaluation.run(
         checkpoint: runs.checkpoint, others: runs.otherCheckpoints, split: split, store: queryTxtDb,
-        submission: submission, logits: saveLogits, overwrites: overwrite, backend: backend)
+        submission: submission.map { Submission($0, form: submissionForm ?? .task) }, logits: saveLogits,
+        overwrites: overwrite, backend: backend)
     }
   }
 
@@ -236,7 +249,7 @@ struct Eval: ParsableCommand {
         "--ensemble": !ensemble.isEmpty, "--save-logits": saveLogits != nil,
         "--video-only-model-dir": videoOnlyModelDir != nil, "--sub-only-model-dir": subOnlyModelDir != nil,
         "--video-only-checkpoint": videoOnlyCheckpoint != nil,
-        "--sub-only-checkpoint": subOnlyCheckpoint != nil,
+        "--sub-only-checkpoint": subOnlyCheckpoint != nil, "--submission-form": submissionForm != nil,
         "--checkpoint": checkpoint != "best", "--batch-size": batchSize != nil,
         "--device or --precision": device.isGiven, "--profile": profile.profile != nil,
         overrides.joined(separator: " "): !overrides.isEmpty,

@@ -25,7 +25,7 @@ enum Program {
   /// - Returns: 0, 1 for bad input, 2 for a wrong command line, 128 + signal where one ended the work.
   static func run(arguments: [String]) -> Int32 {
     do {
-      let words = dashed(arguments)
+      let words = CommandWords.withoutAuto(dashed(arguments))
       try CommandWords.refuseEmptyValues(in: words)
       for repetition in try CommandWords.repetitions(in: words) { Console.standardError.print(repetition) }
       var command = try Hero.parseAsRoot(words)

@@ -50,7 +50,7 @@ public final class Checkpoint {
   /// Compares the file with the hash that it was written with, if it has one. Whoever takes weights from it does so first; whoever
   /// only looks at shapes need not read hundreds of megabytes.
   /// - Throws: `DataError` where they differ.
-  func verify() throws { try file.verify() }
+  public func verify() throws { try file.verify() }
 
   /// The array of this name; nil if there is none.
   ///
@@ -58,7 +58,7 @@ public final class Checkpoint {
   public func array(_ name: String) throws -> NDArray? { try file.array(spellings[name] ?? name) }
 
   /// The shape of the array of this name; nil if there is none, or none of a type that is read.
-  func shape(_ name: String) throws -> [Int]? { try file.shape(spellings[name] ?? name) }
+  public func shape(_ name: String) throws -> [Int]? { try file.shape(spellings[name] ?? name) }
 
   /// Width of the frames' features that the checkpoint's model reads; nil if it has no such parameter.
   public func featureWidth() throws -> Int? {

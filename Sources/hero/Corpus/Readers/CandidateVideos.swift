@@ -20,16 +20,19 @@ public struct CandidateVideos: Sendable, Equatable {
   /// The place of a video in `names`, or nil if it is no candidate.
   public func place(of video: String) -> Int? { places[video] }
 
-  /// All videos that `vid2dur_idx.json` of the subtitle store lists under `split`, numbered as it says.
+  /// All videos that a file `vid2dur_idx.json` lists under `split`, numbered as it says: the one at `list`, or that of the
+  /// subtitle store.
   ///
   /// Without that file (DiDeMo, MSR-VTT), or without subtitles: the videos of `queries`, numbered by their place among
   /// the sorted names of the feature store; those that it lacks are no candidates.
-  public init(split: String, queries: QueryStore, subtitles: SubtitleStore?, features: FeatureStore) throws {
-    if let splits = subtitles?.splits {
+  public init(
+    split: String, queries: QueryStore, subtitles: SubtitleStore?, features: FeatureStore, list: String? = nil
+  ) throws {
+    if let splits = try list.map({ try ListedVideo.splits(path: $0) }) ?? subtitles?.splits {
       guard let listed = splits.first(where: { $0.name == split }) else {
         let names = splits.map(\.name).joined(separator: ", ")
         throw DataError(
-          "there is no split \"\(split)\"", file: subtitles.map { $0.path + "/vid2dur_idx.json" },
+          "there is no split \"\(split)\"", file: list ?? subtitles.map { $0.path + "/vid2dur_idx.json" },
           cure: "Ask for one of: \(names)")
       }
       self.init(listed.videos.map { ($0.name, $0.index) })

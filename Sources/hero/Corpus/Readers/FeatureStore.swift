@@ -58,7 +58,7 @@ public final class FeatureStore: Sendable {
   /// Features of a frame, known from the first value read.
   private let knownWidth = Mutex<Int?>(nil)
 
-  /// Opens a store; reads `id2nframe.json` only.
+  /// Opens a store; reads `id2nframe.json` only, or `id2nframe_1.5.json` where there is one for its interval.
   ///
   /// - Parameters:
   ///   - path: the LMDB folder itself, or the folder of a data set such as `video_db/tv` with `id2nframe.json` and
@@ -121,25 +121,35 @@ public final class FeatureStore: Sendable {
       throw DataError("there is no such feature store", file: path, cure: "Check the path")
     }
     if files.fileExists(atPath: path + "/data.mdb") { return path }
-    let printed = PythonNumber.repr(frameLength)
-    let numbers = printed.hasSuffix(".0") ? [String(printed.dropLast(2)), printed] : [printed]
+    let repr = PythonNumber.repr(frameLength)
+    let numbers = [
+      repr.hasSuffix(".0") ? String(repr.dropLast(2)) : repr, repr, String(format: "%g", frameLength),
+    ]
     let endings = compressed ? ["_compressed", ""] : ["", "_compressed"]
-    let names = endings.flatMap { ending in numbers.map { "\(featureVersion)_\($0)\(ending)" } }
+    var names: [String] = []
+    for name in endings.flatMap({ ending in numbers.map { "\(featureVersion)_\($0)\(ending)" } })
+    where !names.contains(name) { names.append(name) }
     for name in names where files.fileExists(atPath: "\(path)/\(name)/data.mdb") { return "\(path)/\(name)" }
+    let others = ((try? FolderNames(path: path).entries) ?? []).map(\.name).filter {
+      files.fileExists(atPath: "\(path)/\($0)/data.mdb")
+    }
     throw DataError(
-      "no feature store \(names.joined(separator: ", nor ")) in this folder", file: path,
-      cure: "Check the feature version and the seconds per frame, or give the folder that holds data.mdb")
+      "no feature store \(names.joined(separator: ", nor ")) in this folder"
+        + (others.isEmpty ? "" : "; it has \(others.prefix(20).joined(separator: ", "))"),
+      file: path,
+      cure: others.isEmpty && FeatureVersion.parts(of: featureVersion) == nil
+        ? "Check the feature version and the seconds per frame, or give the folder that holds data.mdb; known "
+          + "versions are \(FeatureVersion.known)"
+        : "Check the feature version and the seconds per frame, or give the folder that holds data.mdb")
   }
 
   private static func sideFile(of folder: String) throws -> String {
-    let parent = URL(fileURLWithPath: folder).deletingLastPathComponent().path
-    for candidate in [parent + "/id2nframe.json", folder + "/id2nframe.json"]
-    where FileManager.default.fileExists(atPath: candidate) {
-      return candidate
+    guard let file = FrameCountFile.find(store: folder) else {
+      throw DataError(
+        "there is no \(FrameCountFile.names(store: folder).reversed().joined(separator: " or ")) beside this folder",
+        file: folder, cure: "Copy it from where the store was made, or make the store again")
     }
-    throw DataError(
-      "there is no id2nframe.json beside this folder", file: folder,
-      cure: "Copy it from where the store was made, or make the store again")
+    return file
   }
 
   // MARK: - Side file

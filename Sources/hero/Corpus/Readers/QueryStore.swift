@@ -6,17 +6,30 @@ public struct Query: Sendable, Equatable {
   /// The video it is about, or nil on hidden splits.
   public let video: String?
   public let tokens: [Int32]
-  /// The annotated moments: none on hidden splits and for MSR-VTT, one for most, several for DiDeMo.
+  /// The annotated moments: none on hidden splits and for MSR-VTT, one for most, several of several annotators
+  /// (DiDeMo) or where several answer (QVHighlights).
   public let spans: [TimeSpan]
 }
 
-/// A store of queries: `tvr`, `how2r`, `didemo` or `msrvtt`.
+/// A store of queries: `tvr`, `how2r`, `didemo`, `msrvtt`, `qvhighlights` and their like.
 ///
 /// Source: `TvrEncoder`/`QueryTokLmdb` of the reference.
 public final class QueryStore: AnnotationStore {
   public let texts: TextStore
 
-  public init(path: String) throws { texts = try TextStore(path: path) { $0 == .queries } }
+  public init(path: String) throws { texts = try TextStore(path: path) { $0 == .queries || $0 == .windows } }
+
+  /// Whether the moments of a query are all those of its video that answer it, and not one as several annotators mark it.
+  public var holdsWindows: Bool { meta.task.flatMap(TextStoreTask.init(rawValue:))?.content == .windows }
+
+  /// Refuses a store whose moments mean something else than a task takes them for.
+  /// - Parameter windows: whether the task takes all moments of a query for answers.
+  public func require(windows: Bool) throws {
+    guard let task = meta.task, TextStoreTask(rawValue: task) != nil, holdsWindows != windows else { return }
+    throw DataError(
+      "the store was made for the task \"\(task)\", which \(holdsWindows ? "looks" : "does not look") for all "
+        + "moments of a given video", file: path, cure: "Give the store of the task that is asked for")
+  }
 
   /// The file with the annotations as they were given.
   public var annotationPath: String { path + "/query_data.jsonl" }

@@ -27,6 +27,21 @@ struct VideoLists: Sendable {
     self.starts = starts
   }
 
+  /// The lists of ids with their videos; an id without one is in none.
+  init(_ pairs: some Sequence<(video: String?, id: String)>) {
+    var table = IdentifierTable()
+    var lists: [[String]] = []
+    for (video, id) in pairs {
+      guard let video else { continue }
+      let place = table.insert(video)
+      if place == lists.count { lists.append([]) }
+      lists[place].append(id)
+    }
+    self.table = table
+    ids = lists.flatMap { $0 }
+    starts = lists.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+  }
+
   /// The videos, in the file's order.
   var videos: [String] { table.names }
 

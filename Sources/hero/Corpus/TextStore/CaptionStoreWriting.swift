@@ -62,9 +62,11 @@ extension TextStoreBuilder {
 private func sentenceTimes(path: String) throws -> [Name: [(start: Double, end: Double)]] {
   var times: [Name: [(start: Double, end: Double)]] = [:]
   try JSONLines.read(path: path) { _, row in
-    guard let video = row["vid_name"]?.string, let sentences = row["sub"]?.array else {
+    guard let video = row["vid_name"]?.string, let listed = row["sub"]?.array else {
       throw DataError("not {\"vid_name\": …, \"sub\": […]}", cure: "Give the subtitles' JSON lines")
     }
+    // In the order of the subtitles' store.
+    let sentences = SentenceOrder.sorted(listed) ?? listed
     times[video] = try sentences.map { sentence in
       guard let start = sentence["start"]?.double, let end = sentence["end"]?.double else {
         throw DataError("a sentence of \"\(video)\" has no start or end", cure: "Correct that line")

@@ -56,8 +56,15 @@ extension TextStoreBuilder {
 
   /// A query with its moment, a caption with its video, or a statement with its label.
   private func queryEntry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
-    let id = task == .msrvtt ? try row.id("sen_id", "retrieval_key", "desc_id") : try row.id("desc_id")
-    let ids = tokenizer.encodeQuery(try row.text("desc"))
+    let id =
+      switch task {
+      case .msrvtt: try row.id("sen_id", "retrieval_key", "desc_id")
+      case .violin: try row.id("desc_id", "example_id")
+      default: try row.id("desc_id")
+      }
+    // VALUE names VIOLIN's fields by what they are.
+    let isValue = task == .violin && row["desc"] == nil && row["statement"] != nil
+    let ids = tokenizer.encodeQuery(try row.text(isValue ? "statement" : "desc"))
     let video = try row.optionalText("vid_name")
     if let video { try StoreKey.checked(video, name: "vid_name") }
     let target = try target(of: row)
@@ -71,11 +78,12 @@ extension TextStoreBuilder {
   }
 
   private func target(of row: JSONObject) throws -> JSON {
-    let target = (task == .violin ? row["label"] : row["ts"]) ?? .null
+    let key = row["label"] == nil && row["answer"] != nil ? "answer" : "label"
+    let target = (task == .violin ? row[key] : row["ts"]) ?? .null
     if target.isNull { return target }
     if task == .violin {
       guard target.bool != nil || target.int == 0 || target.int == 1 else {
-        throw BadRow("\"label\" is \(target.encoded()), neither true nor false")
+        throw BadRow("\"\(key)\" is \(target.encoded()), neither true nor false")
       }
     } else {
       try Moment.checkOneOrMore(target, name: "ts")

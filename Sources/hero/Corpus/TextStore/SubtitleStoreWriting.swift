@@ -20,20 +20,32 @@ extension TextStoreBuilder {
     let longest = try JSONObjectFile(path: folder.file("vid2max_frame_sub_len.json"))
     let information = try JSONObjectFile(path: folder.file("sub_info.json"))
     var missing: [String] = []
+    var unsorted: [String] = []
     try forEachSubtitleRow(frameCounts, report: &report, onSkip: onSkip) { row in
       let video = try row.id("vid_name")
       guard let frames = frameCounts[video] else {
         missing.append(video)
         throw BadRow("\(source) does not have \"\(video)\"")
       }
+      var row = row
+      if let sorted = row["sub"]?.array.flatMap(SentenceOrder.sorted) {
+        row["sub"] = .array(sorted)
+        unsorted.append(video)
+      }
       let subtitles = try SubtitleRow(row, video: video)
-      let entry = try subtitles.entry(frames: frames, frameLength: frameLength, tokenizer: tokenizer)
+      let entry = try subtitles.entry(
+        frames: frames, frameLength: frameLength, group: frameGroup, tokenizer: tokenizer)
       try entries.put(video, entry.fields)
       try lengths.append(video, .int(entry.frames))
       try longest.append(video, .int(entry.longest))
       try information.append(video, .object(entry.information))
     }
     report.noteNames(missing: missing, among: frameCounts.keys.lazy.map(\.text), in: source)
+    if let first = unsorted.first {
+      report.notes.append(
+        "the sentences of \(unsorted.count) videos, such as \"\(first)\", did not come by their start; they are sorted"
+      )
+    }
     try entries.finish()
     try lengths.finish()
     try longest.finish()
@@ -119,8 +131,6 @@ extension TextStoreBuilder {
 
 /// A video's subtitles as the annotation has them.
 private struct SubtitleRow {
-  /// A video without subtitles gets empty ones of this many frames.
-  private static let framesOfEmptySubtitle = 5
   /// Tokens of a sentence at most: the model's attention grows with their square.
   private static let mostTokens = 4096
 
@@ -150,18 +160,18 @@ private struct SubtitleRow {
       end = try fields.number("end")
       times.append(SubtitleTime(start: Float(start), end: Float(end)))
     }
-    for index in times.indices.dropFirst() where times[index].start < times[index - 1].start {
-      throw BadRow("sentence \(index) of \"\(video)\" starts before the one above it")
-    }
   }
 
-  func entry(frames: Int, frameLength: Double, tokenizer: Tokenizer) throws -> Entry {
+  /// - Parameter group: frames of each empty sentence of a video without subtitles; 0 for no such sentences.
+  func entry(frames: Int, frameLength: Double, group: Int, tokenizer: Tokenizer) throws -> Entry {
     var frames = frames
     if frames == 0, !times.isEmpty {
       guard abs(end) < 1e6 else { throw BadRow("the last sentence ends at \(end) s") }
       frames = max(0, Int(end.rounded(.towardZero) / frameLength))
     }
-    guard !times.isEmpty, frames > 0 else { return emptyEntry(frames: frames, frameLength: frameLength) }
+    guard !times.isEmpty, frames > 0 else {
+      return emptyEntry(frames: frames, frameLength: frameLength, group: group)
+    }
     let matching = try SubtitleMatching(times: times, frames: frames, frameLength: frameLength)
     let ids = texts.map(tokenizer.encodeSubtitle)
     if let index = ids.firstIndex(where: { $0.count > Self.mostTokens }) {
@@ -179,10 +189,10 @@ private struct SubtitleRow {
       information: information(matching, unmatched: unmatched))
   }
 
-  private func emptyEntry(frames: Int, frameLength: Double) -> Entry {
-    let pieces = stride(from: 0, to: frames, by: Self.framesOfEmptySubtitle).map {
-      Array($0..<min($0 + Self.framesOfEmptySubtitle, frames))
-    }
+  private func emptyEntry(frames: Int, frameLength: Double, group: Int) -> Entry {
+    let pieces =
+      group == 0
+      ? [] : stride(from: 0, to: frames, by: group).map { Array($0..<min($0 + group, frames)) }
     let longest = pieces.map(\.count).max() ?? 0
     let fields = self.fields(
       ids: pieces.map { _ in [] }, owned: pieces, touched: pieces, unmatched: [], frames: frames,

@@ -27,6 +27,8 @@ public struct TextStoreBuilder: Sendable {
   public var featureStore: String?
   /// Seconds per frame, for subtitles.
   public var frameLength = 1.5
+  /// Frames of each empty sentence that a video without subtitles gets (`nframe_group`); 0 for none.
+  public var frameGroup = 5
   /// JSON file {split: {video: [seconds, index]}}: copied into a subtitle store, and the list of videos of a query
   /// store whose queries do not tell theirs.
   public var vid2durIdx: String?
@@ -57,7 +59,7 @@ public struct TextStoreBuilder: Sendable {
     let folder = try OutputFolder(path: output)
     var report = TextStoreReport()
     switch task.content {
-    case .queries, .statements, .questions, .futures:
+    case .queries, .statements, .windows, .questions, .futures:
       try buildQueries(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
     case .clips:
       try buildCaptions(in: folder, with: tokenizer, report: &report, onSkip: onSkip)

@@ -8,6 +8,8 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   enum Content: Hashable, Sendable {
     /// `{desc_id, desc, vid_name, ts}`: a query, perhaps with its moment; `label` where it is a statement.
     case queries, statements
+    /// `{qid, query, vid, relevant_windows}`: a query and all moments of its video that answer it.
+    case windows
     /// `{qid, q, a0 …, answer_idx, vid_name, ts}`: a question with so many answers.
     case questions(answers: Int)
     /// `{example_id, events, answer, vid_name, ts}`: which of two events follows.
@@ -33,6 +35,10 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     tvr, how2r, didemo, msrvtt,
     TextStoreTask("yc2r", .queries),
     TextStoreTask("vatex_en_r", .queries),
+    qvhighlights,
+    TextStoreTask("charades_sta", .windows),
+    TextStoreTask("activitynet", .windows),
+    TextStoreTask("tacos", .windows),
     tvqa, how2qa,
     TextStoreTask("vlep", .futures),
     violin,
@@ -47,6 +53,8 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   public static let tvqa = TextStoreTask("tvqa", .questions(answers: 5))
   public static let tvc = TextStoreTask("tvc", .clips)
   public static let subtitles = TextStoreTask("subtitles", .subtitles)
+  /// The form of all moments within given videos.
+  public static let qvhighlights = TextStoreTask("qvhighlights", .windows)
   static let how2r = TextStoreTask("how2r", .queries)
   static let didemo = TextStoreTask("didemo", .queries)
   static let msrvtt = TextStoreTask("msrvtt", .queries)
@@ -75,6 +83,8 @@ extension TextStoreTask {
     func has(_ key: String) -> Bool { row[key].map { !$0.isNull } ?? false }
     if has("q"), has("a0") { return .questions(answers: (0..<100).first { row["a\($0)"] == nil } ?? 100) }
     if has("events") { return .futures }
+    if has("query"), has("vid") { return .windows }
+    if row["statement"]?.string != nil { return .statements }
     if has("sub") { return .subtitles }
     if has("descs") { return has("ts") ? .clips : .videoCaptions }
     guard has("desc") else { return nil }
@@ -90,6 +100,8 @@ extension TextStoreTask {
     case (.queries, .statements) where row["ts"]?.isNull ?? true: return
     // Captions one by one, or of clips that are videos of their own.
     case (.queries, .videoCaptions), (.clips, .videoCaptions): return
+    // A moment within a given video.
+    case (.queries, .windows): return
     // A row that lacks something is told by its own name.
     case (.videoCaptions, .clips): return
     case (.questions(let found), .questions(let wanted)) where found < wanted: return
@@ -102,8 +114,9 @@ extension TextStoreTask {
       case .futures: "two \"events\" to choose from"
       case .subtitles: "a video's subtitles (\"sub\")"
       case .clips, .videoCaptions: "captions of a clip (\"descs\")"
-      case .statements: "a statement with its \"label\""
+      case .statements: "a statement with its \"label\" or \"answer\""
       case .queries: "a query (\"desc\" with \"ts\")"
+      case .windows: "a query about a given video (\"query\" with \"vid\")"
       }
     throw DataError(
       "is \(what), not a row of \(rawValue)",

@@ -44,12 +44,7 @@ struct FeatureFileList {
   // MARK: Folder
 
   private func videos(inFolder folder: String) throws -> Listing {
-    let roots = parts.map { "\(folder)/\($0)_features" }
-    for root in roots where !FileManager.default.isFolder(root) {
-      throw DataError(
-        "there is no such folder", file: root,
-        cure: "Give the folder that holds \(folders), or say by --features what there is")
-    }
+    let roots = try parts.map { try root(of: $0, in: folder) }
     let found = try roots.map { try FolderListing(root: $0) }
     let names = found.reduce(into: Set<Name>()) { $0.formUnion($1.files.keys) }
     var notes = found.flatMap(\.notes)
@@ -76,12 +71,27 @@ struct FeatureFileList {
     )
   }
 
+  /// The folder of a part's files.
+  private func root(of part: String, in folder: String) throws -> String {
+    let names = FeatureVersion.folders(of: part)
+    if let name = names.first(where: { FileManager.default.isFolder("\(folder)/\($0)") }) {
+      return "\(folder)/\(name)"
+    }
+    let others = ((try? FolderNames(path: folder).entries) ?? []).filter { $0.kind == .folder }.map(\.name)
+    throw DataError(
+      "there is no such folder, nor \(names.dropFirst().joined(separator: " nor "))"
+        + (others.isEmpty ? "" : "; beside it are \(others.prefix(20).joined(separator: ", "))"),
+      file: "\(folder)/\(names[0])",
+      cure: "Give the folder that holds \(folders), or say by --features what there is")
+  }
+
   // MARK: Info file
 
   private func videos(inInfoFile path: String) throws -> [FeatureFiles] {
-    guard Set(parts) == ["resnet", "slowfast"], parts.count == 2 else {
+    guard FeatureVersion.isPair(parts) else {
       throw DataError(
-        "lists resnet and slowfast features only", file: path,
+        "lists features of a network of pictures and of one of stretches, such as resnet and slowfast",
+        file: path,
         cure: "Give the folder of the features in its place")
     }
     guard let entries = try Pickle.read(path: path).entries else {
@@ -90,15 +100,21 @@ struct FeatureFileList {
     }
     let videos = try entries.map { entry in
       guard let name = entry.key.string, let parts = entry.value.elements, parts.count >= 3,
-        let frames = parts[0].int, let slowfast = parts[1].string, let resnet = parts[2].string
+        let frames = parts[0].int, let deep = parts[1].string, let flat = parts[2].string
       else {
         throw DataError(
           "is not (frames, slowfast path, resnet path, folder)", file: path,
           place: "video \"\(entry.key.string ?? "?")\"", cure: "Give the video_feat_info.pkl of the reference"
         )
       }
+      guard flat.isEmpty || flat != deep else {
+        throw DataError(
+          "names one file, \(flat), for both networks, as the list that VALUE's script makes does",
+          file: path,
+          place: "video \"\(name)\"", cure: "Give --feature-dir in place of the list")
+      }
       // The reference notes an unreadable file as an empty path.
-      let files = self.parts.map { $0 == "resnet" ? resnet : slowfast }
+      let files = self.parts.map { FeatureVersion.isFlat($0) ? flat : deep }
       return FeatureFiles(name: name, files: files.map { $0.isEmpty ? nil : $0 }, frames: frames)
     }
     let root = try root(of: videos, listedIn: path)

@@ -22,7 +22,10 @@ final class VideoStoreOutput {
   init(folder: OutputFolder, datasetFolder: String, parts: [String], widths: FeatureWidths) throws {
     self.folder = folder
     (self.parts, self.widths) = (parts, widths)
-    countsPath = datasetFolder + "/id2nframe.json"
+    // A file that is there already is the one that readers will take.
+    countsPath =
+      FrameCountFile.names(store: folder.path).map { "\(datasetFolder)/\($0)" }
+      .first { FileManager.default.fileExists(atPath: $0) } ?? "\(datasetFolder)/\(FrameCountFile.plain)"
     corruptedPath = datasetFolder + "/corrupted.json"
     report = VideoStoreReport(path: folder.path)
     store = try LMDBWriter(path: folder.partial)

@@ -43,18 +43,19 @@ public struct CaptionScorer: Sendable {
         "clip \(bare.id) has no reference caption",
         cure: "Give references for every clip that has a prediction")
     }
-    let tokenizer = PTBTokenizer()
-    let predictions = tokenizer.tokenize(clips.map(\.prediction))
-    var rest = tokenizer.tokenize(clips.flatMap(\.references))[...]
-    let references = clips.map { clip in
-      defer { rest = rest.dropFirst(clip.references.count) }
-      return Array(rest.prefix(clip.references.count))
-    }
-    for (clip, sentences) in zip(clips, zip(predictions, references).map { [$0] + $1 }) {
+    let captions = TokenizedCaptions(clips)
+    var scorer = try MeteorScorer(resources: meteor, captions: captions.all)
+    try self.init(captions, &scorer, hasMeteorData: meteor != nil)
+  }
+
+  /// Scores captions that are tokens already.
+  init(_ captions: TokenizedCaptions, _ scorer: inout MeteorScorer, hasMeteorData: Bool) throws {
+    let (predictions, references) = (captions.predictions, captions.references)
+    for (id, sentences) in zip(captions.ids, zip(predictions, references).map { [$0] + $1 }) {
       let longest = sentences.map { $0.utf8.count { $0 == UInt8(ascii: " ") } + 1 }.max() ?? 0
       guard longest <= Self.mostWords else {
         throw DataError(
-          "a caption of clip \(clip.id) has \(longest) words; no more than \(Self.mostWords) can be compared",
+          "a caption of clip \(id) has \(longest) words; no more than \(Self.mostWords) can be compared",
           cure: "Correct that caption")
       }
     }
@@ -68,7 +69,7 @@ public struct CaptionScorer: Sendable {
     let cider = CiderD(counted, index: index)
     let ciderScores = counted.map { cider.score($0) }
     let rouge = zip(predictions, references).map { RougeL.score(prediction: $0, references: $1) }
-    let meteorScores = try Self.meteor(predictions, references, resources: meteor)
+    let meteorScores = Self.meteor(predictions, references, &scorer)
 
     let corpus =
       bleu.corpus + [meteorScores.corpus, Self.mean(rouge), Self.mean(ciderScores)]
@@ -76,11 +77,11 @@ public struct CaptionScorer: Sendable {
       (0..<NGramCounts.longest).map { order in bleu.clips.map { $0[order] } } + [
         meteorScores.clips, rouge, ciderScores,
       ]
-    ids = clips.map(\.id)
+    ids = captions.ids
     self.corpus = zip(Self.metricNames, corpus).map { ($0, $1 * 100) }
     self.clips = Dictionary(
       uniqueKeysWithValues: zip(Self.metricNames, each).map { ($0, $1.map { $0 * 100 }) })
-    hasMeteorData = meteor != nil
+    self.hasMeteorData = hasMeteorData
   }
 
   /// Scores predictions for TVC's clips as the reference's `TVCEval` does: in the order of the references, the first
@@ -112,7 +113,7 @@ public struct CaptionScorer: Sendable {
       }, meteor: meteor)
   }
 
-  private static func ascii(_ caption: String) -> String {
+  static func ascii(_ caption: String) -> String {
     String(
       String.UnicodeScalarView(
         caption.trimmingCharacters(in: .whitespacesAndNewlines).unicodeScalars.map {
@@ -125,10 +126,8 @@ public struct CaptionScorer: Sendable {
   }
 
   private static func meteor(
-    _ predictions: [String], _ references: [[String]], resources: MeteorResources?
-  ) throws -> (corpus: Double, clips: [Double]) {
-    let captions = [predictions, references.flatMap { $0 }].joined()
-    var scorer = try MeteorScorer(resources: resources, captions: captions)
+    _ predictions: [String], _ references: [[String]], _ scorer: inout MeteorScorer
+  ) -> (corpus: Double, clips: [Double]) {
     var total = MeteorStatistics()
     let scores = zip(predictions, references).map { prediction, references in
       let statistics = scorer.statistics(prediction: prediction, references: references)
@@ -136,5 +135,37 @@ public struct CaptionScorer: Sendable {
       return statistics.score
     }
     return (total.score, scores)
+  }
+}
+
+/// Captions as tokens of the Penn Treebank, joined by spaces.
+struct TokenizedCaptions {
+  var ids: [QueryID] = []
+  var predictions: [String] = []
+  var references: [[String]] = []
+
+  init() {}
+
+  init(_ clips: [ScoredClip]) {
+    let tokenizer = PTBTokenizer()
+    ids = clips.map(\.id)
+    predictions = tokenizer.tokenize(clips.map(\.prediction))
+    var rest = tokenizer.tokenize(clips.flatMap(\.references))[...]
+    references = clips.map { clip in
+      defer { rest = rest.dropFirst(clip.references.count) }
+      return Array(rest.prefix(clip.references.count))
+    }
+  }
+
+  /// Predictions, then references.
+  var all: some Sequence<String> { [predictions, references.flatMap { $0 }].joined() }
+
+  /// Some of the clips.
+  func picked(_ places: [Int]) -> TokenizedCaptions {
+    var picked = TokenizedCaptions()
+    picked.ids = places.map { ids[$0] }
+    picked.predictions = places.map { predictions[$0] }
+    picked.references = places.map { references[$0] }
+    return picked
   }
 }

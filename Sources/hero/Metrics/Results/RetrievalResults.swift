@@ -4,10 +4,13 @@ import Formats
 public struct QueryPredictions: Sendable, Equatable {
   public var id: QueryID
   public var predictions: [MomentPrediction]
+  /// How well each frame of the query's own video fits it; empty where nobody asked.
+  public var frameScores: [Float]
 
-  public init(id: QueryID, predictions: [MomentPrediction]) {
+  public init(id: QueryID, predictions: [MomentPrediction], frameScores: [Float] = []) {
     self.id = id
     self.predictions = predictions
+    self.frameScores = frameScores
   }
 }
 
@@ -43,6 +46,32 @@ public struct RetrievalResults: Sendable {
       tasks.filter(\.task.findsMoments).map { task, queries in
         (task, queries.map { QueryPredictions(id: $0.id, predictions: suppression($0.predictions)) })
       })
+  }
+
+  /// Writes the results as VALUE's EvaluationTools take them: without names, texts and scores, moments as
+  /// `[video, start, end]` and videos as their numbers. Predictions that score 0 answer nothing and are left out.
+  ///
+  ///     {"VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5]]}], "VR": [{"desc_id": 1, "predictions": [0, 7]}]}
+  ///
+  /// - Parameter idsAreText: whether ids that are numbers are written as text.
+  public func writeForValue(path: String, idsAreText: Bool) throws {
+    let file = try AtomicFile(path: path)
+    for (number, (task, queries)) in tasks.enumerated() {
+      try file.write("\(number == 0 ? "{" : ",")\"\(task.rawValue)\":[")
+      for (number, query) in queries.enumerated() {
+        let predictions = query.predictions.filter { $0.score != 0 }.map { moment -> JSON in
+          guard task.findsMoments else { return .int(moment.video) }
+          return [.int(moment.video), .double(Double(moment.start)), .double(Double(moment.end))]
+        }
+        let row: JSON = [
+          "desc_id": idsAreText ? .string(query.id.text) : query.id.json, "predictions": .array(predictions),
+        ]
+        try file.write((number == 0 ? "" : ",") + row.encoded())
+      }
+      try file.write("]")
+    }
+    try file.write(tasks.isEmpty ? "{}\n" : "}\n")
+    try file.commit()
   }
 
   /// Writes the results as a file, a query at a time. Predictions that score 0 answer nothing and are left out.

@@ -19,19 +19,19 @@ public struct WindowTruth: Sendable, Equatable {
     self.saliency = saliency
   }
 
-  /// Reads one row.
+  /// Reads one row, or a row of a store of queries: `desc_id` and `ts`, a moment or a list of them.
   ///
   /// - Returns: nil where the row has no `relevant_windows`: the truth is hidden.
   /// - Throws: `DataError` for a row without `qid`, and for windows or saliencies of another form.
   public init?(json row: JSON) throws {
-    guard let id = QueryID(row["qid"]) else { throw DataError("the row has no \"qid\"") }
-    guard let list = row["relevant_windows"], !list.isNull else { return nil }
-    let windows = list.array?.map { TimeSpan($0) }
-    guard let windows, !windows.isEmpty, windows.allSatisfy({ $0.map { $0.end >= $0.start } ?? false })
-    else {
+    guard let id = QueryID(row["qid"] ?? row["desc_id"]) else { throw DataError("the row has no \"qid\"") }
+    let key = row["relevant_windows"] == nil ? "ts" : "relevant_windows"
+    guard let list = row[key], !list.isNull else { return nil }
+    let one = key == "ts" ? TimeSpan(list).map { [Optional($0)] } : nil
+    let windows = one ?? list.array?.map { TimeSpan($0) }
+    guard let windows, !windows.isEmpty, windows.allSatisfy({ $0 != nil }) else {
       throw DataError(
-        "\"relevant_windows\" is \(list.encoded().prefix(80)), not a list of [start, end]",
-        place: "query \(id)")
+        "\"\(key)\" is \(list.encoded().prefix(80)), not a list of [start, end]", place: "query \(id)")
     }
     self.init(
       id: id, windows: windows.compactMap { $0 }, saliency: try ClipSaliency(annotation: row, of: id))
@@ -41,7 +41,7 @@ public struct WindowTruth: Sendable, Equatable {
 /// How well each clip of a video fits a query, by several annotators, from 0 (very bad) to 4 (very good).
 public struct ClipSaliency: Sendable, Equatable {
   /// Seconds a clip (QVHighlights).
-  static let clipLength = 2.0
+  public static let clipLength = 2.0
   /// More clips than a day has are a mistake.
   private static let mostClips = 43_200
 
@@ -76,46 +76,4 @@ public struct ClipSaliency: Sendable, Equatable {
 
   /// Where each annotator gave at least `least`: [annotators][clips].
   func relevant(least: Double) -> [[Bool]] { scores.map { $0.map { $0 >= least } } }
-}
-
-/// What a model answers to one query, in QVHighlights' submission form:
-///
-///     {"qid": 2579, "vid": "…", "pred_relevant_windows": [[0, 70, 0.9986]], "pred_saliency_scores": [-0.24]}
-public struct WindowPredictions: Sendable, Equatable {
-  public struct Window: Sendable, Equatable {
-    public var span: TimeSpan
-    public var score: Double
-  }
-
-  public var id: QueryID
-  /// The best first, as the file has them.
-  public var windows: [Window]
-  /// A score for each clip of 2 s; nil where the model gives none.
-  public var saliency: [Double]?
-
-  /// Reads one row. Windows without a score rank by their place.
-  ///
-  /// - Throws: `DataError` for a row without `qid`, and for windows or scores of another form.
-  public init(json row: JSON) throws {
-    guard let id = QueryID(row["qid"]) else { throw DataError("the row has no \"qid\"") }
-    self.id = id
-    let list = row["pred_relevant_windows"] ?? .null
-    windows = try (list.isNull ? [] : list.array ?? [list]).enumerated().map { place, window in
-      let numbers = window.array?.map(\.double) ?? []
-      let times = numbers.prefix(2).compactMap { $0 }
-      guard (2...3).contains(numbers.count), times.count == 2, times.allSatisfy(TimeSpan.isTime),
-        let score = numbers.count == 3 ? numbers[2] : -Double(place), score.isFinite
-      else {
-        throw DataError(
-          "a window is \(window.encoded().prefix(80)), not [start, end, score]", place: "query \(id)")
-      }
-      return Window(span: TimeSpan(start: times[0], end: times[1]), score: score)
-    }
-    guard let scores = row["pred_saliency_scores"], !scores.isNull else { return }
-    let numbers = scores.array?.compactMap(\.double)
-    guard let numbers, numbers.count == scores.array?.count, !numbers.isEmpty,
-      numbers.allSatisfy(\.isFinite)
-    else { throw DataError("\"pred_saliency_scores\" is no list of numbers", place: "query \(id)") }
-    saliency = numbers
-  }
 }

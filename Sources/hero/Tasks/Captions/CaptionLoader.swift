@@ -8,8 +8,9 @@ public struct CaptionLoader: BatchLoader {
   /// As one corpus: the videos of one after those of the other.
   public let stores: [CaptionStore]
   public let videos: VideoReader
-  /// The videos to use, with their places among the stores.
-  public let names: [(store: Int, video: String)]
+  /// The videos to use, with their places among the stores; and the caption of each item where it is one, nil where an item
+  /// is a video with its captions.
+  public let names: [(store: Int, video: String, caption: String?)]
   /// Seconds between frames.
   public let frameInterval: Double
   /// What the batches are for.
@@ -38,7 +39,13 @@ public struct CaptionLoader: BatchLoader {
     let held = model.decoder?.positions ?? 0
     self.maxTextLength = maxTextLength > 0 ? min(maxTextLength, held) : held
     self.skips = skips
-    names = stores.enumerated().flatMap { place, store in store.videos.map { (place, $0) } }
+    names = stores.enumerated().flatMap { place, store -> [(store: Int, video: String, caption: String?)] in
+      // VALUE's captioners go through queries one by one; a number of captions a video says that videos are meant.
+      if store.holdsQueries, captionsPerVideo <= 0 {
+        return store.captionIDs.map { (place, $0.video, $0.id) }
+      }
+      return store.videos.map { (place, $0, nil) }
+    }
     for store in stores { try videos.requireMost(store.videos, "videos", file: store.path) }
   }
 
@@ -49,13 +56,14 @@ public struct CaptionLoader: BatchLoader {
     var clips: [(video: Int, frames: Range<Int>)] = []
     var (inputs, targets): ([[Int32]], [[Int32]]) = ([], [])
     for (place, item) in items.enumerated() {
-      let (store, name) = names[item]
+      let (store, name, caption) = names[item]
       let captions = stores[store]
       var random = random.following(place)
       do {
         let video = try videos.read(name)
         try video.check(model)
-        let described = described(video, by: captions, random: &random)
+        let ids = caption.map { [$0] } ?? captions.captionIDs(of: name)
+        let described = described(video, ids, by: captions, random: &random)
         guard !described.isEmpty else { throw DataError("none of its captions can be used") }
         for (frames, tokens) in described {
           clips.append((read.count, frames))
@@ -72,11 +80,11 @@ public struct CaptionLoader: BatchLoader {
       videos: try VideoBatch(read, model: model), clips: clips, inputs: inputs, targets: targets)
   }
 
-  /// The captions of a video with their clips' frames; as many as are wanted, drawn if there are more.
+  /// Captions of a video with their clips' frames; as many as are wanted, drawn if there are more.
   private func described(
-    _ video: VideoItem, by captions: CaptionStore, random: inout RandomStream
+    _ video: VideoItem, _ ids: [String], by captions: CaptionStore, random: inout RandomStream
   ) -> [(frames: Range<Int>, tokens: [Int32])] {
-    var ids = captions.captionIDs(of: video.name)
+    var ids = ids
     if ids.count > captionsPerVideo {
       ids = Array(ids.shuffled(using: &random).prefix(captionsPerVideo))
     }

@@ -27,6 +27,8 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
   public var videoBatch = 16
   /// `eval_with_query_type`
   public var byQueryType = true
+  /// Whether every frame of a query's own video is given a score.
+  public var ratesFrames = false
 
   public init() {}
 
@@ -131,12 +133,14 @@ public struct RetrievalEvaluator {
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
     // Every query's own video, where it is known: nobody can say where else to look for a moment of one video.
     let own = batch.map { query in query.video.flatMap { index.videos.place(of: $0) } }
+    let encoded = members.map { encode(texts, $0.model) }
     let search = EnsembleSearch(
       members.map { MomentSearch(model: $0.model, videos: $0.index, options: options) })
     let answers = try search.rank(
-      members.map { encode(texts, $0.model) }, own: own,
-      findsMoments: options.tasks.contains(where: \.findsMoments))
-    for (query, answer) in zip(batch, answers) {
+      encoded, own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
+    for (place, (query, answer)) in zip(batch, answers).enumerated() {
+      let frameScores =
+        options.ratesFrames ? own[place].map { self.frameScores(encoded, of: place, in: $0) } ?? [] : []
       for task in options.tasks {
         let predictions =
           switch task {
@@ -145,9 +149,21 @@ public struct RetrievalEvaluator {
           case .video: answer.videos
           }
         guard let predictions else { continue }
-        report(task, QueryPredictions(id: QueryID(query.id), predictions: predictions))
+        report(
+          task,
+          QueryPredictions(id: QueryID(query.id), predictions: predictions, frameScores: frameScores))
       }
     }
+  }
+
+  /// The cosine of a query with every frame of a video, the members' mean.
+  /// - Parameter encoded: the queries of each member.
+  private func frameScores(_ encoded: [Tensor], of query: Int, in video: Int) -> [Float] {
+    let scores = zip(members, encoded).map { member, encoded in
+      member.index.frameScores(encoded.rowsView(query..<query + 1), in: video, model: member.model)
+    }
+    guard scores.count > 1 else { return scores[0] }
+    return scores[0].indices.map { frame in scores.reduce(0) { $0 + $1[frame] } / Float(scores.count) }
   }
 
   /// [queries, width], some queries a pass.
@@ -183,6 +199,7 @@ extension Parcel {
       figures.append(prediction.score)
     }
     put(figures)
+    put(query.frameScores)
   }
 
   /// Nil before the id of a query that was left out.
@@ -195,6 +212,7 @@ extension Parcel {
         video: Int(video), start: figures[3 * place], end: figures[3 * place + 1],
         score: figures[3 * place + 2])
     }
-    return (task, QueryPredictions(id: QueryID(id), predictions: predictions))
+    let frameScores = take(Float.self)
+    return (task, QueryPredictions(id: QueryID(id), predictions: predictions, frameScores: frameScores))
   }
 }

@@ -125,6 +125,15 @@ extension RetrievalIndex: SearchableVideos {
 
   public func places(of own: Int) -> Range<Int> { own..<own + 1 }
 
+  /// The cosine of a query with every frame of a video.
+  /// - Parameter query: [1, width], as encoded.
+  func frameScores(_ query: Tensor, in video: Int, model: RetrievalModel) -> [Float] {
+    let tape = Tape.inference(model.store.backend)
+    return tape.backend.values(
+      of: tape.linear(
+        model.normalized(tape, query), model.normalized(tape, frames.rowsView(segments[video]))))
+  }
+
   public func scores(
     _ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape
   ) throws -> [Float] {

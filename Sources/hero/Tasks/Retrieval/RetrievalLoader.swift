@@ -42,7 +42,7 @@ public struct RetrievalLoader: BatchLoader {
     var texts: [[Int32]] = []
     var slots: [Int] = []
     var targets: [FrameSpan] = []
-    for item in items {
+    for (number, item) in items.enumerated() {
       do {
         let query = try queries.query(ids[item])
         guard let name = query.video else { continue }
@@ -51,7 +51,8 @@ public struct RetrievalLoader: BatchLoader {
         let place = try read.place(of: name)
         texts.append(text)
         slots.append(place)
-        targets.append(target(query.spans.first, frames: read.items[place].frameCount))
+        let span = span(of: query, random: random.following(number))
+        targets.append(target(span, frames: read.items[place].frameCount))
       } catch let error as DataError {
         skips.skip("query \(ids[item])", file: queries.path, error)
       }
@@ -59,6 +60,13 @@ public struct RetrievalLoader: BatchLoader {
     guard !texts.isEmpty else { return nil }
     return RetrievalBatch(
       videos: try VideoBatch(read.items, model: model), queries: texts, slots: slots, targets: targets)
+  }
+
+  /// The moment to learn: the first that was marked, or one at random where all of them answer.
+  private func span(of query: Query, random: RandomStream) -> TimeSpan? {
+    guard queries.holdsWindows else { return query.spans.first }
+    var random = random
+    return query.spans.randomElement(using: &random)
   }
 
   private func target(_ span: TimeSpan?, frames: Int) -> FrameSpan {

@@ -125,8 +125,12 @@ extension RunConfiguration {
         && $0.valQueries == nil && $0.testQueries == nil && $0.valCaptions == nil && $0.testCaptions == nil
         && $0.valReferences == nil
     },
+    IdleRule(
+      [\.rankings, \.reportsQueryTypes, \.spanScoreSharpness, \.maxVideosPerMomentQuery],
+      "moments are looked for in the query's own video alone"
+    ) { $0.task.findsWindows },
     IdleRule(momentOptions, "full_eval_tasks has neither VCMR nor SVMR") {
-      !$0.rankings.contains(where: \.findsMoments)
+      !$0.rankings.contains(where: \.findsMoments) && !$0.task.findsWindows
     },
   ]
 

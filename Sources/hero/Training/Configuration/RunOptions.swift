@@ -122,7 +122,7 @@ public struct RunOptions: Sendable {
     "keep", .training, -1, .atLeast(1, or: -1),
     help: "checkpoints to keep, the newest, and the best always; -1 for all")
   public let trainSteps = RunOption<Int>(
-    "num_train_steps", .training, 100_000, .atLeast(1), help: "updates in all")
+    "num_train_steps", .training, 100_000, .atLeast(0), help: "updates in all; 0 only validates")
   public let optimizer = RunOption<OptimizerKind>(
     "optim", .training, .adam, except: [.captioning: .adamw], help: "optimiser: adam, adamax or adamw")
   public let betas = RunOption<[Double]>(

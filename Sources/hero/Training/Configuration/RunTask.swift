@@ -12,12 +12,21 @@ public struct RunTask: ConfigurationName, Hashable {
   public let channels: VideoChannels
   /// Whether the name has a channel in it, which no option may contradict.
   let namesChannels: Bool
+  /// Whether moments are looked for in the query's own video alone, and measured as QVHighlights measures them.
+  public let findsWindows: Bool
 
-  private init(_ name: String, _ family: TaskFamily, _ channels: VideoChannels? = nil) {
+  /// - Parameters:
+  ///   - channels: what the name says.
+  ///   - usual: what is read where neither name nor option says.
+  private init(
+    _ name: String, _ family: TaskFamily, _ channels: VideoChannels? = nil, usual: VideoChannels = .both,
+    findsWindows: Bool = false
+  ) {
     rawValue = name
     self.family = family
-    self.channels = channels ?? .both
+    self.channels = channels ?? usual
     namesChannels = channels != nil
+    self.findsWindows = findsWindows
   }
 
   /// The table.
@@ -26,6 +35,10 @@ public struct RunTask: ConfigurationName, Hashable {
     RunTask("how2r", .momentRetrieval),
     RunTask("didemo_video_only", .momentRetrieval, .video),
     RunTask("didemo_video_sub", .momentRetrieval, .both),
+    RunTask("qvhighlights", .momentRetrieval, usual: .video, findsWindows: true),
+    RunTask("charades_sta", .momentRetrieval, usual: .video, findsWindows: true),
+    RunTask("activitynet", .momentRetrieval, usual: .video, findsWindows: true),
+    RunTask("tacos", .momentRetrieval, usual: .video, findsWindows: true),
     RunTask("msrvtt_video_only", .videoRetrieval, .video),
     RunTask("msrvtt_video_sub", .videoRetrieval, .both),
     RunTask("yc2r", .videoRetrieval),
@@ -65,7 +78,7 @@ public struct RunTask: ConfigurationName, Hashable {
       let base = rawValue.dropLast(ending.count)
       let task = Self.allCases.first { $0.rawValue == base || $0.rawValue == base + "_video_sub" }
       guard let task, task.family.isSingle else { continue }
-      self.init(rawValue, task.family, channels)
+      self.init(rawValue, task.family, channels, findsWindows: task.findsWindows)
       return
     }
     return nil
@@ -93,8 +106,8 @@ public struct RunTask: ConfigurationName, Hashable {
     }
   }
 
-  /// Whether an evaluation server takes predictions of the task: TVR's, TVQA's, TVC's, or VALUE's.
-  public var hasServer: Bool { !rawValue.hasPrefix("didemo") && !rawValue.hasPrefix("msrvtt") }
+  /// The ending of files of its predictions.
+  var resultEnding: String { family == .captioning || findsWindows ? "jsonl" : "json" }
 
   /// The options that say how many items a pass of an evaluation has.
   public var passOptions: [String] {

@@ -101,6 +101,22 @@ public struct RunFolder: Equatable, Sendable {
     try AtomicFile.write(model.encoded(style: .pretty), to: modelConfiguration)
   }
 
+  /// Refuses to go on with a run of the reference, whose optimizer's state is not read.
+  ///
+  /// - Throws: `DataError` with the way out.
+  func requireOwnStates() throws {
+    guard savedStates().isEmpty else { return }
+    let states = ["restore.pt", "restore_backup.pt"].map { "\(path)/\($0)" }
+    let weights = savedCheckpoints().last { $0.format == .pt }?.path
+    guard let file = states.first(where: { FileManager.default.fileExists(atPath: $0) }) ?? weights else {
+      return
+    }
+    throw DataError(
+      "is the reference's; the state of its optimizer is not read, so this run cannot go on from it",
+      file: file,
+      cure: "Begin another from its weights: --checkpoint \(file) --output-dir ANOTHER, without --resume")
+  }
+
   // MARK: Reading a run
 
   /// The options that the run was trained with.

@@ -1,6 +1,8 @@
 import Corpus
 import Formats
+import Foundation
 import Metrics
+import Tasks
 
 /// Scores a file of predictions against annotations, without a model and without stores: what
 /// `hero eval --predictions F --references F` runs.
@@ -35,9 +37,9 @@ public struct PredictionScoring {
     }
   }
 
-  /// Writes captions in the form that the evaluation server takes.
+  /// Writes captions in the submission format.
   ///
-  /// - Throws: `UsageError` for predictions of another kind, which are in their server's form already.
+  /// - Throws: `UsageError` for predictions of another kind, which have it already.
   public func writeSubmission(to path: String) throws {
     guard case .captions = try PredictionFile.read(path: predictions) else {
       throw UsageError("--submission with --predictions is for captions")
@@ -116,8 +118,10 @@ public struct PredictionScoring {
       }
     }
     var truths: [WindowTruth] = []
-    try JSONLines.read(path: references) { _, row in
-      if let truth = try WindowTruth(json: row) { truths.append(truth) }
+    // The reader of such corpora tells the four of them apart.
+    let annotation = task?.annotation ?? .qvhighlights
+    try annotation.forEachRow(of: references, split: split, onSkip: warn) { row in
+      if let truth = try WindowTruth(json: .object(row)) { truths.append(truth) }
     }
     guard !truths.isEmpty else {
       throw DataError("no row has \"relevant_windows\": the truth is hidden", file: references)
@@ -129,15 +133,7 @@ public struct PredictionScoring {
         "\(predictions): the windows of \(metrics.unordered) queries do not come by falling score. "
           + "Mean average precision sorts them, recall takes them as they come.")
     }
-    var table = MetricsTable(title: split, headings: ["", "%"])
-    // One table of ten thresholds for each length would be a screen of figures; JSON has them all.
-    for (name, value) in metrics.figures.filter({ Self.isQuoted($0.name) }) { table.add(name, [value]) }
-    return (metrics.figures, table)
-  }
-
-  private static func isQuoted(_ name: String) -> Bool {
-    !name.hasPrefix("MR-") || !name.contains("@")
-      || ["MR-full-R1@0.5", "MR-full-R1@0.7", "MR-full-mAP@0.5", "MR-full-mAP@0.75"].contains(name)
+    return (metrics.figures, MetricsTable(metrics, title: split))
   }
 
   // MARK: Captions
@@ -148,10 +144,21 @@ public struct PredictionScoring {
         "the predictions are captions: --split, --vid2dur-idx and tasks of other kinds mean nothing")
     }
     if meteor == nil { log.info(MetricsTable.noMeteorData) }
-    let scores = try CaptionScorer(
-      try CaptionRow.read(path: predictions), references: try CaptionRow.read(path: references),
-      meteor: meteor)
-    return (scores.corpus.map { ($0.name, $0.value) }, MetricsTable(scores, title: "captions"))
+    let (rows, truth) = (try CaptionRow.read(path: predictions), try captionReferences())
+    let scores = try CaptionScorer(rows, references: truth, meteor: meteor)
+    let videos = try task?.videoScores(rows, truth, meteor: meteor, log: log)
+    return (
+      scores.corpus.map { ($0.name, $0.value) } + (videos?.figures ?? []),
+      MetricsTable(scores, videos, title: "captions")
+    )
+  }
+
+  /// Rows of an annotation, or of a store of captions.
+  private func captionReferences() throws -> [CaptionRow] {
+    guard FileManager.default.fileExists(atPath: references + "/meta.json") else {
+      return try CaptionRow.read(path: references)
+    }
+    return try CaptionStore(path: references).rows()
   }
 
   private func refuseMeteor() throws {

@@ -9,7 +9,6 @@ import Text
 
 /// Describing clips and videos: TVC, YC2C, VATEX.
 struct CaptionSuite: EvaluableSuite {
-  static let resultEnding = "jsonl"
 
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .decoder] }
 
@@ -31,7 +30,7 @@ struct CaptionSuite: EvaluableSuite {
 
   func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> Learning {
     let loader = try CaptionLoader(
-      captions: try trainingStores().map { try CaptionStore(path: $0) }, videos: videos,
+      captions: try trainingStores().map { try opened($0) }, videos: videos,
       maxTextLength: configuration.maxTextLength, captionsPerVideo: configuration.maxCaptionsPerVideo,
       frameInterval: configuration.frameInterval, model: model.configuration, skips: SkipReport(log: log))
     let source = CaptionSource(
@@ -39,6 +38,17 @@ struct CaptionSuite: EvaluableSuite {
       smoothing: Float(configuration.labelSmoothing))
     let splits = try validated(model, videos)
     return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, results: $1) }
+  }
+
+  /// - Throws: `DataError` for queries where clips are described: nobody captioned their moments.
+  private func opened(_ path: String) throws -> CaptionStore {
+    let store = try CaptionStore(path: path)
+    guard !store.holdsQueries || configuration.task.annotation?.needsSubtitles != true else {
+      throw DataError(
+        "holds retrieval's queries, which caption whole videos, and \(configuration.task.rawValue) describes clips",
+        file: path, cure: "Make a store of \(configuration.task.rawValue)'s annotation")
+    }
+    return store
   }
 
   // MARK: Validation
@@ -69,7 +79,7 @@ struct CaptionSuite: EvaluableSuite {
     _ members: [CaptionGenerator.Member], _ path: String, split: String,
     references: [CaptionRow]? = nil
   ) throws -> Captioned {
-    let store = FileManager.default.isFolder(path) ? try CaptionStore(path: path) : nil
+    let store = FileManager.default.isFolder(path) ? try opened(path) : nil
     let metas = [store?.meta].compactMap { $0 } + members.compactMap { $0.videos.subtitles?.meta }
     let folder = try TokenizerFolder.find(
       option: configuration.tokenizer, note: metas.lazy.compactMap(\.tokenizer).first)
@@ -126,10 +136,11 @@ struct CaptionSuite: EvaluableSuite {
         "\(captioned.split): the figures count \(known.count) of \(rows.count) clips; the others have no captions to "
           + "compare with")
     }
-    let scores = try CaptionScorer(
-      known.map { rows[$0] }, references: known.map { captioned.references[$0] }, meteor: meteor)
-    report.scalars = scores.corpus
-    report.table = MetricsTable(scores, title: title)
+    let (described, references) = (known.map { rows[$0] }, known.map { captioned.references[$0] })
+    let scores = try CaptionScorer(described, references: references, meteor: meteor)
+    let videos = try configuration.task.videoScores(described, references, meteor: meteor, log: log)
+    report.scalars = scores.corpus + (videos?.figures ?? [])
+    report.table = MetricsTable(scores, videos, title: title)
     if let cider = scores.corpus.first(where: { $0.name == "CIDEr" }) {
       report.headline = (cider.name, cider.value, true)
       report.figure = .cider(cider.value)
@@ -161,10 +172,25 @@ struct CaptionSuite: EvaluableSuite {
   }
 }
 
+extension RunTask {
+  /// YouCook2's scores of videos; nil of other tasks, and where names do not say the videos, which is told.
+  func videoScores(
+    _ rows: [CaptionRow], _ references: [CaptionRow], meteor: MeteorResources?, log: RunLog
+  ) throws -> VideoCaptionScores? {
+    guard annotation?.rawValue == "yc2c" else { return nil }
+    let scores = try VideoCaptionScores(rows, references: references, meteor: meteor)
+    if scores == nil {
+      log.info("a video's name does not end in _NUMBER, so there are no macro and paragraph scores")
+    }
+    return scores
+  }
+}
+
 extension MetricsTable {
   /// Caption scores for people.
-  public init(_ scores: CaptionScorer, title: String) {
+  /// - Parameter videos: those of whole videos, if there are any.
+  public init(_ scores: CaptionScorer, _ videos: VideoCaptionScores? = nil, title: String) {
     self.init(title: title, headings: ["", "%"])
-    for (name, value) in scores.corpus { add(name, [value]) }
+    for (name, value) in scores.corpus + (videos?.figures ?? []) { add(name, [value]) }
   }
 }

@@ -44,18 +44,23 @@ public struct EvaluationRun {
   ///   - others: runs whose scores are averaged with this one's.
   ///   - batchSize: items a pass, in place of the run's; queries and videos of retrieval.
   ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
+  ///   - vid2durIdx: the file with the candidates of retrieval; nil for the subtitle store's.
   ///   - communicator: the ranks that the work is divided among.
   /// - Throws: `UsageError` for options that mean nothing to the run's task, `DataError` for runs that do not go together.
   public init(
     path: String, task: RunTask?, arguments: [String], others: Others? = nil, batchSize: Int? = nil,
-    meteor: MeteorResources? = nil, log: RunLog, communicator: any Communicator = SoleCommunicator.shared
+    meteor: MeteorResources? = nil, vid2durIdx: String? = nil, log: RunLog,
+    communicator: any Communicator = SoleCommunicator.shared
   ) throws {
     members = try ([(path, arguments)] + (others?.runs ?? [])).map { path, arguments in
       try RunMade(
         path: path, task: task, arguments: arguments, batchSize: batchSize, for: .evaluation, log: log,
-        communicator: communicator, meteor: meteor)
+        communicator: communicator, meteor: meteor, vid2durIdx: vid2durIdx)
     }
     joining = others.map { "_" + $0.name } ?? ""
+    guard vid2durIdx == nil || Set<TaskFamily>.retrieval.contains(self.task.family) else {
+      throw UsageError("--vid2dur-idx lists what is searched, and \(self.task.rawValue) searches nothing")
+    }
     guard meteor == nil || self.task.family == .captioning else {
       throw UsageError("--meteor-data scores captions, and the run was trained for \(self.task.rawValue)")
     }
@@ -88,27 +93,27 @@ public struct EvaluationRun {
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - others: the checkpoints of the other runs; nil for `checkpoint` of each.
   ///   - store: the split's store of queries, questions, statements or captions.
-  ///   - submission: a file for the evaluation server, if one is wanted.
+  ///   - submission: what is written beside the results, if anything is.
   ///   - logits: a file for the scores that answers were chosen by, if one is wanted.
   ///   - overwrites: whether files that are there may be replaced: those two, and results of an earlier evaluation,
   ///     beside which others are written otherwise.
   public func run(
-    checkpoint: String, others: [String]? = nil, split: String, store: String, submission: String? = nil,
+    checkpoint: String, others: [String]? = nil, split: String, store: String, submission: Submission? = nil,
     logits: String? = nil, overwrites: Bool = false, backend: any Backend
   ) throws -> Outcome {
     guard logits == nil || [.questionAnswering, .inference].contains(task.family) else {
       throw UsageError(
         "--save-logits is for questions and statements, and the run was trained for \(task.rawValue)")
     }
+    let label = try made.folder.checkpoint(named: checkpoint).label
+    let submitted = submission?.path(task: task, split: split, checkpoint: label)
     if made.context.communicator.isFirst {
-      for file in [submission, logits].compactMap({ $0 }) {
-        try OutputFile.require(file, overwrites: overwrites)
-      }
+      if let submission, let submitted { try submission.require(submitted, overwrites: overwrites) }
+      if let logits { try OutputFile.require(logits, overwrites: overwrites) }
       try made.folder.requireResults(split: split + joining)
     }
-    guard submission == nil || task.hasServer else {
-      throw UsageError(
-        "--submission: no evaluation server takes predictions of \(task.rawValue); results_\(split) has them")
+    if submission?.form == .value, task.findsWindows {
+      throw UsageError("--submission-form value: VALUE has no task \(task.rawValue)")
     }
     guard let suite = made.context.configuration.family.suite as? any EvaluableSuite.Type else {
       throw UsageError("a pre-trained model is evaluated by fine-tuning it")
@@ -116,7 +121,9 @@ public struct EvaluationRun {
     let checkpoints = [checkpoint] + (others ?? members.dropFirst().map { _ in checkpoint })
     let (report, path) = try evaluate(
       suite, checkpoints: checkpoints, split: split, store: store, overwrites: overwrites, backend: backend)
-    if let submission { try report.write(submission, made.context.communicator) }
+    if let submission, let submitted, made.context.communicator.isFirst {
+      try submission.write(report, to: submitted, checkpoint: label)
+    }
     if let logits, let scores = report.logits, made.context.communicator.isFirst {
       try AtomicFile.write(scores.pickled, to: logits)
     }
@@ -144,7 +151,7 @@ public struct EvaluationRun {
       opened.map { (model: $0.model, videos: $0.videos) }, store: store, split: split)
     let results = made.folder.evaluationResults(split: split + joining)
     if suite.communicator.isFirst { try made.folder.make(results) }
-    let path = "\(results)/results_\(label)_all.\(Suite.resultEnding)"
+    let path = "\(results)/results_\(label)_all.\(task.resultEnding)"
     guard !overwrites, suite.communicator.isFirst else {
       try report.write(path, suite.communicator)
       return (report, path)

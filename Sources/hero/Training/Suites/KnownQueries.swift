@@ -7,26 +7,44 @@ import Tasks
 /// replaced while a run goes on changes nothing.
 struct KnownQueries {
   let store: QueryStore
-  /// Of the queries whose truth is known, in the order of the annotations.
-  let truths: [RetrievalTruth]
+  /// Of the queries whose truth is known, in the order of the annotations; of queries that search many videos.
+  private(set) var truths: [RetrievalTruth] = []
+  /// The same of queries that search their own video.
+  private(set) var windows: [WindowTruth] = []
+  /// What the annotation says of each query beside the truth.
+  private(set) var facts: [QueryID: Facts] = [:]
   /// Told of what of the split cannot be used: each once, however often it is evaluated.
   let skips: SkipReport
 
-  /// - Parameter skips: told of every annotation whose truth cannot be read; no figure counts its query.
+  /// A query's text, its video and how many seconds that has.
+  typealias Facts = (text: String?, video: String?, duration: Double?)
+
+  /// - Parameters:
+  ///   - findsWindows: whether queries search their own video.
+  ///   - skips: told of every annotation whose truth cannot be read; no figure counts its query.
   /// - Throws: `DataError` where the store or its annotations cannot be read.
-  init(path: String, skips: SkipReport) throws {
-    let store = try QueryStore(path: path)
+  init(path: String, findsWindows: Bool, skips: SkipReport) throws {
+    (store, self.skips) = (try QueryStore(path: path), skips)
+    try store.require(windows: findsWindows)
     var asked = Set(store.ids)
-    var truths: [RetrievalTruth] = []
     try JSONLines.read(path: store.annotationPath) { line, row in
       do {
-        if let truth = try RetrievalTruth(annotation: row), asked.remove(truth.id.text) != nil {
-          truths.append(truth)
-        }
+        try findsWindows ? addWindows(row, &asked) : addMoment(row, &asked)
       } catch let error as DataError {
         skips.skip("line \(line)", file: store.annotationPath, error)
       }
     }
-    (self.store, self.truths, self.skips) = (store, truths, skips)
+  }
+
+  private mutating func addMoment(_ row: JSON, _ asked: inout Set<String>) throws {
+    if let truth = try RetrievalTruth(annotation: row), asked.remove(truth.id.text) != nil {
+      truths.append(truth)
+    }
+  }
+
+  private mutating func addWindows(_ row: JSON, _ asked: inout Set<String>) throws {
+    guard let id = QueryID(row["desc_id"]), asked.remove(id.text) != nil else { return }
+    facts[id] = (row["desc"]?.string, row["vid_name"]?.string, row["duration"]?.double)
+    if let truth = try WindowTruth(json: row) { windows.append(truth) }
   }
 }

@@ -88,13 +88,20 @@ struct RetrievalSettings {
       options.videoBatch = configuration.retrievalVideoBatchSize
       return options
     }
-    options.tasks = RetrievalTask.allCases.filter(configuration.rankings.contains)
-    options.videoScoreFactor = Float(configuration.spanScoreSharpness)
-    options.videosSearched = configuration.maxVideosPerMomentQuery
+    if configuration.task.findsWindows {
+      options.tasks = [.singleVideoMoment]
+      options.videoScoreFactor = nil
+      options.videosSearched = 1
+      options.ratesFrames = true
+    } else {
+      options.tasks = RetrievalTask.allCases.filter(configuration.rankings.contains)
+      options.videoScoreFactor = Float(configuration.spanScoreSharpness)
+      options.videosSearched = configuration.maxVideosPerMomentQuery
+      options.byQueryType = configuration.reportsQueryTypes
+    }
     options.keptAfterSuppression = configuration.maxAfterSuppression
     options.queryBatch = configuration.evaluationQueryBatchSize
     options.videoBatch = configuration.evaluationVideoBatchSize
-    options.byQueryType = configuration.reportsQueryTypes
     guard options.tasks.contains(where: \.findsMoments) else {
       options.suppression = nil
       return options

@@ -20,6 +20,7 @@ struct RetrievalSuite: EvaluableSuite {
 
   func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> Learning {
     let queries = try QueryStore(path: try configuration.required(\.trainQueries))
+    try queries.require(windows: findsWindows)
     let source = RetrievalSource(
       name: configuration.task.rawValue, model: model,
       loader: try loader(model, queries, videos, maxTextLength: configuration.maxTextLength),
@@ -37,6 +38,13 @@ struct RetrievalSuite: EvaluableSuite {
       skips: SkipReport(log: log))
   }
 
+  private var findsWindows: Bool { configuration.task.findsWindows }
+  private var resultEnding: String { configuration.task.resultEnding }
+
+  private func known(_ path: String) throws -> KnownQueries {
+    try KnownQueries(path: path, findsWindows: findsWindows, skips: SkipReport(log: log))
+  }
+
   // MARK: Validation
 
   private struct Validated {
@@ -49,7 +57,7 @@ struct RetrievalSuite: EvaluableSuite {
   private func validated(_ model: RetrievalModel, _ videos: VideoReader) throws -> Validated {
     var validated = Validated(videos: videos)
     if let path = configuration.valQueries {
-      let queries = try KnownQueries(path: path, skips: SkipReport(log: log))
+      let queries = try known(path)
       let split = try splitName("val", of: queries.store, videos, option: \.valSplit)
       _ = try candidates(split, queries, videos)
       validated.validation = (
@@ -57,7 +65,7 @@ struct RetrievalSuite: EvaluableSuite {
       )
     }
     if let path = configuration.testQueries {
-      let queries = try KnownQueries(path: path, skips: SkipReport(log: log))
+      let queries = try known(path)
       let split = try splitName("test", of: queries.store, videos, option: \.testSplit)
       _ = try candidates(split, queries, videos)
       validated.test = (queries, split)
@@ -71,7 +79,8 @@ struct RetrievalSuite: EvaluableSuite {
     _ split: String, _ queries: KnownQueries, _ videos: VideoReader
   ) throws -> CandidateVideos {
     let candidates = try CandidateVideos(
-      split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features)
+      split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features,
+      list: run.vid2durIdx)
     try AskableQueries.require(queries.store, in: candidates)
     return candidates
   }
@@ -109,8 +118,8 @@ struct RetrievalSuite: EvaluableSuite {
       let report = try evaluate(
         [(source.model, validated.videos)], queries, split: "val", candidates: candidates,
         title: "val, update \(step)")
-      try report.write("\(results)/val_results_\(step).json", communicator)
-      result.scalars += report.scalars
+      try report.write("\(results)/val_results_\(step).\(resultEnding)", communicator)
+      result.scalars += tags(report, "val")
       result.tables += [report.table].compactMap { $0 }
       result.headline = report.headline
       result.figure = report.figure
@@ -119,11 +128,16 @@ struct RetrievalSuite: EvaluableSuite {
       let report = try evaluate(
         [(source.model, validated.videos)], queries, split: "test", candidates: candidates,
         title: "test, update \(step)")
-      try report.write("\(results)/test_results_\(step).json", communicator)
-      result.scalars += report.scalars
+      try report.write("\(results)/test_results_\(step).\(resultEnding)", communicator)
+      result.scalars += tags(report, "test")
       result.tables += [report.table].compactMap { $0 }
     }
     return result
+  }
+
+  /// The figures' names in a run, where splits stand side by side. Those of retrieval have the split in them.
+  private func tags(_ report: SplitReport, _ split: String) -> [(name: String, value: Double)] {
+    findsWindows ? report.scalars.map { ("valid_\(split)/\($0.name)", $0.value) } : report.scalars
   }
 
   // MARK: Evaluation
@@ -132,7 +146,7 @@ struct RetrievalSuite: EvaluableSuite {
     _ members: [(model: RetrievalModel, videos: VideoReader)], store: String, split: String
   ) throws -> SplitReport {
     try evaluate(
-      members, try KnownQueries(path: store, skips: SkipReport(log: log)), split: split,
+      members, try known(store), split: split,
       candidates: split,
       title: "\(configuration.task.rawValue), \(split)")
   }
@@ -160,30 +174,48 @@ struct RetrievalSuite: EvaluableSuite {
     let results = try ProgressReporter.follow("Searching", total: queries.store.ids.count, unit: "queries") {
       progress in try evaluator.run(among: communicator, progress: progress)
     }
+    if candidates.count > index.videos.count {
+      log.warning(
+        "\(split): \(candidates.count - index.videos.count) of \(candidates.count) candidate videos are left out, "
+          + "and so are their queries")
+    }
+    if findsWindows {
+      let report = try WindowReport(results, options: options, queries: queries)
+      tell(split, counted: report.counted, leftOut: results.leftOut.count, queries)
+      if report.tooLong.windows > 0 {
+        log.warning(
+          "\(split): \(report.tooLong.windows) of \(report.tooLong.of) true windows are longer than max_pred_l "
+            + "(\(options.maxLength)) frames allow")
+      }
+      // QVHighlights' own measure; where a query has one window its overlap says more.
+      return report.report(
+        headline: configuration.task.rawValue.hasPrefix("qvhighlights") ? "MR-full-mAP" : "mIoU", title: title
+      )
+    }
     let report = try RetrievalReport(results, options: options, queries: queries)
-    tell(split, candidates: candidates.count - index.videos.count, of: candidates.count, queries, report)
-    return report.report(split: split, title: title)
+    tell(split, counted: report.counted, leftOut: results.leftOut.count, queries)
+    tellOptions(split, isHidden: report.counted == 0)
+    return report.report(split: split, title: title, idsAreText: !settings.hasSpans)
   }
 
-  /// Says what figures do not count, and what is not done for a hidden split.
-  private func tell(
-    _ split: String, candidates: Int, of all: Int, _ queries: KnownQueries, _ report: RetrievalReport
-  ) {
-    if candidates > 0 {
-      log.warning("\(split): \(candidates) of \(all) candidate videos are left out, and so are their queries")
-    }
+  /// Says what figures do not count.
+  private func tell(_ split: String, counted: Int, leftOut: Int, _ queries: KnownQueries) {
     let asked = queries.store.ids.count
-    if report.counted > 0, report.counted < asked {
-      log.warning("\(split): the figures count \(report.counted) of \(asked) queries")
-    } else if !report.final.leftOut.isEmpty {
-      log.warning("\(split): \(report.final.leftOut.count) of \(asked) queries are left out")
+    if counted > 0, counted < asked {
+      log.warning("\(split): the figures count \(counted) of \(asked) queries")
+    } else if leftOut > 0 {
+      log.warning("\(split): \(leftOut) of \(asked) queries are left out")
     }
+  }
+
+  /// Says what scores are, and what is not done for a hidden split.
+  private func tellOptions(_ split: String, isHidden: Bool) {
     if let alpha = settings.evaluation.videoScoreFactor, VideoWeight(alpha).isLogarithmic {
       log.info(
         "\(split): q2c_alpha is \(alpha), above \(VideoWeight.largestExponent), so scores of VCMR and VR are logarithms"
       )
     }
-    if report.counted == 0, settings.evaluation.suppression != nil {
+    if isHidden, settings.evaluation.suppression != nil {
       log.info(
         "\(split): its truth is hidden, so the best \(settings.evaluation.keptAfterSuppression) moments are kept "
           + "without suppression")

@@ -7,6 +7,8 @@ struct RunContext {
   var configuration: RunConfiguration
   let log: RunLog
   let communicator: any Communicator
+  /// The file with the candidates of retrieval, in place of the subtitle store's.
+  var vid2durIdx: String?
   /// What METEOR scores captions with; nil for words and stems alone.
   var meteor: MeteorResources?
 

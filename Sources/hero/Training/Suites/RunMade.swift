@@ -18,10 +18,11 @@ struct RunMade {
   ///   - arguments: options that overrule the run's.
   ///   - batchSize: items a pass, whichever options say that of the task.
   ///   - work: what is done with it.
+  ///   - vid2durIdx: the file with the candidates of retrieval; nil for the subtitle store's.
   init(
     path: String, task: RunTask? = nil, usual: RunTask? = nil, arguments: [String],
     batchSize: Int? = nil, for work: RunWork, log: RunLog, communicator: any Communicator,
-    meteor: MeteorResources? = nil
+    meteor: MeteorResources? = nil, vid2durIdx: String? = nil
   ) throws {
     folder = RunFolder(path: path)
     var configuration = try folder.configuration(task: task, usual: usual)
@@ -37,7 +38,8 @@ struct RunMade {
     }
     try configuration.validate()
     context = RunContext(
-      configuration: configuration, log: log, communicator: communicator, meteor: meteor)
+      configuration: configuration, log: log, communicator: communicator, vid2durIdx: vid2durIdx,
+      meteor: meteor)
     context.tellIdle(
       configuration.idleOptions.filter { option in
         flags.settings.contains { $0.option.name == option.name && $0.option.group == .ignored }

@@ -46,8 +46,6 @@ extension TaskSuite {
 
 /// A family whose models are measured on splits.
 protocol EvaluableSuite: TaskSuite {
-  /// Ending of the files of its predictions.
-  static var resultEnding: String { get }
   /// The text stores to train on, one at least.
   func trainingStores() throws -> [String]
   /// - Parameter store: the split's text store.
@@ -61,7 +59,6 @@ protocol EvaluableSuite: TaskSuite {
 
 /// Families that read the videos of one corpus.
 extension EvaluableSuite where Videos == VideoReader {
-  static var resultEnding: String { "json" }
 
   func trainingStores() throws -> [String] { [try configuration.required(\.trainQueries)] }
   func openForTraining() throws -> VideoReader { try open(toEvaluate: trainingStores()[0]) }
@@ -85,14 +82,18 @@ public struct SplitReport {
   var figure: MetaAverage.Figure?
   /// What the answers were chosen by, `{item: [scores]}`; nil where items have no such scores.
   var logits: JSON?
-  private let writing: (_ path: String) throws -> Void
+  private let writing: (_ path: String, _ form: Submission.Form) throws -> Void
 
-  init(write: @escaping (_ path: String) throws -> Void) { writing = write }
+  init(write: @escaping (_ path: String) throws -> Void) { writing = { path, _ in try write(path) } }
+  init(writeAs write: @escaping (_ path: String, _ form: Submission.Form) throws -> Void) { writing = write }
 
-  /// Writes the predictions to a file, in the form that the evaluation server takes; of several ranks the first does.
+  /// Writes the predictions to a file; of several ranks the first does.
   func write(_ path: String, _ communicator: any Communicator) throws {
-    if communicator.isFirst { try writing(path) }
+    if communicator.isFirst { try writing(path, .task) }
   }
+
+  /// Writes the predictions to a file in the submission format.
+  func write(_ path: String, form: Submission.Form) throws { try writing(path, form) }
 }
 
 /// What a validation found.

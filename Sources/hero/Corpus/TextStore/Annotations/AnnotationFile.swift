@@ -14,6 +14,10 @@ struct AnnotationFile {
   /// - Throws: `DataError` naming the line that is not JSON, and what `body` throws.
   func forEachRow(_ body: Handler) throws {
     switch (task, try AnnotationForm.detect(path: path)) {
+    case (let task, .lines) where task.content == .windows, (let task, .list) where task.content == .windows:
+      try requireFirstRow()
+      try WindowAnnotation.read(path, .lines, body)
+    case (let task, let form) where task.content == .windows: try WindowAnnotation.read(path, form, body)
     case (.how2r, .table):
       try How2Annotation(task: .how2r, clipInterval: builder.clipInterval).read(path, body)
     case (.how2qa, .table):
@@ -29,6 +33,18 @@ struct AnnotationFile {
           + (form == .table ? "a table or as plain text" : "one JSON object of other things, not as rows"),
         file: path, cure: "Give JSON lines, or check --task")
     }
+  }
+
+  private struct Enough: Error {}
+
+  /// Refuses a file whose first row is one of another task.
+  private func requireFirstRow() throws {
+    do {
+      try JSONLines.read(path: path) { _, value in
+        if let row = value.object { try task.requireRow(row) }
+        throw Enough()
+      }
+    } catch is Enough {}
   }
 
   /// The reference's own form, or one list of the same rows.

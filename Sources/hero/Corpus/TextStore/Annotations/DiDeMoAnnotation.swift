@@ -51,7 +51,7 @@ enum DiDeMoAnnotation {
   }
 
   /// A video file's name without its extension; a dot may also belong to the name.
-  private static func name(of video: String) -> String {
+  static func name(of video: String) -> String {
     guard let dot = video.lastIndex(of: ".") else { return video }
     let suffix = video[video.index(after: dot)...].lowercased()
     return suffix.isEmpty || extensions.contains(suffix) ? String(video[..<dot]) : video

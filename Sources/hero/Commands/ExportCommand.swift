@@ -1,0 +1,40 @@
+import ArgumentParser
+import Training
+
+extension RunExport.Format: ExpressibleByArgument {}
+
+/// `hero export`: a run's weights for another program.
+struct ExportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export",
+    abstract: "Write a run's weights as the reference, or another program, reads them.",
+    discussion: """
+      Writes ckpt/model_step_N.pt into the run's folder, where the reference's eval_vcmr.py and its other scripts look \
+      for it, or the file that --output names. Parameters have the reference's names.
+
+        hero export --output-dir runs/tvr --checkpoint best --format pt
+      """)
+
+  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"), completion: .directory)
+  var outputDir: String
+
+  @Option(
+    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
+  var checkpoint = "best"
+
+  @Option(help: "The format: PyTorch's, or safetensors.")
+  var format = RunExport.Format.pt
+
+  @Option(help: ArgumentHelp("File to write.", valueName: "file"), completion: .file())
+  var output: String?
+
+  @Flag(help: "Replace the file to write, if it is there.")
+  var overwrite = false
+
+  func run() throws {
+    try Processes.requireSole("export")
+    print(
+      try RunExport(path: outputDir).run(
+        checkpoint: checkpoint, format: format, output: output, overwrites: overwrite))
+  }
+}

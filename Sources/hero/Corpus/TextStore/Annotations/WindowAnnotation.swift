@@ -1,0 +1,127 @@
+import Formats
+import Foundation
+
+/// Moments within given videos, in the forms that their authors and those who train on them keep. The content tells which.
+///
+/// QVHighlights, and all four corpora as moment_detr and lighthouse keep them, a query a line:
+///
+///     {"qid": 2579, "query": "…", "vid": "…", "duration": 150, "relevant_windows": [[82, 150]],
+///      "relevant_clip_ids": [41, 42], "saliency_scores": [[1, 1, 2], [1, 1, 3]]}
+///
+/// Charades-STA, in seconds:
+///
+///     3MSZA 24.3 30.4##person turn a light on.
+///
+/// ActivityNet Captions, in seconds, and TACoS, in frames:
+///
+///     {"v_uqiMw7tQ1Cc": {"duration": 55.15, "timestamps": [[0.28, 55.15]], "sentences": ["…"]}}
+///     {"s17-d69.avi": {"fps": 29.4, "num_frames": 12438, "timestamps": [[224, 358]], "sentences": ["…"]}}
+///
+/// Rows become `{desc_id, desc, vid_name, duration, ts: [[start, end], …]}`, with the saliencies as they are. The k-th
+/// sentence of a video in the last three forms has the id `VIDEO_k`, as in lighthouse's TACoS.
+enum WindowAnnotation {
+  /// - Parameter form: the file's.
+  static func read(_ path: String, _ form: AnnotationForm, _ body: AnnotationFile.Handler) throws {
+    switch form {
+    case .lines, .list:
+      try JSONLines.read(path: path) { line, value in
+        try body("line \(line)", Result { () throws(BadRow) in try row(value) })
+      }
+    case .document: try readVideos(path, body)
+    case .table: try readText(path, body)
+    }
+  }
+
+  /// A row of QVHighlights' form; one in the form of this program's stores stays as it is.
+  private static func row(_ value: JSON) throws(BadRow) -> JSONObject {
+    guard let row = value.object else { throw BadRow("is \(value.kind), not an object") }
+    guard row["query"] != nil else { return row }
+    guard let id = row["qid"], id.int != nil || id.string != nil else { throw BadRow("no \"qid\"") }
+    guard let video = row["vid"]?.string else { throw BadRow("no \"vid\"") }
+    var made = try made(id: id, video: video, sentence: row["query"])
+    if let duration = row["duration"], !duration.isNull { made["duration"] = duration }
+    if let windows = row["relevant_windows"], !windows.isNull {
+      guard windows.array?.first?.array != nil else {
+        throw BadRow("\"relevant_windows\" is \(windows.encoded().prefix(80)), not a list of [start, end]")
+      }
+      made["ts"] = windows
+    }
+    for key in ["relevant_clip_ids", "saliency_scores"] { made[key] = row[key] }
+    return made
+  }
+
+  private static func made(id: JSON, video: String, sentence: JSON?) throws(BadRow) -> JSONObject {
+    guard let text = sentence?.string, !text.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty else {
+      throw BadRow("there is no sentence")
+    }
+    return ["desc_id": id, "desc": .string(text), "vid_name": .string(video)]
+  }
+
+  // MARK: ActivityNet Captions, TACoS
+
+  private static func readVideos(_ path: String, _ body: AnnotationFile.Handler) throws {
+    try JSON.readMembers(path: path) { key, video in
+      let place = "video \"\(key)\""
+      guard let spans = video["timestamps"]?.array, let sentences = video["sentences"]?.array,
+        spans.count == sentences.count
+      else {
+        return try body(place, .failure(BadRow("has not a \"timestamps\" for each of its \"sentences\"")))
+      }
+      let (rate, frames) = (video["fps"]?.double, video["num_frames"]?.double)
+      if video["fps"] != nil, !(rate.map { $0 > 0 && $0.isFinite } ?? false) {
+        return try body(place, .failure(BadRow("\"fps\" is \((video["fps"] ?? .null).encoded())")))
+      }
+      // Frames are of a file, seconds of a video.
+      let name = rate == nil ? key : DiDeMoAnnotation.name(of: key)
+      let seconds = rate.flatMap { rate in frames.map { $0 / rate } }
+      let duration = seconds.map { $0.isFinite ? JSON.double($0) : nil } ?? video["duration"]
+      for (number, (span, sentence)) in zip(spans, sentences).enumerated() {
+        let row = Result { () throws(BadRow) in
+          var row = try made(id: .string("\(name)_\(number)"), video: name, sentence: sentence)
+          row["duration"] = duration
+          row["ts"] = [try moment(span, rate: rate)]
+          return row
+        }
+        try body("\(place), sentence \(number)", row)
+      }
+    }
+  }
+
+  private static func moment(_ span: JSON, rate: Double?) throws(BadRow) -> JSON {
+    guard let rate else { return span }
+    let times = span.array?.map(\.double) ?? []
+    guard times.count == 2, let start = times[0], let end = times[1] else {
+      throw BadRow("\(span.encoded().prefix(80)) is not a first and a last frame")
+    }
+    return [.double(start / rate), .double(end / rate)]
+  }
+
+  // MARK: Charades-STA
+
+  private static func readText(_ path: String, _ body: AnnotationFile.Handler) throws {
+    var counts: [Name: Int] = [:]
+    var number = 0
+    try TextFile.forEachLine(path: path) { bytes in
+      number += 1
+      let line = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+      guard !line.isEmpty else { return }
+      try body("line \(number)", Result { () throws(BadRow) in try row(line, &counts) })
+    }
+  }
+
+  private static func row(_ line: String, _ counts: inout [Name: Int]) throws(BadRow) -> JSONObject {
+    guard let mark = line.range(of: "##") else { throw BadRow("has no \"##\" before a sentence") }
+    let words = line[..<mark.lowerBound].split { $0 == " " || $0 == "\t" }.map(String.init)
+    guard words.count == 3, let start = Double(words[1]), let end = Double(words[2]) else {
+      throw BadRow("does not begin with a video, a start and an end")
+    }
+    let name = Name(words[0])
+    let number = counts[name] ?? 0
+    counts[name] = number + 1
+    var row = try made(
+      id: .string("\(words[0])_\(number)"), video: words[0],
+      sentence: .string(String(line[mark.upperBound...])))
+    row["ts"] = [[.double(start), .double(end)]]
+    return row
+  }
+}

@@ -1,0 +1,60 @@
+import Formats
+import Foundation
+import Model
+
+/// `hero export`: a checkpoint of a run as another program takes it.
+public struct RunExport {
+  /// The file format.
+  public enum Format: String, CaseIterable, Sendable {
+    /// PyTorch's, as the reference saves and its evaluation reads.
+    case pt
+    case safetensors
+  }
+
+  private let folder: RunFolder
+
+  /// - Parameter path: the folder of a run of this program or of the reference.
+  public init(path: String) { folder = RunFolder(path: path) }
+
+  /// Writes the weights by the reference's names.
+  ///
+  /// - Parameters:
+  ///   - checkpoint: a step, `best`, `latest` or a file.
+  ///   - output: the file; nil for `ckpt/model_step_N` in the run's folder, where the reference looks for it.
+  ///   - overwrites: whether a file of that name may be replaced.
+  /// - Returns: the file.
+  /// - Throws: `DataError` where the weights cannot be read, or the file is there.
+  public func run(
+    checkpoint: String, format: Format, output: String? = nil, overwrites: Bool = false
+  ) throws -> String {
+    let (path, label) = try folder.checkpoint(named: checkpoint)
+    let output = output ?? "\(folder.checkpoints)/model_step_\(label).\(format.rawValue)"
+    try OutputFile.require(output, overwrites: overwrites)
+    let weights = try Checkpoint(path: path)
+    try weights.verify()
+    let list = try weights.names.map { name in
+      guard let shape = try weights.shape(name) else {
+        throw DataError("is of a type that is not read", file: path, place: "parameter \"\(name)\"")
+      }
+      return (name: name, shape: shape)
+    }
+    let bytes = { (index: Int) throws -> [UInt8] in
+      guard let array = try weights.array(list[index].name) else {
+        throw DataError("is gone", file: path, place: "parameter \"\(list[index].name)\"")
+      }
+      return NDArray(floats: array.floats(), shape: array.shape).bytes
+    }
+    switch format {
+    case .pt:
+      // The reference notes that its table of words is padded to a multiple of 8.
+      let words = list.filter { $0.name.hasSuffix("word_embeddings.weight") }
+      let isPadded = !words.isEmpty && words.allSatisfy { ($0.shape.first ?? 1) % 8 == 0 }
+      try TorchWriter.write(path: output, list: list, flags: [("vocab_padded", isPadded)], bytes: bytes)
+    case .safetensors:
+      try Safetensors.write(
+        path: output, list: list.map { (name: $0.name, type: ScalarType.float32, shape: $0.shape) },
+        metadata: ["format": "pt"], bytes: bytes)
+    }
+    return output
+  }
+}
