@@ -112,7 +112,8 @@ struct PretrainingMixtureTests {
       let source = try PretrainingCorpus.source(objective)
       let parts = try Self.losses(of: source, items: [0, 1, 2])
       let names =
-        objective.name == "vsm" ? ["st_ed", "neg_ctx", "neg_q"].map { "\(source.name)_\($0)" } : [source.name]
+        objective.name == "vsm"
+        ? ["st_ed", "neg_ctx", "neg_q"].map { "\(source.name)_\($0)" } : [source.name]
       #expect(parts.map { source.label(of: $0) } == names)
       #expect(parts.total.isFinite && parts.total > 0)
     }

@@ -77,7 +77,9 @@ struct MultitaskTests {
   /// A file of one dataset is the task's own file under other keys.
   @Test(arguments: ["tvr", "tvqa", "violin"]) func oneDatasetIsOneTask(task: String) throws {
     let run = try TinyRun()
-    let stores = ["train", "val"].map { ["query_txt_db": .string(TinyRun.store("\(task)_\($0)"))] as JSONObject }
+    let stores = ["train", "val"].map {
+      ["query_txt_db": .string(TinyRun.store("\(task)_\($0)"))] as JSONObject
+    }
     let configuration = try multitask(
       run,
       [
@@ -103,7 +105,8 @@ struct MultitaskTests {
       return entry
     }
     for (bad, word) in [
-      ([], "at least one"), ([changed("task", "videoQA")], "vcmr"), ([changed("name", "tvr")], "a task and a split"),
+      ([], "at least one"), ([changed("task", "videoQA")], "vcmr"),
+      ([changed("name", "tvr")], "a task and a split"),
       ([changed("name", "tvx_train")], "a task and a split"), ([changed("vfeat_db", nil)], "vfeat_db"),
       ([changed("ratio", -1)], "ratio"), ([changed("batch_size", 0)], "batch_size"), ([good, good], "twice"),
       ([changed("query_txt_db", nil)], "query_txt_db"), ([7], "name"),

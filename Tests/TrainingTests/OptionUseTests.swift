@@ -150,7 +150,9 @@ struct OptionUseTests {
   }
 
   /// A flag that a command's work does not read is refused, every other is taken.
-  @Test(arguments: RunWork.allCases, tasks + [.multitask]) func flagsOfOtherWorkAreRefused(work: RunWork, task: RunTask)
+  @Test(arguments: RunWork.allCases, tasks + [.multitask]) func flagsOfOtherWorkAreRefused(
+    work: RunWork, task: RunTask
+  )
     throws
   {
     let read = Set(RunOptions.read(by: work, task).map(\.name))

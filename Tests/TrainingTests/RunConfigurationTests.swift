@@ -76,7 +76,8 @@ struct RunConfigurationTests {
     (["--lsr", "0.1"], "tvr"),
     (["tvr"], "unexpected"), (["--no-learning-rate"], "unknown option"),
     (["--optim", "sgd"], "adam, adamax, adamw"),
-    (["--train-batch-size", "0"], "1 or more"), (["--no-compressed-db=true"], "no value"), (["--"], "unexpected"),
+    (["--train-batch-size", "0"], "1 or more"), (["--no-compressed-db=true"], "no value"),
+    (["--"], "unexpected"),
     (["--task", "pretrain"], "hero pretrain"), (["--learning-rate", "nan"], "a number"),
   ])
   func wrongFlagsAreUsageErrors(flags: [String], hint: String) throws {

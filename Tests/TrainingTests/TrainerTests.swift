@@ -152,7 +152,8 @@ struct TrainerTests {
     }
     var expected = [Double](repeating: 0, count: 4)
     let plan = BatchPlan(
-      batchSize: RunConfiguration(task: .tvr).trainBatchSize, batchesPerUpdate: parts, seed: UInt64(RunConfiguration(task: .tvr).seed))
+      batchSize: RunConfiguration(task: .tvr).trainBatchSize, batchesPerUpdate: parts,
+      seed: UInt64(RunConfiguration(task: .tvr).seed))
     for part in 0..<parts {
       let target = try #require(try Pull.Loader().batch(part, of: plan)).map { Double($0) }
       let length = target.reduce(0) { $0 + $1 * $1 }.squareRoot()

@@ -201,5 +201,7 @@ public struct PathList: ConfigurationValue {
     self.paths = paths
   }
 
-  public var json: JSON { paths.count > 1 ? .array(paths.map { .string($0) }) : paths.first.map { .string($0) } ?? .null }
+  public var json: JSON {
+    paths.count > 1 ? .array(paths.map { .string($0) }) : paths.first.map { .string($0) } ?? .null
+  }
 }

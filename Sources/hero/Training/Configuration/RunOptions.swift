@@ -19,16 +19,19 @@ public struct RunOptions: Sendable {
   public let valQueries = RunOption<String?>(
     "val_query_txt_db", .data, nil, in: .querying, isOfOneTask: true, help: "query store to validate on")
   public let testQueries = RunOption<String?>(
-    "test_query_txt_db", .data, nil, in: .querying, isOfOneTask: true, help: "query store to report on at every validation")
+    "test_query_txt_db", .data, nil, in: .querying, isOfOneTask: true,
+    help: "query store to report on at every validation")
   public let trainCaptions = RunOption<PathList>(
     "train_db", .data, PathList(), in: [.captioning], isOfOneTask: true,
     help: "caption store to train on, or several as one")
   public let valCaptions = RunOption<String?>(
     "val_db", .data, nil, in: [.captioning], isOfOneTask: true, help: "caption store to validate on")
   public let valReferences = RunOption<String?>(
-    "val_ref", .data, nil, in: [.captioning], isOfOneTask: true, help: "TVC's JSON lines with the reference captions of val_db")
+    "val_ref", .data, nil, in: [.captioning], isOfOneTask: true,
+    help: "TVC's JSON lines with the reference captions of val_db")
   public let testCaptions = RunOption<String?>(
-    "test_db", .data, nil, in: [.captioning], isOfOneTask: true, help: "caption store to report on at every validation")
+    "test_db", .data, nil, in: [.captioning], isOfOneTask: true,
+    help: "caption store to report on at every validation")
   public let tokenizer = RunOption<String?>(
     "tokenizer", .data, nil, in: [.captioning],
     help:
@@ -112,7 +115,8 @@ public struct RunOptions: Sendable {
   public let learningRate = RunOption<Double>(
     "learning_rate", .training, 3e-5, .notNegative, help: "peak learning rate")
   public let topLearningRateFactor = RunOption<Double>(
-    "lr_mul", .training, 1, in: [.questionAnswering, .inference, .captioning], isOfOneTask: true, .notNegative,
+    "lr_mul", .training, 1, in: [.questionAnswering, .inference, .captioning], isOfOneTask: true,
+    .notNegative,
     help: "factor for parameters outside v_encoder")
   public let validSteps = RunOption<Int>(
     "valid_steps", .training, 1000, .atLeast(1), help: "updates between validations, each with a checkpoint")

@@ -62,7 +62,8 @@ struct CaptionSuite: EvaluableSuite {
 
   private func validated(_ model: CaptionModel, _ videos: VideoReader) throws -> [Captioned] {
     try [
-      ("val", configuration.valCaptions, configuration.valReferences), ("test", configuration.testCaptions, nil),
+      ("val", configuration.valCaptions, configuration.valReferences),
+      ("test", configuration.testCaptions, nil),
     ].compactMap { split, store, references in
       try (store ?? references).map {
         try captioned(

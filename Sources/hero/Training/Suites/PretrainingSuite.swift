@@ -36,7 +36,9 @@ struct PretrainingSuite: TaskSuite {
     settings.maxTextLength = configuration.maxTextLength
     if kinds.contains(.masks) { settings.maskProbability = Float(configuration.maskProbability) }
     if kinds.contains(.temperature) { settings.temperature = Float(configuration.nceTemperature) }
-    if kinds.contains(.ranking) { (settings.ranking, settings.curriculum) = (ranking.loss, ranking.curriculum) }
+    if kinds.contains(.ranking) {
+      (settings.ranking, settings.curriculum) = (ranking.loss, ranking.curriculum)
+    }
     return settings
   }
 

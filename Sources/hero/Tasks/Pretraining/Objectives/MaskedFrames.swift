@@ -104,7 +104,8 @@ extension PretrainingModel {
     let scores = temperature == 1 ? products : tape.scale(products, by: 1 / temperature)
     let first = share.before(0)
     return tape.crossEntropy(
-      scores, targets: backend.makeIndices(first..<first + predicted.rows), weight: BatchShare.weight(own, nil))
+      scores, targets: backend.makeIndices(first..<first + predicted.rows),
+      weight: BatchShare.weight(own, nil))
   }
 
   /// The same for a process that is alone.

@@ -91,7 +91,9 @@ extension PretrainingModel {
 
 extension BatchShare {
   /// Of one in a mean: over all ranks' where there are several.
-  static func weight(_ count: Int, _ share: BatchShare?) -> Float { 1 / Float(max(1, share?.total(0) ?? count)) }
+  static func weight(_ count: Int, _ share: BatchShare?) -> Float {
+    1 / Float(max(1, share?.total(0) ?? count))
+  }
 
   /// The mean over all ranks of what an objective asks, as its whole loss.
   func mean(_ losses: Tensor?, _ tape: Tape) -> LossTerm {
