@@ -117,7 +117,8 @@ let package = Package(
       ]),
     tests("Vision", ["CFFmpeg", "Formats"]),
     .testTarget(
-      name: "CommandTests", dependencies: ["hero", "Demo", "Formats", "TestSupport"],
+      name: "CommandTests",
+      dependencies: ["hero", "SearchTestSupport", "Search", "Demo", "Formats", "TestSupport"],
       path: "Tests/CommandTests"),
   ],
   swiftLanguageModes: [.v6],
