@@ -27,7 +27,7 @@ struct TranscribeTests {
   }
 
   /// Puts a program into a folder, and gives the environment that names it.
-  private func install(_ name: String = "whisper-cli", _ script: String) throws -> [String: String] {
+  private func install(_ script: String, as name: String = "whisper-cli") throws -> [String: String] {
     let path = try own.folder.file(
       "bin/\(name)", "#!/bin/sh\necho \"$*\" >> '\(own.folder.path("calls"))'\n\(script)\n")
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
@@ -79,7 +79,7 @@ struct TranscribeTests {
     ("echo 'error: no memory' >&2; exit 3", "status 3: error: no memory"), ("kill -9 $$", "signal 9"),
     ("exit 0", "wrote no subtitles"),
   ]) func aFailureIsOneLine(script: String, reason: String) throws {
-    let made = try own.run("--transcribe", model, environment: try install("main", script))
+    let made = try own.run("--transcribe", model, environment: try install(script, as: "main"))
     #expect(made.status == 0, "\(made.errors)")
     let told = made.errors.split(separator: "\n").filter { $0.contains("not transcribed") }
     #expect(
