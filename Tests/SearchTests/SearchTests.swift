@@ -150,6 +150,41 @@ struct SearchTests {
     #expect(fit.cosines.count == 37 && fit.moments.max() == fit.best.first?.score)
   }
 
+  /// Of the same rows, whole and as windows: moments that lie in one window alone, its edges aside, stand to each other as they
+  /// do in the whole video. A window's probabilities are of fewer frames, so that they are a constant times the others.
+  @Test func windowsRankAsTheWholeVideo() throws {
+    let head = try model.open().head
+    let (windows, width) = ([0..<40, 30..<70, 60..<97], SmallModel.width)
+    let frames = SmallModel.frames(of: 5, count: 97)
+    func search(_ name: String, _ windows: [Range<Int>]) throws -> [[Int]: Float] {
+      let writer = try IndexWriter(path: model.folder.path(name), head: head)
+      let rows = windows.flatMap { frames[$0.lowerBound * width..<$0.upperBound * width] }
+      let video = IndexedVideo(name: "long", duration: 145.5, frames: 97, sentences: [])
+      try rows.withUnsafeBufferPointer { try writer.add(video, windows: windows, frames: $0) }
+      try writer.commit()
+      let opened = try model.open()
+      var options = opened.opened.options
+      options.kept = 50_000
+      let index = IndexedVideos(try IndexFile(path: model.folder.path(name)))
+      let moments = try MomentSearch(model: opened.model, videos: index, options: options)
+        .answer([[0, 5, 6]], own: [nil])[0].moments
+      return Dictionary(
+        moments.map { ([Int(($0.start / 1.5).rounded()), Int(($0.end / 1.5).rounded())], $0.score) }
+      ) { first, _ in first }
+    }
+    let whole = try search("whole", [0..<97])
+    let parts = try search("parts", windows)
+    // A span's score sees two frames before and after.
+    let own = [0..<28, 42..<58, 72..<97]
+    for range in own {
+      let inside = whole.keys.filter { range.contains($0[0]) && range.contains($0[1] - 1) }
+      #expect(inside.count > 100)
+      let ratios = inside.map { (parts[$0] ?? 0) / (whole[$0] ?? 1) }
+      let (least, most) = (ratios.min() ?? 0, ratios.max() ?? 0)
+      #expect(least > 0 && most / least < 1.001, "\(range): \(least) … \(most)")
+    }
+  }
+
   /// A video of one frame is a moment.
   @Test func shortVideosAreFound() throws {
     let writer = try IndexWriter(path: path, head: try model.open().head)
