@@ -256,7 +256,8 @@ struct FrameSearch: Sendable {
   private func rowsOf(_ stretch: Stretch) -> Range<Int> {
     let segment = index.segments[stretch.segment]
     guard !segment.head.isOld else {
-      return Int(segment.firstRows[stretch.parts.lowerBound])..<Int(segment.firstRows[stretch.parts.upperBound])
+      return Int(
+        segment.firstRows[stretch.parts.lowerBound])..<Int(segment.firstRows[stretch.parts.upperBound])
     }
     let block = FrameCodeLayout(width: index.head.width).frames(
       ofBlock: stretch.parts.lowerBound, of: segment.head.rows)
@@ -327,7 +328,8 @@ struct FrameSearch: Sendable {
     var (count, row) = (0, rows.lowerBound)
     var entry = segment.entry(ofRow: row)
     while row < rows.upperBound {
-      let own = row - rows.lowerBound..<min(rows.upperBound, segment.frames(entry).upperBound) - rows.lowerBound
+      let own =
+        row - rows.lowerBound..<min(rows.upperBound, segment.frames(entry).upperBound) - rows.lowerBound
       let most = own.reduce(-Float.infinity) { max($0, signs[$1]) }
       for number in own where signs[number] >= min(threshold, most) {
         numbers[count] = UInt32(number)

@@ -106,8 +106,9 @@ public struct FrameCodeEncoder {
   }
 
   /// The unit vector of a row.
-  private func read(_ row: Int, of stored: UnsafeRawBufferPointer, into unit: UnsafeMutableBufferPointer<Float>)
-  {
+  private func read(
+    _ row: Int, of stored: UnsafeRawBufferPointer, into unit: UnsafeMutableBufferPointer<Float>
+  ) {
     let place = row * rows.rowBytes
     let inverse = Float(
       bitPattern: UInt32(littleEndian: stored.loadUnaligned(fromByteOffset: place, as: UInt32.self)))
@@ -145,7 +146,9 @@ public struct FrameCodeEncoder {
           product += rest[i] * (2 * code - 3)
           codes[record + i / 128 * 32 + i % 32] |= UInt8(code) << UInt8(2 * (i % 128 / 32))
         }
-        for (place, factor) in [(start, squares / sizes), (start + 2 * filled, squares / max(product, 1e-30))] {
+        for (place, factor) in [
+          (start, squares / sizes), (start + 2 * filled, squares / max(product, 1e-30)),
+        ] {
           codes.storeBytes(
             of: RowEncoder.brain(factor).littleEndian, toByteOffset: place + 2 * number, as: UInt16.self)
         }
