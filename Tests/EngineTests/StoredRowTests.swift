@@ -186,7 +186,7 @@ struct StoredRowTests {
     var records = (0..<count * bytes).map { _ in UInt8(random.uniform() * 256) }
     // All codes are as large as they can be in the first record.
     for i in 0..<bytes { records[i] = 0xff }
-    let factors = (0..<count).flatMap { [UInt8($0), 0x3f] }
+    let factors = (0..<count).flatMap { number -> [UInt8] in [UInt8(number), 0x3f] }
     let query = (0..<128 * groups).map { $0 < 128 ? Int8(127) : Int8(random.uniform() * 254 - 127) }
     let numbers = (0..<UInt32(count)).filter { $0 % 3 != 1 }
     for kernels in Backends.kernelSets {
