@@ -69,7 +69,7 @@ struct SearchTests {
   }
 
   /// How many of the best 10 are those of all rows, by arithmetic for rows that are independent: of 15,000 frames 1,000 are
-  /// read, the records of 4,000. The best lie from 3.0 deviations on. Their signs say 0.68 ± 0.73 of that, of which what
+  /// read, the records of 4,000. The best lie from 3.0 deviations on. Their signs say 0.70 ± 0.71 of that, of which what
   /// passes has 0.62 at least: 97 % and more pass; their records 3.0 ± 0.37, what passes has 1.6. More are found where
   /// frames are alike, as one of them is enough.
   @Test(arguments: Likeness.allCases) func codesFindWhatAllRowsFind(_ like: Likeness) throws {

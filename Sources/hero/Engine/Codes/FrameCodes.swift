@@ -5,7 +5,7 @@ import CKernels
 ///
 /// - The signs of r, in blocks of 8,192 frames, the last one filled up to a multiple of 512. A block has the factors
 ///   f = ‖r‖² / Σ|rᵢ| of all its frames in bfloat16, then their factors f₂, then element after element the bits of all of
-///   them. With q' = R(q), q·u ≈ q·c + f·Σ ±q'ᵢ. A query reads only the elements where it is large, a quarter of them.
+///   them. With q' = R(q), q·u ≈ q·c + f·Σ ±q'ᵢ. A query reads only the elements where it is large, a third of them.
 /// - The mean c, floats.
 /// - A record a frame: levels l ∈ {−3, −1, 1, 3} in two bits an element, those that are nearest to rᵢ where ±1 and ±3 stand
 ///   for ±½ and ±3⁄2 deviations. With f₂ = ‖r‖² / Σ lᵢrᵢ, q·u ≈ q·c + f₂·Σ lᵢq'ᵢ.

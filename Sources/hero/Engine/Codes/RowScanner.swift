@@ -25,11 +25,11 @@ public struct CodedQuery: Sendable {
   let least: Float
   let sum: Float
 
-  /// The part of a query's squared length that is read of the signs. Of a vector without a preferred direction a quarter of
+  /// The part of a query's squared length that is read of the signs. Of a vector without a preferred direction a third of
   /// the elements have it.
-  private static let partRead: Float = 0.73
+  private static let partRead: Float = 0.8
   /// A step as a part of the root of the mean square of what is read: of the elements of a normal distribution that are read,
-  /// one and two such steps keep 98 % of the squared length.
+  /// one and two such steps say 96 % of what the elements themselves do.
   private static let stepRead: Float = 0.8
   /// Sums have twelve bits.
   private static let mostRead = (1 << Int(HERO_PLANE_LEVELS) - 1) / 2
