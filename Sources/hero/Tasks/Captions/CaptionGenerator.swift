@@ -80,14 +80,16 @@ public struct CaptionGenerator {
   /// - Throws: `DataError` for a video that cannot be read, and a moment that begins after its end or is longer than what the
   ///   model reads.
   public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
-    try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
-    let whole = try videos.open(video)
-    let frames = try whole.frames(of: span, interval: frameInterval)
-    let (item, first) = try videos.read(whole, around: frames)
-    try item.check(model.configuration)
-    let batch = try VideoBatch([item], model: model.configuration)
-    let own = frames.lowerBound - first..<frames.upperBound - first
-    return tokenizer.decode(decode(batch, [(0, own)]).first ?? [])
+    let shown = try members.map { model, videos in
+      try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
+      let whole = try videos.open(video)
+      let frames = try whole.frames(of: span, interval: frameInterval)
+      let (item, first) = try videos.read(whole, around: frames)
+      try item.check(model.configuration)
+      let place: Place = (0, frames.lowerBound - first..<frames.upperBound - first)
+      return (batch: try VideoBatch([item], model: model.configuration), places: [place])
+    }
+    return tokenizer.decode(decode(shown.map(\.batch), shown.map(\.places)).first ?? [])
   }
 
   /// Token ids of every clip's caption, without `BOS` and `EOS`; nil for clips that cannot be described.
