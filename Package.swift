@@ -117,8 +117,9 @@ let package = Package(
       ]),
     tests("Vision", ["CFFmpeg", "Formats"]),
     .testTarget(
-      name: "CommandTests", dependencies: [
-        "hero", "Search", "Training", "Demo", "Corpus", "Formats", "TestSupport",
+      name: "CommandTests",
+      dependencies: [
+        "hero", "SearchTestSupport", "Search", "Training", "Demo", "Corpus", "Formats", "TestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/CommandTests"),

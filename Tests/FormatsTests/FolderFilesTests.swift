@@ -69,6 +69,29 @@ struct FolderFilesTests {
     #expect(told.count == 1 && told[0].contains("caf\\xe9.mp4"))
   }
 
+  /// A file of an ending that nobody knows may be what somebody means, a folder's name need not be UTF-8, and a link to nothing
+  /// may have been one to a folder.
+  @Test func nothingIsPassedOverWithoutAWord() throws {
+    let folder = try TemporaryFolder()
+    for name in ["a.mp4", "a.srt", "poster.JPG", "b.mp4.part", "DATA.DAT", "recording", "deep/c.xyz"] {
+      _ = try folder.file("v/\(name)", "x")
+    }
+    let odd = Array(folder.path("v/caf").utf8) + [0xE9, 0x2E, 0x32, 0x30, 0]
+    let made = odd.withUnsafeBytes { mkdir($0.baseAddress!.assumingMemoryBound(to: CChar.self), 0o700) }
+    #expect(made == 0)
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path("v/disk"), withDestinationPath: "/nowhere/disk")
+    var told: [String] = []
+    let files = try FolderFiles.list(
+      folder.path("v"), endings: ["mp4"], passing: FileEndings.besideVideos
+    ) { told.append($0) }
+    #expect(files == ["a.mp4"])
+    #expect(told.count == 3)
+    #expect(told.contains { $0.contains("4 files are passed over") && $0.contains("DATA.DAT") })
+    #expect(told.contains { $0.contains("caf\\xe9.20") } && told.contains { $0.contains("link to nothing") })
+    #expect(FileEndings.videos.isDisjoint(with: FileEndings.besideVideos))
+  }
+
   @Test func whatIsNoFolderIsAnError() throws {
     let folder = try TemporaryFolder()
     #expect(throws: DataError.self) { try list(folder.path("none")) }

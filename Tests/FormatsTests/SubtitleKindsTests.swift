@@ -75,6 +75,37 @@ struct SubtitleKindsTests {
       ])
   }
 
+  /// Lines of one time are shown together until the next later one, and as many as there are take time in proportion.
+  @Test(.timeLimit(.minutes(5))) func lyricsOfOneTime() {
+    let few = "[00:01.00]one\n[00:01.00]two\n[00:04.00][00:01.00]three\n[00:04.00]four\n"
+    #expect(
+      parse(Array(few.utf8)).cues == [cue(1, 4, "one", "two", "three"), cue(4, 14, "three", "four")])
+    // Looking for the later line from each of them would take 10^10 steps here, minutes.
+    let count = 100_000
+    let many = (0..<count).map { "[00:01.00]\($0)\n" }.joined() + "[00:03.00]end\n"
+    let (cues, _) = parse(Array(many.utf8))
+    #expect(cues.map(\.end) == [3, 13] && cues.last?.lines == ["end"])
+    #expect(cues.first?.lines.first == "0")
+  }
+
+  @Test func lyricsWithSomethingOdd() {
+    let text = """
+      \u{FEFF}[ti:a song]\r
+      [length:03:00]
+      [00:05]no hundredths
+        [00:07.5]indented
+      [1:00:01.25]hours
+      [00:09:50]points are colons
+      [xx:01.00]no time
+      [00:08.00]
+      spoken without a time
+      """
+    let (cues, _) = parse(Array(text.utf8))
+    #expect(cues.map(\.start).sorted() == cues.map(\.start) && cues.allSatisfy { $0.end > $0.start })
+    #expect(cues.contains(cue(5, 7.5, "no hundredths")) && cues.contains(cue(7.5, 8, "indented")))
+    #expect(!cues.contains { $0.text.contains("a song") || $0.text.contains("no time") })
+  }
+
   /// As yt-dlp saves them: the first line of a cue is a space or nothing.
   @Test(arguments: ["", " "]) func automaticCaptions(blank: String) {
     let text = """

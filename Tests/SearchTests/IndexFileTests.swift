@@ -182,7 +182,7 @@ struct IndexFileTests {
     try SmallModel.add(0..<2, to: path, head: head)
     var newer = try bytes()
     for place in [0, IndexFormat.slotSize] where newer[place] != 0 {
-      newer[place + 8] = 3
+      newer[place + 8] = 4
       let hash = ContentHash.of(Array(newer[place..<place + 56]))
       for byte in 0..<8 { newer[place + 56 + byte] = UInt8(truncatingIfNeeded: hash >> UInt64(8 * byte)) }
     }
@@ -191,7 +191,7 @@ struct IndexFileTests {
       _ = try IndexFile(path: path)
       Issue.record("it was read")
     } catch let error as DataError {
-      #expect("\(error)".contains("version 3"))
+      #expect("\(error)".contains("version 4"))
     }
   }
 
@@ -208,8 +208,42 @@ struct IndexFileTests {
       }
       try index.check()
       let unit = SmallModel.unit(of: 3, width: 24)
-      let best = try IndexedVideos(index).best([unit], kept: 3, on: CPUBackend())[0]
+      let best = try IndexedVideos(index).best([unit], kept: 3)[0]
       #expect(best.first?.place == 3 && abs((best.first?.score ?? 0) - 1) < 0.01)
+    }
+  }
+
+  /// An index whose codes are those of each video is searched and added to, and what is copied of it has the codes of now.
+  @Test func version2() throws {
+    try write(try Fixtures.bytes("Search/version2.index"))
+    // The best of six queries as the program found them that wrote it, which read 60 of its rows.
+    let expected = [
+      [37, 7, 10, 5, 36], [13, 28, 24, 23, 41], [4, 33, 14, 15, 9], [21, 30, 4, 35, 34], [4, 26, 31, 25, 35],
+      [24, 35, 42, 11, 4],
+    ]
+    let units = (0..<6).map { SmallModel.unit(of: 10_000 + $0, width: 24) }
+    let old = try IndexFile(path: path)
+    #expect(old.count == 41 && old.places == 43 && old.segments.allSatisfy(\.head.isOld))
+    for rowsRead in [60, 40_000] {
+      let found = try IndexedVideos(old, rowsRead: rowsRead).best(units, kept: 5)
+      #expect(found.map { $0.map(\.place) } == expected)
+    }
+    try old.check()
+    let copy = folder.path("copy")
+    let writer = try IndexWriter(path: copy, head: head)
+    for number in 0..<old.count { try writer.copy(number, of: old, as: try old.video(number)) }
+    try writer.commit()
+
+    try SmallModel.add(41..<45, to: path, head: head)
+    let grown = try IndexFile(path: path)
+    #expect(grown.segments.map(\.head.isOld) == [true, true, false] && grown.places == 47)
+    try grown.check()
+    for (path, count) in [(copy, 43), (path, 47)] {
+      let index = try IndexFile(path: path)
+      let all = try IndexedVideos(index).best(units, kept: 5)
+      let some = try IndexedVideos(index, rowsRead: 60).best(units, kept: 5)
+      #expect(index.places == count && all.map { $0.map(\.place) } == some.map { $0.map(\.place) })
+      if path == copy { #expect(all.map { $0.map(\.place) } == expected) }
     }
   }
 

@@ -107,7 +107,7 @@ struct IndexingTests {
       let first = (place - window.lowerBound) * SmallModel.width
       let row = Array(encoded[first..<first + SmallModel.width])
       let length = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      let best = try searched.best([row.map { $0 / length }], kept: 5, on: CPUBackend())[0]
+      let best = try searched.best([row.map { $0 / length }], kept: 5)[0]
       #expect(
         best.prefix(5).contains {
           index.video(at: $0.place) == film && index.window(of: $0.place).contains(place)

@@ -37,31 +37,60 @@ struct SearchTests {
     }
   }
 
-  /// With few videos everything is exact; with codes the best are found as surely as their deviation says, which is 0.05 here
-  /// where the best scores of independent frames lie within 0.25.
-  @Test func codesFindWhatAllRowsFind() throws {
+  /// What the rows of an index may be like.
+  enum Likeness: CaseIterable { case none, ofAVideosFrames, ofTopics, ofAll }
+
+  /// Clips of five frames whose rows are like each other in some way, of unit variance.
+  private func write(_ clips: Int, like: Likeness, width: Int, segments: Int) throws {
     var head = try model.open().head
-    head.width = 256
-    try SmallModel.add(0..<400, to: path, head: head, segments: 4)
+    head.width = width
+    func vector(_ kind: UInt32, _ number: Int) -> [Float] {
+      var random = RandomStream(seed: 7, step: UInt64(number), stream: kind)
+      return (0..<width).map { _ in random.normalPair().0 }
+    }
+    let writer = try IndexWriter(path: path, head: head)
+    for clip in 0..<clips {
+      let shared: [Float] =
+        switch like {
+        case .none: [Float](repeating: 0, count: width)
+        case .ofAVideosFrames: vector(1, clip)
+        case .ofTopics: vector(2, clip % 20)
+        case .ofAll: vector(3, 0)
+        }
+      let frames = zip(vector(0, clip) + (1..<5).flatMap { vector(0, $0 * 1_000_000 + clip) }, 0...).map {
+        $0 + shared[$1 % width]
+      }
+      try frames.withUnsafeBufferPointer {
+        try writer.add(IndexedVideo(name: "\(clip)", duration: 7.5, frames: 5, sentences: []), frames: $0)
+      }
+      if (clip + 1) % (clips / segments) == 0 { try writer.commit() }
+    }
+    try writer.commit()
+  }
+
+  /// How many of the best 10 are those of all rows, by arithmetic for rows that are independent: of 15,000 frames 1,000 are
+  /// read, the records of 4,000. The best lie from 3.0 deviations on. Their signs say 0.70 ± 0.71 of that, of which what
+  /// passes has 0.62 at least: 97 % and more pass; their records 3.0 ± 0.37, what passes has 1.6. More are found where
+  /// frames are alike, as one of them is enough.
+  @Test(arguments: Likeness.allCases) func codesFindWhatAllRowsFind(_ like: Likeness) throws {
+    try write(3000, like: like, width: 96, segments: 2)
     let index = try IndexFile(path: path)
-    let backend = try CPUBackend()
-    let all = IndexedVideos(index)
-    let some = IndexedVideos(index, rowsRead: 500)
+    let all = IndexedVideos(index, rowsRead: index.rows)
+    let some = IndexedVideos(index, rowsRead: 1000)
+    #expect(some.isApproximate && !all.isApproximate && index.rows == 15_000)
     var agreed = 0
-    for query in 0..<20 {
-      let unit = SmallModel.unit(of: 10_000 + query, width: 256)
-      let exact = try all.best([unit], kept: 10, on: backend)[0]
-      let found = try some.best([unit], kept: 10, on: backend)[0]
+    let units = (0..<20).map { SmallModel.unit(of: 10_000 + $0, width: 96) }
+    for (exact, found) in zip(try all.best(units, kept: 10), try some.best(units, kept: 10)) {
       #expect(exact.count == 10 && found.count == 10)
       #expect(zip(exact, exact.dropFirst()).allSatisfy { $0.score >= $1.score })
+      #expect(zip(found, found.dropFirst()).allSatisfy { $0.score >= $1.score })
       agreed += Set(exact.map(\.place)).intersection(found.map(\.place)).count
       // What is found has its exact score.
       for (place, score) in found where exact.contains(where: { $0.place == place }) {
         #expect(exact.first { $0.place == place }?.score == score)
       }
     }
-    #expect(agreed > 180, "\(agreed) of 200")
-    #expect(some.isApproximate && !all.isApproximate)
+    #expect(agreed >= 186, "\(agreed) of 200")
   }
 
   /// Several queries in one pass find what each finds by itself.
@@ -69,10 +98,9 @@ struct SearchTests {
     try SmallModel.add(0..<60, to: path, head: try model.open().head, segments: 2)
     let videos = IndexedVideos(try IndexFile(path: path), rowsRead: rowsRead)
     let units = (0..<20).map { SmallModel.unit(of: 10_000 + $0) }
-    let backend = try CPUBackend()
-    let together = try videos.best(units, kept: 7, on: backend)
+    let together = try videos.best(units, kept: 7)
     for (unit, found) in zip(units, together) {
-      let alone = try videos.best([unit], kept: 7, on: backend)[0]
+      let alone = try videos.best([unit], kept: 7)[0]
       #expect(found.map(\.place) == alone.map(\.place) && found.map(\.score) == alone.map(\.score))
     }
   }
@@ -89,11 +117,32 @@ struct SearchTests {
     try writer.commit()
     let index = try IndexFile(path: path)
     let unit = SmallModel.unit(of: 7)
-    let backend = try CPUBackend()
-    let found = try IndexedVideos(index, rowsRead: 300).best([unit], kept: 30, on: backend)[0]
+    let found = try IndexedVideos(index, rowsRead: 300).best([unit], kept: 30)[0]
     #expect(found.count == 30 && found.first?.place == 7)
-    let exact = try IndexedVideos(index).best([unit], kept: 30, on: backend)[0]
+    let exact = try IndexedVideos(index).best([unit], kept: 30)[0]
     #expect(exact.count == 30 && exact.first?.place == 7)
+  }
+
+  /// A long video whose frames all fit does not take the place of others, however few rows are read.
+  @Test func aLongVideoLeavesRoomForOthers() throws {
+    let writer = try IndexWriter(path: path, head: try model.open().head)
+    let (width, unit) = (SmallModel.width, SmallModel.unit(of: 7))
+    func add(_ name: String, _ frames: Int, fit: Float) throws {
+      let noise = SmallModel.frames(of: (Int(name) ?? 900) + 100, count: frames)
+      let rows = noise.enumerated().map { $1 + fit * unit[$0 % width] * Float(width).squareRoot() }
+      try rows.withUnsafeBufferPointer {
+        try writer.add(
+          IndexedVideo(name: name, duration: Double(frames), frames: frames, sentences: []), frames: $0)
+      }
+    }
+    try add("long", 9000, fit: 4)
+    for number in 0..<800 { try add("\(number)", 2, fit: number % 40 == 0 ? 2 : 0) }
+    try writer.commit()
+    let index = try IndexFile(path: path)
+    let exact = try IndexedVideos(index, rowsRead: index.rows).best([unit], kept: 20)[0]
+    let found = try IndexedVideos(index, rowsRead: 400).best([unit], kept: 20)[0]
+    #expect(found.count == 20 && found.first?.place == 0)
+    #expect(Set(found.map(\.place)).intersection(exact.map(\.place)).count >= 18)
   }
 
   /// Windows of a video are searched as videos are, and what they find are moments of the one video.
@@ -148,6 +197,41 @@ struct SearchTests {
     #expect(answer.ownMoments?.isEmpty == false && answer.ownMoments?.allSatisfy { $0.video == 0 } == true)
     let fit = try model.searcher(path).align("a man walks", video: 0)
     #expect(fit.cosines.count == 37 && fit.moments.max() == fit.best.first?.score)
+  }
+
+  /// Of the same rows, whole and as windows: moments that lie in one window alone, its edges aside, stand to each other as they
+  /// do in the whole video. A window's probabilities are of fewer frames, so that they are a constant times the others.
+  @Test func windowsRankAsTheWholeVideo() throws {
+    let head = try model.open().head
+    let (windows, width) = ([0..<40, 30..<70, 60..<97], SmallModel.width)
+    let frames = SmallModel.frames(of: 5, count: 97)
+    func search(_ name: String, _ windows: [Range<Int>]) throws -> [[Int]: Float] {
+      let writer = try IndexWriter(path: model.folder.path(name), head: head)
+      let rows = windows.flatMap { frames[$0.lowerBound * width..<$0.upperBound * width] }
+      let video = IndexedVideo(name: "long", duration: 145.5, frames: 97, sentences: [])
+      try rows.withUnsafeBufferPointer { try writer.add(video, windows: windows, frames: $0) }
+      try writer.commit()
+      let opened = try model.open()
+      var options = opened.opened.options
+      options.kept = 50_000
+      let index = IndexedVideos(try IndexFile(path: model.folder.path(name)))
+      let moments = try MomentSearch(model: opened.model, videos: index, options: options)
+        .answer([[0, 5, 6]], own: [nil])[0].moments
+      return Dictionary(
+        moments.map { ([Int(($0.start / 1.5).rounded()), Int(($0.end / 1.5).rounded())], $0.score) }
+      ) { first, _ in first }
+    }
+    let whole = try search("whole", [0..<97])
+    let parts = try search("parts", windows)
+    // A span's score sees two frames before and after.
+    let own = [0..<28, 42..<58, 72..<97]
+    for range in own {
+      let inside = whole.keys.filter { range.contains($0[0]) && range.contains($0[1] - 1) }
+      #expect(inside.count > 100)
+      let ratios = inside.map { (parts[$0] ?? 0) / (whole[$0] ?? 1) }
+      let (least, most) = (ratios.min() ?? 0, ratios.max() ?? 0)
+      #expect(least > 0 && most / least < 1.001, "\(range): \(least) … \(most)")
+    }
   }
 
   /// A video of one frame is a moment.

@@ -139,6 +139,56 @@ struct VideoModelTests {
     #expect(known > 0 && abs(loss / Double(known) - expected) < 1e-5)
   }
 
+  /// A moment behind the frames that a model reads at a time is told of by a part of the video that has it; one that has more
+  /// frames, and a whole video that has, are refused.
+  @Test func momentsOfLongVideos() async throws {
+    let part = 8
+    let cut = stores + ["--max-clip-len", "\(part)"]
+    let captioning = try OpenedCaptioning(
+      path: folder.path("tvc"), checkpoint: weights("tvc"), tokenizer: tokenizer, DecodingOptions(),
+      arguments: cut, log: RunLog(), backend: backend)
+    let answering = try OpenedAnswering(
+      path: folder.path("tvqa"), checkpoint: weights("tvqa"), tokenizer: tokenizer, arguments: cut,
+      log: RunLog(), backend: backend)
+    let (site, numbers) = try site(captioning, answering)
+    let reader = captioning.videos
+    let name = try #require(
+      numbers.keys.sorted().first { (reader.features.frameCount(of: $0) ?? 0) > 2 * part })
+    let (number, frames) = (try #require(numbers[name]), try #require(reader.features.frameCount(of: name)))
+    let interval = try #require(
+      try JSON.read(path: Self.golden + "/expected/options.json")["frame_interval"]?.double)
+    func span(_ range: Range<Int>) -> String {
+      "start=\(Double(range.lowerBound) * interval)&end=\(Double(range.upperBound) * interval)"
+    }
+    // What is read has the moment, in its middle where there is room.
+    let whole = try reader.open(name)
+    for moment in [0..<3, part - 2..<part, part - 1..<part + 1, part + 2..<part + 5, frames - 2..<frames] {
+      let (item, first) = try reader.read(whole, around: moment)
+      #expect(item.frameCount == part && first <= moment.lowerBound && first + part >= moment.upperBound)
+      #expect(moment.upperBound > part || first == 0)
+      let wanted = try first == 0 ? reader.read(name) : reader.read(first..<first + part, of: whole)
+      #expect(
+        item.features == wanted.features && item.subtitles.map(\.frames) == wanted.subtitles.map(\.frames))
+      let all = try answering.videos.features.stored(of: name).frames(first..<first + part)
+      #expect(item.features == all.values)
+      let described = try await get(site, "/api/describe/\(number)?\(span(moment))")
+      #expect(described["caption"]?.string != nil)
+      let asked = try await get(site, "/api/ask/\(number)?q=who&a=one&a=two&\(span(moment))")
+      let found = try #require(asked["moment"])
+      #expect((found["start"]?.double ?? -1) >= Double(first) * interval - 1e-9)
+      #expect((found["end"]?.double ?? .infinity) <= Double(first + part) * interval + 1e-9)
+    }
+    for target in [
+      "/api/describe/\(number)", "/api/describe/\(number)?\(span(1..<part + 2))",
+      "/api/ask/\(number)?q=who&a=one&a=two",
+      "/api/ask/\(number)?q=who&a=one&a=two&\(span(0..<frames))",
+      "/api/ask/\(number)?q=who&a=one&a=two&start=2",
+      "/api/describe/\(number)?\(span(frames + 1..<frames + 2))",
+    ] {
+      await #expect(throws: RefusedRequest.self, "\(target)") { try await get(site, target) }
+    }
+  }
+
   @Test func whatIsNotLoadedIsNotOffered() async throws {
     let (site, _) = try site(nil, nil)
     let index = try await get(site, "/api/index")

@@ -1,5 +1,6 @@
 import Corpus
 import Engine
+import Formats
 import Foundation
 import Metrics
 import Model

@@ -25,7 +25,7 @@ struct WholeVideoCaptionTests {
     let expected = try golden.expected()
     let model = try CaptionGoldenTests.model(on: device)
     let loader = try CaptionLoader(
-      captions: try CaptionStore(path: GoldenStores.path("db/txt_db/tvr_train.db")),
+      captions: [try CaptionStore(path: GoldenStores.path("db/txt_db/tvr_train.db"))],
       videos: GoldenStores.videos(), maxTextLength: -1, captionsPerVideo: -1,
       frameInterval: GoldenStores.interval(), model: model.configuration)
     let options = try JSON.read(path: "\(folder)/options.json")
@@ -49,7 +49,7 @@ struct WholeVideoCaptionTests {
     let model = try CaptionGoldenTests.model(on: .cpu)
     let store = try CaptionStore(path: GoldenStores.path("db/txt_db/tvr_train.db"))
     let loader = try CaptionLoader(
-      captions: store, videos: GoldenStores.videos(), maxTextLength: -1, captionsPerVideo: 2,
+      captions: [store], videos: GoldenStores.videos(), maxTextLength: -1, captionsPerVideo: 2,
       frameInterval: GoldenStores.interval(), model: model.configuration)
     #expect(loader.itemCount == store.videos.count)
     let batch = try #require(try loader.batch(of: [0], random: RandomStream(seed: 0, stream: 0)))

@@ -9,7 +9,7 @@ struct BenchSearch: ParsableCommand {
     commandName: "bench-search",
     abstract: "Time searching among many videos of random frames.",
     discussion: """
-      Writes an index (1.64 kB a frame), opens it, asks it, and prints one line of JSON: seconds to open it and to answer a \
+      Writes an index (1.83 kB a frame), opens it, asks it, and prints one line of JSON: seconds to open it and to answer a \
       query from its tokens to its moments (median), memory, and which part of the best videos are those that comparing with \
       every frame finds. The index stays, and is used again by the same command.
 

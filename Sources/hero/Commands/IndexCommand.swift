@@ -3,6 +3,7 @@ import Corpus
 import Formats
 import Search
 import Training
+import Vision
 
 /// `hero index`: encodes videos once, to be searched.
 struct IndexCommand: ParsableCommand {
@@ -81,6 +82,13 @@ struct IndexCommand: ParsableCommand {
       valueName: "name"))
   var encoding: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "For --videos: a model of whisper.cpp (ggml-base.bin), whose program writes subtitles for videos that have none.",
+      valueName: "file"),
+    completion: .file())
+  var transcribe: String?
+
   @Flag(help: "Remove every video whose file is missing, also where its whole folder is.")
   var remove = false
 
@@ -113,13 +121,17 @@ struct IndexCommand: ParsableCommand {
     }
     if videos == nil {
       try FlagConflicts.refuse(
-        ["--resnet": resnet != nil, "--slowfast": slowfast != nil, "--encoding": encoding != nil],
-        "features and subtitles are made of --videos only")
+        [
+          "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--encoding": encoding != nil,
+          "--transcribe": transcribe != nil,
+        ], "features and subtitles are made of --videos only")
     } else {
       try FlagConflicts.refuse(
         ["--sub-txt-db": subTxtDb != nil], "the subtitles of --videos lie beside them or inside of them")
     }
     if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
+    // Before anything is opened that takes its time.
+    let recognizer = try transcribe.map { try SpeechRecognizer(model: $0) }
     let log = RunLog()
     let store = try subTxtDb.map { try SubtitleStore(path: $0) }
     let tokenizer = try SearchModel.tokenizer(option: tokenizer, subtitles: store?.meta)
@@ -133,7 +145,8 @@ struct IndexCommand: ParsableCommand {
       guard let resnet, let slowfast else { throw UsageError("--videos needs --resnet and --slowfast") }
       let own = OwnVideos(
         videos: videos, index: IndexWork(index: output), resnet: resnet, slowfast: slowfast,
-        frameLength: model.head.frameInterval, tokenizer: tokenizer, encoding: encoding)
+        frameLength: model.head.frameInterval, tokenizer: tokenizer, encoding: encoding,
+        recognizer: recognizer)
       try own.requireFeatures(ofWidth: model.model.configuration.featureWidth)
       let prepared = try own.prepare(for: output) { log.warning($0) }
       stores = (prepared.features, prepared.subtitles)
@@ -146,6 +159,7 @@ struct IndexCommand: ParsableCommand {
     files.subtitlesAreKnown = files.subtitlesAreKnown || stores.subtitles != nil
     let reader = try model.opened.reader(
       features: stores.features, subtitles: stores.subtitles, cls: model.tokenizer.cls)
+    if let media { tellUnmatched(media, reader.features.videos, log) }
     let indexing = Indexing(path: output, model: model, reader: reader, files: files)
     let report = try IndexProgress.follow { progress in
       try indexing.run(batchSize: batchSize, onSkip: { log.warning("left out: \($0)") }, progress: progress)
@@ -174,9 +188,23 @@ struct IndexCommand: ParsableCommand {
         "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--vfeat-db": vfeatDb != nil,
         "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
         "--batch-size": batchSize != 16, "--remove": remove, "--encoding": encoding != nil,
-        "--device or --precision": device.isGiven,
+        "--transcribe": transcribe != nil, "--device or --precision": device.isGiven,
         overrides.joined(separator: " "): !overrides.isEmpty,
       ], "\(flag) reads the index alone")
+  }
+
+  /// Videos without a file to play, and files that are of no video.
+  private func tellUnmatched(_ media: MediaFolder, _ videos: [String], _ log: RunLog) {
+    let without = videos.filter { !media.contains($0) }
+    if let first = without.first {
+      log.warning(
+        "\(without.count) of \(videos.count) videos have no file in \(media.path), such as \(first)")
+    }
+    let unused = media.unused(by: videos)
+    if let first = unused.first {
+      log.warning(
+        "\(unused.count) files of \(media.path) are named after no video of the store, such as \(first)")
+    }
   }
 
   /// What a person may not expect of what was done.

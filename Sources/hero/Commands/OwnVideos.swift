@@ -24,6 +24,8 @@ struct OwnVideos {
   let tokenizer: String
   /// What subtitle files are in that do not say it; guessed if nil.
   let encoding: String?
+  /// What writes down what is said in videos without subtitles; nil for nobody.
+  let recognizer: SpeechRecognizer?
 
   private var work: String { index.path }
   private var store: String { index.features }
@@ -58,11 +60,14 @@ struct OwnVideos {
     let known = try Self.files(of: index)
     let others = library.leaveOutNamesakes(in: known)
     others.forEach(tell)
+    // Where videos are named one by one, nobody else looks through the folder.
+    if !others.isEmpty { library.leftOut.forEach { tell("left out: \($0)") } }
     guard !library.videos.isEmpty else {
       throw DataError("none of its videos is left", file: videos, cure: "See the lines above")
     }
     for name in try library.bringFeaturesUpToDate(with: known) { tell("\(name) was replaced") }
-    let (features, subtitles) = try prepare(others.isEmpty ? [videos] : library.videos.map(\.path))
+    let paths = others.isEmpty ? [videos] : library.videos.map(\.path)
+    let (features, subtitles) = try prepare(paths, library, tell: tell)
     return (features, subtitles, library)
   }
 
@@ -80,7 +85,9 @@ struct OwnVideos {
     return files
   }
 
-  private func prepare(_ paths: [String]) throws -> (features: String, subtitles: String?) {
+  private func prepare(
+    _ paths: [String], _ library: VideoLibrary, tell: (String) -> Void
+  ) throws -> (features: String, subtitles: String?) {
     try run(
       ["extract-features"] + paths + [
         "--output", "\(work)/features", "--resnet", resnet, "--slowfast", slowfast,
@@ -94,7 +101,7 @@ struct OwnVideos {
         "--frame-length", "\(frameLength)",
       ])
     }
-    let subtitles = try subtitleFolders()
+    let subtitles = try subtitleFolders(library, tell: tell)
     guard !subtitles.isEmpty else { return (store, nil) }
     try VideoLibrary.remove(subtitleStore) { $0.isSuperset(of: ["meta.json", "data.mdb"]) }
     try run(
@@ -119,29 +126,41 @@ struct OwnVideos {
     return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.text.dropLast(".npz".count))) }
   }
 
-  /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them.
+  /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them or were made of their
+  /// sound.
   ///
   /// What lies beside a video was chosen by somebody; the tracks inside are taken where nothing or only forced subtitles lie
-  /// there.
-  private func subtitleFolders() throws -> [String] {
+  /// there, and a transcript where those are no more than that either.
+  private func subtitleFolders(
+    _ library: VideoLibrary, tell: (String) -> Void
+  ) throws -> [String] {
     let inside = "\(work)/subtitles"
     try VideoLibrary.remove(inside) { $0.allSatisfy { $0.hasSuffix(".srt") } }
     var found = false
-    let paths = try VideoList.videos(at: [videos])
-    let names = Set(paths.map { Array(FeatureFolder.identifier(of: $0).utf8) })
-    let beside = try? SubtitleFileList(paths: [videos])
+    let names = Set(library.videos.map { Array($0.name.utf8) })
+    var leftOut: [String] = []
+    let beside = try? SubtitleFileList(paths: [videos]) { leftOut.append($0) }
+    // Else the command that reads the folder tells it.
+    if beside == nil { leftOut.filter { !library.leftOut.contains($0) }.forEach(tell) }
     let complete = beside?.complete { names.contains(Array($0.utf8)) } ?? []
-    for path in paths {
-      let name = FeatureFolder.identifier(of: path)
-      guard !complete.contains(Array(name.utf8)),
-        let track = SubtitleTrack.preferred(of: (try? VideoFile.subtitles(of: path)) ?? [])
-      else { continue }
-      try OutputFolder.make(inside)
-      let cues = track.cues.map { cue in
-        SubtitleCue(
-          start: cue.start, end: cue.end, lines: cue.text.split(whereSeparator: \.isNewline).map(String.init))
+    var transcripts = try Transcripts(work: index, recognizer: recognizer)
+    for video in library.videos where !complete.contains(Array(video.name.utf8)) {
+      let track = SubtitleTrack.preferred(of: (try? VideoFile.subtitles(of: video.path)) ?? [])
+      let own = "\(inside)/\(video.name).srt"
+      if track?.isPartial ?? true, let transcript = try transcripts.file(of: video, tell: tell) {
+        try OutputFolder.make(inside)
+        try AtomicFile.write(try FileBytes.read(path: transcript), to: own)
+      } else if let track {
+        let cues = track.cues.map { cue in
+          SubtitleCue(
+            start: cue.start, end: cue.end,
+            lines: cue.text.split(whereSeparator: \.isNewline).map(String.init))
+        }
+        try OutputFolder.make(inside)
+        try AtomicFile.write(SubtitleFile.subRip(cues), to: own)
+      } else {
+        continue
       }
-      try AtomicFile.write(SubtitleFile.subRip(cues), to: "\(inside)/\(name).srt")
       found = true
     }
     return (beside == nil ? [] : [videos]) + (found ? [inside] : [])

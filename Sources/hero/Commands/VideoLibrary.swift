@@ -15,6 +15,8 @@ struct VideoLibrary {
   }
 
   private(set) var videos: [Video]
+  /// A line for whatever of the folder is passed over.
+  let leftOut: [String]
   private let work: IndexWork
   /// The networks whose features are kept.
   private let networks: [String]
@@ -22,7 +24,10 @@ struct VideoLibrary {
   /// - Throws: `DataError` where the folder has no videos.
   init(folder: String, work: IndexWork, networks: [String]) throws {
     (self.work, self.networks) = (work, networks)
-    videos = try VideoList.videos(at: [folder]).map { path in
+    var leftOut: [String] = []
+    let paths = try VideoList.videos(at: [folder]) { leftOut.append($0) }
+    self.leftOut = leftOut
+    videos = paths.map { path in
       Video(
         name: FeatureFolder.identifier(of: path),
         path: URL(fileURLWithPath: path).standardizedFileURL.path, mark: try? FileMark(path: path))

@@ -4,13 +4,21 @@ import Foundation
 public enum FileEndings {
   /// Containers and raw streams of moving pictures. One list for all commands.
   public static let videos: Set<String> = [
-    "264", "265", "3g2", "3gp", "3gpp", "amv", "asf", "av1", "avc", "avi", "divx", "dv", "f4v", "flv", "gif",
-    "h264",
-    "h265", "hevc", "ivf", "m1v", "m2t", "m2ts", "m2v", "m4v", "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov",
-    "mp4",
-    "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nut", "obu", "ogg", "ogm", "ogv", "qt", "rm", "rmvb", "tod",
-    "tp",
-    "trp", "ts", "vob", "webm", "wmv", "wtv", "y4m",
+    "264", "265", "3g2", "3gp", "3gp2", "3gpp", "3gpp2", "amv", "apng", "asf", "av1", "avc", "avi", "divx",
+    "dv", "evo", "f4v", "flv", "gif", "h264", "h265", "hevc", "insv", "ivf", "m1v", "m2p", "m2t", "m2ts",
+    "m2v", "m4v", "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov", "mp2v", "mp4", "mp4v", "mpe", "mpeg", "mpg",
+    "mpv", "mts", "mxf", "nsv", "nut", "obu", "ogg", "ogm", "ogv", "qt", "rm", "rmvb", "tod", "tp", "trp",
+    "ts", "vob", "vro", "webm", "wmv", "wtv", "y4m",
+  ]
+
+  /// What often lies beside videos and is none: subtitles, sounds, pictures, texts, archives and what programs keep.
+  public static let besideVideos: Set<String> = [
+    "7z", "aac", "ac3", "ass", "bak", "bmp", "bup", "bz2", "cpi", "csv", "db", "dfxp", "dts", "exif", "flac",
+    "gz", "heic", "htm", "html", "idx", "ifo", "ini", "jpeg", "jpg", "json", "jsonl", "lnk", "log", "lrc",
+    "m3u", "m3u8", "m4a", "m4b", "md", "md5", "mka", "mks", "mp3", "mpd", "nfo", "npy", "npz", "oga", "opus",
+    "pdf", "png", "rar", "sami", "sbv", "sfv", "sha256", "smi", "srt", "ssa", "stl", "sub", "sup", "svg",
+    "tar", "thm", "tif", "tiff", "torrent", "ttml", "txt", "url", "vtt", "wav", "webp", "xml", "xmp", "xz",
+    "yaml", "yml", "zip", "zst",
   ]
 
   /// The ending of a name in lower case, without its point; empty where there is none.
@@ -39,6 +47,8 @@ public enum FileEndings {
 public struct FolderFiles {
   private let root: String
   private let endings: Set<String>
+  /// Endings of other files that nobody would look for; nil where others are none of the caller's business.
+  private let passed: Set<String>?
   private let onLeftOut: (String) -> Void
   private var files: [String] = []
   /// Device and number of folders that were listed.
@@ -46,6 +56,8 @@ public struct FolderFiles {
   /// Links to folders, which come after what lies in the folder itself.
   private var links: [(path: String, depth: Int)] = []
   private var hidden: [String] = []
+  /// Files of other endings than are asked for or passed.
+  private var others: [String] = []
 
   private struct FileNumber: Hashable {
     var device: UInt64
@@ -62,13 +74,15 @@ public struct FolderFiles {
   ///
   /// - Parameters:
   ///   - endings: of names, in lower case; names have them in any case.
+  ///   - passed: endings of files that are passed over without a word; what has neither these nor those is counted in one line.
+  ///     Nil where nothing is said of other endings.
   ///   - onLeftOut: is given a line for whatever is passed over.
   /// - Throws: `DataError` where the folder cannot be listed.
   public static func list(
-    _ folder: String, endings: Set<String>, onLeftOut: (String) -> Void
+    _ folder: String, endings: Set<String>, passing passed: Set<String>? = nil, onLeftOut: (String) -> Void
   ) throws -> [String] {
     try withoutActuallyEscaping(onLeftOut) { tell in
-      var walk = FolderFiles(root: folder, endings: endings, onLeftOut: tell)
+      var walk = FolderFiles(root: folder, endings: endings, passed: passed, onLeftOut: tell)
       try walk.folder("", depth: 0)
       var next = 0
       while next < walk.links.count {
@@ -82,12 +96,20 @@ public struct FolderFiles {
           "\(folder): \(count) hidden \(count == 1 ? "file or folder is" : "files and folders are") passed over, such as "
             + "\(first). Name what you want of them")
       }
+      if let first = walk.others.first {
+        let count = walk.others.count
+        tell(
+          "\(folder): \(count) \(count == 1 ? "file is" : "files are") passed over for the endings of their names, such as "
+            + "\(first). Name what you want of them")
+      }
       return walk.files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
   }
 
-  private init(root: String, endings: Set<String>, onLeftOut: @escaping (String) -> Void) {
-    (self.root, self.endings, self.onLeftOut) = (root, endings, onLeftOut)
+  private init(
+    root: String, endings: Set<String>, passed: Set<String>?, onLeftOut: @escaping (String) -> Void
+  ) {
+    (self.root, self.endings, self.passed, self.onLeftOut) = (root, endings, passed, onLeftOut)
   }
 
   private func path(_ name: String) -> String {
@@ -111,43 +133,54 @@ public struct FolderFiles {
       throw DataError(
         "its folders are more than \(Self.deepest) deep", file: path, cure: "Name this folder by itself")
     }
-    guard let listing = opendir(path) else { throw DataError.system("list the folder", file: path) }
-    var names: [[UInt8]] = []
-    while let entry = readdir(listing) {
-      let length = Int(
-        strlen(UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: CChar.self)))
-      let bytes = UnsafeRawBufferPointer(
-        start: UnsafeRawPointer(entry).advanced(by: Self.nameOffset), count: length)
-      names.append(Array(bytes))
-    }
-    closedir(listing)
-    for bytes in names.sorted(by: { $0.lexicographicallyPrecedes($1) })
+    for (bytes, isFolder) in try Self.entries(of: path)
     where bytes != [0x2E] && bytes != [0x2E, 0x2E] {
-      tellingFailures { try $0.entry(bytes, in: name, depth: depth) }
+      tellingFailures { try $0.entry(bytes, isFolder: isFolder, in: name, depth: depth) }
     }
+  }
+
+  /// Names in the order of their bytes, with whether the folder itself says that they are folders: what is in it may not be
+  /// allowed to be looked at.
+  private static func entries(of path: String) throws -> [(name: [UInt8], isFolder: Bool)] {
+    guard let listing = opendir(path) else { throw DataError.system("list the folder", file: path) }
+    defer { closedir(listing) }
+    var entries: [(name: [UInt8], isFolder: Bool)] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(listing) else { break }
+      let name = UnsafeRawPointer(entry).advanced(by: nameOffset)
+      let bytes = UnsafeRawBufferPointer(start: name, count: strlen(name.assumingMemoryBound(to: CChar.self)))
+      entries.append((Array(bytes), Int(entry.pointee.d_type) == Int(DT_DIR)))
+    }
+    guard errno == 0 else { throw DataError.system("list the folder", file: path) }
+    return entries.sorted { $0.name.lexicographicallyPrecedes($1.name) }
   }
 
   private static let nameOffset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 19
 
-  private mutating func entry(_ bytes: [UInt8], in folder: String, depth: Int) throws {
+  private mutating func entry(_ bytes: [UInt8], isFolder: Bool, in folder: String, depth: Int) throws {
     guard let name = String(validating: bytes, as: UTF8.self) else {
       // Its ending is ASCII wherever it matters.
       let shown = String(decoding: bytes, as: UTF8.self)
-      guard endings.contains(FileEndings.ending(of: shown)) || !shown.contains(".") else { return }
+      guard isFolder || endings.contains(FileEndings.ending(of: shown)) || !shown.contains(".") else {
+        return
+      }
       throw DataError(
         "the name is not UTF-8 (\(Self.escaped(bytes)))", file: path(folder), cure: "Rename it to use it")
     }
     let own = folder.isEmpty ? name : "\(folder)/\(name)"
-    let isMeant = endings.contains(FileEndings.ending(of: name))
+    let ending = FileEndings.ending(of: name)
+    let isMeant = endings.contains(ending)
     let isHidden = bytes.first == 0x2E || Self.wasteBaskets.contains(name.lowercased())
     var (status, link) = (stat(), stat())
     guard lstat(path(own), &link) == 0 else {
-      if isMeant { throw DataError.system("read", file: path(own)) }
+      if isMeant || isFolder { throw DataError.system("read", file: path(own)) }
       return
     }
     let isLink = link.st_mode & S_IFMT == S_IFLNK
     guard stat(path(own), &status) == 0 else {
-      if isMeant, !isHidden {
+      // Without an ending it may have been a folder, of a disk that is not there.
+      if isMeant || ending.isEmpty, !isHidden {
         if isLink { throw DataError("is a link to nothing", file: path(own), cure: "Remove it or mend it") }
         throw DataError.system("read", file: path(own))
       }
@@ -161,6 +194,8 @@ public struct FolderFiles {
     } else if isMeant {
       guard kind == S_IFREG else { throw PlainFile.refusal(path(own), kind) }
       files.append(own)
+    } else if kind == S_IFREG, let passed, !passed.contains(ending) {
+      others.append(own)
     }
   }
 

@@ -83,6 +83,8 @@ extension IndexedVideo.MediaFile {
 
 /// Video files of folders, found by the name of their video.
 public struct MediaFolder: Sendable {
+  /// As it was named.
+  public let path: String
   /// Path by the bytes of the name, from the root.
   private let files: [[UInt8]: String]
 
@@ -92,9 +94,12 @@ public struct MediaFolder: Sendable {
     guard FileManager.default.isFolder(path) else {
       throw DataError("there is no such folder", file: path, cure: "Check the path")
     }
+    self.path = path
     let root = SearchModel.absolute(path)
     var files: [[UInt8]: String] = [:]
-    for name in try FolderFiles.list(path, endings: FileEndings.videos, onLeftOut: onLeftOut) {
+    for name in try FolderFiles.list(
+      path, endings: FileEndings.videos, passing: FileEndings.besideVideos, onLeftOut: onLeftOut)
+    {
       let stem = Array(FileEndings.stem(of: name).utf8)
       if let other = files[stem] {
         onLeftOut("\(root)/\(name): has the same name as \(other), which is taken. Rename one")
@@ -103,6 +108,15 @@ public struct MediaFolder: Sendable {
       }
     }
     self.files = files
+  }
+
+  public func contains(_ video: String) -> Bool { files[Array(video.utf8)] != nil }
+
+  /// The files that are named after none of the videos, in the order of their paths.
+  public func unused(by videos: [String]) -> [String] {
+    var left = files
+    for video in videos { left[Array(video.utf8)] = nil }
+    return left.values.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   public func file(of video: String) -> IndexedVideo.MediaFile? {

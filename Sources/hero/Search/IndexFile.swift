@@ -8,7 +8,7 @@ import Formats
 public final class IndexFile: Sendable {
   public let path: String
   public let head: IndexHead
-  /// How rows and codes lie in it.
+  /// How rows lie in it.
   public let layout: StoredRowLayout
   /// Videos.
   public let count: Int
@@ -40,22 +40,43 @@ public final class IndexFile: Sendable {
 
     func offset(_ entry: Int) -> Int { offsets.isEmpty ? 0 : Int(offsets[entry]) }
 
-    /// Bytes of the file that hold the codes of entries.
-    func codes(_ entries: Range<Int>, _ layout: StoredRowLayout) -> Range<Int> {
-      func start(_ entry: Int) -> Int {
-        place + head.codePlace + layout.codeBytes(videos: entry, frames: Int(firstRows[entry]))
+    /// The entry of a row.
+    func entry(ofRow row: Int) -> Int {
+      var (low, high) = (0, head.entries - 1)
+      while low < high {
+        let middle = (low + high + 1) / 2
+        if firstRows[middle] <= row { low = middle } else { high = middle - 1 }
       }
-      return start(entries.lowerBound)..<start(entries.upperBound)
+      return low
     }
 
-    /// Bytes of the file that hold the code of an entry.
-    func code(_ entry: Int, _ layout: StoredRowLayout) -> Range<Int> { codes(entry..<entry + 1, layout) }
+    /// The codes of all frames; not those of older versions.
+    func codes(_ bytes: UnsafeRawBufferPointer, width: Int) -> FrameCodes {
+      let start = place + head.codePlace
+      return FrameCodes(
+        layout: FrameCodeLayout(width: width), count: head.rows,
+        bytes: UnsafeRawBufferPointer(rebasing: bytes[start..<start + head.codes]))
+    }
+
+    /// The code of an entry of a segment of an older version.
+    func videoCode(_ entry: Int, _ bytes: UnsafeRawBufferPointer, width: Int) -> UnsafeRawBufferPointer {
+      let layout = VideoCodeLayout(width: width)
+      let frames = frames(entry)
+      let start = place + head.codePlace + layout.bytes(videos: entry, frames: frames.lowerBound)
+      return UnsafeRawBufferPointer(
+        rebasing: bytes[start..<start + layout.bytes(frames: frames.count)])
+    }
 
     /// Bytes of the file that hold rows of an entry.
     func rows(_ entry: Int, _ frames: Range<Int>, _ layout: StoredRowLayout) -> Range<Int> {
       let first = Int(firstRows[entry]) + frames.lowerBound
-      let start = place + head.rowPlace + first * layout.rowBytes
-      return start..<start + frames.count * layout.rowBytes
+      return rows(first..<first + frames.count, layout)
+    }
+
+    /// Bytes of the file that hold rows of the segment.
+    func rows(_ rows: Range<Int>, _ layout: StoredRowLayout) -> Range<Int> {
+      let start = place + head.rowPlace + rows.lowerBound * layout.rowBytes
+      return start..<start + rows.count * layout.rowBytes
     }
   }
 

@@ -11,8 +11,8 @@ import Formats
 /// then writing the other slot: a run that ends before that has changed nothing.
 enum IndexFormat {
   static let magic: UInt64 = 0x0A58_4449_4F52_4548  // "HEROIDX\n"
-  /// What is written. Version 1 has no windows and is read as well.
-  static let version: UInt32 = 2
+  /// What is written. Version 1 has no windows, version 2 other codes; both are read as well.
+  static let version: UInt32 = 3
   static let slotSize = 2048
   static let headPlace = 4096
   static let alignment = 4096
@@ -98,14 +98,18 @@ struct IndexSlot: Equatable {
 /// The beginning of a segment: some videos that were added together.
 ///
 ///     0      this
-///     128    codes, entry after entry
+///     128    codes of all frames (`FrameCodeLayout`), or of older versions entry after entry (`VideoCodeLayout`)
 ///     …      rows, entry after entry
 ///     …      the entries, 64 bytes each: a video, or a window of one that is longer than the model reads
 ///     …      names and what else is known of the videos, as JSON
 struct IndexSegmentHead: Equatable {
-  static let magic: UInt64 = 0x3147_4553_4F52_4548  // "HEROSEG1"
+  static let magic: UInt64 = 0x3247_4553_4F52_4548  // "HEROSEG2"
+  /// Of the versions 1 and 2.
+  static let oldMagic: UInt64 = 0x3147_4553_4F52_4548  // "HEROSEG1"
   static let byteCount = 128
 
+  /// Whether its codes are those of the versions 1 and 2.
+  var isOld = false
   var entries: Int
   /// Frames of all entries.
   var rows: Int
@@ -126,7 +130,7 @@ struct IndexSegmentHead: Equatable {
 
   var bytes: [UInt8] {
     var numbers = NumberBytes()
-    numbers.append(Self.magic)
+    numbers.append(isOld ? Self.oldMagic : Self.magic)
     for value in [entries, rows, codes, rowBytes, text] { numbers.append(UInt64(value)) }
     numbers.append(entryHash)
     numbers.append(contentHash)
@@ -140,14 +144,16 @@ struct IndexSegmentHead: Equatable {
 
   /// - Throws: `DataError` where none is there, or where it does not fit into the bytes up to `end`.
   init(_ file: MappedFile, at place: Int, end: Int, layout: StoredRowLayout) throws {
+    let width = layout.width
     let bytes = try file.bytes(at: place, count: Self.byteCount)
     func number(_ index: Int) throws -> UInt64 { try file.integer(at: place + 8 * index, as: UInt64.self) }
     let damaged = DataError(
       "the videos from here on cannot be read", file: file.path, place: "byte \(place)",
       cure: "The file is damaged: copy it again, or make it again")
-    guard try number(0) == Self.magic, try number(8) == ContentHash.of(Array(bytes.prefix(64))) else {
-      throw damaged
-    }
+    let magic = try number(0)
+    guard magic == Self.magic || magic == Self.oldMagic,
+      try number(8) == ContentHash.of(Array(bytes.prefix(64)))
+    else { throw damaged }
     let sizes = try (1...5).map { try number($0) }
     // Smaller than the file, so that no sum below can overflow.
     guard sizes.allSatisfy({ $0 <= UInt64(file.count) }) else { throw damaged }
@@ -155,8 +161,12 @@ struct IndexSegmentHead: Equatable {
       entries: Int(sizes[0]), rows: Int(sizes[1]), codes: Int(sizes[2]), rowBytes: Int(sizes[3]),
       text: Int(sizes[4]))
     (entryHash, contentHash) = (try number(6), try number(7))
-    guard codes == layout.codeBytes(videos: entries, frames: rows),
-      rowBytes == rows * layout.rowBytes, byteCount <= end - place
+    isOld = magic == Self.oldMagic
+    let expected =
+      isOld
+      ? VideoCodeLayout(width: width).bytes(videos: entries, frames: rows)
+      : FrameCodeLayout(width: width).bytes(frames: rows)
+    guard codes == expected, rowBytes == rows * layout.rowBytes, byteCount <= end - place
     else { throw damaged }
   }
 }

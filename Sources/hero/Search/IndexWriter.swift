@@ -10,10 +10,10 @@ public final class IndexWriter {
   private let path: String
   private let layout: StoredRowLayout
   private let encoder: RowEncoder
+  private let codeLayout: FrameCodeLayout
   private var descriptor: Int32
   private var slot: IndexSlot
 
-  private var codes: [UInt8] = []
   private var rows: [UInt8] = []
   private var entries: [UInt8] = []
   private var text: [UInt8] = []
@@ -28,6 +28,7 @@ public final class IndexWriter {
     self.path = path
     layout = StoredRowLayout(width: head.width)
     encoder = RowEncoder(width: head.width)
+    codeLayout = FrameCodeLayout(width: head.width)
     if !FileManager.default.fileExists(atPath: path) { try Self.create(path: path, head: head) }
     descriptor = open(path, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { throw DataError.system("write", file: path) }
@@ -75,14 +76,7 @@ public final class IndexWriter {
   ///   - frames: the windows' encoded frames end to end, [Σ windows, width].
   func add(_ video: IndexedVideo, windows: [Range<Int>], frames: UnsafeBufferPointer<Float>) throws {
     precondition(frames.count == windows.reduce(0) { $0 + $1.count } * layout.width)
-    var row = 0
-    for window in windows {
-      let own = row * layout.width..<(row + window.count) * layout.width
-      let encoded = encoder.encode(UnsafeBufferPointer(rebasing: frames[own]))
-      codes += encoded.code
-      rows += encoded.rows
-      row += window.count
-    }
+    encoder.append(frames, to: &rows)
     try enter(video, windows)
   }
 
@@ -94,7 +88,6 @@ public final class IndexWriter {
     let (segment, first) = index.place(of: places.lowerBound)
     let entries = first..<first + places.count
     try index.file.withBytes { bytes in
-      codes += bytes[segment.codes(entries, layout)]
       for entry in entries {
         rows += bytes[segment.rows(entry, 0..<segment.frames(entry).count, layout)]
       }
@@ -102,7 +95,7 @@ public final class IndexWriter {
     try enter(video, places.map { index.window(of: $0) })
   }
 
-  /// Notes whose the codes and rows are that were collected last.
+  /// Notes whose the rows are that were collected last.
   private func enter(_ video: IndexedVideo, _ windows: [Range<Int>]) throws {
     precondition(
       windows.first?.lowerBound == 0 && windows.allSatisfy { !$0.isEmpty }
@@ -121,12 +114,13 @@ public final class IndexWriter {
       pending.entries += 1
       pending.rows += window.count
     }
-    if codes.count + rows.count + text.count >= Self.segmentBytes { try commit() }
+    if codeLayout.bytes(frames: pending.rows) + rows.count + text.count >= Self.segmentBytes { try commit() }
   }
 
   /// Makes all videos that were added count.
   public func commit() throws {
     guard pending.entries > 0 else { return }
+    let codes = FrameCodeEncoder(width: layout.width).encode(rows)
     var head = IndexSegmentHead(
       entries: pending.entries, rows: pending.rows, codes: codes.count, rowBytes: rows.count, text: text.count
     )
@@ -153,7 +147,6 @@ public final class IndexWriter {
     try synchronize()
     slot = next
     pending = (0, 0)
-    codes.removeAll(keepingCapacity: true)
     rows.removeAll(keepingCapacity: true)
     entries.removeAll(keepingCapacity: true)
     text.removeAll(keepingCapacity: true)

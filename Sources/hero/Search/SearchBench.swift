@@ -71,8 +71,8 @@ public struct SearchBench {
     for _ in 0..<compared {
       let unit = Self.unit((0..<head.width).map { _ in random.normalPair().0 })
       var found: [(place: Int, score: Float)] = []
-      ranking.append(try seconds { found = try videos.best([unit], kept: 100, on: backend)[0] })
-      let all = try exhaustive.best([unit], kept: 100, on: backend)[0]
+      ranking.append(try seconds { found = try videos.best([unit], kept: 100)[0] })
+      let all = try exhaustive.best([unit], kept: 100)[0]
       for depth in [1, 10, 100] {
         agreed[depth, default: 0] +=
           Set(all.prefix(depth).map(\.place)).intersection(found.prefix(depth).map(\.place)).count

@@ -21,12 +21,13 @@ extension SearchSite {
     }
   }
 
-  /// `/api/ask/N?q=…&a=…&a=…`
+  /// `/api/ask/N?q=…&a=…&a=…&start=…&end=…`
   func ask(_ number: Int, _ parameters: RequestParameters) async throws -> HTTPResponse {
     guard let models, models.mostAnswers > 0 else {
       throw RefusedRequest(status: 404, reason: "no model that answers was given")
     }
     let question = try parameters.query()
+    let span = try parameters.span()
     let answers = try parameters.texts("a", "an answer")
     guard (2...models.mostAnswers).contains(answers.count) else {
       throw RefusedRequest(
@@ -34,7 +35,7 @@ extension SearchSite {
       )
     }
     return try await searching { _ in
-      let answered = try Self.telling { try models.answer(question, answers, video: number) }
+      let answered = try Self.telling { try models.answer(question, answers, video: number, span) }
       return [
         "question": .string(question),
         "answers": .array(

@@ -126,6 +126,25 @@ public final class VideoReader: Sendable {
     }
   }
 
+  /// As much of a video as ``read(_:)`` reads of one, with some frames of it.
+  ///
+  /// What is read is the video's beginning where that has the frames, and else a window with them in its middle.
+  /// - Parameter frames: of the video.
+  /// - Returns: the window as if it were a video, and the frame that is its first.
+  /// - Throws: `DataError` where the frames are more than `maxClipLength`, and as ``open(_:)`` and ``read(_:of:)`` do.
+  public func read(_ video: LongVideo, around frames: Range<Int>) throws -> (item: VideoItem, first: Int) {
+    let length = min(video.frameCount, maxClipLength ?? video.frameCount)
+    guard frames.count <= length else {
+      throw DataError(
+        "the moment has \(frames.count) frames, the model reads \(length) at a time (max_clip_len)",
+        place: "video \"\(video.name)\"", cure: "Choose a shorter moment")
+    }
+    guard frames.upperBound > length else { return (try read(video.name), 0) }
+    let middle = frames.lowerBound - (length - frames.count) / 2
+    let first = min(middle, video.frameCount - length)
+    return (try read(first..<first + length, of: video), first)
+  }
+
   private func item(
     of video: LongVideo, _ window: Range<Int>,
     sentences: (Subtitles, Range<Int>) -> [(sentence: Int, frames: [Int])]

@@ -34,6 +34,9 @@ public struct SubtitleFileList {
 
   private static let endings = Set(SubtitleFile.endings)
 
+  /// Of subtitles in formats that nobody here reads: pictures of text, or formats without marks of their own.
+  private static let unreadEndings: Set<String> = ["idx", "sbv", "stl", "sub", "sup", "usf"]
+
   private static func isSubtitles(_ path: String) -> Bool { endings.contains(FileEndings.ending(of: path)) }
 
   /// The files that are named, and those in the folders that are.
@@ -47,7 +50,12 @@ public struct SubtitleFileList {
         candidates.append(Candidate(path: path))
         continue
       }
-      let found = try FolderFiles.list(path, endings: Self.endings, onLeftOut: onLeftOut)
+      let all = try FolderFiles.list(
+        path, endings: Self.endings.union(Self.unreadEndings), onLeftOut: onLeftOut)
+      let found = all.filter(Self.isSubtitles)
+      for name in all where !Self.isSubtitles(name) {
+        onLeftOut("\(path)/\(name): subtitles of this format are not read. Convert them to .srt")
+      }
       guard !found.isEmpty else {
         throw DataError(
           "there is no subtitle file in this folder", file: path,

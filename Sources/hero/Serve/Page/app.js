@@ -242,7 +242,9 @@ $("asking").addEventListener("submit", async (event) => {
   $("reply").textContent = "…";
   try {
     const texts = rows.map((row) => `&a=${encodeURIComponent(row.firstChild.value)}`).join("");
-    const answer = await ask(`/api/ask/${wanted.number}?q=${encodeURIComponent($("question").value)}${texts}`);
+    // Of a long video the model reads what is around the moment.
+    const part = moment[0] < moment[1] ? `&start=${moment[0]}&end=${moment[1]}` : "";
+    const answer = await ask(`/api/ask/${wanted.number}?q=${encodeURIComponent($("question").value)}${texts}${part}`);
     if (current !== wanted) return;
     rows.forEach((row, place) => showShare(row, answer.answers[place].probability, place === answer.chosen));
     $("reply").replaceChildren(`Most probable: ${answer.answers[answer.chosen].text} `);

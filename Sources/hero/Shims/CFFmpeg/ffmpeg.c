@@ -1,6 +1,7 @@
 #include "CFFmpeg.h"
 
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +91,11 @@ FORWARD(int, av_frame_get_buffer, (AVFrame *frame, int alignment), (frame, align
 FORWARD(int, av_frame_make_writable, (AVFrame *frame), (frame))
 FORWARD(AVFrame *, av_frame_clone, (const AVFrame *frame), (frame))
 FORWARD(void, av_frame_unref, (AVFrame *frame), (frame))
+#define HAS_LAYOUTS (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 24, 100))  // FFmpeg 5.1
+#if HAS_LAYOUTS
+FORWARD(int, av_channel_layout_describe, (const AVChannelLayout *layout, char *text, size_t size),
+        (layout, text, size))
+#endif
 FORWARD(int, av_strerror, (int code, char *text, size_t size), (code, text, size))
 FORWARD(void, av_log_set_level, (int level), (level))
 FORWARD(int64_t, av_rescale_q, (int64_t value, AVRational from, AVRational to), (value, from, to))
@@ -165,6 +171,9 @@ static const struct {
     FIND(UTIL, av_frame_make_writable),
     FIND(UTIL, av_frame_clone),
     FIND(UTIL, av_frame_unref),
+#if HAS_LAYOUTS
+    FIND(UTIL, av_channel_layout_describe),
+#endif
     FIND(UTIL, av_strerror),
     FIND(UTIL, av_log_set_level),
     FIND(UTIL, av_rescale_q),
@@ -240,4 +249,24 @@ int64_t hero_av_duration(const AVFrame *frame) {
 #else
   return frame->pkt_duration;
 #endif
+}
+
+const char *hero_av_channels(const AVFrame *frame, char *text, size_t size) {
+#if HAS_LAYOUTS
+  char layout[64];
+  const int length = av_channel_layout_describe(&frame->ch_layout, layout, sizeof layout);
+  // "2 channels" of which nobody says where they are, and layouts with places of their own, go by their number.
+  if (length > 0 && (size_t)length <= sizeof layout && !strpbrk(layout, " @:|()"))
+    snprintf(text, size, "channel_layout=%s", layout);
+  else if (frame->ch_layout.order == AV_CHANNEL_ORDER_NATIVE)
+    snprintf(text, size, "channel_layout=0x%" PRIx64, frame->ch_layout.u.mask);
+  else
+    snprintf(text, size, "channels=%d", frame->ch_layout.nb_channels);
+#else
+  if (frame->channel_layout)
+    snprintf(text, size, "channel_layout=0x%" PRIx64, frame->channel_layout);
+  else
+    snprintf(text, size, "channels=%d", frame->channels);
+#endif
+  return text;
 }

@@ -9,6 +9,7 @@
 #define SET_WIDE
 
 #if defined(__x86_64__)
+#include <immintrin.h>
 #pragma clang attribute push(__attribute__((target(SET_FEATURES), min_vector_width(512))), apply_to = function)
 #include "loops/all.h"
 #pragma clang attribute pop

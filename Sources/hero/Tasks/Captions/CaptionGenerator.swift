@@ -74,6 +74,22 @@ public struct CaptionGenerator {
     return (rows, leftOut)
   }
 
+  /// The caption of a moment of a video, however late it is: what the model reads is as much of the video as it can, with the
+  /// moment in it.
+  /// - Parameter span: nil for the whole video.
+  /// - Throws: `DataError` for a video that cannot be read, and a moment that begins after its end or is longer than what the
+  ///   model reads.
+  public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
+    try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
+    let whole = try videos.open(video)
+    let frames = try whole.frames(of: span, interval: frameInterval)
+    let (item, first) = try videos.read(whole, around: frames)
+    try item.check(model.configuration)
+    let batch = try VideoBatch([item], model: model.configuration)
+    let own = frames.lowerBound - first..<frames.upperBound - first
+    return tokenizer.decode(decode(batch, [(0, own)]).first ?? [])
+  }
+
   /// Token ids of every clip's caption, without `BOS` and `EOS`; nil for clips that cannot be described.
   func captionTokens(
     _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,

@@ -1,3 +1,4 @@
+import Corpus
 import Formats
 import Model
 
@@ -33,5 +34,16 @@ extension TimeSpan? {
   func clip(frames: Int, interval: Double) -> Range<Int>? {
     guard let self else { return frames > 0 ? 0..<frames : nil }
     return self.clip(frames: frames, interval: interval)
+  }
+}
+
+extension VideoReader.LongVideo {
+  /// The frames of a moment, which is the whole video where it has no times.
+  /// - Throws: `DataError` where the moment starts after the last frame.
+  func frames(of moment: TimeSpan?, interval: Double) throws -> Range<Int> {
+    if let frames = moment.clip(frames: frameCount, interval: interval) { return frames }
+    throw DataError(
+      "the moment starts after the last of the \(frameCount) frames", place: "video \"\(name)\"",
+      cure: "Choose another moment")
   }
 }

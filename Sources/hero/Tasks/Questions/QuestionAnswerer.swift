@@ -35,8 +35,13 @@ public struct QuestionAnswerer {
 
   /// - Parameters:
   ///   - answers: what to choose from, at least one.
-  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, and for texts that are too long.
-  public func answer(_ question: String, _ answers: [String], video: String) throws -> AnsweredQuestion {
+  ///   - span: the moment that is asked about; nil for the whole video. It matters where the video has more frames than the
+  ///     model reads: then as many are read, with the moment in their middle.
+  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, for texts that are too long, and for a
+  ///   moment that begins after the video's end or is longer than what the model reads.
+  public func answer(
+    _ question: String, _ answers: [String], video: String, _ span: TimeSpan? = nil
+  ) throws -> AnsweredQuestion {
     let texts = AskedEntry.texts(
       question: tokenizer.encodeQuery(question), answers: answers.map(tokenizer.encodeQuery),
       sep: tokenizer.sep)
@@ -47,21 +52,29 @@ public struct QuestionAnswerer {
         cure: "Ask shorter")
     }
     try videos.check([video])
-    var asked = AskedVideos(videos, model: model.configuration)
-    _ = try asked.ask(video, texts, item: "the question")
-    let batch = try asked.batch(pairsPerQuestion: [texts.count], targets: [-1], spans: [.unknown])
+    for text in texts { try checkTokens(text, model.configuration, "the question") }
+    let whole = try videos.open(video)
+    let isCut = whole.frameCount > videos.maxClipLength ?? .max
+    let frames = try whole.frames(of: isCut ? span : nil, interval: frameInterval)
+    let (item, first) = try videos.read(whole, around: frames)
+    try item.check(model.configuration)
+    let batch = QuestionBatch(
+      videos: try VideoBatch([item], passes: texts.map { (0, $0) }, model: model.configuration), texts: texts,
+      pairsPerQuestion: [texts.count], targets: [-1], spans: [.unknown])
     let backend = model.store.backend
     let output = model(
       .inference(backend), batch.prepared(for: model.configuration, on: backend), withSpans: findsMoments)
     let choice = AnswerChoice(backend.values(of: output.answers)[...])
     return AnsweredQuestion(
       probabilities: choice.logProbabilities.map { exp($0) }, chosen: choice.best,
-      moment: output.spans.flatMap { moment(backend.values(of: $0)) })
+      moment: output.spans.flatMap { moment(backend.values(of: $0), after: first) })
   }
 
   /// The first and last frame that are most probable together, as seconds.
-  /// - Parameter logits: those of the first frame, one a frame of the video, then those of the last.
-  private func moment(_ logits: [Float]) -> TimeSpan? {
+  /// - Parameters:
+  ///   - logits: those of the first frame, one a frame of what was read, then those of the last.
+  ///   - first: the frame of the video with which that begins.
+  private func moment(_ logits: [Float], after first: Int) -> TimeSpan? {
     let frames = logits.count / 2
     guard frames > 0 else { return nil }
     // The best first frame up to each last one.
@@ -72,6 +85,7 @@ public struct QuestionAnswerer {
       let score = logits[start] + logits[frames + end]
       if score > most { (most, best) = (score, FrameSpan(start: start, end: end)) }
     }
-    return TimeSpan(start: Double(best.start) * frameInterval, end: Double(best.end + 1) * frameInterval)
+    return TimeSpan(
+      start: Double(first + best.start) * frameInterval, end: Double(first + best.end + 1) * frameInterval)
   }
 }

@@ -3,7 +3,6 @@ import Engine
 import Formats
 import Metrics
 import Model
-import Synchronization
 import Tasks
 import Text
 
@@ -59,16 +58,12 @@ public struct OpenedCaptioning {
     suite.generator([(model, videos)], tokenizer, options, skips: skips)
   }
 
-  /// The caption that `hero caption` writes for a clip.
+  /// The caption that `hero caption` writes for a clip; of clips behind the frames that it reads (`max_clip_len`), what it would
+  /// write of a part of the video with the clip in its middle.
   /// - Parameter span: nil for the whole video.
-  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, and where the clip begins after its end.
+  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, and for a clip that begins after its end or
+  ///   is longer than what the model reads.
   public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
-    let failure = Mutex<DataError?>(nil)
-    let skips = SkipReport { error, _ in failure.withLock { $0 = error } }
-    let clip = CaptionRow(
-      video: video, clip: QueryID("1"), times: span.map { [$0.start, $0.end] }, captions: [])
-    let captioned = Result { try generator(skips: skips).run([clip]).rows }
-    if let failure = failure.withLock({ $0 }) { throw failure }
-    return try captioned.get()[0].captions.first ?? ""
+    try generator().caption(video, span)
   }
 }

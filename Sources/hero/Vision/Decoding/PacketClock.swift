@@ -23,14 +23,22 @@ struct PacketClock {
   private static let jump: Int64 = 10_000_000
   private static let nonsense: Int64 = 3600 * 30 * 1_000_000
 
+  /// - Parameter delay: pictures that the decoder holds back.
+  init(_ file: VideoFile, delay: Int) {
+    self.init(file.stream, in: file.context, start: file.startMicroseconds, delay: delay)
+  }
+
   /// - Parameters:
+  ///   - stream: of pictures or of sound.
   ///   - start: of the file, in microseconds.
   ///   - delay: pictures that the decoder holds back.
-  init(_ file: VideoFile, delay: Int) {
-    let stream = file.stream
+  init(
+    _ stream: UnsafeMutablePointer<AVStream>, in context: UnsafeMutablePointer<AVFormatContext>, start: Int64,
+    delay: Int
+  ) {
     unit = stream.pointee.time_base
-    shift = 0 &- file.startMicroseconds
-    mayJump = file.context.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0
+    shift = 0 &- start
+    mayJump = context.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0
     let rates = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate]
     let rate = rates.lazy.compactMap(\.value).first { $0.isFinite && $0 > 1e-3 }
     usualDuration = rate.map { Int64((1e6 / $0).rounded()) } ?? 0

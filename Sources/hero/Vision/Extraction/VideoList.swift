@@ -56,7 +56,8 @@ public enum VideoList {
       try PlainFile.size(path)
       return [path]
     }
-    let files = try FolderFiles.list(path, endings: FileEndings.videos, onLeftOut: onLeftOut)
+    let files = try FolderFiles.list(
+      path, endings: FileEndings.videos, passing: FileEndings.besideVideos, onLeftOut: onLeftOut)
     guard !files.isEmpty else {
       throw DataError(
         "there are no videos in the folder", file: path, cure: "Name files of other endings one by one")

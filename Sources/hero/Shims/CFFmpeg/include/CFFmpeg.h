@@ -7,6 +7,7 @@
 #include <libavfilter/buffersrc.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
+#include <libavutil/channel_layout.h>
 #include <libavutil/display.h>
 #include <libavutil/error.h>
 #include <libavutil/mathematics.h>
@@ -35,5 +36,8 @@ AVRational hero_av_microseconds(void);
 const int32_t *hero_av_display_matrix(const AVStream *stream);
 /// How long a picture is shown, in the stream's unit; 0 if nobody says.
 int64_t hero_av_duration(const AVFrame *frame);
+/// The channels of a sound, as the filter "abuffer" takes them among its options, cut to `size` bytes.
+/// Returns `text`.
+const char *hero_av_channels(const AVFrame *frame, char *text, size_t size);
 
 #endif

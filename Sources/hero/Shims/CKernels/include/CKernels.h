@@ -58,6 +58,21 @@ typedef struct {
   bool accumulate;                 // adds to what is in `out`; without activation
 } hero_brain_product;
 
+/// What a query reads of the planes of bits of many frames: the planes in groups of sixteen, each group of planes that are
+/// weighed alike. HERO_NO_PLANE fills a group up.
+typedef struct {
+  const uint32_t *planes;     // [groups][16]
+  const uint8_t *places;      // [groups]: a bit that is set counts 2^place
+  const uint8_t *inverted;    // [groups]: 1 where bits that are not set count
+  long groups;
+  long levels;                // bits that the largest sum has, HERO_PLANE_LEVELS at most
+  float scale, shift, centre; // a frame's estimate is centre + factor * (scale * sum - shift)
+} hero_plane_query;
+
+/// Frames a block, and frames to whose multiples a block's planes are filled up.
+enum { HERO_BLOCK_FRAMES = 8192, HERO_BLOCK_STEP = 512, HERO_PLANE_LEVELS = 12 };
+static const uint32_t HERO_NO_PLANE = UINT32_MAX;
+
 /// Loops over values of one type, float32 or bfloat16; `void *` points to them. Between what they read and what they
 /// write they compute in float32; `float *` is float32 for both types.
 typedef struct {
@@ -136,6 +151,18 @@ typedef struct {
   // 2^k * |bits & plane k| over the four planes, [4][words], and `ones` is |bits|.
   void (*sign_products)(float *out, const void *records, long rows, long words, const uint64_t *planes, float scale,
                         float offset, float shift);
+  // Estimates of frames `first` ... `first + frames` of a block: two bfloat16 factors for each frame, all first ones before
+  // all second ones, then planes of `stride` bytes. The first factors are meant. `first` and `frames` are multiples of
+  // HERO_BLOCK_STEP. `ahead`: the block that is read next, or NULL.
+  void (*plane_estimates)(float *out, const void *block, long stride, long first, long frames,
+                          const hero_plane_query *query, const void *ahead);
+  // The numbers of the elements that are at least as large as `least`; returns how many.
+  long (*reaching)(uint32_t *numbers, const float *x, long n, float least);
+  // For each of the numbered records of codes of two bits in groups of 32 bytes, centre + f * (scale * sum - shift), `sum`
+  // being codes . query and f the bfloat16 factor of that number: byte b of group g has elements 128 g + b + 32 k,
+  // k = 0 ... 3, the first in its lowest bits. query: [groups][128].
+  void (*code_estimates)(float *out, const void *records, const void *factors, const uint32_t *numbers, long count,
+                         long groups, const int8_t *query, float scale, float shift, float centre);
 } hero_kernels;
 
 /// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16 in the environment overrules.

@@ -22,4 +22,5 @@
 #include "loss.h"
 #include "optimizer.h"
 #include "search.h"
+#include "codes.h"
 #include "table.h"

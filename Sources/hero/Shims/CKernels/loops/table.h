@@ -49,4 +49,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .brain_dot = brain_dot,
     .byte_dot = byte_dot,
     .sign_products = sign_products,
+    .plane_estimates = plane_estimates,
+    .reaching = reaching,
+    .code_estimates = code_estimates,
 };

@@ -1,0 +1,81 @@
+import Formats
+import struct Formats.SubtitleCue
+import Foundation
+import Search
+import Training
+import Vision
+
+/// What is said in videos that have no subtitles, written down by a recogniser of speech and kept beside their features.
+///
+/// A transcript belongs to a file's content (`FileMark`) and a model, whatever the file is called and where it lies:
+/// `OUTPUT.work/transcripts/FILE-MODEL.srt`, both as their hashes.
+struct Transcripts {
+  let folder: String
+  /// Nil where only what is there is used.
+  let recognizer: SpeechRecognizer?
+  private let model: String?
+  /// Names of files that are there, in the order in which they were made.
+  private var made: [String]
+
+  /// - Throws: `DataError` where the model cannot be read or the folder not be listed.
+  init(work: IndexWork, recognizer: SpeechRecognizer?) throws {
+    folder = "\(work.path)/transcripts"
+    self.recognizer = recognizer
+    model = try recognizer.map { try FileMark(path: $0.model).hash }
+    made = try FileManager.default.isFolder(folder) ? FolderFiles.list(folder, endings: ["srt"]) { _ in } : []
+    let dates = try made.map { try FileMark(path: "\(folder)/\($0)").time }
+    made = zip(made, dates).sorted { ($0.1, $0.0) < ($1.1, $1.0) }.map(\.0)
+  }
+
+  /// The transcript of a video: one of this model, or where no model is given the last one that was made.
+  /// - Parameter tell: is given a line where it is made now, or cannot be.
+  /// - Returns: its file; nil where there is none, or nothing is said.
+  /// - Throws: `Interruption`, and `DataError` where nothing can be written.
+  mutating func file(of video: VideoLibrary.Video, tell: (String) -> Void) throws -> String? {
+    guard let mark = video.mark else { return nil }
+    let known = made.last { name in
+      model.map { name == "\(mark.hash)-\($0).srt" } ?? name.hasPrefix("\(mark.hash)-")
+    }
+    if let known { return try Self.spoken("\(folder)/\(known)") }
+    guard let recognizer, let model else { return nil }
+    let name = "\(mark.hash)-\(model).srt"
+    let transcript: SpeechRecognizer.Transcript
+    do {
+      guard let found = try transcribe(video, by: recognizer) else {
+        tell("\(video.name): has no sound, so nothing is transcribed")
+        return nil
+      }
+      transcript = found
+    } catch let error as DataError {
+      tell("\(video.path): not transcribed: \(error)")
+      return nil
+    }
+    try AtomicFile.write(SubtitleFile.subRip(transcript.cues), to: "\(folder)/\(name)")
+    made.append(name)
+    let language = transcript.language.map { ", language \($0)" } ?? ""
+    tell("\(video.name): transcribed, \(transcript.cues.count) subtitles\(language)")
+    return try Self.spoken("\(folder)/\(name)")
+  }
+
+  private static func spoken(_ path: String) throws -> String? { try PlainFile.size(path) > 0 ? path : nil }
+
+  /// - Returns: nil where the video has no sound.
+  private func transcribe(
+    _ video: VideoLibrary.Video, by recognizer: SpeechRecognizer
+  ) throws -> SpeechRecognizer.Transcript? {
+    guard let sound = try VideoSound(path: video.path) else { return nil }
+    try OutputFolder.make(folder)
+    let console = Console.standardError
+    console.show(status: "transcribing \(video.name)")
+    defer { console.show(status: "") }
+    let wave = "\(folder)/speech.wav"
+    defer {
+      unlink(wave)
+      unlink("\(folder)/speech.srt")
+    }
+    let seconds = try sound.write(to: wave) { try InterruptHandler.check() }
+    return try recognizer.transcribe(wave: wave, seconds: seconds, in: folder) {
+      try InterruptHandler.check()
+    }
+  }
+}

@@ -1,0 +1,182 @@
+import Engine
+import Formats
+
+/// Finds the entries of an index whose best frames fit queries best.
+///
+/// In an index of more rows than are to be read, three steps look at ever fewer frames ever more closely: at the signs of all,
+/// at the records of those whose signs look best (`FrameEstimates`), at the rows of those whose records do.
+struct FrameSearch: Sendable {
+  /// The cosine of an entry's best frame.
+  typealias Found = (place: Int, score: Float)
+
+  let index: IndexFile
+  let scanner: RowScanner
+  /// Frames that are compared exactly, at most; or all if there are no more.
+  let rowsRead: Int
+  private let estimates: FrameEstimates
+
+  /// Rows that are read before it is told how many more must be.
+  private static let firstRows = 1024
+  /// A frame is left out where its estimate would have to be off by more than so many deviations.
+  private static let deviations: Float = 3
+  /// Queries that are answered together, bytes of what is noted for them at most, and entries that a thread takes.
+  private static let together = (queries: 16, bytes: 2 << 30, entries: 8)
+
+  init(_ index: IndexFile, scanner: RowScanner, rowsRead: Int) {
+    self.index = index
+    self.scanner = scanner
+    self.rowsRead = rowsRead
+    estimates = FrameEstimates(index, scanner: scanner, rowsRead: rowsRead)
+  }
+
+  /// The best entries for queries of unit length, the best first: at least `kept` of different videos if there are so many.
+  func best(_ units: [[Float]], kept: Int) throws -> [[Found]] {
+    guard index.rows > rowsRead else { return try units.map { try everything($0) } }
+    var result: [[Found]] = []
+    let room = Self.together.bytes / (MemoryLayout<FrameEstimates.Candidate>.stride * index.rows)
+    let together = max(1, min(Self.together.queries, room))
+    for first in stride(from: 0, to: units.count, by: together) {
+      result += try index.file.withBytes { bytes in
+        // Rows of an entry at most, so that those of enough others are read as well.
+        let most = max(1, rowsRead / (4 * min(kept, index.count)))
+        let asked = units[first..<min(units.count, first + together)].map {
+          estimates.ask($0, most: most, bytes)
+        }
+        return estimates.candidates(asked, bytes).enumerated().map {
+          compared(asked[$0].unit, Self.spread($1, most: most), kept: min(kept, index.count), bytes)
+        }
+      }
+    }
+    return result
+  }
+
+  /// Every entry whose frames are all numbers, as of videos in memory.
+  private func everything(_ unit: [Float]) throws -> [Found] {
+    let scores = try index.file.withBytes { exact(0..<index.places, unit, $0) }
+    return Self.ranked(scores.indices.lazy.filter { !scores[$0].isNaN }.map { ($0, scores[$0]) })
+  }
+
+  /// The cosines of a query with the best frames of entries; not numbers where one of their frames is none.
+  private func exact(
+    _ places: some RandomAccessCollection<Int>, _ unit: [Float], _ bytes: UnsafeRawBufferPointer
+  ) -> [Float] {
+    let places = Array(places)
+    return [Float](unsafeUninitializedCapacity: places.count) { scores, written in
+      nonisolated(unsafe) let scores = scores
+      scanner.forEach((places.count + Self.together.entries - 1) / Self.together.entries) { number in
+        let own = number * Self.together.entries..<min(places.count, (number + 1) * Self.together.entries)
+        for i in own {
+          let (segment, entry) = index.place(of: places[i])
+          let frames = segment.frames(entry)
+          scores[i] = withUnsafeTemporaryAllocation(of: Float.self, capacity: frames.count) { values in
+            read(frames, of: segment, unit, bytes, into: values)
+            return values.contains { $0.isNaN } ? .nan : values.reduce(-.infinity) { max($0, $1) }
+          }
+        }
+      }
+      written = places.count
+    }
+  }
+
+  private static func ranked(_ found: some Sequence<Found>) -> [Found] {
+    found.sorted { $0.score > $1.score || $0.score == $1.score && $0.place < $1.place }
+  }
+
+  private func read(
+    _ rows: Range<Int>, of segment: IndexFile.Segment, _ unit: [Float], _ bytes: UnsafeRawBufferPointer,
+    into values: UnsafeMutableBufferPointer<Float>
+  ) {
+    scanner.products(
+      unit, rows: UnsafeRawBufferPointer(rebasing: bytes[segment.rows(rows, index.layout)]),
+      normalized: true, into: values)
+  }
+
+  // MARK: Rows
+
+  /// The entries of candidates with the exact scores of their best frames.
+  private func compared(
+    _ unit: [Float], _ candidates: [FrameEstimates.Candidate], kept: Int, _ bytes: UnsafeRawBufferPointer
+  ) -> [Found] {
+    let enough = FrameEstimates.value(
+      reachedBy: Double(max(Self.firstRows, 8 * kept)), of: candidates.map(\.estimate))
+    var scores: [Int32: Float] = [:]
+    func read(_ some: [FrameEstimates.Candidate]) -> [Float] {
+      let values = cosines(some, unit, bytes)
+      for (candidate, value) in zip(some, values) where !(scores[candidate.place, default: .nan] >= value) {
+        scores[candidate.place] = value
+      }
+      return values
+    }
+    let first = candidates.filter { $0.estimate >= enough || !$0.estimate.isFinite }
+    let values = read(first)
+    if first.count < candidates.count {
+      let errors = zip(first, values).map { $1 - $0.estimate }.filter(\.isFinite)
+      let deviation = (errors.reduce(0) { $0 + $1 * $1 } / Float(max(1, errors.count))).squareRoot()
+      var videos: [Int: Float] = [:]
+      for (place, score) in scores where score.isFinite {
+        videos[index.video(at: Int(place)), default: -.infinity].raise(to: score)
+      }
+      let best = videos.values.sorted(by: >)
+      let least = best.count < kept ? -.infinity : best[kept - 1] - Self.deviations * deviation
+      _ = read(candidates.filter { $0.estimate < enough && $0.estimate >= least })
+    }
+    var found = Self.ranked(scores.lazy.filter { !$0.value.isNaN }.map { (Int($0.key), $0.value) })
+    // The best have all their frames compared, which are few.
+    var left = rowsRead / 4
+    let whole = found.prefix { found in
+      let (segment, entry) = index.place(of: found.place)
+      left -= segment.frames(entry).count
+      return left >= 0
+    }.prefix(2 * kept)
+    let best = exact(whole.map(\.place), unit, bytes)
+    for (number, score) in best.enumerated() where score > found[number].score {
+      found[number].score = score
+    }
+    return Self.ranked(found)
+  }
+
+  /// No more candidates of one entry than `most`, those that look best: a long one does not take the place of all others.
+  private static func spread(_ candidates: [FrameEstimates.Candidate], most: Int) -> [FrameEstimates
+    .Candidate]
+  {
+    var spread: [FrameEstimates.Candidate] = []
+    spread.reserveCapacity(candidates.count)
+    var start = 0
+    while start < candidates.count {
+      var end = start + 1
+      while end < candidates.count, candidates[end].place == candidates[start].place { end += 1 }
+      let own = candidates[start..<end]
+      if own.count <= most {
+        spread += own
+      } else {
+        spread += own.sorted { $0.estimate > $1.estimate || $0.estimate == $1.estimate && $0.row < $1.row }
+          .prefix(most)
+      }
+      start = end
+    }
+    return spread
+  }
+
+  /// The exact cosines of a query with candidates.
+  private func cosines(_ some: [FrameEstimates.Candidate], _ unit: [Float], _ bytes: UnsafeRawBufferPointer)
+    -> [Float]
+  {
+    let size = 32
+    return [Float](unsafeUninitializedCapacity: some.count) { values, written in
+      nonisolated(unsafe) let values = values
+      scanner.forEach((some.count + size - 1) / size) { number in
+        for i in number * size..<min(some.count, (number + 1) * size) {
+          let row = Int(some[i].row)
+          read(
+            row..<row + 1, of: index.place(of: Int(some[i].place)).segment, unit, bytes,
+            into: UnsafeMutableBufferPointer(rebasing: values[i..<i + 1]))
+        }
+      }
+      written = some.count
+    }
+  }
+}
+
+extension Float {
+  fileprivate mutating func raise(to other: Float) { self = max(self, other) }
+}

@@ -1,0 +1,55 @@
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Vision
+
+/// Sounds as recognisers of speech take them.
+@Suite struct VideoSoundTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func samples(_ path: String) throws -> [Int16] {
+    let bytes = try FileBytes.read(path: path)
+    #expect(Array(bytes.prefix(4)) == Array("RIFF".utf8) && Array(bytes[36..<40]) == Array("data".utf8))
+    let count = bytes[40..<44].reversed().reduce(0) { $0 << 8 | Int($1) }
+    #expect(count == bytes.count - 44)
+    return stride(from: 44, to: bytes.count - 1, by: 2).map {
+      Int16(bitPattern: UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8)
+    }
+  }
+
+  private func loudness(_ samples: ArraySlice<Int16>) -> Double {
+    samples.isEmpty ? 0 : samples.reduce(0.0) { $0 + abs(Double($1)) } / Double(samples.count)
+  }
+
+  /// Eight bits, 8,000 a second, become sixteen, 16,000 a second.
+  @Test(arguments: [("sound.mkv", 1.0), ("late.mkv", 3)]) func soundIsResampled(name: String, seconds: Double)
+    throws
+  {
+    let sound = try #require(try VideoSound(path: Fixtures.path("Vision/\(name)")))
+    let wave = folder.path("a.wav")
+    let length = try sound.write(to: wave)
+    let samples = try samples(wave)
+    #expect(abs(length - seconds) < 0.02 && abs(Double(samples.count) / 16_000 - seconds) < 0.02)
+    #expect(loudness(samples[...]) > 1000)
+    // A tone of 440 Hz passes zero 880 times a second.
+    let crossings = zip(samples, samples.dropFirst()).count { ($0 < 0) != ($1 < 0) }
+    #expect(abs(Double(crossings) / seconds - 880) < 10)
+  }
+
+  @Test func whatHasNoSoundIsTold() throws {
+    #expect(try VideoSound(path: Fixtures.path("Vision/plain.mp4")) == nil)
+    #expect(throws: DataError.self) { try VideoSound(path: folder.path("none.mp4")) }
+    #expect(throws: DataError.self) { try VideoSound(path: try folder.file("a.mp4", "nothing")) }
+  }
+
+  @Test func anInterruptionLeavesNoFile() throws {
+    struct Stop: Error {}
+    let sound = try #require(try VideoSound(path: Fixtures.path("Vision/sound.mkv")))
+    #expect(throws: Stop.self) { try sound.write(to: folder.path("a.wav")) { throw Stop() } }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root).isEmpty)
+  }
+}
