@@ -24,7 +24,7 @@ public struct WindowTruth: Sendable, Equatable {
   /// - Returns: nil where the row has no `relevant_windows`: the truth is hidden.
   /// - Throws: `DataError` for a row without `qid`, and for windows or saliencies of another form.
   public init?(json row: JSON) throws {
-    guard let id = QueryID(row["qid"]) else { throw DataError("the row has no \"qid\"") }
+    let id = try QueryID(in: row, "qid")
     guard let list = row["relevant_windows"], !list.isNull else { return nil }
     let windows = list.array?.map { TimeSpan($0) }
     guard let windows, !windows.isEmpty, windows.allSatisfy({ $0.map { $0.end >= $0.start } ?? false })
@@ -97,7 +97,7 @@ public struct WindowPredictions: Sendable, Equatable {
   ///
   /// - Throws: `DataError` for a row without `qid`, and for windows or scores of another form.
   public init(json row: JSON) throws {
-    guard let id = QueryID(row["qid"]) else { throw DataError("the row has no \"qid\"") }
+    let id = try QueryID(in: row, "qid")
     self.id = id
     let list = row["pred_relevant_windows"] ?? .null
     windows = try (list.isNull ? [] : list.array ?? [list]).enumerated().map { place, window in

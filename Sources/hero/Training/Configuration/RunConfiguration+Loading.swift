@@ -14,8 +14,7 @@ extension RunConfiguration {
     let object = try file.map { try readObject($0) } ?? JSONObject()
     let task = try fixed ?? task(flags: flags, object: object, file: file)
     var configuration = RunConfiguration(task: task)
-    let repeated = try file.map { try repeatedKeys($0) } ?? []
-    let warnings = try repeated + configuration.apply(object, file: file ?? "")
+    let warnings = try configuration.apply(object, file: file ?? "")
     try configuration.apply(flags)
     try configuration.validate()
     return (configuration, warnings)
@@ -50,20 +49,6 @@ extension RunConfiguration {
       throw DataError("is not a JSON object", file: path, cure: "Give a file of options, {\"key\": value, …}")
     }
     return object
-  }
-
-  /// Warnings about keys that a file gives twice, of which the last counts.
-  private static func repeatedKeys(_ path: String) throws -> [String] {
-    var values: [String: JSON] = [:]
-    var warnings: [String] = []
-    try JSON.readMembers(path: path) { key, value in
-      if let before = values.updateValue(value, forKey: key), before != value {
-        warnings.append(
-          "\(path): \"\(key)\" is given twice; \(value.encoded(style: .python)) counts, not "
-            + before.encoded(style: .python))
-      }
-    }
-    return warnings
   }
 
   private static func task(flags: RunArguments, object: JSONObject, file: String?) throws -> RunTask {
