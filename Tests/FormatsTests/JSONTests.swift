@@ -159,4 +159,24 @@ import Testing
     }
     #expect(names.contains { $0.hasSuffix("meta.json") })
   }
+
+  /// Of a key that comes twice the last value counts. The first such key of a file is told, if its values differ.
+  @Test func repeatedKeysAreToldOnce() throws {
+    let (folder, notices) = (try TemporaryFolder(), NoticeLog.shared)
+    let whole = try folder.file("a.json", "{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": [2], \"d\": 1, \"d\": 2}}")
+    #expect(try JSON.read(path: whole).encoded() == #"{"a":1,"b":{"c":[2],"d":2}}"#)
+    #expect(notices.about(whole) == ["\(whole), line 2: \"c\" is given twice; a list counts, not 1"])
+    let lines = try folder.file("b.jsonl", "{\"a\": 1}\n{\"a\": 1, \"a\": 2}\n{\"e\": 1, \"e\": 2}\n")
+    var rows: [String] = []
+    try JSONLines.read(path: lines) { rows.append($1.encoded()) }
+    #expect(rows == [#"{"a":1}"#, #"{"a":2}"#, #"{"e":2}"#])
+    #expect(notices.about(lines) == ["\(lines), line 2: \"a\" is given twice; 2 counts, not 1"])
+    let members = try folder.file("c.json", "{\"a\": 1, \"e\u{301}\": 2, \"\u{e9}\": 3, \"a\": 4}")
+    var keys: [String] = []
+    try JSON.readMembers(path: members) { key, _ in keys.append(key) }
+    #expect(keys.count == 4)
+    #expect(notices.about(members) == ["\(members), line 1: \"a\" is given twice; the last value counts"])
+    let same = try folder.file("d.json", #"{"a": 1, "a": 1}"#)
+    #expect(try JSON.read(path: same)["a"] == 1 && notices.about(same).isEmpty)
+  }
 }

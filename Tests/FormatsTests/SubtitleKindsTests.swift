@@ -106,6 +106,35 @@ struct SubtitleKindsTests {
     #expect(!cues.contains { $0.text.contains("a song") || $0.text.contains("no time") })
   }
 
+  /// Many times before a long text, and many lines of one time: their product would take hours.
+  @Test(.timeLimit(.minutes(5))) func lyricsThatComeOften() {
+    let times = (0..<50_000).map { "[\($0 / 60 % 60):\($0 % 60)]" }.joined()
+    let (cues, told) = parse(Array((times + String(repeating: "<i>x</i> ", count: 200_000)).utf8))
+    #expect(cues.count == 100 && cues.allSatisfy { $0.text.utf8.count <= 4000 })
+    #expect(told.contains { $0.contains("comes 50000 times; the first 100 are taken") }, "\(told.prefix(3))")
+    let same = parse(Array(String(repeating: "[00:01]a\n", count: 200_000).utf8)).cues
+    #expect(same == [cue(1, 11, "a")])
+  }
+
+  /// Flags are pairs of regional indicators. Characters of a slice of many of them are found by looking back to its beginning,
+  /// so nothing may ask for them: a megabyte would take an hour.
+  @Test(
+    .timeLimit(.minutes(5)),
+    arguments: [
+      "1\n00:00:01,000 --> 00:00:02,000\n*", "WEBVTT\n\n00:01.000 --> 00:02.000\n*", "WEBVTT\n\nNOTE*\n",
+      "x\n00:00:01,000 --> *", "[00:01.00]*", "[offset:*]\n[00:01.00]a", "x\n[*",
+      "[Events]\nFormat: Start*\nDialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,*",
+      "<tt><body><p begin='1s' end='2s'>*</p><p begin='*' *='*'><*></*></body></tt>",
+      "<SAMI><SYNC Start=1><P Class=*>* &nbsp;*<SYNC Start=*><P>*",
+    ])
+  func flags(_ text: String) {
+    let flags = String(repeating: "\u{1F1E6}", count: 100_000)
+    for piece in [flags, flags + ":" + flags, flags + "-->" + flags] {
+      let cues = parse(Array(text.replacing("*", with: piece).utf8)).cues
+      #expect(SubtitleFile.parse(Array(SubtitleFile.subRip(cues).utf8)).count <= cues.count)
+    }
+  }
+
   /// As yt-dlp saves them: the first line of a cue is a space or nothing.
   @Test(arguments: ["", " "]) func automaticCaptions(blank: String) {
     let text = """
@@ -160,7 +189,7 @@ struct SubtitleKindsTests {
     let made = input.withUnsafeMutableBufferPointer { input in
       output.withUnsafeMutableBufferPointer { output in
         var (from, left, to, room) = (input.baseAddress, input.count, output.baseAddress, output.count)
-        return iconv(converter, &from, &left, &to, &room) == .max ? 0 : output.count - room
+        return iconv(converter, &from, &left, &to, &room) == -1 ? 0 : output.count - room
       }
     }
     #expect(made > 0)
@@ -191,6 +220,25 @@ struct SubtitleKindsTests {
     #expect(
       TextEncoding.isKnown("SHIFT_JIS") && !TextEncoding.isKnown("NO-SUCH")
         && !TextEncoding.isKnown("UTF-8//IGNORE"))
+  }
+
+  /// Bytes that an encoding does not have become U+FFFD, however many they are, and are counted.
+  @Test(.timeLimit(.minutes(5))) func bytesThatAnEncodingLacks() throws {
+    for (name, good, bad, count) in [
+      ("CP1251", "\u{41F}\u{440}\u{438}\u{432}\u{435}\u{442} ", [0x98], 1),
+      ("CP932", "\u{3042}\u{3044}", [0xA0], 1),
+      ("EUC-JP", "\u{3042}\u{3044}", [0xFF], 1),
+    ] as [(String, String, [UInt8], Int)] {
+      let bytes = try encoded(good, name) + bad + (try encoded(good, name))
+      let (text, found) = try #require(TextEncoding.decode(bytes[...], as: name))
+      #expect(text == good + "\u{FFFD}" + good && found == count, "\(name): \(text)")
+      let many = bytes + Array(repeatElement(bad, count: 200_000).joined())
+      #expect(TextEncoding.decode(many[...], as: name)?.bad == 200_001)
+    }
+    let times = Array("1\n00:00:01,000 --> 00:00:02,000\n".utf8)
+    let russian = try encoded(
+      String(repeating: "\u{41F}\u{440}\u{438}\u{432}\u{435}\u{442} ", count: 50), "CP1251")
+    #expect(parse(times + russian + [0x98] + russian).cues.count == 1)
   }
 
   @Test func oneBadByteLeavesUTF8() {

@@ -66,6 +66,16 @@ import Testing
     #expect(scorer.clips["METEOR"]?.first == 0)
   }
 
+  /// Words are looked up by their bytes, as Java does: `é` in one letter or in two, and `s` with an accent upon it.
+  @Test func synonymsAreFoundByBytes() {
+    let synonyms = MeteorSynonyms(
+      synsets: ["caf\u{e9}", "1", "cafe\u{301}", "2", "door", "3"],
+      exceptions: ["caf\u{e9}", "caff\u{e9}", "door", "caffe\u{301}"])
+    #expect(synonyms.sets(of: "caf\u{e9}") == [1] && synonyms.sets(of: "cafe\u{301}") == [2])
+    #expect(synonyms.sets(of: "caff\u{e9}") == [1] && synonyms.sets(of: "caffe\u{301}") == [3])
+    #expect(synonyms.sets(of: "doors") == [3] && synonyms.sets(of: "doors\u{301}") == [])
+  }
+
   @Test func whatCannotBeScoredIsNamed() throws {
     #expect(throws: DataError.self) { try CaptionScorer([], meteor: nil) }
     #expect(throws: DataError.self) {

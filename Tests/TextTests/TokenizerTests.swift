@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Text
@@ -43,6 +44,26 @@ import Testing
     #expect(tokenizer.encodeSubtitle("&#97;&#98;") == tokenizer.encode("ab"))
     #expect(tokenizer.decode(tokenizer.encode(" abc abc ")) == "abc abc")
     #expect(tokenizer.decode([-1, 99_999]) == "<unk><unk>")
+  }
+
+  /// `added_tokens.json` may hold what HERO knows by name; other tokens are told and left out.
+  @Test func addedTokensAreTakenOrTold() throws {
+    let notices = NoticeLog.shared
+    try withFolder(vocabulary: Self.vocabulary(without: "<mask>")) { folder in
+      let file = "\(folder)/added_tokens.json"
+      try #"{"<mask>": 900, "ab": 10, "<speaker>": 901, "new": 902}"#.write(
+        toFile: file, atomically: true, encoding: .utf8)
+      let tokenizer = try Tokenizer(directory: folder)
+      #expect(tokenizer.mask == 900 && tokenizer.encode("a<mask>").last == 900)
+      #expect(tokenizer.vocabularySize == 901)
+      #expect(
+        notices.about(file).first?.contains("2 added tokens are left out, the first \"<speaker>\"") == true)
+      try #"{"<mask>": -1}"#.write(toFile: file, atomically: true, encoding: .utf8)
+      #expect(throws: DataError.self) { try Tokenizer(directory: folder) }
+      try #"{"ab": 11}"#.write(toFile: file, atomically: true, encoding: .utf8)
+      let error = try #require(throws: DataError.self) { try Tokenizer(directory: folder) }
+      #expect(error.file == file && error.problem.contains("two ids"))
+    }
   }
 
   @Test func treatsSpecialTokensInTextAsOneToken() throws {

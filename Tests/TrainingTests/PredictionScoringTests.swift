@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import Metrics
+import Synchronization
 import TestSupport
 import Testing
 
@@ -97,6 +98,88 @@ import Testing
     let captions = #"{"vid_name": "a", "clip_id": 1, "descs": [{"desc": "a man opens a red door"}]}"#
     let references = try Self.write(captions + "\n", to: "captions.jsonl", in: folder)
     #expect(try score(captions, against: references)["ROUGE_L"] == 100)
+  }
+
+  /// What `run` warns of.
+  private func warnings(_ predictions: String, against references: String) throws -> String {
+    let told = Mutex("")
+    let console = Console(isTerminal: false, width: { 400 }, write: { text in told.withLock { $0 += text } })
+    let file = try Self.write(predictions, to: "predictions.json", in: folder)
+    _ = try PredictionScoring(predictions: file, references: references).run(log: RunLog(console: console))
+    return told.withLock { $0 }
+  }
+
+  /// Rows that repeat an id count once, and what counts as wrong for another reason than being wrong is told.
+  @Test func oddRowsAreTold() throws {
+    let twice = try Self.write(
+      Self.rows + #"{"desc_id": "1", "desc": "again", "vid_name": "b", "ts": [0, 4]}"#, to: "twice.jsonl",
+      in: folder)
+    let moments = """
+      {"video2idx": {"a": 3, "b": 5}, "VCMR": [{"desc_id": 1, "predictions": [[3, 4, 0, 0.9]]},
+        {"desc_id": 2, "predictions": [[5, 6, 12, 0.1]]}]}
+      """
+    let said = try warnings(moments, against: twice)
+    #expect(said.contains("1 rows repeat an id, the first 1. The first row of each counts"))
+    #expect(said.contains("1 moments of VCMR end before they begin. They count as wrong"))
+    #expect(try score(moments, against: twice)["valid_val_VCMR/VCMR_0.5-r1"] == 50)
+    let questions = try Self.write(
+      #"{"qid": 1, "answer_idx": 2}"# + "\n" + #"{"qid": 1, "answer_idx": 0}"#, to: "q.jsonl", in: folder)
+    #expect(try warnings(#"{"1": 2}"#, against: questions).contains("1 rows repeat an id"))
+    #expect(try score(#"{"1": 2}"#, against: questions)["valid/acc"] == 1)
+    let windows = try Self.write(
+      #"{"qid": 1, "relevant_windows": [[0, 4]]}"#, to: "w.jsonl", in: folder)
+    #expect(
+      try warnings(#"{"qid": 1, "pred_relevant_windows": [[4, 0, 1]]}"#, against: windows).contains(
+        "1 windows end before they begin"))
+    let captions = try Self.write(
+      #"{"clip_id": 1, "descs": [{"desc": "a man"}]}"#, to: "c.jsonl", in: folder)
+    let given = """
+      {"clip_id": 1, "descs": [{"desc": "a man"}, {"desc": "a dog"}]}
+      {"clip_id": 2, "descs": [{"desc": "a dog"}]}
+      """
+    let words = try warnings(given, against: captions)
+    #expect(words.contains("1 captions are of clips that") && words.contains("1 clips have several captions"))
+  }
+
+  /// A name or an answer of another type is no hidden truth.
+  @Test(arguments: [
+    (#"{"desc_id": 1.0, "vid_name": "a"}"#, #"{"VR": [], "video2idx": {}}"#, "\"desc_id\" is 1.0, not an id"),
+    (
+      #"{"desc_id": 1, "vid_name": 7}"#, #"{"VR": [], "video2idx": {}}"#,
+      "\"vid_name\" is an integer, not text"
+    ),
+    (#"{"qid": 1, "answer_idx": 2.5}"#, #"{"1": 2}"#, "the answer is 2.5, not a whole number"),
+    (#"{"qid": 1, "answer_idx": "B"}"#, #"{"1": 2}"#, "the answer is \"B\", not a whole number"),
+    (
+      #"{"desc_id": 1, "vid_name": "a", "ts": ["0", "4"]}"#, #"{"VR": [], "video2idx": {}}"#,
+      "\"ts\" is neither"
+    ),
+    (
+      #"{"desc_id": 1, "vid_name": "a"}"#, #"{"VR": [], "video2idx": {"a": 1, "b": 1}}"#,
+      "gives \"a\" and \"b\" one number, 1"
+    ),
+    (
+      #"{"clip_id": 1, "descs": ["a"]}"#, #"{"clip_id": 1, "ts": "0-4", "descs": ["a"]}"#,
+      "\"ts\" is \"0-4\", not [start, end] in seconds"
+    ),
+    (
+      #"{"qid": 1, "relevant_windows": [[4, 0]]}"#, #"{"qid": 1, "pred_relevant_windows": []}"#,
+      "relevant_windows"
+    ),
+  ])
+  func wrongTypesAreRefused(references: String, predictions: String, says: String) throws {
+    let file = try Self.write(references, to: "odd.jsonl", in: folder)
+    let error = try #require(throws: DataError.self) { try score(predictions, against: file) }
+    #expect("\(error)".contains(says), "\(error)")
+  }
+
+  /// Two lists of 20,000 windows: only the first few of an answer are compared.
+  @Test func longAnswersTakeTimeInProportion() throws {
+    let windows = (0..<20_000).map { "[\($0),\($0 + 1)]" }.joined(separator: ",")
+    let truth = try Self.write(
+      "{\"qid\": 1, \"relevant_windows\": [\(windows)]}", to: "long.jsonl", in: folder)
+    let figures = try score("{\"qid\": 1, \"pred_relevant_windows\": [\(windows)]}", against: truth)
+    #expect(figures["R1@0.7"] == 100)
   }
 
   @Test func whatIsNoFileOfPredictionsIsRefused() throws {

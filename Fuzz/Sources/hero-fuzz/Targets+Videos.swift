@@ -1,8 +1,8 @@
 import Corpus
 import Formats
 import Foundation
-import Search
 
+@testable import Search
 @testable import Serve
 
 /// What comes with videos and from browsers.
@@ -41,7 +41,7 @@ extension Target {
     },
   ]
 
-  private static let index: [UInt8] = {
+  static let index: [UInt8] = {
     let path = NSTemporaryDirectory() + "hero-fuzz-index-\(ProcessInfo.processInfo.processIdentifier)"
     defer { try? FileManager.default.removeItem(atPath: path) }
     do {
@@ -58,6 +58,15 @@ extension Target {
             sentences: [SpokenSentence(start: 0, end: 1, text: "said")], file: nil)
           let values = (0..<frames * 16).map { Float($0 % 7) - 3 }
           try values.withUnsafeBufferPointer { try writer.add(video, frames: $0) }
+        }
+        // One that is longer than the model reads.
+        let windows = [0..<6, 4..<10, 8..<12]
+        let long = IndexedVideo(
+          name: "long \(segment)", duration: 18, frames: 12,
+          sentences: [SpokenSentence(start: 2, end: 17, text: "said")],
+          file: IndexedVideo.MediaFile(path: "/v.mp4", size: 5))
+        try (0..<16 * 16).map { Float($0 % 5) - 2 }.withUnsafeBufferPointer {
+          try writer.add(long, windows: windows, frames: $0)
         }
         try writer.commit()
       }

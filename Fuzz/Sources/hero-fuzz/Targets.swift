@@ -16,7 +16,7 @@ extension Target {
     $1
   }
   .merging(stores) { $1 }.merging(text) { $1 }.merging(runs) { $1 }.merging(videos) { $1 }
-  .merging(structure) { $1 }
+  .merging(structure) { $1 }.merging(behind) { $1 }
 
   nonisolated(unsafe) private static let arrays: [String: Target] = [
     "npy": Target { _ = try NPY.decode($0) },
@@ -97,7 +97,7 @@ extension Target {
   ]
 
   /// Of the folder that `HERO_FUZZ_TOKENIZER` names.
-  private static let tokenizer: Tokenizer = {
+  static let tokenizer: Tokenizer = {
     let folder = ProcessInfo.processInfo.environment["HERO_FUZZ_TOKENIZER"] ?? ""
     do {
       return try Tokenizer(directory: folder)

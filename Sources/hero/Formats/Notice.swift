@@ -14,8 +14,9 @@ public enum Notice {
   }
 
   /// Tells a line, unless it has been told.
-  public static func tell(_ line: String) {
-    guard told.withLock({ $0.insert(Name(line)).inserted }) else { return }
+  /// - Parameter subject: of several lines about one subject only the first is told; by default it is the line.
+  public static func tell(_ line: String, about subject: String? = nil) {
+    guard told.withLock({ $0.insert(Name(subject ?? line)).inserted }) else { return }
     teller.withLock { $0 }(line)
   }
 }

@@ -21,18 +21,23 @@ public struct TimeSpan: Equatable, Sendable {
   /// The span that two times are, the start first and neither negative, or nil.
   public init?(_ field: JSON?) { self.init(field?.array?.map(\.double)) }
 
+  /// Bytes of a text that says a span, at most.
+  private static let longestText = 200
+
   /// The span of a text "start-end"; nil if it does not parse, as "nan-nan" does not.
   public init?(_ text: String) {
+    guard text.utf8.count <= Self.longestText else { return nil }
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     self.init(parts.map { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) })
   }
 
   /// Whether a text says that nobody marked a span: empty, or "nan-nan" as in TVQA.
   public static func isUnmarked(_ text: String) -> Bool {
-    text.split(separator: "-").allSatisfy {
-      let part = $0.trimmingCharacters(in: .whitespacesAndNewlines).lowercased()
-      return part.isEmpty || part == "nan"
-    }
+    text.utf8.count <= longestText
+      && text.split(separator: "-").allSatisfy {
+        let part = $0.trimmingCharacters(in: .whitespacesAndNewlines).lowercased()
+        return part.isEmpty || part == "nan"
+      }
   }
 
   private init?(_ pair: [Double?]?) {

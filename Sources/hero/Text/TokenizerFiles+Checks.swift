@@ -5,6 +5,9 @@ struct SpecialIDs {
   /// Those that a text may hold.
   static let names = ["<s>", "</s>", "<unk>", "<pad>", "<mask>"]
 
+  /// Those that a vocabulary must have.
+  static let needed = Set((names + [".", "<|endoftext|>"]).map { Name($0) })
+
   let bos, eos, pad, unk, mask: Int32
   /// `.` … `<|endoftext|>`.
   let range: Range<Int32>

@@ -42,9 +42,15 @@ public struct TokenizerFiles {
     let (vocabulary, merges) = ("\(folder)/vocab.json", "\(folder)/merges.txt")
     func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
     if exists(vocabulary), exists(merges) {
-      self.init(
-        paths: [vocabulary, merges], vocabulary: try Self.vocabulary(at: vocabulary),
-        merges: try Self.merges(at: merges))
+      var ids = try Self.vocabulary(at: vocabulary)
+      // Of the reference's and Hugging Face's slow tokenizers, {token: id}.
+      let added = "\(folder)/added_tokens.json"
+      if exists(added) {
+        var tokens: [(String, JSON)] = []
+        try JSON.readMembers(path: added, limit: Self.mostBytes) { tokens.append(($0, $1)) }
+        try Self.add(added: tokens, to: &ids, path: added)
+      }
+      self.init(paths: [vocabulary, merges], vocabulary: ids, merges: try Self.merges(at: merges))
     } else if exists("\(folder)/\(Self.fastName)") {
       try self.init(fast: "\(folder)/\(Self.fastName)")
     } else if !FileManager.default.isFolder(folder), exists(folder) {
@@ -107,6 +113,26 @@ public struct TokenizerFiles {
     }
   }
 
+  /// Adds what a file lists beside the vocabulary: tokens that HERO knows by name. Other tokens are told, since texts that hold
+  /// them are read as any text.
+  private static func add(
+    added tokens: [(token: String, id: JSON)], to vocabulary: inout [Token: Int32], path: String
+  ) throws {
+    var others: [String] = []
+    for (token, id) in tokens {
+      if vocabulary[Array(token.utf8)] == nil, !SpecialIDs.needed.contains(Name(token)) {
+        others.append(token)
+      } else {
+        try add(token, id, to: &vocabulary, path: path)
+      }
+    }
+    guard let first = others.first else { return }
+    Notice.tell(
+      "\(path): \(others.count == 1 ? "1 added token is" : "\(others.count) added tokens are") left out, "
+        + "the first \"\(first.prefix(80))\": HERO's models know none but RoBERTa's. "
+        + "Texts with \(others.count == 1 ? "it" : "them") are read as any other")
+  }
+
   /// Reads `merges.txt`: a pair on each line, the first line perhaps the version instead.
   ///
   /// Lines end with a line feed, a carriage return or both, the last perhaps with nothing.
@@ -162,10 +188,10 @@ public struct TokenizerFiles {
     var ids: [Token: Int32] = [:]
     ids.reserveCapacity(vocabulary.count)
     for (token, id) in vocabulary { try Self.add(token, id, to: &ids, path: path) }
-    for added in json["added_tokens"]?.array ?? [] {
-      guard let token = added["content"]?.string, let id = added["id"] else { continue }
-      try Self.add(token, id, to: &ids, path: path)
+    let added = (json["added_tokens"]?.array ?? []).compactMap { added in
+      added["content"]?.string.flatMap { token in added["id"].map { (token, $0) } }
     }
+    try Self.add(added: added, to: &ids, path: path)
     self.paths = [path]
     self.vocabulary = ids
     self.merges = try merges.enumerated().map { number, merge in

@@ -43,6 +43,8 @@ public struct ListedVideo: Sendable, Equatable {
         }
         return ListedVideo(name: name, duration: duration, index: index)
       }
+      // Of a split that comes twice the last counts, as of any key.
+      splits.removeAll { $0.name.hasSameBytes(as: split) }
       splits.append((split, videos))
     }
     return splits
@@ -90,7 +92,13 @@ public final class SubtitleStore: Sendable {
   ///
   /// Throws `DataError` naming the video if it is missing or malformed, or a frame belongs to two sentences.
   public func subtitles(of video: String) throws -> Subtitles {
-    let record = try reader.record(video, of: path)
+    try Subtitles(try reader.record(video, of: path), of: video)
+  }
+}
+
+extension Subtitles {
+  /// The subtitles that a record of the store holds.
+  init(_ record: StoreRecord, of video: String) throws {
     let sentences = try record.tokenLists("input_ids")
     guard let pairs = record["unique_sub2frames"]?.array else {
       throw record.error("\"unique_sub2frames\" is not a list")
@@ -108,6 +116,6 @@ public final class SubtitleStore: Sendable {
       }
       return (sentence: sentence, frames: own)
     }
-    return Subtitles(video: video, sentences: sentences, frames: frames)
+    self.init(video: video, sentences: sentences, frames: frames)
   }
 }

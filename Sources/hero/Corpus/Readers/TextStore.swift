@@ -31,7 +31,12 @@ public struct TextStore: Sendable {
     if FileManager.default.fileExists(atPath: videoFile) {
       videoNumbers = [Int32](repeating: -1, count: identifiers.count)
       try JSON.readMembers(path: videoFile) { id, value in
-        guard let number = identifiers.number(of: id), let video = value.string else { return }
+        guard let video = value.string else {
+          throw DataError(
+            "\(value.encoded().prefix(80)) is not a video's name", file: videoFile, place: "key \"\(id)\"",
+            cure: "Make the store again")
+        }
+        guard let number = identifiers.number(of: id) else { return }
         videoNumbers[number] = Int32(clamping: videos.insert(video))
       }
     }

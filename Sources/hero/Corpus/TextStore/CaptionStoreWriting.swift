@@ -12,7 +12,7 @@ extension TextStoreBuilder {
         "captions need to know their video's subtitles", cure: "Give --subtitles, the subtitles' JSON lines")
     }
     try writeMeta(to: folder, tokenizer, sources: ["subtitles": .string(subtitles)], task: nil)
-    let times = try sentenceTimes(path: subtitles)
+    let times = try sentenceTimes(path: subtitles, onSkip: onSkip)
     let writer = try CaptionWriter(folder: folder, compression: compression)
     var missing: [String] = []
     try forEachRow(report: &report, onSkip: onSkip) { row in
@@ -58,20 +58,26 @@ extension TextStoreBuilder {
   }
 }
 
-/// The times of all sentences, by video.
-private func sentenceTimes(path: String) throws -> [Name: [(start: Double, end: Double)]] {
+/// The times of all sentences, by video. Rows that cannot be used are told; of two of one video the first counts, as in the
+/// store of the subtitles.
+private func sentenceTimes(
+  path: String, onSkip: (String) -> Void
+) throws -> [Name: [(start: Double, end: Double)]] {
   var times: [Name: [(start: Double, end: Double)]] = [:]
-  try JSONLines.read(path: path) { _, row in
-    guard let video = row["vid_name"]?.string, let listed = row["sub"]?.array else {
-      throw DataError("not {\"vid_name\": …, \"sub\": […]}", cure: "Give the subtitles' JSON lines")
-    }
-    // In the order of the subtitles' store.
-    let sentences = SentenceOrder.sorted(listed) ?? listed
-    times[video] = try sentences.map { sentence in
-      guard let start = sentence["start"]?.double, let end = sentence["end"]?.double else {
-        throw DataError("a sentence of \"\(video)\" has no start or end", cure: "Correct that line")
+  try JSONLines.read(path: path) { line, value in
+    do {
+      guard let row = value.object else { throw BadRow("is \(value.kind), not an object") }
+      let video = try row.id("vid_name")
+      guard times[video] == nil else { throw BadRow("the video \"\(video)\" occurs twice") }
+      guard let listed = row["sub"]?.array else { throw BadRow("\"sub\" is not a list of sentences") }
+      // In the order of the subtitles' store.
+      let sentences = SentenceOrder.sorted(listed) ?? listed
+      times[video] = try sentences.enumerated().map { index, sentence in
+        guard let fields = sentence.object else { throw BadRow("sentence \(index) is \(sentence.kind)") }
+        return (try fields.number("start"), try fields.number("end"))
       }
-      return (start, end)
+    } catch let bad as BadRow {
+      onSkip("\(path), line \(line): \(bad.reason)")
     }
   }
   return times
@@ -92,7 +98,7 @@ private struct ClipRow {
     self.video = video
     moment = row["ts"] ?? .null
     try Moment.check(moment, name: "ts")
-    _ = try row.number("duration")
+    _ = try row.seconds("duration")
     duration = row["duration"] ?? .null
     let pair = moment.array ?? []
     let (start, end) = (pair.first?.double ?? 0, pair.last?.double ?? 0)

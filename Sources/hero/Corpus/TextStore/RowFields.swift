@@ -33,6 +33,17 @@ extension JSONObject {
   }
 }
 
+extension JSONObject {
+  /// A time or a length in seconds, 0 or more, that must be there.
+  func seconds(_ key: String) throws -> Double {
+    let seconds = try number(key)
+    guard seconds >= 0, TimeSpan.isTime(seconds) else {
+      throw BadRow("\"\(key)\" is \(seconds), no length in seconds")
+    }
+    return seconds
+  }
+}
+
 /// Ids as keys of an LMDB store.
 enum StoreKey {
   static func checked(_ value: JSON, name: String) throws -> String {
@@ -53,11 +64,9 @@ enum StoreKey {
 
 /// A moment's start and end in seconds.
 enum Moment {
-  /// Checks a pair of numbers in order.
+  /// Checks a pair of times in order.
   static func check(_ value: JSON, name: String) throws {
-    guard let pair = value.array, pair.count == 2, let start = pair[0].double, let end = pair[1].double,
-      start.isFinite, end.isFinite, start >= 0, end >= start
-    else {
+    guard TimeSpan(value) != nil else {
       throw BadRow("\"\(name)\" is \(value.encoded()), not [start, end] in seconds")
     }
   }

@@ -21,6 +21,7 @@ extension TextStoreBuilder {
     let information = try JSONObjectFile(path: folder.file("sub_info.json"))
     var missing: [String] = []
     var unsorted: [String] = []
+    var odd = (reversed: 0, early: 0)
     try forEachSubtitleRow(frameCounts, report: &report, onSkip: onSkip) { row in
       let video = try row.id("vid_name")
       guard let frames = frameCounts[video] else {
@@ -36,10 +37,15 @@ extension TextStoreBuilder {
       let entry = try subtitles.entry(
         frames: frames, frameLength: frameLength, group: frameGroup, tokenizer: tokenizer)
       try entries.put(video, entry.fields)
+      odd = (odd.reversed + subtitles.reversed, odd.early + subtitles.early)
       try lengths.append(video, .int(entry.frames))
       try longest.append(video, .int(entry.longest))
       try information.append(video, .object(entry.information))
     }
+    if odd.reversed > 0 {
+      report.notes.append("\(odd.reversed) sentences end before they begin: no frame is theirs")
+    }
+    if odd.early > 0 { report.notes.append("\(odd.early) sentences begin before their video does") }
     report.noteNames(missing: missing, among: frameCounts.keys.lazy.map(\.text), in: source)
     if let first = unsorted.first {
       report.notes.append(
@@ -130,7 +136,7 @@ extension TextStoreBuilder {
 }
 
 /// A video's subtitles as the annotation has them.
-private struct SubtitleRow {
+struct SubtitleRow {
   /// Tokens of a sentence at most: the model's attention grows with their square.
   private static let mostTokens = 4096
 
@@ -138,6 +144,10 @@ private struct SubtitleRow {
   private let video: String
   private var texts: [String] = []
   private var times: [SubtitleTime] = []
+  /// Sentences that end before they begin.
+  var reversed: Int { times.count { $0.end < $0.start } }
+  /// Sentences that begin before the video.
+  var early: Int { times.count { $0.start < 0 } }
   /// The end of the last sentence, as it is written.
   private var end = 0.0
 

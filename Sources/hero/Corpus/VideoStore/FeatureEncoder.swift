@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 
 /// Turns a video's feature files into the entries of the store.
 struct FeatureEncoder: Sendable {
@@ -28,9 +29,17 @@ struct FeatureEncoder: Sendable {
   /// do not belong together.
   private static let looseShare = 10
 
+  /// A video with more bytes is encoded while no other such is, so that memory does not grow with the threads.
+  private static let largeBytes = 64 << 20
+  private static let large = NSLock()
+
   /// Reads and encodes one video.
   /// - Throws: `UnreadableVideo` if one of its files is missing, damaged, or no matrix of finite floats.
   func encode(_ video: FeatureFiles) throws -> Encoded {
+    let isLarge =
+      video.files.reduce(0) { $0 + ($1.map(FeatureFile.byteCount) ?? 0) } > Self.largeBytes
+    if isLarge { Self.large.lock() }
+    defer { if isLarge { Self.large.unlock() } }
     do {
       let (parts, read) = try self.parts(of: video)
       var notes = read

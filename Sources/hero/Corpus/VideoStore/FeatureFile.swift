@@ -16,7 +16,7 @@ struct FeatureFile {
   init(path: String) throws {
     let read: NDArray
     if try Self.isArray(path) {
-      read = try NPY.decode(try FileBytes.read(path: path), file: path)
+      read = try NPY.decode(try FileBytes.read(path: path, limit: ZipReader.defaultLimit), file: path)
     } else {
       let (array, name) = try NPZ.readOnly(path: path, preferring: "features")
       read = array
@@ -37,6 +37,12 @@ struct FeatureFile {
       try isArray(path)
       ? NPY.shape(path: path) : NPZ.shape(path: path, preferring: "features")
     return matrixShape(shape)?.last
+  }
+
+  /// Bytes of its array when it is read, as the file's size or the archive's directory says; 0 where neither does.
+  static func byteCount(path: String) -> Int {
+    guard let isArray = try? isArray(path) else { return 0 }
+    return (isArray ? try? PlainFile.size(path) : try? NPZ.byteCount(path: path, preferring: "features")) ?? 0
   }
 
   private static func isArray(_ path: String) throws -> Bool {

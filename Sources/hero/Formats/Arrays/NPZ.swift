@@ -15,11 +15,18 @@ public enum NPZ {
 
   /// The array called `name` of the archive at `path`, or its only array where it has none of that name.
   ///
-  /// Throws `DataError` where it has several and none of that name.
+  /// Throws `DataError` where it has several and none of that name, and where it would inflate to what no features shrink
+  /// from.
   public static func readOnly(path: String, preferring name: String) throws -> (array: NDArray, name: String)
   {
     let zip = try ZipReader(path: path)
     let entry = try chosen(name, in: zip)
+    guard entry.size <= harmlessBytes || entry.size / mostExpansion <= entry.compressedSize else {
+      throw DataError(
+        "claims \(entry.size) bytes packed into \(entry.compressedSize), which no features are", file: path,
+        place: "array “\(arrayName(entry))”",
+        cure: "Get the file again, or save it with numpy.savez if it is meant")
+    }
     return (try array(entry, in: zip), arrayName(entry))
   }
 
@@ -27,6 +34,16 @@ public enum NPZ {
   public static func shape(path: String, preferring name: String) throws -> [Int] {
     let zip = try ZipReader(path: path)
     return try NPY.shape(head: try zip.head(try chosen(name, in: zip), count: NPY.longestHead), file: path)
+  }
+
+  /// An array of so many bytes may have shrunk by any factor …
+  private static let harmlessBytes = 64 << 20
+  /// … and a larger one by this: features are noise, which shrinks little.
+  private static let mostExpansion = 50
+
+  /// Bytes of that array, as the archive's directory says.
+  public static func byteCount(path: String, preferring name: String) throws -> Int {
+    try chosen(name, in: ZipReader(path: path)).size
   }
 
   private static func chosen(_ name: String, in zip: ZipReader) throws -> ZipReader.Entry {

@@ -36,6 +36,11 @@ public struct JSONObject: Equatable, Sendable, Sequence, ExpressibleByDictionary
     set { members[Name(key)] = newValue }
   }
 
+  /// Puts a value under a key; the value that was there, or nil.
+  mutating func updateValue(_ value: JSON, forKey key: String) -> JSON? {
+    members.updateValue(value, forKey: Name(key))
+  }
+
   public var count: Int { members.count }
   public var isEmpty: Bool { members.isEmpty }
   public var keys: [String] { members.keys.map(\.text) }

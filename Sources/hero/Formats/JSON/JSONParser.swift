@@ -1,7 +1,10 @@
 /// A parser over bytes: one pass, no characters, no string per number.
 ///
 /// Accepts what Python's `json` accepts: RFC 8259, plus `NaN`, `Infinity` and `-Infinity`. A lone surrogate, which a
-/// Swift string cannot hold, becomes U+FFFD. The number of the line is counted only when an error is thrown.
+/// Swift string cannot hold, becomes U+FFFD. The number of the line is counted only when something is to be told of it.
+///
+/// Of a key that an object has twice the last value counts, as in Python. Where the values differ, the first such key of a
+/// file is told (`Notice`).
 struct JSONParser {
   /// Deeper nesting than this is refused, so that a hostile file cannot exhaust the stack.
   static let depthLimit = 512
@@ -11,6 +14,7 @@ struct JSONParser {
   private var depth = 0
   private let file: String?
   private let firstLine: Int
+  private var isRepetitionTold = false
 
   init(_ bytes: UnsafeRawBufferPointer, file: String?, firstLine: Int = 1) {
     self.bytes = bytes
@@ -30,7 +34,11 @@ struct JSONParser {
   mutating func parseMembers(_ body: (String, JSON) throws -> Void) throws {
     skipSpace()
     guard peek() == UInt8(ascii: "{") else { throw error("expected an object") }
-    try parseObject(body)
+    var seen: Set<Name> = []
+    try parseObject { parser, key, value in
+      if !seen.insert(Name(key)).inserted { parser.tell(repeated: key, "the last value counts") }
+      try body(key, value)
+    }
     try expectEnd()
   }
 
@@ -57,11 +65,34 @@ struct JSONParser {
     if position < bytes.count { throw error("there is more text after the value") }
   }
 
+  /// The line of what is read next.
+  private var line: Int {
+    bytes[..<Swift.min(position, bytes.count)].reduce(firstLine) { $1 == 0x0A ? $0 + 1 : $0 }
+  }
+
   func error(_ problem: String, cure: String = "Correct that line") -> DataError {
-    let read = bytes[..<Swift.min(position, bytes.count)]
-    let line = read.reduce(firstLine) { $1 == 0x0A ? $0 + 1 : $0 }
-    return DataError(
-      "malformed JSON: \(problem)", file: file, place: "line \(line)", cure: cure)
+    DataError("malformed JSON: \(problem)", file: file, place: "line \(line)", cure: cure)
+  }
+
+  /// Tells of the first key that is repeated; counting lines for every one would take the square of a file's length.
+  private mutating func tell(repeated key: String, _ consequence: String) {
+    guard let file, !isRepetitionTold else { return }
+    isRepetitionTold = true
+    Notice.tell(
+      "\(file), line \(line): \"\(key.prefix(80))\" is given twice; \(consequence)",
+      about: "repeated keys of \(file)")
+  }
+
+  /// Puts a member into an object, in the place of an earlier one of its key.
+  private mutating func put(_ key: String, _ value: JSON, into object: inout JSONObject) {
+    guard let before = object.updateValue(value, forKey: key), before != value else { return }
+    func short(_ value: JSON) -> String {
+      switch value {
+      case .array, .object: value.kind
+      default: String(value.encoded(style: .python).prefix(80))
+      }
+    }
+    tell(repeated: key, "\(short(value)) counts, not \(short(before))")
   }
 
   // MARK: - Values
@@ -91,7 +122,7 @@ struct JSONParser {
     case UInt8(ascii: "\""): return .string(try parseString())
     case UInt8(ascii: "{"):
       var object = JSONObject()
-      try parseObject { object[$0] = $1 }
+      try parseObject { $0.put($1, $2, into: &object) }
       return .object(object)
     case UInt8(ascii: "["): return .array(try parseArray())
     case UInt8(ascii: "t"): return try parseWord("true", .bool(true))
@@ -118,13 +149,14 @@ struct JSONParser {
     return elements
   }
 
-  private mutating func parseObject(_ body: (String, JSON) throws -> Void) throws {
+  private mutating func parseObject(_ body: (inout JSONParser, String, JSON) throws -> Void) throws {
     try parseElements(until: UInt8(ascii: "}")) { parser in
       guard parser.peek() == UInt8(ascii: "\"") else { throw parser.error("expected a key in double quotes") }
       let key = try parser.parseString()
       parser.skipSpace()
       guard parser.take(UInt8(ascii: ":")) else { throw parser.error("expected \":\" after a key") }
-      try body(key, try parser.parseValue())
+      let value = try parser.parseValue()
+      try body(&parser, key, value)
     }
   }
 

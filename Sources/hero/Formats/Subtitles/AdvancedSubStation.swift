@@ -47,7 +47,7 @@ public enum AdvancedSubStation {
 
   static func isMeant(by lines: [Substring]) -> Bool {
     lines.prefix(200).contains { line in
-      let name = line.filter { $0 != " " }.lowercased()
+      let name = String(decoding: line.utf8.lazy.filter { $0 != 0x20 }.prefix(16), as: UTF8.self).lowercased()
       return name == "[scriptinfo]" || name == "[events]"
     }
   }
@@ -63,7 +63,9 @@ public enum AdvancedSubStation {
       else { continue }
       let (kind, rest) = (line[..<colon], line[line.utf8.index(after: colon)...])
       if kind == "Format" {
-        let names = rest.split(separator: ",").map { $0.filter { $0 != " " && $0 != "\t" } }
+        let names = rest.utf8.split(separator: UInt8(ascii: ",")).map {
+          String(decoding: $0.filter { $0 != 0x20 && $0 != 0x09 }, as: UTF8.self)
+        }
         if let start = names.firstIndex(of: "Start"), let end = names.firstIndex(of: "End"),
           let text = names.firstIndex(of: "Text")
         {
@@ -71,7 +73,9 @@ public enum AdvancedSubStation {
         }
       }
       guard kind == "Dialogue" else { continue }
-      let values = rest.split(separator: ",", maxSplits: fields.text, omittingEmptySubsequences: false)
+      let values = rest.utf8.split(
+        separator: UInt8(ascii: ","), maxSplits: fields.text, omittingEmptySubsequences: false
+      ).map { Substring($0) }
       guard values.count == fields.text + 1, max(fields.start, fields.end) < values.count,
         let start = CueTiming.seconds(values[fields.start]), let end = CueTiming.seconds(values[fields.end])
       else {
@@ -92,5 +96,7 @@ struct TimedLines {
   var line: Int
   var start: Double
   var end: Double
+  /// Other times at which the same is said.
+  var again: [(start: Double, end: Double)] = []
   var lines: [Substring]
 }

@@ -8,13 +8,27 @@ struct CueTiming: Equatable {
 
   /// The times of such a line; nil where they cannot be read.
   init?(_ line: Substring) {
-    guard let arrow = line.range(of: "-->") else { return nil }
-    let after = line[arrow.upperBound...].drop { $0 == " " || $0 == "\t" }
-    let end = after.prefix { $0 != " " && $0 != "\t" }
-    guard let start = Self.seconds(line[..<arrow.lowerBound]), let stop = Self.seconds(end) else {
+    guard let arrow = Self.arrow(in: line) else { return nil }
+    let end = line[arrow.upperBound...].utf8.drop { $0 == 0x20 || $0 == 0x09 }.prefix {
+      $0 != 0x20 && $0 != 0x09
+    }
+    guard let start = Self.seconds(line[..<arrow.lowerBound]), let stop = Self.seconds(Substring(end)) else {
       return nil
     }
     (self.start, self.end) = (start, stop)
+  }
+
+  /// The first `-->` of a text: of several dashes the last two.
+  static func arrow(in text: Substring) -> Range<Substring.Index>? {
+    var dashes: [Substring.Index] = []
+    for place in text.utf8.indices {
+      let byte = text.utf8[place]
+      if byte == UInt8(ascii: ">"), dashes.count >= 2 {
+        return dashes[dashes.count - 2]..<text.utf8.index(after: place)
+      }
+      if byte == UInt8(ascii: "-") { dashes.append(place) } else { dashes.removeAll(keepingCapacity: true) }
+    }
+    return nil
   }
 
   /// `[hours:]minutes:seconds[,thousandths]`, with a point or a comma.
@@ -62,19 +76,5 @@ extension Substring.UTF8View {
       dashes = byte == UInt8(ascii: "-") ? dashes + 1 : 0
     }
     return false
-  }
-}
-
-extension Substring {
-  fileprivate func range(of arrow: StaticString) -> Range<Index>? {
-    var dashes: [Index] = []
-    for place in utf8.indices {
-      let byte = utf8[place]
-      if byte == UInt8(ascii: ">"), dashes.count >= 2 {
-        return dashes[dashes.count - 2]..<utf8.index(after: place)
-      }
-      if byte == UInt8(ascii: "-") { dashes.append(place) } else { dashes.removeAll(keepingCapacity: true) }
-    }
-    return nil
   }
 }

@@ -2,6 +2,8 @@
 enum Lyrics {
   /// The most seconds that a line is shown where the next one comes late or never.
   private static let longest = 10.0
+  /// No chorus comes more often.
+  private static let mostTimes = 100
 
   static func isMeant(by lines: [Substring]) -> Bool {
     lines.prefix(200).contains { !times(of: $0).times.isEmpty }
@@ -9,37 +11,49 @@ enum Lyrics {
 
   /// The times before a line, and its text.
   private static func times(of line: Substring) -> (times: [Double], text: Substring) {
-    var (times, rest): ([Double], Substring) = ([], line.drop { $0 == " " || $0 == "\t" })
-    while rest.utf8.first == UInt8(ascii: "["), let end = rest.utf8.firstIndex(of: UInt8(ascii: "]")),
-      let time = CueTiming.seconds(rest.dropFirst()[..<end])
+    var (times, rest): ([Double], Substring.UTF8View) = ([], line.utf8.drop { $0 == 0x20 || $0 == 0x09 })
+    while rest.first == UInt8(ascii: "["), let end = rest.firstIndex(of: UInt8(ascii: "]")),
+      let time = CueTiming.seconds(Substring(rest[..<end].dropFirst()))
     {
       times.append(time)
-      rest = rest[rest.utf8.index(after: end)...]
+      rest = rest[rest.index(after: end)...]
     }
-    return (times, rest)
+    return (times, Substring(rest))
   }
 
-  static func timed(_ lines: [Substring]) -> [TimedLines] {
+  static func timed(_ lines: [Substring], onProblem: (Int, String) -> Void) -> [TimedLines] {
     var offset = 0.0
-    var found: [(line: Int, time: Double, text: Substring)] = []
+    var found: [(line: Int, time: Double)] = []
+    var result: [TimedLines] = []
     for (number, line) in lines.enumerated() {
-      if line.lowercased().hasPrefix("[offset:"),
-        let value = Double(line.dropFirst(8).prefix { $0 != "]" && $0 != " " }),
+      if Substring(line.utf8.prefix(8)).lowercased() == "[offset:",
+        let value = Double(
+          Substring(line.utf8.dropFirst(8).prefix { $0 != UInt8(ascii: "]") && $0 != 0x20 })),
         value.isFinite, abs(value) < 1e7
       {
         offset = value / 1000
       }
       let (times, text) = times(of: line)
-      for time in times { found.append((number, max(0, time - offset), text)) }
+      guard !times.isEmpty else { continue }
+      if times.count > mostTimes {
+        onProblem(number, "it comes \(times.count) times; the first \(mostTimes) are taken")
+      }
+      for time in times.prefix(mostTimes) { found.append((result.count, max(0, time - offset))) }
+      result.append(TimedLines(line: number, start: 0, end: 0, lines: [text]))
     }
     found.sort { ($0.time, $0.line) < ($1.time, $1.line) }
     // From the back, since many lines may share a time and each is shown until the next later one.
     var (next, later) = (Double.infinity, Double.infinity)
-    let timed = found.reversed().map { this in
-      if this.time < next { (next, later) = (this.time, next) }
-      return TimedLines(
-        line: this.line, start: this.time, end: min(later, this.time + longest), lines: [this.text])
+    for (line, time) in found.reversed() {
+      if time < next { (next, later) = (time, next) }
+      result[line].again.append((time, min(later, time + longest)))
     }
-    return timed.reversed()
+    for line in result.indices {
+      if let first = result[line].again.popLast() {
+        (result[line].start, result[line].end) = first
+        result[line].again.reverse()
+      }
+    }
+    return result
   }
 }

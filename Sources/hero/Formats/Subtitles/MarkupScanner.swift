@@ -1,3 +1,6 @@
+// Swift's characters are not asked for in slices of texts: in a slice of flags (regional indicators) each step looks back to
+// its beginning. Bytes and scalars serve.
+
 /// Tags and texts of markup one after the other, as far as subtitles need it: nothing is looked up, entities stay.
 struct MarkupScanner {
   enum Piece {
@@ -25,7 +28,7 @@ struct MarkupScanner {
       guard let end = rest.utf8.firstIndex(of: UInt8(ascii: ">")) else {
         return .text(take(to: rest.endIndex))
       }
-      let tag = take(to: rest.utf8.index(after: end)).dropFirst().dropLast()
+      let tag = take(to: rest.utf8.index(after: end)).utf8.dropFirst().dropLast()
       if let piece = Self.tag(tag) { return piece }
     }
     return nil
@@ -50,38 +53,58 @@ struct MarkupScanner {
     return take(to: rest.endIndex)
   }
 
-  private static func local(_ name: Substring) -> String {
-    (name.split(separator: ":").last.map(String.init) ?? "").lowercased()
+  private static func local(_ name: Substring.UTF8View) -> String {
+    (name.split(separator: UInt8(ascii: ":")).last.map { String(Substring($0)) } ?? "").lowercased()
   }
 
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
   /// Nil for declarations and instructions.
-  private static func tag(_ tag: Substring) -> Piece? {
-    guard let first = tag.first, first != "!", first != "?" else { return nil }
-    let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0.isNewline }
-    if first == "/" { return .end(name: local(tag.dropFirst().prefix { !isSpace($0) })) }
-    let isEmpty = tag.last == "/"
+  private static func tag(_ tag: Substring.UTF8View) -> Piece? {
+    guard let first = tag.first, first != UInt8(ascii: "!"), first != UInt8(ascii: "?") else { return nil }
+    if first == UInt8(ascii: "/") { return .end(name: local(tag.dropFirst().prefix { !isSpace($0) })) }
+    let isEmpty = tag.last == UInt8(ascii: "/")
     var rest = isEmpty ? tag.dropLast() : tag
     let name = local(rest.prefix { !isSpace($0) })
     rest = rest.drop { !isSpace($0) }
     var attributes: [String: String] = [:]
     while true {
       rest = rest.drop(while: isSpace)
-      let key = rest.prefix { !isSpace($0) && $0 != "=" }
+      let key = rest.prefix { !isSpace($0) && $0 != UInt8(ascii: "=") }
       guard !key.isEmpty else { break }
       rest = rest[key.endIndex...].drop(while: isSpace)
-      guard rest.first == "=" else { continue }
+      guard rest.first == UInt8(ascii: "=") else { continue }
       rest = rest.dropFirst().drop(while: isSpace)
-      let value: Substring
-      if let quote = rest.first, quote == "\"" || quote == "'" {
+      let value: Substring.UTF8View
+      if let quote = rest.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
         value = rest.dropFirst().prefix { $0 != quote }
         rest = rest[value.endIndex...].dropFirst()
       } else {
         value = rest.prefix { !isSpace($0) }
         rest = rest[value.endIndex...]
       }
-      if attributes.count < 64 { attributes[local(key)] = String(value) }
+      if attributes.count < 64 { attributes[local(key)] = String(Substring(value)) }
     }
     return .begin(name: name, attributes: attributes, isEmpty: isEmpty)
+  }
+}
+
+extension Substring {
+  /// Whether it is white space alone.
+  var isBlank: Bool { unicodeScalars.allSatisfy(\.properties.isWhitespace) }
+
+  /// A copy in which each line feed is a space, and each `&nbsp;` if that is asked for.
+  func spaced(entities: Bool = false) -> String {
+    let (bytes, entity) = (Array(utf8), Array("&nbsp;".utf8))
+    var result: [UInt8] = []
+    result.reserveCapacity(bytes.count)
+    var place = 0
+    while place < bytes.count {
+      let isEntity = entities && bytes[place] == entity[0] && bytes[place...].starts(with: entity)
+      result.append(isEntity || bytes[place] == 0x0A ? 0x20 : bytes[place])
+      place += isEntity ? entity.count : 1
+    }
+    return String(decoding: result, as: UTF8.self)
   }
 }
 
@@ -92,7 +115,7 @@ extension MarkupScanner {
     while let piece = scanner.next() {
       switch piece {
       case .begin(let name, _, _): return name
-      case .text(let text) where !text.allSatisfy(\.isWhitespace): return nil
+      case .text(let text) where !text.isBlank: return nil
       default: continue
       }
     }

@@ -26,8 +26,7 @@ enum SAMI {
         isInside = true
       case .begin("br", _, _) where isInside: classes[language]?.append(line: "")
       case .text(let text) where isInside:
-        let words = text.replacing("\n", with: " ").replacing("&nbsp;", with: " ")
-        classes[language]?.extend(by: words[...])
+        classes[language]?.extend(by: text.spaced(entities: true)[...])
       case .end("body"), .end("sami"): isInside = false
       default: continue
       }

@@ -43,30 +43,30 @@ extension [SubtitleCue] {
     var left = mostBytes
     func room(beside lines: [String]) -> Int { lines.reduce(mostBytes) { $0 - $1.utf8.count } }
     for (_, cue) in sorted {
-      guard let last = result.last else {
+      guard let (start, end) = result.last.map({ ($0.start, $0.end) }) else {
         result.append(cue)
         shown = cue.lines
         left = room(beside: cue.lines)
         continue
       }
-      if cue.start == last.start, cue.end == last.end {
+      if cue.start == start, cue.end == end {
         let added = cue.lines.filter { !shown.suffix(Self.mostRepeatedLines).contains($0) }
         let before = left
         left -= added.reduce(0) { $0 + $1.utf8.count }
         guard left >= 0 else {
-          if before >= 0 { onCut(last) }
+          if before >= 0 { onCut(result[result.count - 1]) }
           continue
         }
         result[result.count - 1].lines += added
         shown += added
         continue
       }
-      let isContinued = cue.start <= last.end + Self.touching
+      let isContinued = cue.start <= end + Self.touching
       let repeated = isContinued ? Self.overlap(shown, cue.lines) : 0
       shown = cue.lines
       left = room(beside: cue.lines)
       if repeated == cue.lines.count {
-        result[result.count - 1].end = Swift.max(last.end, cue.end)
+        result[result.count - 1].end = Swift.max(end, cue.end)
       } else {
         result.append(
           SubtitleCue(start: cue.start, end: cue.end, lines: Array<String>(cue.lines.dropFirst(repeated))))

@@ -43,7 +43,17 @@ public enum SubtitleFile {
         "\(two(thousandths / 3_600_000)):\(two(thousandths / 60_000 % 60)):\(two(thousandths / 1000 % 60)),\(rest)"
     }
     func said(_ cue: SubtitleCue) -> String {
-      cue.lines.joined(separator: "\n").replacing("-->", with: "-–>")
+      var said = ""
+      for line in cue.lines {
+        if !said.isEmpty { said += "\n" }
+        var rest = line[...]
+        while let arrow = CueTiming.arrow(in: rest) {
+          said += rest[..<arrow.lowerBound] + "-–>"
+          rest = rest[arrow.upperBound...]
+        }
+        said += rest
+      }
+      return said
     }
     return cues.enumerated().map { number, cue in
       "\(number + 1)\n\(clock(cue.start)) --> \(clock(cue.end))\n\(said(cue))\n"
@@ -73,10 +83,14 @@ public enum SubtitleFile {
         )
         continue
       }
+      // Once, however often it comes.
       let said = self.said(part.lines) {
         problems.append((part.line, "it has more than \(mostTextBytes) bytes of text; the rest is left out"))
       }
-      if !said.isEmpty { cues.append(SubtitleCue(start: part.start, end: part.end, lines: said)) }
+      guard !said.isEmpty else { continue }
+      for (start, end) in [(part.start, part.end)] + part.again {
+        cues.append(SubtitleCue(start: start, end: end, lines: said))
+      }
     }
     // As they stand in the file.
     for problem in problems.sorted(by: { $0.line < $1.line }) {
@@ -100,7 +114,7 @@ public enum SubtitleFile {
       return AdvancedSubStation.timed(lines, onProblem: onProblem)
     }
     let blocks = isWebVTT ? webVTT(lines) : subRip(lines)
-    if blocks.isEmpty, Lyrics.isMeant(by: lines) { return Lyrics.timed(lines) }
+    if blocks.isEmpty, Lyrics.isMeant(by: lines) { return Lyrics.timed(lines, onProblem: onProblem) }
     return blocks.compactMap { block in
       guard let timing = CueTiming(lines[block.line]) else {
         onProblem(block.line, "the times cannot be read; the cue is left out")
@@ -164,7 +178,7 @@ public enum SubtitleFile {
   private typealias Block = (line: Int, text: Range<Int>)
 
   private static func isHeader(_ line: Substring) -> Bool {
-    line.hasPrefix("WEBVTT") && line.dropFirst(6).first.map { $0 == " " || $0 == "\t" } ?? true
+    line.hasPrefix("WEBVTT") && line.utf8.dropFirst(6).first.map { $0 == 0x20 || $0 == 0x09 } ?? true
   }
 
   private static func isBlank(_ line: Substring) -> Bool { line.utf8.allSatisfy { $0 <= 0x20 } }
@@ -194,7 +208,9 @@ public enum SubtitleFile {
       if CueTiming.isMeant(by: line) {
         finish()
         cue = (place, place + 1..<place + 1)
-      } else if isAfterBlank, ["NOTE", "STYLE", "REGION"].contains(line.prefix { $0 != " " && $0 != "\t" }) {
+      } else if isAfterBlank,
+        ["NOTE", "STYLE", "REGION"].contains(Substring(line.utf8.prefix { $0 != 0x20 && $0 != 0x09 }))
+      {
         finish()
         place = lines[place...].firstIndex(where: isBlank) ?? lines.count
         continue

@@ -33,7 +33,7 @@ public enum TextEncoding {
           var to = piece.baseAddress
           var room = piece.count
           let result = iconv(converter, &from, &left, &to, &room)
-          let code = result == .max ? errno : 0
+          let code = result == -1 ? errno : 0
           return (code, piece.count - room)
         }
         output += piece.prefix(made).map { UInt8(bitPattern: $0) }

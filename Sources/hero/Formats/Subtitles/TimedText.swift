@@ -20,7 +20,12 @@ enum TimedText {
 
     /// `hours:minutes:seconds[.fraction|:frames]` or a number with a unit.
     func seconds(_ text: String?) -> Double? {
-      guard let text = text?.trimmingPrefix(while: { $0 == " " }) else { return nil }
+      // No time is longer.
+      guard let text, text.utf8.count < 100 else { return nil }
+      return seconds(text.trimmingPrefix { $0 == " " })
+    }
+
+    private func seconds(_ text: Substring) -> Double? {
       let fields = text.split(separator: ":", omittingEmptySubsequences: false)
       if fields.count == 4, let whole = CueTiming.seconds(fields[0...2].joined(separator: ":")[...]),
         let frame = Double(fields[3]), frame >= 0, frame < 1e6
@@ -80,14 +85,14 @@ enum TimedText {
         if name == "p", let done = cue {
           if done.start < .infinity {
             result.append(done)
-          } else if done.lines.contains(where: { !$0.allSatisfy(\.isWhitespace) }) {
+          } else if done.lines.contains(where: { !$0.isBlank }) {
             onProblem(done.line, "the times cannot be read; the cue is left out")
           }
           cue = nil
         }
       case .text(let text):
         // A line's end in the file is a space.
-        if let last = cue?.lines.indices.last { cue?.lines[last] += text.replacing("\n", with: " ")[...] }
+        if let last = cue?.lines.indices.last { cue?.lines[last] += text.spaced()[...] }
       }
     }
     return result

@@ -17,11 +17,19 @@ public struct CaptionRow: Sendable, Equatable {
 
   /// Reads one line. A row without `descs`, as in hidden test splits, has no captions.
   public init(json row: JSON) throws {
-    guard let clip = QueryID(row["clip_id"]) else {
-      throw DataError("the row has no \"clip_id\"")
+    let clip = try QueryID(in: row, "clip_id")
+    let video = row["vid_name"] ?? .null
+    guard video.isNull || video.string != nil else {
+      throw DataError("\"vid_name\" is \(video.kind), not text", place: "clip \(clip)")
     }
-    self.init(video: row["vid_name"]?.string ?? "", clip: clip, times: nil, captions: [])
-    if let ts = row["ts"], ts != .null { times = ts.array?.compactMap(\.double) ?? [] }
+    self.init(video: video.string ?? "", clip: clip, times: nil, captions: [])
+    if let ts = row["ts"], ts != .null {
+      guard let span = TimeSpan(ts) else {
+        throw DataError(
+          "\"ts\" is \(ts.encoded().prefix(80)), not [start, end] in seconds", place: "clip \(clip)")
+      }
+      times = [span.start, span.end]
+    }
     guard let descriptions = row["descs"], descriptions != .null else { return }
     guard let list = descriptions.array else {
       throw DataError("\"descs\" is \(descriptions.kind), not a list", place: "clip \(clip)")

@@ -25,6 +25,20 @@ public struct QueryID: Hashable, Sendable, CustomStringConvertible, ExpressibleB
     }
   }
 
+  /// The id in a row, under the first of some keys that it has.
+  /// - Throws: `DataError` for a row that has none, or something else under that key.
+  public init(in row: JSON, _ keys: String...) throws(DataError) {
+    guard let key = keys.first(where: { row[$0].map { !$0.isNull } ?? false }), let value = row[key] else {
+      throw DataError("the row has no \"\(keys[0])\"")
+    }
+    guard let id = QueryID(value) else {
+      throw DataError(
+        "\"\(key)\" is \(value.encoded().prefix(80)), not an id",
+        cure: "Write ids as texts or whole numbers")
+    }
+    self = id
+  }
+
   /// A number where the text is one as JSON would print it, else the text.
   public var json: JSON {
     if let number = Int(text), String(number) == text { return .int(number) }

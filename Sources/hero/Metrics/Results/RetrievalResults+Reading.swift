@@ -21,9 +21,15 @@ extension RetrievalResults {
     var index = numbers
     if let named = json["video2idx"]?.object {
       index = [:]
+      var owners: [Int: String] = [:]
       for (name, number) in named {
         guard let number = number.int else {
           throw DataError("\"video2idx\" gives \(number.encoded()) for \"\(name)\", not a number")
+        }
+        if let other = owners.updateValue(name, forKey: number) {
+          throw DataError(
+            "\"video2idx\" gives \(other.spelled) and \(name.spelled) one number, \(number)",
+            cure: "Number the videos each by its own, and predict again")
         }
         index?[name] = number
       }
@@ -51,9 +57,7 @@ extension RetrievalResults {
   }
 
   private static func query(_ row: JSON) throws -> QueryPredictions {
-    guard let id = QueryID(row["desc_id"] ?? row["sen_id"] ?? row["qid"]) else {
-      throw DataError("the row has no \"desc_id\"")
-    }
+    let id = try QueryID(in: row, "desc_id", "sen_id", "qid")
     guard let list = row["predictions"]?.array else {
       throw DataError("\"predictions\" is no list", place: "query \(id)")
     }

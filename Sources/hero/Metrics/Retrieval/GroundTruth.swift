@@ -25,10 +25,11 @@ public struct RetrievalTruth: Sendable, Equatable {
   /// - Returns: nil where the row does not name a video: the ground truth is hidden.
   /// - Throws: `DataError` for a row without an id or with a `ts` of another form.
   public init?(annotation row: JSON) throws {
-    guard let id = QueryID(row["desc_id"] ?? row["sen_id"] ?? row["qid"]) else {
-      throw DataError("the row has no \"desc_id\"")
+    let id = try QueryID(in: row, "desc_id", "sen_id", "qid")
+    guard let name = row["vid_name"], !name.isNull else { return nil }
+    guard let video = name.string else {
+      throw DataError("\"vid_name\" is \(name.kind), not text", place: "query \(id)")
     }
-    guard let video = row["vid_name"]?.string else { return nil }
     self.init(
       id: id, video: video, spans: try Self.spans(row["ts"], of: id), type: row["type"]?.string)
   }

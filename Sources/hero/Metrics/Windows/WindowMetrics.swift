@@ -28,6 +28,8 @@ public struct WindowMetrics: Sendable {
   public private(set) var unanswered = 0
   /// Queries whose windows do not come by falling score. Recall takes them in the file's order.
   public private(set) var unordered = 0
+  /// Windows that end before they begin. They overlap nothing.
+  public private(set) var reversed = 0
 
   private typealias Answered = (truth: WindowTruth, answer: WindowPredictions?)
 
@@ -50,6 +52,7 @@ public struct WindowMetrics: Sendable {
     unordered = predictions.count { row in
       zip(row.windows, row.windows.dropFirst()).contains { $0.score < $1.score }
     }
+    reversed = predictions.reduce(0) { $0 + $1.windows.count { $0.span.end < $0.span.start } }
     if predictions.contains(where: { !$0.windows.isEmpty }) {
       addMoments(pairs)
       addRecalls(pairs)
@@ -96,16 +99,19 @@ public struct WindowMetrics: Sendable {
     for (name, values) in first + others { add(name, values) }
   }
 
-  /// Of each window of the answer, its largest overlap with a true one.
+  /// Windows of a query that recall counts.
+  private static let deepest = 5
+
+  /// Of each of the answer's first windows, its largest overlap with a true one.
   private static func overlaps(_ pair: Answered) -> [Double] {
-    (pair.answer?.windows ?? []).map { window in
+    (pair.answer?.windows ?? []).prefix(deepest).map { window in
       pair.truth.windows.map { AveragePrecision.overlap(window.span, $0) }.max() ?? 0
     }
   }
 
   private mutating func addRecalls(_ pairs: [Answered]) {
     let overlaps = pairs.map(Self.overlaps)
-    for depth in [1, 5] {
+    for depth in [1, Self.deepest] {
       for threshold in [0.3, 0.5, 0.7] {
         add("R\(depth)@\(threshold)", overlaps.map { $0.prefix(depth).contains { $0 >= threshold } ? 1 : 0 })
       }

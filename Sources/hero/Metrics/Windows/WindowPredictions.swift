@@ -34,7 +34,7 @@ public struct WindowPredictions: Sendable, Equatable {
   ///
   /// - Throws: `DataError` for a row without `qid`, and for windows or scores of another form.
   public init(json row: JSON) throws {
-    guard let id = QueryID(row["qid"]) else { throw DataError("the row has no \"qid\"") }
+    let id = try QueryID(in: row, "qid")
     (self.id, query, video) = (id, row["query"]?.string, row["vid"]?.string)
     let list = row["pred_relevant_windows"] ?? .null
     windows = try (list.isNull ? [] : list.array ?? [list]).enumerated().map { place, window in

@@ -24,12 +24,13 @@ public struct WindowTruth: Sendable, Equatable {
   /// - Returns: nil where the row has no `relevant_windows`: the truth is hidden.
   /// - Throws: `DataError` for a row without `qid`, and for windows or saliencies of another form.
   public init?(json row: JSON) throws {
-    guard let id = QueryID(row["qid"] ?? row["desc_id"]) else { throw DataError("the row has no \"qid\"") }
+    let id = try QueryID(in: row, "qid", "desc_id")
     let key = row["relevant_windows"] == nil ? "ts" : "relevant_windows"
     guard let list = row[key], !list.isNull else { return nil }
     let one = key == "ts" ? TimeSpan(list).map { [Optional($0)] } : nil
     let windows = one ?? list.array?.map { TimeSpan($0) }
-    guard let windows, !windows.isEmpty, windows.allSatisfy({ $0 != nil }) else {
+    guard let windows, !windows.isEmpty, windows.allSatisfy({ $0.map { $0.end >= $0.start } ?? false })
+    else {
       throw DataError(
         "\"\(key)\" is \(list.encoded().prefix(80)), not a list of [start, end]", place: "query \(id)")
     }

@@ -12,7 +12,7 @@ extension RunConfiguration {
   {
     let flags = try RunArguments(arguments)
     var object = try file.map { try readObject($0) } ?? JSONObject()
-    var warnings = try file.map { try repeatedKeys($0) } ?? []
+    var warnings: [String] = []
     try DataError.locating(file: file ?? "") {
       guard let one = try ofOneDataset(object, warn: { warnings.append($0) }) else { return }
       object = one.object
@@ -78,20 +78,6 @@ extension RunConfiguration {
       throw DataError("is not a JSON object", file: path, cure: "Give a file of options, {\"key\": value, …}")
     }
     return object
-  }
-
-  /// Warnings about keys that a file gives twice, of which the last counts.
-  private static func repeatedKeys(_ path: String) throws -> [String] {
-    var values: [String: JSON] = [:]
-    var warnings: [String] = []
-    try JSON.readMembers(path: path) { key, value in
-      if let before = values.updateValue(value, forKey: key), before != value {
-        warnings.append(
-          "\(path): \"\(key)\" is given twice; \(value.encoded(style: .python)) counts, not "
-            + before.encoded(style: .python))
-      }
-    }
-    return warnings
   }
 
   private static func task(flags: RunArguments, object: JSONObject, file: String?) throws -> RunTask {

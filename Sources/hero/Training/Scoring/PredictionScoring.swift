@@ -52,9 +52,13 @@ public struct PredictionScoring {
   private func retrieval(_ json: JSON, _ warn: (String) -> Void) throws -> Scores {
     try refuseMeteor()
     var truths: [RetrievalTruth] = []
+    var distinct = DistinctIDs()
     try forEachReference(warn) { row in
-      if let truth = try RetrievalTruth(annotation: .object(row)) { truths.append(truth) }
+      if let truth = try RetrievalTruth(annotation: .object(row)), distinct.isNew(truth.id) {
+        truths.append(truth)
+      }
     }
+    distinct.tell(of: references, warn)
     guard !truths.isEmpty else {
       throw DataError("no row names its video: the truth is hidden", file: references)
     }
@@ -64,6 +68,9 @@ public struct PredictionScoring {
         let answered = Set(queries.map(\.id))
         tell(
           truths.count { !answered.contains($0.id) }, "queries have no prediction of \(task.rawValue)", warn)
+        let moments = queries.lazy.flatMap(\.predictions)
+        tell(
+          moments.count { $0.end < $0.start }, "moments of \(task.rawValue) end before they begin", warn)
       }
       let recalls = try RetrievalMetrics(results: results, truth: truths, byQueryType: true).recalls
       return (
@@ -89,11 +96,18 @@ public struct PredictionScoring {
   private func answers(_ json: JSON, _ warn: (String) -> Void) throws -> Scores {
     try refuseMeteor()
     var truth: [(id: QueryID, answer: Int)] = []
+    var distinct = DistinctIDs()
     try forEachReference(warn) { row in
-      let answer = AnswerResults.answer(row["answer_idx"] ?? row["answer"] ?? row["label"])
-      guard let id = QueryID(row["qid"] ?? row["example_id"] ?? row["desc_id"]), let answer else { return }
-      truth.append((id, answer))
+      guard let value = row["answer_idx"] ?? row["answer"] ?? row["label"], !value.isNull else { return }
+      let id = try QueryID(in: .object(row), "qid", "example_id", "desc_id")
+      guard let answer = AnswerResults.answer(value) else {
+        throw DataError(
+          "the answer is \(value.encoded().prefix(80)), not a whole number", place: "question \(id)",
+          cure: "Correct that row")
+      }
+      if distinct.isNew(id) { truth.append((id, answer)) }
     }
+    distinct.tell(of: references, warn)
     guard !truth.isEmpty else {
       throw DataError("no row tells its answer: the truth is hidden", file: references)
     }
@@ -118,16 +132,19 @@ public struct PredictionScoring {
       }
     }
     var truths: [WindowTruth] = []
+    var distinct = DistinctIDs()
     // The reader of such corpora tells the four of them apart.
     let annotation = task?.annotation ?? .qvhighlights
     try annotation.forEachRow(of: references, split: split, onSkip: warn) { row in
-      if let truth = try WindowTruth(json: .object(row)) { truths.append(truth) }
+      if let truth = try WindowTruth(json: .object(row)), distinct.isNew(truth.id) { truths.append(truth) }
     }
+    distinct.tell(of: references, warn)
     guard !truths.isEmpty else {
       throw DataError("no row has \"relevant_windows\": the truth is hidden", file: references)
     }
     let metrics = try DataError.locating(file: predictions) { try WindowMetrics(answers, truth: truths) }
     tell(metrics.unanswered, "queries have no prediction", warn)
+    tell(metrics.reversed, "windows end before they begin", warn)
     if metrics.unordered > 0 {
       warn(
         "\(predictions): the windows of \(metrics.unordered) queries do not come by falling score. "
@@ -144,9 +161,22 @@ public struct PredictionScoring {
         "the predictions are captions: --split, --vid2dur-idx and tasks of other kinds mean nothing")
     }
     if meteor == nil { log.info(MetricsTable.noMeteorData) }
-    let (rows, truth) = (try CaptionRow.read(path: predictions), try captionReferences())
-    let scores = try CaptionScorer(rows, references: truth, meteor: meteor)
-    let videos = try task?.videoScores(rows, truth, meteor: meteor, log: log)
+    var distinct = DistinctIDs()
+    let truth = try captionReferences().filter { distinct.isNew($0.clip) }
+    distinct.tell(of: references, log.warning)
+    let given = try CaptionRow.read(path: predictions)
+    let strangers = given.count { !distinct.contains($0.clip) }
+    if strangers > 0 {
+      log.warning(
+        "\(predictions): \(strangers) captions are of clips that \(references) does not have. They are left out."
+      )
+    }
+    let several = given.count { $0.captions.count > 1 }
+    if several > 0 {
+      log.warning("\(predictions): \(several) clips have several captions. The first counts.")
+    }
+    let scores = try CaptionScorer(given, references: truth, meteor: meteor)
+    let videos = try task?.videoScores(given, truth, meteor: meteor, log: log)
     return (
       scores.corpus.map { ($0.name, $0.value) } + (videos?.figures ?? []),
       MetricsTable(scores, videos, title: "captions")
@@ -176,6 +206,29 @@ public struct PredictionScoring {
 
   private func tell(_ count: Int, _ what: String, _ warn: (String) -> Void) {
     if count > 0 { warn("\(predictions): \(count) \(what). They count as wrong.") }
+  }
+}
+
+/// The ids of a file's rows, of which each should have one row.
+private struct DistinctIDs {
+  private var seen: Set<QueryID> = []
+  private var repeated: (count: Int, first: QueryID)?
+
+  func contains(_ id: QueryID) -> Bool { seen.contains(id) }
+
+  /// Whether an id has not come before.
+  mutating func isNew(_ id: QueryID) -> Bool {
+    if seen.insert(id).inserted { return true }
+    repeated = ((repeated?.count ?? 0) + 1, repeated?.first ?? id)
+    return false
+  }
+
+  /// Tells of rows whose id has come before.
+  func tell(of file: String, _ warn: (String) -> Void) {
+    guard let repeated else { return }
+    warn(
+      "\(file): \(repeated.count) rows repeat an id, the first \(repeated.first). The first row of each counts."
+    )
   }
 }
 

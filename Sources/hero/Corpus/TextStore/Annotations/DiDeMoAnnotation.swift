@@ -52,8 +52,8 @@ enum DiDeMoAnnotation {
 
   /// A video file's name without its extension; a dot may also belong to the name.
   static func name(of video: String) -> String {
-    guard let dot = video.lastIndex(of: ".") else { return video }
-    let suffix = video[video.index(after: dot)...].lowercased()
+    guard let dot = video.utf8.lastIndex(of: UInt8(ascii: ".")) else { return video }
+    let suffix = video[video.utf8.index(after: dot)...].lowercased()
     return suffix.isEmpty || extensions.contains(suffix) ? String(video[..<dot]) : video
   }
 }

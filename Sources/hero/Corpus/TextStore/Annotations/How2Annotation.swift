@@ -85,6 +85,9 @@ struct How2Annotation {
 
   /// `[start:end]` in seconds.
   private static func span(_ field: String, name: String) throws(BadRow) -> Range<Double> {
+    guard field.utf8.count <= 200 else {
+      throw BadRow("the \(name) has \(field.utf8.count) bytes, not [start:end]")
+    }
     let text = field.trimmingCharacters(in: .whitespaces)
     let parts = text.dropFirst().dropLast().split(separator: ":", omittingEmptySubsequences: false)
     guard text.hasPrefix("["), text.hasSuffix("]"), parts.count == 2, let start = Double(parts[0]),

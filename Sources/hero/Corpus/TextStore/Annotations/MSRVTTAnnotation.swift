@@ -17,17 +17,24 @@ struct MSRVTTAnnotation {
         "no \"videos\" and \"sentences\" in it", file: path, cure: "Give videodatainfo.json as published")
     }
     var information: [Name: (split: String?, duration: Double?)] = [:]
-    for video in videos {
-      guard let id = video["video_id"]?.string else { continue }
+    for (index, video) in videos.enumerated() {
+      guard let id = video["video_id"]?.string else {
+        try body("video \(index + 1)", .failure(BadRow("no \"video_id\"")))
+        continue
+      }
+      guard information[id] == nil else {
+        try body("video \(index + 1)", .failure(BadRow("the video \"\(id)\" occurs twice")))
+        continue
+      }
       let times = [video["start time"], video["end time"]].compactMap { $0?.double }
       let duration = times.count == 2 && times[1] > times[0] ? times[1] - times[0] : nil
       information[id] = (video["split"]?.string, duration)
     }
-    let splits = Set(information.values.compactMap(\.split))
+    let splits = Set(information.values.compactMap { $0.split.map { Name($0) } })
     if let split, !splits.contains(split) {
       throw DataError(
         "no video of the split \"\(split)\"", file: path,
-        cure: "It has: \(splits.sorted().joined(separator: ", "))")
+        cure: "It has: \(splits.sorted().map(\.text).joined(separator: ", "))")
     }
     for (index, sentence) in sentences.enumerated() {
       if let split, let id = sentence["video_id"]?.string, information[id]?.split != split { continue }
@@ -71,6 +78,11 @@ struct MSRVTTAnnotation {
       throw DataError(
         "no header with video_id and sentence", file: path, place: "line 1",
         cure: "Give MSRVTT_JSFUSION_test.csv of the 1k-A split, or videodatainfo.json with --split")
+    }
+    guard Set(columns.map { Name($0) }).count == columns.count else {
+      throw DataError(
+        "two columns have one name: \(columns.joined(separator: ", "))", file: path, place: "line 1",
+        cure: "Name each column once")
     }
     return columns
   }

@@ -11,11 +11,11 @@ struct ViolinAnnotation {
   let split: String?
 
   func read(_ path: String, _ body: AnnotationFile.Handler) throws {
-    var splits: Set<String> = []
+    var splits: Set<Name> = []
     try JSON.readMembers(path: path) { clip, value in
       let ownSplit = value["split"]?.string
-      if let ownSplit { splits.insert(ownSplit) }
-      if let split, ownSplit != split { return }
+      if let ownSplit { splits.insert(Name(ownSplit)) }
+      if let split, !(ownSplit?.hasSameBytes(as: split) ?? false) { return }
       guard let pairs = value["statement"]?.array, !pairs.isEmpty else {
         return try body("clip \"\(clip)\"", .failure(BadRow("no \"statement\"")))
       }
@@ -27,7 +27,7 @@ struct ViolinAnnotation {
     if let split, !splits.contains(split) {
       throw DataError(
         "no clip of the split \"\(split)\"", file: path,
-        cure: "It has: \(splits.sorted().joined(separator: ", "))")
+        cure: "It has: \(splits.sorted().map(\.text).joined(separator: ", "))")
     }
   }
 

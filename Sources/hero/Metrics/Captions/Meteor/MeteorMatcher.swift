@@ -1,9 +1,11 @@
+import Formats
+
 /// Finds the matches between a prediction and a reference: equal words, equal stems, common synonym sets, paraphrases.
 struct MeteorMatcher {
   private let resources: MeteorResources?
   private let paraphrases: ParaphraseTable
-  private var stems: [String: String] = [:]
-  private var synonymSets: [String: Set<Int32>] = [:]
+  private var stems: [Name: String] = [:]
+  private var synonymSets: [Name: Set<Int32>] = [:]
 
   /// Which matchers there are: the first two need no data.
   var count: Int { resources == nil ? 2 : 4 }

@@ -1,3 +1,5 @@
+import Formats
+
 /// Splits a line into the words that METEOR 1.5 compares (its option `-norm`): Moses tokenization, with dashes taken
 /// out of words, quotes made uniform, and dots of abbreviations dropped.
 struct MeteorNormalizer: Sendable {
@@ -7,20 +9,20 @@ struct MeteorNormalizer: Sendable {
   private static let ellipsisDot: Unicode.Scalar = "\u{E000}"
 
   /// Words that keep their dot (`nonbreaking/english.prefixes`): always, and before a number.
-  private let keepsDot: Set<String>
-  private let keepsDotBeforeNumber: Set<String>
+  private let keepsDot: Set<Name>
+  private let keepsDotBeforeNumber: Set<Name>
 
   /// - Parameter prefixes: the lines of METEOR's list, or none.
   init(prefixes: [Substring]) {
-    var always: Set<String> = []
-    var beforeNumber: Set<String> = []
+    var always: Set<Name> = []
+    var beforeNumber: Set<Name> = []
     for line in prefixes {
       let fields = line.split { $0 == " " || $0 == "\t" }
       guard let word = fields.first, !word.hasPrefix("#") else { continue }
       if fields.count > 1, fields[1] == "#NUMERIC_ONLY#" {
-        beforeNumber.insert(String(word))
+        beforeNumber.insert(Name(String(word)))
       } else {
-        always.insert(String(word))
+        always.insert(Name(String(word)))
       }
     }
     keepsDot = always
@@ -141,10 +143,10 @@ struct MeteorNormalizer: Sendable {
   private func splitDots(_ words: [String]) -> [String] {
     words.indices.flatMap { index -> [String] in
       let word = words[index]
-      guard word.utf16.count > 1, word.hasSuffix(".") else { return [word] }
-      let stem = String(word.dropLast())
-      if stem.contains("."), stem.unicodeScalars.contains(where: Self.isLetter) {
-        return [word.replacing(".", with: "")]
+      guard word.utf16.count > 1, word.utf8.last == UInt8(ascii: ".") else { return [word] }
+      let stem = String(String.UnicodeScalarView(word.unicodeScalars.dropLast()))
+      if stem.unicodeScalars.contains("."), stem.unicodeScalars.contains(where: Self.isLetter) {
+        return [String(String.UnicodeScalarView(word.unicodeScalars.filter { $0 != "." }))]
       }
       let next = index + 1 < words.count ? words[index + 1].unicodeScalars.first : nil
       if keepsDot.contains(stem) || next.map({ ("a"..."z").contains($0) }) == true { return [word] }

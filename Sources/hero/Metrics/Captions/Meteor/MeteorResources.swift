@@ -8,7 +8,7 @@ import Foundation
 /// tree, with the lists under `resources`, will do as well.
 public struct MeteorResources: Sendable {
   let synonyms: MeteorSynonyms
-  let functionWords: Set<String>
+  let functionWords: Set<Name>
   let normalizer: MeteorNormalizer
   private let paraphraseFile: String
 
@@ -20,7 +20,7 @@ public struct MeteorResources: Sendable {
     synonyms = MeteorSynonyms(
       synsets: try lists.lines("synonym/english.synsets"),
       exceptions: try lists.lines("synonym/english.exceptions"))
-    functionWords = Set(try lists.lines("function/english.words").map(String.init))
+    functionWords = Set(try lists.lines("function/english.words").map { Name(String($0)) })
     normalizer = MeteorNormalizer(prefixes: try lists.lines("nonbreaking/english.prefixes"))
     let candidates = ["data/paraphrase-en.gz", "paraphrase-en.gz"].map { "\(folder)/\($0)" }
     guard let file = candidates.first(where: FileManager.default.fileExists) else {
@@ -76,10 +76,12 @@ public struct MeteorResources: Sendable {
       archive = try jar.map { try ZipReader(path: "\(folder)/\($0)") }
     }
 
+    /// Each a text of its own: looking through slices takes the square of their length where they hold flags.
     func lines(_ name: String) throws -> [Substring] {
       let text = String(decoding: try bytes(name), as: UTF8.self)
       return text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.dropLast(
-        text.hasSuffix("\n") ? 1 : 0)
+        text.hasSuffix("\n") ? 1 : 0
+      ).map { Substring(String($0)) }
     }
 
     private func bytes(_ name: String) throws -> [UInt8] {

@@ -6,16 +6,16 @@ import Formats
 struct MeteorScorer {
   /// English words and marks so frequent that METEOR gives them less weight; used where the distribution's own list
   /// (`function/english.words`) is not at hand.
-  private static let commonWords: Set<String> = Set(
+  private static let commonWords: Set<Name> = Set(
     """
     the , . to of and a in that for " is on 's it with was as said at he by be from have has are his but an this not i
     will ’ they ) -rrb- ( -lrb- who their had we which were been more or s its would about new one after you : also up
     when there than $ all out her people she year two - can if last first “ over other ” into some what so -- no time
     years could ? 't —
-    """.split { $0.isWhitespace }.map(String.init))
+    """.split { $0.isWhitespace }.map { Name(String($0)) })
 
   private let normalizer: MeteorNormalizer
-  private let functionWords: Set<String>
+  private let functionWords: Set<Name>
   private var matcher: MeteorMatcher
 
   /// - Parameters:
@@ -40,8 +40,8 @@ struct MeteorScorer {
       let reference = normalizer.words(of: reference)
       let matches = matcher.matches(prediction: prediction, reference: reference)
       let statistics = MeteorStatistics(
-        alignment: MeteorAligner.align(matches), prediction: prediction.map(functionWords.contains),
-        reference: reference.map(functionWords.contains))
+        alignment: MeteorAligner.align(matches), prediction: prediction.map { functionWords.contains($0) },
+        reference: reference.map { functionWords.contains($0) })
       let score = statistics.score
       if best.map({ score > $0.score }) ?? true { best = (statistics, score) }
     }

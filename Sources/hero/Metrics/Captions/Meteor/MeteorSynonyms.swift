@@ -1,8 +1,10 @@
+import Formats
+
 /// WordNet's sets of synonyms by word, as METEOR 1.5 packs them (`synonym/english.synsets` and `english.exceptions`).
 struct MeteorSynonyms: Sendable {
-  private let synsets: [Substring: [Int32]]
+  private let synsets: [Name: [Int32]]
   /// Base forms of irregular forms.
-  private let bases: [Substring: [Substring]]
+  private let bases: [Name: [Name]]
 
   /// Endings of inflected nouns, verbs and adjectives, and what the base form has instead, in WordNet's order.
   private static let endings: [(inflected: String, base: String)] = [
@@ -15,13 +17,14 @@ struct MeteorSynonyms: Sendable {
   ///   - synsets: lines in pairs: a word, and the numbers of its sets.
   ///   - exceptions: lines in pairs: a base form, and its irregular forms.
   init(synsets: [Substring], exceptions: [Substring]) {
-    var sets: [Substring: [Int32]] = [:]
+    var sets: [Name: [Int32]] = [:]
     for (word, numbers) in Self.pairs(synsets) {
-      sets[word] = numbers.split(separator: " ").compactMap { Int32($0) }
+      sets[Name(String(word))] = numbers.split(separator: " ").compactMap { Int32($0) }
     }
-    var bases: [Substring: [Substring]] = [:]
+    var bases: [Name: [Name]] = [:]
     for (base, forms) in Self.pairs(exceptions) {
-      for form in forms.split(separator: " ") { bases[form, default: []].append(base) }
+      let base = Name(String(base))
+      for form in forms.split(separator: " ") { bases[Name(String(form)), default: []].append(base) }
     }
     self.synsets = sets
     self.bases = bases
@@ -29,20 +32,20 @@ struct MeteorSynonyms: Sendable {
 
   /// The sets that a word belongs to, itself or by its base form.
   func sets(of word: String) -> Set<Int32> {
-    var sets = Set(synsets[word[...]] ?? [])
-    if let bases = bases[word[...]] {
-      for base in bases { sets.formUnion(synsets[base] ?? []) }
-    } else if let base = regularBase(of: word) {
-      sets.formUnion(synsets[base[...]] ?? [])
+    var sets = Set(synsets[word] ?? [])
+    for base in bases[word] ?? regularBase(of: word).map({ [Name($0)] }) ?? [] {
+      sets.formUnion(synsets[base] ?? [])
     }
     return sets
   }
 
   private func regularBase(of word: String) -> String? {
-    if word.hasSuffix("ss") || word.utf16.count <= 2 { return word }
-    for (inflected, base) in Self.endings where word.hasSuffix(inflected) {
-      let candidate = word.dropLast(inflected.count) + base
-      if synsets[candidate[...]] != nil { return String(candidate) }
+    // By bytes: to Swift `s` with an accent upon it is a letter of its own, to Java it is not.
+    func ends(in ending: String) -> Bool { word.utf8.suffix(ending.utf8.count).elementsEqual(ending.utf8) }
+    if ends(in: "ss") || word.utf16.count <= 2 { return word }
+    for (inflected, base) in Self.endings where ends(in: inflected) {
+      let candidate = String(decoding: word.utf8.dropLast(inflected.utf8.count), as: UTF8.self) + base
+      if synsets[candidate] != nil { return candidate }
     }
     return nil
   }

@@ -3,14 +3,14 @@ import Foundation
 @testable import Formats
 
 /// Checkpoints as PyTorch's `save` makes them, from pickles that are put together here.
-struct TorchFile {
+public struct TorchFile {
   /// The pickle of what was saved, without `STOP`.
-  var root: [UInt8]
+  public var root: [UInt8]
   /// Elements of the storages, by their keys.
-  var storages: [String: [Float]] = [:]
+  public var storages: [String: [Float]] = [:]
 
   /// Writes the zip of PyTorch 1.6 and later.
-  func write(to path: String) throws {
+  public func write(to path: String) throws {
     var entries: [(name: String, bytes: [UInt8])] = [("archive/data.pkl", [0x80, 2] + root + [0x2e])]
     for (key, values) in storages.sorted(by: { $0.key < $1.key }) {
       entries.append(("archive/data/\(key)", NDArray(floats: values, shape: [values.count]).bytes))
@@ -19,7 +19,7 @@ struct TorchFile {
   }
 
   /// A state dict whose array number n is full of n + 1, and its storages.
-  init(state names: [String], width: Int = 2) {
+  public init(state names: [String], width: Int = 2) {
     let values = names.enumerated().map { (key: $1, value: Self.tensor("\($0)", [width])) }
     root = Self.dictionary(values)
     for number in names.indices {
@@ -27,37 +27,37 @@ struct TorchFile {
     }
   }
 
-  init(root: [UInt8]) { self.root = root }
+  public init(root: [UInt8]) { self.root = root }
 
   // MARK: Pickles
 
-  static func text(_ text: String) -> [UInt8] {
+  public static func text(_ text: String) -> [UInt8] {
     let bytes = Array(text.utf8)
     return [0x58] + withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { Array($0) } + bytes
   }
 
-  static func number(_ number: Int) -> [UInt8] { Array("I\(number)\n".utf8) }
+  public static func number(_ number: Int) -> [UInt8] { Array("I\(number)\n".utf8) }
 
-  static func tuple(_ items: [[UInt8]]) -> [UInt8] { [0x28] + items.flatMap { $0 } + [0x74] }
+  public static func tuple(_ items: [[UInt8]]) -> [UInt8] { [0x28] + items.flatMap { $0 } + [0x74] }
 
-  static func dictionary(_ entries: [(key: String, value: [UInt8])]) -> [UInt8] {
+  public static func dictionary(_ entries: [(key: String, value: [UInt8])]) -> [UInt8] {
     [0x7d, 0x28] + entries.flatMap { text($0.key) + $0.value } + [0x75]
   }
 
-  static func name(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
+  public static func name(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
 
-  static func call(_ module: String, _ function: String, _ arguments: [[UInt8]]) -> [UInt8] {
+  public static func call(_ module: String, _ function: String, _ arguments: [[UInt8]]) -> [UInt8] {
     name(module, function) + tuple(arguments) + [0x52]
   }
 
-  static func storage(_ key: String, _ type: String, count: Int) -> [UInt8] {
+  public static func storage(_ key: String, _ type: String, count: Int) -> [UInt8] {
     tuple([text("storage"), name("torch", type), text(key), text("cpu"), number(count)]) + [0x51]
   }
 
   /// - Parameters:
   ///   - strides: those of a row-major array if nil.
   ///   - count: the storage's elements; the shape's if nil.
-  static func tensor(
+  public static func tensor(
     _ key: String, _ shape: [Int], strides: [Int]? = nil, offset: Int = 0, count: Int? = nil,
     storage type: String = "FloatStorage"
   ) -> [UInt8] {
@@ -79,7 +79,7 @@ struct TorchFile {
   }
 
   /// A tensor of a class of its own, as torch pickles it.
-  static func typed(_ key: String, _ shape: [Int]) -> [UInt8] {
+  public static func typed(_ key: String, _ shape: [Int]) -> [UInt8] {
     call(
       "torch._tensor", "_rebuild_from_type_v2",
       [

@@ -1,0 +1,181 @@
+import Formats
+import TestSupport
+import Testing
+
+@testable import Corpus
+
+/// Fields of another type, order or meaning than an annotation's: each row is left out by its reason, and none is read in
+/// another way.
+@Suite struct OddRowsTests {
+  /// What the only bad row of an annotation is told to be.
+  private func reason(
+    _ task: TextStoreTask, _ good: String, _ bad: String,
+    _ change: (inout TextStoreBuilder) -> Void = { _ in }
+  ) throws -> String {
+    let folder = try TemporaryFolder()
+    var builder = try folder.builder(task, "\(good)\n\(bad)\n")
+    builder.vid2nframe = try folder.file("frames.json", #"{"v": 4, "w": 4}"#)
+    builder.subtitles = try folder.file(
+      "s.jsonl", #"{"vid_name": "v", "sub": []}"# + "\n" + #"{"vid_name": "w", "sub": []}"#)
+    change(&builder)
+    var told: [String] = []
+    let report = try builder.build { told.append($0) }
+    #expect(report.rows == 1 && report.skipped == 1, "\(report)")
+    return told.joined()
+  }
+
+  private static let question =
+    #"{"qid": 1, "q": "q", "a0": "a", "a1": "b", "a2": "c", "a3": "d", "a4": "e", "answer_idx": 0, "vid_name": "v"}"#
+
+  @Test(arguments: [
+    (#""answer_idx": 0"#, #""answer_idx": 1.0"#, "\"answer_idx\" is 1.0, not an answer from 0 to 4"),
+    (#""answer_idx": 0"#, #""answer_idx": 5"#, "\"answer_idx\" is 5"),
+    (#""answer_idx": 0"#, #""answer_idx": "B""#, "\"answer_idx\" is \"B\""),
+    (#""answer_idx": 0"#, #""answer_idx": true"#, "\"answer_idx\" is true"),
+    (#""a3": "d""#, #""a3": null"#, "\"a3\" is null, not text"),
+    (#""a3": "d""#, #""a3": 3"#, "\"a3\" is an integer, not text"),
+    (#""a3": "d""#, #""b": 3"#, "no \"a3\""),
+    (#""vid_name": "v""#, #""vid_name": ["v"]"#, "\"vid_name\" is a list"),
+    (#""vid_name": "v""#, #""vid_name": "v", "ts": "9.0-3.0""#, "\"ts\" is \"9.0-3.0\""),
+    (#""vid_name": "v""#, #""vid_name": "v", "ts": [1, 1e300]"#, "\"ts\" is [1,1e+300]"),
+    (#""vid_name": "v""#, #""vid_name": "v", "ts": {"start": 1}"#, "\"ts\" is {"),
+    (#""qid": 2"#, #""qid": null"#, "\"qid\" is null, not an id"),
+    (#""qid": 2"#, #""qid": [2]"#, "\"qid\" is a list, not an id"),
+    (#""qid": 2"#, #""qid": "1""#, "the id \"1\" occurs twice"),
+  ])
+  func questions(_ field: String, _ other: String, _ says: String) throws {
+    let row = Self.question.replacing(#""qid": 1"#, with: #""qid": 2"#)
+    #expect(row.contains(field))
+    let told = try reason(.tvqa, Self.question, row.replacing(field, with: other))
+    #expect(told.contains("line 2: ") && told.contains(says), "\(told)")
+  }
+
+  @Test(arguments: [
+    (#"{"desc_id": 2, "desc": "a", "vid_name": "v", "label": "true"}"#, "\"label\" is \"true\", neither"),
+    (#"{"desc_id": 2, "desc": "a", "vid_name": "v", "label": 2}"#, "\"label\" is 2, neither"),
+    (#"{"desc_id": 2, "desc": "a", "vid_name": "v", "label": 1.0}"#, "\"label\" is 1.0, neither"),
+    (#"{"desc_id": 2, "desc": "a", "label": true}"#, "no \"vid_name\""),
+  ])
+  func statements(_ row: String, _ says: String) throws {
+    let good = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "label": true}"#
+    #expect(try reason(.violin, good, row).contains(says))
+  }
+
+  @Test(arguments: [
+    (#""events": ["a"]"#, #""answer": 0"#, "no two \"events\""),
+    (#""events": ["a", 1]"#, #""answer": 0"#, "not text"),
+    (#""events": ["a", "b"]"#, #""answer": 2"#, "\"answer\" is 2"),
+  ])
+  func futures(_ events: String, _ answer: String, _ says: String) throws {
+    let task = try #require(TextStoreTask(rawValue: "vlep"))
+    let good = #"{"example_id": 1, "events": ["a", "b"], "answer": 0, "vid_name": "v"}"#
+    #expect(
+      try reason(task, good, "{\"example_id\": 2, \(events), \(answer), \"vid_name\": \"v\"}").contains(says))
+  }
+
+  @Test(arguments: [
+    (#""ts": [1, 2]"#, #""ts": [2, 1]"#, "\"ts\" is [2,1]"),
+    (#""ts": [1, 2]"#, #""ts": ["1", "2"]"#, "\"ts\" is"),
+    (#""ts": [1, 2]"#, #""ts": [-1, 2]"#, "\"ts\" is [-1,2]"),
+    (#""ts": [1, 2]"#, #""ts": null"#, "\"ts\" is null"),
+    (#""duration": 4"#, #""duration": "4""#, "\"duration\" is \"4\", not a number"),
+    (#""duration": 4"#, #""duration": -4"#, "\"duration\" is -4.0"),
+    (#""duration": 4"#, #""duration": NaN"#, "\"duration\" is"),
+    (#""clip_id": 2"#, #""clip_id": 1.5"#, "\"clip_id\" is"),
+    (#""descs": []"#, #""descs": "text""#, "\"descs\" is a string, not a list"),
+    (#""descs": []"#, #""descs": ["text"]"#, "a caption is a string"),
+    (#""descs": []"#, #""descs": [{"desc_id": 1}]"#, "no \"desc\""),
+    (#""descs": []"#, #""descs": [{"desc_id": 1, "desc": 4}]"#, "\"desc\" is an integer"),
+    (#""vid_name": "v""#, #""vid_name": "nowhere""#, "does not have \"nowhere\""),
+  ])
+  func clips(_ field: String, _ other: String, _ says: String) throws {
+    let good = #"{"clip_id": 1, "vid_name": "v", "ts": [1, 2], "duration": 4, "descs": []}"#
+    let row = good.replacing(#""clip_id": 1"#, with: #""clip_id": 2"#)
+    #expect(row.contains(field))
+    #expect(try reason(.tvc, good, row.replacing(field, with: other)).contains(says))
+  }
+
+  /// Rows of the subtitles that captions are matched with.
+  @Test func subtitlesOfCaptions() throws {
+    let folder = try TemporaryFolder()
+    var builder = try folder.builder(
+      .tvc, #"{"clip_id": 1, "vid_name": "7", "ts": [1, 2], "duration": 4, "descs": []}"#)
+    builder.subtitles = try folder.file(
+      "s.jsonl",
+      """
+      {"vid_name": 7, "sub": [{"start": 0, "end": 1.5}]}
+      {"vid_name": "7", "sub": []}
+      {"vid_name": "w", "sub": [{"start": NaN, "end": 1}]}
+      {"vid_name": "x", "sub": "none"}
+      [3]
+      """)
+    var told: [String] = []
+    #expect(try builder.build { told.append($0) }.rows == 1)
+    try #require(told.count == 4)
+    #expect(told[0].contains("s.jsonl, line 2: the video \"7\" occurs twice"))
+    #expect(told[1].contains("line 3: \"start\" is ") && told[2].contains("line 4: \"sub\" is not a list"))
+    #expect(told[3].contains("line 5: is a list, not an object"))
+    let value = try #require(try LMDBReader(path: folder.path("out.db/clip.db")).get("1"))
+    #expect(try MessagePack.decode(Compression.decompress(value))["sub_indices"]?.array?.count == 1)
+  }
+
+  @Test(arguments: [
+    (#"{"text": "a", "start": "0", "end": 1}"#, "\"start\" is \"0\", not a number"),
+    (#"{"text": "a", "start": 0, "end": Infinity}"#, "\"end\" is"),
+    (#"{"text": 4, "start": 0, "end": 1}"#, "not text"),
+    (#"{"text": "a", "start": 0}"#, "no \"end\""), ("null", "sentence 0 is null"),
+    (#"{"text": "a", "start": 1e30, "end": 1e30}"#, "sentence 0 lasts from"),
+  ])
+  func sentences(_ sentence: String, _ says: String) throws {
+    let good = #"{"vid_name": "v", "sub": [{"text": "a", "start": 0, "end": 1}]}"#
+    let told = try reason(.subtitles, good, "{\"vid_name\": \"w\", \"sub\": [\(sentence)]}")
+    #expect(told.contains(says), "\(told)")
+  }
+
+  /// Sentences that the reference reads too, though nothing is said in them.
+  @Test func reversedAndEarlySentencesAreTold() throws {
+    let folder = try TemporaryFolder()
+    var builder = try folder.builder(
+      .subtitles,
+      #"{"vid_name": "v", "sub": [{"text": "a", "start": -1, "end": 1}, {"text": "a", "start": 2, "end": 1}]}"#
+    )
+    builder.vid2nframe = try folder.file("frames.json", #"{"v": 4}"#)
+    let report = try builder.build()
+    #expect(report.notes.count == 2 && report.rows == 1)
+    #expect(report.description.contains("1 sentences end before they begin"))
+    #expect(report.description.contains("1 sentences begin before their video does"))
+  }
+
+  @Test func videosOfMSRVTT() throws {
+    let folder = try TemporaryFolder()
+    let builder = try folder.builder(
+      .msrvtt,
+      """
+      {"videos": [{"video_id": "v", "split": "train"}, {"video_id": "v", "split": "test"}, {"id": 3}],
+       "sentences": [{"caption": "a", "video_id": "v", "sen_id": 0}]}
+      """)
+    var told: [String] = []
+    #expect(try builder.build { told.append($0) }.rows == 1)
+    #expect(told.count == 2 && told[0].contains("video 2: the video \"v\" occurs twice"))
+    #expect(told[1].contains("video 3: no \"video_id\""))
+    let table = try folder.builder(.msrvtt, "video_id,sentence,sentence\nv,a,b\n")
+    let error = try #require(throws: DataError.self) { try table.build() }
+    #expect(error.problem.contains("two columns have one name"))
+  }
+
+  /// Of a split that a list of videos has twice the last counts, as of any key.
+  @Test func splitsThatComeTwice() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.file("d.json", #"{"val": {"a": [1, 0]}, "val": {"b": [1, 0]}}"#)
+    let splits = try ListedVideo.splits(path: file)
+    #expect(splits.count == 1 && splits[0].videos.map(\.name) == ["b"])
+  }
+
+  /// A first row of more than a megabyte is a row as any other.
+  @Test func aLongFirstRow() throws {
+    let folder = try TemporaryFolder()
+    let note = String(repeating: "x", count: 3 << 19)
+    let rows = [1, 2].map { #"{"desc_id": \#($0), "desc": "a", "note": "\#($0 == 1 ? note : "")"}"# }
+    #expect(try folder.builder(.tvr, rows.joined(separator: "\n")).build().rows == 2)
+  }
+}

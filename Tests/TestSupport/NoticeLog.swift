@@ -1,0 +1,14 @@
+import Formats
+import Synchronization
+
+/// What `Notice` tells in this process, in place of standard error.
+public final class NoticeLog: Sendable {
+  public static let shared = NoticeLog()
+
+  private let lines = Mutex<[String]>([])
+
+  private init() { Notice.setTeller { line in self.lines.withLock { $0.append(line) } } }
+
+  /// The lines that name a file.
+  public func about(_ file: String) -> [String] { lines.withLock { $0.filter { $0.contains(file) } } }
+}
