@@ -38,7 +38,7 @@ public struct CodedQuery: Sendable {
     self.values = values
     let width = values.count
     let largest = rotated.reduce(0) { max($0, abs($1)) }
-    let isUsable = largest > 0 && rotated.allSatisfy(\.isFinite)
+    let isUsable = largest > 1e-30 && rotated.allSatisfy(\.isFinite)
 
     let all = rotated.reduce(0) { $0 + $1 * $1 }
     var (read, largeCount) = (Float(0), 0)
