@@ -142,7 +142,7 @@ struct StoredRowTests {
               query.groups = places.count
               query.levels = Int.bitWidth - total.leadingZeroBitCount
               (query.scale, query.shift, query.centre) = (0.5, 3, 0.25)
-              kernels.plane_estimates(&out, block, stride, first, count, &query, nil)
+              kernels.plane_estimates(&out, block, stride, first, count, &query)
             }
           }
         }
