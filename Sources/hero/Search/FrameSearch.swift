@@ -18,7 +18,7 @@ struct FrameSearch: Sendable {
   /// Rows that are read before it is told how many more must be.
   private static let firstRows = 1024
   /// A frame is left out where its estimate would have to be off by more than so many deviations.
-  private static let deviations: Float = 3
+  private static let deviations: Float = 2.5
   /// Queries that are answered together, bytes of what is noted for them at most, and entries that a thread takes.
   private static let together = (queries: 16, bytes: 2 << 30, entries: 8)
 

@@ -38,7 +38,7 @@ public struct CodedQuery: Sendable {
     self.values = values
     let width = values.count
     let largest = rotated.reduce(0) { max($0, abs($1)) }
-    let isUsable = largest > 0 && rotated.allSatisfy(\.isFinite)
+    let isUsable = largest > 1e-30 && rotated.allSatisfy(\.isFinite)
 
     let all = rotated.reduce(0) { $0 + $1 * $1 }
     var (read, largeCount) = (Float(0), 0)
@@ -158,9 +158,6 @@ public final class RowScanner: @unchecked Sendable {
     precondition(first + frames <= filled && frames <= estimates.count)
     guard let base = codes.bytes.baseAddress, let out = estimates.baseAddress else { return }
     let start = codes.layout.signBytes(frames: own.lowerBound)
-    // Blocks that are full have the same size, and the last one is read by itself.
-    let next = start + codes.layout.signBytes(frames: own.count)
-    let isNextFull = codes.count - own.upperBound >= FrameCodeLayout.blockFrames
     query.planes.withUnsafeBufferPointer { planes in
       query.places.withUnsafeBufferPointer { places in
         query.inverted.withUnsafeBufferPointer { inverted in
@@ -173,9 +170,7 @@ public final class RowScanner: @unchecked Sendable {
           read.scale = 2 * query.signStep
           read.shift = query.signStep * Float(query.weights)
           read.centre = centre
-          kernels.plane_estimates(
-            out, base + start, filled / 8, first, frames, &read,
-            step == nil && isNextFull ? base + next : nil)
+          kernels.plane_estimates(out, base + start, filled / 8, first, frames, &read)
         }
       }
     }

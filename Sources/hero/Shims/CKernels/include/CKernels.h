@@ -153,9 +153,9 @@ typedef struct {
                         float offset, float shift);
   // Estimates of frames `first` ... `first + frames` of a block: two bfloat16 factors for each frame, all first ones before
   // all second ones, then planes of `stride` bytes. The first factors are meant. `first` and `frames` are multiples of
-  // HERO_BLOCK_STEP. `ahead`: the block that is read next, or NULL.
+  // HERO_BLOCK_STEP.
   void (*plane_estimates)(float *out, const void *block, long stride, long first, long frames,
-                          const hero_plane_query *query, const void *ahead);
+                          const hero_plane_query *query);
   // The numbers of the elements that are at least as large as `least`; returns how many.
   long (*reaching)(uint32_t *numbers, const float *x, long n, float least);
   // For each of the numbered records of codes of two bits in groups of 32 bytes, centre + f * (scale * sum - shift), `sum`

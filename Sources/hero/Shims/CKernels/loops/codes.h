@@ -13,14 +13,11 @@ INLINE vplane add_three(vplane *low, vplane b, vplane c) {
   return (a & b) | (differ & c);
 }
 
-// Adds sixteen planes to the sums from their place on by a tree of sums of three (Harley and Seal). Meanwhile the same planes
-// of another block are asked for from memory, which lie `ahead` bytes farther.
+// Adds sixteen planes to the sums from their place on by a tree of sums of three (Harley and Seal).
 static void add_planes(uint8_t sums[][HERO_BLOCK_FRAMES / 8], long levels, long place, const uint8_t *const planes[16],
-                       uint64_t inversion, long bytes, long ahead) {
+                       uint64_t inversion, long bytes) {
   vplane flip = (vplane)inversion;
   for (long i = 0; i < bytes; i += (long)sizeof(vplane)) {
-    if (ahead && i % 64 == 0)
-      for (int j = 0; j < 16; j++) __builtin_prefetch((const void *)((uintptr_t)planes[j] + (uintptr_t)(ahead + i)), 0, 2);
     vplane one = load_plane(sums[place] + i), two = load_plane(sums[place + 1] + i);
     vplane four = load_plane(sums[place + 2] + i), eight = load_plane(sums[place + 3] + i);
     vplane eights[2];
@@ -48,7 +45,7 @@ static void add_planes(uint8_t sums[][HERO_BLOCK_FRAMES / 8], long levels, long 
 }
 
 static void plane_estimates(float *out, const void *block, long stride, long first, long frames,
-                            const hero_plane_query *query, const void *ahead) {
+                            const hero_plane_query *query) {
   typedef uint16_t vh __attribute__((ext_vector_type(16)));
   // What takes the place of no plane, as it is and inverted.
   static const uint8_t none[HERO_BLOCK_FRAMES / 8], all[HERO_BLOCK_FRAMES / 8] = {[0 ... HERO_BLOCK_FRAMES / 8 - 1] = 0xff};
@@ -62,8 +59,7 @@ static void plane_estimates(float *out, const void *block, long stride, long fir
       planes[j] = plane != HERO_NO_PLANE ? (const uint8_t *)block + (32 + plane) * stride + first / 8
                   : query->inverted[group] ? all : none;
     }
-    add_planes(sums, levels, query->places[group], planes, query->inverted[group] ? ~(uint64_t)0 : 0, bytes,
-               ahead ? (long)((uintptr_t)ahead - (uintptr_t)block) : 0);
+    add_planes(sums, levels, query->places[group], planes, query->inverted[group] ? ~(uint64_t)0 : 0, bytes);
   }
   const vh bits = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
   const uint8_t *factors = (const uint8_t *)block + 2 * first;
