@@ -28,7 +28,7 @@ struct ChangingLibraryTests {
     }
     func add() throws {
       made += 1
-      videos.append("\(["", "a/", "b/c/"][made % 3])clip\(made).\(["mp4", "mkv"][made % 2])")
+      videos.append("\(["", "a/", "b/c/"][made % 3])clip\(made).\(["mp4", "mkv"][made / 2 % 2])")
       try draw(videos[videos.count - 1])
     }
     func subtitle(_ name: String) throws {
