@@ -13,12 +13,10 @@ struct ChangingLibraryTests {
   }
 
   /// Every kind of change in an order that a seed says: the index ends as one that is made afresh.
-  @Test(.timeLimit(.minutes(20)), arguments: [1, 2] as [UInt64]) func isWhatAFreshIndexHas(seed: UInt64)
-    throws
-  {
+  @Test(.timeLimit(.minutes(20))) func isWhatAFreshIndexHas() throws {
     let own = try OwnVideoIndex()
-    var random = SeededNumbers(state: seed)
-    let fixtures = ["plain.mp4", "plain.mkv", "rotated.mp4", "variable.mkv", "one.mp4", "start.mkv"]
+    var random = SeededNumbers(state: 1)
+    let fixtures = ["plain.mp4", "plain.mkv", "rotated.mp4", "variable.mkv", "one.mp4"]
     var videos: [String] = []
     var made = 0
     func path(_ name: String) -> String { own.folder.path("v/\(name)") }
@@ -30,7 +28,7 @@ struct ChangingLibraryTests {
     }
     func add() throws {
       made += 1
-      videos.append("\(["", "a/", "b/c/"][made % 3])clip\(made).\(["mp4", "mkv"][made % 2])")
+      videos.append("\(["", "a/", "b/c/"][made % 3])clip\(made).\(["mp4", "mkv"][made / 2 % 2])")
       try draw(videos[videos.count - 1])
     }
     func subtitle(_ name: String) throws {
@@ -80,7 +78,7 @@ struct ChangingLibraryTests {
       }
     }
 
-    for _ in 0..<8 { try add() }
+    for _ in 0..<6 { try add() }
     try subtitle(videos[0])
     try #require(try own.run().status == 0)
     for _ in 0..<2 {

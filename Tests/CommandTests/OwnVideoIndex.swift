@@ -66,7 +66,11 @@ struct OwnVideoIndex {
     _ name: String, _ norm: String, _ shape: [Int]
   ) -> [(name: String, array: NDArray)] {
     let count = shape.reduce(1, *)
-    let values = (0..<count).map { 0.1 + 0.3 * Float(($0 * 7919 + name.utf8.count * 31) % 17) / 17 }
+    // Means more or less, so that nothing grows from layer to layer.
+    let inputs = Float(shape.dropFirst().reduce(1, *))
+    let values = (0..<count).map { place in
+      (0.4 + 1.2 * Float((place * 7919 + name.utf8.count * 31) % 17) / 17) / inputs
+    }
     let norms: [(String, Float)] = [
       ("weight", 1), ("bias", 0.5), ("running_mean", 0.1), ("running_var", 1),
     ]

@@ -53,3 +53,47 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root).isEmpty)
   }
 }
+
+/// A script in the place of whisper.cpp's program.
+@Suite struct SpeechRecognizerTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func install(_ script: String, as path: String) throws {
+    let file = try folder.file(path, "#!/bin/sh\n\(script)\n")
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
+  }
+
+  private func recognizer(_ environment: [String: String]) throws -> SpeechRecognizer {
+    try SpeechRecognizer(model: try folder.file("model.bin", "lmgg"), environment: environment)
+  }
+
+  /// The variable goes before the path, and only there `main` is whisper.cpp's.
+  @Test func theProgramIsLookedFor() throws {
+    let path = ["PATH": folder.path("path")]
+    try install("exit 1", as: "path/main")
+    #expect(throws: DataError.self) { try recognizer(path) }
+    try install("exit 1", as: "path/whisper-cpp")
+    #expect(try recognizer(path).program == folder.path("path/whisper-cpp"))
+    _ = try folder.file("own/build/bin/whisper-cli", "is not to be run")
+    let both = path.merging(["HERO_WHISPER_PATH": "/nowhere:" + folder.path("own")]) { $1 }
+    #expect(try recognizer(both).program == folder.path("path/whisper-cpp"))
+    try install("exit 1", as: "own/build/bin/main")
+    #expect(try recognizer(both).program == folder.path("own/build/bin/main"))
+  }
+
+  /// What ends the work ends the program and what that has started.
+  @Test(.timeLimit(.minutes(5))) func anInterruptionEndsTheProgram() throws {
+    struct Stop: Error {}
+    try install("sleep 3600; exit 0", as: "bin/whisper-cli")
+    let recognizer = try recognizer(["HERO_WHISPER_PATH": folder.path("bin")])
+    var asked = 0
+    #expect(throws: Stop.self) {
+      try recognizer.transcribe(wave: folder.path("a.wav"), seconds: 1, in: folder.root) {
+        asked += 1
+        if asked > 5 { throw Stop() }
+      }
+    }
+  }
+}

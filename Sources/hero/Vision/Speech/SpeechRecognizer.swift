@@ -98,8 +98,9 @@ public struct SpeechRecognizer: Sendable {
         }
       }
     } catch {
-      kill(process.processIdentifier, SIGKILL)
-      process.waitUntilExit()
+      // With what it has started, where it leads a group; waiting would be for that too.
+      let own = process.processIdentifier
+      kill(getpgid(own) == own ? -own : own, SIGKILL)
       throw error
     }
     let said = Self.end(of: log)
