@@ -36,7 +36,7 @@ struct EnsembleTests {
     let loader = try GoldenStores.questions("val", .evaluation)
     func run(_ models: [QuestionModel]) throws -> AnswerEvaluation {
       var done = 0
-      let found = try QuestionEvaluator(models.map { ($0, loader) }, batchSize: 4).run { done = $0 }
+      let found = try QuestionEvaluator<QuestionModel>(models.map { ($0, loader) }, batchSize: 4).run { done = $0 }
       #expect(done == loader.itemCount)
       return found
     }
@@ -61,7 +61,7 @@ struct EnsembleTests {
     let other = shaken(try QuestionGoldenTests.statementModel(), ["violin_", "v_encoder.c_encoder"])
     let loader = try GoldenStores.statements("val", .evaluation)
     func run(_ models: [StatementModel]) throws -> AnswerEvaluation {
-      try QuestionEvaluator(models.map { ($0, loader) }, batchSize: 7).run()
+      try QuestionEvaluator<StatementModel>(models.map { ($0, loader) }, batchSize: 7).run()
     }
     let (alone, another, both) = (try run([model]), try run([other]), try run([model, other]))
     for (row, logits) in alone.scores.enumerated() {
@@ -225,9 +225,8 @@ struct EnsembleTests {
       let words = try #require(words)
       let item = try reader.read(clip.video)
       let times = try #require(clip.times)
-      let frames = try #require(
-        (TimeSpan(start: times[0], end: times[1]) as TimeSpan?).clip(
-          frames: item.frameCount, interval: interval))
+      let span = TimeSpan(start: times[0], end: times[1])
+      let frames = try #require(span.clip(frames: item.frameCount, interval: interval))
       // Every word is the best of the mean of what both say after the words before it.
       for place in 0...words.count where place < 8 {
         let before = [tokenizer.bos] + words.prefix(place)

@@ -103,6 +103,10 @@ struct ModelGradientTests {
 
   // MARK: VALUE's fusion models
 
+  /// A maximum has a kink wherever two words meet, and most directions cross one of so many. VALUE's own gradients are held
+  /// to besides (`ValueFusionGoldenTests`).
+  private static let blindShare = 0.75
+
   private static func fused(_ fusion: SubtitleFusion) -> ModelConfiguration {
     var configuration = TinyModel.configuration
     configuration.fusion = fusion
@@ -138,7 +142,7 @@ struct ModelGradientTests {
       reaching: [
         "v_encoder.f_encoder.encoder.", "v_encoder.f_encoder.embeddings.", "v_encoder.c_encoder.encoder.",
       ]
-        + (Self.own[fusion] ?? []))
+        + (Self.own[fusion] ?? []), blindShare: Self.blindShare)
   }
 
   @Test(arguments: [SubtitleFusion.add, .concat, .sequence])
@@ -148,7 +152,8 @@ struct ModelGradientTests {
     let input = TinyModel.questions(answers: 3, spans: true).prepared(for: model.configuration, on: backend)
     GradientCheck(model.store) { total(model.loss($0, input, spanWeight: 0.7), backend) }
       .expectAgreement(
-        reaching: ["qa_pool", "st_ed_pool", "v_encoder.c_encoder.embeddings."] + (Self.own[fusion] ?? []))
+        reaching: ["qa_pool", "st_ed_pool", "v_encoder.c_encoder.embeddings."] + (Self.own[fusion] ?? []),
+        blindShare: Self.blindShare)
   }
 
   // MARK: Pre-training
