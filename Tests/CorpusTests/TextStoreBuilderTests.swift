@@ -159,7 +159,7 @@ import Testing
     #expect(skipped[0].contains("does not have \"x\""))
     #expect(skipped[1].contains("no \"end\""))
     #expect(try folder.contents("out.db/vid2len.json") == #"{"v": 3, "w": 3, "z": 7}"#)
-    #expect(try folder.contents("out.db/vid2max_frame_sub_len.json") == #"{"v": 3, "z": 5}"#)
+    #expect(try folder.contents("out.db/vid2max_frame_sub_len.json") == #"{"v": 3, "w": 3, "z": 5}"#)
     #expect(try folder.contents("out.db/vid2dur_idx.json") == #"{"val": {"v": [1.5,   0]}}"#)
   }
 

@@ -10,8 +10,6 @@ struct RetrievalReport {
   /// The predictions that the result file holds: the best `max_after_nms`. Where truth is known they are then suppressed;
   /// those of a hidden split are not, as the reference hands them in and TVR's submission format wants them.
   let final: RetrievalResults
-  /// The same before suppression, which VALUE takes.
-  private let ranked: RetrievalResults
   /// The queries that the recalls count.
   let counted: Int
   /// Nil for a hidden split.
@@ -26,7 +24,6 @@ struct RetrievalReport {
     counted = truths.count
     // The reference cuts to `max_after_nms` before it measures.
     let ranked = results.truncated(to: options.keptAfterSuppression)
-    self.ranked = ranked
     let suppressed = (isKnown ? options.suppression : nil).map {
       (
         threshold: $0,
@@ -55,10 +52,10 @@ struct RetrievalReport {
   ///   - title: of the table.
   ///   - idsAreText: whether VALUE writes the queries' ids as text, which it does where whole videos are searched for.
   func report(split: String, title: String, idsAreText: Bool) -> SplitReport {
-    var report = SplitReport(writeAs: { [final, ranked] path, form in
+    var report = SplitReport(writeAs: { [final] path, form in
       switch form {
       case .task: try final.write(path: path)
-      case .value: try ranked.writeForValue(path: path, idsAreText: idsAreText)
+      case .value: try final.writeForValue(path: path, idsAreText: idsAreText)
       }
     })
     guard let recalls else { return report }
