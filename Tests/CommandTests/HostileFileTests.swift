@@ -104,7 +104,8 @@ import Testing
     let scored = try run(["eval", "--predictions", "p.json", "--references", "r.jsonl"])
     #expect(scored.status == 1, "\(scored.output.prefix(200))")
     #expect(
-      scored.errors.contains("p.json") && !scored.errors.contains("out of memory"),
+      ["p.json", "r.jsonl"].contains(where: scored.errors.contains)
+        && !scored.errors.contains("out of memory"),
       "\(scored.errors.prefix(500))")
   }
 }
