@@ -79,7 +79,8 @@ struct SubtitleKindsTests {
   @Test(.timeLimit(.minutes(5))) func lyricsThatComeOften() {
     let times = (0..<50_000).map { "[\($0 / 60 % 60):\($0 % 60)]" }.joined()
     let (cues, told) = parse(Array((times + String(repeating: "<i>x</i> ", count: 200_000)).utf8))
-    #expect(cues.count == 100 && cues.allSatisfy { $0.text.utf8.count <= 4000 })
+    // They touch each other, so that they are one cue.
+    #expect(cues.count == 1 && cues[0].end == 109 && cues[0].text.utf8.count <= 4000)
     #expect(told.contains { $0.contains("comes 50000 times; the first 100 are taken") }, "\(told.prefix(3))")
     let same = parse(Array(String(repeating: "[00:01]a\n", count: 200_000).utf8)).cues
     #expect(same == [cue(1, 11, "a")])
