@@ -158,7 +158,8 @@ import Testing
     #expect(try builder.build { told.append($0) }.rows == 1)
     #expect(told.count == 2 && told[0].contains("video 2: the video \"v\" occurs twice"))
     #expect(told[1].contains("video 3: no \"video_id\""))
-    let table = try folder.builder(.msrvtt, "video_id,sentence,sentence\nv,a,b\n")
+    var table = try folder.builder(.msrvtt, "video_id,sentence,sentence\nv,a,b\n")
+    table.output = folder.path("other.db")
     let error = try #require(throws: DataError.self) { try table.build() }
     #expect(error.problem.contains("two columns have one name"))
   }

@@ -108,16 +108,17 @@ struct SubtitleKindsTests {
 
   /// Many times before a long text, and many lines of one time: their product would take hours.
   @Test(.timeLimit(.minutes(5))) func lyricsThatComeOften() {
-    let times = (0..<50_000).map { "[\($0 / 60 % 60):\($0 % 60)]" }.joined()
-    let (cues, told) = parse(Array((times + String(repeating: "<i>x</i> ", count: 200_000)).utf8))
-    #expect(cues.count == 100 && cues.allSatisfy { $0.text.utf8.count <= 4000 })
-    #expect(told.contains { $0.contains("comes 50000 times; the first 100 are taken") }, "\(told.prefix(3))")
-    let same = parse(Array(String(repeating: "[00:01]a\n", count: 200_000).utf8)).cues
+    let times = (0..<20_000).map { "[\($0 / 60 % 60):\($0 % 60)]" }.joined()
+    let (cues, told) = parse(Array((times + String(repeating: "<i>x</i> ", count: 50_000)).utf8))
+    // They touch each other, so that they are one cue.
+    #expect(cues.count == 1 && cues[0].end == 109 && cues[0].text.utf8.count <= 4000)
+    #expect(told.contains { $0.contains("comes 20000 times; the first 100 are taken") }, "\(told.prefix(3))")
+    let same = parse(Array(String(repeating: "[00:01]a\n", count: 50_000).utf8)).cues
     #expect(same == [cue(1, 11, "a")])
   }
 
   /// Flags are pairs of regional indicators. Characters of a slice of many of them are found by looking back to its beginning,
-  /// so nothing may ask for them: a megabyte would take an hour.
+  /// so nothing may ask for them: a megabyte would take hours.
   @Test(
     .timeLimit(.minutes(5)),
     arguments: [
@@ -128,7 +129,7 @@ struct SubtitleKindsTests {
       "<SAMI><SYNC Start=1><P Class=*>* &nbsp;*<SYNC Start=*><P>*",
     ])
   func flags(_ text: String) {
-    let flags = String(repeating: "\u{1F1E6}", count: 100_000)
+    let flags = String(repeating: "\u{1F1E6}", count: 30_000)
     for piece in [flags, flags + ":" + flags, flags + "-->" + flags] {
       let cues = parse(Array(text.replacing("*", with: piece).utf8)).cues
       #expect(SubtitleFile.parse(Array(SubtitleFile.subRip(cues).utf8)).count <= cues.count)

@@ -31,10 +31,12 @@ struct FeatureFile {
   }
 
   /// The numbers per frame that the file's head tells.
-  /// - Throws: `DataError` where there is no such head.
+  /// - Throws: `DataError` where there is no such head, or the file would be refused by its size.
   static func width(path: String) throws -> Int? {
+    let isArray = try Self.isArray(path)
+    guard try !isArray || PlainFile.size(path) <= ZipReader.defaultLimit else { return nil }
     let shape =
-      try isArray(path)
+      try isArray
       ? NPY.shape(path: path) : NPZ.shape(path: path, preferring: "features")
     return matrixShape(shape)?.last
   }

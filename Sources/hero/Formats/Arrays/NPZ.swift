@@ -20,20 +20,14 @@ public enum NPZ {
   public static func readOnly(path: String, preferring name: String) throws -> (array: NDArray, name: String)
   {
     let zip = try ZipReader(path: path)
-    let entry = try chosen(name, in: zip)
-    guard entry.size <= harmlessBytes || entry.size / mostExpansion <= entry.compressedSize else {
-      throw DataError(
-        "claims \(entry.size) bytes packed into \(entry.compressedSize), which no features are", file: path,
-        place: "array “\(arrayName(entry))”",
-        cure: "Get the file again, or save it with numpy.savez if it is meant")
-    }
+    let entry = try plausible(name, in: zip)
     return (try array(entry, in: zip), arrayName(entry))
   }
 
   /// The shape of that array, as its head tells; its elements are not read.
   public static func shape(path: String, preferring name: String) throws -> [Int] {
     let zip = try ZipReader(path: path)
-    return try NPY.shape(head: try zip.head(try chosen(name, in: zip), count: NPY.longestHead), file: path)
+    return try NPY.shape(head: try zip.head(try plausible(name, in: zip), count: NPY.longestHead), file: path)
   }
 
   /// An array of so many bytes may have shrunk by any factor …
@@ -44,6 +38,19 @@ public enum NPZ {
   /// Bytes of that array, as the archive's directory says.
   public static func byteCount(path: String, preferring name: String) throws -> Int {
     try chosen(name, in: ZipReader(path: path)).size
+  }
+
+  /// The entry of that array, unless it would inflate to what no features shrink from.
+  private static func plausible(_ name: String, in zip: ZipReader) throws -> ZipReader.Entry {
+    let entry = try chosen(name, in: zip)
+    guard entry.size <= harmlessBytes || entry.size / mostExpansion <= entry.compressedSize else {
+      throw DataError(
+        "claims \(entry.size) bytes packed into \(entry.compressedSize), which no features are",
+        file: zip.file,
+        place: "array “\(arrayName(entry))”",
+        cure: "Get the file again, or save it with numpy.savez if it is meant")
+    }
+    return entry
   }
 
   private static func chosen(_ name: String, in zip: ZipReader) throws -> ZipReader.Entry {
