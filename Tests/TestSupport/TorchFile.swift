@@ -61,9 +61,10 @@ public struct TorchFile {
     _ key: String, _ shape: [Int], strides: [Int]? = nil, offset: Int = 0, count: Int? = nil,
     storage type: String = "FloatStorage"
   ) -> [UInt8] {
-    var rowMajor: [Int] = []
+    var (rowMajor, inner) = ([Int](), 1)
     for size in shape.reversed() {
-      rowMajor.insert((rowMajor.first ?? 1) &* (rowMajor.isEmpty ? 1 : size), at: 0)
+      rowMajor.insert(inner, at: 0)
+      inner = inner &* size
     }
     return call(
       "torch._utils", "_rebuild_tensor_v2", arguments(key, shape, strides ?? rowMajor, offset, count, type))
