@@ -36,7 +36,9 @@ struct EnsembleTests {
     let loader = try GoldenStores.questions("val", .evaluation)
     func run(_ models: [QuestionModel]) throws -> AnswerEvaluation {
       var done = 0
-      let found = try QuestionEvaluator<QuestionModel>(models.map { ($0, loader) }, batchSize: 4).run { done = $0 }
+      let found = try QuestionEvaluator<QuestionModel>(models.map { ($0, loader) }, batchSize: 4).run {
+        done = $0
+      }
       #expect(done == loader.itemCount)
       return found
     }
