@@ -25,7 +25,9 @@ extension RunConfiguration {
   private func reason(_ option: any AnyRunOption, _ rules: [IdleRule]) -> String? {
     if option.group == .ignored { return option.help }
     guard option.families.contains(family) || option.name == RunOptions.shared.task.name else {
-      let readers = TaskFamily.allCases.filter(option.families.contains).map(\.rawValue)
+      // What one task reads, a run of several with it reads too.
+      let all = TaskFamily.allCases.filter(option.families.contains)
+      let readers = (all.count > 1 ? all.filter { $0 != .multitask } : all).map(\.rawValue)
       return "only \(readers.joined(separator: ", ")) reads it"
     }
     if family == .multitask { return reasonOfAll(option) }

@@ -28,6 +28,14 @@ struct CaptionSuite: EvaluableSuite {
     return stores
   }
 
+  /// A file of clips has no `[CLS]` to stand for the subtitles that frames alone do without; a store to train on has.
+  func open(toEvaluate store: String) throws -> VideoReader {
+    let meta = FileManager.default.isFolder(store) ? store : try trainingStores()[0]
+    let videos = try configuration.videoReader(for: meta)
+    if let note = videos.cutNote { log.info(note) }
+    return videos
+  }
+
   func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> Learning {
     let loader = try CaptionLoader(
       captions: try trainingStores().map { try opened($0) }, videos: videos,
