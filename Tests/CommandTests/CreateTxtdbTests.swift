@@ -55,7 +55,6 @@ struct CreateTxtdbTests {
 
   @Test(arguments: [
     ["--task", "tvs"], ["--task", "subtitles"], ["--task", "tvc"], ["--task", "tvr", "--frame-length", "0"],
-    [],
   ])
   func wrongCommandLinesExitWithTwo(more: [String]) throws {
     let run = try HeroProcess(arguments: words(folder.root) + more)

@@ -135,12 +135,12 @@ struct FlagTests {
 
   /// Of a flag that is given twice the last counts, and that is said.
   @Test func repetitionsAreTold() throws {
-    let words = ["finetune", "--learning-rate", "1", "--seed=3", "--hard-neg-weight", "1", "--pin-mem"]
-    let again = ["--learning-rate", "2", "--seed", "3", "--hard-neg-weights", "2", "--no-pin-mem"]
+    let words = ["finetune", "--learning-rate", "1", "--seed=3", "--hard-neg-weight", "1", "--compressed-db"]
+    let again = ["--learning-rate", "2", "--seed", "3", "--hard-neg-weights", "2", "--no-compressed-db"]
     #expect(try CommandWords.repetitions(in: words).isEmpty)
     #expect(
       try CommandWords.repetitions(in: words + again).map { $0.split(separator: " ")[1] } == [
-        "--hard-neg-weights", "--learning-rate", "--pin-mem",
+        "--compressed-db", "--hard-neg-weights", "--learning-rate",
       ])
     // Values of these add up.
     #expect(

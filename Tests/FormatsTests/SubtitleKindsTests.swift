@@ -77,9 +77,9 @@ struct SubtitleKindsTests {
 
   /// Lines of one time are shown together until the next later one, and as many as there are take time in proportion.
   @Test(.timeLimit(.minutes(5))) func lyricsOfOneTime() {
-    let few = "[00:01.00]one\n[00:01.00]two\n[00:04.00][00:01.00]three\n[00:04.00]four\n"
+    let few = "[00:01.00]one\n[00:01.00]two\n[00:04.00][00:01.00]three\n[00:06.00]four\n[00:06.00]five\n"
     #expect(
-      parse(Array(few.utf8)).cues == [cue(1, 4, "one", "two", "three"), cue(4, 14, "three", "four")])
+      parse(Array(few.utf8)).cues == [cue(1, 6, "one", "two", "three"), cue(6, 16, "four", "five")])
     // Looking for the later line from each of them would take 10^10 steps here, minutes.
     let count = 100_000
     let many = (0..<count).map { "[00:01.00]\($0)\n" }.joined() + "[00:03.00]end\n"

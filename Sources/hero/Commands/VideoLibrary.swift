@@ -75,14 +75,15 @@ struct VideoLibrary {
         renamed.append((old.text, video.name))
       }
     }
-    if !stale.isEmpty { try Self.remove(work.videoStores) { $0 == ["own"] } }
-    for file in stale.flatMap(features) where unlink(file) != 0 && errno != ENOENT {
-      throw DataError.system("remove", file: file)
-    }
+    // Before what is stale goes: another file may have the old name by now.
     for (old, new) in renamed {
       for (from, to) in zip(features(of: old), features(of: new)) {
         try AtomicFile.write(try FileBytes.read(path: from), to: to)
       }
+    }
+    if !stale.isEmpty { try Self.remove(work.videoStores) { $0 == ["own"] } }
+    for file in stale.flatMap(features) where unlink(file) != 0 && errno != ENOENT {
+      throw DataError.system("remove", file: file)
     }
     for video in videos { if let mark = video.mark { marks[video.name] = mark } }
     try write(marks)
