@@ -53,7 +53,7 @@ extension Target {
   private static func store(_ cues: [SubtitleCue], frames: Int, interval: Double) throws {
     let row: JSONObject = ["vid_name": "v", "sub": .array(cues.map(\.json))]
     let entry = try SubtitleRow(row, video: "v").entry(
-      frames: frames, frameLength: interval, tokenizer: tokenizer)
+      frames: frames, frameLength: interval, group: 5, tokenizer: tokenizer)
     let bytes = MessagePack(.object(entry.fields)).encode()
     let record = StoreRecord(value: try MessagePack.decode(bytes), file: "store", key: "v")
     let text = try Subtitles(record, of: "v")
@@ -153,10 +153,6 @@ extension Target {
     for slot in [0, 2048] { put(hash(file, slot..<slot + 56), into: &file, at: slot + 56) }
   }
 
-  private static let backend: any Backend = {
-    do { return try CPUBackend() } catch { fatalError("\(error)") }
-  }()
-
   /// Opens an index, reads all of it and searches it.
   private static func search(_ path: String) throws {
     let index = try IndexFile(path: path)
@@ -170,7 +166,7 @@ extension Target {
     let unit = [Float](repeating: 0.25, count: index.head.width)
     for rows in [2, 40_000] {
       let videos = IndexedVideos(index, rowsRead: rows, threads: 1)
-      for found in try videos.best([unit], kept: 3, on: backend)[0] { _ = videos.number(of: found.place) }
+      for found in try videos.best([unit], kept: 3)[0] { _ = videos.number(of: found.place) }
       for video in 0..<index.count { _ = try videos.cosines(unit, video: video) }
     }
   }
