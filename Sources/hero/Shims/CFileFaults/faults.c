@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,6 +66,9 @@ static int say_file(uintptr_t address) {
 
 static void end(int signal, siginfo_t *info, void *context) {
   (void)signal, (void)context;
+  // Several threads may read the file: the first says so, the others wait for the end.
+  static atomic_flag begun = ATOMIC_FLAG_INIT;
+  while (atomic_flag_test_and_set(&begun)) pause();
   static const char head[] = "hero: error: ", unknown[] = "a file that was being read";
   static const char rest[] =
     ": was cut short while it was read, or its disk failed. Replace files under a running job by renaming, and run again.\n";
@@ -75,7 +79,7 @@ static void end(int signal, siginfo_t *info, void *context) {
 }
 
 void hero_file_faults_install(void) {
-  struct sigaction action = {.sa_sigaction = end, .sa_flags = SA_SIGINFO | SA_RESETHAND};
+  struct sigaction action = {.sa_sigaction = end, .sa_flags = SA_SIGINFO};
   sigemptyset(&action.sa_mask);
   sigaction(SIGBUS, &action, 0);
 }
