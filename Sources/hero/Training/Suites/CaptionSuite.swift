@@ -30,7 +30,7 @@ struct CaptionSuite: EvaluableSuite {
 
   /// A file of clips has no `[CLS]` to stand for the subtitles that frames alone do without; a store to train on has.
   func open(toEvaluate store: String) throws -> VideoReader {
-    let meta = FileManager.default.isFolder(store) ? store : try trainingStores()[0]
+    let meta = FileManager.default.isFolder(store) ? store : configuration.trainCaptions.paths.first ?? store
     let videos = try configuration.videoReader(for: meta)
     if let note = videos.cutNote { log.info(note) }
     return videos
