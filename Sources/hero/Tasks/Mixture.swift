@@ -50,7 +50,6 @@ public struct Mixture {
     precondition(entries.allSatisfy { $0.source.store === entries[0].source.store })
   }
 
-  public var sources: [any Source] { entries.map(\.source) }
   /// The parameters that all sources share.
   public var store: ParameterStore { entries[0].source.store }
 
@@ -59,12 +58,13 @@ public struct Mixture {
   /// Items that turned out not to be usable so far.
   public var skippedCount: Int { entries.reduce(0) { $0 + $1.source.skippedCount } }
 
-  /// The sources with their items and shares: `mlm_tv_all 17435 videos (29 %), …`.
+  /// The sources with their items, shares and batches of their own: `mlm_tv_all 17435 videos (29 %), …`.
   public var summary: String {
     guard let draws else { return entries[0].source.summary }
     return entries.map { entry in
       let share = 100 * Double(max(0, entry.ratio)) / Double(draws.pool.count)
-      return "\(entry.source.name) \(entry.source.summary) (\(Int(share.rounded())) %)"
+      let batches = entry.batchSize.map { ", batches of \($0)" } ?? ""
+      return "\(entry.source.name) \(entry.source.summary) (\(Int(share.rounded())) %\(batches))"
     }.joined(separator: ", ")
   }
 
@@ -100,13 +100,13 @@ public struct Mixture {
   }
 
   /// `Source.counts` of a batch.
-  public func counts(of batch: Batch) -> [Int] { sources[batch.source].counts(of: batch) }
+  public func counts(of batch: Batch) -> [Int] { entries[batch.source].source.counts(of: batch) }
 
   /// `Source.loss` of a batch.
   public func loss(
     _ tape: Tape, _ batch: Batch, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
-    sources[batch.source].loss(tape, batch, among: share, update: update, random: &random)
+    entries[batch.source].source.loss(tape, batch, among: share, update: update, random: &random)
   }
 }
 

@@ -40,25 +40,32 @@ struct Dataset {
     guard batchSize ?? 1 > 0 else { throw fields.wrong("batch_size", "a whole number, 1 or more") }
   }
 
-  private static let known = [
-    "name", "task", "ratio", "batch_size", "sub_txt_db", "vfeat_db", "query_txt_db", "cap_txt_db", "gt_anno",
-  ]
-
   /// Tells of keys that nothing reads.
-  func warn(_ warn: (String) -> Void) { fields.warn(warn, unless: Self.known) }
+  /// - Parameter isTrained: whether it is to train on, else to measure on.
+  func warn(_ warn: (String) -> Void, isTrained: Bool) {
+    let own = isTrained ? ["ratio", textKey(isTrained: true)] : [textKey(isTrained: false)]
+    fields.warn(warn, unless: ["name", "task", "batch_size", "sub_txt_db", "vfeat_db"] + own)
+  }
+
+  /// The key of what is asked or described.
+  private func textKey(isTrained: Bool) -> String {
+    guard task.family == .captioning else { return "query_txt_db" }
+    return isTrained ? "cap_txt_db" : "gt_anno"
+  }
 
   /// The stores to train on, under the names of the task's own options.
   func trainingOptions() throws -> JSONObject {
     var options: JSONObject = ["vfeat_db": .string(try fields.value("vfeat_db", String.self))]
-    if task.channels != .video {
-      options["sub_txt_db"] = .string(try fields.value("sub_txt_db", String.self))
-    }
+    let subtitles = try fields.optional("sub_txt_db", String.self)
+    guard subtitles != nil || task.channels == .video else { throw fields.wrong("sub_txt_db", "a text") }
+    options["sub_txt_db"] = subtitles.map { .string($0) }
+    let key = textKey(isTrained: true)
     guard task.family == .captioning else {
-      options["train_query_txt_db"] = .string(try fields.value("query_txt_db", String.self))
+      options["train_query_txt_db"] = .string(try fields.value(key, String.self))
       return options
     }
-    let stores = try fields.value("cap_txt_db", [String].self)
-    guard !stores.isEmpty else { throw fields.wrong("cap_txt_db", "a list of at least one store") }
+    let stores = try fields.value(key, [String].self)
+    guard !stores.isEmpty else { throw fields.wrong(key, "a list of at least one store") }
     options["train_db"] = .array(stores.map { .string($0) })
     return options
   }
@@ -74,8 +81,7 @@ struct Dataset {
     }
     var options: JSONObject = [:]
     if let batchSize { options["val_batch_size"] = .int(batchSize) }
-    let key = task.family == .captioning ? "gt_anno" : "query_txt_db"
-    let file = try fields.value(key, String.self)
+    let file = try fields.value(textKey(isTrained: false), String.self)
     options[task.family == .captioning ? "val_ref" : "val_query_txt_db"] = .string(file)
     return options
   }
@@ -112,7 +118,7 @@ extension RunConfiguration {
       }
       return try entries.enumerated().map { index, entry in
         let dataset = try Dataset(EntryFields(json: entry, place: "\(key)[\(index)]"))
-        dataset.warn(warn)
+        dataset.warn(warn, isTrained: key == "train_datasets")
         return dataset
       }
     }
@@ -120,6 +126,11 @@ extension RunConfiguration {
     let val = try read("val_datasets", validation)
     guard !train.isEmpty else {
       throw DataError("must be a list of at least one dataset", place: "key \"train_datasets\"")
+    }
+    guard train.contains(where: { $0.ratio > 0 }) else {
+      throw DataError(
+        "has no dataset with a \"ratio\" above 0", place: "key \"train_datasets\"",
+        cure: "Leave ratio out, or raise it")
     }
     for (key, datasets) in [("train_datasets", train), ("val_datasets", val)] {
       for (place, dataset) in datasets.enumerated()

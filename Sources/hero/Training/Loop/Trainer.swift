@@ -87,7 +87,7 @@ public final class Trainer {
     }
     while step < steps {
       let (place, losses, norm, signal) = try update(step, queue)
-      let source = mixture.sources[place]
+      let source = mixture.entries[place].source
       try requireUsableItems()
       step += 1
       rates.add(

@@ -41,10 +41,8 @@ struct MultitaskSuite: TaskSuite {
   }
 
   func openForTraining() throws -> [OpenedPart] {
-    try parts.map { try open(Self.single($0.task), $0) }
+    try parts.map { try open($0.task.family.suite, $0) }
   }
-
-  private static func single(_ task: RunTask) -> any TaskSuite.Type { task.family.suite }
 
   private func open<Suite: TaskSuite>(_: Suite.Type, _ part: RunPart) throws -> OpenedPart {
     var context = run
@@ -75,7 +73,9 @@ struct MultitaskSuite: TaskSuite {
     let mixture = try Mixture(
       configuration.task.rawValue,
       learned.flatMap { part, learning in
-        learning.mixture.sources.map { Mixture.Entry($0, ratio: part.ratio, batchSize: part.batchSize) }
+        learning.mixture.entries.map {
+          Mixture.Entry($0.source, ratio: part.ratio, batchSize: part.batchSize)
+        }
       })
     return Learning(mixture: mixture) { step, results in
       try validate(learned, step: step, results: results)
