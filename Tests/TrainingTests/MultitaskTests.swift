@@ -94,6 +94,44 @@ struct MultitaskTests {
     }
   }
 
+  /// The dataset's name says what is read; a flag may name the task without, and no other.
+  @Test func aFlagNamesTheFilesTask() throws {
+    let run = try TinyRun()
+    var entry = run.dataset("tvr", "train", ["query_txt_db": .string(TinyRun.store("tvr_train"))])
+    entry["name"] = "tvr_sub_only_train"
+    let changes: JSONObject = ["train_datasets": [entry], "val_datasets": []]
+    let configuration = try multitask(run, changes, arguments: ["--task", "tvr"])
+    #expect(configuration.task.rawValue == "tvr_sub_only" && configuration.videoChannels == .subtitles)
+    let error = #expect(throws: UsageError.self) {
+      try multitask(run, changes, arguments: ["--task", "tvqa"])
+    }
+    #expect(error?.description.contains("tvr_sub_only") == true)
+  }
+
+  /// Keys of an entry that its task or its use does not read are told.
+  @Test func keysThatNothingReadsAreTold() throws {
+    let run = try TinyRun()
+    var options = try run.options(.multitask)
+    let store: JSON = .string(TinyRun.store("tvr_train"))
+    options["train_datasets"] = [run.dataset("tvr", "train", ["query_txt_db": store, "cap_txt_db": "x"])]
+    options["val_datasets"] = [run.dataset("tvr", "val", ["query_txt_db": store, "ratio": 2])]
+    let file = try run.folder.file("run.json", JSON.object(options).encoded())
+    let told = try RunConfiguration.load(file: file, arguments: []).warnings.joined(separator: "\n")
+    #expect(told.contains("train_datasets[0]: unknown key \"cap_txt_db\""))
+    #expect(told.contains("val_datasets[0]: unknown key \"ratio\""))
+  }
+
+  /// What is measured may change when a run goes on, what is learnt may not.
+  @Test func otherValidationsMayFollow() throws {
+    let run = try TinyRun()
+    let begun = try multitask(run)
+    #expect(try multitask(run, ["val_datasets": []]).changes(since: begun).isEmpty)
+    let entries = try #require(try run.options(.multitask)["train_datasets"]?.array)
+    let fewer = try multitask(
+      run, ["train_datasets": .array(Array(entries.prefix(2))), "val_datasets": []])
+    #expect(fewer.changes(since: begun).map(\.name) == ["train_datasets"])
+  }
+
   /// What does not go together is refused before any work.
   @Test func entriesThatDoNotFitAreRefused() throws {
     let run = try TinyRun()
@@ -108,7 +146,8 @@ struct MultitaskTests {
       ([], "at least one"), ([changed("task", "videoQA")], "vcmr"),
       ([changed("name", "tvr")], "a task and a split"),
       ([changed("name", "tvx_train")], "a task and a split"), ([changed("vfeat_db", nil)], "vfeat_db"),
-      ([changed("ratio", -1)], "ratio"), ([changed("batch_size", 0)], "batch_size"), ([good, good], "twice"),
+      ([changed("ratio", -1)], "ratio"), ([changed("ratio", 0)], "above 0"),
+      ([changed("batch_size", 0)], "batch_size"), ([good, good], "twice"),
       ([changed("query_txt_db", nil)], "query_txt_db"), ([7], "name"),
     ] as [([JSON], String)] {
       let error = try #require(throws: DataError.self) {

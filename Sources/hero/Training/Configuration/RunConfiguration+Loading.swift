@@ -13,14 +13,18 @@ extension RunConfiguration {
     let flags = try RunArguments(arguments)
     var object = try file.map { try readObject($0) } ?? JSONObject()
     var warnings: [String] = []
-    try DataError.locating(file: file ?? "") {
-      guard let one = try ofOneDataset(object, warn: { warnings.append($0) }) else { return }
+    let asked = flags.value(of: RunOptions.shared.task).flatMap(RunTask.init(json:))
+    let one = try DataError.locating(file: file ?? "") {
+      try ofOneDataset(object) { warnings.append($0) }
+    }
+    if let one {
       object = one.object
-      if fixed == nil, object[RunOptions.shared.task.name] == nil {
-        object[RunOptions.shared.task.name] = .string(one.task.rawValue)
+      // The dataset's name says the channels too.
+      if let asked, !one.task.isSame(as: asked) {
+        throw UsageError("--task \(asked.rawValue): \(file ?? "") trains \(one.task.rawValue)")
       }
     }
-    let task = try fixed ?? task(flags: flags, object: object, file: file)
+    let task = try fixed ?? one?.task ?? task(asked, object: object, file: file)
     var configuration = RunConfiguration(task: task)
     warnings += try configuration.apply(object, file: file ?? "")
     try configuration.apply(flags)
@@ -80,9 +84,8 @@ extension RunConfiguration {
     return object
   }
 
-  private static func task(flags: RunArguments, object: JSONObject, file: String?) throws -> RunTask {
-    let task = flags.value(of: RunOptions.shared.task).flatMap(RunTask.init(json:))
-    guard let task = try task ?? Self.task(in: object, file: file ?? "") else {
+  private static func task(_ asked: RunTask?, object: JSONObject, file: String?) throws -> RunTask {
+    guard let task = try asked ?? Self.task(in: object, file: file ?? "") else {
       throw UsageError("which task? Give --task " + RunTask.finetuning.map(\.rawValue).joined(separator: "|"))
     }
     guard task != .pretrain else { throw UsageError("use 'hero pretrain' for pre-training") }

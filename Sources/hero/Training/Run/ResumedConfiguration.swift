@@ -6,6 +6,7 @@ extension RunConfiguration {
   private static let free: Set<String> = [
     "output_dir", "checkpoint", "valid_steps", "save_steps", "keep", "val_batch_size", "val_query_txt_db",
     "test_query_txt_db", "val_split", "test_split", "val_db", "test_db", "val_ref", "tokenizer",
+    "val_datasets",
   ]
 
   /// The options that change what is learnt, with what they were in another configuration of the run.
