@@ -37,7 +37,7 @@ struct MultitaskSuite: TaskSuite {
 
   init(run: RunContext) throws {
     self.run = run
-    parts = try run.configuration.parts(warn: run.log.warning)
+    parts = try run.configuration.parts()
   }
 
   func openForTraining() throws -> [OpenedPart] {
