@@ -138,7 +138,8 @@ struct OwnVideoTests {
     #expect(videos["one"]?.frames == 1 && made.errors.contains("found as a whole: one"))
   }
 
-  /// Whatever a folder has is taken or told, and a folder of which nothing can be taken is an error.
+  /// Whatever a folder has is taken or told, and a folder of which nothing can be taken is an
+  /// error.
   @Test func whatIsPassedOverIsTold() throws {
     let own = try OwnVideoIndex()
     try own.add("plain.mp4", as: "clip.mp4")

@@ -3,7 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Several runs evaluated together: `--ensemble`, VALUE's two streams, and the scores that are averaged.
+/// Several runs evaluated together: `--ensemble`, VALUE's two streams, and the scores that are
+/// averaged.
 struct EnsembleCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }

@@ -4,7 +4,8 @@ import Testing
 
 @testable import Formats
 
-/// Commands over files that ask for much: each ends in little memory, with a word about the file, and keeps what is good.
+/// Commands over files that ask for much: each ends in little memory, with a word about the file,
+/// and keeps what is good.
 @Suite struct HostileFileTests {
   private let folder: TemporaryFolder
   private static let corpus = SharedData.golden.appendingPathComponent("corpus").path
@@ -35,8 +36,8 @@ import Testing
     }
   }
 
-  /// An archive of a megabyte that inflates to one gigabyte, one that claims more than there is, and a sparse array beside a
-  /// good one.
+  /// An archive of a megabyte that inflates to one gigabyte, one that claims more than there is,
+  /// and a sparse array beside a good one.
   @Test func bombsLeaveTheGoodVideos() throws {
     try store(features("good"), "good.npz")
     let zeros = [UInt8](repeating: 0, count: 80 << 20)
@@ -67,7 +68,8 @@ import Testing
     #expect(try JSON.read(path: folder.path("db/x/id2nframe.json")).encoded() == #"{"good":3}"#)
   }
 
-  /// A megabyte of cues at one time, of tags that never end, of an endless cue; the good file beside them stays.
+  /// A megabyte of cues at one time, of tags that never end, of an endless cue; the good file
+  /// beside them stays.
   @Test func subtitlesLeaveTheGoodVideos() throws {
     let many = 1 << 20
     func repeated(_ text: String) -> String { String(repeating: text, count: many / text.utf8.count) }

@@ -6,7 +6,8 @@ import Testing
 
 @testable import Search
 
-/// A folder of videos, networks of a few channels and a small model: what `hero index --videos` needs.
+/// A folder of videos, networks of a few channels and a small model: what `hero index --videos`
+/// needs.
 struct OwnVideoIndex {
   let model: SmallModel
   var folder: TemporaryFolder { model.folder }
@@ -18,7 +19,8 @@ struct OwnVideoIndex {
     try Safetensors.write(path: folder.path("slowfast.safetensors"), tensors: Self.slowfast)
   }
 
-  /// Copies a fixture of Vision's into the folder, with bytes behind it that no reader of its container minds.
+  /// Copies a fixture of Vision's into the folder, with bytes behind it that no reader of its
+  /// container minds.
   func add(_ fixture: String, as name: String, mark: String? = nil) throws {
     var bytes = try Fixtures.bytes("Vision/\(fixture)")
     if let mark, fixture.hasSuffix(".mp4") {

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Search
 
-/// `hero index --videos --transcribe`, with a program in whisper.cpp's place that writes what the test says.
+/// `hero index --videos --transcribe`, with a program in whisper.cpp's place that writes what the
+/// test says.
 @Suite("Subtitles by a recogniser of speech")
 struct TranscribeTests {
   private let own: OwnVideoIndex
@@ -54,7 +55,8 @@ struct TranscribeTests {
     #expect(try own.said("subtitled") == ["beside"] && own.said("inside")?.isEmpty == false)
     #expect(calls.count == 1 && calls[0].contains("-l auto") && calls[0].contains("-m \(model) "))
 
-    // They are made once, whatever becomes of the file's name, and stay where nobody asks for them again.
+    // They are made once, whatever becomes of the file's name, and stay where nobody asks for them
+    // again.
     try FileManager.default.moveItem(
       atPath: own.folder.path("v/spoken.mkv"), toPath: own.folder.path("v/renamed.mkv"))
     #expect(try own.run("--transcribe", model, environment: environment).status == 0)

@@ -4,7 +4,8 @@ import Testing
 
 @testable import Formats
 
-/// One model, saved in each of the ways in which people save models: every way is evaluated as the model is.
+/// One model, saved in each of the ways in which people save models: every way is evaluated as the
+/// model is.
 @Suite struct WrappedWeightsTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }

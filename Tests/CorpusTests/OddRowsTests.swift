@@ -4,8 +4,8 @@ import Testing
 
 @testable import Corpus
 
-/// Fields of another type, order or meaning than an annotation's: each row is left out by its reason, and none is read in
-/// another way.
+/// Fields of another type, order or meaning than an annotation's: each row is left out by its
+/// reason, and none is read in another way.
 @Suite struct OddRowsTests {
   /// What the only bad row of an annotation is told to be.
   private func reason(

@@ -79,9 +79,10 @@ struct StoredRowTests {
     return result
   }
 
-  /// Estimates from records are right on average and off by as much as a uniform quantizer of four levels is: of a normal
-  /// element it keeps 88 % of the variance, so the error is √(1 / 0.88 − 1) = 0.37 of ‖r‖/√width. Those from signs say what
-  /// the elements that are read say: (2/π)·0.8·0.96 of the variance.
+  /// Estimates from records are right on average and off by as much as a uniform quantizer of four
+  /// levels is: of a normal element it keeps 88 % of the variance, so the error is √(1 / 0.88 − 1)
+  /// = 0.37 of ‖r‖/√width. Those from signs say what the elements that are read say: (2/π)·0.8·0.96
+  /// of the variance.
   @Test(arguments: [0, 3] as [Float]) func estimatesAreRight(_ around: Float) {
     let (width, count) = (768, 600)
     let scanner = RowScanner(width: width, threads: 1)
@@ -119,7 +120,8 @@ struct StoredRowTests {
     #expect(FrameCodeEncoder(width: width).encode(rows, threads: 3) == one)
   }
 
-  /// Kernels against loops over bits, for blocks that are full, are filled up and are read in steps.
+  /// Kernels against loops over bits, for blocks that are full, are filled up and are read in
+  /// steps.
   @Test(arguments: [512, 1536, 8192], [1, 3, 40, 300]) func planes(_ frames: Int, _ width: Int) throws {
     var random = RandomStream(seed: 4, stream: UInt32(width))
     let stride = frames / 8

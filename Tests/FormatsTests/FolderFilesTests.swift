@@ -69,8 +69,8 @@ struct FolderFilesTests {
     #expect(told.count == 1 && told[0].contains("caf\\xe9.mp4"))
   }
 
-  /// A file of an ending that nobody knows may be what somebody means, a folder's name need not be UTF-8, and a link to nothing
-  /// may have been one to a folder.
+  /// A file of an ending that nobody knows may be what somebody means, a folder's name need not be
+  /// UTF-8, and a link to nothing may have been one to a folder.
   @Test func nothingIsPassedOverWithoutAWord() throws {
     let folder = try TemporaryFolder()
     for name in ["a.mp4", "a.srt", "poster.JPG", "b.mp4.part", "DATA.DAT", "recording", "deep/c.xyz"] {

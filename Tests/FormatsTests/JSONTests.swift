@@ -160,7 +160,8 @@ import Testing
     #expect(names.contains { $0.hasSuffix("meta.json") })
   }
 
-  /// Of a key that comes twice the last value counts. The first such key of a file is told, if its values differ.
+  /// Of a key that comes twice the last value counts. The first such key of a file is told, if its
+  /// values differ.
   @Test func repeatedKeysAreToldOnce() throws {
     let (folder, notices) = (try TemporaryFolder(), NoticeLog.shared)
     let whole = try folder.file("a.json", "{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": [2], \"d\": 1, \"d\": 2}}")

@@ -75,7 +75,8 @@ struct SubtitleKindsTests {
       ])
   }
 
-  /// Lines of one time are shown together until the next later one, and as many as there are take time in proportion.
+  /// Lines of one time are shown together until the next later one, and as many as there are take
+  /// time in proportion.
   @Test(.timeLimit(.minutes(5))) func lyricsOfOneTime() {
     let few = "[00:01.00]one\n[00:01.00]two\n[00:04.00][00:01.00]three\n[00:06.00]four\n[00:06.00]five\n"
     #expect(
@@ -117,8 +118,8 @@ struct SubtitleKindsTests {
     #expect(same == [cue(1, 11, "a")])
   }
 
-  /// Flags are pairs of regional indicators. Characters of a slice of many of them are found by looking back to its beginning,
-  /// so nothing may ask for them: a megabyte would take hours.
+  /// Flags are pairs of regional indicators. Characters of a slice of many of them are found by
+  /// looking back to its beginning, so nothing may ask for them: a megabyte would take hours.
   @Test(
     .timeLimit(.minutes(5)),
     arguments: [

@@ -66,7 +66,8 @@ import Testing
     #expect(scorer.clips["METEOR"]?.first == 0)
   }
 
-  /// Words are looked up by their bytes, as Java does: `é` in one letter or in two, and `s` with an accent upon it.
+  /// Words are looked up by their bytes, as Java does: `é` in one letter or in two, and `s` with an
+  /// accent upon it.
   @Test func synonymsAreFoundByBytes() {
     let synonyms = MeteorSynonyms(
       synsets: ["caf\u{e9}", "1", "cafe\u{301}", "2", "door", "3"],

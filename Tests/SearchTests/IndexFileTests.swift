@@ -213,7 +213,8 @@ struct IndexFileTests {
     }
   }
 
-  /// An index whose codes are those of each video is searched and added to, and what is copied of it has the codes of now.
+  /// An index whose codes are those of each video is searched and added to, and what is copied of
+  /// it has the codes of now.
   @Test func version2() throws {
     try write(try Fixtures.bytes("Search/version2.index"))
     // The best of six queries as the program found them that wrote it, which read 60 of its rows.

@@ -68,10 +68,11 @@ struct SearchTests {
     try writer.commit()
   }
 
-  /// How many of the best 10 are those of all rows, by arithmetic for rows that are independent: of 15,000 frames 1,000 are
-  /// read, the records of 4,000. The best lie from 3.0 deviations on. Their signs say 0.70 ± 0.71 of that, of which what
-  /// passes has 0.62 at least: 97 % and more pass; their records 3.0 ± 0.37, what passes has 1.6. More are found where
-  /// frames are alike, as one of them is enough.
+  /// How many of the best 10 are those of all rows, by arithmetic for rows that are independent: of
+  /// 15,000 frames 1,000 are read, the records of 4,000. The best lie from 3.0 deviations on. Their
+  /// signs say 0.70 ± 0.71 of that, of which what passes has 0.62 at least: 97 % and more pass;
+  /// their records 3.0 ± 0.37, what passes has 1.6. More are found where frames are alike, as one
+  /// of them is enough.
   @Test(arguments: Likeness.allCases) func codesFindWhatAllRowsFind(_ like: Likeness) throws {
     // A segment of two blocks, and two of one.
     try write(3000, like: like, width: 96, segments: like == .none ? 1 : 2)
@@ -124,7 +125,8 @@ struct SearchTests {
     #expect(exact.count == 30 && exact.first?.place == 7)
   }
 
-  /// A long video whose frames all fit does not take the place of others, however few rows are read.
+  /// A long video whose frames all fit does not take the place of others, however few rows are
+  /// read.
   @Test func aLongVideoLeavesRoomForOthers() throws {
     let writer = try IndexWriter(path: path, head: try model.open().head)
     let (width, unit) = (SmallModel.width, SmallModel.unit(of: 7))
@@ -200,8 +202,9 @@ struct SearchTests {
     #expect(fit.cosines.count == 37 && fit.moments.max() == fit.best.first?.score)
   }
 
-  /// Of the same rows, whole and as windows: moments that lie in one window alone, its edges aside, stand to each other as they
-  /// do in the whole video. A window's probabilities are of fewer frames, so that they are a constant times the others.
+  /// Of the same rows, whole and as windows: moments that lie in one window alone, its edges aside,
+  /// stand to each other as they do in the whole video. A window's probabilities are of fewer
+  /// frames, so that they are a constant times the others.
   @Test func windowsRankAsTheWholeVideo() throws {
     let head = try model.open().head
     let (windows, width) = ([0..<40, 30..<70, 60..<97], SmallModel.width)

@@ -139,8 +139,8 @@ struct VideoModelTests {
     #expect(known > 0 && abs(loss / Double(known) - expected) < 1e-5)
   }
 
-  /// A moment behind the frames that a model reads at a time is told of by a part of the video that has it; one that has more
-  /// frames, and a whole video that has, are refused.
+  /// A moment behind the frames that a model reads at a time is told of by a part of the video that
+  /// has it; one that has more frames, and a whole video that has, are refused.
   @Test func momentsOfLongVideos() async throws {
     let part = 8
     let cut = stores + ["--max-clip-len", "\(part)"]

@@ -10,7 +10,8 @@ import Text
 
 @testable import Tasks
 
-/// Several models together: alone with itself a model answers as before, and of two the mean counts.
+/// Several models together: alone with itself a model answers as before, and of two the mean
+/// counts.
 struct EnsembleTests {
   /// The same model with other weights where some parameters begin so.
   private func shaken<Model: HeroModel>(_ model: Model, _ starts: [String]) -> Model {

@@ -162,7 +162,8 @@ func expectGradients(
   }
 }
 
-/// Norms of gradients: |a − b| ≤ 1e-4·b + 1e-6·(norm of all), per parameter; no gradient where none is expected.
+/// Norms of gradients: |a − b| ≤ 1e-4·b + 1e-6·(norm of all), per parameter; no gradient where none
+/// is expected.
 func expectGradientNorms(
   _ store: ParameterStore, _ expected: JSON, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {

@@ -107,7 +107,8 @@ struct GradientCheck {
 
   /// Every slope is what the gradient says; the gradients of some parameters are there at all; and were any parameter's
   /// gradient a fiftieth too large, or missing, the check would say so.
-  /// - Parameter blindShare: of the parameters, whose slopes may be too small or too near a kink to tell.
+  /// - Parameter blindShare: of the parameters, whose slopes may be too small or too near a kink to
+  ///   tell.
   func expectAgreement(
     reaching names: [String], blindShare: Double = 0.25, sourceLocation: SourceLocation = #_sourceLocation
   ) {

@@ -103,8 +103,8 @@ struct ModelGradientTests {
 
   // MARK: VALUE's fusion models
 
-  /// A maximum has a kink wherever two words meet, and most directions cross one of so many. VALUE's own gradients are held
-  /// to besides (`ValueFusionGoldenTests`).
+  /// A maximum has a kink wherever two words meet, and most directions cross one of so many.
+  /// VALUE's own gradients are held to besides (`ValueFusionGoldenTests`).
   private static let blindShare = 0.75
 
   private static func fused(_ fusion: SubtitleFusion) -> ModelConfiguration {

@@ -99,7 +99,8 @@ struct ModelKeysTests {
     #expect(try keys(with(.query, "type_vocab_size", 1)).idle.isEmpty)
   }
 
-  /// VALUE's configurations name the network; others than these are refused, and so is half a choice.
+  /// VALUE's configurations name the network; others than these are refused, and so is half a
+  /// choice.
   @Test func networksAreChosen() throws {
     func fusion(_ model: JSON, _ method: JSON? = nil) throws -> SubtitleFusion {
       var json = Self.base

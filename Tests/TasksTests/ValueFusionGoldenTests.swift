@@ -6,7 +6,8 @@ import Testing
 @testable import Model
 @testable import Tasks
 
-/// VALUE's answers of its three fusion models, with the padding of shorter subtitles kept out of the maximum.
+/// VALUE's answers of its three fusion models, with the padding of shorter subtitles kept out of
+/// the maximum.
 @Suite("Fusion models against VALUE", .enabled(if: SharedData.valueGolden != nil))
 struct ValueFusionGoldenTests {
   static let methods: [SubtitleFusion] = [.add, .concat, .sequence]
@@ -19,7 +20,8 @@ struct ValueFusionGoldenTests {
     try Golden.tensors(try path("\(name).expected.safetensors"))
   }
 
-  /// A fusion model of TVR's weights and VALUE's own; heads that TVR lacks are those of another file.
+  /// A fusion model of TVR's weights and VALUE's own; heads that TVR lacks are those of another
+  /// file.
   static func model<Model: HeroModel>(
     _ fusion: SubtitleFusion, heads: String? = nil, on device: TestDevice = .cpu
   ) throws -> Model {
@@ -50,7 +52,8 @@ struct ValueFusionGoldenTests {
     return model
   }
 
-  /// Every parameter and no other, but for what nothing here computes (`pad`, the word embedding's second name).
+  /// Every parameter and no other, but for what nothing here computes (`pad`, the word embedding's
+  /// second name).
   @Test(arguments: methods) func names(fusion: SubtitleFusion) throws {
     let model: RetrievalModel = try Self.model(fusion)
     let listed = try #require(try JSON.read(path: Self.path("fusion_\(fusion).names.json")).object)

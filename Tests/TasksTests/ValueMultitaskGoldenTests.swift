@@ -7,7 +7,8 @@ import Testing
 
 @testable import Tasks
 
-/// VALUE's answers of one model of many tasks: TVR's weights with the heads of questions and captions.
+/// VALUE's answers of one model of many tasks: TVR's weights with the heads of questions and
+/// captions.
 @Suite("One model of many tasks against VALUE", .enabled(if: SharedData.valueGolden != nil))
 struct ValueMultitaskGoldenTests {
   /// The models of all families on one trunk.
@@ -88,7 +89,8 @@ struct ValueMultitaskGoldenTests {
     }
   }
 
-  /// A checkpoint of all tasks is one of each task alone: its parts have the names that evaluation looks for.
+  /// A checkpoint of all tasks is one of each task alone: its parts have the names that evaluation
+  /// looks for.
   @Test func aCheckpointServesEveryTask() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("all.safetensors")

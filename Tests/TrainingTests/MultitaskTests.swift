@@ -25,7 +25,8 @@ struct MultitaskTests {
     return said.text
   }
 
-  /// Every task is drawn, measured and evaluated by its own name; the best checkpoint is that of the mean.
+  /// Every task is drawn, measured and evaluated by its own name; the best checkpoint is that of
+  /// the mean.
   @Test func tasksShareATrunk() throws {
     let run = try TinyRun()
     let said = try train(try multitask(run))

@@ -109,7 +109,8 @@ import Testing
     return told.withLock { $0 }
   }
 
-  /// Rows that repeat an id count once, and what counts as wrong for another reason than being wrong is told.
+  /// Rows that repeat an id count once, and what counts as wrong for another reason than being
+  /// wrong is told.
   @Test func oddRowsAreTold() throws {
     let twice = try Self.write(
       Self.rows + #"{"desc_id": "1", "desc": "again", "vid_name": "b", "ts": [0, 4]}"#, to: "twice.jsonl",

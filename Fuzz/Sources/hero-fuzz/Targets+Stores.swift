@@ -36,7 +36,8 @@ extension Target {
       let score = scorer.statistics(prediction: captions[0], references: [captions[1]]).score
       precondition(score >= 0 && score <= 1.0001, "METEOR is \(score)")
     },
-    // As "index", but all hashes are made right again, so that the damage reaches what lies behind them.
+    // As "index", but all hashes are made right again, so that the damage reaches what lies behind
+    // them.
     "sealed-index": Target { bytes in
       var file = index
       for patch in stride(from: 0, to: bytes.count - 2, by: 3) {

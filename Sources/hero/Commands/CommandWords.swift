@@ -28,7 +28,8 @@ enum CommandWords {
     }
   }
 
-  /// `--resume auto` is `--resume`: a command that is repeated goes on, and begins where there is nothing yet.
+  /// `--resume auto` is `--resume`: a command that is repeated goes on, and begins where there is
+  /// nothing yet.
   static func withoutAuto(_ words: [String]) -> [String] {
     var last = ""
     return words.compactMap { word in

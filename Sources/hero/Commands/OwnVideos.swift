@@ -126,8 +126,8 @@ struct OwnVideos {
     return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.text.dropLast(".npz".count))) }
   }
 
-  /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of them or were made of their
-  /// sound.
+  /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of
+  /// them or were made of their sound.
   ///
   /// What lies beside a video was chosen by somebody; the tracks inside are taken where nothing or only forced subtitles lie
   /// there, and a transcript where those are no more than that either.

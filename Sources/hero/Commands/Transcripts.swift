@@ -5,10 +5,11 @@ import Search
 import Training
 import Vision
 
-/// What is said in videos that have no subtitles, written down by a recogniser of speech and kept beside their features.
+/// What is said in videos that have no subtitles, written down by a recogniser of speech and kept
+/// beside their features.
 ///
-/// A transcript belongs to a file's content (`FileMark`) and a model, whatever the file is called and where it lies:
-/// `OUTPUT.work/transcripts/FILE-MODEL.srt`, both as their hashes.
+/// A transcript belongs to a file's content (`FileMark`) and a model, whatever the file is called
+/// and where it lies: `OUTPUT.work/transcripts/FILE-MODEL.srt`, both as their hashes.
 struct Transcripts {
   let folder: String
   /// Nil where only what is there is used.
@@ -27,7 +28,8 @@ struct Transcripts {
     made = zip(made, dates).sorted { ($0.1, $0.0) < ($1.1, $1.0) }.map(\.0)
   }
 
-  /// The transcript of a video: one of this model, or where no model is given the last one that was made.
+  /// The transcript of a video: one of this model, or where no model is given the last one that was
+  /// made.
   /// - Parameter tell: is given a line where it is made now, or cannot be.
   /// - Returns: its file; nil where there is none, or nothing is said.
   /// - Throws: `Interruption`, and `DataError` where nothing can be written.

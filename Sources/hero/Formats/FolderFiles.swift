@@ -11,7 +11,8 @@ public enum FileEndings {
     "ts", "vob", "vro", "webm", "wmv", "wtv", "y4m",
   ]
 
-  /// What often lies beside videos and is none: subtitles, sounds, pictures, texts, archives and what programs keep.
+  /// What often lies beside videos and is none: subtitles, sounds, pictures, texts, archives and
+  /// what programs keep.
   public static let besideVideos: Set<String> = [
     "7z", "aac", "ac3", "ass", "bak", "bmp", "bup", "bz2", "cpi", "csv", "db", "dfxp", "dts", "exif", "flac",
     "gz", "heic", "htm", "html", "idx", "ifo", "ini", "jpeg", "jpg", "json", "jsonl", "lnk", "log", "lrc",
@@ -47,7 +48,8 @@ public enum FileEndings {
 public struct FolderFiles {
   private let root: String
   private let endings: Set<String>
-  /// Endings of other files that nobody would look for; nil where others are none of the caller's business.
+  /// Endings of other files that nobody would look for; nil where others are none of the caller's
+  /// business.
   private let passed: Set<String>?
   private let onLeftOut: (String) -> Void
   private var files: [String] = []
@@ -74,8 +76,8 @@ public struct FolderFiles {
   ///
   /// - Parameters:
   ///   - endings: of names, in lower case; names have them in any case.
-  ///   - passed: endings of files that are passed over without a word; what has neither these nor those is counted in one line.
-  ///     Nil where nothing is said of other endings.
+  ///   - passed: endings of files that are passed over without a word; what has neither these nor
+  ///     those is counted in one line. Nil where nothing is said of other endings.
   ///   - onLeftOut: is given a line for whatever is passed over.
   /// - Throws: `DataError` where the folder cannot be listed.
   public static func list(
@@ -139,8 +141,8 @@ public struct FolderFiles {
     }
   }
 
-  /// Names in the order of their bytes, with whether the folder itself says that they are folders: what is in it may not be
-  /// allowed to be looked at.
+  /// Names in the order of their bytes, with whether the folder itself says that they are folders:
+  /// what is in it may not be allowed to be looked at.
   private static func entries(of path: String) throws -> [(name: [UInt8], isFolder: Bool)] {
     guard let listing = opendir(path) else { throw DataError.system("list the folder", file: path) }
     defer { closedir(listing) }

@@ -14,7 +14,8 @@ public enum Notice {
   }
 
   /// Tells a line, unless it has been told.
-  /// - Parameter subject: of several lines about one subject only the first is told; by default it is the line.
+  /// - Parameter subject: of several lines about one subject only the first is told; by default it
+  ///   is the line.
   public static func tell(_ line: String, about subject: String? = nil) {
     guard told.withLock({ $0.insert(Name(subject ?? line)).inserted }) else { return }
     teller.withLock { $0 }(line)

@@ -37,7 +37,8 @@ extension CaptionModel {
   }
 }
 
-/// Captions by one model, or by several whose scores of every next word are averaged (VALUE's two-stream evaluation).
+/// Captions by one model, or by several whose scores of every next word are averaged (VALUE's
+/// two-stream evaluation).
 public struct CaptionWriter {
   /// A model with the clips as it encodes them.
   public struct Stream {
@@ -94,7 +95,8 @@ public struct CaptionWriter {
 
     var length: Int { decoders[0].cache.length }
 
-    /// Scores of every caption's next word, the mean of all streams': [captions, vocabulary rounded up to 8].
+    /// Scores of every caption's next word, the mean of all streams': [captions, vocabulary rounded
+    /// up to 8].
     func step(_ tape: Tape, last: Indices) -> Tensor {
       let scores = decoders.map { $0.decoder.step(tape, $0.cache, last: last) }
       guard scores.count > 1 else { return scores[0] }

@@ -35,7 +35,8 @@ struct CrossModalPlan: Sendable {
     }
   }
 
-  /// Sentences by themselves, with RoBERTa's positions: 2, 3 …, and 1 for its padding, which does not count.
+  /// Sentences by themselves, with RoBERTa's positions: 2, 3 …, and 1 for its padding, which does
+  /// not count.
   init(sentences: [[Int32]], textPositions: Int, on backend: any Backend) {
     let texts = sentences.map { SubtitleSequence(frames: [], tokens: $0) }
     self.init(texts, textAlone: false, on: backend) { tokens in

@@ -72,8 +72,8 @@ public final class CrossModalTransformer {
   }
 }
 
-/// Frames as rows of a transformer. Parameters `img_linear.*`, `img_LayerNorm.*`, `position_embeddings`, `mask_embedding`,
-/// `LayerNorm.*`.
+/// Frames as rows of a transformer. Parameters `img_linear.*`, `img_LayerNorm.*`,
+/// `position_embeddings`, `mask_embedding`, `LayerNorm.*`.
 struct FrameEmbedding {
   private let linear: Linear
   private let inputNorm: LayerNorm

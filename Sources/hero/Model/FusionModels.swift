@@ -1,6 +1,7 @@
 import Engine
 
-/// Sentences as a vector each, added to their frames or beside them (VALUE's `Video_Sub_Feature_Fusion`).
+/// Sentences as a vector each, added to their frames or beside them (VALUE's
+/// `Video_Sub_Feature_Fusion`).
 struct FeatureFusion {
   private let sentences: NormedProjection
   /// From both to the width; nil where they are added.
@@ -16,7 +17,8 @@ struct FeatureFusion {
       ? NormedProjection(scope["video_sub_feature_transform"], 2 * width, width, dropout: dropout) : nil
   }
 
-  /// frame + ReLU(W·LN(sentence)), or ReLU(W₂·LN([frame, ReLU(W·LN(sentence))])); a frame of no sentence has zero for it.
+  /// frame + ReLU(W·LN(sentence)), or ReLU(W₂·LN([frame, ReLU(W·LN(sentence))])); a frame of no
+  /// sentence has zero for it.
   /// - Parameter frames: [feature rows, width], transformed.
   /// - Returns: [Σ frames, width]
   func callAsFunction(
@@ -41,7 +43,8 @@ struct FeatureFusion {
   }
 }
 
-/// All frames and then all sentences, a vector each, as one sequence (VALUE's `Video_Sub_Sequence_Model`).
+/// All frames and then all sentences, a vector each, as one sequence (VALUE's
+/// `Video_Sub_Sequence_Model`).
 struct SequenceFusion {
   private let positions: Embedding
   private let types: Embedding
@@ -60,7 +63,8 @@ struct SequenceFusion {
     frames = FrameEmbedding(scope["frame_embeddings"], model, dropout: model.temporal.hiddenDropout)
   }
 
-  /// A frame is dropout(LN(W·LN(feature) + position + type)), a sentence dropout(LN(sentence + position + type)).
+  /// A frame is dropout(LN(W·LN(feature) + position + type)), a sentence dropout(LN(sentence +
+  /// position + type)).
   /// - Returns: [Σ frames and sentences, width]
   func callAsFunction(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Tensor {
     guard let sequence = input.sequence else { preconditionFailure("prepared for another model") }

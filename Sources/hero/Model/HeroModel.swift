@@ -2,8 +2,8 @@ import Engine
 
 /// What all models begin with: their parameters, and the encoder of videos.
 ///
-/// Several models may share a trunk, and then they are one model of many tasks: they have its parameters in common, and
-/// heads of the same name too (VALUE's `HeroForMultiTask`).
+/// Several models may share a trunk, and then they are one model of many tasks: they have its
+/// parameters in common, and heads of the same name too (VALUE's `HeroForMultiTask`).
 public final class ModelTrunk {
   public let configuration: ModelConfiguration
   public let store: ParameterStore
@@ -11,8 +11,8 @@ public final class ModelTrunk {
   /// Whether answers and statements have one head, by the name of answers'.
   let joinsAnswers: Bool
 
-  /// - Parameter joinsAnswers: one head scores answers and judges statements, as in VALUE; else statements have one of their
-  ///   own name, as in HERO.
+  /// - Parameter joinsAnswers: one head scores answers and judges statements, as in VALUE; else
+  ///   statements have one of their own name, as in HERO.
   public init(_ configuration: ModelConfiguration, backend: any Backend, joinsAnswers: Bool = false) {
     self.configuration = configuration
     self.joinsAnswers = joinsAnswers

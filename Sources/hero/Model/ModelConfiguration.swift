@@ -39,7 +39,8 @@ public enum SubtitleFusion: Equatable, Sendable, CaseIterable {
   case add
   /// VALUE's: the same vector beside what its frames are, and both projected back to the width.
   case concat
-  /// VALUE's: all frames, then all sentences as a vector each, in one sequence of the temporal transformer.
+  /// VALUE's: all frames, then all sentences as a vector each, in one sequence of the temporal
+  /// transformer.
   case sequence
 }
 

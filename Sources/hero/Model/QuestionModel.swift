@@ -1,7 +1,8 @@
 import Engine
 
 extension VideoEncoder {
-  /// Each video's rows and the embedded text of its pair through the temporal transformer together; the video's rows of it.
+  /// Each video's rows and the embedded text of its pair through the temporal transformer together;
+  /// the video's rows of it.
   /// - Returns: [Σ rows of the videos, width]
   func encode(_ tape: Tape, _ input: QuestionInput) -> Tensor {
     let frames = embed(tape, input.videos)

@@ -1,7 +1,7 @@
 import Engine
 
-/// The video encoder `v_encoder`: what sentences say of their frames, then all frames of a video in time
-/// (Docs/Computation.md §2 "Fusion", "Temporal transformer"; paper §3.1).
+/// The video encoder `v_encoder`: what sentences say of their frames, then all frames of a video in
+/// time (Docs/Computation.md §2 "Fusion", "Temporal transformer"; paper §3.1).
 public final class VideoEncoder {
   public let cross: CrossModalTransformer
   private let frameTransform: NormedProjection
@@ -38,8 +38,8 @@ public final class VideoEncoder {
   }
 
   /// Frames with what their sentences say, before time.
-  /// - Returns: [Σ rows of the videos, width]: a row for every frame, and of a sequence model one for every sentence behind
-  ///   its video's frames.
+  /// - Returns: [Σ rows of the videos, width]: a row for every frame, and of a sequence model one
+  ///   for every sentence behind its video's frames.
   func fuse(_ tape: Tape, _ input: VideoInput) -> Tensor {
     switch fusion {
     case .hierarchical(let heads): fuse(tape, input, heads)
@@ -61,8 +61,8 @@ public final class VideoEncoder {
     return tape.gatherSum([(transformed, input.shared), (frames, input.slots)])
   }
 
-  /// The rows of every video with their places in time. In a sequence model they have places of their own already, and these
-  /// come on top where a question follows them.
+  /// The rows of every video with their places in time. In a sequence model they have places of
+  /// their own already, and these come on top where a question follows them.
   func embed(_ tape: Tape, _ input: VideoInput) -> Tensor {
     temporal.embed(tape, fuse(tape, input), places: input.rowPlaces)
   }

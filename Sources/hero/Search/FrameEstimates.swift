@@ -2,8 +2,8 @@ import Engine
 
 /// Tells from codes which frames of an index may fit queries best.
 ///
-/// In an index of more rows than are to be read, the signs of all frames are read where the query is large, and the records of
-/// those whose signs look best.
+/// In an index of more rows than are to be read, the signs of all frames are read where the query
+/// is large, and the records of those whose signs look best.
 struct FrameEstimates: Sendable {
   private let index: IndexFile
   private let scanner: RowScanner
@@ -13,7 +13,8 @@ struct FrameEstimates: Sendable {
   private let stretches: [Stretch]
   private let samples: [Stretch]
 
-  /// A part of one segment: blocks of frames, of which a sample is one step; entries where codes are of an older version.
+  /// A part of one segment: blocks of frames, of which a sample is one step; entries where codes
+  /// are of an older version.
   private struct Stretch: Hashable {
     var segment: Int
     var parts: Range<Int>
@@ -23,8 +24,9 @@ struct FrameEstimates: Sendable {
   private static let entriesAStretch = 64
   /// Steps of frames from whose estimates it is told which are among the best.
   private static let sampled = 64
-  /// The part of the records that is read for each row that may be: `least` of all of them together, and of large indexes
-  /// `part`, so that no more of the best are lost the more frames there are.
+  /// The part of the records that is read for each row that may be: `least` of all of them
+  /// together, and of large indexes `part`, so that no more of the best are lost the more frames
+  /// there are.
   private static let recordsARow = (least: 4.0, part: 1e-6)
   /// Where more than this part of the records is read, the signs are not.
   private static let partWithoutSigns = 0.3
@@ -73,8 +75,8 @@ struct FrameEstimates: Sendable {
     return samples
   }
 
-  /// A query with the estimates from which on frames' records are read, and their rows; the lowest of all numbers lets every
-  /// frame pass.
+  /// A query with the estimates from which on frames' records are read, and their rows; the lowest
+  /// of all numbers lets every frame pass.
   struct Asked {
     let unit: [Float]
     fileprivate let query: CodedQuery
@@ -121,7 +123,8 @@ struct FrameEstimates: Sendable {
     return asked
   }
 
-  /// The estimates of a sample, of each entry no more of the best than the sample has of `most` of its frames.
+  /// The estimates of a sample, of each entry no more of the best than the sample has of `most` of
+  /// its frames.
   private func spread(
     _ found: some Sequence<(Int, Float)>, of sample: Stretch, rows: Range<Int>, most: Double
   ) -> [Float] {
@@ -207,7 +210,8 @@ struct FrameEstimates: Sendable {
     return rowsOf(stretch)
   }
 
-  /// Calls `body` with the row and the estimate of each frame of a stretch whose record is read, in their order.
+  /// Calls `body` with the row and the estimate of each frame of a stretch whose record is read, in
+  /// their order.
   private func estimate(
     _ asked: Asked, _ stretch: Stretch, _ bytes: UnsafeRawBufferPointer, _ body: (Int, Float) -> Void
   ) {
@@ -268,7 +272,8 @@ struct FrameEstimates: Sendable {
     return count
   }
 
-  /// The frames whose rows may be read for each query, in the order of the index. All queries are answered in one pass.
+  /// The frames whose rows may be read for each query, in the order of the index. All queries are
+  /// answered in one pass.
   func candidates(_ asked: [Asked], _ bytes: UnsafeRawBufferPointer) -> [[Candidate]] {
     var lists = [[[Candidate]]](repeating: [], count: stretches.count)
     lists.withUnsafeMutableBufferPointer { lists in

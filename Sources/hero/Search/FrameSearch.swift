@@ -3,8 +3,9 @@ import Formats
 
 /// Finds the entries of an index whose best frames fit queries best.
 ///
-/// In an index of more rows than are to be read, three steps look at ever fewer frames ever more closely: at the signs of all,
-/// at the records of those whose signs look best (`FrameEstimates`), at the rows of those whose records do.
+/// In an index of more rows than are to be read, three steps look at ever fewer frames ever more
+/// closely: at the signs of all, at the records of those whose signs look best (`FrameEstimates`),
+/// at the rows of those whose records do.
 struct FrameSearch: Sendable {
   /// The cosine of an entry's best frame.
   typealias Found = (place: Int, score: Float)
@@ -19,7 +20,8 @@ struct FrameSearch: Sendable {
   private static let firstRows = 1024
   /// A frame is left out where its estimate would have to be off by more than so many deviations.
   private static let deviations: Float = 2.5
-  /// Queries that are answered together, bytes of what is noted for them at most, and entries that a thread takes.
+  /// Queries that are answered together, bytes of what is noted for them at most, and entries that
+  /// a thread takes.
   private static let together = (queries: 16, bytes: 2 << 30, entries: 8)
 
   init(_ index: IndexFile, scanner: RowScanner, rowsRead: Int) {
@@ -29,7 +31,8 @@ struct FrameSearch: Sendable {
     estimates = FrameEstimates(index, scanner: scanner, rowsRead: rowsRead)
   }
 
-  /// The best entries for queries of unit length, the best first: at least `kept` of different videos if there are so many.
+  /// The best entries for queries of unit length, the best first: at least `kept` of different
+  /// videos if there are so many.
   func best(_ units: [[Float]], kept: Int) throws -> [[Found]] {
     guard index.rows > rowsRead else { return try units.map { try everything($0) } }
     var result: [[Found]] = []
@@ -56,7 +59,8 @@ struct FrameSearch: Sendable {
     return Self.ranked(scores.indices.lazy.filter { !scores[$0].isNaN }.map { ($0, scores[$0]) })
   }
 
-  /// The cosines of a query with the best frames of entries; not numbers where one of their frames is none.
+  /// The cosines of a query with the best frames of entries; not numbers where one of their frames
+  /// is none.
   private func exact(
     _ places: some RandomAccessCollection<Int>, _ unit: [Float], _ bytes: UnsafeRawBufferPointer
   ) -> [Float] {
@@ -135,7 +139,8 @@ struct FrameSearch: Sendable {
     return Self.ranked(found)
   }
 
-  /// No more candidates of one entry than `most`, those that look best: a long one does not take the place of all others.
+  /// No more candidates of one entry than `most`, those that look best: a long one does not take
+  /// the place of all others.
   private static func spread(_ candidates: [FrameEstimates.Candidate], most: Int) -> [FrameEstimates
     .Candidate]
   {

@@ -5,8 +5,8 @@ import Tasks
 
 /// The videos of an index as something to search among.
 ///
-/// Memory stays bounded however many there are: codes are read where they lie, exact rows for the frames that the codes find
-/// best (`FrameSearch`), and span scores are made for the best entries.
+/// Memory stays bounded however many there are: codes are read where they lie, exact rows for the
+/// frames that the codes find best (`FrameSearch`), and span scores are made for the best entries.
 public final class IndexedVideos: SearchableVideos, Sendable {
   public let index: IndexFile
   private let scanner: RowScanner
@@ -15,8 +15,8 @@ public final class IndexedVideos: SearchableVideos, Sendable {
   /// What `rowsRead` is where nobody says.
   public static let usualRowsRead = 40_000
 
-  /// - Parameter rowsRead: frames that are compared exactly at most. More find the same videos as all would more surely,
-  ///   and cost time.
+  /// - Parameter rowsRead: frames that are compared exactly at most. More find the same videos as
+  ///   all would more surely, and cost time.
   public init(_ index: IndexFile, rowsRead: Int = usualRowsRead, threads: Int? = nil) {
     self.index = index
     scanner = RowScanner(width: index.head.width, threads: threads)
@@ -42,8 +42,8 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     return try best((0..<queries.rows).map { Array(units[$0 * width..<($0 + 1) * width]) }, kept: kept)
   }
 
-  /// The best entries for queries of unit length, and where windows of one video take the places of others, the best of those
-  /// videos too.
+  /// The best entries for queries of unit length, and where windows of one video take the places of
+  /// others, the best of those videos too.
   func best(_ units: [[Float]], kept: Int) throws -> [[(place: Int, score: Float)]] {
     guard count > 0, kept > 0 else { return units.map { _ in [] } }
     return try search.best(units, kept: kept).map { found in

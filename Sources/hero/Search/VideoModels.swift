@@ -42,12 +42,12 @@ public final class VideoModels: @unchecked Sendable {
     }.max() ?? 0
   }
 
-  /// The caption of a moment, as `hero caption` writes it; behind the frames that the model reads, of a part of the video with
-  /// the moment in its middle.
+  /// The caption of a moment, as `hero caption` writes it; behind the frames that the model reads,
+  /// of a part of the video with the moment in its middle.
   /// - Parameter span: nil for the whole video.
   /// - Returns: nil where moments are not described.
-  /// - Throws: `DataError` where the video cannot be read, or the moment begins after its end or is longer than what the model
-  ///   reads.
+  /// - Throws: `DataError` where the video cannot be read, or the moment begins after its end or is
+  ///   longer than what the model reads.
   public func describe(_ video: Int, _ span: TimeSpan?) throws -> String? {
     guard let captioning else { return nil }
     let name = try index.name(of: video)
@@ -55,10 +55,11 @@ public final class VideoModels: @unchecked Sendable {
   }
 
   /// What is answered to a question about a video.
-  /// - Parameter span: the moment that is asked about, by which a part of a long video is chosen; nil for the whole video.
+  /// - Parameter span: the moment that is asked about, by which a part of a long video is chosen;
+  ///   nil for the whole video.
   /// - Returns: nil where no questions are answered.
-  /// - Throws: `DataError` where the video cannot be read, the texts are too long, or the moment begins after the video's end or
-  ///   is longer than what the model reads.
+  /// - Throws: `DataError` where the video cannot be read, the texts are too long, or the moment
+  ///   begins after the video's end or is longer than what the model reads.
   public func answer(
     _ question: String, _ answers: [String], video: Int, _ span: TimeSpan? = nil
   ) throws -> AnsweredQuestion? {

@@ -2,8 +2,8 @@ import Engine
 import Formats
 import Synchronization
 
-/// The sources of a run: one, or several mixed by ratio (the reference's `MetaLoader`), of which every update draws one
-/// and takes its next batches.
+/// The sources of a run: one, or several mixed by ratio (the reference's `MetaLoader`), of which
+/// every update draws one and takes its next batches.
 public struct Mixture {
   /// One of several sources.
   public struct Entry {
@@ -58,7 +58,8 @@ public struct Mixture {
   /// Items that turned out not to be usable so far.
   public var skippedCount: Int { entries.reduce(0) { $0 + $1.source.skippedCount } }
 
-  /// The sources with their items, shares and batches of their own: `mlm_tv_all 17435 videos (29 %), …`.
+  /// The sources with their items, shares and batches of their own: `mlm_tv_all 17435 videos (29
+  /// %), …`.
   public var summary: String {
     guard let draws else { return entries[0].source.summary }
     return entries.map { entry in
@@ -77,7 +78,8 @@ public struct Mixture {
     let input: (any Sendable)?
   }
 
-  /// Makes the run's batches by their numbers; for loading threads. A batch is a function of its number and the plan.
+  /// Makes the run's batches by their numbers; for loading threads. A batch is a function of its
+  /// number and the plan.
   public func reading(_ plan: BatchPlan) -> @Sendable (_ number: Int) throws -> Batch {
     let readers = entries.enumerated().map { place, entry in
       var own = plan

@@ -20,8 +20,8 @@ public struct CandidateVideos: Sendable, Equatable {
   /// The place of a video in `names`, or nil if it is no candidate.
   public func place(of video: String) -> Int? { places[video] }
 
-  /// All videos that a file `vid2dur_idx.json` lists under `split`, numbered as it says: the one at `list`, or that of the
-  /// subtitle store.
+  /// All videos that a file `vid2dur_idx.json` lists under `split`, numbered as it says: the one at
+  /// `list`, or that of the subtitle store.
   ///
   /// Without that file (DiDeMo, MSR-VTT), or without subtitles: the videos of `queries`, numbered by their place among
   /// the sorted names of the feature store; those that it lacks are no candidates.

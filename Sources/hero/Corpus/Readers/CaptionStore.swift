@@ -18,8 +18,8 @@ public struct CaptionClip: Sendable, Equatable {
 
 /// A store of TVC, YC2C or VATEX: clips with captions, by video. May be shared by threads.
 ///
-/// A store of retrieval's queries is one too, as VALUE trains its captioners: every query is a caption of its whole video,
-/// whatever moment it has.
+/// A store of retrieval's queries is one too, as VALUE trains its captioners: every query is a
+/// caption of its whole video, whatever moment it has.
 ///
 /// Source: `CaptionTokLmdb`, `TvcTokLmdb` of the reference.
 public final class CaptionStore: Sendable {

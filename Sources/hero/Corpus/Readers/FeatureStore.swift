@@ -58,7 +58,8 @@ public final class FeatureStore: Sendable {
   /// Features of a frame, known from the first value read.
   private let knownWidth = Mutex<Int?>(nil)
 
-  /// Opens a store; reads `id2nframe.json` only, or `id2nframe_1.5.json` where there is one for its interval.
+  /// Opens a store; reads `id2nframe.json` only, or `id2nframe_1.5.json` where there is one for its
+  /// interval.
   ///
   /// - Parameters:
   ///   - path: the LMDB folder itself, or the folder of a data set such as `video_db/tv` with `id2nframe.json` and

@@ -1,8 +1,9 @@
 import Formats
 import Foundation
 
-/// The file beside a feature store that lists its videos and their frames: `id2nframe_1.5.json`, where stores of several
-/// intervals stand in one folder as VALUE publishes them, or `id2nframe.json`.
+/// The file beside a feature store that lists its videos and their frames: `id2nframe_1.5.json`,
+/// where stores of several intervals stand in one folder as VALUE publishes them, or
+/// `id2nframe.json`.
 enum FrameCountFile {
   /// The name where it does not say the interval.
   static let plain = "id2nframe.json"

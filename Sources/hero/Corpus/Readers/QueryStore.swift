@@ -6,8 +6,8 @@ public struct Query: Sendable, Equatable {
   /// The video it is about, or nil on hidden splits.
   public let video: String?
   public let tokens: [Int32]
-  /// The annotated moments: none on hidden splits and for MSR-VTT, one for most, several of several annotators
-  /// (DiDeMo) or where several answer (QVHighlights).
+  /// The annotated moments: none on hidden splits and for MSR-VTT, one for most, several of several
+  /// annotators (DiDeMo) or where several answer (QVHighlights).
   public let spans: [TimeSpan]
 }
 
@@ -19,7 +19,8 @@ public final class QueryStore: AnnotationStore {
 
   public init(path: String) throws { texts = try TextStore(path: path) { $0 == .queries || $0 == .windows } }
 
-  /// Whether the moments of a query are all those of its video that answer it, and not one as several annotators mark it.
+  /// Whether the moments of a query are all those of its video that answer it, and not one as
+  /// several annotators mark it.
   public var holdsWindows: Bool { meta.task.flatMap(TextStoreTask.init(rawValue:))?.content == .windows }
 
   /// Refuses a store whose moments mean something else than a task takes them for.

@@ -128,10 +128,12 @@ public final class VideoReader: Sendable {
 
   /// As much of a video as ``read(_:)`` reads of one, with some frames of it.
   ///
-  /// What is read is the video's beginning where that has the frames, and else a window with them in its middle.
+  /// What is read is the video's beginning where that has the frames, and else a window with them
+  /// in its middle.
   /// - Parameter frames: of the video.
   /// - Returns: the window as if it were a video, and the frame that is its first.
-  /// - Throws: `DataError` where the frames are more than `maxClipLength`, and as ``open(_:)`` and ``read(_:of:)`` do.
+  /// - Throws: `DataError` where the frames are more than `maxClipLength`, and as ``open(_:)`` and
+  ///   ``read(_:of:)`` do.
   public func read(_ video: LongVideo, around frames: Range<Int>) throws -> (item: VideoItem, first: Int) {
     let length = min(video.frameCount, maxClipLength ?? video.frameCount)
     guard frames.count <= length else {

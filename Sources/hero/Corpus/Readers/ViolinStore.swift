@@ -17,8 +17,8 @@ public final class ViolinStore: AnnotationStore {
 
   public init(path: String) throws { texts = try TextStore(path: path) { $0 == .statements } }
 
-  /// The id of the statement that says the opposite: "…-0" for "…-1" and the reverse; nil if the store has none. VALUE's ids
-  /// are numbers, which say nothing of pairs.
+  /// The id of the statement that says the opposite: "…-0" for "…-1" and the reverse; nil if the
+  /// store has none. VALUE's ids are numbers, which say nothing of pairs.
   public func pair(of id: String) -> String? {
     let stem = id.dropLast()
     guard stem.hasSuffix("-") else { return nil }

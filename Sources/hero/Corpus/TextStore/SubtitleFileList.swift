@@ -34,7 +34,8 @@ public struct SubtitleFileList {
 
   private static let endings = Set(SubtitleFile.endings)
 
-  /// Of subtitles in formats that nobody here reads: pictures of text, or formats without marks of their own.
+  /// Of subtitles in formats that nobody here reads: pictures of text, or formats without marks of
+  /// their own.
   private static let unreadEndings: Set<String> = ["idx", "sbv", "stl", "sub", "sup", "usf"]
 
   private static func isSubtitles(_ path: String) -> Bool { endings.contains(FileEndings.ending(of: path)) }

@@ -172,7 +172,8 @@ struct SubtitleRow {
     }
   }
 
-  /// - Parameter group: frames of each empty sentence of a video without subtitles; 0 for no such sentences.
+  /// - Parameter group: frames of each empty sentence of a video without subtitles; 0 for no such
+  ///   sentences.
   func entry(frames: Int, frameLength: Double, group: Int, tokenizer: Tokenizer) throws -> Entry {
     var frames = frames
     if frames == 0, !times.isEmpty {

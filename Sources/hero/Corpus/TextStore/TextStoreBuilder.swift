@@ -27,7 +27,8 @@ public struct TextStoreBuilder: Sendable {
   public var featureStore: String?
   /// Seconds per frame, for subtitles.
   public var frameLength = 1.5
-  /// Frames of each empty sentence that a video without subtitles gets (`nframe_group`); 0 for none.
+  /// Frames of each empty sentence that a video without subtitles gets (`nframe_group`); 0 for
+  /// none.
   public var frameGroup = 5
   /// JSON file {split: {video: [seconds, index]}}: copied into a subtitle store, and the list of videos of a query
   /// store whose queries do not tell theirs.

@@ -29,7 +29,8 @@ struct FeatureEncoder: Sendable {
   /// do not belong together.
   private static let looseShare = 10
 
-  /// A video with more bytes is encoded while no other such is, so that memory does not grow with the threads.
+  /// A video with more bytes is encoded while no other such is, so that memory does not grow with
+  /// the threads.
   private static let largeBytes = 64 << 20
   private static let large = NSLock()
 

@@ -41,7 +41,8 @@ struct FeatureFile {
     return matrixShape(shape)?.last
   }
 
-  /// Bytes of its array when it is read, as the file's size or the archive's directory says; 0 where neither does.
+  /// Bytes of its array when it is read, as the file's size or the archive's directory says; 0
+  /// where neither does.
   static func byteCount(path: String) -> Int {
     guard let isArray = try? isArray(path) else { return 0 }
     return (isArray ? try? PlainFile.size(path) : try? NPZ.byteCount(path: path, preferring: "features")) ?? 0

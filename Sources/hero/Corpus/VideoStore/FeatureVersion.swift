@@ -1,5 +1,5 @@
-/// The features that VALUE publishes, by the names of its stores: one network's, or a two-dimensional network's beside a
-/// three-dimensional one's.
+/// The features that VALUE publishes, by the names of its stores: one network's, or a
+/// two-dimensional network's beside a three-dimensional one's.
 public enum FeatureVersion {
   /// Numbers per frame.
   public static let widths: [(name: String, width: Int)] = [
@@ -18,7 +18,8 @@ public enum FeatureVersion {
     }
   }
 
-  /// Whether a name is made of parts that are known, in an order or number in which nobody publishes them.
+  /// Whether a name is made of parts that are known, in an order or number in which nobody
+  /// publishes them.
   public static func isOfKnownParts(_ name: String) -> Bool {
     name.split(separator: "_", omittingEmptySubsequences: false)
       .allSatisfy { part in widths.contains { $0.name == part } }

@@ -1,17 +1,20 @@
 import CKernels
 
-/// How the codes of frames that were added together lie in a file. They say of a frame's unit vector u what r = R(u − c) is,
-/// R being a fixed rotation and c the mean of all the unit vectors, twice:
+/// How the codes of frames that were added together lie in a file. They say of a frame's unit
+/// vector u what r = R(u − c) is, R being a fixed rotation and c the mean of all the unit vectors,
+/// twice:
 ///
-/// - The signs of r, in blocks of 8,192 frames, the last one filled up to a multiple of 512. A block has the factors
-///   f = ‖r‖² / Σ|rᵢ| of all its frames in bfloat16, then their factors f₂, then element after element the bits of all of
-///   them. With q' = R(q), q·u ≈ q·c + f·Σ ±q'ᵢ. A query reads only the elements where it is large, a third of them.
+/// - The signs of r, in blocks of 8,192 frames, the last one filled up to a multiple of 512. A
+///   block has the factors f = ‖r‖² / Σ|rᵢ| of all its frames in bfloat16, then their factors f₂,
+///   then element after element the bits of all of them. With q' = R(q), q·u ≈ q·c + f·Σ ±q'ᵢ. A
+///   query reads only the elements where it is large, a third of them.
 /// - The mean c, floats.
-/// - A record a frame: levels l ∈ {−3, −1, 1, 3} in two bits an element, those that are nearest to rᵢ where ±1 and ±3 stand
-///   for ±½ and ±3⁄2 deviations. With f₂ = ‖r‖² / Σ lᵢrᵢ, q·u ≈ q·c + f₂·Σ lᵢq'ᵢ.
+/// - A record a frame: levels l ∈ {−3, −1, 1, 3} in two bits an element, those that are nearest to
+///   rᵢ where ±1 and ±3 stand for ±½ and ±3⁄2 deviations. With f₂ = ‖r‖² / Σ lᵢrᵢ, q·u ≈ q·c + f₂·Σ
+///   lᵢq'ᵢ.
 ///
-/// The factors make the estimates right on average (Gao & Long, "RaBitQ", SIGMOD 2024). The error of a record's is about
-/// 0.37·‖r‖/√width, that of all signs 0.75·‖r‖/√width.
+/// The factors make the estimates right on average (Gao & Long, "RaBitQ", SIGMOD 2024). The error
+/// of a record's is about 0.37·‖r‖/√width, that of all signs 0.75·‖r‖/√width.
 public struct FrameCodeLayout: Sendable, Equatable {
   public let width: Int
 
@@ -19,7 +22,8 @@ public struct FrameCodeLayout: Sendable, Equatable {
 
   /// Frames of a block.
   public static let blockFrames = Int(HERO_BLOCK_FRAMES)
-  /// Frames to whose multiples the last block is filled up, and whose signs can be read by themselves.
+  /// Frames to whose multiples the last block is filled up, and whose signs can be read by
+  /// themselves.
   public static let stepFrames = Int(HERO_BLOCK_STEP)
 
   /// Groups of 32 bytes that the levels of a record take.
@@ -55,7 +59,8 @@ public struct FrameCodeEncoder {
     rotation = SignRotation(width: width)
   }
 
-  /// The codes of rows that lie end to end. The same rows have the same codes on however many threads.
+  /// The codes of rows that lie end to end. The same rows have the same codes on however many
+  /// threads.
   public func encode(_ stored: [UInt8], threads: Int? = nil) -> [UInt8] {
     let count = stored.count / rows.rowBytes
     precondition(stored.count == count * rows.rowBytes)

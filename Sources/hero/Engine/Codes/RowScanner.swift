@@ -5,7 +5,8 @@ public struct CodedQuery: Sendable {
   /// [width]
   public let values: [Float]
 
-  // For signs by element: the elements where the rotated query is large, weighed as one or two steps of `signStep`.
+  // For signs by element: the elements where the rotated query is large, weighed as one or two
+  // steps of `signStep`.
   let planes: [UInt32]
   let places: [UInt8]
   let inverted: [UInt8]
@@ -19,17 +20,19 @@ public struct CodedQuery: Sendable {
   let byteStep: Float
   let byteSum: Int
 
-  // For signs by frame: the bits of the rotated query in steps of `step` from `least` on, [4][words].
+  // For signs by frame: the bits of the rotated query in steps of `step` from `least` on,
+  // [4][words].
   let bits: [UInt64]
   let step: Float
   let least: Float
   let sum: Float
 
-  /// The part of a query's squared length that is read of the signs. Of a vector without a preferred direction a third of
-  /// the elements have it.
+  /// The part of a query's squared length that is read of the signs. Of a vector without a
+  /// preferred direction a third of the elements have it.
   private static let partRead: Float = 0.8
-  /// A step as a part of the root of the mean square of what is read: of the elements of a normal distribution that are read,
-  /// one and two such steps say 96 % of what the elements themselves do.
+  /// A step as a part of the root of the mean square of what is read: of the elements of a normal
+  /// distribution that are read, one and two such steps say 96 % of what the elements themselves
+  /// do.
   private static let stepRead: Float = 0.8
   /// Sums have twelve bits.
   private static let mostRead = (1 << Int(HERO_PLANE_LEVELS) - 1) / 2
@@ -106,8 +109,8 @@ public struct FrameCodes {
   }
 }
 
-/// Products of a query with stored rows, read where they lie in a mapped file. The host does it, whichever device encodes:
-/// that is where the file is.
+/// Products of a query with stored rows, read where they lie in a mapped file. The host does it,
+/// whichever device encodes: that is where the file is.
 public final class RowScanner: @unchecked Sendable {
   public let layout: StoredRowLayout
   private let rotation: SignRotation

@@ -1,5 +1,5 @@
-/// How encoded frames lie in a file exactly: a row is a float, 1 / max(‖x‖, 1e-5), and x in bfloat16. `FrameCodeLayout` says
-/// what lies beside them to find out which rows are worth reading.
+/// How encoded frames lie in a file exactly: a row is a float, 1 / max(‖x‖, 1e-5), and x in
+/// bfloat16. `FrameCodeLayout` says what lies beside them to find out which rows are worth reading.
 public struct StoredRowLayout: Sendable, Equatable {
   public let width: Int
 
@@ -9,10 +9,12 @@ public struct StoredRowLayout: Sendable, Equatable {
   public var rowBytes: Int { 4 + 2 * width }
 }
 
-/// How the codes of one video's frames lie in files of the versions 1 and 2, which are read and no longer written.
+/// How the codes of one video's frames lie in files of the versions 1 and 2, which are read and no
+/// longer written.
 ///
-/// The mean m of the frames' unit vectors in signed bytes with their scale, then for each frame a float f and the signs of
-/// R(x/‖x‖ − m), R being the same rotation as in `FrameCodeLayout`: with q' = R(q), q·x/‖x‖ ≈ q·m + f·Σ ±q'.
+/// The mean m of the frames' unit vectors in signed bytes with their scale, then for each frame a
+/// float f and the signs of R(x/‖x‖ − m), R being the same rotation as in `FrameCodeLayout`: with
+/// q' = R(q), q·x/‖x‖ ≈ q·m + f·Σ ±q'.
 public struct VideoCodeLayout: Sendable, Equatable {
   public let width: Int
 

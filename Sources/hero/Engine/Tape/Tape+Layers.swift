@@ -123,7 +123,8 @@ extension Tape {
     return out
   }
 
-  /// The same elements as a matrix of another shape, which shares the memory of `x`: nothing else may read that later.
+  /// The same elements as a matrix of another shape, which shares the memory of `x`: nothing else
+  /// may read that later.
   public func reshape(_ x: Tensor, rows: Int, columns: Int) -> Tensor {
     precondition(rows * columns == x.count && x.parameters.isEmpty)
     let out = Tensor(

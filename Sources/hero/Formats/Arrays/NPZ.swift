@@ -15,8 +15,8 @@ public enum NPZ {
 
   /// The array called `name` of the archive at `path`, or its only array where it has none of that name.
   ///
-  /// Throws `DataError` where it has several and none of that name, and where it would inflate to what no features shrink
-  /// from.
+  /// Throws `DataError` where it has several and none of that name, and where it would inflate to
+  /// what no features shrink from.
   public static func readOnly(path: String, preferring name: String) throws -> (array: NDArray, name: String)
   {
     let zip = try ZipReader(path: path)

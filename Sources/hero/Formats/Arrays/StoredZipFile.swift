@@ -1,6 +1,7 @@
 import CZlib
 
-/// Writes a zip archive of stored entries to a file, an entry at a time, so that only one is in memory.
+/// Writes a zip archive of stored entries to a file, an entry at a time, so that only one is in
+/// memory.
 final class StoredZipFile {
   private let file: AtomicFile
   private var offset = 0

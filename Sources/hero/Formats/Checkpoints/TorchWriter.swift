@@ -1,4 +1,5 @@
-/// Writes a state dict as `torch.save` does from PyTorch 1.6 on: a zip with a pickle and a storage for each tensor.
+/// Writes a state dict as `torch.save` does from PyTorch 1.6 on: a zip with a pickle and a storage
+/// for each tensor.
 public enum TorchWriter {
   private static let folder = "archive"
 
@@ -21,7 +22,8 @@ public enum TorchWriter {
     try file.finish()
   }
 
-  /// `{name: torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())}`, by protocol 2.
+  /// `{name: torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())}`,
+  /// by protocol 2.
   private static func pickle(
     _ list: [(name: String, shape: [Int])], _ flags: [(name: String, value: Bool)]
   ) -> [UInt8] {

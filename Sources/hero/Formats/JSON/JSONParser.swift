@@ -1,10 +1,11 @@
 /// A parser over bytes: one pass, no characters, no string per number.
 ///
-/// Accepts what Python's `json` accepts: RFC 8259, plus `NaN`, `Infinity` and `-Infinity`. A lone surrogate, which a
-/// Swift string cannot hold, becomes U+FFFD. The number of the line is counted only when something is to be told of it.
+/// Accepts what Python's `json` accepts: RFC 8259, plus `NaN`, `Infinity` and `-Infinity`. A lone
+/// surrogate, which a Swift string cannot hold, becomes U+FFFD. The number of the line is counted
+/// only when something is to be told of it.
 ///
-/// Of a key that an object has twice the last value counts, as in Python. Where the values differ, the first such key of a
-/// file is told (`Notice`).
+/// Of a key that an object has twice the last value counts, as in Python. Where the values differ,
+/// the first such key of a file is told (`Notice`).
 struct JSONParser {
   /// Deeper nesting than this is refused, so that a hostile file cannot exhaust the stack.
   static let depthLimit = 512
@@ -74,7 +75,8 @@ struct JSONParser {
     DataError("malformed JSON: \(problem)", file: file, place: "line \(line)", cure: cure)
   }
 
-  /// Tells of the first key that is repeated; counting lines for every one would take the square of a file's length.
+  /// Tells of the first key that is repeated; counting lines for every one would take the square of
+  /// a file's length.
   private mutating func tell(repeated key: String, _ consequence: String) {
     guard let file, !isRepetitionTold else { return }
     isRepetitionTold = true

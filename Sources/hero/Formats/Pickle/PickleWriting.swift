@@ -1,5 +1,6 @@
 extension JSON {
-  /// The value as a pickle of protocol 2, which every Python loads: dicts, lists, texts, numbers, True, False and None.
+  /// The value as a pickle of protocol 2, which every Python loads: dicts, lists, texts, numbers,
+  /// True, False and None.
   public var pickled: [UInt8] {
     var bytes: [UInt8] = [PickleOpcode.proto.rawValue, 2]
     pickle(to: &bytes)

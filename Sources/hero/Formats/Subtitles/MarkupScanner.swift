@@ -1,5 +1,5 @@
-// Swift's characters are not asked for in slices of texts: in a slice of flags (regional indicators) each step looks back to
-// its beginning. Bytes and scalars serve.
+// Swift's characters are not asked for in slices of texts: in a slice of flags (regional
+// indicators) each step looks back to its beginning. Bytes and scalars serve.
 
 /// Tags and texts of markup one after the other, as far as subtitles need it: nothing is looked up, entities stay.
 struct MarkupScanner {

@@ -1,6 +1,7 @@
 /// VALUE's headline over several data sets: the mean of one figure of each, all in percent.
 ///
-/// Source: the starter code's `train_all_multitask.py`, `train_retrieval.py`, `train_qa.py` and `train_captioning.py`.
+/// Source: the starter code's `train_all_multitask.py`, `train_retrieval.py`, `train_qa.py` and
+/// `train_captioning.py`.
 public struct MetaAverage: Equatable, Sendable {
   /// What a data set is measured by.
   public enum Figure: Equatable, Sendable {
@@ -15,8 +16,9 @@ public struct MetaAverage: Equatable, Sendable {
   /// One figure of each data set, in percent; nil where it cannot be measured by it.
   public let percents: [Double?]
 
-  /// - Parameter figures: of every data set. Moments count at ranks 1, 10 and 100; where all data sets are of retrieval, at 1, 5
-  ///   and 10, as VALUE's trainer of retrieval alone has it. Videos always count at 1, 5 and 10.
+  /// - Parameter figures: of every data set. Moments count at ranks 1, 10 and 100; where all data
+  ///   sets are of retrieval, at 1, 5 and 10, as VALUE's trainer of retrieval alone has it. Videos
+  ///   always count at 1, 5 and 10.
   public init(_ figures: [Figure]) {
     let isRetrieval = figures.allSatisfy { figure in
       if case .recalls = figure { true } else { false }

@@ -48,8 +48,9 @@ public struct RetrievalResults: Sendable {
       })
   }
 
-  /// Writes the results as VALUE's EvaluationTools take them: without names, texts and scores, moments as
-  /// `[video, start, end]` and videos as their numbers. Predictions that score 0 answer nothing and are left out.
+  /// Writes the results as VALUE's EvaluationTools take them: without names, texts and scores,
+  /// moments as `[video, start, end]` and videos as their numbers. Predictions that score 0 answer
+  /// nothing and are left out.
   ///
   ///     {"VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5]]}], "VR": [{"desc_id": 1, "predictions": [0, 7]}]}
   ///

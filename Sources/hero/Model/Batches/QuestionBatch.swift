@@ -33,8 +33,8 @@ public struct QuestionBatch: Sendable {
 public struct QuestionInput: Sendable {
   package let videos: VideoInput
   let texts: TextInput
-  /// Per row of videos and text together: its row of a video or −1, its token or −1. A video's rows are its frames, and in
-  /// a sequence model its sentences behind them.
+  /// Per row of videos and text together: its row of a video or −1, its token or −1. A video's rows
+  /// are its frames, and in a sequence model its sentences behind them.
   let fromFrames: Indices
   let fromText: Indices
   /// The passes, videos and text together, and the rows of them that are videos'.
@@ -42,8 +42,8 @@ public struct QuestionInput: Sendable {
   let frames: RowSelection
   /// The answers of each question.
   public let answers: Segments
-  /// Per row of each question's video the rows of its answers, since the pool is over answers; which rows make a group; and
-  /// the rows of each question.
+  /// Per row of each question's video the rows of its answers, since the pool is over answers;
+  /// which rows make a group; and the rows of each question.
   let regrouped: Indices
   let groups: Segments
   public let questionFrames: Segments

@@ -13,8 +13,8 @@ public struct VideoInput: @unchecked Sendable {
   let mask: Indices?
   /// The feature row of every frame, where videos share rows.
   let shared: Indices?
-  /// Per frame its row among `plan.outputs`, or its sentence where sentences are read without frames; −1 for a frame of no
-  /// sentence.
+  /// Per frame its row among `plan.outputs`, or its sentence where sentences are read without
+  /// frames; −1 for a frame of no sentence.
   package let slots: Indices
   /// 0, 1, 2 … within every video.
   package let places: Indices
@@ -73,10 +73,12 @@ struct FrameSentenceSequence: Sendable {
 }
 
 extension VideoBatch {
-  /// Puts the videos and all that follows from their sequences into a device's memory. Loading threads do it.
+  /// Puts the videos and all that follows from their sequences into a device's memory. Loading
+  /// threads do it.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> VideoInput {
     let isFused = model.fusion != .hierarchical
-    // A sentence without frames reaches no frame: nothing downstream reads it, unless sentences follow the frames.
+    // A sentence without frames reaches no frame: nothing downstream reads it, unless sentences
+    // follow the frames.
     let read = model.fusion == .sequence ? sequences : sequences.filter { !$0.frames.isEmpty }
     let plan =
       isFused

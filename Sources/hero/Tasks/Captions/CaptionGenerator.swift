@@ -36,7 +36,8 @@ public struct CaptionGenerator {
       videoBatch: videoBatch, clipBatch: clipBatch, skips: skips)
   }
 
-  /// - Parameter members: models that write together, at least one, of one vocabulary; a clip needs all of them.
+  /// - Parameter members: models that write together, at least one, of one vocabulary; a clip needs
+  ///   all of them.
   public init(
     _ members: [Member], tokenizer: Tokenizer, options: DecodingOptions, frameInterval: Double,
     videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()
@@ -74,11 +75,11 @@ public struct CaptionGenerator {
     return (rows, leftOut)
   }
 
-  /// The caption of a moment of a video, however late it is: what the model reads is as much of the video as it can, with the
-  /// moment in it.
+  /// The caption of a moment of a video, however late it is: what the model reads is as much of the
+  /// video as it can, with the moment in it.
   /// - Parameter span: nil for the whole video.
-  /// - Throws: `DataError` for a video that cannot be read, and a moment that begins after its end or is longer than what the
-  ///   model reads.
+  /// - Throws: `DataError` for a video that cannot be read, and a moment that begins after its end
+  ///   or is longer than what the model reads.
   public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
     let shown = try members.map { model, videos in
       try checkTokens([tokenizer.bos, tokenizer.eos], model.configuration, "the tokenizer")
@@ -142,7 +143,8 @@ public struct CaptionGenerator {
   /// Where a clip is in a batch: its video, and its frames within that.
   private typealias Place = (video: Int, frames: Range<Int>)
 
-  /// The clips of some videos that frames show, by their places, and those frames as each member has them.
+  /// The clips of some videos that frames show, by their places, and those frames as each member
+  /// has them.
   private func shown(
     _ clips: [CaptionRow], _ spans: [TimeSpan?], _ read: [(items: [VideoItem], clips: [Int])]
   ) -> (places: [Int], ranges: [[Place]]) {

@@ -8,8 +8,8 @@ public struct CaptionLoader: BatchLoader {
   /// As one corpus: the videos of one after those of the other.
   public let stores: [CaptionStore]
   public let videos: VideoReader
-  /// The videos to use, with their places among the stores; and the caption of each item where it is one, nil where an item
-  /// is a video with its captions.
+  /// The videos to use, with their places among the stores; and the caption of each item where it
+  /// is one, nil where an item is a video with its captions.
   public let names: [(store: Int, video: String, caption: String?)]
   /// Seconds between frames.
   public let frameInterval: Double
@@ -40,7 +40,8 @@ public struct CaptionLoader: BatchLoader {
     self.maxTextLength = maxTextLength > 0 ? min(maxTextLength, held) : held
     self.skips = skips
     names = stores.enumerated().flatMap { place, store -> [(store: Int, video: String, caption: String?)] in
-      // VALUE's captioners go through queries one by one; a number of captions a video says that videos are meant.
+      // VALUE's captioners go through queries one by one; a number of captions a video says that
+      // videos are meant.
       if store.holdsQueries, captionsPerVideo <= 0 {
         return store.captionIDs.map { (place, $0.video, $0.id) }
       }

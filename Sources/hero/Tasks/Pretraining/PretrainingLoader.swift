@@ -74,7 +74,8 @@ public struct PretrainingVideo {
     self.random = random
   }
 
-  /// A sentence's ids after those of its context, each sentence cut to `max_txt_len`, without those in `omitted`.
+  /// A sentence's ids after those of its context, each sentence cut to `max_txt_len`, without those
+  /// in `omitted`.
   func text(of sentence: Int, context: Int? = nil, omitting omitted: Set<Int> = []) -> [Int32] {
     var tokens: [Int32] = []
     for index in max(0, sentence - (context ?? self.context))...sentence

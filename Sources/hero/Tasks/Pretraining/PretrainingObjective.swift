@@ -2,10 +2,11 @@ import Corpus
 import Engine
 import Model
 
-/// What pre-training asks of the model about videos (Docs/Computation.md §3; paper §3.2): how it makes a batch, what it loses
-/// and how it is measured.
+/// What pre-training asks of the model about videos (Docs/Computation.md §3; paper §3.2): how it
+/// makes a batch, what it loses and how it is measured.
 ///
-/// A new objective is a type of its own in a file of its own, and a row of ``PretrainingObjective/allCases``.
+/// A new objective is a type of its own in a file of its own, and a row of
+/// ``PretrainingObjective/allCases``.
 public protocol Objective: Sendable {
   associatedtype Batch: Sendable
   /// A batch in a device's memory.

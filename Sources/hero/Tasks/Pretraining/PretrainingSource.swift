@@ -4,8 +4,8 @@ import Model
 
 /// One objective on one corpus: what pre-training mixes.
 public protocol PretrainingSource: ModelSource where Model == PretrainingModel {
-  /// Measures the source's videos without dropout, each once, with the same masks every time; the batches are divided
-  /// among the ranks.
+  /// Measures the source's videos without dropout, each once, with the same masks every time; the
+  /// batches are divided among the ranks.
   /// - Parameter progress: called with the number of videos done; what it throws ends the work.
   /// - Returns: the reference's measures by its names; empty where nothing could be measured.
   /// - Throws: `DataError` where more than half of the videos cannot be used.

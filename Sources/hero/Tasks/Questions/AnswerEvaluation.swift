@@ -8,7 +8,8 @@ import Model
 public struct AnswerEvaluation: Equatable, Sendable {
   /// The answers, in the order of the store: an answer's place, or 1 and 0 for true and false statements.
   public internal(set) var results = AnswerResults()
-  /// What the answers were chosen by: the model's logits, or of several models the mean of their probabilities.
+  /// What the answers were chosen by: the model's logits, or of several models the mean of their
+  /// probabilities.
   public internal(set) var scores: [[Float]] = []
   /// Questions whose answer is known.
   public internal(set) var known = 0
@@ -54,7 +55,8 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
     self.init([(model, loader)], batchSize: batchSize)
   }
 
-  /// - Parameter members: models whose probabilities are averaged, at least one. Their loaders are of one store.
+  /// - Parameter members: models whose probabilities are averaged, at least one. Their loaders are
+  ///   of one store.
   public init(_ members: [Member], batchSize: Int) {
     precondition(!members.isEmpty)
     self.members = members
@@ -66,8 +68,8 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
   /// Entries that are answered.
   public var itemCount: Int { loader.itemCount }
 
-  /// Answers everything; the passes are divided among the ranks. Entries that cannot be used, by any of the models, have
-  /// no answer, and no figure counts them.
+  /// Answers everything; the passes are divided among the ranks. Entries that cannot be used, by
+  /// any of the models, have no answer, and no figure counts them.
   /// - Parameter progress: called with the number of entries done; what it throws ends the work.
   /// - Throws: `DataError` where more than half of the entries cannot be used.
   public func run(

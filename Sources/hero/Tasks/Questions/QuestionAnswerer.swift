@@ -35,10 +35,12 @@ public struct QuestionAnswerer {
 
   /// - Parameters:
   ///   - answers: what to choose from, at least one.
-  ///   - span: the moment that is asked about; nil for the whole video. It matters where the video has more frames than the
-  ///     model reads: then as many are read, with the moment in their middle.
-  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, for texts that are too long, and for a
-  ///   moment that begins after the video's end or is longer than what the model reads.
+  ///   - span: the moment that is asked about; nil for the whole video. It matters where the video
+  ///     has more frames than the model reads: then as many are read, with the moment in their
+  ///     middle.
+  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, for texts that
+  ///   are too long, and for a moment that begins after the video's end or is longer than what the
+  ///   model reads.
   public func answer(
     _ question: String, _ answers: [String], video: String, _ span: TimeSpan? = nil
   ) throws -> AnsweredQuestion {

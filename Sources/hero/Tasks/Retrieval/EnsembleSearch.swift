@@ -3,8 +3,9 @@ import Foundation
 import Metrics
 import Model
 
-/// What several models find together, as VALUE's two-stream evaluation has it: videos by the mean of their weights
-/// exp(α·score), or of their scores where there is no α, and moments by the means of the probabilities of start and end.
+/// What several models find together, as VALUE's two-stream evaluation has it: videos by the mean
+/// of their weights exp(α·score), or of their scores where there is no α, and moments by the means
+/// of the probabilities of start and end.
 struct EnsembleSearch {
   private let members: [MomentSearch<RetrievalIndex>]
 
@@ -51,7 +52,8 @@ struct EnsembleSearch {
     }
   }
 
-  /// The score whose weight exp(α·score) is the mean of the scores' weights; of equal scores that score itself.
+  /// The score whose weight exp(α·score) is the mean of the scores' weights; of equal scores that
+  /// score itself.
   private static func score(_ scores: [Float], _ factor: Float?) -> Float {
     guard let factor, factor != 0 else {
       return Float(scores.reduce(0.0) { $0 + Double($1) } / Double(scores.count))

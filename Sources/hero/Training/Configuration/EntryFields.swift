@@ -1,6 +1,7 @@
 import Formats
 
-/// An entry of `targets` or of VALUE's datasets, whose fields are read with errors that name their place.
+/// An entry of `targets` or of VALUE's datasets, whose fields are read with errors that name their
+/// place.
 struct EntryFields {
   let json: JSON
   let place: String

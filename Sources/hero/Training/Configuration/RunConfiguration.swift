@@ -32,7 +32,8 @@ public struct RunConfiguration: Equatable, Sendable {
     values[RunOptions.shared.task.name] = .string(task.rawValue)
   }
 
-  /// A task of a run of several, with the run's options. What is read of it counts as read of the run.
+  /// A task of a run of several, with the run's options. What is read of it counts as read of the
+  /// run.
   init(task: RunTask, of run: RunConfiguration) {
     self.init(task: task)
     use = run.use

@@ -43,7 +43,8 @@ public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
   let requirement: Requirement<Value>?
 
   /// - Parameters:
-  ///   - families: who uses it; what one task uses, a run of several does too, but for `isOfOneTask`.
+  ///   - families: who uses it; what one task uses, a run of several does too, but for
+  ///     `isOfOneTask`.
   ///   - isOfOneTask: whether it is each task's own where a run has several.
   ///   - fallback: the default of the reference's argument parser.
   ///   - exceptions: where a family's script has another default.

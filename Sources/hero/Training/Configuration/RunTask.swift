@@ -12,7 +12,8 @@ public struct RunTask: ConfigurationName, Hashable {
   public let channels: VideoChannels
   /// Whether the name has a channel in it, which no option may contradict.
   let namesChannels: Bool
-  /// Whether moments are looked for in the query's own video alone, and measured as QVHighlights measures them.
+  /// Whether moments are looked for in the query's own video alone, and measured as QVHighlights
+  /// measures them.
   public let findsWindows: Bool
 
   /// - Parameters:

@@ -80,7 +80,8 @@ public final class Trainer {
     )
     let progress = ProgressReporter("Training", total: steps, unit: "updates", done: step)
     var rates = TrainingRates()
-    // The validation that a run was stopped in comes first: its checkpoint is not there yet. Without an update it is all.
+    // The validation that a run was stopped in comes first: its checkpoint is not there yet.
+    // Without an update it is all.
     let isThere = FileManager.default.fileExists(atPath: folder.checkpointPath(step: step))
     if step > 0 || steps == 0, isValidated(step), communicator.broadcast([isThere ? 1 : 0]) == [0] {
       try validateAndSave(step, events)

@@ -20,7 +20,8 @@ public struct RunExport {
   ///
   /// - Parameters:
   ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - output: the file; nil for `ckpt/model_step_N` in the run's folder, where the reference looks for it.
+  ///   - output: the file; nil for `ckpt/model_step_N` in the run's folder, where the reference
+  ///     looks for it.
   ///   - overwrites: whether a file of that name may be replaced.
   /// - Returns: the file.
   /// - Throws: `DataError` where the weights cannot be read, or the file is there.

@@ -28,7 +28,8 @@ struct CaptionSuite: EvaluableSuite {
     return stores
   }
 
-  /// A file of clips has no `[CLS]` to stand for the subtitles that frames alone do without; a store to train on has.
+  /// A file of clips has no `[CLS]` to stand for the subtitles that frames alone do without; a
+  /// store to train on has.
   func open(toEvaluate store: String) throws -> VideoReader {
     let meta = FileManager.default.isFolder(store) ? store : configuration.trainCaptions.paths.first ?? store
     let videos = try configuration.videoReader(for: meta)
@@ -182,7 +183,8 @@ struct CaptionSuite: EvaluableSuite {
 }
 
 extension RunTask {
-  /// YouCook2's scores of videos; nil of other tasks, and where names do not say the videos, which is told.
+  /// YouCook2's scores of videos; nil of other tasks, and where names do not say the videos, which
+  /// is told.
   func videoScores(
     _ rows: [CaptionRow], _ references: [CaptionRow], meteor: MeteorResources?, log: RunLog
   ) throws -> VideoCaptionScores? {

@@ -46,7 +46,8 @@ public struct EvaluationRun {
   ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
   ///   - vid2durIdx: the file with the candidates of retrieval; nil for the subtitle store's.
   ///   - communicator: the ranks that the work is divided among.
-  /// - Throws: `UsageError` for options that mean nothing to the run's task, `DataError` for runs that do not go together.
+  /// - Throws: `UsageError` for options that mean nothing to the run's task, `DataError` for runs
+  ///   that do not go together.
   public init(
     path: String, task: RunTask?, arguments: [String], others: Others? = nil, batchSize: Int? = nil,
     meteor: MeteorResources? = nil, vid2durIdx: String? = nil, log: RunLog,
@@ -95,8 +96,8 @@ public struct EvaluationRun {
   ///   - store: the split's store of queries, questions, statements or captions.
   ///   - submission: what is written beside the results, if anything is.
   ///   - logits: a file for the scores that answers were chosen by, if one is wanted.
-  ///   - overwrites: whether files that are there may be replaced: those two, and results of an earlier evaluation,
-  ///     beside which others are written otherwise.
+  ///   - overwrites: whether files that are there may be replaced: those two, and results of an
+  ///     earlier evaluation, beside which others are written otherwise.
   public func run(
     checkpoint: String, others: [String]? = nil, split: String, store: String, submission: Submission? = nil,
     logits: String? = nil, overwrites: Bool = false, backend: any Backend

@@ -7,7 +7,8 @@ import Tasks
 /// replaced while a run goes on changes nothing.
 struct KnownQueries {
   let store: QueryStore
-  /// Of the queries whose truth is known, in the order of the annotations; of queries that search many videos.
+  /// Of the queries whose truth is known, in the order of the annotations; of queries that search
+  /// many videos.
   private(set) var truths: [RetrievalTruth] = []
   /// The same of queries that search their own video.
   private(set) var windows: [WindowTruth] = []

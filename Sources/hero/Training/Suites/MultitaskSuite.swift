@@ -82,7 +82,8 @@ struct MultitaskSuite: TaskSuite {
     }
   }
 
-  /// Every task's figures under its name, and the mean of their averages, which tells the best checkpoint.
+  /// Every task's figures under its name, and the mean of their averages, which tells the best
+  /// checkpoint.
   private func validate(
     _ learned: [(part: RunPart, learning: Learning)], step: Int, results: String
   ) throws -> Validation {

@@ -50,9 +50,11 @@ public struct OpenedAnswering {
   }
 
   /// How the model answers a question about a video.
-  /// - Parameter span: the moment that is asked about, by which a part of a long video is chosen; nil for the whole video.
-  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, for texts that are too long, and for a
-  ///   moment that begins after the video's end or is longer than what the model reads.
+  /// - Parameter span: the moment that is asked about, by which a part of a long video is chosen;
+  ///   nil for the whole video.
+  /// - Throws: `DataError` for a video that the stores lack or that cannot be read, for texts that
+  ///   are too long, and for a moment that begins after the video's end or is longer than what the
+  ///   model reads.
   public func answer(
     _ question: String, _ answers: [String], video: String, _ span: TimeSpan? = nil
   ) throws -> AnsweredQuestion {

@@ -7,8 +7,9 @@ import Tasks
 ///
 /// Recalls are of the queries that could be asked and whose truth is known.
 struct RetrievalReport {
-  /// The predictions that the result file holds: the best `max_after_nms`. Where truth is known they are then suppressed;
-  /// those of a hidden split are not, as the reference hands them in and TVR's submission format wants them.
+  /// The predictions that the result file holds: the best `max_after_nms`. Where truth is known
+  /// they are then suppressed; those of a hidden split are not, as the reference hands them in and
+  /// TVR's submission format wants them.
   let final: RetrievalResults
   /// The queries that the recalls count.
   let counted: Int
@@ -50,7 +51,8 @@ struct RetrievalReport {
 
   /// - Parameters:
   ///   - title: of the table.
-  ///   - idsAreText: whether VALUE writes the queries' ids as text, which it does where whole videos are searched for.
+  ///   - idsAreText: whether VALUE writes the queries' ids as text, which it does where whole
+  ///     videos are searched for.
   func report(split: String, title: String, idsAreText: Bool) -> SplitReport {
     var report = SplitReport(writeAs: { [final] path, form in
       switch form {

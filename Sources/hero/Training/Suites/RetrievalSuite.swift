@@ -135,7 +135,8 @@ struct RetrievalSuite: EvaluableSuite {
     return result
   }
 
-  /// The figures' names in a run, where splits stand side by side. Those of retrieval have the split in them.
+  /// The figures' names in a run, where splits stand side by side. Those of retrieval have the
+  /// split in them.
   private func tags(_ report: SplitReport, _ split: String) -> [(name: String, value: Double)] {
     findsWindows ? report.scalars.map { ("valid_\(split)/\($0.name)", $0.value) } : report.scalars
   }
@@ -156,7 +157,8 @@ struct RetrievalSuite: EvaluableSuite {
     candidates name: String, title: String
   ) throws -> SplitReport {
     let options = settings.evaluation
-    // Where some read subtitles, their store numbers the videos, as in VALUE's two-stream evaluation.
+    // Where some read subtitles, their store numbers the videos, as in VALUE's two-stream
+    // evaluation.
     let numbering = members.first { $0.videos.subtitles != nil } ?? members[0]
     let candidates = try candidates(name, queries, numbering.videos)
     let encoded = try members.map { model, videos in

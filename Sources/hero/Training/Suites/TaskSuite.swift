@@ -50,8 +50,8 @@ protocol EvaluableSuite: TaskSuite {
   func trainingStores() throws -> [String]
   /// - Parameter store: the split's text store.
   func open(toEvaluate store: String) throws -> Videos
-  /// The answers to a split of a model, or of several together, each with the videos that it reads; measured where the truth
-  /// is known.
+  /// The answers to a split of a model, or of several together, each with the videos that it reads;
+  /// measured where the truth is known.
   func evaluate(
     _ members: [(model: Model, videos: Videos)], store: String, split: String
   ) throws -> SplitReport

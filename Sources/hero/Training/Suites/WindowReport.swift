@@ -2,9 +2,11 @@ import Formats
 import Metrics
 import Tasks
 
-/// A split's answers as windows of the queries' own videos, and their figures where the truth is known.
+/// A split's answers as windows of the queries' own videos, and their figures where the truth is
+/// known.
 ///
-/// Figures are of the queries that could be asked and whose truth is known, and of the very rows that are written.
+/// Figures are of the queries that could be asked and whose truth is known, and of the very rows
+/// that are written.
 struct WindowReport {
   /// The answers, in the order of the store.
   let rows: [WindowPredictions]

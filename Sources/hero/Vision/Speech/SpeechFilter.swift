@@ -1,7 +1,8 @@
 import CFFmpeg
 import Formats
 
-/// A sound as recognisers of speech take it: FFmpeg's filters mix its channels into one and resample it.
+/// A sound as recognisers of speech take it: FFmpeg's filters mix its channels into one and
+/// resample it.
 final class SpeechFilter {
   private let path: String
   private var graph: UnsafeMutablePointer<AVFilterGraph>?

@@ -3,8 +3,8 @@ import Foundation
 
 /// whisper.cpp's program, which writes down what is said, run as a process of its own.
 ///
-/// It is looked for in the folders of `HERO_WHISPER_PATH` (colons between them; each also with `build/bin` and `bin`), where
-/// it may have its older names too, then in those of `PATH`.
+/// It is looked for in the folders of `HERO_WHISPER_PATH` (colons between them; each also with
+/// `build/bin` and `bin`), where it may have its older names too, then in those of `PATH`.
 public struct SpeechRecognizer: Sendable {
   /// The program's path.
   public let program: String
@@ -56,8 +56,8 @@ public struct SpeechRecognizer: Sendable {
     public var language: String?
   }
 
-  /// Seconds that the program may take: for any sound, and for each second of it. The largest model on a slow processor
-  /// takes less.
+  /// Seconds that the program may take: for any sound, and for each second of it. The largest model
+  /// on a slow processor takes less.
   private static let patience = (fixed: 600.0, share: 60.0)
 
   /// Writes down what is said in a sound.

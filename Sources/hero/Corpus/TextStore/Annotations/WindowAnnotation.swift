@@ -1,7 +1,8 @@
 import Formats
 import Foundation
 
-/// Moments within given videos, in the forms that their authors and those who train on them keep. The content tells which.
+/// Moments within given videos, in the forms that their authors and those who train on them keep.
+/// The content tells which.
 ///
 /// QVHighlights, and all four corpora as moment_detr and lighthouse keep them, a query a line:
 ///
@@ -17,8 +18,9 @@ import Foundation
 ///     {"v_uqiMw7tQ1Cc": {"duration": 55.15, "timestamps": [[0.28, 55.15]], "sentences": ["…"]}}
 ///     {"s17-d69.avi": {"fps": 29.4, "num_frames": 12438, "timestamps": [[224, 358]], "sentences": ["…"]}}
 ///
-/// Rows become `{desc_id, desc, vid_name, duration, ts: [[start, end], …]}`, with the saliencies as they are. The k-th
-/// sentence of a video in the last three forms has the id `VIDEO_k`, as in lighthouse's TACoS.
+/// Rows become `{desc_id, desc, vid_name, duration, ts: [[start, end], …]}`, with the saliencies as
+/// they are. The k-th sentence of a video in the last three forms has the id `VIDEO_k`, as in
+/// lighthouse's TACoS.
 enum WindowAnnotation {
   /// - Parameter form: the file's.
   static func read(_ path: String, _ form: AnnotationForm, _ body: AnnotationFile.Handler) throws {

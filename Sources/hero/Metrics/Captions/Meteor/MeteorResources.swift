@@ -76,7 +76,8 @@ public struct MeteorResources: Sendable {
       archive = try jar.map { try ZipReader(path: "\(folder)/\($0)") }
     }
 
-    /// Each a text of its own: looking through slices takes the square of their length where they hold flags.
+    /// Each a text of its own: looking through slices takes the square of their length where they
+    /// hold flags.
     func lines(_ name: String) throws -> [Substring] {
       let text = String(decoding: try bytes(name), as: UTF8.self)
       return text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.dropLast(

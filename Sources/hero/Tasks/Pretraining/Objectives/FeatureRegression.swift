@@ -43,8 +43,8 @@ struct FeatureRegression: Objective {
 }
 
 extension PretrainingModel {
-  /// L2 distance of every hidden frame's feature and its prediction: [1, n]; on a training tape the gradient of the mean
-  /// over all ranks flows back.
+  /// L2 distance of every hidden frame's feature and its prediction: [1, n]; on a training tape the
+  /// gradient of the mean over all ranks flows back.
   public func featureRegressionLosses(
     _ tape: Tape, _ input: MaskedFrameInput, among share: BatchShare? = nil
   ) -> Tensor {

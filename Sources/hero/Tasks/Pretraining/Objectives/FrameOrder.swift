@@ -59,8 +59,8 @@ struct FrameOrder: Objective {
 }
 
 extension PretrainingModel {
-  /// Cross-entropy of every moved frame's original place: [1, n]; on a training tape the gradient of the mean over all
-  /// ranks flows back.
+  /// Cross-entropy of every moved frame's original place: [1, n]; on a training tape the gradient
+  /// of the mean over all ranks flows back.
   public func frameOrderLosses(
     _ tape: Tape, _ input: FrameOrderInput, among share: BatchShare? = nil
   ) -> Tensor {

@@ -73,7 +73,8 @@ struct MaskedWords: Objective {
 }
 
 extension PretrainingModel {
-  /// Cross-entropy of every masked word: [1, n]; on a training tape the gradient of the mean over all ranks flows back.
+  /// Cross-entropy of every masked word: [1, n]; on a training tape the gradient of the mean over
+  /// all ranks flows back.
   public func maskedWordLosses(
     _ tape: Tape, _ input: MaskedTextInput, among share: BatchShare? = nil
   ) -> Tensor {
