@@ -60,6 +60,21 @@ import Testing
     #expect(error.file == path)
   }
 
+  /// A run that is refused because another one is writing leaves that one's folder alone.
+  @Test func anotherRunsFolderStays() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("new/out")
+    let output = try OutputFolder(path: path)
+    try AtomicFile.write("mine", to: output.file("a"))
+    for _ in 0..<2 {
+      let error = #expect(throws: DataError.self) { try OutputFolder(path: path) }
+      #expect(error?.problem.contains("another run") == true)
+      #expect(try String(contentsOfFile: output.file("a"), encoding: .utf8) == "mine")
+    }
+    try output.commit()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path) == ["a"])
+  }
+
   @Test func clearsWhatAKilledRunLeftButNothingElse() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("out")

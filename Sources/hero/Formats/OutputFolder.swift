@@ -32,13 +32,15 @@ public final class OutputFolder {
         throw DataError("is in the way", file: partial, cure: "Move or remove it")
       }
     }
-    mark = open(markPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    let mark = open(markPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard mark >= 0 else { throw DataError.system("write", file: partial) }
     guard FileLock.take(mark) != .isTaken else {
+      // Of an object without its mark nothing is let go: the folder belongs to the other run.
       close(mark)
       throw DataError(
         "another run is writing it", file: partial, cure: "Wait until it ends, or write elsewhere")
     }
+    self.mark = mark
     for leftOver in (try? FileManager.default.contentsOfDirectory(atPath: partial)) ?? []
     where leftOver != Self.markName {
       try? FileManager.default.removeItem(atPath: partial + "/" + leftOver)

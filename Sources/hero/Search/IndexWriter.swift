@@ -39,9 +39,11 @@ public final class IndexWriter {
     do {
       // Read with the lock held, so that nobody else adds anything in between.
       let file = try MappedFile(path: path)
-      slot = try IndexSlot.newest(in: file)
+      let newest = try IndexSlot.newest(in: file)
       let (known, _) = try IndexFile.head(of: file)
       try known.requireSame(as: head, file: path)
+      // Last: an object that has everything is let go by itself, and would close the file again.
+      slot = newest
     } catch {
       FileLock.close(descriptor)
       throw error
