@@ -68,7 +68,7 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
     pages.flatMap { page in
       let path = SharedData.repository.appendingPathComponent(page).path
       let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-      return text.matches(of: /`hero ([^ `]+)/).map { (page, String($0.1)) }
+      return text.matches(of: /`hero\s+([^\s`]+)/).map { (page, String($0.1)) }
     }
   }()
 
