@@ -76,9 +76,11 @@ let package = Package(
         .product(name: "FlyingSocks", package: "FlyingFox"),
       ],
       path: "Sources/hero/Serve",
-      resources: ["index.html", "style.css", "app.js", "timeline.js", "icon.svg"].map {
-        .embedInCode("Page/\($0)")
-      }),
+      resources: [
+        "index.html", "style.css", "common.js", "app.js", "cards.js", "player.js", "timeline.js",
+        "evaluation.js",
+        "icon.svg", "openapi.json",
+      ].map { .embedInCode("Page/\($0)") }),
     .executableTarget(
       name: "hero",
       dependencies: [

@@ -80,7 +80,7 @@ struct VideoModelTests {
 
   private func get(_ site: SearchSite, _ target: String) async throws -> JSON {
     let request = try RequestHead.parse(
-      Array("GET \(target) HTTP/1.1\r\n\r\n".utf8)[...], limits: ServerLimits())
+      Array("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)[...], limits: ServerLimits())
     let answer = try await site.handleRequest(request)
     return try JSON.parse([UInt8](try await answer.bodyData))
   }

@@ -16,7 +16,7 @@ import Testing
   let site = SearchSite(searcher: try model.searcher(path), isLoopback: true)
   for (number, start) in [100.0, 0].enumerated() {
     let request = try RequestHead.parse(
-      Array("GET /api/video/\(number) HTTP/1.1\r\n\r\n".utf8)[...], limits: ServerLimits())
+      Array("GET /api/video/\(number) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)[...], limits: ServerLimits())
     let answer = try await site.handleRequest(request)
     #expect(try JSON.parse([UInt8](try await answer.bodyData))["start"]?.double == start)
   }

@@ -64,9 +64,9 @@ final class TestServer: Sendable {
     }
   }
 
-  private func exchangeNow(_ request: [UInt8]) throws -> [UInt8] {
+  /// A connection, which the caller closes.
+  func connection() throws -> Int32 {
     let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(client) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = server.port.bigEndian
@@ -77,6 +77,12 @@ final class TestServer: Sendable {
       }
     }
     try #require(connected == 0)
+    return client
+  }
+
+  private func exchangeNow(_ request: [UInt8]) throws -> [UInt8] {
+    let client = try connection()
+    defer { close(client) }
     var limit = timeval(tv_sec: 600, tv_usec: 0)
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     var sent = 0
@@ -132,7 +138,9 @@ struct WebServerTests {
         head.status == 200 && head.body.isEmpty && head.head.contains("Content-Length: \(answer.body.count)"))
     }
     // Nothing of the page comes from elsewhere.
-    for path in ["/", "/style.css", "/app.js", "/timeline.js"] {
+    for path in ["/", "/style.css"]
+      + ["app", "cards", "common", "evaluation", "player", "timeline"].map({ "/\($0).js" })
+    {
       let text = String(decoding: try await server.get(path).body, as: UTF8.self)
         .replacing("http://www.w3.org/2000/svg", with: "")
       #expect(!text.contains("http://") && !text.contains("https://") && !text.contains("innerHTML"))
@@ -155,6 +163,106 @@ struct WebServerTests {
     #expect(try await server.get("/api/split").status == 404)
     let picture = try await server.get("/thumbnail/4?t=3")
     #expect(picture.status == 200 && picture.head.contains("image/svg+xml"))
+  }
+
+  /// `openapi.json` names every address, what each takes, and every member of what it gives.
+  @Test func openAPI() async throws {
+    let server = try TestServer()
+    let file = try #require(try await server.get("/openapi.json").json)
+    let paths = try #require(file["paths"]?.object)
+    #expect(Set(paths.map(\.key)) == Set(SiteAddress.allCases.map(\.rawValue)))
+    for address in SiteAddress.allCases {
+      let described = try #require(paths[address.rawValue]?["get"])
+      let required = (described["parameters"]?.array ?? []).filter { $0["required"]?.bool == true }
+      let names = required.compactMap { $0["name"]?.string }
+      #expect(names.contains("number") == address.rawValue.hasSuffix("{number}"))
+      let query = names.filter { $0 != "number" }.map { "\($0)=a" }.joined(separator: "&")
+      let answer = try await server.get(
+        address.rawValue.replacing("{number}", with: "1") + (query.isEmpty ? "" : "?\(query)"))
+      // Models that tell of videos and a split were not given.
+      if [.split, .describe, .ask].contains(address) {
+        #expect(answer.status == 404 && answer.json?["error"]?.string?.hasPrefix("no ") == true)
+        continue
+      }
+      #expect(answer.status == 200, "\(address)")
+      guard let content = described["responses"]?["200"]?["content"]?.object else { continue }
+      let type = try #require(content.map(\.key).first { $0 == "*/*" || answer.head.contains($0) })
+      if let schema = content[type]?["schema"], let json = answer.json, address != .openAPI {
+        try Self.expect(json, as: schema, "\(address)")
+      }
+    }
+  }
+
+  /// Every member of an answer is in its schema, and the other way round.
+  private static func expect(_ json: JSON, as schema: JSON, _ place: String) throws {
+    if let items = json.array {
+      let schema = try #require(schema["items"], "\(place)")
+      if let first = items.first { try expect(first, as: schema, place + "[0]") }
+    } else if let members = json.object {
+      let properties = try #require(schema["properties"]?.object, "\(place)")
+      let (given, described) = (Set(members.map(\.key)), Set(properties.map(\.key)))
+      // The path is that of a file.
+      #expect(given.symmetricDifference(described).subtracting(["path"]).isEmpty, "\(place)")
+      for (name, value) in members {
+        try expect(value, as: try #require(properties[name], "\(place).\(name)"), "\(place).\(name)")
+      }
+    }
+  }
+
+  @Test func videosAndTheirFiles() async throws {
+    let server = try TestServer()
+    let all = try #require(try await server.get("/api/videos?first=1&limit=4").json)
+    #expect(all["total"]?.int == 12)
+    #expect(all["videos"]?.array?.map { $0["number"]?.int } == [1, 2, 3, 4])
+    // One is there, one has changed, one is gone, one was never named.
+    #expect(all["videos"]?.array?.map { $0["present"]?.bool } == [true, false, false, false])
+    #expect(all["videos"]?.array?.map { $0["playable"]?.bool } == [true, true, true, false])
+    let name = try #require(
+      SmallModel.video(7).name.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+    let found = try #require(try await server.get("/api/videos?name=\(name)").json?["videos"]?.array)
+    #expect(found.map { $0["number"]?.int } == [7])
+    #expect(try await server.get("/api/videos?text=CLIP%207&first=1").json?["videos"]?.array?.isEmpty == true)
+    var index = try await server.get("/api/index").json
+    while index?["missing"] == .null { index = try await server.get("/api/index").json }
+    #expect(index?["missing"]?.int == 2)
+
+    let kept = try await server.get("/media/1?download=1")
+    #expect(kept.head.contains("Content-Disposition: attachment; filename*=UTF-8''clip%201.mp4"))
+    let captions = String(decoding: try await server.get("/subtitles/7").body, as: UTF8.self)
+    #expect(captions.hasPrefix("WEBVTT\n\n00:00:") && captions.contains(" --> "))
+  }
+
+  /// What another site's page asks for in a browser's name is not answered; a link to the page may stand anywhere.
+  @Test func pagesOfOtherSites() async throws {
+    let server = try TestServer()
+    for (site, mode, target, status) in [
+      ("cross-site", "no-cors", "/api/search?q=a", 403), ("same-site", "cors", "/api/index", 403),
+      ("cross-site", "no-cors", "/media/1", 403), ("cross-site", "navigate", "/media/1", 403),
+      ("cross-site", "navigate", "/?q=a", 200), ("same-origin", "cors", "/api/index", 200),
+      ("none", "navigate", "/api/index", 200),
+    ] {
+      let headers = "Sec-Fetch-Site: \(site)\r\nSec-Fetch-Mode: \(mode)\r\n"
+      let answer = try await server.get(target, headers: headers)
+      #expect(answer.status == status, "\(site) \(mode) \(target)")
+      #expect(answer.head.contains("Cross-Origin-Resource-Policy: same-origin"))
+    }
+    #expect(try await server.answer("GET / HTTP/1.1\r\nConnection: close\r\n\r\n").status == 400)
+    #expect(try await server.answer("GET / HTTP/1.0\r\n\r\n").status == 200)
+  }
+
+  /// Clients that are connected and ask for nothing, or for half of something, keep nobody out.
+  @Test func idleConnections() async throws {
+    var limits = TestServer.patient
+    limits.connections = 4
+    let server = try TestServer(limits: limits)
+    var idle: [Int32] = []
+    defer { for client in idle { close(client) } }
+    for number in 0..<12 {
+      let client = try server.connection()
+      if number % 2 == 0 { _ = send(client, "GET / HT", 8, Int32(MSG_NOSIGNAL)) }
+      idle.append(client)
+    }
+    for _ in 0..<4 { #expect(try await server.get("/api/index").status == 200) }
   }
 
   @Test func badParameters() async throws {

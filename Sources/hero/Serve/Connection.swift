@@ -10,25 +10,27 @@ struct Connection: Sendable {
   let handler: any HTTPHandler
   let limits: ServerLimits
 
-  /// Answers requests until the client leaves, is too slow or sends what is none.
-  func serve() async {
+  /// Answers requests until the client leaves, is too slow or sends what is none. Closing is the caller's.
+  func serve(as place: OpenConnections.Place) async {
     var rest: [UInt8] = []
     do {
-      while let (head, more) = try await nextHead(after: rest) {
+      while true {
+        place.waits()
+        guard let (head, more) = try await nextHead(after: rest) else { break }
+        place.works()
         rest = more
         let request = try RequestHead.parse(head[...], limits: limits)
         let response = await answer(request)
         let staysOpen = request.wantsMore
-        try await send(response, to: request, staysOpen: staysOpen)
+        try await send(response, to: request, staysOpen: staysOpen, place)
         if !staysOpen { break }
       }
     } catch let refused as RefusedRequest {
       // The rest of what such a client sends is not looked at.
-      try? await send(HTTPResponse(refused), to: nil, staysOpen: false)
+      try? await send(HTTPResponse(refused), to: nil, staysOpen: false, place)
     } catch {
       // The client has left, or did not take what it asked for.
     }
-    try? socket.close()
   }
 
   /// Tells a client that there is no room, and leaves.
@@ -78,7 +80,10 @@ struct Connection: Sendable {
     }
   }
 
-  private func send(_ response: HTTPResponse, to request: HTTPRequest?, staysOpen: Bool) async throws {
+  /// Head and first part go out as one: two writes cost a kept connection the client's delayed acknowledgement (40 ms).
+  private func send(
+    _ response: HTTPResponse, to request: HTTPRequest?, staysOpen: Bool, _ place: OpenConnections.Place? = nil
+  ) async throws {
     var head = "HTTP/1.1 \(response.statusCode.code) \(response.statusCode.phrase)\r\n"
     let body: HTTPBodySequence? = if case .httpBody(let body) = response.payload { body } else { nil }
     var headers = response.headers
@@ -86,17 +91,25 @@ struct Connection: Sendable {
     headers[.connection] = staysOpen ? "keep-alive" : "close"
     headers[HTTPHeader("X-Content-Type-Options")] = "nosniff"
     headers[HTTPHeader("Referrer-Policy")] = "no-referrer"
+    headers[HTTPHeader("Cross-Origin-Resource-Policy")] = "same-origin"
     headers[HTTPHeader("Content-Security-Policy")] =
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
       + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     for (name, value) in headers { head += "\(name.rawValue): \(value)\r\n" }
-    try await write(Data((head + "\r\n").utf8))
-    guard let body, request?.method != .HEAD else { return }
-    for try await chunk in body { try await write(chunk) }
+    var part = Data((head + "\r\n").utf8)
+    if let body, request?.method != .HEAD {
+      for try await chunk in body {
+        try await write(part + chunk, place)
+        part = Data()
+      }
+    }
+    try await write(part, place)
   }
 
-  private func write(_ data: Data) async throws {
+  private func write(_ data: Data, _ place: OpenConnections.Place?) async throws {
     guard !data.isEmpty else { return }
+    place?.waits()
+    defer { place?.works() }
     try await within(limits.sendSeconds) { [socket] in try await socket.write(data) }
   }
 }
@@ -126,11 +139,14 @@ extension HTTPResponse {
     self.init(
       statusCode: HTTPStatusCode(refused.status, phrase: Self.phrase(refused.status)),
       json: ["error": .string(refused.reason)])
+    if refused.status == 503 { headers[HTTPHeader("Retry-After")] = "1" }
+    if refused.status == 405 { headers[HTTPHeader("Allow")] = "GET, HEAD" }
   }
 
   private static func phrase(_ status: Int) -> String {
     switch status {
     case 400: "Bad Request"
+    case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 408: "Request Timeout"

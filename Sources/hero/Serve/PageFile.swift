@@ -14,6 +14,14 @@ struct PageFile: Sendable {
     case "/app.js": PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.app_js))
     case "/timeline.js":
       PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.timeline_js))
+    case "/player.js":
+      PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.player_js))
+    case "/cards.js":
+      PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.cards_js))
+    case "/evaluation.js":
+      PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.evaluation_js))
+    case "/common.js":
+      PageFile(type: "text/javascript; charset=utf-8", content: Data(PackageResources.common_js))
     case "/icon.svg": PageFile(type: "image/svg+xml", content: Data(PackageResources.icon_svg))
     default: nil
     }

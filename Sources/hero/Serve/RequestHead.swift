@@ -47,6 +47,9 @@ enum RequestHead {
     guard headers[.transferEncoding] == nil, headers[.contentLength] ?? "0" == "0" else {
       throw RefusedRequest(status: 413, reason: "requests have no body here")
     }
+    guard words[2].last != UInt8(ascii: "1") || headers[.host] != nil else {
+      throw RefusedRequest(status: 400, reason: "the request names no Host")
+    }
     let target = String(decoding: words[1], as: UTF8.self)
     let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     return HTTPRequest(

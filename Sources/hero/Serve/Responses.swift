@@ -1,4 +1,5 @@
 import FlyingFox
+import FlyingSocks
 import Formats
 import Foundation
 
@@ -22,6 +23,67 @@ extension HTTPResponse {
   }
 }
 
+/// A video's file, opened once: what is checked is what is sent, whatever its name means a moment later.
+final class OpenedFile: Sendable {
+  let descriptor: Int32
+  let size: Int
+
+  /// - Parameters:
+  ///   - size: the bytes that the file must have; another size means that it is another file by now.
+  /// - Throws: `RefusedRequest` where it is gone, no plain file or has changed.
+  init(_ path: String, size: Int) throws {
+    // Without waiting: opening a pipe would last until somebody writes.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    self.descriptor = descriptor
+    self.size = size
+    var status = stat()
+    guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw RefusedRequest(status: 404, reason: "the video's file is no longer there")
+    }
+    guard Int(status.st_size) == size else {
+      throw RefusedRequest(status: 404, reason: "the video's file has changed since it was indexed")
+    }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Some bytes from a place; fewer where the file has been cut short, none at its end.
+  func bytes(at place: Int, count: Int) throws -> Data {
+    var data = Data(count: count)
+    let read = data.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress!, count, off_t(place)) }
+    guard read >= 0 else { throw DataError("it cannot be read (\(String(cString: strerror(errno))))") }
+    return data.prefix(read)
+  }
+
+  /// Some of its bytes, read as they are sent.
+  struct Bytes: AsyncBufferedSequence {
+    typealias Element = UInt8
+    let file: OpenedFile
+    let range: Range<Int>
+
+    func makeAsyncIterator() -> Iterator {
+      Iterator(file: file, place: range.lowerBound, end: range.upperBound)
+    }
+
+    struct Iterator: AsyncBufferedIteratorProtocol {
+      let file: OpenedFile
+      var place: Int
+      let end: Int
+
+      mutating func next() async throws -> UInt8? { try await nextBuffer(suggested: 1)?.first }
+
+      mutating func nextBuffer(suggested count: Int) async throws -> Data? {
+        guard place < end else { return nil }
+        let data = try file.bytes(at: place, count: Swift.min(count, end - place))
+        // The client was promised more bytes: only the end of the connection tells it that they do not come.
+        guard !data.isEmpty else { throw DataError("the video's file ends too early") }
+        place += data.count
+        return data
+      }
+    }
+  }
+}
+
 /// A file as an answer, whole or in part (RFC 9110 §14).
 enum FileAnswer {
   /// Whether a file is there with the size that it had.
@@ -31,34 +93,36 @@ enum FileAnswer {
   }
 
   /// - Parameters:
-  ///   - size: the bytes that the file must have; another size means that it is another file by now.
-  /// - Throws: `RefusedRequest` where it is gone or has changed, or the range lies outside.
+  ///   - size: the bytes that the file must have.
+  ///   - isDownload: whether the browser is to keep it rather than to play it.
+  /// - Throws: `RefusedRequest` where it is gone or has changed.
   static func response(
-    _ path: String, size: Int, to request: HTTPRequest, chunk: Int
+    _ path: String, size: Int, to request: HTTPRequest, chunk: Int, isDownload: Bool = false
   ) throws -> HTTPResponse {
-    var status = stat()
-    guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw RefusedRequest(status: 404, reason: "the video's file is no longer there")
-    }
-    guard Int(status.st_size) == size else {
-      throw RefusedRequest(status: 404, reason: "the video's file has changed since it was indexed")
-    }
+    let file = try OpenedFile(path, size: size)
     var headers: HTTPHeaders = [
       .contentType: contentType(of: path), .acceptRanges: "bytes", .cacheControl: "private, no-cache",
     ]
-    let url = URL(fileURLWithPath: path)
+    if isDownload {
+      let name = (path as NSString).lastPathComponent
+      let allowed = CharacterSet(
+        charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+      let encoded = name.addingPercentEncoding(withAllowedCharacters: allowed) ?? "video"
+      headers[HTTPHeader("Content-Disposition")] = "attachment; filename*=UTF-8''\(encoded)"
+    }
+    func body(_ range: Range<Int>) -> HTTPBodySequence {
+      HTTPBodySequence(
+        from: OpenedFile.Bytes(file: file, range: range), count: range.count, suggestedBufferSize: chunk)
+    }
     guard let wish = request.headers[.range], let range = range(wish, size: size) else {
-      return HTTPResponse(
-        statusCode: .ok, headers: headers, body: try HTTPBodySequence(file: url, suggestedBufferSize: chunk))
+      return HTTPResponse(statusCode: .ok, headers: headers, body: body(0..<size))
     }
     guard !range.isEmpty else {
       headers[.contentRange] = "bytes */\(size)"
       return HTTPResponse(statusCode: .rangeNotSatisfiable, headers: headers)
     }
     headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
-    return HTTPResponse(
-      statusCode: .partialContent, headers: headers,
-      body: try HTTPBodySequence(file: url, range: range, suggestedBufferSize: chunk))
+    return HTTPResponse(statusCode: .partialContent, headers: headers, body: body(range))
   }
 
   /// The bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`; empty where they lie outside; nil where it is malformed or asks for

@@ -5,17 +5,7 @@ import Search
 import Synchronization
 import Training
 
-/// The page, its files, and the answers under `/api`.
-///
-///     /api/index                  what is searched
-///     /api/search?q=…&limit=…     the best moments
-///     /api/video/N                a video's subtitles
-///     /api/align/N?q=…            how a query fits video N, frame by frame
-///     /api/describe/N?start=…     a moment of video N in words
-///     /api/ask/N?q=…&a=…          which answer to a question about video N is right
-///     /api/split?…                the queries of a split with what was found for them
-///     /media/N                    the file of video N, by ranges
-///     /thumbnail/N?t=…            a picture of video N at a time
+/// The page, its files, and the answers under `/api`. `SiteAddress` lists the addresses.
 public struct SearchSite: HTTPHandler {
   let searcher: MomentSearcher
   let models: VideoModels?
@@ -25,6 +15,9 @@ public struct SearchSite: HTTPHandler {
   private let queue = DispatchQueue(label: "hero.search")
   private let waiting = Counter()
   private let pictures = Pictures()
+  private let missing: MissingFiles
+  /// When the index was changed last, in seconds since 1970.
+  private let updated: Double?
 
   /// Moments of an answer where the request does not say, and at most.
   private static let usualLimit = 20
@@ -42,6 +35,9 @@ public struct SearchSite: HTTPHandler {
     limits: ServerLimits = ServerLimits()
   ) {
     self.models = models
+    missing = MissingFiles(searcher.index)
+    var status = stat()
+    updated = stat(searcher.index.path, &status) == 0 ? Double(status.st_mtim.tv_sec) : nil
     (self.searcher, self.split, self.isLoopback, self.limits) = (searcher, split, isLoopback, limits)
   }
 
@@ -53,22 +49,58 @@ public struct SearchSite: HTTPHandler {
       throw RefusedRequest(status: 421, reason: "this server answers as localhost only")
     }
     // As it was sent: nothing is decoded, so that no spelling of ".." means anything.
-    let parts = request.target.path().split(separator: "/", omittingEmptySubsequences: true).map(String.init)
-    switch (parts.first, parts.count) {
-    case ("api", 2...3): return try await api(Array(parts.dropFirst()), request)
-    case ("media", 2):
-      let number = try video(parts[1])
-      guard let file = try searcher.index.video(number).file else {
-        throw RefusedRequest(status: 404, reason: "the index names no file for this video")
-      }
-      return try FileAnswer.response(file.path, size: file.size, to: request, chunk: limits.chunkBytes)
-    case ("thumbnail", 2): return try await thumbnail(try video(parts[1]), request)
-    default:
-      guard let file = PageFile.named(request.target.path()) else {
+    let path = request.target.path()
+    try Self.refuseOtherSites(request, path)
+    guard let (address, number) = SiteAddress.of(path) else {
+      guard let file = PageFile.named(path) else {
         throw RefusedRequest(status: 404, reason: "there is no such page")
       }
       return HTTPResponse(
         statusCode: .ok, headers: [.contentType: file.type, .cacheControl: "no-cache"], body: file.content)
+    }
+    let parameters = try RequestParameters(request)
+    switch address {
+    case .index: return HTTPResponse(json: index)
+    case .search: return try await search(parameters)
+    case .videos: return try await videos(parameters)
+    case .split: return HTTPResponse(json: try split(parameters))
+    case .openAPI:
+      return HTTPResponse(
+        statusCode: .ok, headers: [.contentType: "application/json", .cacheControl: "no-cache"],
+        body: Data(PackageResources.openapi_json))
+    case .video: return HTTPResponse(json: try json(of: try video(number)))
+    case .align:
+      let (query, video) = (try parameters.query(), try video(number))
+      return try await searching { try $0.align(query, video: video).json }
+    case .describe: return try await describe(try video(number), parameters)
+    case .ask: return try await ask(try video(number), parameters)
+    case .media:
+      guard let file = try searcher.index.video(try video(number)).file else {
+        throw RefusedRequest(status: 404, reason: "the index names no file for this video")
+      }
+      return try FileAnswer.response(
+        file.path, size: file.size, to: request, chunk: limits.chunkBytes,
+        isDownload: parameters["download"] != nil)
+    case .thumbnail: return try await thumbnail(try video(number), parameters)
+    case .subtitles:
+      let video = try searcher.index.video(try video(number))
+      return HTTPResponse(
+        statusCode: .ok, headers: [.contentType: "text/vtt; charset=utf-8", .cacheControl: "no-cache"],
+        body: Data(WebVTT.text(of: video.sentences, start: video.file?.start ?? 0).utf8))
+    }
+  }
+
+  /// Refuses what another site's page asks for in a browser's name (Fetch Metadata): its owner has not asked. A link to the
+  /// page may stand anywhere.
+  private static func refuseOtherSites(_ request: HTTPRequest, _ path: String) throws {
+    guard let site = request.headers[HTTPHeader("Sec-Fetch-Site")], site != "same-origin", site != "none"
+    else {
+      return
+    }
+    let isLink =
+      request.headers[HTTPHeader("Sec-Fetch-Mode")] == "navigate" && (path == "/" || path == "/index.html")
+    guard isLink else {
+      throw RefusedRequest(status: 403, reason: "pages of other sites are not answered")
     }
   }
 
@@ -77,43 +109,79 @@ public struct SearchSite: HTTPHandler {
     return WebServer.isLoopback(String(name))
   }
 
-  private func api(_ parts: [String], _ request: HTTPRequest) async throws -> HTTPResponse {
-    let parameters = try RequestParameters(request)
-    switch (parts[0], parts.count) {
-    case ("index", 1): return HTTPResponse(json: index)
-    case ("search", 1):
-      let (query, limit) = (try parameters.query(), try limit(parameters))
-      return try await searching { searcher in
-        let begun = DispatchTime.now().uptimeNanoseconds
-        let moments = try searcher.find(query, limit: limit)
-        let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
-        return [
-          "query": .string(query), "seconds": .double(seconds),
-          "approximate": .bool(searcher.isApproximate), "moments": .array(moments.map(\.json)),
-        ]
-      }
-    case ("video", 2): return HTTPResponse(json: try searcher.index.video(try video(parts[1])).json)
-    case ("align", 2):
-      let (query, number) = (try parameters.query(), try video(parts[1]))
-      return try await searching { try $0.align(query, video: number).json }
-    case ("describe", 2): return try await describe(try video(parts[1]), parameters)
-    case ("ask", 2): return try await ask(try video(parts[1]), parameters)
-    case ("split", 1):
-      guard let split else { throw RefusedRequest(status: 404, reason: "no annotations were given") }
-      return HTTPResponse(
-        json: split.json(first: try parameters.number("first") ?? 0, count: try limit(parameters)))
-    default: throw RefusedRequest(status: 404, reason: "there is no such answer")
-    }
-  }
-
   private var index: JSON {
     [
+      "name": .string((searcher.index.path as NSString).lastPathComponent),
       "videos": .int(searcher.index.count), "frames": .int(searcher.index.rows),
-      "frame_interval": .double(searcher.index.head.frameInterval), "has_split": .bool(split != nil),
+      "frame_interval": .double(searcher.index.head.frameInterval),
+      "updated": updated.map { .double($0) } ?? .null,
+      "missing": missing.count.map { .int($0) } ?? .null, "has_split": .bool(split != nil),
       "longest_query": .int(MomentSearcher.longestQuery),
       "describe": .bool(models?.describes ?? false), "ask": .bool((models?.mostAnswers ?? 0) > 0),
       "most_answers": .int(models?.mostAnswers ?? 0),
     ]
+  }
+
+  private func search(_ parameters: RequestParameters) async throws -> HTTPResponse {
+    let (query, limit) = (try parameters.query(), try limit(parameters))
+    return try await searching { searcher in
+      let begun = DispatchTime.now().uptimeNanoseconds
+      let moments = try searcher.find(query, limit: limit)
+      let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
+      return [
+        "query": .string(query), "seconds": .double(seconds),
+        "approximate": .bool(searcher.isApproximate),
+        "moments": .array(
+          moments.map { moment in
+            var json = moment.json.object ?? JSONObject()
+            for (key, value) in moment.video.shown(with: isLoopback) { json[key] = value }
+            return .object(json)
+          }),
+      ]
+    }
+  }
+
+  /// Videos in the index's order; those of a name, or whose names hold a text.
+  private func videos(_ parameters: RequestParameters) async throws -> HTTPResponse {
+    let (first, limit) = (try parameters.number("first") ?? 0, try limit(parameters))
+    let (name, text) = (parameters["name"], parameters["text"]?.lowercased() ?? "")
+    return try await searching { searcher in
+      let index = searcher.index
+      var (matched, found) = (0, [JSON]())
+      let everything = name == nil && text.isEmpty
+      for number in (everything ? min(first, index.count) : 0)..<index.count {
+        if !everything {
+          let own = try index.name(of: number)
+          guard name.map({ Name($0) == Name(own) }) ?? own.lowercased().contains(text) else { continue }
+        }
+        matched += 1
+        guard everything || matched > first else { continue }
+        if found.count == limit {
+          if everything { break }
+          continue
+        }
+        let video = try index.video(number)
+        var json: JSONObject = [
+          "number": .int(number), "video": .string(video.name), "duration": .double(video.duration),
+          "has_subtitles": .bool(!video.sentences.isEmpty), "playable": .bool(video.file != nil),
+        ]
+        for (key, value) in video.shown(with: isLoopback) { json[key] = value }
+        found.append(.object(json))
+      }
+      return ["total": .int(everything ? index.count : matched), "videos": .array(found)]
+    }
+  }
+
+  private func split(_ parameters: RequestParameters) throws -> JSON {
+    guard let split else { throw RefusedRequest(status: 404, reason: "no annotations were given") }
+    return split.json(first: try parameters.number("first") ?? 0, count: try limit(parameters))
+  }
+
+  private func json(of number: Int) throws -> JSON {
+    let video = try searcher.index.video(number)
+    var json = video.json.object ?? JSONObject()
+    for (key, value) in video.shown(with: isLoopback) { json[key] = value }
+    return .object(json)
   }
 
   // MARK: Parameters
@@ -150,19 +218,22 @@ public struct SearchSite: HTTPHandler {
     }
   }
 
-  private func thumbnail(_ number: Int, _ request: HTTPRequest) async throws -> HTTPResponse {
-    let time = try RequestParameters(request)["t"].map { text in
+  /// A picture is kept by the browser only where the address says which file it is of: a number may mean another video when
+  /// the index has changed.
+  private func thumbnail(_ number: Int, _ parameters: RequestParameters) async throws -> HTTPResponse {
+    let time = try parameters["t"].map { text in
       guard let time = Double(text), (0..<1e7).contains(time) else {
         throw RefusedRequest(status: 400, reason: "\"t\" is no time")
       }
       return time
     }
-    var headers: HTTPHeaders = [.cacheControl: "private, max-age=3600"]
     let video = try searcher.index.video(number)
+    var headers: HTTPHeaders = [.cacheControl: "no-cache"]
     if let file = video.file, FileAnswer.isUnchanged(file.path, size: file.size),
       let picture = await pictures.jpeg(of: file.path, at: time ?? video.duration / 2)
     {
       headers[.contentType] = "image/jpeg"
+      if parameters["of"] == video.mark { headers[.cacheControl] = "private, max-age=31536000, immutable" }
       return HTTPResponse(statusCode: .ok, headers: headers, body: Data(picture))
     }
     headers[.contentType] = "image/svg+xml"
@@ -178,6 +249,26 @@ extension IndexedVideo {
       "subtitles": .array(
         sentences.map { ["start": .double($0.start), "end": .double($0.end), "text": .string($0.text)] }),
     ]
+  }
+}
+
+extension IndexedVideo {
+  /// Tells its file, as it was indexed, from others.
+  var mark: String {
+    String(
+      ContentHash.of(Array("\(file?.path ?? name)\0\(file?.size ?? 0)\0\(file?.time ?? 0)".utf8)), radix: 16)
+  }
+
+  /// What the page shows of its file.
+  /// - Parameter path: whether to say where it lies.
+  func shown(with path: Bool) -> [(key: String, value: JSON)] {
+    let present = file.map { FileAnswer.isUnchanged($0.path, size: $0.size) } ?? false
+    let folder = file.map { (($0.path as NSString).deletingLastPathComponent as NSString).lastPathComponent }
+    var shown: [(key: String, value: JSON)] = [
+      ("present", .bool(present)), ("mark", .string(mark)), ("folder", .string(folder ?? "")),
+    ]
+    if path, let file { shown.append(("path", .string(file.path))) }
+    return shown
   }
 }
 

@@ -13,7 +13,7 @@ public final class WebServer: Sendable {
   private let socket: Socket
   private let handler: any HTTPHandler
   private let limits: ServerLimits
-  private let open = Atomic<Int>(0)
+  private let connections: OpenConnections
 
   /// Binds to an address, so that others are told at once where it is taken.
   /// - Parameters:
@@ -25,6 +25,7 @@ public final class WebServer: Sendable {
   {
     self.limits = limits
     self.handler = handler
+    connections = OpenConnections(limit: limits.connections)
     let ip = host == "localhost" ? "127.0.0.1" : host
     let isVersion6 = ip.contains(":")
     do {
@@ -78,15 +79,17 @@ public final class WebServer: Sendable {
           try await Task.sleep(for: .milliseconds(20))
           continue
         }
+        // An answer goes out at once: without this its last part waits for the client to acknowledge the part before.
+        try? client.socket.setValue(true, for: BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY))
         let connection = Connection(socket: client, handler: handler, limits: limits)
-        guard open.add(1, ordering: .relaxed).newValue <= limits.connections else {
-          open.subtract(1, ordering: .relaxed)
+        guard let place = connections.enter(client.socket) else {
           group.addTask { await connection.refuse() }
           continue
         }
         group.addTask {
-          await connection.serve()
-          self.open.subtract(1, ordering: .relaxed)
+          await connection.serve(as: place)
+          place.leave()
+          try? client.close()
         }
       }
     }

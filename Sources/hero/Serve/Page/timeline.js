@@ -1,5 +1,7 @@
 // The timeline of a video: how the query fits it, what was found, what is true, and where somebody speaks.
 
+import { clock } from "/common.js";
+
 const space = "http://www.w3.org/2000/svg";
 const [width, height] = [1000, 96];
 
@@ -14,6 +16,8 @@ export class Timeline {
   constructor(box, seek) {
     this.box = box;
     this.duration = 0;
+    this.seconds = 0;
+    this.interval = 1;
     const place = (event) => {
       const edge = box.getBoundingClientRect();
       const share = Math.min(1, Math.max(0, (event.clientX - edge.left) / edge.width));
@@ -26,11 +30,23 @@ export class Timeline {
     box.addEventListener("pointermove", (event) => {
       if (box.hasPointerCapture(event.pointerId)) place(event);
     });
+    box.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
+      const step = steps[event.key];
+      const wanted = event.key === "Home" ? 0 : event.key === "End" ? this.duration : this.seconds + step * this.interval;
+      if (!Number.isFinite(wanted) || !(this.duration > 0)) return;
+      // The page's own keys mean something else.
+      event.preventDefault();
+      event.stopPropagation();
+      seek(Math.min(this.duration, Math.max(0, wanted)));
+    });
   }
 
   // values: one a frame; spans: [start, end] in seconds.
   draw({ duration, interval, values, predicted, truth, speech }) {
     this.duration = duration;
+    this.interval = interval;
     this.box.setAttribute("aria-valuemax", duration.toFixed(1));
     const svg = document.createElementNS(space, "svg");
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -57,9 +73,11 @@ export class Timeline {
 
   show(seconds) {
     if (!this.now || !(this.duration > 0)) return;
-    const x = (width * Math.min(this.duration, seconds)) / this.duration;
+    this.seconds = Math.min(this.duration, seconds);
+    const x = (width * this.seconds) / this.duration;
     this.now.setAttribute("x1", x);
     this.now.setAttribute("x2", x);
-    this.box.setAttribute("aria-valuenow", seconds.toFixed(1));
+    this.box.setAttribute("aria-valuenow", this.seconds.toFixed(1));
+    this.box.setAttribute("aria-valuetext", `${clock(this.seconds)} of ${clock(this.duration)}`);
   }
 }
