@@ -289,29 +289,33 @@ struct IndexFileTests {
     #expect(try abs(videos.0.cosines(unit, video: 1)[0] - 1) < 0.01)
   }
 
-  /// A window may not begin a segment, nor before the one that it follows.
+  /// A window may not begin a segment, nor before the one that it follows, nor behind its end: then a video would have more
+  /// frames than there are rows.
   @Test func misplacedWindows() throws {
     try SmallModel.add(0..<3, to: path, head: head)
     let index = try IndexFile(path: path)
     let whole = try bytes()
     let segment = index.segments[0]
-    for (entry, offset) in [(0, UInt8(3)), (2, 0), (1, 4)] {
+    let frames = UInt32(segment.frames(0).count)
+    for (offsets, count) in [
+      ([0, frames, 0], 2), ([0, 1, 2], 1), ([3, 0, 0], nil), ([0, 2, 2], nil), ([0, 2, 1], nil),
+      ([0, frames + 1, 0], nil), ([0, .max - 1, 0], nil),
+    ] as [([UInt32], Int?)] {
       var changed = whole
       let entries = segment.place + segment.head.entryPlace
-      for (number, value) in [(1, UInt8(5)), (2, 4), (entry, offset)] where entry > 0 || number == 0 {
-        changed[entries + number * IndexEntry.byteCount + 56] = value
+      for (number, offset) in offsets.enumerated() {
+        let place = entries + number * IndexEntry.byteCount + 56
+        changed.replaceSubrange(place..<place + 4, with: withUnsafeBytes(of: offset.littleEndian, Array.init))
       }
-      if entry == 0 { changed[entries + 56] = offset }
       let size = segment.head.entries * IndexEntry.byteCount
       var head = segment.head
       head.entryHash = ContentHash.of(Array(changed[entries..<entries + size]))
       changed.replaceSubrange(segment.place..<segment.place + head.bytes.count, with: head.bytes)
       try write(changed)
-      if entry == 2 {
-        // The second follows the first, the third is a video of its own.
-        #expect(try IndexFile(path: path).count == 2)
+      if let count {
+        #expect(try IndexFile(path: path).count == count)
       } else {
-        #expect(throws: DataError.self) { try IndexFile(path: path) }
+        #expect(throws: DataError.self, "\(offsets)") { try IndexFile(path: path) }
       }
     }
   }

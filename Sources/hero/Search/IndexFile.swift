@@ -152,7 +152,7 @@ public final class IndexFile: Sendable {
       var firstRows: [UInt32] = [0]
       firstRows.reserveCapacity(head.entries + 1)
       var offsets: [UInt32] = []
-      var (row, before) = (0, 0)
+      var (row, before) = (0, 0..<0)
       for video in 0..<head.entries {
         let entry = IndexEntry(
           UnsafeRawBufferPointer(
@@ -163,13 +163,15 @@ public final class IndexFile: Sendable {
         row += entry.frames
         guard let next = UInt32(exactly: row) else { return nil }
         firstRows.append(next)
-        // Windows follow each other, the first begins its video.
+        // Windows follow each other without a gap, the first begins its video. So a video has no more frames than rows.
         if entry.offset > 0 {
-          guard video > 0, entry.offset > before else { return nil }
+          guard video > 0, entry.offset > before.lowerBound, entry.offset <= before.upperBound else {
+            return nil
+          }
           if offsets.isEmpty { offsets = [UInt32](repeating: 0, count: head.entries) }
           offsets[video] = UInt32(clamping: entry.offset)
         }
-        before = entry.offset
+        before = entry.offset..<entry.offset + entry.frames
       }
       return row == head.rows ? (firstRows, offsets) : nil
     }

@@ -118,7 +118,6 @@ public final class IndexedVideos: SearchableVideos, Sendable {
         all[first + frame] = cosine
       }
     }
-    // A frame in no window has none: windows overlap, but a file says what it says.
-    return all.map { $0 == -.infinity ? 0 : $0 }
+    return all
   }
 }
