@@ -186,3 +186,21 @@ struct TrainingRatesTests {
     #expect(rates.table(title: "training").rows.map { $0[1] } == ["1.000", ""])
   }
 }
+
+struct PrintableTextTests {
+  private let screen = Screen()
+
+  /// A file's name may hold what moves a terminal's cursor or changes its title.
+  @Test func namesReachATerminalAsText() {
+    let name = "a\u{1B}]0;title\u{7}b\u{9B}2Jc\u{202E}d\r"
+    let shown = #"a\u{1B}]0;title\u{7}b\u{9B}2Jc\u{202E}d\u{D}"#
+    #expect(name.printable == shown && "é\t日本\n👩‍👩‍👧".printable == "é\t日本\n👩‍👩‍👧")
+    screen.console(terminal: false).print(name)
+    #expect(screen.lines == [shown])
+    RunLog(console: screen.console(terminal: false)).warning(name)
+    #expect(screen.lines.last?.hasSuffix("warning: \(shown)") == true)
+    var table = MetricsTable(headings: ["video"])
+    table.rows = [["\(name)\nb"]]
+    #expect(table.rendered().contains("│ \(shown) b │"))
+  }
+}

@@ -78,7 +78,8 @@ enum Program {
     if rank > 0 { usleep(500_000) }
     let speaker = Processes.communicator.size > 1 ? "rank \(rank): " : ""
     // The wish to tell may fail like any other writing; the status still tells.
-    try? FileHandle.standardError.write(contentsOf: Data("hero: error: \(speaker)\(message)\n".utf8))
+    try? FileHandle.standardError.write(
+      contentsOf: Data("hero: error: \(speaker)\(message.printable)\n".utf8))
     return status
   }
 

@@ -5,7 +5,7 @@ import Synchronization
 public enum Notice {
   private static let told = Mutex<Set<Name>>([])
   private static let teller = Mutex<@Sendable (String) -> Void> { line in
-    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((line.printable + "\n").utf8))
   }
 
   /// Sets who tells; at first it is standard error.

@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Synchronization
 
@@ -36,6 +37,7 @@ public final class Console: Sendable {
 
   /// Shows a line, above the status.
   public func print(_ line: String) {
+    let line = line.printable
     status.withLock { status in
       write(status.isEmpty ? "\(line)\n" : "\(Self.eraseLine)\(line)\n\(status)")
     }
@@ -45,7 +47,7 @@ public final class Console: Sendable {
   public func show(status line: String) {
     guard isTerminal else { return }
     // A line that wraps could not be erased.
-    let fitting = String(line.prefix(max(width() - 1, 1)))
+    let fitting = String(line.printable.prefix(max(width() - 1, 1)))
     status.withLock { status in
       guard status != fitting else { return }
       status = fitting

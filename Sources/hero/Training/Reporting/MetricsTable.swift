@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 
 /// A table for a terminal: names on the left, figures on the right under their headings.
@@ -22,6 +23,8 @@ public struct MetricsTable: Equatable, Sendable {
 
   /// The table as text, in lines of box-drawing characters, without a last line break.
   public func rendered() -> String {
+    // A cell is one line.
+    let rows = rows.map { $0.map { $0.printable.replacing(/[\n\t]/, with: " ") } }
     let widths = headings.indices.map { column in
       ([headings] + rows).map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
     }

@@ -54,12 +54,14 @@ public final class RunLog: Sendable {
   /// A warning about this process's own part of the work, which a process that is not the first gives too.
   public func warningOfOwn(_ message: String) {
     guard rank > 0 else { return warning(message) }
-    try? FileHandle.standardError.write(contentsOf: Data("warning: rank \(rank): \(message)\n".utf8))
+    try? FileHandle.standardError.write(
+      contentsOf: Data("warning: rank \(rank): \(message.printable)\n".utf8))
   }
 
   public func error(_ message: String) { write(message, .error) }
 
   public func write(_ message: String, _ level: Level) {
+    let message = message.printable
     let date = now()
     let prefix = level == .info ? "" : "\(level.rawValue.lowercased()): "
     console.print("\(Self.stamp(date, "HH:mm:ss")) \(prefix)\(message)")

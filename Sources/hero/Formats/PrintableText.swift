@@ -1,0 +1,26 @@
+extension StringProtocol {
+  /// The text as a terminal may show it. Names of files and words of subtitles come from strangers: control characters,
+  /// which could move the cursor, change the title or hide what is printed, and marks that turn the direction of writing
+  /// become `\u{1B}` and the like. Line feeds and tabs stay.
+  public var printable: String {
+    guard unicodeScalars.contains(where: Self.isHidden) else { return String(self) }
+    var text = ""
+    for scalar in unicodeScalars {
+      if Self.isHidden(scalar) {
+        text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+      } else {
+        text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+
+  private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x09, 0x0A: false
+    // C0, DEL and C1, then the embeddings, overrides and isolates of bidirectional text.
+    case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: true
+    default: false
+    }
+  }
+}
