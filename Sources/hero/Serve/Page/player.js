@@ -34,6 +34,7 @@ export function seek(seconds) {
 }
 
 export function toggle() {
+  if (video.hidden) return;
   if (video.paused) video.play().catch(() => {});
   else video.pause();
 }
