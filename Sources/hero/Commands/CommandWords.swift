@@ -39,6 +39,44 @@ enum CommandWords {
     }
   }
 
+  /// Joins a negative number to the command's own option before it, `--length-penalty=-1`: the parser takes what
+  /// begins with a dash for another flag. Options of runs read such words themselves.
+  static func joiningNegativeNumbers(_ words: [String]) throws -> [String] {
+    var joined: [String] = []
+    for word in words {
+      if let flag = joined.last, flag.hasPrefix("--"), !joined.contains("--"), isNegative(word),
+        RunOptions.named(key(flag)) == nil, try takesValue(flag, of: words.first ?? "")
+      {
+        joined[joined.count - 1] = flag + "=" + word
+      } else {
+        joined.append(word)
+      }
+    }
+    return joined
+  }
+
+  private static func isNegative(_ word: String) -> Bool { word.hasPrefix("-") && Double(word) != nil }
+
+  private static func takesValue(_ flag: String, of command: String) throws -> Bool {
+    func takes(_ command: CommandDescription) -> Bool {
+      (command.arguments ?? []).contains { argument in
+        argument.kind == .option && (argument.names ?? []).contains { $0.spelling == flag }
+      } || (command.subcommands ?? []).contains(where: takes)
+    }
+    let commands = try CommandDescription.program().subcommands ?? []
+    return commands.contains { $0.commandName == command && takes($0) }
+  }
+
+  /// The commands that have a flag, of which another was asked.
+  static func owners(of flag: String) throws -> [String] {
+    func owners(_ command: CommandDescription, _ path: String) -> [String] {
+      let own = (command.arguments ?? []).contains { ($0.names ?? []).contains { $0.spelling == flag } }
+      return (own ? [path] : [])
+        + command.displayedCommands.flatMap { owners($0, path + " " + $0.commandName) }
+    }
+    return try CommandDescription.program().displayedCommands.flatMap { owners($0, "hero " + $0.commandName) }
+  }
+
   private static let emptyValue = " "
 
   /// The flags with what follows each up to the next.

@@ -25,7 +25,7 @@ enum Program {
   /// - Returns: 0, 1 for bad input, 2 for a wrong command line, 128 + signal where one ended the work.
   static func run(arguments: [String]) -> Int32 {
     do {
-      let words = CommandWords.withoutAuto(dashed(arguments))
+      let words = try CommandWords.joiningNegativeNumbers(CommandWords.withoutAuto(dashed(arguments)))
       try CommandWords.refuseEmptyValues(in: words)
       for repetition in try CommandWords.repetitions(in: words) { Console.standardError.print(repetition) }
       var command = try Hero.parseAsRoot(words)
@@ -34,7 +34,7 @@ enum Program {
     } catch let interruption as Interruption {
       return interruption.exitStatus
     } catch let error as UsageError {
-      return complain("\(error)\nSee '\(helpCommand(arguments))' for more information.", status: 2)
+      return complain("\(error)\(ownersNote(error.unknownFlag))\nSee '\(helpCommand(arguments))' for more information.", status: 2)
     } catch let error as DataError {
       return complain("\(error)", status: 1)
     } catch {
@@ -80,6 +80,12 @@ enum Program {
     // The wish to tell may fail like any other writing; the status still tells.
     try? FileHandle.standardError.write(contentsOf: Data("hero: error: \(speaker)\(message)\n".utf8))
     return status
+  }
+
+  /// Which commands have a flag that the one asked for lacks.
+  private static func ownersNote(_ flag: String?) -> String {
+    guard let flag, let owners = try? CommandWords.owners(of: flag), !owners.isEmpty else { return "" }
+    return "; it is an option of " + owners.map { "'\($0)'" }.joined(separator: ", ")
   }
 
   private static func helpCommand(_ arguments: [String]) -> String {

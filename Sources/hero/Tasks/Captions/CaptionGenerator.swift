@@ -75,6 +75,21 @@ public struct CaptionGenerator {
     return (rows, leftOut)
   }
 
+  /// Looks whether most clips can be described, before any work is done.
+  /// - Throws: `DataError` where more than half cannot.
+  public func requireUsable(_ clips: [CaptionRow]) throws {
+    for (model, videos) in members {
+      var readable = ReadableVideos(videos, for: model.configuration)
+      try requireMost(of: clips, "clips", file: videos.features.path) { clip in
+        let span = try clip.span()
+        let frames = try readable.frames(of: clip.video)
+        if span.clip(frames: frames, interval: frameInterval) == nil {
+          throw DataError.clipBeyondVideo(clip.video, frames: frames)
+        }
+      }
+    }
+  }
+
   /// The caption of a moment of a video, however late it is: what the model reads is as much of the
   /// video as it can, with the moment in it.
   /// - Parameter span: nil for the whole video.
