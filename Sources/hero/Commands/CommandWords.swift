@@ -74,8 +74,22 @@ enum CommandWords {
       return (own ? [path] : [])
         + command.displayedCommands.flatMap { owners($0, path + " " + $0.commandName) }
     }
-    return try CommandDescription.program().displayedCommands.flatMap { owners($0, "hero " + $0.commandName) }
+    let commands = try CommandDescription.program().displayedCommands
+    let own = commands.flatMap { owners($0, "hero " + $0.commandName) }
+    guard own.isEmpty, RunOptions.named(key(flag)) != nil else { return own }
+    return ["hero finetune", "hero eval"]
   }
+
+  /// - Throws: `UsageError` for the name of a command that there is not, also where its help is asked for.
+  static func refuseUnknownCommand(in words: [String]) throws {
+    let asked = words.first == "help" ? words.dropFirst().first : words.first
+    guard let asked, !asked.hasPrefix("-"), asked != "help" else { return }
+    guard !commands.contains(asked) else { return }
+    let hint = nearestName(to: asked, among: commands).map { "; did you mean '\($0)'?" } ?? ""
+    throw UsageError("there is no command '\(asked)'\(hint)")
+  }
+
+  static var commands: [String] { Hero.configuration.subcommands.map { $0._commandName } }
 
   private static let emptyValue = " "
 

@@ -248,6 +248,21 @@ extension CaptionRow {
   }
 }
 
+extension CaptionRow {
+  /// The rows of a file that can be used.
+  /// - Parameter skips: told of every other row.
+  /// - Throws: `DataError` where the file cannot be read, or more than half of its rows.
+  public static func read(path: String, skips: SkipReport) throws -> [CaptionRow] {
+    var errors: [DataError] = []
+    let rows = try read(path: path) { place, error in
+      errors.append(error.located(file: path, place: place))
+      skips.skip([place, error.place].compactMap { $0 }.joined(separator: ", "), file: path, error)
+    }
+    try requireMost(rows.count, of: rows.count + errors.count, "rows", file: path, first: errors.first)
+    return rows
+  }
+}
+
 extension CaptionStore {
   /// All clips, with the captions that the annotators gave them.
   /// - Parameter skips: told of every clip whose row cannot be read; it is left out.

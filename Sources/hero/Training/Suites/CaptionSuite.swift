@@ -77,7 +77,7 @@ struct CaptionSuite: EvaluableSuite {
       try (store ?? references).map {
         let captioned = try captioned(
           [(model, videos)], $0, split: split,
-          references: store == nil ? nil : references.map { try CaptionRow.read(path: $0) })
+          references: store == nil ? nil : references.map { try rows($0) })
         try captioned.generator.requireUsable(captioned.references)
         return captioned
       }
@@ -101,9 +101,13 @@ struct CaptionSuite: EvaluableSuite {
       try TokenizerFit.require(
         tokenizer, in: folder, metas, model.configuration, named: "the model", log: log)
     }
-    let rows = try references ?? store?.rows(skips: SkipReport(log: log)) ?? CaptionRow.read(path: path)
+    let rows = try references ?? store?.rows(skips: SkipReport(log: log)) ?? self.rows(path)
     return Captioned(
       split: split, references: rows, generator: generator(members, tokenizer, DecodingOptions()))
+  }
+
+  private func rows(_ path: String) throws -> [CaptionRow] {
+    try CaptionRow.read(path: path, skips: SkipReport(log: log))
   }
 
   /// Tells where reference captions and a store are of other clips.
