@@ -66,9 +66,11 @@ struct FirstValidationTests {
   /// One row that cannot be read is left out by name.
   @Test func aReferenceThatCannotBeRead() throws {
     var options = try run.options(.tvc)
-    let rows = try String(contentsOfFile: SharedData.golden.path + "/corpus/ann/tvc_val.jsonl", encoding: .utf8)
+    let rows = try String(
+      contentsOfFile: SharedData.golden.path + "/corpus/ann/tvc_val.jsonl", encoding: .utf8)
     options["val_ref"] = .string(
-      try run.folder.file("references.jsonl", rows + #"{"vid_name": "a", "clip_id": 3, "ts": [2, 1]}"# + "\n"))
+      try run.folder.file("references.jsonl", rows + #"{"vid_name": "a", "clip_id": 3, "ts": [2, 1]}"# + "\n")
+    )
     let (_, said) = try run.train(.tvc, options)
     #expect(said.contains("left out: ") && said.contains("clip 3: \"ts\" is [2,1]"), "\(said)")
   }

@@ -25,8 +25,10 @@ struct OptionEffectTests {
   private static let nowhere = Change(value: "/nowhere", isRefused: true)
 
   private static let changes: [String: Change] = [
-    "task": Change(value: "tvqa", isRefused: true), "train_query_txt_db": nowhere, "val_query_txt_db": nowhere,
-    "test_query_txt_db": nowhere, "train_db": nowhere, "val_db": nowhere, "val_ref": nowhere, "test_db": nowhere,
+    "task": Change(value: "tvqa", isRefused: true), "train_query_txt_db": nowhere,
+    "val_query_txt_db": nowhere,
+    "test_query_txt_db": nowhere, "train_db": nowhere, "val_db": nowhere, "val_ref": nowhere,
+    "test_db": nowhere,
     "tokenizer": nowhere, "sub_txt_db": nowhere, "val_split": Change(value: "test", isRefused: true),
     "test_split": Change(value: "val", isRefused: true), "vfeat_db": nowhere,
     "channels": Change(value: "video"), "train_datasets": Change(value: [], isRefused: true),
@@ -73,7 +75,9 @@ struct OptionEffectTests {
     for name in try FileManager.default.subpathsOfDirectory(atPath: run.folder.path("run")).sorted() {
       let isContent = name.contains("model_step") || name.hasPrefix("results/")
       let file = URL(fileURLWithPath: run.folder.path("run/\(name)"))
-      if !name.contains("tfevents") { left.files[name] = isContent ? (try? Data(contentsOf: file)) ?? Data() : Data() }
+      if !name.contains("tfevents") {
+        left.files[name] = isContent ? (try? Data(contentsOf: file)) ?? Data() : Data()
+      }
     }
     return left
   }

@@ -40,7 +40,9 @@ enum Program {
     } catch let interruption as Interruption {
       return interruption.exitStatus
     } catch let error as UsageError {
-      return complain("\(ownersNote(error.unknownFlag) ?? "\(error)")\nSee '\(helpCommand(arguments))' for more information.", status: 2)
+      return complain(
+        "\(ownersNote(error.unknownFlag) ?? "\(error)")\nSee '\(helpCommand(arguments))' for more information.",
+        status: 2)
     } catch let error as DataError {
       return complain("\(error)", status: 1)
     } catch {
