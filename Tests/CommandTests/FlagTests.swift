@@ -49,6 +49,24 @@ struct FlagTests {
     ("eval --predictions a", "--references"),
     ("eval --query-txt-db a --output-dir b --submission-form value", "--submission"),
     ("eval --predictions a --references b --submission-form value", "--submission-form"),
+    ("eval --predictions a --references b --submission ./a", "--predictions"),
+    ("eval --predictions a --references b --overwrite", "--overwrite"),
+    ("eval --query-txt-db a --output-dir b --submission c --save-logits ./c", "--save-logits"),
+    ("eval --query-txt-db a --output-dir b --save-logits c --profile c", "--profile"),
+    ("eval --query-txt-db a --ensemble b ./b", "twice"),
+    ("eval --query-txt-db a --output-dir b --batch-size 9000000000", "--batch-size"),
+    ("caption --model-dir a --target-clip b --output ./b --overwrite", "--target-clip"),
+    ("create-txtdb --task tvr --annotation a --output b --tokenizer c --encoding CP1251", "--encoding"),
+    ("finetune --task tvr --beam 3", "'hero caption'"), ("finetune --task tvr --submission a", "'hero eval'"),
+    ("export --output-dir a --nms-thd 1", "'hero finetune'"),
+    ("convert-videodb --resnet a", "'hero extract-features'"),
+    ("fine-tune --task tvr", "'finetune'"), ("help nothing", "'nothing'"), ("nothing", "'nothing'"),
+    ("gpu-check --gpu -1", "--gpu must be 0 or more"),
+    ("search --index a --rows-read -5 query", "--rows-read must be at least 1"),
+    ("finetune --task tvr --learning-rate 0x10", "0x10"), ("finetune --task tvr --grad-norm 1e-50", "1e-50"),
+    ("finetune --task tvr --dropout 0.99999999999", "0.99999999999"),
+    ("finetune --task tvr --betas 0.9 0.99999999999", "0.99999999999"),
+    ("finetune --task tvr --q2c-alpha 1e300", "at most 3.4e38"),
     ("caption --model-dir a --target-clip b --output c --json", "--json"),
     ("caption --model-dir a --target-clip b --output c --meteor-data d", "--meteor-data"),
     ("caption --model-dir a --target-clip b --output c --beam 0", "--beam"),
@@ -147,6 +165,26 @@ struct FlagTests {
       try CommandWords.repetitions(in: [
         "create-txtdb", "--annotation", "a", "--annotation", "b", "--output", "c", "--output", "d",
       ]) == ["warning: --output is given 2 times; the last counts"])
+  }
+
+  /// A value below 0 is a value, whatever other flags look like.
+  @Test func negativeNumbersAreValues() throws {
+    let words = "caption --length-penalty -1 --nms-thd -1 --json -1 -- --beam -2".split(separator: " ")
+    #expect(
+      try CommandWords.joiningNegativeNumbers(words.map(String.init)).joined(separator: " ")
+        == "caption --length-penalty=-1 --nms-thd -1 --json -1 -- --beam -2")
+    #expect(
+      try CommandWords.joiningNegativeNumbers(["convert-videodb", "--clip-interval", "-1.0"])
+        == ["convert-videodb", "--clip-interval=-1.0"])
+  }
+
+  /// Results that nobody gets are an error, and messages never get into a file.
+  @Test(arguments: [">/dev/full", ">&-"]) func resultsThatCannotBePrinted(redirection: String) throws {
+    let run = try HeroProcess(
+      executable: URL(fileURLWithPath: "/bin/sh"),
+      arguments: ["-c", "exec '\(HeroProcess.binary.path)' devices \(redirection)"])
+    #expect(run.status == 1)
+    #expect(run.errors.contains("standard output: cannot write"), "\(run.errors)")
   }
 
   @Test func resumeTakesAuto() {

@@ -81,7 +81,10 @@ struct Caption: ParsableCommand {
   func captions(_ log: RunLog) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
     let options = try decoding.options()
     if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
-    if let batchSize, batchSize < 1 { throw UsageError("--batch-size must be at least 1") }
+    try BatchSize.require(batchSize)
+    try FileConflicts.refuse(
+      written: ["--output": output, "--profile": profile.profile],
+      read: ["--target-clip": targetClip, "--ckpt-step": ckptStep])
     if !score {
       try FlagConflicts.refuse(
         ["--meteor-data": meteorData != nil, "--json": json], "there are scores with --score only")

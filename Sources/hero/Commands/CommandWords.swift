@@ -39,6 +39,58 @@ enum CommandWords {
     }
   }
 
+  /// Joins a negative number to the command's own option before it, `--length-penalty=-1`: the parser takes what
+  /// begins with a dash for another flag. Options of runs read such words themselves.
+  static func joiningNegativeNumbers(_ words: [String]) throws -> [String] {
+    var joined: [String] = []
+    for word in words {
+      if let flag = joined.last, flag.hasPrefix("--"), !joined.contains("--"), isNegative(word),
+        RunOptions.named(key(flag)) == nil, try takesValue(flag, of: words.first ?? "")
+      {
+        joined[joined.count - 1] = flag + "=" + word
+      } else {
+        joined.append(word)
+      }
+    }
+    return joined
+  }
+
+  private static func isNegative(_ word: String) -> Bool { word.hasPrefix("-") && Double(word) != nil }
+
+  private static func takesValue(_ flag: String, of command: String) throws -> Bool {
+    func takes(_ command: CommandDescription) -> Bool {
+      (command.arguments ?? []).contains { argument in
+        argument.kind == .option && (argument.names ?? []).contains { $0.spelling == flag }
+      } || (command.subcommands ?? []).contains(where: takes)
+    }
+    let commands = try CommandDescription.program().subcommands ?? []
+    return commands.contains { $0.commandName == command && takes($0) }
+  }
+
+  /// The commands that have a flag, of which another was asked.
+  static func owners(of flag: String) throws -> [String] {
+    func owners(_ command: CommandDescription, _ path: String) -> [String] {
+      let own = (command.arguments ?? []).contains { ($0.names ?? []).contains { $0.spelling == flag } }
+      return (own ? [path] : [])
+        + command.displayedCommands.flatMap { owners($0, path + " " + $0.commandName) }
+    }
+    let commands = try CommandDescription.program().displayedCommands
+    let own = commands.flatMap { owners($0, "hero " + $0.commandName) }
+    guard own.isEmpty, RunOptions.named(key(flag)) != nil else { return own }
+    return ["hero finetune", "hero eval"]
+  }
+
+  /// - Throws: `UsageError` for the name of a command that there is not, also where its help is asked for.
+  static func refuseUnknownCommand(in words: [String]) throws {
+    let asked = words.first == "help" ? words.dropFirst().first : words.first
+    guard let asked, !asked.hasPrefix("-"), asked != "help" else { return }
+    guard !commands.contains(asked) else { return }
+    let hint = nearestName(to: asked, among: commands).map { "; did you mean '\($0)'?" } ?? ""
+    throw UsageError("there is no command '\(asked)'\(hint)")
+  }
+
+  static var commands: [String] { Hero.configuration.subcommands.map { $0._commandName } }
+
   private static let emptyValue = " "
 
   /// The flags with what follows each up to the next.

@@ -120,6 +120,7 @@ struct CreateTxtdb: ParsableCommand {
           "--vid2nframe": frameCounts != nil, "--vfeat-db": featureStore != nil,
           "--frame-length": frameLength != 1.5, "--nframe-group": frameGroup != 5,
         ], "only subtitles are matched with frames")
+      try FlagConflicts.refuse(["--encoding": encoding != nil], "annotations are UTF-8 or say what they are")
     }
     if !task.needsSubtitles {
       try FlagConflicts.refuse(

@@ -158,6 +158,12 @@ struct Eval: ParsableCommand {
   func run() throws {
     let communicator = Processes.communicator
     let log = RunLog(rank: communicator.rank)
+    try FileConflicts.refuse(
+      written: ["--submission": submission, "--save-logits": saveLogits, "--profile": profile.profile],
+      read: [
+        "--predictions": predictions, "--references": references, "--vid2dur-idx": vid2durIdx,
+        "--checkpoint": checkpoint,
+      ])
     if predictions != nil || references != nil {
       try Processes.requireSole("eval --predictions")
       return try scorePredictions(log)
@@ -211,6 +217,11 @@ struct Eval: ParsableCommand {
     guard ensemble.count > 1 else {
       throw UsageError("--ensemble takes two runs or more; give one as --output-dir")
     }
+    for (place, run) in ensemble.enumerated() {
+      if let other = ensemble[(place + 1)...].first(where: { OutputFile.isSame(run, $0) }) {
+        throw UsageError("--ensemble names one run twice: \(run) and \(other), which would count double")
+      }
+    }
     return Runs(
       first: first,
       others: EvaluationRun.Others(ensemble.dropFirst().map { ($0, overrides) }, name: "ensemble"),
@@ -221,7 +232,7 @@ struct Eval: ParsableCommand {
   func outcome(_ log: RunLog) throws -> EvaluationRun.Outcome {
     let runs = try runs()
     guard let queryTxtDb else { throw UsageError("give --query-txt-db and --output-dir") }
-    if let batchSize, batchSize < 1 { throw UsageError("--batch-size must be at least 1") }
+    try BatchSize.require(batchSize)
     guard !split.isEmpty, !split.contains("/") else {
       throw UsageError("--split must be a name, such as val, not '\(split)'")
     }
@@ -254,6 +265,8 @@ struct Eval: ParsableCommand {
         "--device or --precision": device.isGiven, "--profile": profile.profile != nil,
         overrides.joined(separator: " "): !overrides.isEmpty,
       ], "--predictions are scored without a model")
+    try FlagConflicts.refuse(
+      ["--overwrite": overwrite && submission == nil], "nothing is written without --submission")
     var scoring = PredictionScoring(predictions: predictions, references: references)
     (scoring.task, scoring.split) = (task?.task, split)
     scoring.vid2durIdx = vid2durIdx

@@ -13,3 +13,16 @@ enum FlagConflicts {
     throw UsageError("\(given.joined(separator: ", ")) would have no effect: \(reason)")
   }
 }
+
+/// `--batch-size`, whatever the items are.
+enum BatchSize {
+  /// As options of runs that say the same; products of larger counts would not fit.
+  private static let sizes = 1...1_000_000_000
+
+  /// - Throws: `UsageError` where it is given and is no such number.
+  static func require(_ size: Int?) throws {
+    guard let size, !sizes.contains(size) else { return }
+    throw UsageError(
+      "--batch-size must be a whole number from \(sizes.lowerBound) to \(sizes.upperBound), not \(size)")
+  }
+}

@@ -24,6 +24,7 @@ struct GPUCheckCommand: ParsableCommand {
   var size = DeviceCheck.Size.full
 
   func run() throws {
+    guard gpu >= 0 else { throw UsageError("--gpu must be 0 or more") }
     let cpu = try Device.open("cpu")
     var (passes, runs): (Bool, [JSON]) = (true, [])
     for precision in try chosen() {

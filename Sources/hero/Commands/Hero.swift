@@ -21,6 +21,7 @@ struct Hero: ParsableCommand {
     ])
 
   static func main() {
+    StandardStreams.occupy()
     // Results and messages in their order, also where both go into one file.
     setvbuf(stdout, nil, Int32(_IOLBF), 0)
     Foundation.exit(Program.launch(arguments: Array(CommandLine.arguments.dropFirst())))

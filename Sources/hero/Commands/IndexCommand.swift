@@ -115,7 +115,7 @@ struct IndexCommand: ParsableCommand {
     if list || check { try refuseMaking(beside: list ? "--list" : "--check") }
     if list { return try IndexReport(path: output).list() }
     if check { return try IndexReport(path: output).check() }
-    guard batchSize > 0 else { throw UsageError("--batch-size must be at least 1") }
+    try BatchSize.require(batchSize)
     guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
       throw UsageError("give --model-dir, and one of --videos and --vfeat-db")
     }

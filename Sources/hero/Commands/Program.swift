@@ -13,7 +13,12 @@ enum Program {
     } catch {
       return complain("\(error)", status: 1)
     }
-    let status = run(arguments: arguments)
+    var status = run(arguments: arguments)
+    if !StandardStreams.isWritten, status == 0 {
+      status = complain(
+        "standard output: cannot write all of the results. Check the disk or the program that takes them",
+        status: 1)
+    }
     // A signal was agreed on, and all ranks stop; any other failure is one rank's, which the others would wait for.
     let isFailure = status != 0 && status <= 128
     Processes.leave(status, isFailure: isFailure)
@@ -25,16 +30,19 @@ enum Program {
   /// - Returns: 0, 1 for bad input, 2 for a wrong command line, 128 + signal where one ended the work.
   static func run(arguments: [String]) -> Int32 {
     do {
-      let words = CommandWords.withoutAuto(dashed(arguments))
+      let words = try CommandWords.joiningNegativeNumbers(CommandWords.withoutAuto(dashed(arguments)))
       try CommandWords.refuseEmptyValues(in: words)
       for repetition in try CommandWords.repetitions(in: words) { Console.standardError.print(repetition) }
+      try CommandWords.refuseUnknownCommand(in: words)
       var command = try Hero.parseAsRoot(words)
       try command.run()
       return 0
     } catch let interruption as Interruption {
       return interruption.exitStatus
     } catch let error as UsageError {
-      return complain("\(error)\nSee '\(helpCommand(arguments))' for more information.", status: 2)
+      return complain(
+        "\(ownersNote(error.unknownFlag) ?? "\(error)")\nSee '\(helpCommand(arguments))' for more information.",
+        status: 2)
     } catch let error as DataError {
       return complain("\(error)", status: 1)
     } catch {
@@ -65,7 +73,12 @@ enum Program {
       return 0
     case .validationFailure:
       let head = "Error: "
-      return complain(message.hasPrefix(head) ? String(message.dropFirst(head.count)) : message, status: 2)
+      let text = message.hasPrefix(head) ? String(message.dropFirst(head.count)) : message
+      // ArgumentParser's own words, of commands that take no options of runs.
+      guard let match = text.firstMatch(of: /^Unknown option '(--[^']+)'/),
+        let note = ownersNote(String(match.1))
+      else { return complain(text, status: 2) }
+      return complain(text.replacing(match.0, with: note), status: 2)
     default:
       let isSystems = error is CocoaError || error is POSIXError || error is any LocalizedError
       return complain(isSystems ? error.localizedDescription : "\(error)", status: 1)
@@ -83,8 +96,16 @@ enum Program {
     return status
   }
 
+  /// Which commands have a flag that the one asked for lacks.
+  private static func ownersNote(_ flag: String?) -> String? {
+    guard let flag, let owners = try? CommandWords.owners(of: flag), !owners.isEmpty else { return nil }
+    return "unknown option '\(flag)', which is one of " + owners.map { "'\($0)'" }.joined(separator: ", ")
+  }
+
   private static func helpCommand(_ arguments: [String]) -> String {
-    let subcommand = arguments.first { !$0.hasPrefix("-") }
+    let subcommand = arguments.first { !$0.hasPrefix("-") }.flatMap {
+      CommandWords.commands.contains($0) ? $0 : nil
+    }
     return (["hero"] + (subcommand.map { [$0] } ?? []) + ["--help"]).joined(separator: " ")
   }
 }

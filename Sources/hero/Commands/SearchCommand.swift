@@ -97,7 +97,10 @@ struct SearchCommand: ParsableCommand {
       overrides.removeLast()
     }
     guard interactive != !query.isEmpty else {
-      throw UsageError("give a sentence in quotation marks, or --interactive")
+      throw UsageError(
+        interactive
+          ? "--interactive reads sentences from standard input; leave the sentence out"
+          : "give a sentence in quotation marks, or --interactive")
     }
     let searcher = try search.open(overrides: overrides, log: RunLog())
     guard interactive else { return try show(query, searcher) }

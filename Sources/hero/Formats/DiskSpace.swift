@@ -16,7 +16,10 @@ public enum DiskSpace {
   /// - Throws: `DataError` saying how much is free and how much is wanted.
   public static func require(_ bytes: Int, in folder: String, for work: String) throws {
     guard let free = free(in: folder), free < bytes else { return }
-    func text(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) * 1e-9) }
+    func text(_ bytes: Int) -> String {
+      bytes < 100_000_000
+        ? String(format: "%.1f MB", Double(bytes) * 1e-6) : String(format: "%.1f GB", Double(bytes) * 1e-9)
+    }
     throw DataError(
       "\(work) take \(text(bytes)), and \(text(free)) are free on that disk", file: folder,
       cure: "Free some space, or write elsewhere")

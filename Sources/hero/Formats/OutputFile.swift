@@ -28,6 +28,17 @@ public enum OutputFile {
     guard overwrites else { throw DataError("exists already", file: path, cure: cure) }
   }
 
+  /// Whether two paths name one file, by other folders or links on the way to it as well.
+  public static func isSame(_ path: String, _ other: String) -> Bool {
+    func identity(_ path: String) -> [String] {
+      var status = stat()
+      if stat(path, &status) == 0 { return ["\(status.st_dev)", "\(status.st_ino)"] }
+      let url = URL(fileURLWithPath: path).standardizedFileURL
+      return [url.deletingLastPathComponent().resolvingSymlinksInPath().path, "/", url.lastPathComponent]
+    }
+    return identity(path) == identity(other)
+  }
+
   /// Writes a file beside those that have its name already: as `NAME.2.json`, `NAME.3.json`, … where `NAME.json` has
   /// other content.
   ///

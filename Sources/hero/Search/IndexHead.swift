@@ -69,12 +69,13 @@ public struct ModelIdentity: Equatable, Sendable {
     self.init(checkpoint: checkpoint, configuration: configuration, tokenizer: tokenizer)
   }
 
-  /// What differs from another; nil if nothing does.
+  /// What differs from another, as a subject with its verb; nil if nothing does.
   func difference(from other: ModelIdentity) -> String? {
     let parts = [
       ("weights", checkpoint == other.checkpoint), ("configuration", configuration == other.configuration),
       ("tokenizer", tokenizer == other.tokenizer),
     ].filter { !$0.1 }.map(\.0)
-    return parts.isEmpty ? nil : parts.joined(separator: " and ")
+    guard let first = parts.first else { return nil }
+    return parts.joined(separator: " and ") + (parts.count > 1 || first == "weights" ? " differ" : " differs")
   }
 }

@@ -177,7 +177,9 @@ extension IndexHead {
   func requireSame(as other: IndexHead, file: String) throws {
     guard let difference = model.difference(from: other.model) else { return }
     throw DataError(
-      "was made with another model: its \(difference) differ", file: file,
-      cure: "Use the model in \(modelFolder), or make another index with this one")
+      "was made with another model: its \(difference)", file: file,
+      cure:
+        "Use the model in \(modelFolder) with the options that it had, or make another index with this one. Options "
+        + "that cut a video, such as --max-clip-len, are its configuration")
   }
 }

@@ -33,7 +33,7 @@ public struct CandidateVideos: Sendable, Equatable {
         let names = splits.map(\.name).joined(separator: ", ")
         throw DataError(
           "there is no split \"\(split)\"", file: list ?? subtitles.map { $0.path + "/vid2dur_idx.json" },
-          cure: "Ask for one of: \(names)")
+          cure: names.isEmpty ? "The file lists none: give another" : "Ask for one of: \(names)")
       }
       self.init(listed.videos.map { ($0.name, $0.index) })
       return

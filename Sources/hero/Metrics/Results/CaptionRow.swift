@@ -50,10 +50,21 @@ public struct CaptionRow: Sendable, Equatable {
   }
 
   /// Reads a file of rows, or a file with one list of them.
-  public static func read(path: String) throws -> [CaptionRow] {
+  /// - Parameter onSkip: told of every row that cannot be used, which is left out; nil ends the reading at the first.
+  /// - Throws: `DataError` where the file cannot be read, or none of its rows.
+  public static func read(
+    path: String, onSkip: ((_ place: String, _ error: DataError) -> Void)? = nil
+  ) throws -> [CaptionRow] {
     var rows: [CaptionRow] = []
-    try JSONLines.read(path: path) { _, value in
-      for row in value.array ?? [value] { rows.append(try CaptionRow(json: row)) }
+    try JSONLines.read(path: path) { line, value in
+      for row in value.array ?? [value] {
+        do {
+          rows.append(try CaptionRow(json: row))
+        } catch let error as DataError {
+          guard let onSkip else { throw error }
+          onSkip("line \(line)", error)
+        }
+      }
     }
     guard !rows.isEmpty else {
       throw DataError("holds no captions", file: path, cure: "Give a file with one clip a line")

@@ -75,6 +75,21 @@ public struct CaptionGenerator {
     return (rows, leftOut)
   }
 
+  /// Looks whether most clips can be described, before any work is done.
+  /// - Throws: `DataError` where more than half cannot.
+  public func requireUsable(_ clips: [CaptionRow]) throws {
+    for (model, videos) in members {
+      var readable = ReadableVideos(videos, for: model.configuration)
+      try requireMost(of: clips, "clips", file: videos.features.path) { clip in
+        let span = try clip.span()
+        let frames = try readable.frames(of: clip.video)
+        if span.clip(frames: frames, interval: frameInterval) == nil {
+          throw DataError.clipBeyondVideo(clip.video, frames: frames)
+        }
+      }
+    }
+  }
+
   /// The caption of a moment of a video, however late it is: what the model reads is as much of the
   /// video as it can, with the moment in it.
   /// - Parameter span: nil for the whole video.
@@ -230,6 +245,21 @@ extension CaptionRow {
         cure: "Give rows with vid_name, clip_id and ts in seconds, or without ts for whole videos")
     }
     return TimeSpan(start: times[0], end: times[1])
+  }
+}
+
+extension CaptionRow {
+  /// The rows of a file that can be used.
+  /// - Parameter skips: told of every other row.
+  /// - Throws: `DataError` where the file cannot be read, or more than half of its rows.
+  public static func read(path: String, skips: SkipReport) throws -> [CaptionRow] {
+    var errors: [DataError] = []
+    let rows = try read(path: path) { place, error in
+      errors.append(error.located(file: path, place: place))
+      skips.skip([place, error.place].compactMap { $0 }.joined(separator: ", "), file: path, error)
+    }
+    try requireMost(rows.count, of: rows.count + errors.count, "rows", file: path, first: errors.first)
+    return rows
   }
 }
 

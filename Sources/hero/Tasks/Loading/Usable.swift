@@ -16,9 +16,54 @@ public func requireMost(
   guard 2 * (all - usable) > all else { return }
   throw DataError(
     "\(all - usable) of \(all) \(what) cannot be used; "
-      + (first.map { "the first: \($0)" } ?? "the log names the first of them"),
+      + (first.map { "the first: \($0.description.dropLast())" } ?? "the log names the first of them"),
     file: file,
     cure: "Make the stores from one corpus and for the task, or name the split that they belong to")
+}
+
+/// Looks whether most items can be used, before any work is done; ends as soon as that is sure.
+///
+/// - Parameter use: throws `DataError` where an item cannot be used.
+/// - Throws: `DataError` naming the first such item, where more than half of them cannot be used.
+func requireMost<Items: Collection>(
+  of items: Items, _ what: String, file: String, use: (Items.Element) throws -> Void
+) throws {
+  var usable = 0
+  var first: DataError?
+  for item in items where 2 * usable < items.count {
+    do {
+      try use(item)
+      usable += 1
+    } catch let error as DataError {
+      first = first ?? error
+    }
+  }
+  try requireMost(usable, of: items.count, what, file: file, first: first)
+}
+
+/// Which videos a model can read. Each is read once, however many items are about it.
+struct ReadableVideos {
+  private let reader: VideoReader
+  private let model: ModelConfiguration
+  private var known: [Name: Result<Int, DataError>] = [:]
+
+  init(_ reader: VideoReader, for model: ModelConfiguration) { (self.reader, self.model) = (reader, model) }
+
+  /// The frames that are read of a video.
+  /// - Throws: `DataError` naming the video, where it cannot be used.
+  mutating func frames(of video: String) throws -> Int {
+    if let known = known[Name(video)] { return try known.get() }
+    do {
+      let item = try reader.read(video)
+      try item.check(model)
+      known[Name(video)] = .success(item.frameCount)
+      return item.frameCount
+    } catch let error as DataError {
+      let error = error.located(file: reader.features.path, place: "video \"\(video)\"")
+      known[Name(video)] = .failure(error)
+      throw error
+    }
+  }
 }
 
 extension VideoReader {

@@ -68,8 +68,7 @@ final class ObjectiveSource<Asked: Objective>: PretrainingSource {
     // Each rank knows what of its own part it left out, the same at every validation.
     let leftOut = Int(communicator.sum([Double(loader.skips.itemCount)])[0])
     try loader.requireMost(
-      used: loader.itemCount - leftOut, "videos to validate on",
-      file: loader.videos.parts.first?.reader.features.path ?? "")
+      used: loader.itemCount - leftOut, "videos to validate on", file: loader.videos.path)
     return sums.count > 0 ? loader.objective.figures(sums) : []
   }
 }

@@ -1,5 +1,6 @@
 import Corpus
 import Formats
+import Model
 
 /// The videos to pre-train on: lists of ids, each with the stores that hold its videos.
 ///
@@ -51,6 +52,20 @@ public struct PretrainingVideos: Sendable {
     let place = parts.indices.last { starts[$0] <= number } ?? 0
     let part = parts[place]
     return (part, part.reader.features.videos[Int(part.numbers[number - starts[place]])])
+  }
+
+  /// The first store, for messages.
+  var path: String { parts.first?.reader.features.path ?? "" }
+
+  /// Looks whether most videos can be used by a model, before any work is done.
+  /// - Throws: `DataError` where more than half cannot.
+  public func requireUsable(for model: ModelConfiguration) throws {
+    try requireMost(of: 0..<count, "videos to validate on", file: path) { number in
+      let (part, id) = video(number)
+      try DataError.locating(file: part.reader.features.path, place: "video \"\(id)\"") {
+        try part.reader.read(id).check(model)
+      }
+    }
   }
 
   /// Reads a list of ids: a JSON array of names, as `pretrain_splits/tv_train.json`.

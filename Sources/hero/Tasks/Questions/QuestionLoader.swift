@@ -53,6 +53,18 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     try load(items)?.batch
   }
 
+  /// Looks whether most entries can be used, before any work is done.
+  /// - Throws: `DataError` where more than half cannot.
+  public func requireUsable() throws {
+    var readable = ReadableVideos(videos, for: model)
+    try Tasks.requireMost(of: ids, "\(Store.entryName)s", file: store.path) { id in
+      let entry = try store.asked(id)
+      guard let video = entry.video else { throw DataError("its video is not known") }
+      for text in entry.texts { try checkTokens(text, model, "\(Store.entryName) \(id)") }
+      _ = try readable.frames(of: video)
+    }
+  }
+
   /// A batch and the ids of its entries; those that cannot be used are left out of both.
   func load(_ items: [Int]) throws -> (ids: [String], batch: QuestionBatch)? {
     var asked = AskedVideos(videos, model: model)

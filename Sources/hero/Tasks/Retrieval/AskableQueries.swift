@@ -51,6 +51,25 @@ public struct AskableQueries: Sendable {
     try requireMost(all - strangers.count, of: all, "queries", file: queries.path, first: first)
   }
 
+  /// Looks whether most of a split's videos and queries can be used by a model, before any work is done.
+  /// - Throws: `DataError` where more than half of either cannot.
+  public static func require(
+    _ queries: QueryStore, in candidates: CandidateVideos, reader: VideoReader, for model: ModelConfiguration
+  ) throws {
+    try require(queries, in: candidates)
+    var videos = ReadableVideos(reader, for: model)
+    try requireMost(of: candidates.names, "candidate videos", file: reader.features.path) {
+      _ = try videos.frames(of: $0)
+    }
+    try requireMost(of: queries.ids, "queries", file: queries.path) { id in
+      let query = try queries.query(id)
+      try checkQuery([queries.meta.cls] + query.tokens, model, "query \(id)")
+      guard let video = query.video else { return }
+      guard candidates.place(of: video) != nil else { throw notACandidate(video) }
+      _ = try videos.frames(of: video)
+    }
+  }
+
   private static func notACandidate(_ video: String) -> DataError {
     DataError(
       "its video \"\(video)\" is not among the split's videos",

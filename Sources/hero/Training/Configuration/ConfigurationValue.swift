@@ -63,7 +63,7 @@ extension Int: ConfigurationValue {
 
 extension Double: ConfigurationValue {
   /// Within the range of a `Float`, in which models compute.
-  public static var expectation: String { "a number" }
+  public static var expectation: String { "a number, at most 3.4e38 as floats go" }
 
   public init?(json: JSON) {
     switch json {
@@ -73,8 +73,11 @@ extension Double: ConfigurationValue {
     }
   }
 
+  /// As Python takes it: Swift also reads hexadecimal numbers, which are slips of the pen here.
   public init?(words: [String]) {
-    guard let value = Double(words[0]), Float(value).isFinite else { return nil }
+    guard !words[0].contains(where: { "xXpP".contains($0) }), let value = Double(words[0]),
+      Float(value).isFinite
+    else { return nil }
     self = value
   }
 

@@ -3,7 +3,12 @@ import Formats
 /// A command line that asks for what there is not: exit status 2.
 public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
   public let description: String
-  public init(_ description: String) { self.description = description }
+  /// The flag that no option of a run has, where that is what is wrong.
+  public let unknownFlag: String?
+
+  public init(_ description: String, unknownFlag: String? = nil) {
+    (self.description, self.unknownFlag) = (description, unknownFlag)
+  }
 }
 
 /// The flags `--key value` of a command line, for any key of ``RunOptions``.
@@ -46,7 +51,8 @@ public struct RunArguments: Sendable {
     let hint = nearestName(to: key, among: RunOptions.all.map(\.name))
     throw UsageError(
       "unknown option '--\(flag)'"
-        + (hint.map { "; did you mean '--\($0.replacing("_", with: "-"))'?" } ?? ""))
+        + (hint.map { "; did you mean '--\($0.replacing("_", with: "-"))'?" } ?? ""),
+      unknownFlag: "--" + flag.replacing("_", with: "-"))
   }
 
   private static func values(of option: any AnyRunOption, from rest: inout ArraySlice<String>) -> [String] {

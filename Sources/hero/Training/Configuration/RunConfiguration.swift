@@ -16,6 +16,8 @@ public struct RunConfiguration: Equatable, Sendable {
 
   /// How exactly a run computes is the device's matter; `log/hps.json` records it.
   private static let precisionKey = "precision"
+  /// What the file says of it, whatever that is.
+  var precisionInFile: JSON? { values[Self.precisionKey] }
   /// What it was recorded with; nil of a run that recorded none.
   var recordedPrecision: Precision? {
     get { values[Self.precisionKey]?.string.flatMap(Precision.init) }

@@ -110,20 +110,25 @@ extension Requirement where Value == Int {
 }
 
 extension Requirement where Value == Double {
-  /// What is computed with is the nearest `Float`, which must be above 0 as well.
-  static var positive: Requirement { Requirement(expectation: "a number above 0") { Float($0) > 0 } }
+  // What is computed with is the nearest `Float`, which must keep to the limits as well.
+
+  static var positive: Requirement {
+    Requirement(expectation: "a number above 0, as floats go") { Float($0) > 0 }
+  }
   static var seconds: Requirement {
     Requirement(expectation: "a number of seconds from 0.001 to 86400") { (0.001...86_400).contains($0) }
   }
-  static var notNegative: Requirement { Requirement(expectation: "a number, 0 or more") { $0 >= 0 } }
+  static var notNegative: Requirement {
+    Requirement(expectation: "a number, 0 or more, at most 3.4e38 as floats go") { $0 >= 0 }
+  }
   static var probability: Requirement {
     Requirement(expectation: "a number from 0 to 1") { (0...1).contains($0) }
   }
   static var probabilityBelowOne: Requirement {
-    Requirement(expectation: "a number from 0 to below 1") { (0..<1).contains($0) }
+    Requirement(expectation: "a number from 0 to below 1, as floats go") { (0..<1).contains(Float($0)) }
   }
   static var positiveOrMinusOne: Requirement {
-    Requirement(expectation: "a number above 0, or -1") { $0 > 0 || $0 == -1 }
+    Requirement(expectation: "a number above 0, as floats go, or -1") { Float($0) > 0 || $0 == -1 }
   }
   static var thresholdOrMinusOne: Requirement {
     Requirement(expectation: "a number from 0 to 1, or -1") { (0...1).contains($0) || $0 == -1 }
@@ -132,8 +137,8 @@ extension Requirement where Value == Double {
 
 extension Requirement where Value == [Double] {
   static var pairBelowOne: Requirement {
-    Requirement(expectation: "two numbers from 0 to below 1") { pair in
-      pair.count == 2 && pair.allSatisfy { (0..<1).contains($0) }
+    Requirement(expectation: "two numbers from 0 to below 1, as floats go") { pair in
+      pair.count == 2 && pair.allSatisfy { (0..<1).contains(Float($0)) }
     }
   }
 

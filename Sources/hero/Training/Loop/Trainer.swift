@@ -22,6 +22,8 @@ public final class Trainer {
   private let exchange: GradientExchange
   /// The update whose state was saved last.
   private var savedStep = -1
+  /// Updates that were done before this process began; nil until it has looked.
+  private var begun: Int?
   /// As the reference's.
   private static var updatesBetweenRates: Int { 100 }
 
@@ -66,8 +68,8 @@ public final class Trainer {
   /// - Parameter resume: go on from the newest state in the folder, if there is one.
   /// - Throws: `DataError` for a loss that is not finite; `Interruption` once the state is saved.
   public func run(resume: Bool) throws {
-    let events = communicator.isFirst ? try EventWriter(folder: folder.logs) : nil
     var step = try begin(resume: resume)
+    let events = communicator.isFirst ? try EventWriter(folder: folder.logs) : nil
     let steps = configuration.trainSteps
     let parts = configuration.accumulationSteps
     let plan = BatchPlan(
@@ -289,8 +291,18 @@ extension Trainer {
     savedStep = step
   }
 
+  /// Takes over the newest state, if there is one, before anything is written; once.
+  /// - Returns: the updates that are done.
+  /// - Throws: `DataError` for a state that is damaged or of another model.
+  func begin(resume: Bool) throws -> Int {
+    if let begun { return begun }
+    let step = try taken(resume: resume)
+    begun = step
+    return step
+  }
+
   /// Gives all ranks the weights of the first, which alone reads what was saved; the updates that are done.
-  private func begin(resume: Bool) throws -> Int {
+  private func taken(resume: Bool) throws -> Int {
     var step = resume && communicator.isFirst ? try restore() : 0
     guard communicator.size > 1 else { return step }
     let parameters = store.parameters

@@ -30,6 +30,9 @@ public struct RunExport {
   ) throws -> String {
     let (path, label) = try folder.checkpoint(named: checkpoint)
     let output = output ?? "\(folder.checkpoints)/model_step_\(label).\(format.rawValue)"
+    guard !OutputFile.isSame(output, path) else {
+      throw DataError("is the checkpoint itself", file: output, cure: "Give another --output")
+    }
     try OutputFile.require(output, overwrites: overwrites)
     let weights = try Checkpoint(path: path)
     try weights.verify()

@@ -101,7 +101,8 @@ public struct RunFolder: Equatable, Sendable {
     try AtomicFile.write(model.encoded(style: .pretty), to: modelConfiguration)
   }
 
-  /// Refuses to go on with a run of the reference, whose optimizer's state is not read.
+  /// Refuses to go on with a run without a state: the reference's, whose optimizer's state is not read, or one whose
+  /// states were removed.
   ///
   /// - Throws: `DataError` with the way out.
   func requireOwnStates() throws {
@@ -109,12 +110,21 @@ public struct RunFolder: Equatable, Sendable {
     let states = ["restore.pt", "restore_backup.pt"].map { "\(path)/\($0)" }
     let weights = savedCheckpoints().last { $0.format == .pt }?.path
     guard let file = states.first(where: { FileManager.default.fileExists(atPath: $0) }) ?? weights else {
-      return
+      return try requireNoWeights()
     }
     throw DataError(
       "is the reference's; the state of its optimizer is not read, so this run cannot go on from it",
       file: file,
       cure: "Begin another from its weights: --checkpoint \(file) --output-dir ANOTHER, without --resume")
+  }
+
+  /// Refuses to begin anew where checkpoints of updates are, which would be written over.
+  private func requireNoWeights() throws {
+    guard let weights = savedCheckpoints().last(where: { $0.step > 0 })?.path else { return }
+    throw DataError(
+      "is of a run whose states (state_step_N.safetensors) are gone, so that it cannot be gone on with",
+      file: weights,
+      cure: "Begin another from its weights: --checkpoint \(weights) --output-dir ANOTHER, without --resume")
   }
 
   // MARK: Reading a run

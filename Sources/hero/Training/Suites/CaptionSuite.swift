@@ -75,9 +75,11 @@ struct CaptionSuite: EvaluableSuite {
       ("test", configuration.testCaptions, nil),
     ].compactMap { split, store, references in
       try (store ?? references).map {
-        try captioned(
+        let captioned = try captioned(
           [(model, videos)], $0, split: split,
-          references: store == nil ? nil : references.map { try CaptionRow.read(path: $0) })
+          references: store == nil ? nil : references.map { try rows($0) })
+        try captioned.generator.requireUsable(captioned.references)
+        return captioned
       }
     }
   }
@@ -89,7 +91,8 @@ struct CaptionSuite: EvaluableSuite {
     _ members: [CaptionGenerator.Member], _ path: String, split: String,
     references: [CaptionRow]? = nil
   ) throws -> Captioned {
-    let store = FileManager.default.isFolder(path) ? try opened(path) : nil
+    let store = references != nil || FileManager.default.isFolder(path) ? try opened(path) : nil
+    if let references, let store { try requireSame(references, store, split: split) }
     let metas = [store?.meta].compactMap { $0 } + members.compactMap { $0.videos.subtitles?.meta }
     let folder = try TokenizerFolder.find(
       option: configuration.tokenizer, note: metas.lazy.compactMap(\.tokenizer).first)
@@ -98,9 +101,33 @@ struct CaptionSuite: EvaluableSuite {
       try TokenizerFit.require(
         tokenizer, in: folder, metas, model.configuration, named: "the model", log: log)
     }
-    let rows = try references ?? store?.rows(skips: SkipReport(log: log)) ?? CaptionRow.read(path: path)
+    let rows = try references ?? store?.rows(skips: SkipReport(log: log)) ?? self.rows(path)
     return Captioned(
       split: split, references: rows, generator: generator(members, tokenizer, DecodingOptions()))
+  }
+
+  private func rows(_ path: String) throws -> [CaptionRow] {
+    try CaptionRow.read(path: path, skips: SkipReport(log: log))
+  }
+
+  /// Tells where reference captions and a store are of other clips.
+  /// - Throws: `DataError` where they have no clip in common.
+  private func requireSame(_ references: [CaptionRow], _ store: CaptionStore, split: String) throws {
+    guard !store.holdsQueries else { return }
+    let (listed, stored) = (
+      Set(references.map { Name($0.clip.text) }), Set(store.clipIDs.map { Name($0) })
+    )
+    let shared = listed.intersection(stored).count
+    let (value, file) = (configuration.valReferences ?? "", store.path)
+    guard shared > 0 else {
+      throw DataError(
+        "none of its \(stored.count) clips is among the \(listed.count) of \(value)", file: file,
+        cure: "Give --val-db and --val-ref of one split")
+    }
+    guard shared < max(listed.count, stored.count) else { return }
+    log.warning(
+      "\(split): \(value) has \(listed.count) clips and \(file) \(stored.count), \(shared) of them the same; those of "
+        + "\(value) are described")
   }
 
   private func validate(_ splits: [Captioned], step: Int, results: String) throws -> Validation {

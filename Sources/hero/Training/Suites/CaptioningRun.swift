@@ -35,7 +35,7 @@ public struct CaptioningRun {
     _ options: DecodingOptions, backend: any Backend
   ) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
     if made.context.communicator.isFirst { try OutputFile.require(output, overwrites: overwrites) }
-    let rows = try CaptionRow.read(path: clips)
+    let rows = try CaptionRow.read(path: clips, skips: SkipReport(log: made.context.log))
     let opened = try OpenedCaptioning(
       made, checkpoint: checkpoint, tokenizer: tokenizer, options, backend: backend)
     let communicator = made.context.communicator

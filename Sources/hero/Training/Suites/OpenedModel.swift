@@ -74,9 +74,9 @@ struct OpenedModel {
   /// - Throws: `DataError` where the device's kernels have no room for the model.
   func require(_ backend: any Backend) throws { try shape.require(backend.limits, file: file) }
 
-  /// Draws the weights, takes over what fits of the checkpoint to start from, makes the run's folder and begins its log.
-  /// - Parameter writes: whether this process does, of several that train together.
-  func begin(_ store: ParameterStore, folder: RunFolder, resume: Bool, writes: Bool) throws {
+  /// Draws the weights, and takes over what fits of the checkpoint to start from.
+  /// - Returns: what they start from, for the log.
+  func draw(_ store: ParameterStore) throws -> String {
     store.initialize(seed: UInt64(configuration.seed))
     var start = "no checkpoint: weights are random"
     if let checkpoint {
@@ -87,9 +87,11 @@ struct OpenedModel {
         from: checkpoint, layers: shape.cross.layers, skippingLayers: configuration.skipsLayers)
       start = "\(checkpoint.path)\n\(report.table.rendered())"
     }
-    guard writes else { return }
-    // A run that goes on has weights of its own, unless its states turn out to be damaged.
-    if !resume || folder.savedStates().isEmpty { log.info(start) }
+    return start
+  }
+
+  /// Makes the run's folder and begins its log.
+  func begin(_ folder: RunFolder, resume: Bool) throws {
     try folder.create(configuration: configuration, modelConfiguration: json, resuming: resume)
     try log.attach(path: folder.logFile)
   }

@@ -11,7 +11,8 @@ extension RunConfiguration {
   func missing(_ option: PartialKeyPath<RunOptions>) -> DataError {
     let name = RunOptions.named(option)
     return DataError(
-      "\"\(name)\" is not given", cure: "Set it in the configuration file or as --\(name)")
+      "\"\(name)\" is not given",
+      cure: "Set it in the configuration file or as --\(name.replacing("_", with: "-"))")
   }
 
   /// What is read of a video.

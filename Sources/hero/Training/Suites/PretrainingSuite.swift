@@ -108,6 +108,7 @@ struct PretrainingSuite: TaskSuite {
         let list = "\(corpus.target.name)_\(split.name), \(training ? "train_idx" : "val_idx")"
         log.warning("\(list): left out because \(what): \(names.count), such as \"\(first)\"")
       }
+      if !training { try videos.requireUsable(for: model.configuration) }
       return try zip(split.objectives, split.ratio).map { objective, ratio in
         let name = "\(objective.name)_\(corpus.target.name)_\(split.name)"
         let source = try objective.source(

@@ -36,7 +36,13 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
 
   private func validated(_ model: Model, _ videos: VideoReader) throws -> [Asked] {
     try [("val", configuration.valQueries), ("test", configuration.testQueries)].compactMap { split, store in
-      try store.map { Asked(split: split, evaluator: try evaluator([(model, videos)], $0)) }
+      try store.map { store in
+        let loader = try loader(model, videos, store, .evaluation)
+        try loader.requireUsable()
+        return Asked(
+          split: split,
+          evaluator: QuestionEvaluator(model: model, loader: loader, batchSize: configuration.valBatchSize))
+      }
     }
   }
 

@@ -59,7 +59,7 @@ struct RetrievalSuite: EvaluableSuite {
     if let path = configuration.valQueries {
       let queries = try known(path)
       let split = try splitName("val", of: queries.store, videos, option: \.valSplit)
-      _ = try candidates(split, queries, videos)
+      try require(queries, in: split, for: model, videos)
       validated.validation = (
         queries, split, try loader(model, queries.store, videos, maxTextLength: -1)
       )
@@ -67,14 +67,21 @@ struct RetrievalSuite: EvaluableSuite {
     if let path = configuration.testQueries {
       let queries = try known(path)
       let split = try splitName("test", of: queries.store, videos, option: \.testSplit)
-      _ = try candidates(split, queries, videos)
+      try require(queries, in: split, for: model, videos)
       validated.test = (queries, split)
     }
     return validated
   }
 
+  /// Looks whether a validation can measure what it is asked to.
+  private func require(
+    _ queries: KnownQueries, in split: String, for model: RetrievalModel, _ videos: VideoReader
+  ) throws {
+    try AskableQueries.require(
+      queries.store, in: try candidates(split, queries, videos), reader: videos, for: model.configuration)
+  }
+
   /// The videos among which queries search.
-  /// - Throws: `DataError` where most of the queries are about others.
   private func candidates(
     _ split: String, _ queries: KnownQueries, _ videos: VideoReader
   ) throws -> CandidateVideos {

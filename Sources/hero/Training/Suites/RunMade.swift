@@ -1,6 +1,7 @@
 import Corpus
 import Engine
 import Formats
+import Foundation
 import Metrics
 import Model
 import Text
@@ -37,6 +38,7 @@ struct RunMade {
       try configuration.apply(try RunArguments(words), for: work)
     }
     try configuration.validate()
+    try Self.requireStores(configuration, given: flags, for: work, file: folder.hyperparameters)
     context = RunContext(
       configuration: configuration, log: log, communicator: communicator, vid2durIdx: vid2durIdx,
       meteor: meteor)
@@ -45,6 +47,25 @@ struct RunMade {
         flags.settings.contains { $0.option.name == option.name && $0.option.group == .ignored }
       })
     configuration.use.begin()
+  }
+
+  /// Looks whether the stores that the run was trained on are where it says.
+  /// - Throws: `DataError` naming the flag that says where else.
+  private static func requireStores(
+    _ configuration: RunConfiguration, given flags: RunArguments, for work: RunWork, file: String
+  ) throws {
+    let read = Set(RunOptions.read(by: work, configuration.task).map(\.name))
+    var stores = [RunOptions.shared.videos]
+    if configuration.videoChannels != .video { stores.append(RunOptions.shared.subtitles) }
+    for option in stores where read.contains(option.name) && flags.value(of: option) == nil {
+      guard let path = configuration.value(of: option)?.string, !path.isEmpty,
+        !FileManager.default.fileExists(atPath: path)
+      else { continue }
+      let place = path.hasPrefix("/") ? "" : " from this folder, \(FileManager.default.currentDirectoryPath)"
+      throw DataError(
+        "\"\(option.name)\" is \(path), which is not there\(place)", file: file,
+        cure: "Give --\(option.name.replacing("_", with: "-"))")
+    }
   }
 
   /// The model with a checkpoint's weights, and what to call the checkpoint in the names of results.

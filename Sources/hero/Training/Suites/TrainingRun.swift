@@ -24,7 +24,13 @@ public struct TrainingRun {
 
   public func run(_ beginning: Beginning, backend: any Backend) throws {
     var run = self
-    run.context.configuration.recordedPrecision = backend.precision
+    let precision = backend.precision
+    if let asked = context.configuration.precisionInFile, asked != .string(precision.rawValue) {
+      context.log.warning(
+        "\"precision\" is \(asked.encoded(style: .python)) in the file, which has no effect: this run computes in "
+          + "\(precision.rawValue), as --precision says")
+    }
+    run.context.configuration.recordedPrecision = precision
     context.tellIdle(context.configuration.idleOptions)
     context.configuration.use.begin()
     try run.train(context.configuration.family.suite, beginning, backend: backend)
@@ -68,7 +74,10 @@ public struct TrainingRun {
       try learning.validate(step, folder.results)
     }
     try trainer.check()
-    try opened.begin(model.store, folder: folder, resume: resume, writes: communicator.isFirst)
+    let start = try opened.draw(model.store)
+    // A run that goes on has weights of its own. What does not fit them leaves the folder as it was.
+    if try trainer.begin(resume: resume) == 0 { log.info(start) }
+    if communicator.isFirst { try opened.begin(folder, resume: resume) }
     hasBegun = true
     try trainer.run(resume: resume)
     context.tellUnread()

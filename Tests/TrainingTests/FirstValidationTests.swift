@@ -1,0 +1,152 @@
+import Engine
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// What a run needs at its first validation is looked at before its first update, and a run that cannot begin leaves
+/// its folder as it was.
+struct FirstValidationTests {
+  private let run: TinyRun
+
+  init() throws { run = try TinyRun() }
+
+  private static func task(_ name: String) -> RunTask { RunTask(rawValue: name) ?? .tvr }
+
+  private func refused(_ task: RunTask, _ options: JSONObject) throws -> String {
+    let error = #expect(throws: DataError.self) { try run.train(task, options) }
+    #expect(!FileManager.default.fileExists(atPath: run.folder.path("run")), "\(task.rawValue)")
+    return error?.description ?? ""
+  }
+
+  /// The golden features without a split's videos.
+  private func features(without split: String) throws -> String {
+    let (golden, copy) = (SharedData.golden.path + "/db/video_db/tv", run.folder.path("without_\(split)"))
+    try FileManager.default.copyItem(atPath: golden, toPath: copy)
+    let splits = try JSON.read(path: SharedData.golden.path + "/corpus/ann/vid2dur_idx.json")
+    var counts = try #require(try JSON.read(path: copy + "/id2nframe.json").object)
+    for name in try #require(splits[split]?.object).keys { counts[name] = nil }
+    try FileManager.default.removeItem(atPath: copy + "/id2nframe.json")
+    try AtomicFile.write(JSON.object(counts).encoded(), to: copy + "/id2nframe.json")
+    return copy
+  }
+
+  @Test(arguments: ["tvr", "msrvtt_video_sub", "tvqa", "violin", "tvc"], ["val", "test"])
+  func aSplitWithoutItsVideos(task: String, split: String) throws {
+    let task = Self.task(task)
+    var options = try run.options(task)
+    options["vfeat_db"] = .string(try features(without: split))
+    let said = try refused(task, options)
+    #expect(said.contains("cannot be used; the first: ") && !said.contains(".."), "\(said)")
+  }
+
+  /// Texts of another tokenizer: the candidates' subtitles hold words that the model lacks.
+  @Test func aModelOfOtherWords() throws {
+    var options = try run.options(.tvr)
+    var model = try JSON.read(path: try #require(options["model_config"]?.string))
+    for part in ["f_config", "q_config"] { model[part]?["vocab_size"] = 104 }
+    options["model_config"] = .string(try run.folder.file("few-words.json", model.encoded()))
+    #expect(try refused(.tvr, options).contains("holds the token"))
+  }
+
+  @Test func aCaptionStoreThatIsNotThere() throws {
+    var options = try run.options(.tvc)
+    options["val_db"] = "/nowhere/val.db"
+    #expect(try refused(.tvc, options).contains("/nowhere/val.db"))
+  }
+
+  @Test func referencesOfAnotherSplit() throws {
+    var options = try run.options(.tvc)
+    options["val_ref"] = .string(SharedData.golden.path + "/corpus/ann/tvc_test.jsonl")
+    #expect(try refused(.tvc, options).contains("none of its 9 clips"))
+  }
+
+  /// One row that cannot be read is left out by name.
+  @Test func aReferenceThatCannotBeRead() throws {
+    var options = try run.options(.tvc)
+    let rows = try String(
+      contentsOfFile: SharedData.golden.path + "/corpus/ann/tvc_val.jsonl", encoding: .utf8)
+    options["val_ref"] = .string(
+      try run.folder.file("references.jsonl", rows + #"{"vid_name": "a", "clip_id": 3, "ts": [2, 1]}"# + "\n")
+    )
+    let (_, said) = try run.train(.tvc, options)
+    #expect(said.contains("left out: ") && said.contains("clip 3: \"ts\" is [2,1]"), "\(said)")
+  }
+
+  /// The device computes as the command says, whatever the file says.
+  @Test(arguments: [("bf16", true), ("fp32", false)])
+  func aPrecisionInTheFileIsTold(precision: String, isTold: Bool) throws {
+    var options = try run.options(.violin)
+    options["precision"] = .string(precision)
+    let (_, said) = try run.train(.violin, options)
+    #expect(said.contains(#""precision" is "bf16" in the file"#) == isTold, "\(said)")
+  }
+
+  // MARK: Going on
+
+  private func resume(_ options: JSONObject, _ beginning: TrainingRun.Beginning) throws {
+    let file = try run.folder.file("again.json", JSON.object(options).encoded())
+    let (configuration, _) = try RunConfiguration.load(file: file, arguments: [])
+    try TrainingRun(configuration, log: Said().log).run(beginning, backend: try CPUBackend())
+  }
+
+  /// Everything but the log, byte for byte.
+  private func content() throws -> [String: Data] {
+    let folder = run.folder.path("run")
+    let names = try FileManager.default.subpathsOfDirectory(atPath: folder)
+    return Dictionary(
+      uniqueKeysWithValues: names.filter { !$0.hasSuffix("log.txt") && !$0.hasSuffix("run.lock") }.map {
+        ($0, (try? Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0)"))) ?? Data())
+      })
+  }
+
+  @Test func aStateOfAnotherModelLeavesTheRunAsItWas() throws {
+    var options = try run.options(.tvr)
+    try run.train(.tvr, options)
+    let before = try content()
+    var model = try JSON.read(path: try #require(options["model_config"]?.string))
+    for part in ["f_config", "c_config", "q_config", "d_config"] { model[part]?["hidden_size"] = 16 }
+    options["model_config"] = .string(try run.folder.file("narrow.json", model.encoded()))
+    options["num_train_steps"] = 4
+    let error = #expect(throws: DataError.self) { try resume(options, .resumedWithChanges) }
+    #expect(error?.problem.contains("in another shape") == true)
+    #expect(try content() == before)
+  }
+
+  @Test func aRunWhoseStatesAreGoneIsNotBegunAnew() throws {
+    let options = try run.options(.tvr)
+    try run.train(.tvr, options)
+    let states = run.folder.path("run/ckpt/state_step_2.safetensors")
+    try FileManager.default.removeItem(atPath: states)
+    let before = try content()
+    let error = #expect(throws: DataError.self) { try resume(options, .resumed) }
+    #expect(error?.cure?.contains("--output-dir ANOTHER") == true)
+    #expect(try content() == before)
+  }
+
+  // MARK: Elsewhere
+
+  /// Stores that the run names by paths from another folder.
+  @Test func storesThatAreElsewhereAreNamedByTheirFlag() throws {
+    let options = try run.options(.tvr)
+    try run.train(.tvr, options)
+    let file = run.folder.path("run/log/hps.json")
+    for name in ["vfeat_db", "sub_txt_db"] {
+      var saved = try JSON.read(path: file)
+      saved[name] = "db/elsewhere"
+      try AtomicFile.write(saved.encoded(), to: file)
+      let flag = "--\(name.replacing("_", with: "-"))"
+      func open(_ arguments: [String]) throws {
+        _ = try EvaluationRun(
+          path: run.folder.path("run"), task: nil, arguments: arguments, log: Said().log)
+      }
+      let error = #expect(throws: DataError.self) { try open([]) }
+      #expect(error?.file == file && error?.cure == "Give \(flag)")
+      try open([flag, SharedData.golden.path])
+      saved[name] = options[name]
+      try AtomicFile.write(saved.encoded(), to: file)
+    }
+  }
+}
