@@ -99,4 +99,43 @@ import Testing
     #expect(made.names == ["one", "plain", "pooled"] && made.report.corrupted == ["turned"])
     #expect(made.lines.contains { $0.contains("arr_0") || $0.contains("one row") })
   }
+
+  @Test func aBatchOfOneVideoIsTheVideo() throws {
+    try both("plain.npz")
+    try write("resnet", "batch.npz", [1, 4, 2])
+    try write("slowfast", "batch.npy", [1, 4, 3])
+    let made = try make()
+    #expect(made.names == ["batch", "plain"] && made.lines.isEmpty && made.report.frames == 8)
+  }
+
+  @Test func everythingTurnedIsRefusedBeforeWorkBegins() throws {
+    for (number, name) in ["a", "b", "c"].enumerated() {
+      try write("resnet", name + ".npz", [7, 4 + number])
+      try write("slowfast", name + ".npz", [7, 4 + number])
+    }
+    let error = try #require(throws: DataError.self) { try make() }
+    #expect(error.problem.contains("every file of resnet has 7 rows") && error.cure != nil)
+  }
+
+  @Test func messagesEndOnce() throws {
+    try both("good.npz")
+    try write("resnet", "bad.npz", [4, 2, 5])
+    try write("slowfast", "bad.npz", [4, 3])
+    for line in try make().lines { #expect(!line.contains("..") && !line.hasSuffix("."), "\(line)") }
+    try FileManager.default.removeItem(atPath: path("resnet", "good.npz"))
+    let scratch = try TemporaryFolder()
+    let source = VideoStoreOptions.Source.folder(self.scratch.path("features"))
+    let options = VideoStoreOptions(source: source, output: scratch.path("db"), dataset: "x")
+    let error = try #require(throws: DataError.self) { try VideoStoreBuilder(options).run() }
+    #expect("\(error)".contains("none of its 2 videos") && !"\(error)".contains(".. "))
+  }
+
+  @Test func namesThatPartsSpellOtherwiseAreTold() throws {
+    try both("good.npz")
+    try write("resnet", "Clip.mp4.npz", [4, 2])
+    try write("slowfast", "clip.npz", [4, 3])
+    let made = try make()
+    #expect(made.names == ["good"])
+    #expect(made.lines.contains { $0.contains("\"Clip.mp4\" and \"clip\" look like one video") })
+  }
 }

@@ -121,4 +121,45 @@ import Testing
       #expect(throws: DataError.self) { try cut.features(of: "cut") }
     }
   }
+
+  /// 20.0, which pandas makes of whole numbers, "20" and the path of the file itself.
+  @Test func countsMayBeWrittenAsTextsAndTheFileMayBeGiven() throws {
+    let folder = try TemporaryFolder()
+    let value = try NPY.encode(NDArray(floats: [1, 2, 3, 4], shape: [2, 2]))
+    try Self.makeStore(folder.root, name: "resnet_slowfast_1.5", [("a", value), ("b", value)])
+    let list = folder.path("id2nframe.json")
+    try AtomicFile.write(#"{"a": 2.0, "b": "2"}"#, to: list)
+    let store = try FeatureStore(path: folder.path("resnet_slowfast_1.5/data.mdb"))
+    #expect(store.frameCount(of: "a") == 2 && store.frameCount(of: "b") == 2)
+    #expect(try store.features(of: "b").values == [1, 2, 3, 4])
+    for bad in ["2.5", "\"2 \"", "NaN", "-1", "[2]", "1e300"] {
+      try AtomicFile.write("{\"a\": 2, \"b\": \(bad)}", to: list)
+      let error = try #require(throws: DataError.self) { try FeatureStore(path: store.path) }
+      #expect(error.problem.contains(bad) && error.place == "key \"b\"", "\(error)")
+    }
+  }
+
+  @Test func aStoreWithoutOneListedVideoSaysSo() throws {
+    let folder = try TemporaryFolder()
+    let value = try Self.value(NDArray(floats: [1, 2, 3, 4], shape: [2, 2]))
+    try Self.makeStore(folder.root, name: "resnet_slowfast_1.5", [("clip", value)])
+    try AtomicFile.write(#"{"clip.mp4": 2}"#, to: folder.path("id2nframe.json"))
+    let error = try #require(throws: DataError.self) { try FeatureStore(path: folder.root).width() }
+    #expect(error.problem.contains("has none of the 1 videos"))
+    #expect(error.problem.contains("\"clip\" is perhaps \"clip.mp4\""))
+  }
+
+  @Test func valuesOfAnotherKindAreNamed() throws {
+    let folder = try TemporaryFolder()
+    let values: [(String, [UInt8])] = [
+      ("pickle", [0x80, 4, 0x95, 1]), ("empty", []), ("text", Array("hello".utf8)),
+    ]
+    try Self.makeStore(folder.root, name: "resnet_slowfast_1.5", values)
+    let store = try FeatureStore(path: folder.root)
+    for (video, says) in [("pickle", "is a Python pickle"), ("empty", "empty"), ("text", "MessagePack")] {
+      let error = try #require(throws: DataError.self) { try store.features(of: video) }
+      #expect(
+        error.problem.contains(says) && error.place == "video \"\(video)\"" && error.cure != nil, "\(error)")
+    }
+  }
 }

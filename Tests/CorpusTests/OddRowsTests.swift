@@ -179,4 +179,41 @@ import Testing
     let rows = [1, 2].map { #"{"desc_id": \#($0), "desc": "a", "note": "\#($0 == 1 ? note : "")"}"# }
     #expect(try folder.builder(.tvr, rows.joined(separator: "\n")).build().rows == 2)
   }
+
+  @Test func anObjectAroundTheRowsIsNoRow() throws {
+    let folder = try TemporaryFolder()
+    let rows = #"[{"desc_id": 1, "desc": "a", "vid_name": "v"}]"#
+    let builder = try folder.builder(.tvr, "{\"version\": 1, \"data\": \(rows)}")
+    let error = try #require(throws: DataError.self) { try builder.build() }
+    #expect(error.problem == "is an object with a list of 1 objects under \"data\", not a row")
+    #expect(error.place == "line 1" && error.cure != nil)
+  }
+
+  @Test func textsWithoutWordsAndMomentsBehindTheEndAreTold() throws {
+    let folder = try TemporaryFolder()
+    let row = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [1, 31], "duration": 30}"#
+    let builder = try folder.builder(
+      .tvr,
+      [
+        row,
+        row.replacing("\"desc_id\": 1", with: "\"desc_id\": 2").replacing("\"a\"", with: "\" \""),
+        row.replacing("\"desc_id\": 1", with: "\"desc_id\": 3").replacing("31", with: "300"),
+      ].joined(separator: "\n"))
+    let report = try builder.build()
+    #expect(report.rows == 3 && report.notes.count == 2)
+    #expect(report.notes[0].contains("the first \"2\"") && report.notes[1].contains("the first \"3\""))
+  }
+
+  /// Subtitles of another video, or times in milliseconds.
+  @Test func sentencesLongAfterTheVideoAreTold() throws {
+    let folder = try TemporaryFolder()
+    var builder = try folder.builder(
+      .subtitles,
+      #"{"vid_name": "v", "sub": [{"text": "a", "start": 1, "end": 2}, {"text": "a", "start": 1500, "end": 1600}]}"#
+    )
+    builder.vid2nframe = try folder.file("frames.json", #"{"v": 4.0, "w": "4"}"#)
+    let report = try builder.build()
+    #expect(report.rows == 1)
+    #expect(report.notes.contains { $0.hasPrefix("1 sentences of 1 videos, such as \"v\", begin more than") })
+  }
 }

@@ -73,4 +73,21 @@ private struct Failure: Error, Equatable { let number: Int }
     for _ in 0..<10_000 where held != nil { usleep(1000) }
     #expect(held == nil)
   }
+
+  /// Number 7 costs more than all may together: it is alone.
+  @Test(arguments: [1, 4]) func resultsThatAreTogetherCostNoMoreThanTheLimit(_ threads: Int) throws {
+    let handed = Mutex(0)
+    let numbers = Prefetch(0..<20, threads: threads, depth: 16, cost: (10, { $0 == 7 ? 100 : 4 })) { number in
+      let ahead = number - handed.withLock { $0 }
+      // One more may begin between the handing out and its count here.
+      #expect(ahead <= (number == 7 ? 1 : 2), "\(number)")
+      return number
+    }
+    for number in 0..<20 {
+      usleep(500)
+      #expect(try numbers.next() == number)
+      handed.withLock { $0 += 1 }
+    }
+    #expect(try numbers.next() == nil)
+  }
 }

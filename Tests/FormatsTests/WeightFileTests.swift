@@ -264,6 +264,48 @@ import Testing
     #expect(try NDArray(shape: [2], type: .float64, bytes: bytes).firstNotFinite == 0)
     #expect(NDArray(int64s: [.max], shape: [1]).firstNotFinite == nil)
   }
+
+  @Test(arguments: ["safetensors", "bin"]) func aFolderOfShardsNeedsNoIndex(_ ending: String) throws {
+    for (number, name) in Self.names.enumerated() {
+      let array = NDArray(floats: [Float(number + 1), 0], shape: [2])
+      try Safetensors.write(
+        path: folder.path("part-0000\(number + 1)-of-00003.\(ending)"), tensors: [(name: name, array: array)])
+    }
+    for name in ["optimizer.bin", "training_args.bin", "rng_state.pth", "README.md"] {
+      try Data("x".utf8).write(to: URL(fileURLWithPath: folder.path(name)))
+    }
+    let file = try WeightFile(path: folder.root, start: Self.start)
+    #expect(Set(file.names) == Set(Self.names))
+    #expect(try values(file) == [1, 2, 3])
+    #expect(file.notes.count == 1 && file.notes[0].contains("3 shards"))
+    try FileManager.default.removeItem(atPath: folder.path("part-00001-of-00003.\(ending)"))
+    let error = try #require(throws: DataError.self) { try WeightFile(path: folder.root) }
+    #expect(error.problem.contains("part-00001-of-00003"))
+  }
+
+  @Test func theOnlyFileOfAFolderIsTakenAndOfSeveralNone() throws {
+    _ = try safetensors(Self.names, "weights.safetensors")
+    _ = try safetensors(Self.names, "of-another-form.bin")
+    let file = try WeightFile(path: folder.root, start: Self.start)
+    #expect(try values(file) == [1, 2, 3])
+    #expect(file.notes.first?.contains("weights.safetensors") == true)
+    _ = try safetensors(Self.names, "more.safetensors")
+    let error = try #require(throws: DataError.self) { try WeightFile(path: folder.root) }
+    #expect(error.problem.contains("more.safetensors, weights.safetensors"))
+    let nothing = try TemporaryFolder()
+    #expect(throws: DataError.self) { try WeightFile(path: nothing.root) }
+  }
+
+  /// Quantized weights read as the numbers that they are would be another model's.
+  @Test(arguments: [ScalarType.int8, .uint8, .int32, .bool]) func wholeNumbersAreNoWeights(_ type: ScalarType)
+    throws
+  {
+    let array = try NDArray(shape: [2], type: type, bytes: [UInt8](repeating: 1, count: 2 * type.size))
+    try Safetensors.write(path: folder.path("m"), tensors: [(name: "v.a.weight", array: array)])
+    let file = try WeightFile(path: folder.path("m"), start: Self.start)
+    let error = try #require(throws: DataError.self) { try file.array("v.a.weight") }
+    #expect(error.place == "parameter \"v.a.weight\"" && error.problem.contains("is of \(type)"))
+  }
 }
 
 extension [UInt8] {

@@ -103,7 +103,7 @@ struct ConvertVideodb: ParsableCommand {
       return communicator.gather(bytes)
     }
     let report = try VideoStoreBuilder(options).run(
-      among: ranks, onSkip: { console.print("skipped: \($0)") }
+      among: ranks, onSkip: { console.print("skipped: \($0)") }, onNote: { console.print($0) }
     ) { progress in
       if communicator.size == 1 { try InterruptHandler.check() }
       if reporter == nil { reporter = ProgressReporter("Converting", total: progress.total, unit: "videos") }

@@ -157,12 +157,18 @@ struct CreateTxtdb: ParsableCommand {
     builder.subtitles = subtitles
     builder.clipInterval = clipInterval
     let console = Console.standardError
-    var skipped = 0
-    let report = try builder.build { message in
-      skipped += 1
-      if skipped <= Self.namedRows { console.print("skipped: \(message)") }
-      if skipped == Self.namedRows + 1 { console.print("skipped: more rows, which are counted only") }
-    }
+    var told = (skipped: 0, notes: 0)
+    let report = try builder.build(
+      onSkip: { message in
+        told.skipped += 1
+        if told.skipped <= Self.namedRows { console.print("skipped: \(message)") }
+        if told.skipped == Self.namedRows + 1 { console.print("skipped: more rows, which are counted only") }
+      },
+      onNote: { message in
+        told.notes += 1
+        if told.notes <= Self.namedRows { console.print(message) }
+        if told.notes == Self.namedRows + 1 { console.print("more of the kind is not told") }
+      })
     print("\(output): \(report)")
   }
 }

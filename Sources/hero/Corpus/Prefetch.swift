@@ -11,10 +11,12 @@ public final class Prefetch<Output: Sendable>: Sendable {
   ///   - numbers: what to make; their end may be far away.
   ///   - threads: how many make it.
   ///   - depth: results that may wait or be under way.
+  ///   - cost: what each costs while it is, and how much all may cost together; one that costs more is alone.
   public init(
-    _ numbers: Range<Int>, threads: Int = 1, depth: Int = 4, make: @escaping @Sendable (Int) throws -> Output
+    _ numbers: Range<Int>, threads: Int = 1, depth: Int = 4,
+    cost: (most: Int, of: @Sendable (Int) -> Int)? = nil, make: @escaping @Sendable (Int) throws -> Output
   ) {
-    let state = State(numbers, depth: max(1, depth))
+    let state = State(numbers, depth: max(1, depth), cost: cost)
     self.state = state
     for number in 0..<max(1, threads) {
       let thread = Thread {
@@ -44,9 +46,14 @@ public final class Prefetch<Output: Sendable>: Sendable {
     private var nextToMake: Int
     private var nextToHand: Int
     private var isCancelled = false
+    private let cost: (most: Int, of: @Sendable (Int) -> Int)?
+    /// What each costs that is under way or waits, and all together.
+    private var costs: [Int: Int] = [:]
+    private var spent = 0
 
-    init(_ numbers: Range<Int>, depth: Int) {
+    init(_ numbers: Range<Int>, depth: Int, cost: (most: Int, of: @Sendable (Int) -> Int)?) {
       self.depth = depth
+      self.cost = cost
       nextToMake = numbers.lowerBound
       nextToHand = numbers.lowerBound
       end = numbers.upperBound
@@ -56,10 +63,21 @@ public final class Prefetch<Output: Sendable>: Sendable {
     func take() -> Int? {
       condition.lock()
       defer { condition.unlock() }
-      while !isCancelled, nextToMake < end, nextToMake >= nextToHand + depth { condition.wait() }
+      while !isCancelled, nextToMake < end, nextToMake >= nextToHand + depth || isTooDear(nextToMake) {
+        condition.wait()
+      }
       guard !isCancelled, nextToMake < end else { return nil }
       defer { nextToMake += 1 }
+      spent += costs[nextToMake] ?? 0
       return nextToMake
+    }
+
+    /// Whether a number has to wait till more is handed out. The one that is next to be handed out never has to.
+    private func isTooDear(_ number: Int) -> Bool {
+      guard let cost else { return false }
+      let own = costs[number] ?? cost.of(number)
+      costs[number] = own
+      return number > nextToHand && own > cost.most - spent
     }
 
     func put(_ result: Result<Output, any Error>, at number: Int) {
@@ -74,6 +92,7 @@ public final class Prefetch<Output: Sendable>: Sendable {
       defer { condition.unlock() }
       while !isCancelled, nextToHand < end {
         if let result = ready.removeValue(forKey: nextToHand) {
+          spent -= costs.removeValue(forKey: nextToHand) ?? 0
           nextToHand += 1
           condition.broadcast()
           return result

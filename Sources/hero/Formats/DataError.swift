@@ -34,9 +34,12 @@ public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
     }
   }
 
-  public var description: String {
+  public var description: String { sentence + "." }
+
+  /// The error without its full stop, for a message that goes on.
+  public var sentence: String {
     let location = [file, place].compactMap { $0 }.joined(separator: ", ")
     let head = location.isEmpty ? problem : "\(location): \(problem)"
-    return cure.map { "\(head). \($0)." } ?? "\(head)."
+    return cure.map { "\(head). \($0)" } ?? head
   }
 }

@@ -225,6 +225,25 @@ public enum PlainFile {
     return Int(status.st_size)
   }
 
+  /// Opens a plain file to read, without waiting for whoever might write into a pipe.
+  ///
+  /// - Throws: `DataError` where there is none, or it is something else.
+  static func open(_ path: String) throws -> (descriptor: Int32, size: Int) {
+    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw DataError.system("open", file: path) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      let error = DataError.system("read", file: path)
+      close(descriptor)
+      throw error
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw refusal(path, status.st_mode & S_IFMT)
+    }
+    return (descriptor, Int(status.st_size))
+  }
+
   static func refusal(_ path: String, _ kind: mode_t) -> DataError {
     let name =
       switch kind {

@@ -22,16 +22,10 @@ public final class MappedFile: Sendable {
   ///
   /// Throws `DataError` if the path is missing, unreadable or not a plain file.
   public init(path: String) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw DataError.system("open", file: path) }
+    let (descriptor, size) = try PlainFile.open(path)
     defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw DataError.system("read", file: path) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw DataError("not a plain file", file: path, cure: "Give the path of a file")
-    }
     self.path = path
-    count = Int(status.st_size)
+    count = size
     guard count > 0 else {
       (base, isMapped) = (nil, false)
       return

@@ -63,6 +63,8 @@ private final class TextSource {
   private var read = 0
 
   private static let piece = 1 << 20
+  /// Bytes that tell what a file is, if it has so many.
+  private static let headLength = 64
 
   init(path: String) throws {
     let descriptor = try FileBytes.openForReading(path)
@@ -72,7 +74,7 @@ private final class TextSource {
     (self.path, self.descriptor) = (path, descriptor)
     var magic: [UInt8] = []
     do {
-      while magic.count < 16,
+      while magic.count < Self.headLength,
         try FileBytes.append(upTo: 1 << 12, from: descriptor, path: path, to: &magic) > 0
       {}
       guard magic.starts(with: [0x1F, 0x8B]) else {
@@ -85,7 +87,7 @@ private final class TextSource {
       }
       let reader = try Gzip.Reader(path: path)
       var unpacked: [UInt8] = []
-      while unpacked.count < 16, try reader.append(to: &unpacked) > 0 {}
+      while unpacked.count < Self.headLength, try reader.append(to: &unpacked) > 0 {}
       packed = reader
       (encoding, head) = try Self.encoding(of: unpacked, path: path)
     } catch {
@@ -98,16 +100,7 @@ private final class TextSource {
 
   /// How a file that begins so is encoded, and the beginning without its mark.
   private static func encoding(of head: [UInt8], path: String) throws -> (Encoding, [UInt8]) {
-    let foreign: [(magic: [UInt8], name: String, cure: String)] = [
-      ([0x50, 0x4B, 3, 4], "a zip archive", "Unpack it first"),
-      ([0x28, 0xB5, 0x2F, 0xFD], "packed by zstd", "Unpack it first"),
-      ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "packed by xz", "Unpack it first"),
-      ([0x42, 0x5A, 0x68, 0x39, 0x31, 0x41, 0x59], "packed by bzip2", "Unpack it first"),
-      ([0xFF, 0xFE, 0, 0], "UTF-32", "Save it as UTF-8"), ([0, 0, 0xFE, 0xFF], "UTF-32", "Save it as UTF-8"),
-    ]
-    for other in foreign where head.starts(with: other.magic) {
-      throw DataError("is \(other.name), not UTF-8", file: path, cure: other.cure)
-    }
+    if let kind = FileKind(head: head) { throw DataError("no text", file: path).naming(kind) }
     if head.starts(with: [0xEF, 0xBB, 0xBF]) { return (.utf8, Array(head.dropFirst(3))) }
     if head.starts(with: [0xFF, 0xFE]) { return (.utf16(bigEndian: false), Array(head.dropFirst(2))) }
     if head.starts(with: [0xFE, 0xFF]) { return (.utf16(bigEndian: true), Array(head.dropFirst(2))) }

@@ -102,7 +102,8 @@ public struct TokenizerFiles {
   ) throws {
     guard let id = value.int, let id = Int32(exactly: id), id >= 0, id < Int32.max else {
       throw DataError(
-        "the id is \(value.encoded()), not a whole number from 0 up", file: path, place: "token \"\(token)\"",
+        "the id is \(value.shown), not a whole number from 0 up that fits 32 bits", file: path,
+        place: "token \"\(token)\"",
         cure: "Take the file from the tokenizer's release again")
     }
     let before = vocabulary.updateValue(id, forKey: Array(token.utf8))

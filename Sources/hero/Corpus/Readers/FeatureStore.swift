@@ -41,8 +41,8 @@ struct StoredFeatures: Sendable {
 
 /// A store of video features. May be shared by threads.
 ///
-/// Source: `VideoFeatLmdb` of the reference. A value is MessagePack with an array in msgpack-numpy form, or an `.npz`,
-/// either plain or compressed with Zstandard or LZ4; its first bytes tell.
+/// Source: `VideoFeatLmdb` of the reference. A value is MessagePack with an array in msgpack-numpy form, an `.npz` or an
+/// `.npy`, either plain or compressed with Zstandard or LZ4; its first bytes tell.
 public final class FeatureStore: Sendable {
   /// The LMDB folder.
   public let path: String
@@ -72,7 +72,9 @@ public final class FeatureStore: Sendable {
     compressed: Bool = false
   ) throws {
     let folder = try Self.locate(
-      path, featureVersion: featureVersion, frameLength: frameLength, compressed: compressed)
+      (path as NSString).lastPathComponent == "data.mdb" && !FileManager.default.isFolder(path)
+        ? URL(fileURLWithPath: path).deletingLastPathComponent().path : path, featureVersion: featureVersion,
+      frameLength: frameLength, compressed: compressed)
     self.path = folder
     reader = try LMDBReader(path: folder)
     let sideFile = try Self.sideFile(of: folder)
@@ -175,7 +177,7 @@ public final class FeatureStore: Sendable {
 
   /// The error for a video that the store lacks.
   func missing(_ video: String) -> DataError {
-    let twin = Normalization.hint(missing: [video], among: table.names)
+    let twin = SimilarNames.hint(missing: [video], among: table.names)
     return DataError(
       "the feature store lacks a video that is asked for" + (twin.map { "; \($0)" } ?? ""), file: path,
       place: "video \"\(video)\"", cure: "Convert its features, or leave its items out")
@@ -188,8 +190,15 @@ public final class FeatureStore: Sendable {
   /// Throws `DataError` if the store holds no video that can be read.
   public func width() throws -> Int {
     if let width = knownWidth.withLock({ $0 }) { return width }
-    guard let first = table.names.first else { throw DataError("the feature store is empty", file: path) }
-    return try features(of: first, maxFrames: 1).width
+    guard let first = table.names.indices.first(where: { !absent.contains($0) }) else {
+      let twin = SimilarNames.hint(missing: try reader.someKeys(), among: table.names)
+      throw DataError(
+        table.count == 0 || reader.count == 0
+          ? "the feature store is empty: \(reader.count) videos, \(table.count) in \(listPath)"
+          : "has none of the \(table.count) videos that \(listPath) lists" + (twin.map { "; \($0)" } ?? ""),
+        file: path, cure: "Make both by one convert-videodb")
+    }
+    return try features(of: table.names[first], maxFrames: 1).width
   }
 
   /// The first frames of a video: no more than `id2nframe.json` lists, to which the reference cuts too.
@@ -220,10 +229,11 @@ public final class FeatureStore: Sendable {
         throw DataError("the video has no frames", cure: "Convert its features again, or leave its items out")
       }
       try check(width: width)
-      let listed = table.number(of: video).map { Int(frameCounts[$0]) }.flatMap { $0 > 0 ? $0 : nil }
-      if let listed, listed != frames { tell(listed: listed, rows: frames, of: video) }
+      let listed = table.number(of: video).map { Int(frameCounts[$0]) } ?? frames
+      if listed != frames { tell(listed: listed, rows: frames, of: video) }
       return StoredFeatures(
-        video: video, file: path, count: min(frames, listed ?? frames), width: width, array: array)
+        video: video, file: path, count: listed > 0 ? min(frames, listed) : frames, width: width, array: array
+      )
     }
   }
 
@@ -253,7 +263,7 @@ public final class FeatureStore: Sendable {
     guard isFirst else { return }
     Notice.tell(
       "\(listPath): lists \(listed) frames of \(video.spelled), of which \(path) has \(rows) rows; "
-        + "the first \(min(listed, rows)) count. Others like it are not told. Make both by one convert-videodb"
+        + "\(listed > 0 ? "the first \(min(listed, rows))" : "all") count. Others like it are not told. Make both by one convert-videodb"
     )
   }
 
@@ -270,8 +280,16 @@ public final class FeatureStore: Sendable {
   }
 
   private static func array(in content: [UInt8], file: String) throws -> NDArray {
+    if content.starts(with: [0x93] + Array("NUMPY".utf8)) { return try NPY.decode(content, file: file) }
+    if content.isEmpty { throw DataError("the value is empty", cure: "Convert its features again") }
     if NPZ.recognizes(content) { return try NPZ.read(bytes: content, name: "features", file: file) }
-    let value = try MessagePack.decode(content)
+    let value: MessagePack
+    do { value = try MessagePack.decode(content) } catch let error as DataError {
+      throw DataError(
+        error.problem, place: error.place,
+        cure: "Make the store by convert-videodb: a value is MessagePack, .npz or .npy"
+      ).naming(FileKind(head: content.prefix(FileKind.headLength)))
+    }
     guard let features = value["features"] else {
       throw DataError("the value has no \"features\"", cure: "Convert its features again")
     }

@@ -42,7 +42,7 @@ struct IdentifierTable: Sendable {
     try JSON.readMembers(path: path) { id, json in
       guard let value = decode(json) else {
         throw DataError(
-          "\(json.encoded()) is not \(expected)", file: path, place: "key \"\(id)\"", cure: cure)
+          "\(json.shown) is not \(expected)", file: path, place: "key \"\(id)\"", cure: cure)
       }
       let number = names.insert(id)
       if number < values.count { values[number] = value } else { values.append(value) }
@@ -59,11 +59,16 @@ struct IdentifierTable: Sendable {
   /// - Parameter limit: more are a mistake.
   static func frameCounts(path: String, limit: Int, cure: String) throws -> [Name: Int] {
     let (names, counts) = try read(path: path, expecting: "a number of frames", cure: cure) {
-      $0.int.flatMap { (0...limit).contains($0) ? $0 : nil }
+      whole($0).flatMap { (0...limit).contains($0) ? $0 : nil }
     }
     return Dictionary(zip(names.names.lazy.map { Name($0) }, counts)) { $1 }
   }
 
   /// A count of frames or tokens, as side files have it.
-  static func count(_ json: JSON) -> Int32? { json.int.flatMap { $0 >= 0 ? Int32(exactly: $0) : nil } }
+  static func count(_ json: JSON) -> Int32? { whole(json).flatMap { $0 >= 0 ? Int32(exactly: $0) : nil } }
+
+  /// A whole number, be it written as 20, as 20.0, which pandas makes of it, or as "20".
+  private static func whole(_ json: JSON) -> Int? {
+    json.int ?? json.double.flatMap { Int(exactly: $0) } ?? json.string.flatMap { Int($0) }
+  }
 }

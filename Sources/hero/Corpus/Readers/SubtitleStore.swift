@@ -23,7 +23,9 @@ public struct ListedVideo: Sendable, Equatable {
     var splits: [(name: String, videos: [ListedVideo])] = []
     try JSON.readMembers(path: path) { split, list in
       guard let members = list.object else {
-        throw DataError("is \(list.kind), not an object of videos", file: path, place: "split \"\(split)\"")
+        throw DataError(
+          "is \(list.kind), not an object of videos", file: path, place: "split \"\(split)\"",
+          cure: "Write {split: {video: [seconds, number]}}, as TVR's vid2dur_idx.json is")
       }
       var owners: [Int: String] = [:]
       let videos = try members.map { name, value in
@@ -31,7 +33,7 @@ public struct ListedVideo: Sendable, Equatable {
           TimeSpan.isTime(duration), duration >= 0, index >= 0
         else {
           throw DataError(
-            "is \(value.encoded()), not [seconds, index], both 0 or more", file: path,
+            "is \(value.shown), not [seconds, index], both 0 or more", file: path,
             place: "video \"\(name)\"",
             cure: "Take vid2dur_idx.json as TVR publishes it")
         }

@@ -33,7 +33,7 @@ public struct TextStore: Sendable {
       try JSON.readMembers(path: videoFile) { id, value in
         guard let video = value.string else {
           throw DataError(
-            "\(value.encoded().prefix(80)) is not a video's name", file: videoFile, place: "key \"\(id)\"",
+            "\(value.shown) is not a video's name", file: videoFile, place: "key \"\(id)\"",
             cure: "Make the store again")
         }
         guard let number = identifiers.number(of: id) else { return }
@@ -43,6 +43,11 @@ public struct TextStore: Sendable {
     let listFile = path + "/video_ids.json"
     if videos.count == 0, FileManager.default.fileExists(atPath: listFile) {
       for video in try Self.videoNames(path: listFile) { _ = videos.insert(video) }
+    }
+    if reader.count != identifiers.count {
+      Notice.tell(
+        "\(path)/id2len.json: lists \(identifiers.count) items, of which the store has \(reader.count); "
+          + "only what is listed is used. Make the store again if that is not meant")
     }
     self.identifiers = identifiers
     self.lengths = lengths

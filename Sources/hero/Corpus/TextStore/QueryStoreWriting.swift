@@ -11,7 +11,12 @@ extension TextStoreBuilder {
     /// The number of tokens; for questions that of the question and of each answer.
     var length: JSON
     var video: String?
+    /// Whether one of its texts has no token.
+    var isWordless: Bool
   }
+
+  /// Seconds by which a moment may go on after its video's end, as durations are rounded.
+  private static let looseSeconds = 2.0
 
   func buildQueries(
     in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
@@ -23,11 +28,14 @@ extension TextStoreBuilder {
     let videos = try JSONObjectFile(path: folder.file("query2video.json"))
     let rows = try JSONLinesFile(path: folder.file("query_data.jsonl"))
     var withoutVideo = 0
+    var (wordless, late) = ([String](), [String]())
     try forEachRow(report: &report, onSkip: onSkip) { row in
       let entry = try self.entry(of: row, with: tokenizer)
       try entries.put(entry.id, entry.fields)
       try lengths.append(entry.id, entry.length)
       try rows.append(row)
+      if entry.isWordless { wordless.append(entry.id) }
+      if Self.isLate(row) { late.append(entry.id) }
       if let video = entry.video {
         try videos.append(entry.id, .string(video))
       } else {
@@ -38,9 +46,25 @@ extension TextStoreBuilder {
     try lengths.finish()
     try videos.finish()
     try rows.finish()
+    if let first = wordless.first {
+      report.notes.append(
+        "\(wordless.count) rows, the first \"\(first)\", have a text without words; they are kept")
+    }
+    if let first = late.first {
+      report.notes.append(
+        "\(late.count) rows, the first \"\(first)\", have a moment that ends after their video does "
+          + "(\"duration\"); they are kept")
+    }
     if withoutVideo > 0 {
       try writeVideoIDs(to: folder, report: &report, missing: withoutVideo)
     }
+  }
+
+  /// Whether a moment goes on when its video has long ended.
+  private static func isLate(_ row: JSONObject) -> Bool {
+    guard let duration = row["duration"]?.double, duration > 0, let ts = row["ts"] else { return false }
+    let spans = TimeSpan(ts).map { [$0] } ?? (ts.array ?? []).compactMap { TimeSpan($0) }
+    return spans.contains { $0.end > duration + looseSeconds }
   }
 
   private func entry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
@@ -74,7 +98,8 @@ extension TextStoreBuilder {
     fields["input_ids"] = .integers(ids)
     fields["target"] = target
     fields["qid"] = .string(id)
-    return QueryEntry(id: id, fields: fields, length: .int(ids.count), video: video)
+    return QueryEntry(
+      id: id, fields: fields, length: .int(ids.count), video: video, isWordless: ids.isEmpty)
   }
 
   private func target(of row: JSONObject) throws -> JSON {
@@ -83,7 +108,7 @@ extension TextStoreBuilder {
     if target.isNull { return target }
     if task == .violin {
       guard target.bool != nil || target.int == 0 || target.int == 1 else {
-        throw BadRow("\"\(key)\" is \(target.encoded()), neither true nor false")
+        throw BadRow("\"\(key)\" is \(target.shown), neither true nor false")
       }
     } else {
       try Moment.checkOneOrMore(target, name: "ts")
@@ -116,14 +141,16 @@ extension TextStoreBuilder {
     fields["ts"] = try Moment.checkedOrNone(row["ts"], name: "ts")
     fields["target"] = target
     fields["qid"] = .string(id)
-    return QueryEntry(id: id, fields: fields, length: .integers(ids.map(\.count)), video: video)
+    return QueryEntry(
+      id: id, fields: fields, length: .integers(ids.map(\.count)), video: video,
+      isWordless: ids.contains { $0.isEmpty })
   }
 
   /// The place of the right answer, or null.
   private func place(_ value: JSON?, _ key: String, of answers: Int) throws -> JSON {
     guard let value, !value.isNull else { return .null }
     guard let index = value.int ?? value.string.flatMap({ Int($0) }), (0..<answers).contains(index) else {
-      throw BadRow("\"\(key)\" is \(value.encoded()), not an answer from 0 to \(answers - 1)")
+      throw BadRow("\"\(key)\" is \(value.shown), not an answer from 0 to \(answers - 1)")
     }
     return .int(index)
   }

@@ -27,7 +27,7 @@ extension JSONObject {
   func number(_ key: String) throws -> Double {
     guard let value = self[key] else { throw BadRow("no \"\(key)\"") }
     guard let number = value.double, number.isFinite else {
-      throw BadRow("\"\(key)\" is \(value.encoded()), not a number")
+      throw BadRow("\"\(key)\" is \(value.shown), not a number")
     }
     return number
   }
@@ -67,7 +67,7 @@ enum Moment {
   /// Checks a pair of times in order.
   static func check(_ value: JSON, name: String) throws {
     guard TimeSpan(value) != nil else {
-      throw BadRow("\"\(name)\" is \(value.encoded()), not [start, end] in seconds")
+      throw BadRow("\"\(name)\" is \(value.shown), not [start, end] in seconds")
     }
   }
 

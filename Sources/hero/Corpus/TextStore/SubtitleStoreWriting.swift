@@ -9,7 +9,7 @@ extension TextStoreBuilder {
 
   func buildSubtitles(
     in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
-    onSkip: (String) -> Void
+    onSkip: (String) -> Void, onNote: (String) -> Void
   ) throws {
     let (frameCounts, source) = try knownFrameCounts()
     let sources: JSONObject = ["vid2nframe": .string(source), "frame_length": .double(frameLength)]
@@ -22,7 +22,8 @@ extension TextStoreBuilder {
     var missing: [String] = []
     var unsorted: [String] = []
     var odd = (reversed: 0, early: 0)
-    try forEachSubtitleRow(frameCounts, report: &report, onSkip: onSkip) { row in
+    var late = (sentences: 0, videos: [String]())
+    try forEachSubtitleRow(frameCounts, report: &report, onSkip: onSkip, onNote: onNote) { row in
       let video = try row.id("vid_name")
       guard let frames = frameCounts[video] else {
         missing.append(video)
@@ -38,6 +39,8 @@ extension TextStoreBuilder {
         frames: frames, frameLength: frameLength, group: frameGroup, tokenizer: tokenizer)
       try entries.put(video, entry.fields)
       odd = (odd.reversed + subtitles.reversed, odd.early + subtitles.early)
+      let behind = subtitles.late(after: Double(entry.frames) * frameLength)
+      if behind > 0 { late = (late.sentences + behind, late.videos + [video]) }
       try lengths.append(video, .int(entry.frames))
       try longest.append(video, .int(entry.longest))
       try information.append(video, .object(entry.information))
@@ -46,6 +49,12 @@ extension TextStoreBuilder {
       report.notes.append("\(odd.reversed) sentences end before they begin: no frame is theirs")
     }
     if odd.early > 0 { report.notes.append("\(odd.early) sentences begin before their video does") }
+    if let first = late.videos.first {
+      report.notes.append(
+        "\(late.sentences) sentences of \(late.videos.count) videos, such as \"\(first)\", begin more than "
+          + "\(Int(SubtitleRow.lateSeconds)) s after their video's last frame: no frame is theirs. Check that times "
+          + "are seconds and that the subtitles are the video's")
+    }
     report.noteNames(missing: missing, among: frameCounts.keys.lazy.map(\.text), in: source)
     if let first = unsorted.first {
       report.notes.append(
@@ -78,7 +87,7 @@ extension TextStoreBuilder {
   /// The rows of the annotation, or of subtitle files and of the videos that have none.
   private func forEachSubtitleRow(
     _ frameCounts: [Name: Int], report: inout TextStoreReport, onSkip: (String) -> Void,
-    _ handle: (JSONObject) throws -> Void
+    onNote: (String) -> Void, _ handle: (JSONObject) throws -> Void
   ) throws {
     guard SubtitleFileList.isMeant(by: annotation) else {
       return try forEachRow(report: &report, onSkip: onSkip, handle)
@@ -89,9 +98,9 @@ extension TextStoreBuilder {
     for (video, paths) in files {
       do {
         guard frameCounts[video] != nil else { throw BadRow("there is no video \"\(video)\"") }
-        let (path, cues) = try firstWithText(of: paths, onSkip: onSkip)
+        let (path, cues) = try firstWithText(of: paths, onSkip: onSkip, onNote: onNote)
         for other in paths where other != path {
-          onSkip("\(other): the subtitles of \"\(video)\" are \(path)")
+          onNote("\(other): the subtitles of \"\(video)\" are \(path)")
         }
         try handle(["vid_name": .string(video), "sub": .array(cues.map(\.json))])
         silent.remove(Name(video))
@@ -111,12 +120,12 @@ extension TextStoreBuilder {
 
   /// The first of a video's files in which anything is said; what cannot be read before it is told.
   private func firstWithText(
-    of paths: [String], onSkip: (String) -> Void
+    of paths: [String], onSkip: (String) -> Void, onNote: (String) -> Void
   ) throws -> (path: String, cues: [SubtitleCue]) {
     var (first, failure): ((path: String, cues: [SubtitleCue])?, DataError?) = (nil, nil)
     for path in paths {
       do {
-        let cues = try SubtitleFile.read(path: path, encoding: encoding, onProblem: onSkip)
+        let cues = try SubtitleFile.read(path: path, encoding: encoding, onProblem: onNote)
         if !cues.isEmpty { return (path, cues) }
         first = first ?? (path, cues)
       } catch let error as DataError {
@@ -148,6 +157,12 @@ struct SubtitleRow {
   var reversed: Int { times.count { $0.end < $0.start } }
   /// Sentences that begin before the video.
   var early: Int { times.count { $0.start < 0 } }
+  /// Seconds behind a video's last frame at which nobody speaks in it any more.
+  static let lateSeconds = 10.0
+
+  /// Sentences that begin long after a video's end, in seconds.
+  func late(after end: Double) -> Int { times.count { Double($0.start) > end + Self.lateSeconds } }
+
   /// The end of the last sentence, as it is written.
   private var end = 0.0
 

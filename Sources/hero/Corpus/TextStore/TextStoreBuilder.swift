@@ -48,11 +48,15 @@ public struct TextStoreBuilder: Sendable {
   }
 
   /// Makes the store.
-  /// - Parameter onSkip: called with one line for every row that cannot be used.
+  /// - Parameters:
+  ///   - onSkip: called with one line for every row that cannot be used.
+  ///   - onNote: called with one line for whatever was guessed, or left out of a row that is used; `onSkip` if nil.
   /// - Throws: `DataError` for a file that is missing or malformed, an output that exists, a full disk, or an annotation
   ///   without a single row that can be used.
   @discardableResult
-  public func build(onSkip: (String) -> Void = { _ in }) throws -> TextStoreReport {
+  public func build(
+    onSkip: (String) -> Void = { _ in }, onNote: ((String) -> Void)? = nil
+  ) throws -> TextStoreReport {
     guard frameLength.isFinite, frameLength > 0 else {
       throw DataError("the frame length is \(frameLength) s", cure: "Give a positive number of seconds")
     }
@@ -67,7 +71,11 @@ public struct TextStoreBuilder: Sendable {
     case .videoCaptions:
       try buildVideoCaptions(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
     case .subtitles:
-      try buildSubtitles(in: folder, with: tokenizer, report: &report, onSkip: onSkip)
+      if let onNote {
+        try buildSubtitles(in: folder, with: tokenizer, report: &report, onSkip: onSkip, onNote: onNote)
+      } else {
+        try buildSubtitles(in: folder, with: tokenizer, report: &report, onSkip: onSkip, onNote: onSkip)
+      }
     }
     guard report.rows > 0 else {
       throw DataError(
@@ -112,9 +120,9 @@ public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
     onSkip(message)
   }
 
-  /// Says which of the videos that are missing are there under another Unicode normalization.
+  /// Says which of the videos that are missing are there under a name that is much alike.
   mutating func noteNames(missing: [String], among known: some Sequence<String>, in source: String) {
-    guard let hint = Normalization.hint(missing: missing, among: known) else { return }
+    guard let hint = SimilarNames.hint(missing: missing, among: known) else { return }
     let note = "\(missing.count) rows name a video that \(source) does not have: \(hint)"
     notes.append(note)
     firstProblem = firstProblem.map { "\($0); \(note)" }

@@ -91,10 +91,19 @@ extension TextStoreTask {
     return has("label") && !has("ts") ? .statements : .queries
   }
 
+  /// Refuses an object that is no row and has rows in it.
+  private static func refuseWrapper(_ row: JSONObject) throws(DataError) {
+    guard let (key, list) = row.first(where: { $0.value.array?.first?.object != nil }) else { return }
+    throw DataError(
+      "is an object with a list of \(list.array?.count ?? 0) objects under \"\(key.prefix(80))\", not a row",
+      cure: "Give that list alone, or its rows one a line")
+  }
+
   /// Refuses an annotation whose first row is one of another task.
   /// - Throws: `DataError` naming the tasks that have such rows.
   func requireRow(_ row: JSONObject) throws(DataError) {
-    guard let found = Self.content(of: row), found != content else { return }
+    guard let found = Self.content(of: row) else { return try Self.refuseWrapper(row) }
+    guard found != content else { return }
     switch (found, content) {
     // Statements of a hidden split have no label.
     case (.queries, .statements) where row["ts"]?.isNull ?? true: return

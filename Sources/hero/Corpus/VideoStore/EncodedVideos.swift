@@ -26,6 +26,8 @@ struct EncodedVideos {
   private var round = 0
   private var ready: [Result<FeatureEncoder.Encoded, UnreadableVideo>] = []
 
+  /// Bytes of features that are read, encoded or wait together; a video with more is alone.
+  private static let mostBytes = 128 << 20
   /// Videos that a rank encodes between two exchanges.
   private static let each = 8
 
@@ -33,7 +35,10 @@ struct EncodedVideos {
     self.ranks = ranks
     rounds = Self.rounds(videos.count, each: Self.each, of: ranks.size)
     let numbers = rounds.flatMap { $0[ranks.rank] }
-    own = Prefetch(numbers.indices, threads: threads, depth: 2 * threads) { number in
+    own = Prefetch(
+      numbers.indices, threads: threads, depth: 2 * threads,
+      cost: (Self.mostBytes, { FeatureEncoder.byteCount(of: videos[numbers[$0]]) })
+    ) { number in
       do {
         return .success(try encoder.encode(videos[numbers[number]]))
       } catch let bad as UnreadableVideo {

@@ -29,18 +29,14 @@ struct FeatureEncoder: Sendable {
   /// do not belong together.
   private static let looseShare = 10
 
-  /// A video with more bytes is encoded while no other such is, so that memory does not grow with
-  /// the threads.
-  private static let largeBytes = 64 << 20
-  private static let large = NSLock()
+  /// Bytes of a video's features when they are read, as its files say.
+  static func byteCount(of video: FeatureFiles) -> Int {
+    video.files.reduce(0) { $0 + ($1.map(FeatureFile.byteCount) ?? 0) }
+  }
 
   /// Reads and encodes one video.
   /// - Throws: `UnreadableVideo` if one of its files is missing, damaged, or no matrix of finite floats.
   func encode(_ video: FeatureFiles) throws -> Encoded {
-    let isLarge =
-      video.files.reduce(0) { $0 + ($1.map(FeatureFile.byteCount) ?? 0) } > Self.largeBytes
-    if isLarge { Self.large.lock() }
-    defer { if isLarge { Self.large.unlock() } }
     do {
       let (parts, read) = try self.parts(of: video)
       var notes = read
@@ -50,7 +46,7 @@ struct FeatureEncoder: Sendable {
         entries: try entries(of: features, named: video.name), widths: parts.map { $0.shape[1] },
         notes: notes)
     } catch let error as DataError {
-      throw UnreadableVideo(error.description)
+      throw UnreadableVideo(error.sentence)
     }
   }
 
@@ -71,7 +67,12 @@ struct FeatureEncoder: Sendable {
     let counts = zip(rows, names).map { "\($0) of \($1)" }.joined(separator: " and ")
     if most - least > looseFrames {
       guard (most - least) * looseShare <= most else {
-        throw UnreadableVideo("its parts are not of one rate: \(counts) rows; extract them alike")
+        let looksTurned = Set(parts.map { $0.shape[1] }).count == 1 && rows.count > 1
+        throw UnreadableVideo(
+          "its parts are not of one rate: \(counts) rows; "
+            + (looksTurned
+              ? "all have \(parts[0].shape[1]) columns, so rows and columns may be exchanged: a row is a frame"
+              : "extract them alike"))
       }
       notes.append("\(counts) rows, of which the first \(least) are taken")
     }

@@ -10,7 +10,8 @@ struct FeatureFile {
 
   /// Reads the file.
   ///
-  /// [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, are frames × width; [width] is one frame. An
+  /// [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, are frames × width, and so is [1, frames, width], as
+  /// a batch of one video is; [width] is one frame. An
   /// archive's only array is taken whatever its name is.
   /// - Throws: `DataError` naming the file.
   init(path: String) throws {
@@ -24,21 +25,22 @@ struct FeatureFile {
     }
     guard let shape = Self.matrixShape(read.shape), read.type.isFloatingPoint else {
       throw DataError(
-        "“features” is \(read.type) of shape \(read.shape), not floats [frames, width]", file: path)
+        "“features” is \(read.type) of shape \(read.shape), not floats [frames, width]", file: path,
+        cure: "Save a row of float32 or float16 for each frame")
     }
     array = shape == read.shape ? read : try NDArray(shape: shape, type: read.type, bytes: read.bytes)
     if read.shape.count == 1 { note = "\(path) is one row of \(read.shape[0]) numbers, taken for one frame" }
   }
 
-  /// The numbers per frame that the file's head tells.
+  /// The frames and the numbers per frame that the file's head tells.
   /// - Throws: `DataError` where there is no such head, or the file would be refused by its size.
-  static func width(path: String) throws -> Int? {
+  static func shape(path: String) throws -> (rows: Int, width: Int)? {
     let isArray = try Self.isArray(path)
     guard try !isArray || PlainFile.size(path) <= ZipReader.defaultLimit else { return nil }
     let shape =
       try isArray
       ? NPY.shape(path: path) : NPZ.shape(path: path, preferring: "features")
-    return matrixShape(shape)?.last
+    return matrixShape(shape).map { ($0[0], $0[1]) }
   }
 
   /// Bytes of its array when it is read, as the file's size or the archive's directory says; 0
@@ -49,6 +51,7 @@ struct FeatureFile {
   }
 
   private static func isArray(_ path: String) throws -> Bool {
+    try PlainFile.size(path)
     guard let file = FileHandle(forReadingAtPath: path) else { return false }
     defer { try? file.close() }
     let head = try file.read(upToCount: 6) ?? Data()
@@ -61,6 +64,7 @@ struct FeatureFile {
     case 2: return shape
     case 3...:
       let rest = shape.dropFirst().filter { $0 != 1 }
+      if rest.count == 2, shape[0] == 1 { return rest }
       return rest.count <= 1 ? [shape[0], rest.first ?? 1] : nil
     default: return nil
     }

@@ -48,7 +48,7 @@ struct FeatureFileList {
     let found = try roots.map { try FolderListing(root: $0) }
     let names = found.reduce(into: Set<Name>()) { $0.formUnion($1.files.keys) }
     var notes = found.flatMap(\.notes)
-    let videos = names.sorted().map { name in
+    let videos: [FeatureFiles] = names.sorted().map { name in
       let own = found.map { $0.files[name] ?? [] }
       // The same sub-folder in all parts comes first; features may also lie in other ones.
       let shared = own[0].first { first in own.allSatisfy { $0.contains { $0.folder == first.folder } } }
@@ -63,12 +63,25 @@ struct FeatureFileList {
     }
     // What is there of a video whose file was not taken is listed as unreadable, unless another file of it was.
     let lost = found.reduce(into: Set<Name>()) { $0.formUnion($1.lost) }.subtracting(names)
+    if let note = Self.unlikeNames(videos, parts, in: folder) { notes.append(note) }
     if let note = Normalization.note(among: names.union(lost).sorted().map(\.text), in: folder) {
       notes.append(note)
     }
     return (
       videos, lost.sorted().map { FeatureFiles(name: $0.text, files: parts.map { _ in nil }) }, notes
     )
+  }
+
+  /// A line about videos whose parts have names that differ in a video file's ending or in case only; nil where none are.
+  private static func unlikeNames(_ videos: [FeatureFiles], _ parts: [String], in folder: String) -> String? {
+    var found: [Name: FeatureFiles] = [:]
+    for video in videos where video.files.contains(nil) {
+      let other = found.updateValue(video, forKey: Name(VideoFileName.stem(of: video.name).lowercased()))
+      guard let other, zip(other.files, video.files).allSatisfy({ $0 != nil || $1 != nil }) else { continue }
+      return "\(folder): \(other.name.spelled) and \(video.name.spelled) look like one video, whose files in "
+        + "\(parts.joined(separator: ", ")) have different names; name them alike"
+    }
+    return nil
   }
 
   /// The folder of a part's files.
@@ -100,7 +113,8 @@ struct FeatureFileList {
     }
     let videos = try entries.map { entry in
       guard let name = entry.key.string, let parts = entry.value.elements, parts.count >= 3,
-        let frames = parts[0].int, let deep = parts[1].string, let flat = parts[2].string
+        let frames = parts[0].int ?? parts[0].double.flatMap({ Int(exactly: $0) }),
+        let deep = parts[1].string, let flat = parts[2].string
       else {
         throw DataError(
           "is not (frames, slowfast path, resnet path, folder)", file: path,
@@ -113,8 +127,10 @@ struct FeatureFileList {
           file: path,
           place: "video \"\(name)\"", cure: "Give --feature-dir in place of the list")
       }
-      // The reference notes an unreadable file as an empty path.
-      let files = self.parts.map { FeatureVersion.isFlat($0) ? flat : deep }
+      // The reference notes an unreadable file as an empty path. Windows writes paths with backslashes.
+      let files = self.parts.map { FeatureVersion.isFlat($0) ? flat : deep }.map {
+        $0.contains("/") ? $0 : $0.replacing("\\", with: "/")
+      }
       return FeatureFiles(name: name, files: files.map { $0.isEmpty ? nil : $0 }, frames: frames)
     }
     let root = try root(of: videos, listedIn: path)

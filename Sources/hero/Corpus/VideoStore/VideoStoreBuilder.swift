@@ -20,13 +20,15 @@ public struct VideoStoreBuilder: Sendable {
   /// - Parameters:
   ///   - ranks: the processes that make it together, of which the first writes and reports.
   ///   - onSkip: called with one line for every video that cannot be read.
+  ///   - onNote: called with one line for whatever was guessed or passed over; `onSkip` if nil.
   ///   - progress: called after every video; what it throws ends the run, which then leaves no store behind.
   /// - Throws: `DataError` for options that do not fit, a source that is missing, an output that exists or disagrees
   ///   with what is beside it, a full disk, or a source without a single video that can be read.
   @discardableResult
   public func run(
     among ranks: EncodingRanks = .alone,
-    onSkip: (String) -> Void = { _ in }, progress: (VideoStoreProgress) throws -> Void = { _ in }
+    onSkip: (String) -> Void = { _ in }, onNote: ((String) -> Void)? = nil,
+    progress: (VideoStoreProgress) throws -> Void = { _ in }
   ) throws -> VideoStoreReport {
     try options.check()
     let (videos, lost, notes) = try FeatureFileList(options.source, parts: options.features).videos()
@@ -37,8 +39,14 @@ public struct VideoStoreBuilder: Sendable {
       return VideoStoreReport(path: options.storePath)
     }
     let folder = try OutputFolder(path: options.storePath)
-    for note in notes { onSkip(note) }
+    func tell(_ note: String) { if let onNote { onNote(note) } else { onSkip(note) } }
+    for note in notes { tell(note) }
     let widths = FeatureWidths(videos, parts: options.features, threads: options.threadCount)
+    if let (part, rows) = widths.exchanged.first {
+      throw DataError(
+        "every file of \(part) has \(rows) rows, and hardly two as many columns: rows and columns look exchanged",
+        file: options.source.path, cure: "Save [frames, width], a row for each frame")
+    }
     let output = try VideoStoreOutput(
       folder: folder, datasetFolder: options.datasetPath, parts: options.features, widths: widths)
     for video in lost {
@@ -49,7 +57,7 @@ public struct VideoStoreBuilder: Sendable {
       do {
         if let entries = try encoded.next()?.get() {
           try output.put(entries, video: video.name)
-          for note in entries.notes { onSkip("video \"\(video.name)\": \(note)") }
+          for note in entries.notes { tell("video \"\(video.name)\": \(note)") }
         }
       } catch let bad as UnreadableVideo {
         output.skip(video.name, because: bad.reason)

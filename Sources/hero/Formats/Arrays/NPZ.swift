@@ -82,11 +82,11 @@ public enum NPZ {
   }
 
   private static func entry(_ name: String, in zip: ZipReader) throws -> ZipReader.Entry {
-    guard let entry = zip.entries.first(where: { arrayName($0) == name }) else {
+    guard let entry = zip.entries.last(where: { arrayName($0) == name }) else {
       let names = zip.entries.prefix(8).map(arrayName).joined(separator: ", ")
       throw DataError(
         "no array “\(name)” in the archive, which holds " + (names.isEmpty ? "nothing" : names),
-        file: zip.file)
+        file: zip.file, cure: "Save the array by that name")
     }
     return entry
   }

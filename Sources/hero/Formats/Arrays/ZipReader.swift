@@ -30,19 +30,26 @@ public final class ZipReader {
   /// Opens the archive at `path`.
   public init(path: String) throws {
     file = path
-    var status = stat()
-    guard stat(path, &status) == 0 else { throw DataError.system("open", file: path) }
-    archiveSize = Int(status.st_size)
+    let (descriptor, size) = try PlainFile.open(path)
+    close(descriptor)
+    archiveSize = size
     guard archiveSize > 0 else { throw Self.emptyFile(path) }
     var code: Int32 = 0
     guard let handle = zip_open(path, ZIP_RDONLY, &code) else {
       var error = zip_error_t()
       zip_error_init_with_code(&error, code)
       defer { zip_error_fini(&error) }
-      throw Self.failure(&error, file: path)
+      let failure = Self.failure(&error, file: path)
+      throw NPZ.recognizes(Self.head(path)) ? failure : failure.naming(FileKind(path: path))
     }
     self.handle = handle
     try readDirectory()
+  }
+
+  private static func head(_ path: String) -> [UInt8] {
+    guard let file = FileHandle(forReadingAtPath: path) else { return [] }
+    defer { try? file.close() }
+    return [UInt8]((try? file.read(upToCount: 4)) ?? Data())
   }
 
   /// Opens an archive held in `bytes`.
@@ -155,7 +162,7 @@ public final class ZipReader {
   private static func failure(_ error: inout zip_error_t, file: String?) -> DataError {
     DataError(
       "not a readable zip archive (\(String(cString: zip_error_strerror(&error))))", file: file,
-      cure: "The file is missing, cut short or of another kind; get it again")
+      cure: "The file is cut short or of another kind; get it again")
   }
 }
 

@@ -46,7 +46,7 @@ public final class TorchCheckpoint: Sendable {
     if head.starts(with: [0x50, 0x4b, 3, 4]) {
       let archive = try TorchArchive(path: path)
       (root, storages) = (try archive.root(), archive)
-    } else if head.withUnsafeBytes({ TorchStream.recognizes($0) }) || head.first != 0x80 {
+    } else if head.withUnsafeBytes({ TorchStream.recognizes($0) }) || !Self.mayBePickle(head) {
       let stream = try TorchStream(file: file)
       (root, storages) = (stream.root, stream)
     } else {
@@ -57,6 +57,12 @@ public final class TorchCheckpoint: Sendable {
     try DataError.locating(file: path) { try Self.collect(root, under: "", into: &found, &room) }
     (self.root, arrays) = (root, found)
     places = Dictionary(found.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
+  }
+
+  /// Whether a plain pickle begins so: with its protocol, or by the first ones with a dictionary, a list or a class.
+  private static func mayBePickle(_ head: [UInt8]) -> Bool {
+    if head.first == 0x80 { return true }
+    return ["(dp", "(lp", "ccollections\n", "}q", "]q"].contains { head.starts(with: Array($0.utf8)) }
   }
 
   /// The shape of the array of this name; nil if there is none, or none that is read here.

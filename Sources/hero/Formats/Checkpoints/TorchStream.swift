@@ -47,10 +47,11 @@ final class TorchStream: TorchStorageSource {
       }
     }
 
-    guard case .bigInteger(magic)? = try? next() else {
+    guard recognizes(buffer), case .bigInteger(magic)? = try? next() else {
       throw DataError(
         "neither a zip archive nor an older PyTorch checkpoint", place: "byte 0",
-        cure: "Give a file that torch.save wrote, or a .safetensors file")
+        cure: "Give a file that torch.save wrote, or a .safetensors file"
+      ).naming(FileKind(head: buffer.prefix(FileKind.headLength)))
     }
     guard try next() == .int(version) else {
       throw DataError("a PyTorch stream of a version other than \(version)", place: "byte 14")

@@ -63,12 +63,18 @@ public final class WeightFile: Sendable {
 
   /// The array of this name; nil if there is none.
   ///
-  /// - Throws: `DataError` naming the file and the parameter if its elements are of a type that is not read, are damaged, or are not
-  ///   all finite numbers.
+  /// - Throws: `DataError` naming the file and the parameter if its elements are of a type that is not read, are damaged, are whole
+  ///   numbers, or are not all finite.
   public func array(_ name: String) throws -> NDArray? {
     guard let place = places[name] else { return nil }
     let source = sources[place.source]
     let array = try source.array(named: place.name)
+    if let array, !array.type.isFloatingPoint {
+      throw DataError(
+        "is of \(array.type), as weights are quantized, and nothing says what its numbers stand for",
+        file: source.path, place: "parameter \"\(place.name)\"",
+        cure: "Give the weights as float32, float16 or bfloat16")
+    }
     try array?.requireFinite(file: source.path, parameter: place.name)
     return array
   }

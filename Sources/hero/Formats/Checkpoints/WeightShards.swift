@@ -3,7 +3,7 @@ import Foundation
 /// The files that hold one model: a single one, or the shards that Hugging Face's programs make of a large one.
 ///
 /// Shards are called `NAME-00001-of-00003.safetensors` (or `.bin`), beside `NAME.safetensors.index.json`, whose `weight_map` gives each
-/// array's file.
+/// array's file. Without that file the shards of a folder are those of the only model in it.
 struct WeightShards {
   let files: [String]
   /// What was made of one shard that was given alone.
@@ -22,18 +22,62 @@ struct WeightShards {
       try self.init(file: path)
       return
     }
-    guard let name = Self.folderFiles.first(where: { Self.exists("\(path)/\($0)") }) else {
+    if let name = Self.folderFiles.first(where: { Self.exists("\(path)/\($0)") }) {
+      try self.init(file: "\(path)/\(name)")
+      return
+    }
+    guard let (name, isShard) = try Self.soleModel(in: path) else {
       let isDistributed = Self.exists("\(path)/.metadata")
       throw DataError(
         isDistributed
           ? "is a distributed checkpoint of PyTorch, each process's part a file"
-          : "holds neither a run nor \(Self.folderFiles.joined(separator: ", "))",
+          : "holds neither a run nor \(Self.folderFiles.joined(separator: ", ")), nor another file of weights",
         file: path,
         cure: isDistributed
           ? "Make one file of it: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"
           : "Give a file of weights, or the folder that holds it")
     }
-    try self.init(file: "\(path)/\(name)")
+    let file = "\(path)/\(name)"
+    let shards = try Self(file: file)
+    self.init(
+      files: shards.files,
+      note: isShard
+        ? "\(path): its \(shards.files.count) shards are read, without an index"
+        : "\(file): it is read, the only file of weights in the folder")
+  }
+
+  private init(files: [String], note: String) {
+    (self.files, self.note, map) = (files, note, nil)
+  }
+
+  /// Endings of files of weights; of two models those of the first ending are taken, as `transformers` does.
+  private static let endings = ["safetensors", "bin", "pt", "pth"]
+  /// Beginnings of what trainers save beside a model.
+  private static let besides = [
+    "optimizer", "scheduler", "rng_state", "training_args", "trainer_state", "scaler", "random_states",
+  ]
+
+  /// The one model in a folder where none of its files has a name of `folderFiles`: a file, or the first of its shards that is
+  /// there; nil where there is none.
+  /// - Throws: `DataError` where there are several.
+  private static func soleModel(in folder: String) throws -> (name: String, isShard: Bool)? {
+    let names = try FolderNames(path: folder).entries.filter { $0.kind == .file }.map(\.name)
+    for ending in endings {
+      var models: [Name: (name: String, isShard: Bool)] = [:]
+      for name in names
+      where name.hasSuffix(".\(ending)") && !name.hasPrefix(".") && !besides.contains(where: name.hasPrefix) {
+        let shard = shard(name)
+        let model = Name(shard.map { $0.name(1) } ?? name)
+        if models[model] == nil { models[model] = (name, shard != nil) }
+      }
+      guard models.count <= 1 else {
+        let some = models.keys.sorted().prefix(8).map(\.text).joined(separator: ", ")
+        throw DataError(
+          "holds \(models.count) files of weights: \(some)", file: folder, cure: "Give the one that is meant")
+      }
+      if let model = models.first?.value { return model }
+    }
+    return nil
   }
 
   private init(file: String) throws {

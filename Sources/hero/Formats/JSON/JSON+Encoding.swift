@@ -22,6 +22,43 @@ extension JSON {
   }
 }
 
+extension JSON {
+  /// Characters of a value that messages show.
+  private static let mostShown = 80
+
+  /// The value for a message: its beginning, and what is no number as Python writes it.
+  public var shown: String {
+    var text = ""
+    show(in: &text)
+    return text.count > Self.mostShown ? "\(text.prefix(Self.mostShown))…" : text
+  }
+
+  private func show(in text: inout String) {
+    switch self {
+    case .double(let value): text += PythonNumber.repr(value)
+    case .string(let value) where value.utf8.count > 4 * Self.mostShown:
+      text += JSON.string(String(value.prefix(Self.mostShown))).encoded()
+    case .array(let elements):
+      text += "["
+      for (number, element) in elements.enumerated() where text.utf8.count <= 4 * Self.mostShown {
+        if number > 0 { text += "," }
+        element.show(in: &text)
+      }
+      text += "]"
+    case .object(let members):
+      text += "{"
+      for (number, member) in members.enumerated() where text.utf8.count <= 4 * Self.mostShown {
+        text += number > 0 ? "," : ""
+        JSON.string(member.key).show(in: &text)
+        text += ":"
+        member.value.show(in: &text)
+      }
+      text += "}"
+    default: text += encoded()
+    }
+  }
+}
+
 /// Writes JSON values into a buffer of bytes.
 private struct JSONEncoder {
   let style: JSON.Style

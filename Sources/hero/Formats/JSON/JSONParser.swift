@@ -34,7 +34,12 @@ struct JSONParser {
   /// The members of the one object that the bytes hold, each handed on as soon as it is read.
   mutating func parseMembers(_ body: (String, JSON) throws -> Void) throws {
     skipSpace()
-    guard peek() == UInt8(ascii: "{") else { throw error("expected an object") }
+    guard peek() == UInt8(ascii: "{") else {
+      throw error(
+        peek() == UInt8(ascii: "[")
+          ? "expected an object, {\"key\": value, …}, and it is a list"
+          : "expected an object, {\"key\": value, …}")
+    }
     var seen: Set<Name> = []
     try parseObject { parser, key, value in
       if !seen.insert(Name(key)).inserted { parser.tell(repeated: key, "the last value counts") }
@@ -153,7 +158,8 @@ struct JSONParser {
 
   private mutating func parseObject(_ body: (inout JSONParser, String, JSON) throws -> Void) throws {
     try parseElements(until: UInt8(ascii: "}")) { parser in
-      guard parser.peek() == UInt8(ascii: "\"") else { throw parser.error("expected a key in double quotes") }
+      guard let quote = parser.peek() else { throw parser.error("the text ends where a key should be") }
+      guard quote == UInt8(ascii: "\"") else { throw parser.error("expected a key in double quotes") }
       let key = try parser.parseString()
       parser.skipSpace()
       guard parser.take(UInt8(ascii: ":")) else { throw parser.error("expected \":\" after a key") }

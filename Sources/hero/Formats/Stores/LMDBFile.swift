@@ -27,17 +27,13 @@ final class LMDBFile: Sendable {
 
   init(path: String) throws {
     self.path = path
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw DataError.system("open", file: path) }
+    let (descriptor, size) = try PlainFile.open(path)
     do {
-      var status = stat()
-      guard fstat(descriptor, &status) == 0 else { throw DataError.system("read", file: path) }
-      let meta = try Self.newestMeta(descriptor, path: path)
+      let meta = try Self.newestMeta(descriptor, size: size, path: path)
       pageSize = meta.pageSize
       entries = meta.entries
       root = meta.root
       lastPage = meta.lastPage
-      let size = Int(status.st_size)
       if meta.lastPage >= size / meta.pageSize {
         let needed = meta.lastPage.multipliedReportingOverflow(by: meta.pageSize)
         throw DataError(
@@ -65,8 +61,14 @@ final class LMDBFile: Sendable {
   }
 
   /// The meta page of the newest commit, of the two that LMDB writes in turn.
-  private static func newestMeta(_ descriptor: Int32, path: String) throws -> Meta {
-    let first = try meta(descriptor, offset: 0, path: path)
+  private static func newestMeta(_ descriptor: Int32, size: Int, path: String) throws -> Meta {
+    guard size > 0 else {
+      throw DataError("the file is empty", file: path, cure: "Copy or download it again, whole")
+    }
+    let first: Meta
+    do { first = try meta(descriptor, offset: 0, path: path) } catch let error as DataError {
+      throw error.naming(FileKind(path: path))
+    }
     let second: Meta?
     do { second = try meta(descriptor, offset: first.pageSize, path: path) } catch { second = nil }
     guard let second, second.transaction > first.transaction, second.pageSize == first.pageSize

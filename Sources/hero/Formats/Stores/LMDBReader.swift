@@ -42,6 +42,22 @@ public final class LMDBReader: Sendable {
   /// The number of entries.
   public var count: Int { file.entries }
 
+  /// Keys of the store's first page, as texts.
+  public func someKeys() throws -> [String] {
+    guard var number = file.root else { return [] }
+    for _ in 0..<LMDBFile.depthLimit {
+      let page = try file.page(number)
+      guard page.isLeaf else {
+        number = try child(page, 0)
+        continue
+      }
+      return try (0..<page.count).map {
+        String(decoding: page.copy(try node(page, $0).key), as: UTF8.self)
+      }
+    }
+    return []
+  }
+
   /// The value of `key`, or nil if the store has none.
   public func get(_ key: String) throws -> [UInt8]? { try get(key: Array(key.utf8)) }
 

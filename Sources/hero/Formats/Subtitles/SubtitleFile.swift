@@ -24,6 +24,7 @@ public enum SubtitleFile {
       throw DataError("has more than \(mostBytes >> 20) MB", file: path, cure: "Give the file that is meant")
     }
     let bytes = try FileBytes.read(path: path, limit: mostBytes)
+    if let kind = FileKind(head: bytes) { throw DataError("no subtitles", file: path).naming(kind) }
     let (cues, hasTimes) = parts(bytes, encoding: encoding) { onProblem("\(path), \($0)") }
     guard hasTimes || bytes.allSatisfy({ $0 <= 0x20 }) else {
       throw DataError(

@@ -10,7 +10,7 @@ extension AnswerResults {
     }
     rows = try members.map { id, value in
       guard let answer = Self.answer(value) else {
-        throw DataError("the answer is \(value.encoded().prefix(80)), not a number", place: "question \(id)")
+        throw DataError("the answer is \(value.shown), not a number", place: "question \(id)")
       }
       return Row(id: QueryID(id), answer: answer)
     }

@@ -26,7 +26,7 @@ public struct CaptionRow: Sendable, Equatable {
     if let ts = row["ts"], ts != .null {
       guard let span = TimeSpan(ts) else {
         throw DataError(
-          "\"ts\" is \(ts.encoded().prefix(80)), not [start, end] in seconds", place: "clip \(clip)")
+          "\"ts\" is \(ts.shown), not [start, end] in seconds", place: "clip \(clip)")
       }
       times = [span.start, span.end]
     }

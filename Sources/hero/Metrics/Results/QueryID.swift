@@ -33,7 +33,7 @@ public struct QueryID: Hashable, Sendable, CustomStringConvertible, ExpressibleB
     }
     guard let id = QueryID(value) else {
       throw DataError(
-        "\"\(key)\" is \(value.encoded().prefix(80)), not an id",
+        "\"\(key)\" is \(value.shown), not an id",
         cure: "Write ids as texts or whole numbers")
     }
     self = id

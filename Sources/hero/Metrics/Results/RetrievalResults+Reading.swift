@@ -24,7 +24,7 @@ extension RetrievalResults {
       var owners: [Int: String] = [:]
       for (name, number) in named {
         guard let number = number.int else {
-          throw DataError("\"video2idx\" gives \(number.encoded()) for \"\(name)\", not a number")
+          throw DataError("\"video2idx\" gives \(number.shown) for \"\(name)\", not a number")
         }
         if let other = owners.updateValue(name, forKey: number) {
           throw DataError(
@@ -66,7 +66,7 @@ extension RetrievalResults {
       predictions: try list.enumerated().map { place, entry in
         guard let prediction = MomentPrediction(entry, place: place) else {
           throw DataError(
-            "a prediction is \(entry.encoded().prefix(80)), not [video, start, end, score] or a video's number",
+            "a prediction is \(entry.shown), not [video, start, end, score] or a video's number",
             place: "query \(id)")
         }
         return prediction

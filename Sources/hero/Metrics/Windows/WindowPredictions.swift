@@ -44,7 +44,7 @@ public struct WindowPredictions: Sendable, Equatable {
         let score = numbers.count == 3 ? numbers[2] : -Double(place), score.isFinite
       else {
         throw DataError(
-          "a window is \(window.encoded().prefix(80)), not [start, end, score]", place: "query \(id)")
+          "a window is \(window.shown), not [start, end, score]", place: "query \(id)")
       }
       return Window(span: TimeSpan(start: times[0], end: times[1]), score: score)
     }

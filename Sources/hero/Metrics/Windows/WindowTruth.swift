@@ -32,7 +32,7 @@ public struct WindowTruth: Sendable, Equatable {
     guard let windows, !windows.isEmpty, windows.allSatisfy({ $0.map { $0.end >= $0.start } ?? false })
     else {
       throw DataError(
-        "\"\(key)\" is \(list.encoded().prefix(80)), not a list of [start, end]", place: "query \(id)")
+        "\"\(key)\" is \(list.shown), not a list of [start, end]", place: "query \(id)")
     }
     self.init(
       id: id, windows: windows.compactMap { $0 }, saliency: try ClipSaliency(annotation: row, of: id))

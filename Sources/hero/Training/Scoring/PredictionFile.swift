@@ -24,7 +24,7 @@ enum PredictionFile {
       try JSONLines.read(path: path) { _, row in lines.append(row) }
       rows = lines
     }
-    guard let first = rows.first else {
+    guard let first = rows.first, rows.count > 1 || first.object?.isEmpty != true else {
       throw DataError("holds no predictions", file: path, cure: "Give what 'hero eval' writes")
     }
     if first["pred_relevant_windows"] != nil || first["pred_saliency_scores"] != nil {

@@ -102,7 +102,7 @@ public struct PredictionScoring {
       let id = try QueryID(in: .object(row), "qid", "example_id", "desc_id")
       guard let answer = AnswerResults.answer(value) else {
         throw DataError(
-          "the answer is \(value.encoded().prefix(80)), not a whole number", place: "question \(id)",
+          "the answer is \(value.shown), not a whole number", place: "question \(id)",
           cure: "Correct that row")
       }
       if distinct.isNew(id) { truth.append((id, answer)) }

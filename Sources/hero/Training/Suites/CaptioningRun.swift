@@ -36,6 +36,13 @@ public struct CaptioningRun {
   ) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
     if made.context.communicator.isFirst { try OutputFile.require(output, overwrites: overwrites) }
     let rows = try CaptionRow.read(path: clips, skips: SkipReport(log: made.context.log))
+    var seen: Set<QueryID> = []
+    let repeated = rows.map(\.clip).filter { !seen.insert($0).inserted }
+    if let first = repeated.first {
+      made.context.log.warning(
+        "\(clips): \(repeated.count) rows repeat the id of a clip, the first \(first). Each gets a caption of "
+          + "its own; scores take a clip once")
+    }
     let opened = try OpenedCaptioning(
       made, checkpoint: checkpoint, tokenizer: tokenizer, options, backend: backend)
     let communicator = made.context.communicator

@@ -105,7 +105,9 @@ struct OpenedModel {
     let missing = report.missing.filter { !$0.contains("pooler.") }
     guard missing.isEmpty else {
       throw DataError(
-        "lacks \(missing.count) of the model's parameters, such as \"\(missing[0])\"", file: checkpoint.path,
+        "lacks \(missing.count) of the model's parameters, such as \"\(missing[0])\""
+          + (report.unused.first.map { "; it holds others, such as \"\($0.prefix(100))\"" } ?? ""),
+        file: checkpoint.path,
         cure: "Give a checkpoint of the task")
     }
   }

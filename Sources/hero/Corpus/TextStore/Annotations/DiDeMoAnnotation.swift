@@ -9,11 +9,6 @@ import Foundation
 /// extension, as features are named, and have one moment per annotator.
 enum DiDeMoAnnotation {
   private static let segment = 5.0
-  private static let extensions: Set<String> = [
-    "mov", "avi", "mp4", "mpg", "mpeg", "m4v", "3gp", "3g2", "wmv", "mts", "m2ts", "mkv", "flv", "webm",
-    "ogg", "ogv",
-    "asf", "m2t", "mod", "divx", "vob", "qt",
-  ]
 
   static func read(_ path: String, _ body: AnnotationFile.Handler) throws {
     guard let rows = try JSON.read(path: path).array else {
@@ -26,7 +21,9 @@ enum DiDeMoAnnotation {
 
   private static func converted(_ value: JSON) throws(BadRow) -> JSONObject {
     guard let row = value.object else { throw BadRow("is \(value.kind), not an object") }
-    guard let video = row["video"]?.string, !name(of: video).isEmpty else { throw BadRow("no \"video\"") }
+    guard let video = row["video"]?.string, !VideoFileName.stem(of: video).isEmpty else {
+      throw BadRow("no \"video\"")
+    }
     guard let text = row["description"]?.string,
       !text.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty
     else { throw BadRow("no \"description\"") }
@@ -34,26 +31,19 @@ enum DiDeMoAnnotation {
       throw BadRow("no \"annotation_id\"")
     }
     guard let segments = row["num_segments"]?.int, (1...100_000).contains(segments) else {
-      throw BadRow("\"num_segments\" is \((row["num_segments"] ?? .null).encoded())")
+      throw BadRow("\"num_segments\" is \((row["num_segments"] ?? .null).shown)")
     }
     var moments: [JSON] = []
     for time in row["times"]?.array ?? [] {
       guard let pair = time.array, pair.count == 2, let first = pair[0].int, let last = pair[1].int,
         first >= 0, first <= last, last < segments
-      else { throw BadRow("\(time.encoded()) is not a first and a last of \(segments) segments") }
+      else { throw BadRow("\(time.shown) is not a first and a last of \(segments) segments") }
       moments.append([.double(Double(first) * segment), .double(Double(last + 1) * segment)])
     }
     guard !moments.isEmpty else { throw BadRow("no \"times\"") }
     return [
-      "vid_name": .string(name(of: video)), "duration": .double(Double(segments) * segment),
+      "vid_name": .string(VideoFileName.stem(of: video)), "duration": .double(Double(segments) * segment),
       "ts": .array(moments), "desc": .string(text), "desc_id": id,
     ]
-  }
-
-  /// A video file's name without its extension; a dot may also belong to the name.
-  static func name(of video: String) -> String {
-    guard let dot = video.utf8.lastIndex(of: UInt8(ascii: ".")) else { return video }
-    let suffix = video[video.utf8.index(after: dot)...].lowercased()
-    return suffix.isEmpty || extensions.contains(suffix) ? String(video[..<dot]) : video
   }
 }

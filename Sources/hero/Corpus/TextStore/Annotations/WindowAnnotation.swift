@@ -44,7 +44,7 @@ enum WindowAnnotation {
     if let duration = row["duration"], !duration.isNull { made["duration"] = duration }
     if let windows = row["relevant_windows"], !windows.isNull {
       guard windows.array?.first?.array != nil else {
-        throw BadRow("\"relevant_windows\" is \(windows.encoded().prefix(80)), not a list of [start, end]")
+        throw BadRow("\"relevant_windows\" is \(windows.shown), not a list of [start, end]")
       }
       made["ts"] = windows
     }
@@ -71,10 +71,10 @@ enum WindowAnnotation {
       }
       let (rate, frames) = (video["fps"]?.double, video["num_frames"]?.double)
       if video["fps"] != nil, !(rate.map { $0 > 0 && $0.isFinite } ?? false) {
-        return try body(place, .failure(BadRow("\"fps\" is \((video["fps"] ?? .null).encoded())")))
+        return try body(place, .failure(BadRow("\"fps\" is \((video["fps"] ?? .null).shown)")))
       }
       // Frames are of a file, seconds of a video.
-      let name = rate == nil ? key : DiDeMoAnnotation.name(of: key)
+      let name = rate == nil ? key : VideoFileName.stem(of: key)
       let seconds = rate.flatMap { rate in frames.map { $0 / rate } }
       let duration = seconds.map { $0.isFinite ? JSON.double($0) : nil } ?? video["duration"]
       for (number, (span, sentence)) in zip(spans, sentences).enumerated() {
@@ -93,7 +93,7 @@ enum WindowAnnotation {
     guard let rate else { return span }
     let times = span.array?.map(\.double) ?? []
     guard times.count == 2, let start = times[0], let end = times[1] else {
-      throw BadRow("\(span.encoded().prefix(80)) is not a first and a last frame")
+      throw BadRow("\(span.shown) is not a first and a last frame")
     }
     return [.double(start / rate), .double(end / rate)]
   }
