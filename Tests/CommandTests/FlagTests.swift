@@ -127,6 +127,7 @@ struct FlagTests {
     ("bench --table a --batch b", "--table"), ("bench --into a", "--into"),
     ("bench --table a --steps 5", "--table"), ("bench --table a --device cpu", "--table"),
     ("bench scaling --longest nan", "--longest"), ("bench-search --output a --likeness nan", "--likeness"),
+    ("bench-search --output a --topics -1", "--topics"),
     ("demo --tasks tvr tvr", "--tasks"), ("demo --seed -1", "--seed"), ("demo --updates 0", "--updates"),
     ("finetune --task tvr --learning-rate inf", "--learning-rate"),
     ("finetune --task tvr --learning-rate 1e300", "--learning-rate"),
@@ -212,7 +213,8 @@ struct FlagTests {
   @Test func missingGPUsAreNotMentioned() throws {
     let folder = try TemporaryFolder()
     let run = try HeroProcess(
-      "bench-search", "--videos", "2", "--frames", "2", "--queries", "1", "--output", folder.path("a.index"))
+      "bench-search", "--videos", "2", "--frames", "2", "--queries", "1", "--likeness", "0.5", "--topics",
+      "1", "--output", folder.path("a.index"))
     #expect(run.status == 0 && !run.errors.contains("GPU"), "\(run.errors)")
   }
 }

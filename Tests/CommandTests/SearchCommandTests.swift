@@ -1,9 +1,17 @@
 import Formats
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("From videos to moments, by the program itself")
 struct SearchCommandTests {
+  /// An index of an older version says why it is slow, and what helps.
+  @Test(arguments: ["--list", "--check"]) func olderCodesAreTold(_ flag: String) throws {
+    let old = try HeroProcess("index", flag, "--output", Fixtures.path("Search/version2.index"))
+    #expect(old.errors.contains("frames have codes of an older version"), "\(old.errors)")
+    #expect(old.errors.contains("Run the command that made the index again"))
+  }
+
   @Test func indexAndSearch() throws {
     let corpus = try SmallCorpus()
     for seed in ["1", "2"] {

@@ -246,6 +246,18 @@ struct IndexFileTests {
       #expect(index.places == count && all.map { $0.map(\.place) } == some.map { $0.map(\.place) })
       if path == copy { #expect(all.map { $0.map(\.place) } == expected) }
     }
+
+    // A merged index has codes of now alone, and is not merged for them again.
+    #expect(old.oldFrames == old.rows && grown.oldFrames == old.rows)
+    #expect(IndexMerging.isWorthwhile(old) && IndexMerging.isWorthwhile(grown))
+    try IndexMerging.merge(grown, nil, order: [], without: [], refreshed: [:])
+    let merged = try IndexFile(path: path)
+    #expect(merged.oldFrames == 0 && merged.places == 47 && !IndexMerging.isWorthwhile(merged))
+    try merged.check()
+    let (before, after) = (
+      try IndexedVideos(grown).best(units, kept: 5), try IndexedVideos(merged).best(units, kept: 5)
+    )
+    #expect(before.map { $0.map(\.place) } == after.map { $0.map(\.place) })
   }
 
   @Test func windowsAreOneVideo() throws {

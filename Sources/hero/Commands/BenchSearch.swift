@@ -28,6 +28,9 @@ struct BenchSearch: ParsableCommand {
   @Option(help: "How alike a video's frames are, from 0, the hardest, to below 1.")
   var likeness: Float = 0
 
+  @Option(help: "Topics that videos are of; half of what a video's frames share is its topic's.")
+  var topics = 0
+
   @Option(help: ArgumentHelp("The index to make.", valueName: "file"), completion: .file())
   var output: String
 
@@ -38,9 +41,11 @@ struct BenchSearch: ParsableCommand {
       throw UsageError("--videos, --frames and --queries must be at least 1")
     }
     guard (0..<1).contains(likeness) else { throw UsageError("--likeness must be from 0 to below 1") }
+    guard topics >= 0 else { throw UsageError("--topics must not be negative") }
     InterruptHandler.install()
     var work = SearchBench.Work()
     (work.videos, work.frames, work.queries, work.likeness) = (videos, frames, queries, likeness)
+    work.topics = topics
     let bench = SearchBench(work, path: output, backend: try device.open())
     let result = try ProgressReporter.follow("Writing", total: videos, unit: "videos") {
       try bench.run(progress: $0)

@@ -31,6 +31,16 @@ struct IndexReport {
     }
     print(table.rendered())
     Console.standardError.print(summary)
+    tellOldCodes()
+  }
+
+  /// What makes searches slow.
+  private func tellOldCodes() {
+    guard index.oldFrames > 0 else { return }
+    Console.standardError.print(
+      "\(index.oldFrames) of its frames have codes of an older version, of which a search reads four "
+        + "times as many bytes. Run the command that made the index again, with room for a second one "
+        + "beside it: it writes them anew, and encodes nothing that is as it was.")
   }
 
   /// `hero index --check`
@@ -48,6 +58,7 @@ struct IndexReport {
       let what = file.state == .missing ? "is missing" : "has changed since it was indexed"
       Console.standardError.print("\(file.path): \(what) (video \"\(video.name)\")")
     }
+    tellOldCodes()
     print("\(summary), all as written" + (stale > 0 ? "; \(stale) files missing or changed" : ""))
     guard stale > 0 else { return }
     Console.standardError.print("Run the command that made the index again to bring it up to date.")

@@ -82,6 +82,15 @@ struct FrameSearch: Sendable {
     }
   }
 
+  /// The deviation of errors from their mean. Those of frames that were chosen by their estimates
+  /// have one below 0, and that is no error of others.
+  private static func deviation(of errors: [Float]) -> Float {
+    let errors = errors.filter(\.isFinite)
+    let count = Float(max(1, errors.count))
+    let mean = errors.reduce(0, +) / count
+    return (errors.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count).squareRoot()
+  }
+
   private static func ranked(_ found: some Sequence<Found>) -> [Found] {
     found.sorted { $0.score > $1.score || $0.score == $1.score && $0.place < $1.place }
   }
@@ -114,8 +123,7 @@ struct FrameSearch: Sendable {
     let first = candidates.filter { $0.estimate >= enough || !$0.estimate.isFinite }
     let values = read(first)
     if first.count < candidates.count {
-      let errors = zip(first, values).map { $1 - $0.estimate }.filter(\.isFinite)
-      let deviation = (errors.reduce(0) { $0 + $1 * $1 } / Float(max(1, errors.count))).squareRoot()
+      let deviation = Self.deviation(of: zip(first, values).map { $1 - $0.estimate })
       var videos: [Int: Float] = [:]
       for (place, score) in scores where score.isFinite {
         videos[index.video(at: Int(place)), default: -.infinity].raise(to: score)
@@ -170,10 +178,21 @@ struct FrameSearch: Sendable {
     return [Float](unsafeUninitializedCapacity: some.count) { values, written in
       nonisolated(unsafe) let values = values
       scanner.forEach((some.count + size - 1) / size) { number in
-        for i in number * size..<min(some.count, (number + 1) * size) {
+        let own = number * size..<min(some.count, (number + 1) * size)
+        func row(_ i: Int) -> UnsafeRawBufferPointer {
           let row = Int(some[i].row)
-          read(
-            row..<row + 1, of: index.place(of: Int(some[i].place)).segment, unit, bytes,
+          let segment = index.place(of: Int(some[i].place)).segment
+          return UnsafeRawBufferPointer(rebasing: bytes[segment.rows(row..<row + 1, index.layout)])
+        }
+        var next = row(own.lowerBound)
+        for i in own {
+          let stored = next
+          if i + 1 < own.upperBound {
+            next = row(i + 1)
+            scanner.prefetch(next)
+          }
+          scanner.products(
+            unit, rows: stored, normalized: true,
             into: UnsafeMutableBufferPointer(rebasing: values[i..<i + 1]))
         }
       }

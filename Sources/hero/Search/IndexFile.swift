@@ -16,6 +16,10 @@ public final class IndexFile: Sendable {
   let places: Int
   /// Frames of all entries; those that two windows share count twice.
   public let rows: Int
+  /// Frames with codes of an older version, whose search reads four times as much.
+  public var oldFrames: Int {
+    segments.lazy.filter(\.head.isOld).reduce(0) { $0 + $1.head.rows }
+  }
   /// Bytes of the file that count.
   public let length: Int
   let file: MappedFile

@@ -3,13 +3,27 @@ import Foundation
 
 /// Makes one index of an index and what was encoded for it beside it.
 enum IndexMerging {
-  /// Whether an index has so many small segments that one whose segments are full reads faster. One that fits into a
-  /// single segment always has just one, so that a small library's index is the same in whichever order it grew.
+  /// Whether a merged index is searched faster: one that has codes of an older version, or so many
+  /// small segments that one whose segments are full reads faster. One that fits into a single
+  /// segment always has just one, so that a small library's index is the same in whichever order it
+  /// grew.
   static func isWorthwhile(_ index: IndexFile) -> Bool {
     let (segments, bytes) = (index.segments.count, index.length)
+    if index.oldFrames > 0 { return true }
     return segments > 1
       && (bytes <= IndexWriter.segmentBytes
         || segments > 8 && bytes / segments < IndexWriter.segmentBytes / 4)
+  }
+
+  /// Whether there is room beside an index for a merged one, whose codes may be larger. An index
+  /// that stays as it is lacks nothing.
+  static func hasRoom(_ index: IndexFile) -> Bool {
+    let bytes = index.length + index.length / 4
+    return (try? DiskSpace.require(bytes, in: folder(of: index), for: "the merged index")) != nil
+  }
+
+  private static func folder(of index: IndexFile) -> String {
+    URL(fileURLWithPath: index.path).deletingLastPathComponent().path
   }
 
   /// A writer of what is encoded beside an index, and the videos that an earlier run left there. What is of another model
@@ -40,8 +54,7 @@ enum IndexMerging {
   ) throws {
     let path = "\(index.path).merging"
     let space = index.length + (side?.length ?? 0)
-    try DiskSpace.require(
-      space, in: URL(fileURLWithPath: index.path).deletingLastPathComponent().path, for: "the merged index")
+    try DiskSpace.require(space, in: folder(of: index), for: "the merged index")
     // What a killed run left.
     if (try? IndexFile(path: path)) != nil { unlink(path) }
     let writer = try IndexWriter(path: path, head: index.head)
@@ -62,6 +75,6 @@ enum IndexMerging {
       throw error
     }
     guard rename(path, index.path) == 0 else { throw DataError.system("write", file: index.path) }
-    OutputFolder.synchronize(URL(fileURLWithPath: index.path).deletingLastPathComponent().path)
+    OutputFolder.synchronize(folder(of: index))
   }
 }

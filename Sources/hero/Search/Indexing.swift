@@ -106,7 +106,7 @@ public struct Indexing {
     report.replaced = made.intersection(changes.replaced).count
     report.added = made.count - report.replaced
     let after = try IndexFile(path: path)
-    if isUpdate || IndexMerging.isWorthwhile(after) {
+    if isUpdate || IndexMerging.isWorthwhile(after) && IndexMerging.hasRoom(after) {
       let side = isUpdate ? try IndexFile(path: updating) : nil
       try IndexMerging.merge(
         after, side, order: names, without: Set(changes.removed.map { Name($0) }),

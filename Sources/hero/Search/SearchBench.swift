@@ -14,6 +14,8 @@ public struct SearchBench {
     public var queries = 20
     /// How alike a video's frames are: the square of the cosine that any two have. 0 is the worst for codes.
     public var likeness: Float = 0
+    /// Topics that videos are of; what a video's frames share is half its topic's. 0 for none.
+    public var topics = 0
     /// Queries for which every frame is read, to see whether the same videos are found.
     public var compared = 20
 
@@ -35,7 +37,9 @@ public struct SearchBench {
     let head = IndexHead(
       width: shape.cross.hiddenSize, frameInterval: 1.5,
       model: ModelIdentity(
-        checkpoint: "random", configuration: "\(work.frames) frames, likeness \(work.likeness)",
+        checkpoint: "random",
+        configuration: "\(work.frames) frames, likeness \(work.likeness)"
+          + (work.topics > 0 ? ", \(work.topics) topics" : ""),
         tokenizer: "none"),
       modelFolder: "", tokenizer: "")
     try write(head, progress)
@@ -80,6 +84,7 @@ public struct SearchBench {
     }
     var json: JSONObject = [
       "videos": .int(index.count), "frames": .int(index.rows), "likeness": .double(Double(work.likeness)),
+      "topics": .int(work.topics),
       "bytes": .int(index.length), "open_seconds": .double(rounded(opening)),
       "query_seconds": .double(rounded(median(answers))),
       "slowest_query_seconds": .double(rounded(answers.max() ?? 0)),
@@ -102,7 +107,13 @@ public struct SearchBench {
     var centre = [Float](repeating: 0, count: head.width)
     for video in known..<max(known, work.videos) {
       var random = RandomStream(seed: 1, step: UInt64(video), stream: 0)
-      centre.withUnsafeMutableBufferPointer { RandomRows.fill($0, deviation: shared, &random) }
+      centre.withUnsafeMutableBufferPointer { centre in
+        guard work.topics > 0 else { return RandomRows.fill(centre, deviation: shared, &random) }
+        var topic = RandomStream(seed: 3, step: UInt64(video % work.topics), stream: 0)
+        RandomRows.fill(centre, deviation: shared * Float(0.5).squareRoot(), &topic)
+        let ofTopic = Array(centre)
+        RandomRows.fill(centre, deviation: shared * Float(0.5).squareRoot(), &random, adding: ofTopic)
+      }
       for frame in 0..<work.frames {
         frames.withUnsafeMutableBufferPointer { all in
           let row = UnsafeMutableBufferPointer(rebasing: all[frame * head.width..<(frame + 1) * head.width])

@@ -236,6 +236,11 @@ public final class RowScanner: @unchecked Sendable {
     for i in estimates.indices { estimates[i] += mean }
   }
 
+  /// Asks for bytes from memory that are read soon.
+  public func prefetch(_ bytes: UnsafeRawBufferPointer) {
+    hero_prefetch(bytes.baseAddress, bytes.count)
+  }
+
   /// x·row for stored rows that lie end to end.
   /// - Parameter normalized: divide by the rows' lengths.
   public func products(

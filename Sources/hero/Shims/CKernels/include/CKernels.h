@@ -165,6 +165,11 @@ typedef struct {
                          long groups, const int8_t *query, float scale, float shift, float centre);
 } hero_kernels;
 
+/// Asks for bytes from memory before they are read.
+static inline void hero_prefetch(const void *bytes, long count) {
+  for (long i = 0; i < count; i += 64) __builtin_prefetch((const char *)bytes + i);
+}
+
 /// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16 in the environment overrules.
 const hero_kernels *hero_kernels_best(void);
 

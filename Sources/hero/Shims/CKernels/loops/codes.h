@@ -14,10 +14,15 @@ INLINE vplane add_three(vplane *low, vplane b, vplane c) {
 }
 
 // Adds sixteen planes to the sums from their place on by a tree of sums of three (Harley and Seal).
-static void add_planes(uint8_t sums[][HERO_BLOCK_FRAMES / 8], long levels, long place, const uint8_t *const planes[16],
+// Those that are added `next` are asked for from memory meanwhile: they lie in runs that are too
+// short for the processor to see them coming.
+static void add_planes(uint8_t sums[][HERO_BLOCK_FRAMES / 8], long levels, long place,
+                       const uint8_t *const planes[16], const uint8_t *const next[16],
                        uint64_t inversion, long bytes) {
   vplane flip = (vplane)inversion;
   for (long i = 0; i < bytes; i += (long)sizeof(vplane)) {
+    if (i % 64 == 0)
+      for (int j = 0; j < 16; j++) __builtin_prefetch(next[j] + i);
     vplane one = load_plane(sums[place] + i), two = load_plane(sums[place + 1] + i);
     vplane four = load_plane(sums[place + 2] + i), eight = load_plane(sums[place + 3] + i);
     vplane eights[2];
@@ -52,14 +57,17 @@ static void plane_estimates(float *out, const void *block, long stride, long fir
   uint8_t sums[HERO_PLANE_LEVELS + 4][HERO_BLOCK_FRAMES / 8];
   long levels = query->levels, bytes = frames / 8;
   for (long level = 0; level < HERO_PLANE_LEVELS + 4; level++) memset(sums[level], 0, (size_t)bytes);
-  for (long group = 0; group < query->groups; group++) {
-    const uint8_t *planes[16];
+  const uint8_t *planes[2][16];
+  for (long group = 0; group <= query->groups; group++) {
+    const uint8_t **own = planes[group % 2], **before = planes[(group + 1) % 2];
     for (int j = 0; j < 16; j++) {
-      uint32_t plane = query->planes[16 * group + j];
-      planes[j] = plane != HERO_NO_PLANE ? (const uint8_t *)block + (32 + plane) * stride + first / 8
-                  : query->inverted[group] ? all : none;
+      uint32_t plane = group < query->groups ? query->planes[16 * group + j] : HERO_NO_PLANE;
+      own[j] = plane != HERO_NO_PLANE ? (const uint8_t *)block + (32 + plane) * stride + first / 8
+               : group < query->groups && query->inverted[group] ? all : none;
     }
-    add_planes(sums, levels, query->places[group], planes, query->inverted[group] ? ~(uint64_t)0 : 0, bytes);
+    if (group > 0)
+      add_planes(sums, levels, query->places[group - 1], before, own,
+                 query->inverted[group - 1] ? ~(uint64_t)0 : 0, bytes);
   }
   const vh bits = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
   const uint8_t *factors = (const uint8_t *)block + 2 * first;
@@ -134,11 +142,13 @@ INLINE int32_t code_dot(const uint8_t *codes, long groups, const int8_t *query) 
 
 static void code_estimates(float *out, const void *records, const void *factors, const uint32_t *numbers, long count,
                            long groups, const int8_t *query, float scale, float shift, float centre) {
-  // Records that are asked for from memory before their turn comes.
-  enum { AHEAD = 12 };
+  // Records that are asked for from memory before their turn comes; of those farther ahead the
+  // first bytes, so that their pages are known by then.
+  enum { AHEAD = 8, FAR_AHEAD = 24 };
   const uint8_t *from = records;
   long stride = 32 * groups;
   for (long i = 0; i < count; i++) {
+    if (i + FAR_AHEAD < count) __builtin_prefetch(from + numbers[i + FAR_AHEAD] * stride);
     if (i + AHEAD < count)
       for (long b = 0; b < stride; b += 64) __builtin_prefetch(from + numbers[i + AHEAD] * stride + b);
     uint16_t bits;
