@@ -16,6 +16,8 @@ struct MergeTable: Sendable {
   private(set) var makers: [Int32?]
   private var merges: [UInt64: Merge] = [:]
   private let marksEnds: Bool
+  /// How many symbols stand for bytes.
+  var bytes: Int { marksEnds ? 512 : 256 }
   static let unranked = Int32.max
 
   /// - Parameters:

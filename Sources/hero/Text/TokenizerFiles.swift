@@ -155,7 +155,7 @@ public struct TokenizerFiles {
       rest = rest[line.endIndex...]
       if rest.starts(with: [0x0D, 0x0A]) { rest = rest.dropFirst() }
       rest = rest.dropFirst()
-      if number == 1, line.starts(with: Array("#version".utf8)) || line.starts(with: Array("\"bpe_simple".utf8)) {
+      if number == 1, ["#version", "\"bpe_simple"].contains(where: { line.starts(with: $0.utf8) }) {
         continue
       }
       let pair = line.split { $0 == 0x20 || $0 == 0x09 }
