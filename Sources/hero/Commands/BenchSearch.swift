@@ -28,6 +28,9 @@ struct BenchSearch: ParsableCommand {
   @Option(help: "How alike a video's frames are, from 0, the hardest, to below 1.")
   var likeness: Float = 0
 
+  @Flag(help: "Of CLIP's rows, 512 elements, with its text tower (ViT-B/32's) in place of a trained HERO.")
+  var clip = false
+
   @Option(help: ArgumentHelp("The index to make.", valueName: "file"), completion: .file())
   var output: String
 
@@ -41,6 +44,7 @@ struct BenchSearch: ParsableCommand {
     InterruptHandler.install()
     var work = SearchBench.Work()
     (work.videos, work.frames, work.queries, work.likeness) = (videos, frames, queries, likeness)
+    work.isCLIP = clip
     let bench = SearchBench(work, path: output, backend: try device.open())
     let result = try ProgressReporter.follow("Writing", total: videos, unit: "videos") {
       try bench.run(progress: $0)

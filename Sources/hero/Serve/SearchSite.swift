@@ -17,7 +17,7 @@ import Training
 ///     /media/N                    the file of video N, by ranges
 ///     /thumbnail/N?t=…            a picture of video N at a time
 public struct SearchSite: HTTPHandler {
-  let searcher: MomentSearcher
+  let searcher: any VideoSearcher
   let models: VideoModels?
   private let split: SplitAnswers?
   private let limits: ServerLimits
@@ -38,7 +38,7 @@ public struct SearchSite: HTTPHandler {
   ///   - isLoopback: whether only this machine is served: then requests under another machine's name are refused, so that no
   ///     page of the network can have its name point here and read along.
   public init(
-    searcher: MomentSearcher, models: VideoModels? = nil, split: SplitAnswers? = nil, isLoopback: Bool,
+    searcher: any VideoSearcher, models: VideoModels? = nil, split: SplitAnswers? = nil, isLoopback: Bool,
     limits: ServerLimits = ServerLimits()
   ) {
     self.models = models
@@ -87,10 +87,7 @@ public struct SearchSite: HTTPHandler {
         let begun = DispatchTime.now().uptimeNanoseconds
         let moments = try searcher.find(query, limit: limit)
         let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
-        return [
-          "query": .string(query), "seconds": .double(seconds),
-          "approximate": .bool(searcher.isApproximate), "moments": .array(moments.map(\.json)),
-        ]
+        return searcher.json(query, moments, seconds: seconds)
       }
     case ("video", 2): return HTTPResponse(json: try searcher.index.video(try video(parts[1])).json)
     case ("align", 2):
@@ -110,7 +107,7 @@ public struct SearchSite: HTTPHandler {
     [
       "videos": .int(searcher.index.count), "frames": .int(searcher.index.rows),
       "frame_interval": .double(searcher.index.head.frameInterval), "has_split": .bool(split != nil),
-      "longest_query": .int(MomentSearcher.longestQuery),
+      "made_with": .string(searcher.index.head.origin), "longest_query": .int(MomentSearcher.longestQuery),
       "describe": .bool(models?.describes ?? false), "ask": .bool((models?.mostAnswers ?? 0) > 0),
       "most_answers": .int(models?.mostAnswers ?? 0),
     ]
@@ -132,7 +129,7 @@ public struct SearchSite: HTTPHandler {
   // MARK: Work
 
   /// Runs a search, or another model's work, on the one thread that does; refuses where too many wait for it.
-  func searching(_ work: @escaping @Sendable (MomentSearcher) throws -> JSON) async throws
+  func searching(_ work: @escaping @Sendable (any VideoSearcher) throws -> JSON) async throws
     -> HTTPResponse
   {
     defer { waiting.value.subtract(1, ordering: .relaxed) }
