@@ -13,8 +13,9 @@ struct OwnVideoIndex {
   var folder: TemporaryFolder { model.folder }
   var index: String { folder.path("own.index") }
 
-  init() throws {
-    model = try SmallModel()
+  /// - Parameter features: what the run's features are called, and their width.
+  init(features: (version: String, width: Int) = ("resnet_slowfast", 8)) throws {
+    model = try SmallModel(features: features)
     try Safetensors.write(path: folder.path("resnet.safetensors"), tensors: Self.resnet)
     try Safetensors.write(path: folder.path("slowfast.safetensors"), tensors: Self.slowfast)
   }

@@ -24,6 +24,23 @@ import Testing
     }
   }
 
+  /// Of networks that are not trained here.
+  @Test func quickGELUEqualsReferee() throws {
+    for (rows, inner, columns) in Self.shapes {
+      let x = Matrix.random(rows, inner, seed: 1)
+      let weight = Matrix.random(columns, inner, scale: 0.5, seed: 2)
+      let bias = Matrix.random(1, columns, seed: 3)
+      let expected = Referee.linear(x, weight, bias, .quickGELU).values
+      try Backends.forEach { backend in
+        let tensors = [x, weight, bias].map { leaf($0, on: backend) }
+        let result = backend.values(
+          of: Tape.inference(backend).linear(tensors[0], tensors[1], tensors[2], activation: .quickGELU))
+        let worst = zip(result, expected).map { abs(Double($0) - $1) / max(1, abs($1)) }.max() ?? 0
+        #expect(worst < (backend.precision == .fp32 ? 1e-5 : 0.05))
+      }
+    }
+  }
+
   /// A batch may have no rows of some kind: the weight's gradient is then zero, not what memory held.
   @Test func emptyInput() throws {
     try OperationCheck([Matrix(rows: 0, columns: 6), .random(4, 6, seed: 1), .random(1, 4, seed: 2)]) {

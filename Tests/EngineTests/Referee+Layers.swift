@@ -12,6 +12,7 @@ enum Referee {
       case .none: return total
       case .relu: return max(0, total)
       case .gelu: return gelu(total)
+      case .quickGELU: return total / (1 + exp(-1.702 * total))
       }
     }
   }

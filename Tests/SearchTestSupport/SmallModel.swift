@@ -13,8 +13,10 @@ public struct SmallModel {
   public let folder: TemporaryFolder
   public static let width = 32
 
-  /// - Parameter seed: of the weights.
-  public init(seed: UInt64 = 1) throws {
+  /// - Parameters:
+  ///   - seed: of the weights.
+  ///   - features: what the run's features are called, and their width.
+  public init(seed: UInt64 = 1, features: (version: String, width: Int) = ("resnet_slowfast", 8)) throws {
     folder = try TemporaryFolder()
     var tokens = ["<s>", "<pad>", "</s>", "<unk>", "."]
     tokens += "abcdefghijklmnopqrstuvwxyzĠ?".map { String($0) } + ["<|endoftext|>", "<mask>", "Ġz"]
@@ -34,9 +36,13 @@ public struct SmallModel {
     query["num_hidden_layers"] = 0
     let shape: JSON = ["f_config": .object(part), "c_config": temporal, "q_config": .object(query)]
     let file = try folder.file("run/log/model_config.json", shape.encoded())
-    _ = try folder.file("run/log/hps.json", #"{"task": "tvr", "max_clip_len": 100, "vfeat_interval": 1.5}"#)
+    let options: JSON = [
+      "task": "tvr", "max_clip_len": 100, "vfeat_interval": 1.5, "feat_version": .string(features.version),
+    ]
+    _ = try folder.file("run/log/hps.json", options.encoded())
     let model = RetrievalModel(
-      try ModelConfiguration(shape, file: file, featureWidth: 8, checkpoint: nil), backend: try CPUBackend())
+      try ModelConfiguration(shape, file: file, featureWidth: features.width, checkpoint: nil),
+      backend: try CPUBackend())
     model.store.initialize(seed: seed)
     try FileManager.default.createDirectory(
       atPath: folder.path("run/ckpt"), withIntermediateDirectories: true)

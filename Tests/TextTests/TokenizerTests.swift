@@ -190,7 +190,7 @@ import Testing
           return state >> 63 == 0 ? 0x61 : 0x62
         }
         word.withUnsafeBufferPointer { bytes in
-          var long = LongWord(bytes, merges: table)
+          var long = LongWord(bytes.map { Int32($0) }, merges: table)
           #expect(table.symbols(of: bytes) == long.symbols())
         }
       }

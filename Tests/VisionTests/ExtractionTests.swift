@@ -14,7 +14,7 @@ import Testing
     networks = [
       try ResNet(TinyResNet().arrays.weights, precision: .float32, side: 32),
       try SlowFast(TinySlowFast().arrays.weights, precision: .float32, side: 32, frames: TinySlowFast.frames),
-      try CLIPImageEncoder(TinyCLIP().arrays.weights, precision: .float32, headWidth: TinyCLIP.head),
+      try CLIPImageEncoder(TinyCLIP().arrays.weights, TinyCLIP.tower, precision: .float32),
     ]
   }
 

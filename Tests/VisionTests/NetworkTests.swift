@@ -26,7 +26,7 @@ import Testing
     let tiny = TinyCLIP()
     let pictures = Pictures.random(count, width: TinyCLIP.side, height: TinyCLIP.side)
     for weights in [tiny.arrays.weights, tiny.huggingFace] {
-      let network = try CLIPImageEncoder(weights, precision: .float32, headWidth: TinyCLIP.head)
+      let network = try CLIPImageEncoder(weights, TinyCLIP.tower, precision: .float32)
       #expect(network.width == TinyCLIP.width)
       #expect(network.input == .pictures(side: TinyCLIP.side, isCropped: true))
       #expect(worstRow(try network.features(pictures), tiny.rows(pictures)) < 1e-5)
@@ -49,7 +49,7 @@ import Testing
     let tinyCLIP = TinyCLIP()
     let small = Pictures.random(3, width: TinyCLIP.side, height: TinyCLIP.side)
     let encoder = try CLIPImageEncoder(
-      tinyCLIP.arrays.weights, precision: .bfloat16, headWidth: TinyCLIP.head)
+      tinyCLIP.arrays.weights, TinyCLIP.tower, precision: .bfloat16)
     #expect(worstRow(try encoder.features(small), tinyCLIP.rows(small)) < 0.03)
   }
 
@@ -58,7 +58,7 @@ import Testing
     let error = try #require(throws: DataError.self) { try ResNet(clip, precision: .float32) }
     #expect(error.file == "tiny" && error.place != nil && error.cure != nil)
     #expect(throws: DataError.self) { try SlowFast(resnet, precision: .float32) }
-    #expect(throws: DataError.self) { try CLIPImageEncoder(resnet, precision: .float32) }
+    #expect(throws: DataError.self) { try CLIPImageEncoder(resnet, TinyCLIP.tower, precision: .float32) }
   }
 
   @Test func shallowResNetsAreRefused() throws {

@@ -8,6 +8,7 @@ struct TinyCLIP {
   let arrays = TinyArrays()
   static let (hidden, head, patch, edge, width) = (16, 8, 4, 2, 6)
   static var side: Int { patch * edge }
+  static let tower = CLIPFiles.Tower(activation: .quickGELU, heads: hidden / head)
 
   init() {
     let hidden = Self.hidden

@@ -31,6 +31,9 @@ struct BenchSearch: ParsableCommand {
   @Option(help: "Topics that videos are of; half of what a video's frames share is its topic's.")
   var topics = 0
 
+  @Flag(help: "Of CLIP's rows, 512 elements, with its text tower (ViT-B/32's) in place of a trained HERO.")
+  var clip = false
+
   @Option(help: ArgumentHelp("The index to make.", valueName: "file"), completion: .file())
   var output: String
 
@@ -46,6 +49,7 @@ struct BenchSearch: ParsableCommand {
     var work = SearchBench.Work()
     (work.videos, work.frames, work.queries, work.likeness) = (videos, frames, queries, likeness)
     work.topics = topics
+    work.isCLIP = clip
     let bench = SearchBench(work, path: output, backend: try device.open())
     let result = try ProgressReporter.follow("Writing", total: videos, unit: "videos") {
       try bench.run(progress: $0)

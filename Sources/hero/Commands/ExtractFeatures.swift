@@ -35,9 +35,17 @@ struct ExtractFeatures: ParsableCommand {
   var slowfast: String?
 
   @Option(
-    help: ArgumentHelp("Weights of CLIP ViT-B/32 (.pt, .safetensors).", valueName: "file"),
+    help: ArgumentHelp(
+      "Weights of CLIP ViT-B/32, B/16 or L/14: OpenAI's .pt, Hugging Face's folder or open_clip's.",
+      valueName: "file"),
     completion: .file())
   var clip: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What CLIP was trained with, where no file says it: quick_gelu (OpenAI's) or gelu (LAION's).",
+      valueName: "name"))
+  var clipActivation: CLIPActivation?
 
   @Option(help: ArgumentHelp("Seconds per row: 1.5 for TV, 2 for MSR-VTT.", valueName: "seconds"))
   var frameLength = 1.5
@@ -58,6 +66,9 @@ struct ExtractFeatures: ParsableCommand {
   func run() throws {
     guard let interval = FrameInterval(seconds: frameLength) else {
       throw UsageError("--frame-length must be a whole number of 30ths of a second above 0, such as 1.5 or 2")
+    }
+    if clip == nil {
+      try FlagConflicts.refuse(["--clip-activation": clipActivation != nil], "it is of --clip")
     }
     guard jobs > 0 else { throw UsageError("--jobs must be 1 or more") }
     guard resnet != nil || slowfast != nil || clip != nil else {
@@ -100,7 +111,11 @@ struct ExtractFeatures: ParsableCommand {
     var networks: [any FeatureNetwork] = []
     if let resnet { networks.append(try ResNet(weights(resnet), precision: precision)) }
     if let slowfast { networks.append(try SlowFast(weights(slowfast), precision: precision)) }
-    if let clip { networks.append(try CLIPImageEncoder(weights(clip), precision: precision)) }
+    if let clip {
+      let files = try CLIPFiles(path: clip, activation: clipActivation)
+      files.notes.forEach(Console.standardError.print)
+      networks.append(try CLIPImageEncoder(files, precision: precision))
+    }
     return networks
   }
 
@@ -156,3 +171,4 @@ struct ExtractFeatures: ParsableCommand {
 }
 
 extension Scaling: ExpressibleByArgument {}
+extension CLIPActivation: ExpressibleByArgument {}

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Corpus
 import Formats
+import Foundation
 import Search
 import Training
 import Vision
@@ -26,6 +27,11 @@ struct IndexCommand: ParsableCommand {
 
         hero index --model-dir runs/tvr --videos clips --resnet resnet152.pth --slowfast SLOWFAST_8x8_R50.pkl \\
           --tokenizer roberta-base --output clips.index
+
+      Without a trained run: CLIP's weights alone, with its vocabulary beside them. 'hero search' then compares the query \
+      with the frames, and with what is said.
+
+        hero index --videos clips --clip ViT-B-32.pt --output clips.index
         hero index --list --output clips.index
       """)
 
@@ -50,6 +56,19 @@ struct IndexCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("For --videos: weights of SlowFast 8x8 R50.", valueName: "file"), completion: .file())
   var slowfast: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "For --videos: CLIP's weights, OpenAI's .pt, Hugging Face's folder or open_clip's. Without --model-dir they alone encode.",
+      valueName: "file"), completion: .file())
+  var clip: String?
+
+  @OptionGroup var clipWords: CLIPArguments
+
+  @Option(
+    help: ArgumentHelp(
+      "For --clip without --model-dir: seconds between frames (default: 1.5).", valueName: "seconds"))
+  var frameLength: Double?
 
   @Option(help: ArgumentHelp("Feature store.", valueName: "folder"), completion: .directory)
   var vfeatDb: String?
@@ -116,14 +135,22 @@ struct IndexCommand: ParsableCommand {
     if list { return try IndexReport(path: output).list() }
     if check { return try IndexReport(path: output).check() }
     try BatchSize.require(batchSize)
+    if modelDir == nil, let clip { return try runCLIP(clip) }
     guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
-      throw UsageError("give --model-dir, and one of --videos and --vfeat-db")
+      throw UsageError(
+        "give --model-dir, and one of --videos and --vfeat-db; or --videos and --clip alone")
+    }
+    try FlagConflicts.refuse(
+      ["--frame-length": frameLength != nil, "--clip-vocabulary": clipWords.vocabulary != nil],
+      "the run of --model-dir says how far frames are apart and reads the queries")
+    if clip == nil {
+      try FlagConflicts.refuse(["--clip-activation": clipWords.activation != nil], "it is of --clip")
     }
     if videos == nil {
       try FlagConflicts.refuse(
         [
-          "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--encoding": encoding != nil,
-          "--transcribe": transcribe != nil,
+          "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--clip": clip != nil,
+          "--encoding": encoding != nil, "--transcribe": transcribe != nil,
         ], "features and subtitles are made of --videos only")
     } else {
       try FlagConflicts.refuse(
@@ -142,13 +169,14 @@ struct IndexCommand: ParsableCommand {
     var files = Indexing.Files()
     if remove { files.isGone = { $0.file.map { FileMark.isMissing($0.path) } ?? false } }
     if let videos {
-      guard let resnet, let slowfast else { throw UsageError("--videos needs --resnet and --slowfast") }
       let own = OwnVideos(
-        videos: videos, index: IndexWork(index: output), resnet: resnet, slowfast: slowfast,
-        frameLength: model.head.frameInterval, tokenizer: tokenizer, encoding: encoding,
-        recognizer: recognizer)
-      try own.requireFeatures(ofWidth: model.model.configuration.featureWidth)
-      let prepared = try own.prepare(for: output) { log.warning($0) }
+        videos: videos, index: IndexWork(index: output),
+        networks: try OwnNetworks(
+          version: model.opened.configuration.featureVersion, resnet: resnet, slowfast: slowfast, clip: clip,
+          clipActivation: clipWords.activation),
+        frameLength: model.head.frameInterval, encoding: encoding, recognizer: recognizer)
+      try own.networks.require(width: model.model.configuration.featureWidth)
+      let prepared = try own.prepare(for: output, tokenizer: tokenizer) { log.warning($0) }
       stores = (prepared.features, prepared.subtitles)
       files = prepared.library.files(removes: remove)
     }
@@ -171,6 +199,61 @@ struct IndexCommand: ParsableCommand {
     }
     tell(report, model, reader.maxClipLength, log)
     try tellMissing(index, log)
+    printResult(report, index)
+  }
+
+  /// Indexes videos by CLIP's rows, with no trained model.
+  private func runCLIP(_ clip: String) throws {
+    guard let videos else { throw UsageError("--clip without --model-dir needs --videos") }
+    try FlagConflicts.refuse(
+      [
+        "--checkpoint": checkpoint != "best", "--resnet": resnet != nil, "--slowfast": slowfast != nil,
+        "--vfeat-db": vfeatDb != nil, "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil,
+        "--tokenizer": tokenizer != nil, "--batch-size": batchSize != 16,
+        overrides.joined(separator: " "): !overrides.isEmpty,
+      ], "without --model-dir CLIP's rows of --videos are all that is indexed")
+    if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
+    let interval = frameLength ?? Self.usualFrameLength
+    guard FrameInterval(seconds: interval) != nil else {
+      throw UsageError("--frame-length must be a whole number of 30ths of a second above 0, such as 1.5 or 2")
+    }
+    let recognizer = try transcribe.map { try SpeechRecognizer(model: $0) }
+    let log = RunLog()
+    let model = try CLIPModel(
+      weights: clip, vocabulary: clipWords.vocabulary, activation: clipWords.activation,
+      frameInterval: interval, log: log, backend: try device.open())
+    if FileManager.default.fileExists(atPath: output) {
+      try IndexFile(path: output).head.requireSame(as: model.head, file: output)
+    }
+    let own = OwnVideos(
+      videos: videos, index: IndexWork(index: output),
+      networks: try OwnNetworks(
+        version: CLIPModel.features, resnet: nil, slowfast: nil, clip: clip,
+        clipActivation: clipWords.activation),
+      frameLength: interval, encoding: encoding, recognizer: recognizer)
+    try own.networks.require(width: model.head.width)
+    let prepared = try own.prepareCLIP(for: output, width: model.head.width) { log.warning($0) }
+    let indexing = Indexing(
+      path: output, model: model, videos: prepared.videos, files: prepared.library.files(removes: remove))
+    let report = try IndexProgress.follow { progress in
+      try indexing.run(batchSize: batchSize, onSkip: { log.warning("left out: \($0)") }, progress: progress)
+    }
+    let index = try IndexFile(path: output)
+    guard index.count > 0 || report.skipped == 0 else {
+      throw DataError(
+        "all \(report.skipped) videos were left out", file: output, cure: "See the warnings for the reasons")
+    }
+    if !report.removed.isEmpty {
+      log.info("removed, for their files are gone from their folders: \(Self.names(report.removed))")
+    }
+    try tellMissing(index, log)
+    printResult(report, index)
+  }
+
+  /// Seconds between CLIP's frames where nobody says it.
+  private static let usualFrameLength = 1.5
+
+  private func printResult(_ report: Indexing.Report, _ index: IndexFile) {
     let changes = [
       (report.replaced, "encoded anew"), (report.moved, "at another path"), (report.removed.count, "removed"),
     ]
@@ -180,12 +263,18 @@ struct IndexCommand: ParsableCommand {
         + "\(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB")
   }
 
+  private static func names(_ names: [String]) -> String {
+    names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and \(names.count - 10) more" : "")
+  }
+
   /// Refuses flags of making an index beside those that only read it.
   private func refuseMaking(beside flag: String) throws {
     try FlagConflicts.refuse(
       [
         "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best", "--videos": videos != nil,
-        "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--vfeat-db": vfeatDb != nil,
+        "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--clip": clip != nil,
+        "--clip-vocabulary": clipWords.vocabulary != nil, "--clip-activation": clipWords.activation != nil,
+        "--frame-length": frameLength != nil, "--vfeat-db": vfeatDb != nil,
         "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
         "--batch-size": batchSize != 16, "--remove": remove, "--encoding": encoding != nil,
         "--transcribe": transcribe != nil, "--device or --precision": device.isGiven,
@@ -209,11 +298,8 @@ struct IndexCommand: ParsableCommand {
 
   /// What a person may not expect of what was done.
   private func tell(_ report: Indexing.Report, _ model: SearchModel, _ clip: Int?, _ log: RunLog) {
-    func names(_ names: [String]) -> String {
-      names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and \(names.count - 10) more" : "")
-    }
     if !report.removed.isEmpty {
-      log.info("removed, for their files are gone from their folders: \(names(report.removed))")
+      log.info("removed, for their files are gone from their folders: \(Self.names(report.removed))")
     }
     if report.windowed > 0, let clip {
       let seconds = Double(clip) * model.head.frameInterval
@@ -224,7 +310,7 @@ struct IndexCommand: ParsableCommand {
     if !report.short.isEmpty {
       let least = Double(model.opened.options.minLength + 1) * model.head.frameInterval
       log.info(
-        "shorter than the shortest moment (\(least) s), found as a whole: \(names(report.short))")
+        "shorter than the shortest moment (\(least) s), found as a whole: \(Self.names(report.short))")
     }
   }
 

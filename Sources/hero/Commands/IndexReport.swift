@@ -14,7 +14,7 @@ struct IndexReport {
   }
 
   private var summary: String {
-    "\(path): \(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB"
+    "\(path): \(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB, made with \(index.head.origin)"
   }
 
   /// `hero index --list`

@@ -16,12 +16,9 @@ struct OwnVideos {
   let videos: String
   /// The folder for features and stores.
   let index: IndexWork
-  /// Files of weights.
-  let resnet: String
-  let slowfast: String
+  let networks: OwnNetworks
   /// Seconds per frame.
   let frameLength: Double
-  let tokenizer: String
   /// What subtitle files are in that do not say it; guessed if nil.
   let encoding: String?
   /// What writes down what is said in videos without subtitles; nil for nobody.
@@ -31,32 +28,51 @@ struct OwnVideos {
   private var store: String { index.features }
   private var subtitleStore: String { index.subtitles }
 
-  /// Asks, before hours are spent on features, whether the model can read them.
-  ///
-  /// - Parameter width: of the features that the model reads.
-  /// - Throws: `DataError` where the networks' are of another width, or their weights cannot be read.
-  func requireFeatures(ofWidth width: Int) throws {
-    let networks: [any FeatureNetwork] = [
-      try ResNet(NetworkWeights(path: resnet), precision: .float32),
-      try SlowFast(NetworkWeights(path: slowfast), precision: .float32),
-    ]
-    let made = networks.reduce(0) { $0 + $1.width }
-    guard made == width else {
-      throw DataError(
-        "the features of \(networks.map(\.summary).joined(separator: " and ")) are \(made) wide together, the model reads \(width)",
-        file: resnet, cure: "Give the weights that the model's own features were made with")
-    }
-  }
-
-  /// Makes what is missing.
+  /// Makes features and stores, where they are missing.
   /// - Parameters:
   ///   - index: the index's path.
+  ///   - tokenizer: of the model.
   ///   - tell: is given what is to be known of files, a line each.
   /// - Returns: the stores, no subtitle store where the folder has no subtitles; and the videos.
   func prepare(
-    for index: String, tell: (String) -> Void
+    for index: String, tokenizer: String, tell: (String) -> Void
   ) throws -> (features: String, subtitles: String?, library: VideoLibrary) {
-    var library = try VideoLibrary(folder: videos, work: self.index, networks: Self.networks)
+    let (library, paths) = try openLibrary(for: index, tell: tell)
+    let (features, subtitles) = try prepare(paths, library, tokenizer: tokenizer, tell: tell)
+    return (features, subtitles, library)
+  }
+
+  /// Makes CLIP's features where they are missing, and reads subtitles as they are: no store is
+  /// needed.
+  /// - Parameters:
+  ///   - index: the index's path.
+  ///   - width: of a row.
+  ///   - tell: is given what is to be known of files, a line each.
+  func prepareCLIP(
+    for index: String, width: Int, tell: (String) -> Void
+  ) throws -> (videos: CLIPVideos, library: VideoLibrary) {
+    let (library, paths) = try openLibrary(for: index, tell: tell)
+    try extractFeatures(paths)
+    let made = library.videos.compactMap { video in
+      library.features(of: video.name).first.map { (video: video.name, file: $0) }
+    }.filter { FileManager.default.fileExists(atPath: $0.file) }
+    let folders = try subtitleFolders(library, tell: tell)
+    let names = Set(library.videos.map { Name($0.name) })
+    let subtitles =
+      folders.isEmpty
+      ? [:]
+      : try SubtitleFileList(paths: folders, onLeftOut: tell).sentences(
+        isKnown: { names.contains(Name($0)) }, encoding: encoding, onSkip: tell, onNote: tell)
+    return (CLIPVideos(width: width, features: made, subtitles: subtitles), library)
+  }
+
+  /// The videos of the folder, whose features of other files or other weights are taken away, and
+  /// what `extract-features` is to be given.
+  private func openLibrary(
+    for index: String, tell: (String) -> Void
+  ) throws -> (library: VideoLibrary, paths: [String]) {
+    try networks.requireSameWeights(in: self.index)
+    var library = try VideoLibrary(folder: videos, work: self.index, networks: networks.parts)
     let known = try Self.files(of: index)
     let others = library.leaveOutNamesakes(in: known)
     others.forEach(tell)
@@ -66,12 +82,15 @@ struct OwnVideos {
       throw DataError("none of its videos is left", file: videos, cure: "See the lines above")
     }
     for name in try library.bringFeaturesUpToDate(with: known) { tell("\(name) was replaced") }
-    let paths = others.isEmpty ? [videos] : library.videos.map(\.path)
-    let (features, subtitles) = try prepare(paths, library, tell: tell)
-    return (features, subtitles, library)
+    return (library, others.isEmpty ? [videos] : library.videos.map(\.path))
   }
 
-  private static let networks = ["resnet", "slowfast"]
+  private func extractFeatures(_ paths: [String]) throws {
+    try run(
+      ["extract-features"] + paths + ["--output", "\(work)/features"] + networks.arguments + [
+        "--frame-length", "\(frameLength)",
+      ])
+  }
 
   /// The files that an index names, by the names of the videos.
   private static func files(of index: String) throws -> [Name: IndexedVideo.MediaFile] {
@@ -86,20 +105,17 @@ struct OwnVideos {
   }
 
   private func prepare(
-    _ paths: [String], _ library: VideoLibrary, tell: (String) -> Void
+    _ paths: [String], _ library: VideoLibrary, tokenizer: String, tell: (String) -> Void
   ) throws -> (features: String, subtitles: String?) {
-    try run(
-      ["extract-features"] + paths + [
-        "--output", "\(work)/features", "--resnet", resnet, "--slowfast", slowfast,
-        "--frame-length", "\(frameLength)",
-      ])
+    try extractFeatures(paths)
     if try !isComplete() {
       try VideoLibrary.remove(index.videoStores) { $0 == ["own"] }
-      try run([
-        "convert-videodb", "--feature-dir", "\(work)/features", "--output", "\(work)/video_db", "--dataset",
-        "own",
-        "--frame-length", "\(frameLength)",
-      ])
+      try run(
+        [
+          "convert-videodb", "--feature-dir", "\(work)/features", "--output", "\(work)/video_db", "--dataset",
+          "own",
+          "--frame-length", "\(frameLength)",
+        ] + networks.storeArguments)
     }
     let subtitles = try subtitleFolders(library, tell: tell)
     guard !subtitles.isEmpty else { return (store, nil) }
@@ -115,15 +131,20 @@ struct OwnVideos {
   /// Whether the feature store has every video whose features are there.
   private func isComplete() throws -> Bool {
     guard FileManager.default.fileExists(atPath: store) else { return false }
-    let known = Set(try FeatureStore(path: store, frameLength: frameLength).videos.lazy.map { Name($0) })
-    let folders = Self.networks.map { "\(work)/features/\($0)_features" }
+    let known = Set(
+      try FeatureStore(
+        path: store, featureVersion: networks.version, frameLength: frameLength
+      ).videos.lazy.map { Name($0) })
+    let folders = networks.parts.map { "\(work)/features/\($0)_features" }
     let made = folders.map { folder in
       Set(
         ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".npz") }
           .map { Name($0) }
       )
     }
-    return made[0].intersection(made[1]).allSatisfy { known.contains(String($0.text.dropLast(".npz".count))) }
+    return made.dropFirst().reduce(made[0]) { $0.intersection($1) }.allSatisfy {
+      known.contains(String($0.text.dropLast(".npz".count)))
+    }
   }
 
   /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of

@@ -26,14 +26,37 @@ struct SearchArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "CLIP's weights, of an index of CLIP's; by default those that made the index.", valueName: "file"),
+    completion: .file())
+  var clip: String?
+
+  @OptionGroup var clipWords: CLIPArguments
+
+  @Option(
+    help: ArgumentHelp(
       "Frames that a query is compared with exactly, of those that look best: more find the same as all would more surely, and cost time.",
       valueName: "frames"))
   var rowsRead = IndexedVideos.usualRowsRead
 
   @OptionGroup var device: DeviceArguments
 
-  func open(overrides: [String], log: RunLog) throws -> MomentSearcher {
+  func open(overrides: [String], log: RunLog) throws -> any VideoSearcher {
     guard rowsRead > 0 else { throw UsageError("--rows-read must be at least 1") }
+    if case .clip = try IndexFile(path: index).head.kind {
+      try FlagConflicts.refuse(
+        [
+          "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best",
+          "--tokenizer": tokenizer != nil, overrides.joined(separator: " "): !overrides.isEmpty,
+        ], "\(index) was made with CLIP, not with a trained run")
+      return try CLIPSearcher(
+        index: index, weights: clip, vocabulary: clipWords.vocabulary, activation: clipWords.activation,
+        rowsRead: rowsRead, log: log, backend: try device.open())
+    }
+    try FlagConflicts.refuse(
+      [
+        "--clip": clip != nil, "--clip-vocabulary": clipWords.vocabulary != nil,
+        "--clip-activation": clipWords.activation != nil,
+      ], "\(index) was made with a trained run, not with CLIP")
     return try MomentSearcher(
       index: index, folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, arguments: overrides,
       rowsRead: rowsRead, log: log, backend: try device.open())
@@ -48,6 +71,9 @@ struct SearchCommand: ParsableCommand {
     discussion: """
       Ranks moments as 'hero eval' does: exp(α · cosine of the query and the video's best frame) · p(start) · p(end), without \
       those that overlap a better one (--nms-thd; 0.5 where the run has none).
+
+      In an index that CLIP made without a trained run, moments are runs of frames around a peak of the cosine with the \
+      query, joined with what is said (BM25) by their ranks.
 
         hero search --index tv.index "a man pours coffee while they talk about rent"
         hero search --index tv.index --m3u "somebody laughs" > moments.m3u && vlc moments.m3u
@@ -117,16 +143,13 @@ struct SearchCommand: ParsableCommand {
     }
   }
 
-  private func show(_ query: String, _ searcher: MomentSearcher) throws {
+  private func show(_ query: String, _ searcher: any VideoSearcher) throws {
     let begun = DispatchTime.now().uptimeNanoseconds
     let moments = try searcher.find(query, limit: limit)
     let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
+    if let note = searcher.note(on: query) { Console.standardError.print(note) }
     if json {
-      let answer: JSON = [
-        "query": .string(query), "seconds": .double(seconds), "approximate": .bool(searcher.isApproximate),
-        "moments": .array(moments.map(\.json)),
-      ]
-      print(answer.encoded(style: .python))
+      print(searcher.json(query, moments, seconds: seconds).encoded(style: .python))
     } else if m3u {
       print(try Playlist.m3u(moments))
     } else if edl {
@@ -144,11 +167,18 @@ struct SearchCommand: ParsableCommand {
     table.rows = moments.map { moment in
       let said = moment.subtitle
       return [
-        moment.video.name, clock(moment.start), clock(moment.end), String(format: "%.3g", moment.score),
+        moment.video.name, clock(moment.start), clock(moment.end), score(moment),
         said.count > 60 ? said.prefix(59) + "…" : said,
       ]
     }
     return table
+  }
+
+  /// Of CLIP's moments the cosine says more than the ranks.
+  private static func score(_ moment: FoundMoment) -> String {
+    guard let evidence = moment.evidence else { return String(format: "%.3g", moment.score) }
+    return [evidence.cosine.map { String(format: "%.3f", $0) }, evidence.subtitleRank.map { _ in "said" }]
+      .compactMap { $0 }.joined(separator: ", ")
   }
 
   /// `1:02:03.5`, `4.5` → `0:04.5`.

@@ -72,14 +72,23 @@ struct ServeCommand: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let log = RunLog()
     let searcher = try search.open(overrides: overrides, log: log)
-    let models = try models(of: searcher, log: log)
-    let split = try annotations.map { path in
+    let trained = searcher as? MomentSearcher
+    if trained == nil {
+      try FlagConflicts.refuse(
+        [
+          "--annotations": annotations != nil, "--caption-model-dir": captionModelDir != nil,
+          "--qa-model-dir": qaModelDir != nil, "--vfeat-db": vfeatDb != nil, "--sub-txt-db": subTxtDb != nil,
+        ], "\(search.index) was made with CLIP, and they need a trained run's index")
+    }
+    let models = try trained.flatMap { try self.models(of: $0, log: log) }
+    var split: SplitAnswers?
+    if let annotations, let trained {
       let queries = try SplitQueries(
-        path: path, index: searcher.index, model: searcher.model, log: log)
+        path: annotations, index: trained.index, model: trained.model, log: log)
       if queries.skipped > 0 {
-        log.warning("\(queries.skipped) rows of \(path) cannot be asked about a video of the index")
+        log.warning("\(queries.skipped) rows of \(annotations) cannot be asked about a video of the index")
       }
-      return SplitAnswers(queries)
+      split = SplitAnswers(queries)
     }
     let isLoopback = WebServer.isLoopback(host)
     if !isLoopback {
@@ -89,10 +98,10 @@ struct ServeCommand: ParsableCommand {
       host: host, port: port,
       handler: SearchSite(searcher: searcher, models: models, split: split, isLoopback: isLoopback))
     log.info("\(searcher.index.count) videos, \(searcher.index.rows) frames; open \(server.address)")
-    if let split {
+    if let split, let trained {
       let thread = Thread {
         do {
-          try split.run(searcher: searcher) { InterruptHandler.isInterrupted }
+          try split.run(searcher: trained) { InterruptHandler.isInterrupted }
         } catch {
           log.error("the split's queries could not be answered: \(error)")
         }

@@ -90,7 +90,8 @@ struct VideoLibrary {
     return stale
   }
 
-  private func features(of name: String) -> [String] {
+  /// Where each network's features of a video are.
+  func features(of name: String) -> [String] {
     networks.map { "\(work.path)/features/\($0)_features/\(name).npz" }
   }
 

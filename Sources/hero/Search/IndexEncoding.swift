@@ -8,12 +8,9 @@ import Tasks
 struct IndexEncoding {
   let model: SearchModel
   let reader: VideoReader
-  /// Videos, or windows of long ones, a pass.
-  let batchSize: Int
-  /// Told of every video that cannot be read.
-  let onSkip: (String) -> Void
-  /// What the index is to know of a video.
-  let describe: (VideoReader.LongVideo) throws -> IndexedVideo
+  let pass: IndexPass
+
+  private var batchSize: Int { pass.batchSize }
 
   /// Windows of `clip` frames that cover a video and overlap by `overlap` frames, so that a moment that is no longer lies
   /// in one of them as a whole; by three quarters of a window at most. A video that is no longer than one window is one.
@@ -86,7 +83,7 @@ struct IndexEncoding {
     do {
       var done = 0
       while let batch = try queue.next() {
-        batch.skipped.forEach(onSkip)
+        batch.skipped.forEach(pass.onSkip)
         report.skipped += batch.skipped.count
         done += batch.skipped.count
         if let input = batch.input {
@@ -154,7 +151,7 @@ struct IndexEncoding {
         }
         frames += encode(try VideoBatch(items, model: shape).prepared(for: shape, on: backend))
       } catch let error as DataError {
-        onSkip("\(error)")
+        pass.onSkip("\(error)")
         report.skipped += 1
         return false
       }
@@ -167,7 +164,7 @@ struct IndexEncoding {
     _ video: VideoReader.LongVideo, _ windows: [Range<Int>], _ frames: [Float], to writer: IndexWriter,
     _ report: inout Indexing.Report
   ) throws {
-    let described = try describe(video)
+    let described = try pass.describe(video.name, video.frameCount)
     try frames.withUnsafeBufferPointer { try writer.add(described, windows: windows, frames: $0) }
     if windows.count > 1 { report.windowed += 1 }
     if video.frameCount <= model.opened.options.minLength { report.short.append(video.name) }

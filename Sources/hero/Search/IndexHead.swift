@@ -7,13 +7,28 @@ public struct IndexHead: Equatable, Sendable {
   /// Seconds between frames.
   public var frameInterval: Double
   public var model: ModelIdentity
-  /// The folder of the model's run when the index was made.
+  /// The folder of the model's run when the index was made, or CLIP's weights.
   public var modelFolder: String
-  /// The folder of the tokenizer.
+  /// The folder of the tokenizer, or CLIP's vocabulary.
   public var tokenizer: String
+  public var kind: Kind
 
-  public init(width: Int, frameInterval: Double, model: ModelIdentity, modelFolder: String, tokenizer: String)
-  {
+  /// What encoded the videos.
+  public enum Kind: Equatable, Sendable {
+    /// A HERO that was trained.
+    case trained
+    /// CLIP's image encoder; the activation where the user had to say it.
+    case clip(CLIPActivation?)
+
+    /// Two indexes of different kinds have nothing in common.
+    func isSameKind(as other: Kind) -> Bool { (self == .trained) == (other == .trained) }
+  }
+
+  public init(
+    width: Int, frameInterval: Double, model: ModelIdentity, modelFolder: String, tokenizer: String,
+    kind: Kind = .trained
+  ) {
+    self.kind = kind
     self.width = width
     self.frameInterval = frameInterval
     self.model = model
@@ -21,11 +36,21 @@ public struct IndexHead: Equatable, Sendable {
     self.tokenizer = tokenizer
   }
 
+  /// What it is made of, in words.
+  public var origin: String {
+    switch kind {
+    case .trained: "the HERO of \(modelFolder)"
+    case .clip: "the CLIP of \(modelFolder)"
+    }
+  }
+
   var json: JSON {
-    [
+    var json: JSONObject = [
       "width": .int(width), "frame_interval": .double(frameInterval), "model": model.json,
       "model_folder": .string(modelFolder), "tokenizer": .string(tokenizer),
     ]
+    if case .clip(let activation) = kind { json["clip"] = .string(activation?.rawValue ?? "") }
+    return .object(json)
   }
 
   init(_ json: JSON, file: String) throws {
@@ -35,8 +60,18 @@ public struct IndexHead: Equatable, Sendable {
       let tokenizer = json["tokenizer"]?.string
     else { throw DataError("its head lacks something", file: file, cure: "Make the index again") }
     try IndexChecks.require(frameInterval: interval, file: file)
+    var kind = Kind.trained
+    if let clip = json["clip"] {
+      guard let name = clip.string, name.isEmpty || CLIPActivation(rawValue: name) != nil else {
+        throw DataError(
+          "its head says \(clip.encoded()) of CLIP", file: file,
+          cure: "Make the index again with 'hero index'")
+      }
+      kind = .clip(CLIPActivation(rawValue: name))
+    }
     self.init(
-      width: width, frameInterval: interval, model: model, modelFolder: folder, tokenizer: tokenizer)
+      width: width, frameInterval: interval, model: model, modelFolder: folder, tokenizer: tokenizer,
+      kind: kind)
   }
 }
 

@@ -174,7 +174,13 @@ public final class IndexWriter {
 
 extension IndexHead {
   /// Refuses another model than the one that the index was made with.
-  func requireSame(as other: IndexHead, file: String) throws {
+  /// - Throws: `DataError` saying what differs.
+  public func requireSame(as other: IndexHead, file: String) throws {
+    guard kind.isSameKind(as: other.kind) else {
+      throw DataError(
+        "was made with \(origin), not with \(other.origin)", file: file,
+        cure: "Use what it was made with, or make another index: the two cannot be mixed")
+    }
     guard let difference = model.difference(from: other.model) else { return }
     throw DataError(
       "was made with another model: its \(difference)", file: file,

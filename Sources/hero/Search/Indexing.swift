@@ -54,19 +54,26 @@ public struct Indexing {
     }
   }
 
-  private let model: SearchModel
-  private let reader: VideoReader
+  private let head: IndexHead
+  private let source: any IndexSource
   private let path: String
   private let files: Files
-  /// As the subtitle store lists them.
-  private let listed: [Name: Double]
   private var updating: String { "\(path).updating" }
 
+  /// Of a trained model's videos.
   /// - Parameter path: the index, which is made where there is none.
   public init(path: String, model: SearchModel, reader: VideoReader, files: Files = Files()) {
-    (self.path, self.model, self.reader, self.files) = (path, model, reader, files)
-    let videos = reader.subtitles?.splits?.flatMap(\.videos) ?? []
-    listed = Dictionary(videos.map { (Name($0.name), $0.duration) }) { first, _ in first }
+    self.init(path: path, head: model.head, source: StoredVideos(model: model, reader: reader), files: files)
+  }
+
+  /// Of CLIP's features.
+  /// - Parameter path: the index, which is made where there is none.
+  public init(path: String, model: CLIPModel, videos: CLIPVideos, files: Files) {
+    self.init(path: path, head: model.head, source: videos, files: files)
+  }
+
+  private init(path: String, head: IndexHead, source: any IndexSource, files: Files) {
+    (self.path, self.head, self.source, self.files) = (path, head, source, files)
   }
 
   /// Brings the index up to date.
@@ -79,29 +86,32 @@ public struct Indexing {
     batchSize: Int, onSkip: @escaping (String) -> Void, progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Report {
     // Held to the end, so that nobody else writes.
-    let writer = try IndexWriter(path: path, head: model.head)
+    let writer = try IndexWriter(path: path, head: head)
     let index = try IndexFile(path: path)
-    let changes = try IndexChanges(index, names: names, files: files, reader: reader, current: current)
+    let changes = try IndexChanges(index, names: names, files: files, source: source)
     var report = Report()
     report.known = changes.kept.count
     report.moved = changes.moved
     report.removed = changes.removed
     let isUpdate = !changes.replaced.isEmpty || !changes.refreshed.isEmpty || !changes.removed.isEmpty
-    let encoder = IndexEncoding(
-      model: model, reader: reader, batchSize: batchSize, onSkip: onSkip, describe: described)
+    func encode(_ names: [String], into writer: IndexWriter, _ report: inout Report) throws -> Set<Name> {
+      try source.encode(
+        names, IndexPass(batchSize: batchSize, onSkip: onSkip, describe: described), into: writer, &report,
+        progress)
+    }
     var made: Set<Name>
     if isUpdate {
-      let side = try IndexMerging.sideWriter(at: updating, head: model.head)
+      let side = try IndexMerging.sideWriter(at: updating, head: head)
       let done = try IndexFile(path: updating)
       // What an earlier run made of the same stores is kept.
       made = try Set(
         changes.encoded.filter { name in
-          try side.known[name].map { try done.video($0).sources == current(name) } ?? false
+          try side.known[name].map { try done.video($0).sources == source.marks(of: name) } ?? false
         }.map { Name($0) })
       let names = changes.encoded.filter { !made.contains($0) }
-      made.formUnion(try encoder.run(names, into: side.writer, &report, progress))
+      made.formUnion(try encode(names, into: side.writer, &report))
     } else {
-      made = try encoder.run(changes.encoded, into: writer, &report, progress)
+      made = try encode(changes.encoded, into: writer, &report)
     }
     report.replaced = made.intersection(changes.replaced).count
     report.added = made.count - report.replaced
@@ -117,28 +127,18 @@ public struct Indexing {
     return report
   }
 
-  /// The videos of the stores that are meant.
-  private var names: [String] {
-    reader.features.videos.filter { files.names?.contains(Name($0)) ?? true }
-  }
+  /// The videos of the source that are meant.
+  private var names: [String] { source.videos.filter { files.names?.contains(Name($0)) ?? true } }
 
-  /// What a video would be encoded from.
-  private func current(_ name: String) throws -> IndexedVideo.Sources {
-    let subtitles = reader.subtitles
-    return IndexedVideo.Sources(
-      features: try reader.features.mark(of: name),
-      subtitles: try subtitles?.contains(name) == true ? subtitles?.mark(of: name) ?? "" : "")
-  }
-
-  private func described(_ video: VideoReader.LongVideo) throws -> IndexedVideo {
-    let interval = model.head.frameInterval
+  private func described(_ name: String, frames: Int) throws -> IndexedVideo {
+    let interval = head.frameInterval
     return IndexedVideo(
-      name: video.name,
-      duration: files.duration(of: video.name, frames: video.frameCount, interval: interval)
-        ?? listed[video.name].flatMap { IndexChecks.isDuration($0) ? $0 : nil } ?? Double(video.frameCount)
-        * interval,
-      frames: video.frameCount, sentences: try reader.subtitles?.sentences(of: video.name) ?? [],
-      file: files.media(video.name), sources: try current(video.name))
+      name: name,
+      duration: files.duration(of: name, frames: frames, interval: interval)
+        ?? source.duration(of: name).flatMap { IndexChecks.isDuration($0) ? $0 : nil }
+        ?? Double(frames) * interval,
+      frames: frames, sentences: try source.sentences(of: name) ?? [], file: files.media(name),
+      sources: try source.marks(of: name))
   }
 }
 
@@ -158,12 +158,8 @@ struct IndexChanges {
 
   /// - Parameters:
   ///   - names: the videos that there are.
-  ///   - reader: of their stores.
-  ///   - current: what a video would be encoded from.
-  init(
-    _ index: IndexFile, names: [String], files: Indexing.Files, reader: VideoReader,
-    current: (String) throws -> IndexedVideo.Sources
-  ) throws {
+  ///   - source: what they would be encoded from.
+  init(_ index: IndexFile, names: [String], files: Indexing.Files, source: any IndexSource) throws {
     var places: [Name: Int] = [:]
     for number in 0..<index.count { places[try index.name(of: number)] = number }
     for name in names {
@@ -173,7 +169,7 @@ struct IndexChanges {
       }
       var video = try index.video(number)
       // What cannot be read is told when it is encoded.
-      guard var sources = try? current(name) else {
+      guard var sources = try? source.marks(of: name) else {
         encoded.append(name)
         replaced.insert(Name(name))
         continue
@@ -184,8 +180,8 @@ struct IndexChanges {
       // Version 1 has no hashes, and the beginnings of long videos only.
       let isSame =
         try video.sources.map { $0 == sources }
-        ?? (video.frames == reader.features.frameCount(of: name)
-          && (sources.subtitles.isEmpty || video.sentences == reader.subtitles?.sentences(of: name)))
+        ?? (video.frames == source.frameCount(of: name)
+          && (sources.subtitles.isEmpty || video.sentences == source.sentences(of: name)))
       guard isSame else {
         encoded.append(name)
         replaced.insert(Name(name))

@@ -17,18 +17,39 @@ public struct FoundMoment: Sendable, Equatable {
   public var start: Double
   /// Seconds from the video's start.
   public var end: Double
-  /// exp(α · cosine) · p(start) · p(end), the largest first.
+  /// exp(α · cosine) · p(start) · p(end), the largest first; of CLIP the sum of 1 / (60 + rank).
   public var score: Float
+  /// What the score is made of, where it is CLIP's.
+  public var evidence: Evidence?
+
+  /// Where a moment stands in the list of pictures and in that of subtitles.
+  public struct Evidence: Sendable, Equatable {
+    /// The mean of its frames' cosines with the query.
+    public var cosine: Float?
+    /// From 1.
+    public var pictureRank: Int?
+    public var bm25: Float?
+    /// From 1.
+    public var subtitleRank: Int?
+  }
+
   /// What is said in it.
   public var subtitle: String { video.said(from: start, to: end) }
 
   /// For `--json` and the server, which answer alike.
   public var json: JSON {
-    [
+    var json: JSONObject = [
       "video": .string(video.name), "number": .int(number), "start": .double(start), "end": .double(end),
       "score": .double(Double(score)), "subtitle": .string(subtitle), "duration": .double(video.duration),
       "playable": .bool(video.file != nil),
     ]
+    if let evidence {
+      json["cosine"] = evidence.cosine.map { .double(Double($0)) } ?? .null
+      json["picture_rank"] = evidence.pictureRank.map { .int($0) } ?? .null
+      json["bm25"] = evidence.bm25.map { .double(Double($0)) } ?? .null
+      json["subtitle_rank"] = evidence.subtitleRank.map { .int($0) } ?? .null
+    }
+    return .object(json)
   }
 }
 
@@ -89,14 +110,21 @@ public final class MomentSearcher: @unchecked Sendable {
 
   private var findsMoments: Bool { options.tasks.contains(where: \.findsMoments) }
 
+  /// A query without the white space around it.
+  /// - Throws: `UsageError` for an empty one and an endless one.
+  static func checkedQuery(_ text: String) throws -> String {
+    let query = text.trimmingCharacters(in: .whitespacesAndNewlines)
+    guard !query.isEmpty else { throw UsageError("the query is empty") }
+    guard query.utf8.count <= longestQuery else {
+      throw UsageError("the query has more than \(longestQuery) bytes")
+    }
+    return query
+  }
+
   /// Tokens of a query that somebody typed.
   /// - Throws: `UsageError` for an empty one, an endless one, and one that the model cannot read.
   private func tokens(_ text: String) throws -> [Int32] {
-    let query = text.trimmingCharacters(in: .whitespacesAndNewlines)
-    guard !query.isEmpty else { throw UsageError("the query is empty") }
-    guard query.utf8.count <= Self.longestQuery else {
-      throw UsageError("the query has more than \(Self.longestQuery) bytes")
-    }
+    let query = try Self.checkedQuery(text)
     do { return try model.tokens(query) } catch let error as DataError { throw UsageError("\(error)") }
   }
 

@@ -16,6 +16,8 @@ public struct SearchBench {
     public var likeness: Float = 0
     /// Topics that videos are of; what a video's frames share is half its topic's. 0 for none.
     public var topics = 0
+    /// Whether the index is one of CLIP's rows, and its text tower reads the queries.
+    public var isCLIP = false
     /// Queries for which every frame is read, to see whether the same videos are found.
     public var compared = 20
 
@@ -35,38 +37,32 @@ public struct SearchBench {
   public func run(progress: (Int) throws -> Void) throws -> JSON {
     let shape = Bench.fullSize
     let head = IndexHead(
-      width: shape.cross.hiddenSize, frameInterval: 1.5,
+      width: work.isCLIP ? CLIPTextEncoder.Shape.base.width : shape.cross.hiddenSize, frameInterval: 1.5,
       model: ModelIdentity(
         checkpoint: "random",
         configuration: "\(work.frames) frames, likeness \(work.likeness)"
           + (work.topics > 0 ? ", \(work.topics) topics" : ""),
         tokenizer: "none"),
-      modelFolder: "", tokenizer: "")
+      modelFolder: "", tokenizer: "", kind: work.isCLIP ? .clip(nil) : .trained)
     try write(head, progress)
-    let model = RetrievalModel(shape, backend: backend)
-    model.store.initialize(seed: 1)
 
     var index: IndexFile?
     let opening = try seconds { index = try IndexFile(path: path) }
     guard let index else { return .null }
     let videos = IndexedVideos(index)
-    let search = MomentSearch(model: model, videos: videos, options: RetrievalEvaluationOptions())
+    let asked = try work.isCLIP ? clip(index) : trained(videos)
     var random = RandomStream(seed: 2, stream: 0)
     var answers: [Double] = []
     // One that is not counted brings the codes into memory.
     for number in 0...max(1, work.queries) {
-      let text = [0] + (0..<12).map { _ in Int32.random(in: 5..<50_000, using: &random) }
-      let time = try seconds { _ = try search.answer([text], own: [nil]) }
+      let text = (0..<12).map { _ in Int32.random(in: 5..<49_000, using: &random) }
+      let time = try seconds { try asked.answer(text) }
       if number > 0 { answers.append(time) }
     }
     var (encoding, ranking): ([Double], [Double]) = ([], [])
     for _ in 0..<5 {
-      let tape = Tape.inference(backend)
-      let text = [0] + (0..<12).map { _ in Int32.random(in: 5..<50_000, using: &random) }
-      encoding.append(
-        seconds {
-          _ = backend.values(of: model.encodeQueries(tape, TextInput([text], for: shape, on: backend)))
-        })
+      let text = (0..<12).map { _ in Int32.random(in: 5..<49_000, using: &random) }
+      encoding.append(seconds { asked.encode(text) })
     }
     let memory = Self.memory()
     let exhaustive = IndexedVideos(index, rowsRead: .max / 2)
@@ -97,6 +93,38 @@ public struct SearchBench {
         rounded(Double(agreed[depth, default: 0]) / Double(compared * min(depth, index.count))))
     }
     return .object(json)
+  }
+
+  /// What a model does with the tokens of a query.
+  private struct Asked {
+    var encode: ([Int32]) -> Void
+    var answer: ([Int32]) throws -> Void
+  }
+
+  private func trained(_ videos: IndexedVideos) -> Asked {
+    let shape = Bench.fullSize
+    let model = RetrievalModel(shape, backend: backend)
+    model.store.initialize(seed: 1)
+    let search = MomentSearch(model: model, videos: videos, options: RetrievalEvaluationOptions())
+    return Asked { [backend] text in
+      let tape = Tape.inference(backend)
+      _ = backend.values(of: model.encodeQueries(tape, TextInput([[0] + text], for: shape, on: backend)))
+    } answer: { text in
+      _ = try search.answer([[0] + text], own: [nil])
+    }
+  }
+
+  private func clip(_ index: IndexFile) throws -> Asked {
+    let model = CLIPTextEncoder(
+      .base, CLIPFiles.Tower(activation: .quickGELU, heads: nil), backend: backend)
+    model.store.initialize(seed: 1)
+    let ranking = try CLIPRanking(index, rowsRead: IndexedVideos.usualRowsRead)
+    return Asked { text in
+      _ = model.rows([[49_406] + text + [49_407]])
+    } answer: { text in
+      let row = model.rows([[49_406] + text + [49_407]])
+      _ = try ranking.find("what is said in video \(text[0])", row, limit: 10)
+    }
   }
 
   private func write(_ head: IndexHead, _ progress: (Int) throws -> Void) throws {

@@ -7,7 +7,7 @@ import Training
 
 /// The page, its files, and the answers under `/api`. `SiteAddress` lists the addresses.
 public struct SearchSite: HTTPHandler {
-  let searcher: MomentSearcher
+  let searcher: any VideoSearcher
   let models: VideoModels?
   private let split: SplitAnswers?
   private let limits: ServerLimits
@@ -31,7 +31,7 @@ public struct SearchSite: HTTPHandler {
   ///   - isLoopback: whether only this machine is served: then requests under another machine's name are refused, so that no
   ///     page of the network can have its name point here and read along.
   public init(
-    searcher: MomentSearcher, models: VideoModels? = nil, split: SplitAnswers? = nil, isLoopback: Bool,
+    searcher: any VideoSearcher, models: VideoModels? = nil, split: SplitAnswers? = nil, isLoopback: Bool,
     limits: ServerLimits = ServerLimits()
   ) {
     self.models = models
@@ -116,6 +116,7 @@ public struct SearchSite: HTTPHandler {
       "frame_interval": .double(searcher.index.head.frameInterval),
       "updated": updated.map { .double($0) } ?? .null,
       "missing": missing.count.map { .int($0) } ?? .null, "has_split": .bool(split != nil),
+      "made_with": .string(searcher.index.head.origin),
       "longest_query": .int(MomentSearcher.longestQuery),
       "describe": .bool(models?.describes ?? false), "ask": .bool((models?.mostAnswers ?? 0) > 0),
       "most_answers": .int(models?.mostAnswers ?? 0),
@@ -128,16 +129,14 @@ public struct SearchSite: HTTPHandler {
       let begun = DispatchTime.now().uptimeNanoseconds
       let moments = try searcher.find(query, limit: limit)
       let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
-      return [
-        "query": .string(query), "seconds": .double(seconds),
-        "approximate": .bool(searcher.isApproximate),
-        "moments": .array(
-          moments.map { moment in
-            var json = moment.json.object ?? JSONObject()
-            for (key, value) in moment.video.shown(with: isLoopback) { json[key] = value }
-            return .object(json)
-          }),
-      ]
+      var answer = searcher.json(query, moments, seconds: seconds).object ?? JSONObject()
+      answer["moments"] = .array(
+        moments.map { moment in
+          var json = moment.json.object ?? JSONObject()
+          for (key, value) in moment.video.shown(with: isLoopback) { json[key] = value }
+          return .object(json)
+        })
+      return .object(answer)
     }
   }
 
@@ -200,7 +199,7 @@ public struct SearchSite: HTTPHandler {
   // MARK: Work
 
   /// Runs a search, or another model's work, on the one thread that does; refuses where too many wait for it.
-  func searching(_ work: @escaping @Sendable (MomentSearcher) throws -> JSON) async throws
+  func searching(_ work: @escaping @Sendable (any VideoSearcher) throws -> JSON) async throws
     -> HTTPResponse
   {
     defer { waiting.value.subtract(1, ordering: .relaxed) }

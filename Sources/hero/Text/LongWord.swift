@@ -13,9 +13,10 @@ struct LongWord {
   /// Ranks in the high half, places in the low one; no entry is larger than the two below it.
   private var heap: [UInt64] = []
 
-  init(_ word: UnsafeBufferPointer<UInt8>, merges: MergeTable) {
+  /// - Parameter word: the symbol of each byte.
+  init(_ word: [Int32], merges: MergeTable) {
     self.merges = merges
-    symbol = word.map { Int32($0) }
+    symbol = word
     next = (0..<word.count).map { Int32(truncatingIfNeeded: $0 + 1) }
     previous = (0..<word.count).map { Int32(truncatingIfNeeded: $0 - 1) }
   }

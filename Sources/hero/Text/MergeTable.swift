@@ -2,7 +2,8 @@ import Formats
 
 /// The merges of a byte-pair encoding, in order of rank, over symbols that are numbered here.
 ///
-/// Symbols 0 to 255 are the bytes.
+/// Symbols 0 to 255 are the bytes. Of an encoding that marks where words end, 256 to 511 are the
+/// bytes that end one.
 struct MergeTable: Sendable {
   struct Merge {
     var rank: Int32
@@ -14,12 +15,19 @@ struct MergeTable: Sendable {
   /// The number of the merge that first made each symbol; nil for bytes and for symbols that none makes.
   private(set) var makers: [Int32?]
   private var merges: [UInt64: Merge] = [:]
+  private let marksEnds: Bool
+  /// How many symbols stand for bytes.
+  var bytes: Int { marksEnds ? 512 : 256 }
   static let unranked = Int32.max
 
-  /// - Parameter files: of which the merges are taken.
+  /// - Parameters:
+  ///   - files: of which the merges are taken.
+  ///   - wordEnd: what the last symbol of a word is spelled with at its end, as CLIP's `</w>`.
   /// - Throws: `DataError` where there is none.
-  init(_ files: TokenizerFiles) throws(DataError) {
+  init(_ files: TokenizerFiles, wordEnd: String = "") throws(DataError) {
+    marksEnds = !wordEnd.isEmpty
     spellings = ByteAlphabet.scalars.map { Array(String($0).utf8) }
+    if marksEnds { spellings += spellings.map { $0 + Array(wordEnd.utf8) } }
     makers = Array(repeating: nil, count: spellings.count)
     var symbols = Dictionary(uniqueKeysWithValues: zip(spellings, Int32(0)...))
     merges.reserveCapacity(files.merges.count)
@@ -63,11 +71,12 @@ struct MergeTable: Sendable {
   /// The symbols of a word: of the pairs side by side the one of lowest rank is merged wherever it occurs, from
   /// left to right, until no pair has a rank.
   func symbols(of word: UnsafeBufferPointer<UInt8>) -> [Int32] {
+    var symbols = word.map { Int32($0) }
+    if marksEnds, let last = symbols.indices.last { symbols[last] += 256 }
     guard word.count <= Self.shortWord else {
-      var long = LongWord(word, merges: self)
+      var long = LongWord(symbols, merges: self)
       return long.symbols()
     }
-    var symbols = word.map { Int32($0) }
     guard symbols.count > 1 else { return symbols }
     // ranks[i] is that of the pair (i, i + 1).
     var ranks = (1..<symbols.count).map { rank(symbols[$0 - 1], symbols[$0]) }

@@ -42,6 +42,25 @@ struct PreTokenizer {
     return start..<position
   }
 
+  /// The word that begins at a place of CLIP's pattern, which has no word begin with a blank and
+  /// takes every digit for itself:
+  ///
+  ///     's|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+
+  ///
+  /// - Parameter bytes: well-formed UTF-8.
+  static func clipWord(
+    _ bytes: UnsafeBufferPointer<UInt8>, at start: Int
+  ) -> (end: Int, isSpace: Bool) {
+    let words = PreTokenizer(bytes, range: start..<bytes.count)
+    if let length = words.contractionLength(at: start) { return (start + length, false) }
+    let (first, length) = words.scalarClass(at: start)
+    switch first {
+    case .space: return (start + length, true)
+    case .number: return (start + length, false)
+    case .letter, .other: return (words.endOfRun(of: first, from: start + length), false)
+    }
+  }
+
   /// `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` or `'d` at `index`.
   private func contractionLength(at index: Int) -> Int? {
     guard bytes[index] == UInt8(ascii: "'"), index + 1 < end else { return nil }

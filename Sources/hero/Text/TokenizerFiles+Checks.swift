@@ -65,8 +65,8 @@ extension TokenizerFiles {
         }
         throw DataError(
           "no token \"\(Self.text(spelling))\", which "
-            + (symbol < 256
-              ? "stands for the byte \(symbol): such a text would have no token"
+            + (symbol < table.bytes
+              ? "stands for the byte \(symbol % 256): such a text would have no token"
               : "a merge of \(mergesPath) \(use(of: spelling))"),
           file: vocabularyPath, cure: togetherCure)
       }
@@ -89,7 +89,7 @@ extension TokenizerFiles {
   private func requireMakers(_ table: MergeTable) throws(DataError) {
     var made = Set<Token>(minimumCapacity: table.spellings.count)
     for (symbol, spelling) in table.spellings.enumerated()
-    where symbol < 256 || table.makers[symbol] != nil {
+    where symbol < table.bytes || table.makers[symbol] != nil {
       made.insert(spelling)
     }
     // A vocabulary with one id for each of them has nothing else but special tokens.

@@ -24,11 +24,11 @@ public struct TokenizerFiles {
   /// In order of rank.
   let merges: [Merge]
 
-  private static let fastName = "tokenizer.json"
+  static let fastName = "tokenizer.json"
   private static let cure =
     "A tokenizer folder holds vocab.json and merges.txt, as roberta-base has them, or a tokenizer.json"
   /// RoBERTa's files have a megabyte.
-  private static let mostBytes = 256 << 20
+  static let mostBytes = 256 << 20
 
   /// Whether a folder has the files of such a tokenizer.
   public static func areIn(_ folder: String) -> Bool {
@@ -65,7 +65,7 @@ public struct TokenizerFiles {
     }
   }
 
-  private init(paths: [String], vocabulary: [Token: Int32], merges: [Merge]) {
+  init(paths: [String], vocabulary: [Token: Int32], merges: [Merge]) {
     (self.paths, self.vocabulary, self.merges) = (paths, vocabulary, merges)
   }
 
@@ -97,7 +97,7 @@ public struct TokenizerFiles {
   }
 
   /// Adds a token, which may stand there with the same id already.
-  private static func add(
+  static func add(
     _ token: String, _ value: JSON, to vocabulary: inout [Token: Int32], path: String
   ) throws {
     guard let id = value.int, let id = Int32(exactly: id), id >= 0, id < Int32.max else {
@@ -138,20 +138,27 @@ public struct TokenizerFiles {
   ///
   /// Lines end with a line feed, a carriage return or both, the last perhaps with nothing.
   static func merges(at path: String) throws -> [Merge] {
-    let bytes = try FileBytes.read(path: path, limit: mostBytes)
+    try merges(try FileBytes.read(path: path, limit: mostBytes), of: path)
+  }
+
+  /// The same for a file's bytes.
+  /// - Parameter most: merges behind so many are left out.
+  static func merges(_ bytes: [UInt8], of path: String, most: Int = .max) throws -> [Merge] {
     guard String(validating: bytes, as: UTF8.self) != nil else {
       throw DataError("not UTF-8", file: path, cure: "Take it from the tokenizer's release again")
     }
     var merges: [Merge] = []
     var rest = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
     var number = 0
-    while !rest.isEmpty {
+    while !rest.isEmpty, merges.count < most {
       number += 1
       let line = rest.prefix { $0 != 0x0A && $0 != 0x0D }
       rest = rest[line.endIndex...]
       if rest.starts(with: [0x0D, 0x0A]) { rest = rest.dropFirst() }
       rest = rest.dropFirst()
-      if number == 1, line.starts(with: Array("#version".utf8)) { continue }
+      if number == 1, ["#version", "\"bpe_simple"].contains(where: { line.starts(with: $0.utf8) }) {
+        continue
+      }
       let pair = line.split { $0 == 0x20 || $0 == 0x09 }
       if pair.isEmpty { continue }
       guard pair.count == 2 else {
@@ -195,12 +202,18 @@ public struct TokenizerFiles {
     try Self.add(added: added, to: &ids, path: path)
     self.paths = [path]
     self.vocabulary = ids
-    self.merges = try merges.enumerated().map { number, merge in
+    self.merges = try Self.merges(merges) { throw refused($0, "\"merges\"") }
+  }
+
+  /// The merges of a fast tokenizer.
+  /// - Parameter refuse: throws for what is no merge.
+  static func merges(_ list: [JSON], refuse: (String) throws -> Never) throws -> [Merge] {
+    try list.enumerated().map { number, merge in
       // Older files have "a b", newer ones ["a", "b"].
       let parts =
         merge.array?.compactMap { $0.string.map { Array($0.utf8)[...] } }
         ?? merge.string.map { Array($0.utf8).split(separator: 0x20) } ?? []
-      guard parts.count == 2 else { throw refused("merge \(number) is not a pair of tokens", "\"merges\"") }
+      guard parts.count == 2 else { try refuse("merge \(number) is not a pair of tokens") }
       return Merge(first: parts[0], second: parts[1], place: "merge \(number)")
     }
   }

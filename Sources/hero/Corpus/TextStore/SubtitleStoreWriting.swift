@@ -98,7 +98,8 @@ extension TextStoreBuilder {
     for (video, paths) in files {
       do {
         guard frameCounts[video] != nil else { throw BadRow("there is no video \"\(video)\"") }
-        let (path, cues) = try firstWithText(of: paths, onSkip: onSkip, onNote: onNote)
+        let (path, cues) = try SubtitleFileList.firstWithText(
+          of: paths, encoding: encoding, onSkip: onSkip, onNote: onNote)
         for other in paths where other != path {
           onNote("\(other): the subtitles of \"\(video)\" are \(path)")
         }
@@ -116,25 +117,6 @@ extension TextStoreBuilder {
       try handle(["vid_name": .string(video.text), "sub": []])
     }
     if !silent.isEmpty { report.notes.append("\(silent.count) videos have no subtitles") }
-  }
-
-  /// The first of a video's files in which anything is said; what cannot be read before it is told.
-  private func firstWithText(
-    of paths: [String], onSkip: (String) -> Void, onNote: (String) -> Void
-  ) throws -> (path: String, cues: [SubtitleCue]) {
-    var (first, failure): ((path: String, cues: [SubtitleCue])?, DataError?) = (nil, nil)
-    for path in paths {
-      do {
-        let cues = try SubtitleFile.read(path: path, encoding: encoding, onProblem: onNote)
-        if !cues.isEmpty { return (path, cues) }
-        first = first ?? (path, cues)
-      } catch let error as DataError {
-        if paths.count > 1 { onSkip("\(error)") }
-        failure = failure ?? error
-      }
-    }
-    if let first { return first }
-    throw failure ?? BadRow("there is no file")
   }
 
   private func copyVideoDurations(to folder: OutputFolder) throws {

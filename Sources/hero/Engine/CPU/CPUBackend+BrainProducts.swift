@@ -241,6 +241,7 @@ extension Activation {
     case .none: Int32(HERO_NO_ACTIVATION)
     case .relu: Int32(HERO_RELU)
     case .gelu: Int32(HERO_GELU)
+    case .quickGELU: Int32(HERO_QUICK_GELU)
     }
   }
 }

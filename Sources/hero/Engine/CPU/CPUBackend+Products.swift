@@ -105,6 +105,7 @@ extension CPUBackend {
       case .none: kernels.bias(result + start, shift, range.count, columns)
       case .relu: kernels.bias_relu(result + start, shift, range.count, columns)
       case .gelu: kernels.bias_gelu(argument + start, result + start, shift, range.count, columns)
+      case .quickGELU: kernels.bias_quick_gelu(result + start, shift, range.count, columns)
       }
     }
   }
@@ -177,6 +178,7 @@ extension CPUBackend {
       case .none: break
       case .relu: loops.relu_backward(gradient + at, gradient + at, kept + at, range.count)
       case .gelu: loops.gelu_backward(gradient + at, gradient + at, kept + at, range.count)
+      case .quickGELU: preconditionFailure("no gradient goes back through it")
       }
     }
   }

@@ -8,6 +8,7 @@ extension Activation {
     case .none: 0
     case .relu: 1
     case .gelu: 2
+    case .quickGELU: 3
     }
   }
 }

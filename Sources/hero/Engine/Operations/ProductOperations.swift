@@ -3,6 +3,8 @@ public enum Activation: Sendable {
   case none, relu
   /// x·Φ(x), exact (erf).
   case gelu
+  /// x·σ(1.702x), of networks that were trained elsewhere: no gradient goes back through it.
+  case quickGELU
 }
 
 /// Matrix products with what is fused to them.

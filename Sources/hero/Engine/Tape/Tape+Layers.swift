@@ -12,6 +12,7 @@ extension Tape {
     let isScore = weight.parameters.isEmpty || weight.rows < 8
     let out = output(
       rows: x.rows, columns: weight.rows, from: [x, weight, bias], type: isScore ? .float32 : nil)
+    precondition(activation != .quickGELU || !out.needsGradient)
     // Without a backward pass to come, a GELU's argument can lie where its result will.
     let pre =
       activation == .gelu && out.needsGradient

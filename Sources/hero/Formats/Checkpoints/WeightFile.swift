@@ -8,6 +8,8 @@ import Foundation
 public final class WeightFile: Sendable {
   /// The path, as the user named it.
   public let path: String
+  /// The files that hold the arrays.
+  public var files: [String] { sources.map(\.path) }
   /// All names, in the files' order.
   public let names: [String]
   /// What was taken off the names, and what was passed over, a line each, for the user to read.

@@ -264,7 +264,7 @@ struct hero_primitive {
 };
 
 /// What is done to the result before it is stored; scratch memory is the caller's.
-static dnnl_primitive_attr_t attributes(bool add, bool relu, float swish) {
+static dnnl_primitive_attr_t attributes(bool add, bool relu, hero_after after_product) {
   dnnl_primitive_attr_t made = NULL;
   if (dnnl.dnnl_primitive_attr_create(&made) != dnnl_success) return NULL;
   dnnl.dnnl_primitive_attr_set_scratchpad_mode(made, dnnl_scratchpad_mode_user);
@@ -273,11 +273,15 @@ static dnnl_primitive_attr_t attributes(bool add, bool relu, float swish) {
 #if DNNL_VERSION_MAJOR == 2
   if (add) dnnl.dnnl_post_ops_append_sum(after, 1);
   if (relu) dnnl.dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0);
-  if (swish != 0) dnnl.dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_swish, swish, 0);
+  if (after_product == HERO_AFTER_QUICK_GELU)
+    dnnl.dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_swish, 1.702f, 0);
+  if (after_product == HERO_AFTER_GELU) dnnl.dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_gelu_erf, 0, 0);
 #else
   if (add) dnnl.dnnl_post_ops_append_sum(after, 1, 0, dnnl_data_type_undef);
   if (relu) dnnl.dnnl_post_ops_append_eltwise(after, dnnl_eltwise_relu, 0, 0);
-  if (swish != 0) dnnl.dnnl_post_ops_append_eltwise(after, dnnl_eltwise_swish, swish, 0);
+  if (after_product == HERO_AFTER_QUICK_GELU)
+    dnnl.dnnl_post_ops_append_eltwise(after, dnnl_eltwise_swish, 1.702f, 0);
+  if (after_product == HERO_AFTER_GELU) dnnl.dnnl_post_ops_append_eltwise(after, dnnl_eltwise_gelu_erf, 0, 0);
 #endif
   dnnl.dnnl_primitive_attr_set_post_ops(made, after);
   dnnl.dnnl_post_ops_destroy(after);
@@ -303,7 +307,7 @@ hero_primitive *hero_convolution(
     const int64_t *strides, const int64_t *padding, bool add, bool relu, bool winograd) {
   const dnnl_alg_kind_t algorithm = winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
   dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_attr_t attr = attributes(add, relu, 0);
+  dnnl_primitive_attr_t attr = attributes(add, relu, HERO_AFTER_NOTHING);
 #if DNNL_VERSION_MAJOR == 2
   dnnl_convolution_desc_t wanted;
   dnnl_status_t status = dnnl.dnnl_convolution_forward_desc_init(
@@ -323,7 +327,7 @@ hero_primitive *hero_max_pool(
     const hero_layout *source, const hero_layout *result, const int64_t *kernel, const int64_t *strides,
     const int64_t *padding) {
   dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_attr_t attr = attributes(false, false, 0);
+  dnnl_primitive_attr_t attr = attributes(false, false, HERO_AFTER_NOTHING);
 #if DNNL_VERSION_MAJOR == 2
   dnnl_pooling_desc_t wanted;
   dnnl_status_t status = dnnl.dnnl_pooling_forward_desc_init(
@@ -341,9 +345,9 @@ hero_primitive *hero_max_pool(
 
 hero_primitive *hero_matmul(
     const hero_layout *source, const hero_layout *weights, const hero_layout *bias, const hero_layout *result,
-    bool add, float swish) {
+    bool add, hero_after after) {
   dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_attr_t attr = attributes(add, false, swish);
+  dnnl_primitive_attr_t attr = attributes(add, false, after);
 #if DNNL_VERSION_MAJOR == 2
   dnnl_matmul_desc_t wanted;
   dnnl_status_t status =
@@ -358,7 +362,7 @@ hero_primitive *hero_matmul(
 
 hero_primitive *hero_layer_norm(const hero_layout *source, float epsilon) {
   dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_attr_t attr = attributes(false, false, 0);
+  dnnl_primitive_attr_t attr = attributes(false, false, HERO_AFTER_NOTHING);
   const unsigned flags = dnnl_use_scale | dnnl_use_shift;
 #if DNNL_VERSION_MAJOR == 2
   dnnl_layer_normalization_desc_t wanted;
@@ -374,7 +378,7 @@ hero_primitive *hero_layer_norm(const hero_layout *source, float epsilon) {
 
 hero_primitive *hero_softmax(const hero_layout *source, int axis) {
   dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_attr_t attr = attributes(false, false, 0);
+  dnnl_primitive_attr_t attr = attributes(false, false, HERO_AFTER_NOTHING);
 #if DNNL_VERSION_MAJOR == 2
   dnnl_softmax_desc_t wanted;
   dnnl_status_t status =
@@ -391,7 +395,7 @@ hero_primitive *hero_softmax(const hero_layout *source, int axis) {
 hero_primitive *hero_concatenation(int count, const hero_layout *const *sources, const hero_layout *result) {
   if (count > HERO_MOST_SOURCES) return NULL;
   dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_attr_t attr = attributes(false, false, 0);
+  dnnl_primitive_attr_t attr = attributes(false, false, HERO_AFTER_NOTHING);
 #if DNNL_VERSION_MAJOR == 2
   dnnl_memory_desc_t descriptions[HERO_MOST_SOURCES];
   for (int i = 0; i < count; i++) descriptions[i] = sources[i]->description;
@@ -408,7 +412,7 @@ hero_primitive *hero_concatenation(int count, const hero_layout *const *sources,
 
 hero_primitive *hero_reorder(const hero_layout *source, const hero_layout *result) {
   dnnl_primitive_desc_t description = NULL;
-  dnnl_primitive_attr_t attr = attributes(false, false, 0);
+  dnnl_primitive_attr_t attr = attributes(false, false, HERO_AFTER_NOTHING);
   dnnl_status_t status = dnnl.dnnl_reorder_primitive_desc_create(
       &description, view_of(source), engine, view_of(result), engine, attr);
   return finish(status, description, attr, "reorder");

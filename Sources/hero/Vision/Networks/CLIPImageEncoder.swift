@@ -2,8 +2,8 @@ import Formats
 
 /// CLIP's vision transformer (Radford et al., ICML 2021): the projected state of the class token.
 ///
-/// Pre-norm layers with QuickGELU, x·σ(1.702x). Reads OpenAI's names and Hugging Face's; widths and depth are those of the
-/// weights. Source: OpenAI's `clip/model.py`.
+/// Pre-norm layers. Reads OpenAI's names, which open_clip shares, and Hugging Face's; widths and depth
+/// are those of the weights. Source: OpenAI's `clip/model.py`.
 public final class CLIPImageEncoder: FeatureNetwork {
   private struct Norm {
     var scale: Weight
@@ -40,6 +40,7 @@ public final class CLIPImageEncoder: FeatureNetwork {
   /// Pixels of a patch's sides.
   private let patch: Int
   private let heads: Int
+  private let activation: CLIPActivation
   private let hidden: Int
   /// [3·patch², hidden]
   private let patches: Weight
@@ -51,31 +52,39 @@ public final class CLIPImageEncoder: FeatureNetwork {
   private let projection: Weight
   private var plans = PlanCache<Planned>()
 
-  private static let swish: Float = 1.702
   private static let epsilon: Float = 1e-5
 
-  /// - Parameter headWidth: elements of an attention head.
+  /// The image tower of a CLIP's files.
   ///
   /// Throws `DataError` if the weights are not such an encoder's, or oneDNN is not installed.
-  public init(_ weights: NetworkWeights, precision: NetworkPrecision, headWidth: Int = 64) throws {
+  public convenience init(_ files: CLIPFiles, precision: NetworkPrecision) throws {
+    try self.init(NetworkWeights(path: files.weights), files.image, precision: precision)
+  }
+
+  /// - Parameter tower: what the weights do not say of their shape.
+  ///
+  /// Throws `DataError` if the weights are not such an encoder's, or oneDNN is not installed.
+  init(_ weights: NetworkWeights, _ tower: CLIPFiles.Tower, precision: NetworkPrecision) throws {
     try OneDNN.load()
     let source = try CLIPNames(weights)
     self.precision = precision
+    activation = tower.activation
     let kernel = try weights.array(source.patches, dimensions: 4)
     (hidden, patch) = (kernel.shape[0], kernel.shape[2])
     let positions = try weights.array(source.positions, dimensions: 2)
     // One token for the class, and a square of patches.
     let tokens = positions.shape[0]
     let edge = Int(Double(tokens - 1).squareRoot().rounded())
+    heads = tower.heads(width: hidden)
     guard kernel.shape[1] == 3, kernel.shape[3] == patch, positions.shape[1] == hidden, tokens > 1,
-      edge * edge == tokens - 1, hidden % headWidth == 0
+      edge * edge == tokens - 1, hidden % heads == 0
     else {
       throw DataError(
         "patches \(kernel.shape) and positions \(positions.shape) do not fit together", file: weights.path,
-        cure: "Give the weights of CLIP ViT-B/32")
+        cure: CLIPNames.cure)
     }
     side = edge * patch
-    heads = hidden / headWidth
+    let headWidth = hidden / heads
     input = .pictures(side: side, isCropped: true)
     patches = try Self.transposed(kernel.floats(), rows: hidden)
     var values = positions.floats()
@@ -120,13 +129,14 @@ public final class CLIPImageEncoder: FeatureNetwork {
     guard projection.shape[isTransposed ? 1 : 0] == hidden, !layers.isEmpty else {
       throw DataError(
         "a projection of shape \(projection.shape) for \(layers.count) layers of \(hidden)",
-        file: weights.path, cure: "Give the weights of CLIP ViT-B/32")
+        file: weights.path, cure: CLIPNames.cure)
     }
     self.projection =
       isTransposed
       ? try Self.transposed(projection.floats(), rows: width)
       : try Weight(projection.floats(), shape: projection.shape)
-    summary = "CLIP ViT/\(patch), \(layers.count) layers of \(hidden), \(width) wide"
+    summary =
+      "CLIP ViT/\(patch), \(layers.count) layers of \(hidden), \(activation.rawValue), \(width) wide"
   }
 
   /// [rows, columns] as [columns, rows].
@@ -162,7 +172,8 @@ public final class CLIPImageEncoder: FeatureNetwork {
       let attended = try attention(builder, asking, to: states, layer, pictures: pictures)
       x = try builder.linear(attended, layer.result.weight, layer.result.bias, adding: x)
       let wide = try builder.linear(
-        norm(builder, x, layer.feedForwardNorm), layer.up.weight, layer.up.bias, swish: Self.swish)
+        norm(builder, x, layer.feedForwardNorm), layer.up.weight, layer.up.bias,
+        activation: activation)
       x = try builder.linear(wide, layer.down.weight, layer.down.bias, adding: x)
     }
     let output = try builder.output(builder.linear(norm(builder, x, lastNorm), projection, nil))

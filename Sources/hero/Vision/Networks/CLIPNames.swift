@@ -5,12 +5,14 @@ struct CLIPNames {
   let isHuggingFace: Bool
   private let weights: NetworkWeights
 
+  static let cure = "Give the weights of CLIP ViT-B/32, B/16 or L/14"
+
   init(_ weights: NetworkWeights) throws {
     self.weights = weights
     isHuggingFace = weights.contains("vision_model.embeddings.class_embedding")
     guard isHuggingFace || weights.contains("visual.class_embedding") else {
       throw DataError(
-        "holds no image encoder of CLIP's", file: weights.path, cure: "Give the weights of CLIP ViT-B/32")
+        "holds no image encoder of CLIP's", file: weights.path, cure: Self.cure)
     }
   }
 

@@ -1,4 +1,5 @@
 import CDNNL
+import Formats
 
 /// A stretch of a plan's memory, and the steps between which it holds something.
 final class Buffer {
@@ -215,10 +216,11 @@ final class PlanBuilder {
     return result
   }
 
-  /// x·weights + bias, then x·sigmoid(swish·x) if that is not 0; added to `residual`, which is then gone, if there is one.
+  /// x·weights + bias, then the activation if there is one; added to `residual`, which is then gone, if there is one.
   /// - Parameter weights: [inputs, outputs]
   func linear(
-    _ x: Value, _ weights: Weight, _ bias: Weight?, adding residual: Value? = nil, swish: Float = 0
+    _ x: Value, _ weights: Weight, _ bias: Weight?, adding residual: Value? = nil,
+    activation: CLIPActivation? = nil
   ) throws -> Value {
     let shape = Array(x.shape.dropLast()) + [weights.shape[1]]
     let wanted = try Layout(any: weights.shape, precision)
@@ -227,7 +229,7 @@ final class PlanBuilder {
     let primitive = try Primitive(
       hero_matmul(
         x.layout.handle, wanted.handle, bias?.plainElements.layout.handle, result.layout.handle,
-        residual != nil, swish))
+        residual != nil, Self.after(activation)))
     let chosen = try primitive.layout(HERO_WEIGHTS, like: wanted)
     try primitive.bind(HERO_WEIGHTS, chosen, weights.elements(in: chosen))
     if let (layout, elements) = bias?.plainElements { try primitive.bind(HERO_BIAS, layout, elements) }
@@ -235,10 +237,18 @@ final class PlanBuilder {
     return result
   }
 
+  private static func after(_ activation: CLIPActivation?) -> hero_after {
+    switch activation {
+    case nil: HERO_AFTER_NOTHING
+    case .quickGELU: HERO_AFTER_QUICK_GELU
+    case .gelu: HERO_AFTER_GELU
+    }
+  }
+
   /// x·y into `result`, batch by batch.
   func product(_ x: Value, _ y: Value, into result: Value) throws {
     let primitive = try Primitive(
-      hero_matmul(x.layout.handle, y.layout.handle, nil, result.layout.handle, false, 0))
+      hero_matmul(x.layout.handle, y.layout.handle, nil, result.layout.handle, false, HERO_AFTER_NOTHING))
     try add(primitive, [(HERO_SOURCE, 0, x), (HERO_WEIGHTS, 0, y), (HERO_RESULT, 0, result)])
   }
 

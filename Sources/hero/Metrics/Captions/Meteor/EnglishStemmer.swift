@@ -1,7 +1,7 @@
 /// Martin Porter's second stemmer for English ("Porter2"), whose stems METEOR compares.
 ///
 /// The algorithm is described at snowballstem.org/algorithms/english/stemmer.html; this is its form of 2001 to 2018.
-struct EnglishStemmer {
+public struct EnglishStemmer {
   private typealias Letters = [Unicode.Scalar]
 
   private static let vowels = Set("aeiouy".unicodeScalars)
@@ -39,7 +39,7 @@ struct EnglishStemmer {
   private var region2 = 0
 
   /// The stem of a lower-case word.
-  static func stem(_ word: String) -> String {
+  public static func stem(_ word: String) -> String {
     if let stem = irregular[word] { return stem }
     guard word.utf16.count >= 3 else { return word }
     var stemmer = EnglishStemmer(word)

@@ -1,6 +1,6 @@
 // Operations on elements, each by itself, and sums of them.
 
-enum { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_GELU };
+enum { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_GELU, ACTIVATION_QUICK_GELU };
 
 __device__ inline long long first_of_four() { return ((long long)blockIdx.x * blockDim.x + threadIdx.x) * 4; }
 
@@ -32,6 +32,7 @@ KERNEL dropout(const hero_dropout_arguments a) {
 // Not a maximum, where a ReLU is meant: that would make 0 of NaN.
 __device__ inline float activated(float x, int activation) {
   if (activation == ACTIVATION_RELU) return x < 0 ? 0.0f : x;
+  if (activation == ACTIVATION_QUICK_GELU) return x / (1.0f + expf(-1.702f * x));
   return activation == ACTIVATION_GELU ? x * normal(x).integral : x;
 }
 

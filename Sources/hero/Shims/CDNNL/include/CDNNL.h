@@ -63,10 +63,13 @@ hero_primitive *hero_convolution(
 hero_primitive *hero_max_pool(
     const hero_layout *source, const hero_layout *result, const int64_t *kernel, const int64_t *strides,
     const int64_t *padding);
-/// result = source·weights [+ bias] [+ result], then x·sigmoid(swish·x) where swish is not 0. Leading dimensions are batches.
+/// What is done to a product's result: nothing, x·sigmoid(1.702x), x·Φ(x).
+typedef enum { HERO_AFTER_NOTHING, HERO_AFTER_QUICK_GELU, HERO_AFTER_GELU } hero_after;
+
+/// result = source·weights [+ bias] [+ result], then what `after` says. Leading dimensions are batches.
 hero_primitive *hero_matmul(
     const hero_layout *source, const hero_layout *weights, const hero_layout *bias, const hero_layout *result,
-    bool add, float swish);
+    bool add, hero_after after);
 /// (source − mean)/√(variance + epsilon)·scale + shift along the last dimension; scale and shift are float32.
 hero_primitive *hero_layer_norm(const hero_layout *source, float epsilon);
 /// Along dimension `axis`.

@@ -37,7 +37,7 @@ typedef struct {
   float gradient_scale; // clipping
 } hero_adam;
 
-enum { HERO_NO_ACTIVATION, HERO_RELU, HERO_GELU };
+enum { HERO_NO_ACTIVATION, HERO_RELU, HERO_GELU, HERO_QUICK_GELU };
 
 /// A stretch of a product of bfloat16, out = activation(left . right + bias), of packed factors: `pack_along` and
 /// `pack_across` make groups of sixteen rows of the left or columns of the right, in which each pair of the inner dimension
@@ -123,6 +123,8 @@ typedef struct {
   void (*bias)(float *y, const float *bias, long rows, long columns);  // y += bias
   void (*bias_relu)(float *y, const float *bias, long rows, long columns);
   void (*bias_gelu)(float *pre, float *out, const float *bias, long rows, long columns);
+  // x * sigmoid(1.702 x) of x = y + bias.
+  void (*bias_quick_gelu)(float *y, const float *bias, long rows, long columns);
   void (*widen)(float *to, const hero_brain *from, long n);
   void (*narrow)(hero_brain *to, const float *from, long n);           // rounds to the nearest
   void (*add_brains)(float *y, const hero_brain *x, long n);           // y += x

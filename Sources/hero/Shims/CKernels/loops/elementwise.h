@@ -64,6 +64,15 @@ static void bias_relu(float *y, const float *b, long rows, long columns) {
     }
 }
 
+static void bias_quick_gelu(float *y, const float *b, long rows, long columns) {
+  for (long r = 0; r < rows; r++)
+    for (long c = 0; c < columns; c += LANES) {
+      float *p = y + r * columns + c;
+      vf x = load_up_to(p, columns - c) + (b ? load_up_to(b + c, columns - c) : (vf)0);
+      store_up_to(p, quick_gelu(x), columns - c);
+    }
+}
+
 static void bias_gelu(float *pre, float *out, const float *b, long rows, long columns) {
   for (long r = 0; r < rows; r++)
     for (long c = 0; c < columns; c += LANES) {

@@ -34,6 +34,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .bias = bias,
     .bias_relu = bias_relu,
     .bias_gelu = bias_gelu,
+    .bias_quick_gelu = bias_quick_gelu,
     .widen = widen,
     .narrow = narrow,
     .add_brains = add_brains,

@@ -82,6 +82,9 @@ INLINE vf vexp(vf x) {
   return p * (vf)e;
 }
 
+// x·σ(1.702x), the GELU of CLIP.
+INLINE vf quick_gelu(vf x) { return x / (1.0f + vexp(-1.702f * x)); }
+
 // The normal distribution's density and integral, by Abramowitz & Stegun 7.1.26 (absolute error below 8e-8).
 INLINE void normal(vf x, vf *density, vf *integral) {
   vf z = vabs(x) * 0.70710678118654752f;

@@ -60,6 +60,8 @@ INLINE EITHER void finish(VALUE *out, const hero_brain_product *p, const float *
         x *= integral;
       } else if (p->activation == HERO_RELU) {
         x = vselect(x < 0.0f, (vf)0, x);
+      } else if (p->activation == HERO_QUICK_GELU) {
+        x = quick_gelu(x);
       } else if (p->accumulate) {
         x += load_up_to(out + at, n);
       }

@@ -1,0 +1,19 @@
+import ArgumentParser
+import Formats
+
+/// What CLIP's weights may not say themselves.
+struct CLIPArguments: ParsableArguments {
+  @Option(
+    name: .customLong("clip-vocabulary"),
+    help: ArgumentHelp(
+      "CLIP's words: bpe_simple_vocab_16e6.txt.gz, or a folder with vocab.json and merges.txt; by default beside its weights.",
+      valueName: "path"), completion: .file())
+  var vocabulary: String?
+
+  @Option(
+    name: .customLong("clip-activation"),
+    help: ArgumentHelp(
+      "What CLIP was trained with, where no file says it: quick_gelu (OpenAI's) or gelu (LAION's).",
+      valueName: "name"))
+  var activation: CLIPActivation?
+}

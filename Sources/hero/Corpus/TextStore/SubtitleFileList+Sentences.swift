@@ -1,0 +1,54 @@
+import Formats
+import Text
+
+extension SubtitleFileList {
+  /// What is said in videos: of each the first of its files in which anything is.
+  /// - Parameters:
+  ///   - isKnown: whether there is a video of a name.
+  ///   - encoding: of files that do not say it; guessed by default.
+  ///   - onSkip: given a line for whatever is left out.
+  ///   - onNote: given a line for what is used and odd.
+  public func sentences(
+    isKnown: (String) -> Bool, encoding: String? = nil, onSkip: (String) -> Void, onNote: (String) -> Void
+  ) -> [Name: [SpokenSentence]] {
+    var result: [Name: [SpokenSentence]] = [:]
+    for (video, paths) in byVideo(isKnown: isKnown) {
+      guard isKnown(video) else {
+        onSkip("\(paths[0]): there is no video \"\(video)\"")
+        continue
+      }
+      do {
+        let (path, cues) = try Self.firstWithText(
+          of: paths, encoding: encoding, onSkip: onSkip, onNote: onNote)
+        for other in paths where other != path {
+          onNote("\(other): the subtitles of \"\(video)\" are \(path)")
+        }
+        result[Name(video)] = cues.filter { TimeSpan.isTime($0.start) && TimeSpan.isTime($0.end) }.map {
+          SpokenSentence(start: $0.start, end: $0.end, text: HTMLText.unescaped($0.text))
+        }
+      } catch {
+        onSkip("\(error)")
+      }
+    }
+    return result
+  }
+
+  /// The first of a video's files in which anything is said; what cannot be read before it is told.
+  static func firstWithText(
+    of paths: [String], encoding: String?, onSkip: (String) -> Void, onNote: (String) -> Void
+  ) throws -> (path: String, cues: [SubtitleCue]) {
+    var (first, failure): ((path: String, cues: [SubtitleCue])?, DataError?) = (nil, nil)
+    for path in paths {
+      do {
+        let cues = try SubtitleFile.read(path: path, encoding: encoding, onProblem: onNote)
+        if !cues.isEmpty { return (path, cues) }
+        first = first ?? (path, cues)
+      } catch let error as DataError {
+        if paths.count > 1 { onSkip("\(error)") }
+        failure = failure ?? error
+      }
+    }
+    if let first { return first }
+    throw failure ?? DataError("there is no file")
+  }
+}

@@ -1,0 +1,90 @@
+import Engine
+import Formats
+import Foundation
+import Metrics
+import Synchronization
+import Training
+
+/// Answers queries from an index of CLIP's rows, without a model that was trained on moments.
+///
+/// `CLIPRanking` says how moments are ranked.
+public final class CLIPSearcher: VideoSearcher, @unchecked Sendable {
+  public let index: IndexFile
+  public let model: CLIPModel
+  private let search: CLIPRanking
+  /// Held by whoever uses the device.
+  private let turns = NSLock()
+
+  /// - Parameters:
+  ///   - path: the index.
+  ///   - weights: of the CLIP; nil for those that made the index.
+  ///   - vocabulary: nil for the one that the index was made with.
+  ///   - activation: nil for what the index or the files say.
+  ///   - rowsRead: see `IndexedVideos`.
+  /// - Throws: `DataError` where the index was made with another model.
+  public init(
+    index path: String, weights: String? = nil, vocabulary: String? = nil, activation: CLIPActivation? = nil,
+    rowsRead: Int = IndexedVideos.usualRowsRead, log: RunLog, backend: any Backend
+  ) throws {
+    index = try IndexFile(path: path)
+    let head = index.head
+    guard case .clip(let known) = head.kind else {
+      throw DataError("was made with \(head.origin), not with a CLIP", file: path)
+    }
+    model = try DataError.locating(
+      cure:
+        "Give --clip and --clip-vocabulary where the index's own, \(head.modelFolder) and \(head.tokenizer), are gone"
+    ) {
+      try CLIPModel(
+        weights: weights ?? head.modelFolder,
+        vocabulary: vocabulary ?? (weights == nil ? head.tokenizer : nil),
+        activation: activation ?? known, frameInterval: head.frameInterval, log: log, backend: backend)
+    }
+    try head.requireSame(as: model.head, file: path)
+    search = try CLIPRanking(index, rowsRead: rowsRead)
+  }
+
+  public var isApproximate: Bool { search.videos.isApproximate }
+
+  public var ranking: JSON {
+    var json: JSONObject = [
+      "by": "clip",
+      "pictures":
+        "mean cosine of a run of frames around a peak, down to the middle between it and the video's mean",
+    ]
+    if !search.spoken.isEmpty {
+      json["subtitles"] = "BM25"
+      json["joined"] = .string("sum of 1 / (\(CLIPRanking.k) + rank)")
+    }
+    return .object(json)
+  }
+
+  public func note(on text: String) -> String? { model.cut(text) }
+
+  /// The row of a query that somebody typed.
+  /// - Throws: `UsageError` for an empty one and an endless one.
+  private func row(_ text: String) throws -> (query: String, row: [Float]) {
+    let query = try MomentSearcher.checkedQuery(text)
+    return (query, turns.withLock { model.row(query) })
+  }
+
+  public func find(_ text: String, limit: Int) throws -> [FoundMoment] {
+    let (query, unit) = try row(text)
+    return try search.find(query, unit, limit: limit)
+  }
+
+  public func align(_ text: String, video: Int) throws -> Alignment {
+    let cosines = try search.videos.cosines(try row(text).row, video: video)
+    let interval = Float(index.head.frameInterval)
+    var moments = [Float](repeating: 0, count: cosines.count)
+    let found = search.runs.runs(cosines)
+    for run in found.reversed() { for frame in run.frames { moments[frame] = run.score } }
+    return Alignment(
+      cosines: cosines, moments: moments,
+      best: found.map { run in
+        MomentPrediction(
+          video: video, start: Float(run.frames.lowerBound) * interval,
+          end: Float(run.frames.upperBound) * interval, score: run.score)
+      })
+  }
+}

@@ -1,0 +1,26 @@
+import Formats
+
+/// What PyTorch computes with the small CLIPs of the fixtures.
+public struct CLIPRows {
+  public static let models = ["openclip", "openclip-quick", "huggingface"]
+  public let texts: [String]
+  /// Two pictures' bytes, end to end.
+  public let pictures: [UInt8]
+  public let side: Int
+  private let json: JSON
+
+  public init() throws {
+    json = try JSON.read(path: Fixtures.path("CLIP/rows.json"))
+    texts = (json["texts"]?.array ?? []).compactMap(\.string)
+    pictures = (json["pictures"]?.array ?? []).compactMap { $0.int.map { UInt8($0) } }
+    side = json["side"]?.int ?? 0
+  }
+
+  public static func path(_ model: String) -> String { Fixtures.path("CLIP/\(model)") }
+
+  /// Rows of unit length, end to end.
+  /// - Parameter tower: `image` or `text`.
+  public func rows(_ model: String, _ tower: String) -> [Float] {
+    (json[model]?[tower]?.array ?? []).flatMap { ($0.array ?? []).map { Float($0.double ?? .nan) } }
+  }
+}
