@@ -60,7 +60,7 @@ struct RetrievalGoldenTests {
   @Test func tvrOfTwoRanks() throws {
     let golden = try Golden("tvr")
     let expected = try golden.expected()
-    let ranks = try Self.ofTwoRanks(try golden.retrieval()) { try Self.model("tvr") }
+    let ranks = try RankUpdate.retrieval(try golden.retrieval(), try Self.options()) { try Self.model("tvr") }
     for rank in ranks {
       #expect(rank.losses.count == 3)
       for (name, loss) in rank.losses {
@@ -68,53 +68,6 @@ struct RetrievalGoldenTests {
       }
       expectGradients(rank.store, try golden.gradients())
     }
-  }
-
-  /// What a rank has after an update of a batch that two share.
-  struct RankUpdate: @unchecked Sendable {
-    /// The weighted parts of both together.
-    let losses: [(name: String, value: Double)]
-    let store: ParameterStore
-  }
-
-  /// Losses and gradients of two ranks with half of the videos and their queries each.
-  static func ofTwoRanks(
-    _ batch: RetrievalBatch, model: @escaping @Sendable () throws -> RetrievalModel
-  ) throws -> [RankUpdate] {
-    try ThreadRanks.run(2) { ranks in
-      let model = try model()
-      let (store, backend) = (model.store, model.store.backend)
-      let input = Self.half(ranks.rank, of: batch).prepared(for: model.configuration, on: backend)
-      let tape = Tape.training(backend, seed: 1, step: 0, communicator: ranks)
-      var random = RandomStream(seed: 1, stream: 0)
-      let terms = model.loss(
-        tape, input, try Self.options(), among: BatchShare(input.counts, among: ranks), random: &random)
-      GradientExchange(store, communicator: ranks).backward(tape)
-      let parts = terms.read(on: backend)
-      let sums = ranks.sum(parts.map { Double($0.weight * $0.value) })
-      return RankUpdate(losses: zip(parts, sums).map { ($0.name, $1) }, store: store)
-    }
-  }
-
-  private static func half(_ rank: Int, of batch: RetrievalBatch) -> RetrievalBatch {
-    let (videos, middle) = (batch.videos, batch.videos.lengths.count / 2)
-    let own = rank == 0 ? 0..<middle : middle..<videos.lengths.count
-    let first = videos.lengths[..<own.lowerBound].reduce(0, +)
-    let rows = first..<first + videos.lengths[own].reduce(0, +)
-    let counts = videos.sentenceCounts
-    let sentences = counts[..<own.lowerBound].reduce(0, +)
-    let sequences = videos.sequences[sentences..<sentences + counts[own].reduce(0, +)].map {
-      SubtitleSequence(frames: $0.frames.map { $0 - first }, tokens: $0.tokens)
-    }
-    let width = videos.featureWidth
-    let queries = batch.slots.indices.filter { own.contains(batch.slots[$0]) }
-    return RetrievalBatch(
-      videos: VideoBatch(
-        features: Array(videos.features[rows.lowerBound * width..<rows.upperBound * width]),
-        featureWidth: width, lengths: Array(videos.lengths[own]), sequences: sequences,
-        sentenceCounts: Array(counts[own]), readsTextAlone: videos.readsTextAlone),
-      queries: queries.map { batch.queries[$0] }, slots: queries.map { batch.slots[$0] - own.lowerBound },
-      targets: queries.map { batch.targets[$0] })
   }
 
   @Test(arguments: TestDevice.exact) func outputs(device: TestDevice) throws {

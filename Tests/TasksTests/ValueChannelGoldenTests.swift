@@ -88,7 +88,7 @@ struct ValueChannelGoldenTests {
     expectClose([loss.total], try #require(expected["loss"]).floats(), "loss")
   }
 
-  private static func statementModel(_ checkpoint: String, on device: TestDevice = .cpu) throws
+  static func statementModel(_ checkpoint: String, on device: TestDevice = .cpu) throws
     -> StatementModel
   {
     try statementModel(try Golden.checkpoint(checkpoint), on: device)

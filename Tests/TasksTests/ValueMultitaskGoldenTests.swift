@@ -12,7 +12,7 @@ import Testing
 @Suite("One model of many tasks against VALUE", .enabled(if: SharedData.valueGolden != nil))
 struct ValueMultitaskGoldenTests {
   /// The models of all families on one trunk.
-  private struct Models {
+  struct Models {
     let retrieval: RetrievalModel
     let questions: QuestionModel
     let statements: StatementModel
