@@ -163,7 +163,7 @@ import Testing
     #expect(try folder.contents("out.db/vid2dur_idx.json") == #"{"val": {"v": [1.5,   0]}}"#)
   }
 
-  @Test(arguments: [#"{"v": -1}"#, #"{"v": 1.5}"#, #"{"v": 999999999}"#, #"{"v": "3"}"#, "[]", "{", ""])
+  @Test(arguments: [#"{"v": -1}"#, #"{"v": 1.5}"#, #"{"v": 999999999}"#, #"{"v": "3 "}"#, "[]", "{", ""])
   func refusesNumbersOfFramesThatAreNone(_ counts: String) throws {
     let folder = try TemporaryFolder()
     var builder = try folder.builder(.subtitles, #"{"vid_name": "v", "sub": []}"#)

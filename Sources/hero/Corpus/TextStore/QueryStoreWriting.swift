@@ -11,7 +11,7 @@ extension TextStoreBuilder {
     /// The number of tokens; for questions that of the question and of each answer.
     var length: JSON
     var video: String?
-    /// Whether one of its texts has no token.
+    /// Whether one of its texts is blank.
     var isWordless: Bool
   }
 
@@ -60,6 +60,8 @@ extension TextStoreBuilder {
     }
   }
 
+  private static func isBlank(_ text: String) -> Bool { text.utf8.allSatisfy { $0 <= 0x20 } }
+
   /// Whether a moment goes on when its video has long ended.
   private static func isLate(_ row: JSONObject) -> Bool {
     guard let duration = row["duration"]?.double, duration > 0, let ts = row["ts"] else { return false }
@@ -88,7 +90,8 @@ extension TextStoreBuilder {
       }
     // VALUE names VIOLIN's fields by what they are.
     let isValue = task == .violin && row["desc"] == nil && row["statement"] != nil
-    let ids = tokenizer.encodeQuery(try row.text(isValue ? "statement" : "desc"))
+    let text = try row.text(isValue ? "statement" : "desc")
+    let ids = tokenizer.encodeQuery(text)
     let video = try row.optionalText("vid_name")
     if let video { try StoreKey.checked(video, name: "vid_name") }
     let target = try target(of: row)
@@ -99,7 +102,7 @@ extension TextStoreBuilder {
     fields["target"] = target
     fields["qid"] = .string(id)
     return QueryEntry(
-      id: id, fields: fields, length: .int(ids.count), video: video, isWordless: ids.isEmpty)
+      id: id, fields: fields, length: .int(ids.count), video: video, isWordless: Self.isBlank(text))
   }
 
   private func target(of row: JSONObject) throws -> JSON {
@@ -143,7 +146,7 @@ extension TextStoreBuilder {
     fields["qid"] = .string(id)
     return QueryEntry(
       id: id, fields: fields, length: .integers(ids.map(\.count)), video: video,
-      isWordless: ids.contains { $0.isEmpty })
+      isWordless: texts.contains(where: Self.isBlank))
   }
 
   /// The place of the right answer, or null.
