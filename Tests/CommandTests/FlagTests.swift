@@ -59,7 +59,10 @@ struct FlagTests {
     ("create-txtdb --task tvr --annotation a --output b --tokenizer c --encoding CP1251", "--encoding"),
     ("finetune --task tvr --beam 3", "'hero caption'"), ("finetune --task tvr --submission a", "'hero eval'"),
     ("export --output-dir a --nms-thd 1", "'hero finetune'"),
-    ("convert-videodb --resnet a", "'hero extract-features'"),
+    (
+      "convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --resnet d",
+      "'hero extract-features'"
+    ),
     ("fine-tune --task tvr", "'finetune'"), ("help nothing", "'nothing'"), ("nothing", "'nothing'"),
     ("gpu-check --gpu -1", "--gpu must be 0 or more"),
     ("search --index a --rows-read -5 query", "--rows-read must be at least 1"),

@@ -79,6 +79,7 @@ public struct CaptionGenerator {
   /// - Throws: `DataError` where more than half cannot.
   public func requireUsable(_ clips: [CaptionRow]) throws {
     for (model, videos) in members {
+      try videos.requireMost(clips.lazy.map(\.video), "clips", file: videos.features.path)
       var readable = ReadableVideos(videos, for: model.configuration)
       try requireMost(of: clips, "clips", file: videos.features.path) { clip in
         let span = try clip.span()
