@@ -3,7 +3,8 @@ import Formats
 
 /// How a search index lies in its file. All numbers are little-endian.
 ///
-///     0      two slots of 2,048 bytes, of which the valid one with the larger sequence number counts
+///     0      two slots of 2,048 bytes, of which the valid one with the larger sequence number
+///            counts
 ///     4096   the head: its length, its hash, JSON
 ///     …      segments, each beginning at a multiple of 4,096
 ///
@@ -98,9 +99,11 @@ struct IndexSlot: Equatable {
 /// The beginning of a segment: some videos that were added together.
 ///
 ///     0      this
-///     128    codes of all frames (`FrameCodeLayout`), or of older versions entry after entry (`VideoCodeLayout`)
+///     128    codes of all frames (`FrameCodeLayout`), or of older versions entry after entry
+///            (`VideoCodeLayout`)
 ///     …      rows, entry after entry
-///     …      the entries, 64 bytes each: a video, or a window of one that is longer than the model reads
+///     …      the entries, 64 bytes each: a video, or a window of one that is longer than the
+///            model reads
 ///     …      names and what else is known of the videos, as JSON
 struct IndexSegmentHead: Equatable {
   static let magic: UInt64 = 0x3247_4553_4F52_4548  // "HEROSEG2"

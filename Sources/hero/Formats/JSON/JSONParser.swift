@@ -236,7 +236,8 @@ struct JSONParser {
     return .double(value)
   }
 
-  /// Reads digits; `magnitude` is right as long as `digits`, leading zeros not counted, is at most 18.
+  /// Reads digits; `magnitude` is right as long as `digits`, leading zeros not counted, is at most
+  /// 18.
   private mutating func readDigits(into magnitude: inout UInt64, _ digits: inout Int) {
     while position < bytes.count {
       let digit = bytes[position] &- UInt8(ascii: "0")

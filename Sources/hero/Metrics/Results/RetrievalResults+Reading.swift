@@ -8,8 +8,10 @@ extension RetrievalResults {
 
   /// Reads a result file: TVR's, which names its videos and gives scores, or VALUE's, which has neither.
   ///
-  ///     {"video2idx": {"castle_s01": 0}, "VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5, 7.29]]}]}
-  ///     {"VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5]]}], "VR": [{"desc_id": "1", "predictions": [0, 7]}]}
+  ///     {"video2idx": {"castle_s01": 0},
+  ///      "VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5, 7.29]]}]}
+  ///     {"VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5]]}],
+  ///      "VR": [{"desc_id": "1", "predictions": [0, 7]}]}
   ///
   /// Predictions without a score rank by their place.
   ///

@@ -52,7 +52,8 @@ public struct RetrievalResults: Sendable {
   /// moments as `[video, start, end]` and videos as their numbers. Predictions that score 0 answer
   /// nothing and are left out.
   ///
-  ///     {"VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5]]}], "VR": [{"desc_id": 1, "predictions": [0, 7]}]}
+  ///     {"VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5]]}],
+  ///      "VR": [{"desc_id": 1, "predictions": [0, 7]}]}
   ///
   /// - Parameter idsAreText: whether ids that are numbers are written as text.
   public func writeForValue(path: String, idsAreText: Bool) throws {

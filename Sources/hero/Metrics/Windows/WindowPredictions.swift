@@ -2,7 +2,8 @@ import Formats
 
 /// What a model answers to one query, in QVHighlights' submission form:
 ///
-///     {"qid": 2579, "query": "…", "vid": "…", "pred_relevant_windows": [[0, 70, 0.9986]], "pred_saliency_scores": [-0.24]}
+///     {"qid": 2579, "query": "…", "vid": "…", "pred_relevant_windows": [[0, 70, 0.9986]],
+///      "pred_saliency_scores": [-0.24]}
 public struct WindowPredictions: Sendable, Equatable {
   public struct Window: Sendable, Equatable {
     public var span: TimeSpan

@@ -2,7 +2,8 @@ import Formats
 
 /// A dataset of VALUE's configurations: an entry of `train_datasets` or of `val_datasets`.
 ///
-///     {"task": "vcmr", "name": "tvr_video_sub_train", "sub_txt_db": …, "vfeat_db": …, "query_txt_db": …}
+///     {"task": "vcmr", "name": "tvr_video_sub_train", "sub_txt_db": …,
+///      "vfeat_db": …, "query_txt_db": …}
 ///
 /// The name is the task, the channels and the split; `task` is the task's kind and must fit.
 struct Dataset {

@@ -3,7 +3,8 @@ import Foundation
 
 /// DiDeMo as its authors publish it (github.com/LisaAnne/LocalizingMoments): a list of
 ///
-///     {"annotation_id", "description", "video", "num_segments", "times": [[first, last], …], "dl_link"}
+///     {"annotation_id", "description", "video", "num_segments", "times": [[first, last], …],
+///      "dl_link"}
 ///
 /// in which several annotators give the first and last segment, each of 5 s. Rows name the video without its file
 /// extension, as features are named, and have one moment per annotator.

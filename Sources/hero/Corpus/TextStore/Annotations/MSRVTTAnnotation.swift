@@ -3,7 +3,8 @@ import Foundation
 
 /// MSR-VTT as its authors publish it: `videodatainfo` JSON,
 ///
-///     {"videos": [{"video_id", "split", "start time", "end time", …}], "sentences": [{"sen_id", "video_id", "caption"}]}
+///     {"videos": [{"video_id", "split", "start time", "end time", …}],
+///      "sentences": [{"sen_id", "video_id", "caption"}]}
 ///
 /// and the test list of the 1k-A split, a CSV with the header `key,vid_key,video_id,sentence`.
 struct MSRVTTAnnotation {

@@ -16,7 +16,8 @@ import Foundation
 /// ActivityNet Captions, in seconds, and TACoS, in frames:
 ///
 ///     {"v_uqiMw7tQ1Cc": {"duration": 55.15, "timestamps": [[0.28, 55.15]], "sentences": ["…"]}}
-///     {"s17-d69.avi": {"fps": 29.4, "num_frames": 12438, "timestamps": [[224, 358]], "sentences": ["…"]}}
+///     {"s17-d69.avi": {"fps": 29.4, "num_frames": 12438, "timestamps": [[224, 358]],
+///                      "sentences": ["…"]}}
 ///
 /// Rows become `{desc_id, desc, vid_name, duration, ts: [[start, end], …]}`, with the saliencies as
 /// they are. The k-th sentence of a video in the last three forms has the id `VIDEO_k`, as in

@@ -49,7 +49,8 @@ enum Bleu {
     }
   }
 
-  /// - Returns: the scores of the corpus as a whole, and of each clip: BLEU-1 … BLEU-4, from 0 to 1.
+  /// - Returns: the scores of the corpus as a whole, and of each clip: BLEU-1 … BLEU-4, from 0 to
+  ///   1.
   static func scores(_ clips: [CountedClip]) -> (corpus: [Double], clips: [[Double]]) {
     var total = Statistics()
     let scores = clips.map { clip in
