@@ -77,11 +77,12 @@ public struct CLIPFiles: Sendable {
       let plain = Tower(activation: activation, heads: nil)
       (image, text) = told ?? (plain, plain)
       let others = [image, text].filter { $0.activation != activation }
-      notes = others.first.map { other in
-        [
-          "\(path): its files say \(other.activation.rawValue); computed with \(activation.rawValue), as --clip-activation says"
-        ]
-      } ?? []
+      notes =
+        others.first.map { other in
+          [
+            "\(path): its files say \(other.activation.rawValue); computed with \(activation.rawValue), as --clip-activation says"
+          ]
+        } ?? []
       image.activation = activation
       text.activation = activation
       return
@@ -90,7 +91,8 @@ public struct CLIPFiles: Sendable {
       throw DataError(
         "nothing says whether it was trained with quick_gelu, as OpenAI's were, or with gelu, as LAION's",
         file: path,
-        cure: "Put \(Self.isHuggingFace(names) ? Self.configuration : Self.openConfiguration) of the model beside it, "
+        cure:
+          "Put \(Self.isHuggingFace(names) ? Self.configuration : Self.openConfiguration) of the model beside it, "
           + "or give --clip-activation quick_gelu or gelu")
     }
     (image, text) = told
@@ -151,12 +153,14 @@ public struct CLIPFiles: Sendable {
       ("text_cfg", text, "pool_type", "argmax"),
     ] as [(String, JSON?, String, JSON?)] {
       guard let value = own?[key], value != .null, value != usual else { continue }
-      throw refused("\"\(key)\" is \(value.encoded()), which no CLIP of OpenAI's shape has", file, "\"\(part)\"")
+      throw refused(
+        "\"\(key)\" is \(value.encoded()), which no CLIP of OpenAI's shape has", file, "\"\(part)\"")
     }
     if let mean = json["preprocess_cfg"]?["mean"]?.array?.compactMap(\.double), mean.count == 3,
       abs(mean[0] - 0.48145466) > 1e-3
     {
-      throw refused("its pictures are scaled in another way than CLIP's: mean \(mean)", file, "\"preprocess_cfg\"")
+      throw refused(
+        "its pictures are scaled in another way than CLIP's: mean \(mean)", file, "\"preprocess_cfg\"")
     }
     let activation: CLIPActivation = model["quick_gelu"]?.bool == true ? .quickGELU : .gelu
     let width = try number(image?["width"], "width", file, "\"vision_cfg\"")

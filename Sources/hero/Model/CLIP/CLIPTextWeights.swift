@@ -22,7 +22,8 @@ struct CLIPTextWeights {
     }
     let parameter = "\(part)text_projection"
     isProjectionTurned = !isHuggingFace && file.contains(parameter)
-    projection = isProjectionTurned ? parameter : isHuggingFace ? "text_projection.weight" : "\(parameter).weight"
+    projection =
+      isProjectionTurned ? parameter : isHuggingFace ? "text_projection.weight" : "\(parameter).weight"
   }
 
   func refused(_ problem: String, parameter: String? = nil, cure: String = cure) -> DataError {
