@@ -37,7 +37,7 @@ public struct SmallModel {
     let shape: JSON = ["f_config": .object(part), "c_config": temporal, "q_config": .object(query)]
     let file = try folder.file("run/log/model_config.json", shape.encoded())
     let options: JSON = [
-      "task": "tvr", "max_clip_len": 100, "vfeat_interval": 1.5, "feat_version": .string(features.version),
+      "task": "tvr", "max_clip_len": 100, "vfeat_interval": 1.5, "vfeat_version": .string(features.version),
     ]
     _ = try folder.file("run/log/hps.json", options.encoded())
     let model = RetrievalModel(

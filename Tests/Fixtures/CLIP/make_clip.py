@@ -57,7 +57,7 @@ while len(merges) < 120:
                 place += 1
         joined[tuple(out)] += count
     words = joined
-text = "\n".join(["#version: 0.2"] + [" ".join(pair) for pair in merges]) + "\n"
+text = "\n".join(["#version: 0.2"] + [" ".join(pair) for pair in merges])
 os.makedirs("words", exist_ok=True)
 with open("words/merges.txt", "w") as file:
     file.write(text)
