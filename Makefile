@@ -34,11 +34,12 @@ mpi:
 demo: build
 	$(HERO) demo --output demo
 
+## Also whether every module imports only what Package.swift says that it stands on.
 ## METEOR's data for the tests: where HERO_METEOR_DATA says, else in the Python package pycocoevalcap if that is installed.
 test: export HERO_METEOR_DATA ?= $(shell python3 -c "import importlib.util as u; \
   s = u.find_spec('pycocoevalcap'); print(s.submodule_search_locations[0] + '/meteor' if s else '')" 2>/dev/null)
 test: packages mpi
-	swift test -c release -Xswiftc -enable-testing
+	swift test -c release -Xswiftc -enable-testing --explicit-target-dependency-import-check error
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift Fuzz/Sources Fuzz/Package.swift

@@ -23,15 +23,26 @@ import Testing
     ]
     switch task {
     case "tvr": return ["finetune", "--config", "finetune.json"] + length
-    case "tvqa", "violin", "tvc":
-      for split in ["train", "val"] {
-        let subtitles = task == "tvc" ? ["--subtitles", "corpus/ann/tv_subtitles.jsonl"] : []
-        try corpus.run(
-          [
-            "create-txtdb", "--task", task, "--annotation", "corpus/ann/\(task)_\(split).jsonl", "--output",
-            "txt_db/\(task)_\(split).db", "--tokenizer", "corpus/tokenizer",
-          ] + subtitles)
+    case "multitask":
+      for task in ["tvqa", "violin", "tvc"] { try makeStores(task) }
+      let stores = "\"sub_txt_db\":\"txt_db/subtitles.db\",\"vfeat_db\":\"video_db/tv\""
+      let datasets = [
+        ("vcmr", "tvr", "\"query_txt_db\":\"txt_db/train.db\""),
+        ("videoQA", "tvqa", "\"query_txt_db\":\"txt_db/tvqa_train.db\",\"ratio\":2"),
+        ("violin", "violin", "\"query_txt_db\":\"txt_db/violin_train.db\""),
+        ("videoCap", "tvc", "\"cap_txt_db\":[\"txt_db/tvc_train.db\"]"),
+      ].map { kind, name, own in
+        "{\"task\":\"\(kind)\",\"name\":\"\(name)_video_sub_train\",\(own),\(stores)}"
       }
+      try AtomicFile.write(
+        "{\"train_datasets\":[\(datasets.joined(separator: ","))],\"val_datasets\":[]}",
+        to: folder.path("multitask.json"))
+      return [
+        "finetune", "--config", "multitask.json", "--model-config", "model.json", "--warmup-steps", "2",
+        "--gradient-accumulation-steps", "2",
+      ] + length
+    case "tvqa", "violin", "tvc":
+      try makeStores(task)
       let (train, val) =
         task == "tvc" ? ("--train-db", "--val-db") : ("--train-query-txt-db", "--val-query-txt-db")
       return [
@@ -52,6 +63,17 @@ import Testing
     }
   }
 
+  private func makeStores(_ task: String) throws {
+    for split in ["train", "val"] {
+      let subtitles = task == "tvc" ? ["--subtitles", "corpus/ann/tv_subtitles.jsonl"] : []
+      try corpus.run(
+        [
+          "create-txtdb", "--task", task, "--annotation", "corpus/ann/\(task)_\(split).jsonl", "--output",
+          "txt_db/\(task)_\(split).db", "--tokenizer", "corpus/tokenizer",
+        ] + subtitles)
+    }
+  }
+
   private func expectSame(_ run: String, as other: String) throws {
     let runs = try [run, other].map { try AdamRun(folder: folder.path($0), step: Self.updates) }
     #expect(runs[0].differences(from: runs[1], updates: Self.updates, learningRate: 1e-4) == [], "\(run)")
@@ -69,7 +91,7 @@ import Testing
 
   @Test(
     .timeLimit(.minutes(30)),
-    arguments: ["tvr", "tvqa", "tvc", "violin", "mlm", "mfm-nce", "mffr", "fom", "vsm"])
+    arguments: ["tvr", "tvqa", "tvc", "violin", "multitask", "mlm", "mfm-nce", "mffr", "fom", "vsm"])
   func training(task: String) throws {
     let command = try command(task)
     try corpus.run(command + ["--dropout", "0", "--train-batch-size", "4", "--output-dir", "alone"])

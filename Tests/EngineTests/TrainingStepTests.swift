@@ -48,7 +48,6 @@ import Testing
 
     /// One update; its loss stays on the device.
     func update(_ number: Int, seed: UInt64) -> Tensor {
-      store.clearGradients()
       let tape = Tape.training(backend, seed: seed, step: UInt64(number))
       let ids = (0..<segments.rows).map { $0 * 7 % words }
       var x = tape.gather(tensor("word"), tape.backend.makeIndices(ids))
@@ -66,10 +65,7 @@ import Testing
         tape.linear(x, tensor("word")), targets: tape.backend.makeIndices(ids.map { ($0 + 1) % words }),
         weight: 1 / Float(ids.count))
       tape.backward()
-      let squares = backend.makeSums()
-      store.addGradientSquares(to: squares, at: 0)
-      optimizer.step(
-        learningRate: 0.01, clipping: GradientClipping(sumOfSquares: squares, limit: 5))
+      _ = optimizer.step(learningRate: 0.01, gradientNorm: 5)
       return tape.sum([losses], scale: 1 / Double(losses.count))
     }
   }

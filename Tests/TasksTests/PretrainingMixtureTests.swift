@@ -96,7 +96,7 @@ struct PretrainingMixtureTests {
     let mixture = try Mixture("mixed", [Mixture.Entry(source, ratio: 1, batchSize: 1)])
     #expect(mixture.batchSize(of: 0, in: plan) == 1)
     let counts = try [mixture, Mixture("mixed", [Mixture.Entry(source, ratio: 1)])].map {
-      $0.counts(of: try $0.reading(plan)(0))[0]
+      $0.counts(of: try $0.reading(plan)(0))[.targets] ?? 0
     }
     #expect(counts[0] < counts[1])
   }

@@ -14,7 +14,7 @@ struct RankUpdate: @unchecked Sendable {
   struct Part {
     let store: ParameterStore
     /// `Source.counts` of the rank's part.
-    let counts: [Int]
+    let counts: [Counted: Int]
     let loss: (Tape, BatchShare) throws -> [LossTerm]
   }
 
@@ -56,7 +56,7 @@ struct RankUpdate: @unchecked Sendable {
     try ofTwo { rank in
       let model = try model()
       let input = batch.half(rank)?.prepared(for: model.configuration, on: model.store.backend)
-      return Part(store: model.store, counts: input?.counts ?? [0, 0]) { tape, share in
+      return Part(store: model.store, counts: input?.counts ?? [:]) { tape, share in
         model.loss(tape, input, among: share, spanWeight: spanWeight)
       }
     }
@@ -69,8 +69,8 @@ struct RankUpdate: @unchecked Sendable {
     try ofTwo { rank in
       let model = try model()
       let input = batch.half(rank).prepared(for: model.configuration, on: model.store.backend)
-      return Part(store: model.store, counts: [input.targets.count]) { tape, share in
-        [LossTerm("loss", model.loss(tape, input, words: share.total(0), smoothing: smoothing))]
+      return Part(store: model.store, counts: [.targets: input.targets.count]) { tape, share in
+        [LossTerm("loss", model.loss(tape, input, words: share.total(.targets), smoothing: smoothing))]
       }
     }
   }

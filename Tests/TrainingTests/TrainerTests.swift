@@ -42,7 +42,7 @@ private final class Pull: Source {
     _ batch: [Float], for model: ModelConfiguration, on backend: any Backend
   ) -> [Float] { batch }
 
-  func counts(of input: [Float]?) -> [Int] { [input == nil ? 0 : 1] }
+  func counts(of input: [Float]?) -> [Counted: Int] { [.targets: input == nil ? 0 : 1] }
 
   func loss(
     _ tape: Tape, _ input: [Float]?, among share: BatchShare, update: Int, random: inout RandomStream

@@ -32,6 +32,17 @@ public final class Optimizer {
     store.backend.fill(second, with: 0)
   }
 
+  /// One update from the gradients in the store, after which they are cleared; what is clipped by is read on the device.
+  /// - Parameter limit: of the gradients' norm; more is scaled down to it.
+  /// - Returns: the sum of the gradients' squares before clipping, one float64.
+  public func step(learningRate: Float, gradientNorm limit: Double) -> Tensor {
+    let squares = store.backend.makeSums()
+    store.addGradientSquares(to: squares, at: 0)
+    step(learningRate: learningRate, clipping: GradientClipping(sumOfSquares: squares, limit: limit))
+    store.clearGradients()
+    return squares
+  }
+
   /// One update from the gradients in the store.
   ///
   /// A parameter that never had a gradient is left alone; one that has none this time moves with gradient zero.

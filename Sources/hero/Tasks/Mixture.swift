@@ -102,7 +102,7 @@ public struct Mixture {
   }
 
   /// `Source.counts` of a batch.
-  public func counts(of batch: Batch) -> [Int] { entries[batch.source].source.counts(of: batch) }
+  public func counts(of batch: Batch) -> [Counted: Int] { entries[batch.source].source.counts(of: batch) }
 
   /// `Source.loss` of a batch.
   public func loss(
@@ -167,7 +167,7 @@ extension Source {
     return own
   }
 
-  fileprivate func counts(of batch: Mixture.Batch) -> [Int] { counts(of: input(of: batch)) }
+  fileprivate func counts(of batch: Mixture.Batch) -> [Counted: Int] { counts(of: input(of: batch)) }
 
   fileprivate func loss(
     _ tape: Tape, _ batch: Mixture.Batch, among share: BatchShare, update: Int, random: inout RandomStream

@@ -112,9 +112,9 @@ public protocol Source: AnyObject, SendableMetatype {
   static func prepare(
     _ batch: Loader.Batch, for model: ModelConfiguration, on backend: any Backend
   ) -> Input
-  /// What the losses are means over, so many of each: as many counts for every batch of a source.
+  /// What the losses are means over, so many of each; what is not named is not there.
   /// - Parameter input: nil where this rank has no batch.
-  func counts(of input: Input?) -> [Int]
+  func counts(of input: Input?) -> [Counted: Int]
   /// Computes this rank's part of a batch's loss on a training tape. The parts of all ranks add up to the loss of the
   /// batch; their names are the same on all ranks. A rank without a batch takes part in what the ranks do together.
   /// - Parameters:

@@ -58,9 +58,4 @@ public struct RetrievalInput: Sendable {
   package let places: Segments
   package let starts: Targets
   package let ends: Targets
-
-  /// Known starts and ends, queries, slots, videos: what the batches of several ranks are divided by.
-  public var counts: [Int] {
-    [starts.known, ends.known, queries.segments.count, slots.count, videos.segments.count]
-  }
 }

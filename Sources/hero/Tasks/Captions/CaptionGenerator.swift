@@ -122,7 +122,7 @@ public struct CaptionGenerator {
     let (work, spans) = try byVideo(clips)
     let batches = ItemBatches(count: work.count, size: videoBatch)
     let readers = members.map { (reader: $0.videos, configuration: $0.model.configuration) }
-    let parcels = try communicator.divide(batches.batches) { own in
+    let found = try communicator.divide(batches.batches) { own -> [[Int32]] in
       let queue = Prefetch(own) { [skips] number in
         // What each member reads of the videos that all can read.
         let read = try work[batches[number]].compactMap { video, clips in
@@ -134,25 +134,18 @@ public struct CaptionGenerator {
         }
         return (read: read, batches: videos)
       }
-      var parcel = Parcel()
+      var written: [[Int32]] = []
       var done = 0
       let total = work[batches.range(of: own)].reduce(0) { $0 + $1.clips.count }
       while let (read, videos) = try queue.next() {
         let (places, ranges) = shown(clips, spans, read)
-        for (place, words) in zip(places, decode(videos, ranges)) {
-          parcel.put([Int32(place)] + words)
-        }
+        written += zip(places, decode(videos, ranges)).map { [Int32($0)] + $1 }
         done += read.reduce(0) { $0 + $1.clips.count }
         try progress(communicator.stretched(done, own: total, total: clips.count))
       }
-      return parcel
+      return written
     }
-    for var parcel in parcels {
-      while !parcel.isAtEnd {
-        let words = parcel.take(Int32.self)
-        captions[Int(words[0])] = Array(words.dropFirst())
-      }
-    }
+    for words in found.joined() { captions[Int(words[0])] = Array(words.dropFirst()) }
     return captions
   }
 

@@ -42,11 +42,14 @@ public final class CaptionSource: ModelSource {
     _ batch: CaptionBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> CaptionInput { batch.prepared(for: model, on: backend) }
 
-  public func counts(of input: CaptionInput?) -> [Int] { [input?.targets.count ?? 0] }
+  public func counts(of input: CaptionInput?) -> [Counted: Int] { [.targets: input?.targets.count ?? 0] }
 
   public func loss(
     _ tape: Tape, _ input: CaptionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
-    [LossTerm("loss", input.flatMap { model.loss(tape, $0, words: share.total(0), smoothing: smoothing) })]
+    [
+      LossTerm(
+        "loss", input.flatMap { model.loss(tape, $0, words: share.total(.targets), smoothing: smoothing) })
+    ]
   }
 }

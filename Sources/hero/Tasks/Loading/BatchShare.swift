@@ -1,49 +1,57 @@
 import Engine
 
+/// What a loss may be a mean over.
+public enum Counted: Int, CaseIterable, Sendable {
+  /// Known answers, truths of statements, words, hidden frames, places that frames came from.
+  case targets
+  /// Known moments of questions.
+  case moments
+  /// Known first and last frames of queries' moments.
+  case starts, ends
+  case queries
+  /// Videos that queries are about, counted once a query, and videos of the batch.
+  case slots, videos
+  /// Frames that MFM does not hide.
+  case others
+}
+
 /// What each rank brings to one batch of all ranks.
 ///
 /// A loss is a mean over the whole batch (its known answers, its words, its queries), so a rank divides by what all have
 /// together. Its gradients are then its part of the whole, and are added up.
 public struct BatchShare: Equatable, Sendable {
-  /// How many counts a task may have.
-  private static let places = 5
-
   /// The counts of each rank.
-  private let counts: [[Int]]
+  private let counts: [[Counted: Int]]
   /// This rank.
   public let rank: Int
 
   /// The batch of a process that is alone.
-  public init(alone counts: [Int]) { self.init([counts], rank: 0) }
-
-  private init(_ counts: [[Int]], rank: Int) {
-    self.counts = counts
-    self.rank = rank
-  }
+  public init(alone counts: [Counted: Int]) { self.init(counts, among: SoleCommunicator.shared) }
 
   /// Asks all ranks; a collective.
-  public init(_ own: [Int], among communicator: any Communicator) {
-    precondition(own.count <= Self.places)
+  public init(_ own: [Counted: Int], among communicator: any Communicator) {
+    let places = Counted.allCases
+    rank = communicator.rank
     guard communicator.size > 1 else {
-      self.init(alone: own)
+      counts = [own]
       return
     }
-    let padded = own + [Int](repeating: 0, count: Self.places - own.count)
-    let all = communicator.gather(padded, counts: [Int](repeating: Self.places, count: communicator.size))
-    self.init(
-      (0..<communicator.size).map { Array(all[$0 * Self.places..<($0 + 1) * Self.places]) },
-      rank: communicator.rank)
+    let all = communicator.gather(
+      places.map { own[$0] ?? 0 }, counts: [Int](repeating: places.count, count: communicator.size))
+    counts = (0..<communicator.size).map { rank in
+      Dictionary(uniqueKeysWithValues: zip(places, all[rank * places.count..<(rank + 1) * places.count]))
+    }
   }
 
   /// Whether no rank has anything.
-  public var isEmpty: Bool { counts.allSatisfy { $0.allSatisfy { $0 == 0 } } }
+  public var isEmpty: Bool { counts.allSatisfy { $0.values.allSatisfy { $0 == 0 } } }
 
-  /// Count number `place` of every rank.
-  public func byRank(_ place: Int) -> [Int] { counts.map { $0[place] } }
+  /// How many every rank has.
+  public func byRank(_ what: Counted) -> [Int] { counts.map { $0[what] ?? 0 } }
 
-  /// The same of all ranks together.
-  public func total(_ place: Int) -> Int { byRank(place).reduce(0, +) }
+  /// How many all ranks have together.
+  public func total(_ what: Counted) -> Int { byRank(what).reduce(0, +) }
 
-  /// The same of the ranks before this one.
-  public func before(_ place: Int) -> Int { byRank(place)[..<rank].reduce(0, +) }
+  /// How many the ranks before this one have.
+  public func before(_ what: Counted) -> Int { byRank(what)[..<rank].reduce(0, +) }
 }

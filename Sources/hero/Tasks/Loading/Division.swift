@@ -8,43 +8,48 @@ extension Communicator {
   /// interrupted, all stop.
   /// - Parameters:
   ///   - pieces: how many pieces the work has, such as batches; each rank does some in a row.
-  ///   - work: does these and packs what came of each.
-  public func divide(
-    _ pieces: Int, _ work: (_ pieces: Range<Int>) throws -> Parcel
-  ) throws -> [Parcel] {
+  ///   - work: does these.
+  /// - Returns: the results of each rank.
+  func divide<Result: Parcelled>(
+    _ pieces: Int, _ work: (_ pieces: Range<Int>) throws -> [Result]
+  ) throws -> [[Result]] {
     guard size > 1 else { return [try work(0..<pieces)] }
     var interruption: Interruption?
     var parcel = Parcel()
     do {
-      parcel = try work(part(of: pieces))
+      for result in try work(part(of: pieces)) { result.put(into: &parcel) }
     } catch let error as Interruption {
       interruption = error
     }
     let signal = maximum([Double(interruption?.signal ?? 0)])[0]
     if signal > 0 { throw Interruption(signal: Int32(signal)) }
-    return gather(parcel.bytes).map { Parcel(bytes: $0) }
+    return gather(parcel.bytes).map { bytes in
+      var (parcel, results) = (Parcel(bytes: bytes), [Result]())
+      while !parcel.isAtEnd { results.append(Result(from: &parcel)) }
+      return results
+    }
   }
 
   /// The same for items some at a time, whose batches are made ahead on loading threads.
   /// - Parameters:
   ///   - progress: called with the number of items done; what it throws ends the work.
   ///   - make: the batch of some items.
-  ///   - work: does a batch and packs what comes of it.
-  func divide<Batch: Sendable>(
+  ///   - work: does a batch.
+  func divide<Batch: Sendable, Result: Parcelled>(
     _ batches: ItemBatches, progress: (Int) throws -> Void,
     make: @escaping @Sendable (_ items: Range<Int>) throws -> Batch,
-    work: (_ batch: Batch, _ parcel: inout Parcel) throws -> Void
-  ) throws -> [Parcel] {
+    work: (_ batch: Batch) throws -> [Result]
+  ) throws -> [[Result]] {
     try divide(batches.batches) { own in
       let queue = Prefetch(own) { try make(batches[$0]) }
-      var parcel = Parcel()
+      var results: [Result] = []
       for number in own {
         guard let batch = try queue.next() else { break }
-        try work(batch, &parcel)
+        results += try work(batch)
         let done = batches.items(of: own.lowerBound..<number + 1)
         try progress(stretched(done, own: batches.items(of: own), total: batches.count))
       }
-      return parcel
+      return results
     }
   }
 
@@ -57,14 +62,36 @@ extension Communicator {
   }
 }
 
+/// A result that ranks hand to one another.
+protocol Parcelled {
+  func put(into parcel: inout Parcel)
+  /// Takes out what `put` has put in.
+  init(from parcel: inout Parcel)
+}
+
+extension Parcelled where Self: BitwiseCopyable {
+  func put(into parcel: inout Parcel) { parcel.put([self]) }
+  init(from parcel: inout Parcel) { self = parcel.take()[0] }
+}
+
+extension Int: Parcelled {}
+
+/// A number of which ranks hand lists to one another.
+protocol ParcelledNumber: BitwiseCopyable {}
+extension Float: ParcelledNumber {}
+extension Int32: ParcelledNumber {}
+
+extension Array: Parcelled where Element: ParcelledNumber {
+  func put(into parcel: inout Parcel) { parcel.put(self) }
+  init(from parcel: inout Parcel) { self = parcel.take() }
+}
+
 /// Results on their way between ranks: numbers and texts, taken out in the order in which they were put in.
-public struct Parcel {
+struct Parcel {
   private(set) var bytes: [UInt8] = []
   private var read = 0
 
-  public init() {}
-
-  init(bytes: [UInt8]) { self.bytes = bytes }
+  init(bytes: [UInt8] = []) { self.bytes = bytes }
 
   /// Whether everything was taken out.
   var isAtEnd: Bool { read == bytes.count }

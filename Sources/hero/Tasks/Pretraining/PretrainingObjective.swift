@@ -21,7 +21,7 @@ public protocol Objective: Sendable {
   /// Puts a batch into the device's memory.
   static func prepare(_ batch: Batch, for model: ModelConfiguration, on backend: any Backend) -> Input
   /// `Source.counts`.
-  static func counts(of input: Input?) -> [Int]
+  static func counts(of input: Input?) -> [Counted: Int]
   /// `Source.loss`.
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: Input?, among share: BatchShare, update: Int,

@@ -34,7 +34,7 @@ final class ObjectiveSource<Asked: Objective>: PretrainingSource {
     _ batch: Asked.Batch, for model: ModelConfiguration, on backend: any Backend
   ) -> Asked.Input { Asked.prepare(batch, for: model, on: backend) }
 
-  func counts(of input: Asked.Input?) -> [Int] { Asked.counts(of: input) }
+  func counts(of input: Asked.Input?) -> [Counted: Int] { Asked.counts(of: input) }
 
   func loss(
     _ tape: Tape, _ input: Asked.Input?, among share: BatchShare, update: Int, random: inout RandomStream
@@ -47,7 +47,7 @@ final class ObjectiveSource<Asked: Objective>: PretrainingSource {
   ) throws -> [(name: String, value: Double)] {
     let (loader, backend, shape) = (loader, store.backend, model.configuration)
     let batches = ItemBatches(count: loader.itemCount, size: batchSize)
-    let parcels = try communicator.divide(batches, progress: progress) { items in
+    let found = try communicator.divide(batches, progress: progress) { items in
       let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
       return (
         first: items.lowerBound,
@@ -55,16 +55,14 @@ final class ObjectiveSource<Asked: Objective>: PretrainingSource {
           Asked.prepare($0, for: shape, on: backend)
         }
       )
-    } work: { batch, parcel in
-      guard let input = batch.input else { return }
+    } work: { batch -> [PretrainingSums] in
+      guard let input = batch.input else { return [] }
       var sums = PretrainingSums()
       loader.objective.measure(model, .inference(backend), input, first: batch.first, into: &sums)
-      parcel.put([sums])
+      return [sums]
     }
     var sums = PretrainingSums()
-    for var parcel in parcels {
-      while !parcel.isAtEnd { parcel.take(PretrainingSums.self).forEach { sums.add($0) } }
-    }
+    for part in found.joined() { sums.add(part) }
     // Each rank knows what of its own part it left out, the same at every validation.
     let leftOut = Int(communicator.sum([Double(loader.skips.itemCount)])[0])
     try loader.requireMost(

@@ -1,7 +1,7 @@
 import Engine
 
 /// Sums over the words, frames or queries of a validation.
-public struct PretrainingSums: Equatable, BitwiseCopyable, Sendable {
+public struct PretrainingSums: Equatable, BitwiseCopyable, Sendable, Parcelled {
   var count = 0.0
   var loss = 0.0
   var correct = 0.0

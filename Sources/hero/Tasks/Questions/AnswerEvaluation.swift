@@ -106,11 +106,25 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
     return evaluation
   }
 
-  private struct Entry {
+  private struct Entry: Parcelled {
     let id: String
     let target: Int
     /// Each model's.
     var logits: [[Float]]
+
+    init(id: String, target: Int, logits: [Float]) {
+      (self.id, self.target, self.logits) = (id, target, [logits])
+    }
+
+    func put(into parcel: inout Parcel) {
+      parcel.put(id)
+      parcel.put([Int32(target)] as [Int32])
+      parcel.put(logits[0])
+    }
+
+    init(from parcel: inout Parcel) {
+      self.init(id: parcel.takeText(), target: Int(parcel.take(Int32.self)[0]), logits: parcel.take())
+    }
   }
 
   /// What one model makes of every entry that it can read.
@@ -120,27 +134,17 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
     let (model, loader) = member
     let (backend, shape) = (model.store.backend, model.configuration)
     let batches = ItemBatches(count: loader.itemCount, size: batchSize)
-    let parcels = try communicator.divide(batches, progress: progress) { items in
+    let entries = try communicator.divide(batches, progress: progress) { items in
       try loader.load(Array(items)).map { ids, batch in
         (ids: ids, targets: batch.targets, input: batch.prepared(for: shape, on: backend))
       }
-    } work: { batch, parcel in
-      guard let (ids, targets, input) = batch else { return }
-      let logits = model.logits(.inference(backend), input)
-      for ((id, target), logits) in zip(zip(ids, targets), logits) {
-        parcel.put(id)
-        parcel.put([Int32(target)])
-        parcel.put(logits)
+    } work: { batch -> [Entry] in
+      guard let (ids, targets, input) = batch else { return [] }
+      return zip(zip(ids, targets), model.logits(.inference(backend), input)).map {
+        Entry(id: $0.0, target: $0.1, logits: $1)
       }
     }
-    var entries: [Entry] = []
-    for var parcel in parcels {
-      while !parcel.isAtEnd {
-        let (id, target) = (parcel.takeText(), parcel.take(Int32.self)[0])
-        entries.append(Entry(id: id, target: Int(target), logits: [parcel.take(Float.self)]))
-      }
-    }
-    return entries
+    return Array(entries.joined())
   }
 
   /// Loss and accuracy by the reference's names, `valid/loss`, `valid/acc` (VIOLIN: `valid/val_loss` … for the split

@@ -2,8 +2,7 @@ import Engine
 import Model
 
 extension QuestionInput {
-  /// Answers that are known, and moments.
-  var counts: [Int] { [knownTargets, knownSpans] }
+  var counts: [Counted: Int] { [.targets: knownTargets, .moments: knownSpans] }
 }
 
 extension QuestionModel {
@@ -23,11 +22,13 @@ extension QuestionModel {
     let output = self(tape, input, withSpans: spanWeight != 0)
     if input.knownTargets > 0 {
       terms[0].value = mean(
-        tape, output.answers, input.answers, input.targets, known: ranks.total(0), gradient: 1, share: 1)
+        tape, output.answers, input.answers, input.targets, known: ranks.total(.targets), gradient: 1,
+        share: 1)
     }
     if input.knownSpans > 0, let spans = output.spans {
       terms[1].value = mean(
-        tape, spans, input.questionFrames, input.spanTargets, known: ranks.total(1), gradient: spanWeight,
+        tape, spans, input.questionFrames, input.spanTargets, known: ranks.total(.moments),
+        gradient: spanWeight,
         share: 0.5)
     }
     return terms
@@ -57,7 +58,7 @@ extension StatementModel {
     guard let input else { return [LossTerm("loss", nil)] }
     let logits = self(tape, input)
     guard input.knownTargets > 0 else { return [LossTerm("loss", nil)] }
-    let known = (ranks ?? BatchShare(alone: input.counts)).total(0)
+    let known = (ranks ?? BatchShare(alone: input.counts)).total(.targets)
     let losses = tape.binaryCrossEntropy(logits, targets: input.targets, weight: 1 / Float(known))
     return [LossTerm("loss", tape.sum([losses], scale: 1 / Double(known)))]
   }

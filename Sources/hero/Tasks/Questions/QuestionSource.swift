@@ -20,7 +20,7 @@ public final class QuestionSource<Answering: AnsweringModel>: ModelSource {
     _ batch: QuestionBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> QuestionInput { batch.prepared(for: model, on: backend) }
 
-  public func counts(of input: QuestionInput?) -> [Int] { input?.counts ?? [0, 0] }
+  public func counts(of input: QuestionInput?) -> [Counted: Int] { input?.counts ?? [:] }
 
   public func loss(
     _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, update: Int, random: inout RandomStream

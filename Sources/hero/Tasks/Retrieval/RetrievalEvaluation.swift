@@ -101,20 +101,17 @@ public struct RetrievalEvaluator {
     let askable = AskableQueries(
       queries: queries, candidates: index.listed, usable: index.videos,
       models: members.map(\.model.configuration), skips: skips)
-    let parcels = try communicator.divide(batches, progress: progress) { [queries] items in
+    let answers = try communicator.divide(batches, progress: progress) { [queries] items in
       try queries.ids[items].map { (id: $0, query: try askable.query($0)) }
-    } work: { batch, parcel in
-      for (id, query) in batch where query == nil { parcel.put(leftOut: id) }
-      try answer(batch.compactMap(\.query)) { task, predictions in parcel.put(task, predictions) }
+    } work: { batch in
+      try batch.filter { $0.query == nil }.map { Answer.leftOut($0.id) } + answer(batch.compactMap(\.query))
     }
     var leftOut: [QueryID] = []
     var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
-    for var parcel in parcels {
-      while !parcel.isAtEnd {
-        guard let (task, predictions) = parcel.takePredictions() else {
-          leftOut.append(QueryID(parcel.takeText()))
-          continue
-        }
+    for answer in answers.joined() {
+      switch answer {
+      case .leftOut(let id): leftOut.append(QueryID(id))
+      case .found(let task, let predictions):
         if let place = found.firstIndex(where: { $0.task == task }) {
           found[place].queries.append(predictions)
         }
@@ -128,8 +125,8 @@ public struct RetrievalEvaluator {
       videoIndex: numbers, tasks: found.filter { !$0.queries.isEmpty }, leftOut: leftOut)
   }
 
-  private func answer(_ batch: [Query], _ report: (RetrievalTask, QueryPredictions) -> Void) throws {
-    guard !batch.isEmpty else { return }
+  private func answer(_ batch: [Query]) throws -> [Answer] {
+    guard !batch.isEmpty else { return [] }
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
     // Every query's own video, where it is known: nobody can say where else to look for a moment of one video.
     let own = batch.map { query in query.video.flatMap { index.videos.place(of: $0) } }
@@ -138,6 +135,7 @@ public struct RetrievalEvaluator {
       members.map { MomentSearch(model: $0.model, videos: $0.index, options: options) })
     let answers = try search.rank(
       encoded, own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
+    var found: [Answer] = []
     for (place, (query, answer)) in zip(batch, answers).enumerated() {
       let frameScores =
         options.ratesFrames ? own[place].map { self.frameScores(encoded, of: place, in: $0) } ?? [] : []
@@ -149,11 +147,13 @@ public struct RetrievalEvaluator {
           case .video: answer.videos
           }
         guard let predictions else { continue }
-        report(
-          task,
-          QueryPredictions(id: QueryID(query.id), predictions: predictions, frameScores: frameScores))
+        found.append(
+          .found(
+            task, QueryPredictions(id: QueryID(query.id), predictions: predictions, frameScores: frameScores))
+        )
       }
     }
+    return found
   }
 
   /// The cosine of a query with every frame of a video, the members' mean.
@@ -180,39 +180,38 @@ public struct RetrievalEvaluator {
   }
 }
 
-extension Parcel {
-  /// A query without predictions: no task has an empty name.
-  fileprivate mutating func put(leftOut id: String) {
-    put("")
-    put(id)
-  }
+/// What came of a query: that it was left out, or what a task has found.
+private enum Answer: Parcelled {
+  case leftOut(String)
+  case found(RetrievalTask, QueryPredictions)
 
-  fileprivate mutating func put(_ task: RetrievalTask, _ query: QueryPredictions) {
-    put(task.rawValue)
-    put(query.id.text)
-    put(query.predictions.map { Int32($0.video) })
-    var figures: [Float] = []
-    figures.reserveCapacity(3 * query.predictions.count)
-    for prediction in query.predictions {
-      figures.append(prediction.start)
-      figures.append(prediction.end)
-      figures.append(prediction.score)
+  /// A query without predictions has no task, and no task an empty name.
+  func put(into parcel: inout Parcel) {
+    switch self {
+    case .leftOut(let id):
+      parcel.put("")
+      parcel.put(id)
+    case .found(let task, let query):
+      parcel.put(task.rawValue)
+      parcel.put(query.id.text)
+      parcel.put(query.predictions.map { Int32($0.video) })
+      parcel.put(query.predictions.flatMap { [$0.start, $0.end, $0.score] })
+      parcel.put(query.frameScores)
     }
-    put(figures)
-    put(query.frameScores)
   }
 
-  /// Nil before the id of a query that was left out.
-  fileprivate mutating func takePredictions() -> (task: RetrievalTask, query: QueryPredictions)? {
-    guard let task = RetrievalTask(rawValue: takeText()) else { return nil }
-    let (id, videos) = (takeText(), take(Int32.self))
-    let figures = take(Float.self)
+  init(from parcel: inout Parcel) {
+    guard let task = RetrievalTask(rawValue: parcel.takeText()) else {
+      self = .leftOut(parcel.takeText())
+      return
+    }
+    let (id, videos, figures) = (parcel.takeText(), parcel.take(Int32.self), parcel.take(Float.self))
     let predictions = videos.enumerated().map { place, video in
       MomentPrediction(
         video: Int(video), start: figures[3 * place], end: figures[3 * place + 1],
         score: figures[3 * place + 2])
     }
-    let frameScores = take(Float.self)
-    return (task, QueryPredictions(id: QueryID(id), predictions: predictions, frameScores: frameScores))
+    self = .found(
+      task, QueryPredictions(id: QueryID(id), predictions: predictions, frameScores: parcel.take()))
   }
 }

@@ -46,7 +46,7 @@ public final class RetrievalIndex {
     let (names, configuration) = (videos.names, model.configuration)
     let batches = ItemBatches(count: videos.count, size: batchSize)
     var parts: [Tensor] = []
-    let parcels = try communicator.divide(batches, progress: progress) { items in
+    let lengths = try communicator.divide(batches, progress: progress) { items in
       let read = try names[items].map { try reader.read($0, for: configuration, skips) }
       let usable = read.compactMap { $0 }
       return (
@@ -54,14 +54,9 @@ public final class RetrievalIndex {
         input: usable.isEmpty
           ? nil : try VideoBatch(usable, model: configuration).prepared(for: configuration, on: backend)
       )
-    } work: { batch, parcel in
+    } work: { batch in
       if let input = batch.input { parts.append(model.videoEncoder(tape, input)) }
-      parcel.put(batch.lengths)
-    }
-    let lengths = parcels.map { parcel in
-      var (parcel, lengths) = (parcel, [Int]())
-      while !parcel.isAtEnd { lengths += parcel.take(Int.self) }
-      return lengths
+      return batch.lengths
     }
     // A video that was left out has no frames, as every rank is told.
     let all = lengths.flatMap { $0 }

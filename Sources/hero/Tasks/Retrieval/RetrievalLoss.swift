@@ -16,6 +16,16 @@ public struct RetrievalLossOptions: Equatable, Sendable {
   public init() {}
 }
 
+extension RetrievalInput {
+  /// What the losses are means over.
+  public var counts: [Counted: Int] {
+    [
+      .starts: starts.known, .ends: ends.known, .queries: queries.segments.count, .slots: slots.count,
+      .videos: videos.segments.count,
+    ]
+  }
+}
+
 extension RetrievalModel {
   /// The loss of Docs/Computation.md §3 for VSM, VCMR and VR.
   ///
@@ -31,7 +41,7 @@ extension RetrievalModel {
     _ tape: Tape, _ input: RetrievalInput?, _ options: RetrievalLossOptions, among share: BatchShare? = nil,
     random: inout RandomStream
   ) -> [LossTerm] {
-    let share = share ?? BatchShare(alone: input?.counts ?? [0, 0, 0, 0, 0])
+    let share = share ?? BatchShare(alone: input?.counts ?? [:])
     var terms = Self.parts(options)
     let encoded = input.map {
       (frames: videoEncoder(tape, $0.videos), queries: encodeQueries(tape, $0.queries))
@@ -45,7 +55,7 @@ extension RetrievalModel {
     if options.contextWeight != 0 || options.queryWeight != 0 {
       let (scores, slots) = rankedScores(tape, input, share, encoded)
       let ranking = options.ranking.input(
-        scores: scores, slots: slots, queriesPerSlot: share.total(2) / max(1, share.total(3)),
+        scores: scores, slots: slots, queriesPerSlot: share.total(.queries) / max(1, share.total(.slots)),
         on: tape.backend, random: &random)
       let losses = tape.ranking(ranking, weights: (options.contextWeight, options.queryWeight))
       // All ranks compute the same; one tells it.
@@ -78,17 +88,17 @@ extension RetrievalModel {
     }
     let width = configuration.cross.hiddenSize
     let own = encoded.map { normalized(tape, $0.queries) } ?? backend.makeTensor(rows: 0, columns: width)
-    let queries = tape.gatherRows(own, counts: share.byRank(2))
+    let queries = tape.gatherRows(own, counts: share.byRank(.queries))
     // A video a row, so that the rows of all ranks lie below one another.
     var scores = backend.makeTensor(rows: 0, columns: queries.rows)
     if let input, let encoded {
       let similarity = tape.linear(queries, normalized(tape, encoded.frames))
       scores = tape.transpose(tape.segmentMax(similarity, segments: input.videos.segments))
     }
-    let first = Int32(share.before(4))
+    let first = Int32(share.before(.videos))
     let slots = communicator.gather(
-      (input.map { backend.values(of: $0.slots) } ?? []).map { first + $0 }, counts: share.byRank(3))
-    return (tape.transpose(tape.shareRows(scores, counts: share.byRank(4))), backend.makeIndices(slots))
+      (input.map { backend.values(of: $0.slots) } ?? []).map { first + $0 }, counts: share.byRank(.slots))
+    return (tape.transpose(tape.shareRows(scores, counts: share.byRank(.videos))), backend.makeIndices(slots))
   }
 
   private func spanLoss(
@@ -99,7 +109,7 @@ extension RetrievalModel {
       tape, queries: queries, frames: frames, pairs: input.pairs, places: input.places)
     let total = tape.backend.makeSums()
     for (values, targets, known) in [
-      (logits.start, input.starts, share.total(0)), (logits.end, input.ends, share.total(1)),
+      (logits.start, input.starts, share.total(.starts)), (logits.end, input.ends, share.total(.ends)),
     ] where targets.known > 0 {
       let losses = tape.segmentCrossEntropy(
         values, segments: input.places, targets: targets.places, weight: weight / Float(known))

@@ -47,7 +47,7 @@ public final class RetrievalSource: ModelSource {
     _ batch: RetrievalBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> RetrievalInput { batch.prepared(for: model, on: backend) }
 
-  public func counts(of input: RetrievalInput?) -> [Int] { input?.counts ?? [0, 0, 0, 0, 0] }
+  public func counts(of input: RetrievalInput?) -> [Counted: Int] { input?.counts ?? [:] }
 
   public func loss(
     _ tape: Tape, _ input: RetrievalInput?, among share: BatchShare, update: Int,
@@ -66,24 +66,21 @@ public final class RetrievalSource: ModelSource {
     validation.spanDropProbability = 0
     let (backend, shape) = (store.backend, model.configuration)
     let batches = ItemBatches(count: loader.itemCount, size: batchSize)
-    let parcels = try communicator.divide(batches, progress: progress) { items in
+    let found = try communicator.divide(batches, progress: progress) { items in
       try loader.batch(of: Array(items), random: RandomStream(seed: 0, stream: 0)).map {
         (first: items.lowerBound, queries: $0.queries.count, input: $0.prepared(for: shape, on: backend))
       }
-    } work: { batch, parcel in
-      guard let (first, queries, input) = batch else { return }
+    } work: { batch -> [[Float]] in
+      guard let (first, queries, input) = batch else { return [] }
       var random = RandomStream(seed: 0, step: UInt64(first), for: .validationLoss)
       let parts = model.loss(.inference(backend), input, validation, random: &random).read(on: backend)
-      parcel.put([Float(queries)] + parts.map(\.value))
+      return [[Float(queries)] + parts.map(\.value)]
     }
     var sums = RetrievalModel.parts(validation).map { LossPart($0.name, 0, weight: $0.weight) }
     var count: Float = 0
-    for var parcel in parcels {
-      while !parcel.isAtEnd {
-        let figures = parcel.take(Float.self)
-        for place in sums.indices { sums[place].value += figures[0] * figures[1 + place] }
-        count += figures[0]
-      }
+    for figures in found.joined() {
+      for place in sums.indices { sums[place].value += figures[0] * figures[1 + place] }
+      count += figures[0]
     }
     guard count > 0 else { return [] }
     return sums.map { LossPart($0.name, $0.value / count, weight: $0.weight) }

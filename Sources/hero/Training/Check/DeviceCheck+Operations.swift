@@ -218,7 +218,6 @@ extension DeviceCheck {
       var norms: [Float] = []
       let seconds = seconds(on: backend) {
         for update in 0..<3 {
-          store.clearGradients()
           let tape = Tape.training(backend, seed: 1, step: UInt64(update))
           for parameter in parameters.prefix(update + 1) {
             let x = parameter.tensor
@@ -227,9 +226,7 @@ extension DeviceCheck {
             _ = tape.distances(tape.scale(x, by: 2), targets: targets, weight: 1)
           }
           tape.backward()
-          let squares = backend.makeSums()
-          store.addGradientSquares(to: squares, at: 0)
-          optimizer.step(learningRate: 0.01, clipping: GradientClipping(sumOfSquares: squares, limit: 3))
+          let squares = optimizer.step(learningRate: 0.01, gradientNorm: 3)
           norms.append(Float(backend.numbers(of: [squares])[0].squareRoot()))
         }
       }

@@ -174,12 +174,8 @@ public final class Trainer {
       }
       if part == parts - 1 { exchange.backward(tape) } else { tape?.backward() }
     }
-    let squares = backend.makeSums()
-    store.addGradientSquares(to: squares, at: 0)
-    optimizer.step(
-      learningRate: Float(schedule.rate(at: step + 1)),
-      clipping: GradientClipping(sumOfSquares: squares, limit: configuration.gradientNorm))
-    store.clearGradients()
+    let squares = optimizer.step(
+      learningRate: Float(schedule.rate(at: step + 1)), gradientNorm: configuration.gradientNorm)
 
     // The one place where an update waits for the device.
     let (read, sums) = (terms.read(on: backend), backend.numbers(of: [squares]))

@@ -188,7 +188,7 @@ struct RetrievalSuite: EvaluableSuite {
         "\(split): \(candidates.count - index.videos.count) of \(candidates.count) candidate videos are left out, "
           + "and so are their queries")
     }
-    if findsWindows {
+    if let headline = configuration.task.windowHeadline {
       let report = try WindowReport(results, options: options, queries: queries)
       tell(split, counted: report.counted, leftOut: results.leftOut.count, queries)
       if report.tooLong.windows > 0 {
@@ -196,10 +196,7 @@ struct RetrievalSuite: EvaluableSuite {
           "\(split): \(report.tooLong.windows) of \(report.tooLong.of) true windows are longer than max_pred_l "
             + "(\(options.maxLength)) frames allow")
       }
-      // QVHighlights' own measure; where a query has one window its overlap says more.
-      return report.report(
-        headline: configuration.task.rawValue.hasPrefix("qvhighlights") ? "MR-full-mAP" : "mIoU", title: title
-      )
+      return report.report(headline: headline, title: title)
     }
     let report = try RetrievalReport(results, options: options, queries: queries)
     tell(split, counted: report.counted, leftOut: results.leftOut.count, queries)

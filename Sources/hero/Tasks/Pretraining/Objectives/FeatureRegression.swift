@@ -18,7 +18,7 @@ struct FeatureRegression: Objective {
     _ batch: MaskedFrameBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> MaskedFrameInput { batch.prepared(for: model, on: backend) }
 
-  static func counts(of input: MaskedFrameInput?) -> [Int] { [input?.hidden.count ?? 0] }
+  static func counts(of input: MaskedFrameInput?) -> [Counted: Int] { [.targets: input?.hidden.count ?? 0] }
 
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: MaskedFrameInput?, among share: BatchShare, update: Int,

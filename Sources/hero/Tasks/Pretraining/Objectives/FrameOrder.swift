@@ -35,7 +35,7 @@ struct FrameOrder: Objective {
     _ batch: FrameOrderBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> FrameOrderInput { batch.prepared(for: model, on: backend) }
 
-  static func counts(of input: FrameOrderInput?) -> [Int] { [input?.targets.count ?? 0] }
+  static func counts(of input: FrameOrderInput?) -> [Counted: Int] { [.targets: input?.targets.count ?? 0] }
 
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: FrameOrderInput?, among share: BatchShare, update: Int,

@@ -22,8 +22,8 @@ struct MaskedFrames: Objective {
     _ batch: MaskedFrameBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> MaskedFrameInput { batch.prepared(for: model, on: backend) }
 
-  static func counts(of input: MaskedFrameInput?) -> [Int] {
-    [input?.hidden.count ?? 0, input?.others.count ?? 0]
+  static func counts(of input: MaskedFrameInput?) -> [Counted: Int] {
+    input.map { [.targets: $0.hidden.count, .others: $0.others.count] } ?? [:]
   }
 
   func loss(
@@ -83,15 +83,15 @@ extension PretrainingModel {
     let frames = input.map { videoEncoder(tape, $0.videos) }
     let nothing = { backend.makeTensor(rows: 0, columns: self.configuration.featureWidth) }
     let targets = tape.communicator.gatherRows(
-      input?.targets ?? nothing(), counts: share.byRank(0), on: backend)
+      input?.targets ?? nothing(), counts: share.byRank(.targets), on: backend)
     var negatives = nothing()
     if let frames, let input, input.others.count > 0 {
       negatives = predictedFeatures(tape, frames: frames, rows: input.others)
     }
-    negatives = tape.gatherRows(negatives, counts: share.byRank(1))
+    negatives = tape.gatherRows(negatives, counts: share.byRank(.others))
     guard let input, let frames else { return nil }
     let predicted = predictedFeatures(tape, frames: frames, rows: input.hidden)
-    let (own, others) = (share.total(0), share.total(1))
+    let (own, others) = (share.total(.targets), share.total(.others))
     var candidates = targets
     if others > 0 {
       let (above, below) = (Array(0..<own), Array(0..<others))
@@ -102,7 +102,7 @@ extension PretrainingModel {
     }
     let products = tape.linear(predicted, candidates)
     let scores = temperature == 1 ? products : tape.scale(products, by: 1 / temperature)
-    let first = share.before(0)
+    let first = share.before(.targets)
     return tape.crossEntropy(
       scores, targets: backend.makeIndices(first..<first + predicted.rows),
       weight: BatchShare.weight(own, nil))

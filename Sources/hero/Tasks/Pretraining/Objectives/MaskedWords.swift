@@ -49,7 +49,7 @@ struct MaskedWords: Objective {
     _ batch: MaskedTextBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> MaskedTextInput { batch.prepared(for: model, on: backend) }
 
-  static func counts(of input: MaskedTextInput?) -> [Int] { [input?.targets.count ?? 0] }
+  static func counts(of input: MaskedTextInput?) -> [Counted: Int] { [.targets: input?.targets.count ?? 0] }
 
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: MaskedTextInput?, among share: BatchShare, update: Int,
@@ -93,11 +93,11 @@ extension PretrainingModel {
 extension BatchShare {
   /// Of one in a mean: over all ranks' where there are several.
   static func weight(_ count: Int, _ share: BatchShare?) -> Float {
-    1 / Float(max(1, share?.total(0) ?? count))
+    1 / Float(max(1, share?.total(.targets) ?? count))
   }
 
   /// The mean over all ranks of what an objective asks, as its whole loss.
   func mean(_ losses: Tensor?, _ tape: Tape) -> LossTerm {
-    LossTerm("", losses.map { tape.sum([$0], scale: 1 / Double(max(1, total(0)))) })
+    LossTerm("", losses.map { tape.sum([$0], scale: 1 / Double(max(1, total(.targets)))) })
   }
 }

@@ -56,7 +56,7 @@ struct SubtitleMatching: Objective {
     _ batch: RetrievalBatch, for model: ModelConfiguration, on backend: any Backend
   ) -> RetrievalInput { batch.prepared(for: model, on: backend) }
 
-  static func counts(of input: RetrievalInput?) -> [Int] { input?.counts ?? [0, 0, 0, 0, 0] }
+  static func counts(of input: RetrievalInput?) -> [Counted: Int] { input?.counts ?? [:] }
 
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: RetrievalInput?, among share: BatchShare, update: Int,
