@@ -2,8 +2,8 @@
 import Foundation
 import PackageDescription
 
-/// The fuzz targets, a package of their own: they need sanitizers and libFuzzer, which `run` gives, and nobody else should
-/// wait for them.
+/// The fuzz targets, a package of their own: they need sanitizers and libFuzzer, which `run` gives,
+/// and nobody else should wait for them.
 let package = Package(
   name: "hero-fuzz",
   dependencies: [.package(name: "hero", path: "..")],

@@ -77,8 +77,8 @@ struct DocumentationTests {
     try configuration.validate()
   }
 
-  /// The pages of the tasks, each followed from its first command to its last on a corpus of a few videos. Trainings are cut
-  /// to two updates; all else runs as it stands.
+  /// The pages of the tasks, each followed from its first command to its last on a corpus of a few
+  /// videos. Trainings are cut to two updates; all else runs as it stands.
   @Test(
     .timeLimit(.minutes(30)),
     arguments: DocumentedCommand.pages.filter { $0.hasPrefix("Docs/Tasks/") && !$0.hasSuffix("README.md") })

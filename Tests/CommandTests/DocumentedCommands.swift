@@ -21,7 +21,8 @@ struct DocumentedCommand: CustomTestStringConvertible, Sendable {
 
   static let all = pages.flatMap { commands(of: $0) }
 
-  /// The commands of a page, in order: lines of blocks that are indented or fenced, joined where a backslash ends them.
+  /// The commands of a page, in order: lines of blocks that are indented or fenced, joined where a
+  /// backslash ends them.
   static func commands(of page: String) -> [DocumentedCommand] {
     let path = SharedData.repository.appendingPathComponent(page).path
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }

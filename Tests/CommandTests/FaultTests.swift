@@ -3,8 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What is written survives what happens to machines: every command is stopped at one write after the other, says why, and
-/// once it is run again has written the very bytes of a command that nothing happened to.
+/// What is written survives what happens to machines: every command is stopped at one write after
+/// the other, says why, and once it is run again has written the very bytes of a command that
+/// nothing happened to.
 ///
 /// A few of the writes of each command are taken; all of them with `HERO_FAULTS=all`.
 struct FaultTests {
@@ -137,7 +138,8 @@ struct FaultTests {
     )
   }
 
-  /// Stores that are removed, and others put in their place, while a run reads them: it reads on what it has opened.
+  /// Stores that are removed, and others put in their place, while a run reads them: it reads on
+  /// what it has opened.
   @Test(.timeLimit(.minutes(30))) func storesAreReplacedUnderARun() throws {
     let arguments = ["finetune", "--config", "finetune.json", "--output-dir"]
     try corpus.run(arguments + ["whole"])

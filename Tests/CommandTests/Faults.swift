@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The program among faults of the system, which `Tests/Faults/faults.c` causes: a full disk, a kill in the middle of a write,
-/// file systems that lack something, a clock that jumps.
+/// The program among faults of the system, which `Tests/Faults/faults.c` causes: a full disk, a
+/// kill in the middle of a write, file systems that lack something, a clock that jumps.
 struct Faults {
   /// As `faults.c` names them.
   enum Kind: String { case count, full, kill, readonly, network, clock }

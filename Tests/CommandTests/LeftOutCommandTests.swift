@@ -4,7 +4,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What of a split cannot be used is left out by name and told; the rest goes on, in training and in evaluation.
+/// What of a split cannot be used is left out by name and told; the rest goes on, in training and
+/// in evaluation.
 struct LeftOutCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
@@ -50,7 +51,8 @@ struct LeftOutCommandTests {
     var queries = try rows("tvr_val")
     let bad = try #require(queries[0]["vid_name"]?.string)
     let stranger = try #require(try rows("tvr_train")[0]["vid_name"])
-    // Longer than the model's 200 positions; about a video of another split; about one that no store has.
+    // Longer than the model's 200 positions; about a video of another split; about one that no
+    // store has.
     let others = queries.indices.filter { queries[$0]["vid_name"]?.string != bad }.prefix(2)
     queries[others[0]]["desc"] = .string(String(repeating: "somebody waits ", count: 150))
     queries[others[1]]["vid_name"] = stranger
@@ -88,7 +90,8 @@ struct LeftOutCommandTests {
     #expect(results["video2idx"]?.object?.count == 6)
   }
 
-  /// Most queries of a store are about another split's videos: said before anything is learnt, and nothing is left behind.
+  /// Most queries of a store are about another split's videos: said before anything is learnt, and
+  /// nothing is left behind.
   @Test(.timeLimit(.minutes(30))) func whatAValidationLacksIsSaidAtTheStart() throws {
     let refused: [(arguments: [String], said: String)] = [
       (["--val-query-txt-db", "txt_db/none.db"], "none.db"),
@@ -111,7 +114,8 @@ struct LeftOutCommandTests {
       ])
   }
 
-  /// What an earlier evaluation left stays, and what a command is asked to write is not written over.
+  /// What an earlier evaluation left stays, and what a command is asked to write is not written
+  /// over.
   @Test(.timeLimit(.minutes(30))) func nothingIsWrittenOver() throws {
     try corpus.run(training + ["--output-dir", "run"])
     func eval(_ more: String...) throws -> HeroProcess {
@@ -149,7 +153,8 @@ struct LeftOutCommandTests {
     #expect(try FileBytes.read(path: mine) != Array("mine".utf8))
   }
 
-  /// A weight that overflows changes no ranking: results are numbers, in the order of their logarithms.
+  /// A weight that overflows changes no ranking: results are numbers, in the order of their
+  /// logarithms.
   @Test(.timeLimit(.minutes(30))) func anyWeightOfVideos() throws {
     try corpus.run(training + ["--output-dir", "run"])
     let run = try corpus.run([

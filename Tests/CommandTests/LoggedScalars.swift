@@ -22,7 +22,8 @@ struct LoggedScalars {
     bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// An event: field 2 is the update, field 5 the summary, whose field 1 is a value of a tag (1) and a number (2).
+  /// An event: field 2 is the update, field 5 the summary, whose field 1 is a value of a tag (1)
+  /// and a number (2).
   private mutating func read(_ event: ArraySlice<UInt8>) {
     let fields = Self.fields(event)
     let update = Int(fields.first { $0.number == 2 }?.value ?? 0)

@@ -1,8 +1,8 @@
 import Foundation
 import TestSupport
 
-/// Two hosts with a cable between them: network namespaces of this machine, each with a name of its own, so that launchers take
-/// them for machines and processes of the two meet over TCP only.
+/// Two hosts with a cable between them: network namespaces of this machine, each with a name of its
+/// own, so that launchers take them for machines and processes of the two meet over TCP only.
 final class MPIHosts {
   private let names: [String]
   /// Either end of the cable.
@@ -68,7 +68,8 @@ final class MPIHosts {
     (try? String(contentsOfFile: folder.path("said-\(names[host])"), encoding: .utf8)) ?? ""
   }
 
-  /// A command line that starts the program on both hosts, `processes` together, by `launcher` on the first.
+  /// A command line that starts the program on both hosts, `processes` together, by `launcher` on
+  /// the first.
   func words(
     _ launcher: MPIJob.Launcher, executable: URL, processes: Int, _ arguments: [String],
     in folder: TemporaryFolder

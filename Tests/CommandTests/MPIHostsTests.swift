@@ -46,8 +46,9 @@ struct MPIHostsTests {
         "\(launcher)\n\(hosts.said(0, in: folder))\n\(hosts.said(1, in: folder))", sourceLocation: location)
     }
     if job.launcher == .mpich {
-      // Over UCX's TCP, MPI_Finalize of MPICH 4.0.2 does not always come back, in a C program of its calls alone neither. The
-      // program ends without it after 10 s, when all is long written, and now and then the launcher takes that for a failure.
+      // Over UCX's TCP, MPI_Finalize of MPICH 4.0.2 does not always come back, in a C program of
+      // its calls alone neither. The program ends without it after 10 s, when all is long written,
+      // and now and then the launcher takes that for a failure.
       withKnownIssue("the launcher's status", isIntermittent: true) { ends(#_sourceLocation) }
     } else {
       ends(#_sourceLocation)
@@ -63,7 +64,8 @@ struct MPIHostsTests {
     }
   }
 
-  /// TCP would wait for a quarter of an hour. HERO_MPI_TIMEOUT is 3 s here, and MPI is given 5 s to end the others.
+  /// TCP would wait for a quarter of an hour. HERO_MPI_TIMEOUT is 3 s here, and MPI is given 5 s to
+  /// end the others.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func aCableIsPulled(job: MPIJob) throws {
     let hosts = try MPIHosts(folder)
     let process = try start(

@@ -9,7 +9,8 @@ struct MPIJob {
     case openMPI = "openmpi"
     case mpich
 
-    /// Its `mpirun`, by the name that Debian gives it beside others, or by the one that it has by itself.
+    /// Its `mpirun`, by the name that Debian gives it beside others, or by the one that it has by
+    /// itself.
     var executable: URL? {
       let names = ["mpirun.\(rawValue)", "mpirun"]
       for folder in (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":") {

@@ -161,7 +161,8 @@ import Testing
     }
   }
 
-  /// Processes read features together; the store and what lies beside it are those that one process makes.
+  /// Processes read features together; the store and what lies beside it are those that one process
+  /// makes.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func featureStore(job: MPIJob) throws {
     let features = folder.path("corpus/features/resnet_features")
     let files = try FileManager.default.subpathsOfDirectory(atPath: features).filter { $0.hasSuffix(".npz") }

@@ -17,8 +17,8 @@ import Testing
     try Data(contentsOf: URL(fileURLWithPath: folder.path(name)))
   }
 
-  /// Where ranks share the batches of one process, weights are the same but for rounding; what is measured of one
-  /// checkpoint is the same, byte for byte.
+  /// Where ranks share the batches of one process, weights are the same but for rounding; what is
+  /// measured of one checkpoint is the same, byte for byte.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func trainingAndEvaluation(job: MPIJob) throws
   {
     let settings = ["--num-train-steps", "8", "--valid-steps", "8", "--dropout", "0"]
@@ -48,8 +48,8 @@ import Testing
     #expect(divided == expected)
   }
 
-  /// A signal to the launcher stops all ranks after one update; the run goes on with the same ranks to the last bit, and
-  /// with others.
+  /// A signal to the launcher stops all ranks after one update; the run goes on with the same ranks
+  /// to the last bit, and with others.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func interruption(job: MPIJob) throws {
     // Long enough for a launcher to hand a signal on.
     let arguments = [
@@ -58,7 +58,8 @@ import Testing
     ]
     let whole = try job.run(2, arguments + ["whole"], folder: folder.root)
     try #require(whole.status == 0, "\(whole.errors)")
-    // Open MPI kills what still runs two seconds after Ctrl-C or SIGTERM, which is long enough for a model of this size.
+    // Open MPI kills what still runs two seconds after Ctrl-C or SIGTERM, which is long enough for
+    // a model of this size.
     for (name, signal) in [("same", SIGUSR1), ("one", job.launcher == .openMPI ? SIGTERM : SIGINT)] {
       let process = try job.start(2, arguments + [name], folder: folder.root)
       let states = folder.path("\(name)/ckpt")
@@ -108,7 +109,8 @@ import Testing
     let killed = Date()
     if let last = ranks.last { kill(last, SIGKILL) }
     process.waitUntilExit()
-    // The launcher ends the other within moments; waiting for the dead would take a quarter of an hour.
+    // The launcher ends the other within moments; waiting for the dead would take a quarter of an
+    // hour.
     #expect(Date().timeIntervalSince(killed) < 100)
     #expect(process.terminationStatus != 0)
     let words = try String(contentsOfFile: said, encoding: .utf8)

@@ -46,8 +46,8 @@ struct ManualTests {
       let flags = Set(help.matches(of: /(?:^|[\s\[(])(--?[a-z][a-z0-9-]*)/).map { String($0.1) })
       #expect(flags.contains("--help") && flags.contains("-h"))
       for flag in flags { #expect(words.contains(flag), "\(command): \(flag)") }
-      // A usage has them behind a flag or alone, a long one "<options>" for all; a discussion may have others in names of
-      // files.
+      // A usage has them behind a flag or alone, a long one "<options>" for all; a discussion may
+      // have others in names of files.
       let usage = help.split(separator: "USAGE: ").last?.prefix { $0 != "\n" } ?? ""
       for value in Set(usage.matches(of: /<([a-z0-9-]+)>/).map({ String($0.1) }))
       where !["subcommand", "options"].contains(value) {

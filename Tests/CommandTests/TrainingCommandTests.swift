@@ -40,7 +40,8 @@ struct TrainingCommandTests {
     #expect(try weights("broken") == weights("whole"))
   }
 
-  /// Any checkpoint of pre-training starts fine-tuning, which starts evaluation; what was taken over is shown.
+  /// Any checkpoint of pre-training starts fine-tuning, which starts evaluation; what was taken
+  /// over is shown.
   @Test(.timeLimit(.minutes(30))) func pretrainingToMetrics() throws {
     let pretraining = try corpus.run(["pretrain", "--config", "pretrain.json", "--output-dir", "before"])
     for task in ["mlm", "mfm-nce", "mffr", "fom", "vsm"] {
@@ -80,7 +81,8 @@ struct TrainingCommandTests {
     #expect((0...100).contains(recall))
   }
 
-  /// Stores of another task, and options that are not the run's, are refused before anything is done.
+  /// Stores of another task, and options that are not the run's, are refused before anything is
+  /// done.
   @Test(.timeLimit(.minutes(30))) func whatDoesNotFitIsRefusedAtTheStart() throws {
     let arguments = ["finetune", "--config", "finetune.json", "--num-train-steps", "2", "--valid-steps", "2"]
     let other = try HeroProcess(

@@ -10,7 +10,8 @@ struct ValueTaskTests {
 
   init() throws { corpus = try SmallCorpus() }
 
-  /// Writes `annotations/TASK_SPLIT.jsonl` from the rows of the corpus's own annotation, and makes a store of it.
+  /// Writes `annotations/TASK_SPLIT.jsonl` from the rows of the corpus's own annotation, and makes
+  /// a store of it.
   private func makeStore(_ task: String, _ split: String, of own: String, _ row: (JSON) -> JSON) throws {
     var lines = ""
     try JSONLines.read(path: folder.path("corpus/ann/\(own)_\(split).jsonl")) { _, value in

@@ -50,7 +50,8 @@ struct VideoLibraryTests {
     #expect(try library().bringFeaturesUpToDate(with: [:]).isEmpty)
   }
 
-  /// Features of before marks were kept: a file of another size than the index has, or newer than they, was replaced.
+  /// Features of before marks were kept: a file of another size than the index has, or newer than
+  /// they, was replaced.
   @Test func featuresWithoutMarks() throws {
     let past = Date(timeIntervalSince1970: 1e9)
     for name in ["same", "other", "newer"] { _ = try folder.file("v/\(name).mp4", name) }
@@ -86,7 +87,8 @@ struct VideoLibraryTests {
     #expect(!VideoLibrary.isGone(unknown, folders: folders, removes: true))
   }
 
-  /// Two folders in one index: a video of the name of another one is told, not taken for a new version of it.
+  /// Two folders in one index: a video of the name of another one is told, not taken for a new
+  /// version of it.
   @Test func namesakes() throws {
     let other = try folder.file("v/clip.mp4", "one")
     _ = try folder.file("w/clip.mp4", "another")

@@ -143,7 +143,8 @@ import Testing
     #expect(found.rows[1].contains(#""desc": "two\nlines""#))
   }
 
-  /// One open quote before many lines; and lines each of which opens one. Both are read in a few passes.
+  /// One open quote before many lines; and lines each of which opens one. Both are read in a few
+  /// passes.
   @Test func quotesLeftOpenDoNotReadTheFileAgainAndAgain() throws {
     let folder = try TemporaryFolder()
     func records(_ text: String) throws -> (good: Int, bad: Int) {

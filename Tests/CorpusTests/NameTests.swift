@@ -58,7 +58,8 @@ import Testing
     }
   }
 
-  /// The reference cuts a video to what the list says; a list of more frames than rows does not make any.
+  /// The reference cuts a video to what the list says; a list of more frames than rows does not
+  /// make any.
   @Test(arguments: [(1, 1), (2, 2), (5, 2), (0, 2)])
   func framesAreCutToTheList(_ listed: Int, _ kept: Int) throws {
     let scratch = try TemporaryFolder()

@@ -117,7 +117,8 @@ import Testing
     #expect(entry["target"]?.isNil == true && entry["vid"] == nil)
   }
 
-  /// 3,000 sentences that last 41 hours, and a sentence of 10,000 words: left out by name, the other video stays.
+  /// 3,000 sentences that last 41 hours, and a sentence of 10,000 words: left out by name, the
+  /// other video stays.
   @Test func boundsWhatSubtitlesAskFor() throws {
     let folder = try TemporaryFolder()
     let sentence = #"{"text": "a", "start": 0, "end": 147600}"#

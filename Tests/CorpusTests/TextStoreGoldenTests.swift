@@ -78,7 +78,8 @@ import Testing
       if ownBytes != bytes {
         Issue.record("\(name): \(try MessagePack.decode(ownBytes)) is not \(try MessagePack.decode(bytes))")
       }
-      // Other versions of the LZ4 library may find other matches; the frame's header is the reference's.
+      // Other versions of the LZ4 library may find other matches; the frame's header is the
+      // reference's.
       #expect(own.prefix(15) == value.prefix(15), "\(name): another frame header")
     }
   }

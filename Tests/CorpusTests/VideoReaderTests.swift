@@ -5,7 +5,8 @@ import Testing
 @testable import Corpus
 
 @Suite struct VideoReaderGoldenTests {
-  /// What the reference read and padded is what is read here, sequence by sequence, when the padding is taken off.
+  /// What the reference read and padded is what is read here, sequence by sequence, when the
+  /// padding is taken off.
   @Test(arguments: ["tvr", "adamw.0", "adamw.1", "adamw.2", "msrvtt_video_sub"])
   func videosAreThoseOfTheBatch(_ task: String) throws {
     try compare(task, try Golden.reader())

@@ -164,7 +164,8 @@ import Testing
     }
     #expect((levels["VCMR_0.5-r1"] ?? 9) < (levels["SVMR_0.5-r1"] ?? 0) / 6)
     #expect(corpus.chance(of: .msrvtt)["VR_r5"].map { abs($0 - 500.0 / 12) < 1e-9 } == true)
-    // One video of three frames: the only span of three frames is right for a moment that covers it.
+    // One video of three frames: the only span of three frames is right for a moment that covers
+    // it.
     let scenario = Scenario(
       index: 0, name: "v", split: .test, frameCount: 3, duration: 4.5, scenes: [], hasSubtitles: false)
     let one = ChanceLevels(
@@ -184,8 +185,8 @@ import Testing
     }
   }
 
-  /// VLEP's right event is what the next scene shows, the wrong one is not in the video at all or elsewhere, and which comes first
-  /// tells nothing.
+  /// VLEP's right event is what the next scene shows, the wrong one is not in the video at all or
+  /// elsewhere, and which comes first tells nothing.
   @Test func futuresFollow() throws {
     let corpus = try DemoCorpus(smallOptions())
     var first = 0

@@ -113,7 +113,8 @@ func temporaryPath(_ name: String) -> String {
     return try #require(rows.first { $0["sub"]?.array?.isEmpty != true })
   }
 
-  /// What a row holds: its fields with the kinds of their values, in order; of a list its first element.
+  /// What a row holds: its fields with the kinds of their values, in order; of a list its first
+  /// element.
   private func kinds(_ json: JSON) -> String {
     switch json {
     case .object(let object):

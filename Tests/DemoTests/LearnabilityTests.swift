@@ -3,8 +3,9 @@ import Testing
 
 @testable import Demo
 
-/// The weakest learner there is must find its way: ridge regression from frames to the words of the queries that
-/// cover them, learnt on the training videos, then test queries matched to frames by their words alone.
+/// The weakest learner there is must find its way: ridge regression from frames to the words of the
+/// queries that cover them, learnt on the training videos, then test queries matched to frames by
+/// their words alone.
 @Suite struct LearnabilityTests {
   @Test func aLinearProbeFindsVideosAndMomentsOfUnseenCombinations() throws {
     var options = DemoOptions()
@@ -69,7 +70,8 @@ private struct LinearProbe {
         for word in words { right[row][word] += input[row] }
       }
     }
-    // Relative to how often each word occurs, or the words that every query has would drown the others.
+    // Relative to how often each word occurs, or the words that every query has would drown the
+    // others.
     let often = (0..<vocabulary.count).map { word in
       Double(targets.count { $0.contains(word) }) / Double(targets.count)
     }
@@ -81,7 +83,8 @@ private struct LinearProbe {
     weights = Self.solve(gram, right)
   }
 
-  /// Percent of the test queries about what is seen whose video comes first, and whose best frame in it is right.
+  /// Percent of the test queries about what is seen whose video comes first, and whose best frame
+  /// in it is right.
   func evaluate(_ corpus: DemoCorpus) -> (videos: Double, frames: Double) {
     let annotations = RetrievalAnnotations(options: corpus.options)
     let scenarios = corpus.scenarios(in: .test)

@@ -33,7 +33,8 @@ import Text
     #expect(end + 1 < vocabulary.count - 1)
   }
 
-  /// The project's own reader takes it, knows every word of the corpus as few tokens, and gives back any text.
+  /// The project's own reader takes it, knows every word of the corpus as few tokens, and gives
+  /// back any text.
   @Test func theTokenizerOfTheModelReadsIt() throws {
     let path = temporaryPath("demo-tokenizer")
     defer { try? FileManager.default.removeItem(atPath: path) }

@@ -44,7 +44,8 @@ import Testing
     }
   }
 
-  /// Columns in three pieces give what they give at once, equal numbers included, and what is not a number in none.
+  /// Columns in three pieces give what they give at once, equal numbers included, and what is not a
+  /// number in none.
   @Test func topKOfPieces() throws {
     let (rows, columns, kept) = (4, 90, 12)
     var x = Matrix.random(rows, columns, seed: 3)

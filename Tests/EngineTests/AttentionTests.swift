@@ -63,7 +63,8 @@ import Testing
     }.run()
   }
 
-  /// Beams share a memory and caches have room to grow: ranges that overlap, leave gaps and come in any order.
+  /// Beams share a memory and caches have room to grow: ranges that overlap, leave gaps and come in
+  /// any order.
   @Test func anyKeyRanges() throws {
     let (width, ranges, lengths) = (40, [10..<15, 0..<12, 10..<15, 30..<30, 20..<41], [1, 2, 4, 1, 3])
     let (queries, keysValues) = (Matrix.random(11, width, seed: 1), Matrix.random(45, 2 * width, seed: 2))
@@ -135,7 +136,8 @@ import Testing
     } referee: { m in
       Referee.attention(m[0], m[0], shape)
     }
-    // A score of some thousands has a rounding error of 1e-4, which is the relative error of its exponential.
+    // A score of some thousands has a rounding error of 1e-4, which is the relative error of its
+    // exponential.
     check.forwardTolerance = 1e-3
     check.gradientTolerance = 1e-2
     try check.run()

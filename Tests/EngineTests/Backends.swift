@@ -3,8 +3,8 @@ import TestSupport
 
 @testable import Engine
 
-/// The backends a check runs on: every kernel set of this processor, with 1, 2 and 3 threads, the GPU of the tests, and one
-/// that is profiled.
+/// The backends a check runs on: every kernel set of this processor, with 1, 2 and 3 threads, the
+/// GPU of the tests, and one that is profiled.
 enum Backends {
   static var kernelSets: [hero_kernels] {
     var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: Int(HERO_KERNEL_SETS))
@@ -27,7 +27,8 @@ enum Backends {
     try body(ProfiledBackend(try CPUBackend(threads: 2), limits: .init(peak: 1e9, bandwidth: 1e9)))
   }
 
-  /// The processor's in bfloat16: what only some processors can do themselves, the other kernels do as well.
+  /// The processor's in bfloat16: what only some processors can do themselves, the other kernels do
+  /// as well.
   static func forEachHalf(_ body: (CPUBackend) throws -> Void) throws {
     for kernels in kernelSets {
       let backend = try CPUBackend(threads: 2, kernels: kernels, precision: .bf16)
@@ -36,7 +37,8 @@ enum Backends {
     }
   }
 
-  /// Leaves NaN in the memory that the next tensors will get, so that whoever reads before writing is found out.
+  /// Leaves NaN in the memory that the next tensors will get, so that whoever reads before writing
+  /// is found out.
   static func poison(_ backend: any Backend) {
     var held: [Tensor] = []
     for power in 10...14 {

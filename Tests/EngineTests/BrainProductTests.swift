@@ -3,7 +3,8 @@ import Testing
 
 @testable import Engine
 
-/// Products in bfloat16 against double precision, in all shapes that their blocks and stretches can take.
+/// Products in bfloat16 against double precision, in all shapes that their blocks and stretches can
+/// take.
 @Suite(.serialized) struct BrainProductTests {
   struct Shape: CustomTestStringConvertible {
     var m: Int

@@ -39,7 +39,8 @@ import Testing
     #expect(network.step(0, seed: 3).isFinite)
   }
 
-  /// Nothing in an update waits or copies back, and after the first ones nothing takes memory from the driver.
+  /// Nothing in an update waits or copies back, and after the first ones nothing takes memory from
+  /// the driver.
   @Test(.enabled(if: TestGPU.isEmulated, "a GPU does not count its calls")) func updatesDoNotWait() throws {
     let network = Network(try TestGPU.open(), seed: 3)
     for number in 0..<3 { _ = network.step(number, seed: 3) }
@@ -85,7 +86,8 @@ import Testing
     #expect(rows == [])
   }
 
-  /// Tensor-core products of tiles, in the emulated form, with everything that an attention can have.
+  /// Tensor-core products of tiles, in the emulated form, with everything that an attention can
+  /// have.
   @Test(arguments: [8, 20, 64, 100], [false, true]) func attentionInHalfPrecision(head: Int, causal: Bool)
     throws
   {

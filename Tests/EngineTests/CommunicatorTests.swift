@@ -26,7 +26,8 @@ struct CommunicatorTests {
     #expect(found.flatMap { Array($0.part) } == Array(0..<7))
   }
 
-  /// Rows of all ranks below one another; what flows back is every rank's use of them, or one's where all use them alike.
+  /// Rows of all ranks below one another; what flows back is every rank's use of them, or one's
+  /// where all use them alike.
   @Test func gatheredRows() throws {
     let counts = [2, 0, 1]
     let found = try ThreadRanks.run(3) { ranks in
@@ -62,7 +63,8 @@ struct CommunicatorTests {
     }
   }
 
-  /// Sums of all ranks' gradients, whatever the buckets; a parameter that some rank uses has a gradient on all.
+  /// Sums of all ranks' gradients, whatever the buckets; a parameter that some rank uses has a
+  /// gradient on all.
   @Test(arguments: [1, 5, 1 << 20]) func gradientsAreAddedUp(bucketSize: Int) throws {
     let found = try ThreadRanks.run(3) { ranks in
       let backend = try CPUBackend(threads: 1)
@@ -70,7 +72,8 @@ struct CommunicatorTests {
       let parameters = ["a", "b", "c", "d", "e"].map { store.add($0, [3], .constant(0)) }
       store.initialize(seed: 1)
       let exchange = GradientExchange(store, communicator: ranks, bucketSize: bucketSize)
-      // Rank r uses parameters 0 … r; the last but one has its gradient from an earlier batch, on the first rank only.
+      // Rank r uses parameters 0 … r; the last but one has its gradient from an earlier batch, on
+      // the first rank only.
       let use = { (tape: Tape, parameter: Parameter) in
         let target = backend.makeTensor([Float(ranks.rank + 1), 0, 0], rows: 1, columns: 3)
         _ = tape.distances(tape.gatherSum([(parameter.tensor, nil)]), targets: target, weight: 1)

@@ -4,7 +4,8 @@ import Testing
 
 @testable import Engine
 
-/// GPUs of several ranks, which are threads here: NCCL's stand-in ends the process where ranks call in different orders.
+/// GPUs of several ranks, which are threads here: NCCL's stand-in ends the process where ranks call
+/// in different orders.
 struct DeviceLinkTests {
   /// A device for each rank, linked.
   private static func device(_ ranks: any Communicator, _ precision: Precision = .fp32) throws -> CUDABackend
@@ -57,8 +58,8 @@ struct DeviceLinkTests {
     }
   }
 
-  /// A rank whose part of the batch is empty leaves all parameters at once, yet adds up what the others do in their order; nobody
-  /// copies gradients to the host or waits for them.
+  /// A rank whose part of the batch is empty leaves all parameters at once, yet adds up what the
+  /// others do in their order; nobody copies gradients to the host or waits for them.
   @Test(arguments: [1, 1 << 20]) func gradients(bucketSize: Int) throws {
     let counts = [2, 0, 1]
     let found = try ThreadRanks.run(3) { ranks in
@@ -84,7 +85,8 @@ struct DeviceLinkTests {
       #expect(after.waits == before.waits && after.downloads == before.downloads)
       return weights.map { $0.gradient.map { backend.values(of: $0) } }
     }
-    // Rank 0 uses rows 0 and 1, rank 2 row 0, and all ranks ask 1 + 2 + 3 of each; d‖(1, 1)‖ is 1/√2.
+    // Rank 0 uses rows 0 and 1, rank 2 row 0, and all ranks ask 1 + 2 + 3 of each; d‖(1, 1)‖ is
+    // 1/√2.
     let each = 6 / Float(2).squareRoot()
     for gradients in found {
       #expect(gradients == found[0])

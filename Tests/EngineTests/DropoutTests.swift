@@ -73,7 +73,8 @@ import Testing
   private func keptKeys(
     _ backend: any Backend, queries: [Int], keys: [Int], from first: Int, tape: Tape
   ) -> [[Bool]] {
-    // Keys that are all alike have equal probabilities; a key's value is a one in a column of its own.
+    // Keys that are all alike have equal probabilities; a key's value is a one in a column of its
+    // own.
     let rows = keys.reduce(0, +)
     var values = Matrix(rows: rows, columns: 128)
     var start = 0
@@ -90,8 +91,8 @@ import Testing
     return (0..<zero.rows).map { row in found[row * 64..<(row + 1) * 64].map { $0 != 0 } }
   }
 
-  /// No two queries share random numbers, whatever numbers of keys their sequences have; sequences of up to 128 keys have
-  /// the numbers that they have by themselves.
+  /// No two queries share random numbers, whatever numbers of keys their sequences have; sequences
+  /// of up to 128 keys have the numbers that they have by themselves.
   @Test func queriesOfAllLengthsDropByThemselves() throws {
     try Backends.forEach { backend in
       func tape() -> Tape { .training(backend, seed: 5, step: 2) }

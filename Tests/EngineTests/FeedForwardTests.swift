@@ -26,7 +26,8 @@ import Testing
     }.run()
   }
 
-  /// The same bits as two layers that keep what lies between them, forward and back, and fewer bytes at a time.
+  /// The same bits as two layers that keep what lies between them, forward and back, and fewer
+  /// bytes at a time.
   @Test func equalsTwoLayers() throws {
     func run(_ operation: (Tape, [Tensor]) -> Tensor) throws -> (values: [[Float]], memory: Int) {
       let backend = try CPUBackend(threads: 2)

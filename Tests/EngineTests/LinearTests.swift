@@ -41,7 +41,8 @@ import Testing
     }
   }
 
-  /// A batch may have no rows of some kind: the weight's gradient is then zero, not what memory held.
+  /// A batch may have no rows of some kind: the weight's gradient is then zero, not what memory
+  /// held.
   @Test func emptyInput() throws {
     try OperationCheck([Matrix(rows: 0, columns: 6), .random(4, 6, seed: 1), .random(1, 4, seed: 2)]) {
       tape, t in

@@ -41,7 +41,8 @@ struct Matrix {
     Matrix(rows: rows, columns: columns) { Double(BFloat16.float(BFloat16.bits(Float(self[$0, $1])))) }
   }
 
-  /// Normal numbers times `scale`, each exactly a float32: the engine and the referee see the same inputs.
+  /// Normal numbers times `scale`, each exactly a float32: the engine and the referee see the same
+  /// inputs.
   static func random(_ rows: Int, _ columns: Int, scale: Double = 1, seed: UInt64) -> Matrix {
     var random = TestRandom(seed: seed)
     return Matrix(rows: rows, columns: columns) { _, _ in Double(Float(random.normal() * scale)) }

@@ -2,8 +2,8 @@ import Testing
 
 @testable import Engine
 
-/// Holds an operation of the tape against a referee in double precision: its result, and the gradient of a random linear
-/// functional of the result against central differences of the referee.
+/// Holds an operation of the tape against a referee in double precision: its result, and the
+/// gradient of a random linear functional of the result against central differences of the referee.
 struct OperationCheck {
   /// Seed and step of the tapes, which fix the dropout masks.
   static let seed: UInt64 = 0x0123_4567_89AB_CDEF
@@ -60,8 +60,8 @@ struct OperationCheck {
     var slope: Double
   }
 
-  /// In float32 on all backends, in bfloat16 on the CPU's: once of float32 inputs, as features, embeddings and weights are,
-  /// once with all but vectors in bfloat16, as results of layers are.
+  /// In float32 on all backends, in bfloat16 on the CPU's: once of float32 inputs, as features,
+  /// embeddings and weights are, once with all but vectors in bfloat16, as results of layers are.
   func run(sourceLocation: SourceLocation = #_sourceLocation) throws {
     try run(of: .float32, sourceLocation: sourceLocation) { try Backends.forEach($0) }
     var half = self

@@ -4,7 +4,8 @@ import Testing
 @testable import Engine
 
 @Suite(.serialized) struct OptimizerTests {
-  /// One parameter's history in double precision, as the reference's `optim/adamw.py` and torch's optimizers have it.
+  /// One parameter's history in double precision, as the reference's `optim/adamw.py` and torch's
+  /// optimizers have it.
   private struct Double64 {
     var p: [Double]
     var m: [Double]
@@ -43,7 +44,8 @@ import Testing
     }
   }
 
-  /// Neighbours that differ in decay, in rate, in history; one that gets a gradient late, one now and then, one never.
+  /// Neighbours that differ in decay, in rate, in history; one that gets a gradient late, one now
+  /// and then, one never.
   private static let shapes = [[7, 5], [33], [1], [40, 130], [20], [64], [3]]
   private static let decays: [Float] = [0.1, 0, 0, 0.1, 0.1, 0, 0]
   private static let factors: [Float] = [1, 1, 3, 3, 1, 1, 1]
@@ -113,7 +115,8 @@ import Testing
     }
   }
 
-  /// A clipping that scales gradients by a factor: of norm 1, to the factor (and the 1e-6 that PyTorch adds).
+  /// A clipping that scales gradients by a factor: of norm 1, to the factor (and the 1e-6 that
+  /// PyTorch adds).
   private func clipping(to factor: Float, _ backend: any Backend) -> GradientClipping {
     let squares = backend.makeSums()
     backend.fill(squares, with: 1)
@@ -141,7 +144,8 @@ import Testing
     }
   }
 
-  /// Gradients below the limit are left alone, those above scaled to it; where the norm is no number nothing moves.
+  /// Gradients below the limit are left alone, those above scaled to it; where the norm is no
+  /// number nothing moves.
   @Test func clips() throws {
     try Backends.forEach { backend in
       func moved(_ squares: Float, limit: Double) -> Float {

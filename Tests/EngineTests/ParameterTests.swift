@@ -15,7 +15,8 @@ import Testing
     }
   }
 
-  /// A layer's q, k and v used as one matrix, then one of them by itself, over two tapes: all adds up.
+  /// A layer's q, k and v used as one matrix, then one of them by itself, over two tapes: all adds
+  /// up.
   @Test func gradientsOfStackedAndSharedParameters() throws {
     let parts = (0..<3).map { Matrix.random(8, 20, scale: 0.5, seed: UInt64($0)) }
     let biases = (0..<3).map { Matrix.random(1, 8, seed: UInt64(10 + $0)) }
@@ -33,7 +34,8 @@ import Testing
       #expect(untouched.gradient == nil && store.gradientRanges.isEmpty)
 
       for part in 0..<2 {
-        // The middle one comes first: its neighbours' places hold nothing of worth when the whole arrives.
+        // The middle one comes first: its neighbours' places hold nothing of worth when the whole
+        // arrives.
         let tape = Tape.training(backend, seed: 1, step: 1, part: UInt32(part))
         let input = leaf(x, on: backend)
         let all = tape.linear(input, store.stack(weights), store.stack(shifts))
@@ -41,7 +43,8 @@ import Testing
         tape.customLoss([all, one]) { values in values }
         tape.backward()
       }
-      // The loss is half the sum of squares of both, twice: dW = Σ 2·yᵀx, and the middle's own once more.
+      // The loss is half the sum of squares of both, twice: dW = Σ 2·yᵀx, and the middle's own once
+      // more.
       for (i, (weight, bias)) in zip(parts, biases).enumerated() {
         let y = Referee.linear(x, weight, bias, .none)
         let times = i == 1 ? 4.0 : 2.0

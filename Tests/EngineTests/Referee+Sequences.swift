@@ -97,7 +97,8 @@ extension Referee {
     return out
   }
 
-  /// Each row's loss against its target, a divergence from the smoothed target where `smoothing` is not zero.
+  /// Each row's loss against its target, a divergence from the smoothed target where `smoothing` is
+  /// not zero.
   static func crossEntropy(_ logits: Matrix, columns: Int, targets: [Int], smoothing: Double) -> Matrix {
     Matrix(rows: logits.rows, columns: 1) { r, _ in
       guard targets[r] >= 0 else { return 0 }

@@ -47,7 +47,8 @@ import Testing
     #expect(total.load(ordering: .relaxed) == all * (all - 1) / 2)
   }
 
-  /// A late thread takes no index of a loop that is not the one it saw: each loop is longer or shorter than the last.
+  /// A late thread takes no index of a loop that is not the one it saw: each loop is longer or
+  /// shorter than the last.
   @Test(arguments: [2, 3])
   func manyTinyLoops(threads: Int) {
     let pool = ThreadPool(threads: threads)

@@ -9,7 +9,8 @@ import Testing
   /// What reading a hostile file may add to the process's memory, with much room.
   private static let most = 300 << 20
 
-  /// Runs `body`, which is refused or not; how many bytes more the process held afterwards at its peak.
+  /// Runs `body`, which is refused or not; how many bytes more the process held afterwards at its
+  /// peak.
   private func peak(_ body: () throws -> Void) throws -> Int {
     let before = try ResidentMemory.bytes()
     let peak = PeakMemory()

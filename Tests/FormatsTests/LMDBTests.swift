@@ -124,7 +124,8 @@ import Testing
     let damaged = folder.path("damaged.mdb")
     try Data(bytes).write(to: URL(fileURLWithPath: damaged))
     let file = try FileHandle(forUpdating: URL(fileURLWithPath: damaged))
-    // Headers, offsets and nodes: the first bytes of every page and all of its lists, not the values.
+    // Headers, offsets and nodes: the first bytes of every page and all of its lists, not the
+    // values.
     for page in 0..<bytes.count / 4096 {
       for place in stride(from: 0, to: page < 2 ? 160 : 120, by: 1) {
         let offset = page * 4096 + place

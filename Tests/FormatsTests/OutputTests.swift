@@ -87,7 +87,8 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: path).isEmpty)
   }
 
-  /// Temporary files of a process that is gone are removed, and nothing else, whatever it is called.
+  /// Temporary files of a process that is gone are removed, and nothing else, whatever it is
+  /// called.
   @Test func sweepsItsOwnTemporaryFilesOnly() throws {
     let folder = try TemporaryFolder()
     let gone = ".hero-tmp-999999999-0123456789abcdef"

@@ -57,7 +57,8 @@ import Testing
 
   @Test(
     arguments: [
-      // Nothing, no STOP, an empty stack, an unset memo, no mark, an odd dictionary, an unknown opcode.
+      // Nothing, no STOP, an empty stack, an unset memo, no mark, an odd dictionary, an unknown
+      // opcode.
       "", "N", ".", "h\u{7}.", "t.", "(Nd.", "\u{ff}.", "(e.", "NN\u{85}s.", "]]e.", "0.", "2.", "g-1\n.",
       "I99999999999999999999\n.", "Fx\n.", "S'x\n.", "V\\u12\n.", "X\u{ff}\u{ff}\u{ff}\u{7f}abc.",
       "T\u{ff}\u{ff}\u{ff}\u{ff}.", "\u{8b}\u{ff}\u{ff}\u{ff}\u{ff}.", "\u{80}\u{09}N.", "\u{82}\u{01}.",

@@ -36,7 +36,8 @@ import Testing
     }
   }
 
-  /// Any byte that changes after the file was written is found, in the header and in the tensors, if the file opens at all.
+  /// Any byte that changes after the file was written is found, in the header and in the tensors,
+  /// if the file opens at all.
   @Test func damageIsFound() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("model.safetensors")

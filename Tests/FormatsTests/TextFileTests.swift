@@ -84,7 +84,8 @@ import Testing
     #expect(last.place == "line 3" && last.problem.contains("a comma before \"]\""))
   }
 
-  /// Files with holes: their size is looked at before anything is read, and a line is not gathered for ever.
+  /// Files with holes: their size is looked at before anything is read, and a line is not gathered
+  /// for ever.
   @Test func sparseFilesAreRefusedAtOnce() throws {
     let folder = try TemporaryFolder()
     for (name, start) in [("a.json", "{"), ("b.srt", "1"), ("c.jsonl", "{\"a\": 1}\n")] {

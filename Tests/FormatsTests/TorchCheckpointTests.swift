@@ -50,7 +50,8 @@ import Testing
       let sums = folder.appendingPathComponent("\(name.dropLast(3)).sums.json").path
       guard FileManager.default.fileExists(atPath: sums) else { continue }
       let expected = try #require(try JSON.read(path: sums).object)
-      // The reference also saves whether its vocabulary is padded; that is no tensor and has no sum.
+      // The reference also saves whether its vocabulary is padded; that is no tensor and has no
+      // sum.
       #expect(arrays.map(\.name) == expected.keys.filter { $0 != "vocab_padded" }, "\(name)")
       for (parameter, array) in arrays {
         let entry = expected[parameter]?.array ?? []

@@ -124,7 +124,8 @@ import Testing
   }
 
   @Test func dictionariesOfNumpyArraysAreWeights() throws {
-    // {"model": {name: array}} as pickle.dump writes it, with a state of numpy's random numbers beside.
+    // {"model": {name: array}} as pickle.dump writes it, with a state of numpy's random numbers
+    // beside.
     func array(_ value: Float) -> [UInt8] {
       let bytes = NDArray(floats: [value, 0], shape: [2]).bytes
       let type = TorchFile.call("numpy", "dtype", [TorchFile.text("f4"), [0x89], [0x88]])

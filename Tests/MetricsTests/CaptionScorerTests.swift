@@ -5,7 +5,8 @@ import Testing
 
 @testable import Metrics
 
-/// 1,500 captions that a model predicted, with people's references, and what pycocoevalcap makes of them.
+/// 1,500 captions that a model predicted, with people's references, and what pycocoevalcap makes of
+/// them.
 @Suite(.enabled(if: SharedData.real != nil, "no real captions; set HERO_SHARED_DIR"))
 struct RealCaptionTests {
   /// The folder with METEOR 1.5's data, if the machine has it.

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Metrics
 
-/// The reference's results of `golden/expected/eval`, measured against the annotations of its corpus.
+/// The reference's results of `golden/expected/eval`, measured against the annotations of its
+/// corpus.
 @Suite
 struct GoldenRetrievalTests {
   private let golden: URL

@@ -141,7 +141,8 @@ import Testing
     try #require(Data(base64Encoded: base64)).write(to: data.appendingPathComponent("paraphrase-en.gz"))
   }
 
-  /// `at once` = `immediately`, `fast` = `in haste`, `unheard of` = `fast`, as METEOR's file has them.
+  /// `at once` = `immediately`, `fast` = `in haste`, `unheard of` = `fast`, as METEOR's file has
+  /// them.
   private static let paraphrases =
     "H4sIAAAAAAACAzPQM+VKLFHIz0tO5crMzU1NyUwsSc2p5DLQM+RKSywu4crMU8gA0qlAESOu0ryM1MSiFIX8NIgkAOvkk9E+AAAA"
   /// An entry of two lines.

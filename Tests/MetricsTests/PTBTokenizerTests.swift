@@ -3,7 +3,8 @@ import Testing
 @testable import Metrics
 
 @Suite struct PTBTokenizerTests {
-  /// Tags, addresses and attributes that never end: each token is looked for once, not to the end of the text each time.
+  /// Tags, addresses and attributes that never end: each token is looked for once, not to the end
+  /// of the text each time.
   @Test(arguments: ["<!a", "a!", "<a b=\"", "http://a(", "a@b(", "A. "])
   func longTextsTakeTimeInProportion(_ unit: String) {
     let tokenizer = PTBTokenizer()
@@ -16,7 +17,8 @@ import Testing
     #expect(long < max(short, .milliseconds(20)) * 40, "\(short) and \(long)")
   }
 
-  /// What is remembered of a text does not change what is read: the same captions alone, and behind others.
+  /// What is remembered of a text does not change what is read: the same captions alone, and behind
+  /// others.
   @Test func whatIsReadDoesNotDependOnWhatWasPassed() {
     let tokenizer = PTBTokenizer()
     let tail = String(repeating: "<!a b@c http://x.y A.B. ", count: 40)
@@ -36,7 +38,8 @@ import Testing
     #expect(PTBTokenizer().tokenize(["a; b", "a\u{37E} b"]) == ["a b", "a \u{37E} b"])
   }
 
-  /// What Stanford's PTBTokenizer 3.4.1 makes of these lines, read as one text, after coco-caption dropped punctuation.
+  /// What Stanford's PTBTokenizer 3.4.1 makes of these lines, read as one text, after coco-caption
+  /// dropped punctuation.
   private static let stanford: [(caption: String, tokens: String)] = [
     (
       "He's 5'10\" and can't, won't, shouldn't've gone gonna wanna cannot.",

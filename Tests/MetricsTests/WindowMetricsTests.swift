@@ -5,7 +5,8 @@ import Testing
 
 @testable import Metrics
 
-/// `Fixtures/Windows` has drawn windows and saliencies, and the figures that moment_detr's `standalone_eval` gives them.
+/// `Fixtures/Windows` has drawn windows and saliencies, and the figures that moment_detr's
+/// `standalone_eval` gives them.
 @Suite struct WindowMetricsTests {
   private let truth: [WindowTruth]
   private let predictions: [WindowPredictions]

@@ -8,7 +8,8 @@ import TestSupport
 import Text
 import Training
 
-/// A model of a few random weights with its tokenizer, as a run's folder has them, and indexes of random frames.
+/// A model of a few random weights with its tokenizer, as a run's folder has them, and indexes of
+/// random frames.
 public struct SmallModel {
   public let folder: TemporaryFolder
   public static let width = 32

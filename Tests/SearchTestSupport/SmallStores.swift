@@ -3,7 +3,8 @@ import Formats
 import Foundation
 import TestSupport
 
-/// Feature and subtitle stores of a few videos, made from frames that are random but the same every time.
+/// Feature and subtitle stores of a few videos, made from frames that are random but the same every
+/// time.
 public struct SmallStores {
   public let folder: TemporaryFolder
   public static let width = 8

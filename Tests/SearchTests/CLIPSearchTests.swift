@@ -51,7 +51,8 @@ import Training
     try rows.withUnsafeBufferPointer { try writer.add(video, frames: $0) }
   }
 
-  /// Moments that are drawn to the query are found: the first one is in the right video, and overlaps it.
+  /// Moments that are drawn to the query are found: the first one is in the right video, and
+  /// overlaps it.
   @Test func plantedMomentsComeFirst() throws {
     let width = 128
     var random = RandomStream(seed: 3, stream: 0)

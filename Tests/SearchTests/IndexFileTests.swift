@@ -104,7 +104,8 @@ struct IndexFileTests {
     }
   }
 
-  /// A changed byte is found when the file is opened or checked, unless nothing depends on it; nothing ever traps.
+  /// A changed byte is found when the file is opened or checked, unless nothing depends on it;
+  /// nothing ever traps.
   @Test func damageIsFound() throws {
     try SmallModel.add(0..<5, to: path, head: head)
     let whole = try bytes()
@@ -117,7 +118,8 @@ struct IndexFileTests {
         let index = try IndexFile(path: path)
         for number in 0..<index.count { _ = try? index.video(number) }
         try index.check()
-        // Between the parts nothing is written. Of two slots one counts no longer, and where the other is damaged it does again.
+        // Between the parts nothing is written. Of two slots one counts no longer, and where the
+        // other is damaged it does again.
         let isSlot = place % IndexFormat.slotSize < IndexSlot.byteCount && place < IndexFormat.headPlace
         if whole[place] != 0, !isSlot { missed += 1 }
       } catch is DataError {}
@@ -301,8 +303,8 @@ struct IndexFileTests {
     #expect(try abs(videos.0.cosines(unit, video: 1)[0] - 1) < 0.01)
   }
 
-  /// A window may not begin a segment, nor before the one that it follows, nor behind its end: then a video would have more
-  /// frames than there are rows.
+  /// A window may not begin a segment, nor before the one that it follows, nor behind its end: then
+  /// a video would have more frames than there are rows.
   @Test func misplacedWindows() throws {
     try SmallModel.add(0..<3, to: path, head: head)
     let index = try IndexFile(path: path)

@@ -59,7 +59,8 @@ struct IndexingTests {
             #expect(
               b.lowerBound > a.lowerBound && b.lowerBound <= a.upperBound && b.upperBound > a.upperBound)
           }
-          // A moment of the longest length lies in one of them wherever it begins, if windows can be that close.
+          // A moment of the longest length lies in one of them wherever it begins, if windows can
+          // be that close.
           if overlap <= clip * 3 / 4 {
             for start in 0...max(0, frames - overlap) {
               let moment = start..<min(frames, start + overlap)
@@ -144,7 +145,8 @@ struct IndexingTests {
     #expect(try index().short == ["a", "b"])
   }
 
-  /// Replaced, renamed, removed, added, subtitled later: the same command ends in what a fresh index is.
+  /// Replaced, renamed, removed, added, subtitled later: the same command ends in what a fresh
+  /// index is.
   @Test func aLibraryIsKeptUp() throws {
     var videos = (0..<40).map { (name: String(format: "v%03d", $0), frames: 3 + $0 % 7, seed: $0) }
     videos.append(("w", 250, 77))
@@ -215,7 +217,8 @@ struct IndexingTests {
     #expect(try index().known == 20)
   }
 
-  /// Without a subtitle store the subtitles that an index has stay, unless it is known that there are none.
+  /// Without a subtitle store the subtitles that an index has stay, unless it is known that there
+  /// are none.
   @Test func subtitlesStayWhereNobodySpeaksOfThem() throws {
     try stores.makeFeatures([("a", 5, 1)])
     let said = [SpokenSentence(start: 0, end: 3, text: "hello")]

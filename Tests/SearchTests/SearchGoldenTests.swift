@@ -67,8 +67,8 @@ struct SearchGoldenTests {
     }
   }
 
-  /// The same moments with the same scores as far as bfloat16 goes; neighbours that it cannot tell apart may swap places, and
-  /// at the list's end drop out.
+  /// The same moments with the same scores as far as bfloat16 goes; neighbours that it cannot tell
+  /// apart may swap places, and at the list's end drop out.
   private func same(_ found: [MomentPrediction], _ expected: [MomentPrediction]) throws {
     #expect(found.count == expected.count)
     let last = (expected.last?.score ?? 0) * 1.03

@@ -148,7 +148,8 @@ struct SearchTests {
     #expect(Set(found.map(\.place)).intersection(exact.map(\.place)).count >= 18)
   }
 
-  /// Windows of a video are searched as videos are, and what they find are moments of the one video.
+  /// Windows of a video are searched as videos are, and what they find are moments of the one
+  /// video.
   @Test func windowsAnswerAsOneVideo() throws {
     let head = try model.open().head
     let (windows, frames) = ([0..<20, 12..<32, 24..<37], SmallModel.frames(of: 5, count: 53))

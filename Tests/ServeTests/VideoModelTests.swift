@@ -12,7 +12,8 @@ import Training
 @testable import Corpus
 @testable import Serve
 
-/// Moments described and questions answered by the server, against what `hero caption` and `hero eval` make of the same.
+/// Moments described and questions answered by the server, against what `hero caption` and `hero
+/// eval` make of the same.
 @Suite("Describing and asking", .serialized)
 struct VideoModelTests {
   private static let golden = SharedData.golden.path

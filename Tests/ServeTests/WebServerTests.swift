@@ -15,7 +15,8 @@ final class TestServer: Sendable {
   let content: [UInt8]
   private let task: Task<Void, any Error>
 
-  /// Limits without haste: what else is tested at the same time may keep the processor from the server.
+  /// Limits without haste: what else is tested at the same time may keep the processor from the
+  /// server.
   static var patient: ServerLimits {
     var limits = ServerLimits()
     (limits.requestSeconds, limits.sendSeconds) = (600, 600)
@@ -232,7 +233,8 @@ struct WebServerTests {
     #expect(captions.hasPrefix("WEBVTT\n\n00:00:") && captions.contains(" --> "))
   }
 
-  /// What another site's page asks for in a browser's name is not answered; a link to the page may stand anywhere.
+  /// What another site's page asks for in a browser's name is not answered; a link to the page may
+  /// stand anywhere.
   @Test func pagesOfOtherSites() async throws {
     let server = try TestServer()
     for (site, mode, target, status) in [
@@ -343,7 +345,8 @@ struct WebServerTests {
       try await server.answer("GET /\(String(repeating: "a", count: 25_000)) HTTP/1.1\r\n\r\n").status == 414)
     #expect(
       try await server.answer("POST /api/search HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n").status == 413)
-    // A head that never ends: the answer, or the connection's end, comes long before all of it is read.
+    // A head that never ends: the answer, or the connection's end, comes long before all of it is
+    // read.
     let endless = Array("GET / HTTP/1.1\r\nA: ".utf8) + [UInt8](repeating: 0x61, count: 4 << 20)
     let answer = String(decoding: try await server.exchange(endless), as: UTF8.self)
     #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 431"))

@@ -2,8 +2,8 @@ import Testing
 
 @testable import Tasks
 
-/// Every epoch visits all items; large corpora in an order that is as good as random, but for how far apart neighbours
-/// are read.
+/// Every epoch visits all items; large corpora in an order that is as good as random, but for how
+/// far apart neighbours are read.
 struct EpochOrderTests {
   private func epoch(_ number: Int, _ order: EpochOrder) -> [Int] {
     (0..<order.batchesPerEpoch).flatMap { order.batch(number * order.batchesPerEpoch + $0) }
@@ -37,7 +37,8 @@ struct EpochOrderTests {
     #expect(order.batch(3) != EpochOrder(items: 100_000, batchSize: 48, seed: 10).batch(3))
   }
 
-  /// Over many epochs an item comes at any time with the same probability, and a batch holds items from anywhere.
+  /// Over many epochs an item comes at any time with the same probability, and a batch holds items
+  /// from anywhere.
   @Test func itemsComeAtAnyTime() {
     let items = 4000
     let order = EpochOrder(items: items, batchSize: 20, seed: 5, block: 8, stretch: 512)

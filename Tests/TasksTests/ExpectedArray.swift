@@ -2,9 +2,9 @@ import Formats
 import Foundation
 import Testing
 
-/// An array of the reference's: whole, or in the small set as a sketch (see `make_small.py`): its norm and 16 sums of its
-/// elements under fixed random signs. The mean square of what two arrays' sums differ by estimates the squared norm of
-/// their difference, whichever elements differ.
+/// An array of the reference's: whole, or in the small set as a sketch (see `make_small.py`): its
+/// norm and 16 sums of its elements under fixed random signs. The mean square of what two arrays'
+/// sums differ by estimates the squared norm of their difference, whichever elements differ.
 struct ExpectedArray {
   private let values: [Float]
   private let isSketch: Bool
@@ -36,7 +36,8 @@ struct ExpectedArray {
     values.reduce(0) { $0 + $1 * $1 }.squareRoot()
   }
 
-  /// Sums of the elements, each with the sign that bit k of splitmix64(its number) gives it in sum k.
+  /// Sums of the elements, each with the sign that bit k of splitmix64(its number) gives it in sum
+  /// k.
   static func sums(_ values: [Float]) -> [Double] {
     var sums = [Double](repeating: 0, count: 16)
     for (number, value) in values.enumerated() {

@@ -138,7 +138,8 @@ func expectClose(
     sourceLocation: sourceLocation)
 }
 
-/// Gradients: ‖a − b‖ ≤ 1e-4·‖b‖ + 1e-6·(norm of all), per parameter; and exactly those parameters that should have one.
+/// Gradients: ‖a − b‖ ≤ 1e-4·‖b‖ + 1e-6·(norm of all), per parameter; and exactly those parameters
+/// that should have one.
 func expectGradients(
   _ store: ParameterStore, _ expected: [String: ExpectedArray],
   sourceLocation: SourceLocation = #_sourceLocation

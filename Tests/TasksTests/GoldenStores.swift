@@ -57,7 +57,8 @@ enum GoldenStores {
   }
 }
 
-/// One video of a batch by itself: what it holds does not depend on how the batch shares or numbers rows.
+/// One video of a batch by itself: what it holds does not depend on how the batch shares or numbers
+/// rows.
 struct Pass: Equatable {
   var features: [Float]
   var sequences: [SubtitleSequence]

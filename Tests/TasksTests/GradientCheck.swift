@@ -2,19 +2,26 @@ import Engine
 import Foundation
 import Testing
 
-/// Holds the gradient of a whole model's loss against differences of the loss itself, parameter by parameter.
+/// Holds the gradient of a whole model's loss against differences of the loss itself, parameter by
+/// parameter.
 ///
-/// A parameter θ is moved along random directions d of ±1 and the loss L(t) = L(θ + t·d) is taken at t = 0, ±h, ±2h.
-/// θ and h are multiples of powers of two, so that every θ + t·d is a float32 and nothing but the loss is rounded.
+/// A parameter θ is moved along random directions d of ±1 and the loss L(t) = L(θ + t·d) is taken
+/// at t = 0, ±h, ±2h. θ and h are multiples of powers of two, so that every θ + t·d is a float32
+/// and nothing but the loss is rounded.
 ///
-/// - The five-point rule D₅ = (8·(L₁ − L₋₁) − (L₂ − L₋₂)) / 12h is off by h⁴·L⁽⁵⁾/30, and by at most 0.95·σ/h for a loss that is
-///   rounded by σ. The correction it makes to the three-point rule D₃ = (L₁ − L₋₁) / 2h, about h²·L⁽³⁾/6, is far more than that.
-/// - The fourth difference Δ = L₋₂ − 4L₋₁ + 6L₀ − 4L₁ + L₂ holds h⁴·L⁽⁴⁾, which is nothing in float32, and √70·σ of rounding
-///   (Hamming's table of differences): so σ is measured, from nine tenths of all directions, not assumed.
-/// - Where a kink by b (a ReLU, a maximum, a hinge) lies at c between the points, 0 < c < h, D₅ is off by b·|6h − 7c| / 12h, while
-///   |Δ| / h = b·|3c − 2h| / h and |D₅ − D₃| = b·c / 12h; for h < c < 2h the last is all that D₅ is off by. So |Δ| / h + 3·|D₅ − D₃|
-///   covers a kink wherever it is. ReLUs are started away from theirs, so that few directions meet one.
-/// - With h = 2⁻⁷ and losses of about 1, σ/h is about 1e-5: enough to see a gradient that is a fiftieth off.
+/// - The five-point rule D₅ = (8·(L₁ − L₋₁) − (L₂ − L₋₂)) / 12h is off by h⁴·L⁽⁵⁾/30, and by at
+///   most 0.95·σ/h for a loss that is rounded by σ. The correction it makes to the three-point rule
+///   D₃ = (L₁ − L₋₁) / 2h, about h²·L⁽³⁾/6, is far more than that.
+/// - The fourth difference Δ = L₋₂ − 4L₋₁ + 6L₀ − 4L₁ + L₂ holds h⁴·L⁽⁴⁾, which is nothing in
+///   float32, and √70·σ of rounding (Hamming's table of differences): so σ is measured, from nine
+///   tenths of all directions, not assumed.
+/// - Where a kink by b (a ReLU, a maximum, a hinge) lies at c between the points, 0 < c < h, D₅ is
+///   off by b·|6h − 7c| / 12h, while
+///   |Δ| / h = b·|3c − 2h| / h and |D₅ − D₃| = b·c / 12h; for h < c < 2h the last is all that D₅ is
+///   off by. So |Δ| / h + 3·|D₅ − D₃| covers a kink wherever it is. ReLUs are started away from
+///   theirs, so that few directions meet one.
+/// - With h = 2⁻⁷ and losses of about 1, σ/h is about 1e-5: enough to see a gradient that is a
+///   fiftieth off.
 struct GradientCheck {
   /// One parameter along one direction.
   struct Slope {
@@ -81,7 +88,8 @@ struct GradientCheck {
       let three = near / (2 * Self.step)
       let terms = zip(gradients[line.parameter] ?? [], line.direction).map { Double($0) * Double($1) }
       let size = terms.reduce(0) { $0 + abs($1) }
-      // Four deviations of the rounding. The gradient's own sums round at 2⁻²⁴ a term, some tens of terms deep.
+      // Four deviations of the rounding. The gradient's own sums round at 2⁻²⁴ a term, some tens of
+      // terms deep.
       let rounding = 4 * 0.95 * sigma / Self.step + 0x1p-18 * size
       return Slope(
         parameter: store.parameters[line.parameter].name, measured: five,
@@ -89,8 +97,8 @@ struct GradientCheck {
     }
   }
 
-  /// Starts every parameter well away from what it starts at in training, where much is zero, at multiples of 2⁻¹². Half of the
-  /// units before a ReLU are on, half off.
+  /// Starts every parameter well away from what it starts at in training, where much is zero, at
+  /// multiples of 2⁻¹². Half of the units before a ReLU are on, half off.
   private static func start(_ store: ParameterStore) {
     for (number, parameter) in store.parameters.enumerated() {
       var random = RandomStream(seed: 7, stream: UInt32(number))
@@ -105,8 +113,8 @@ struct GradientCheck {
     }
   }
 
-  /// Every slope is what the gradient says; the gradients of some parameters are there at all; and were any parameter's
-  /// gradient a fiftieth too large, or missing, the check would say so.
+  /// Every slope is what the gradient says; the gradients of some parameters are there at all; and
+  /// were any parameter's gradient a fiftieth too large, or missing, the check would say so.
   /// - Parameter blindShare: of the parameters, whose slopes may be too small or too near a kink to
   ///   tell.
   func expectAgreement(

@@ -36,9 +36,10 @@ struct HalfPrecisionGoldenTests {
     )
   }
 
-  /// Which frame of a video is the best, and which negatives are within the margin, is decided by rounding where two are near
-  /// one another, and gradients then go elsewhere. So both passes choose as float32 does, which meets the reference's answers
-  /// (`RetrievalGoldenTests`), and where bfloat16 would have chosen otherwise the two were near.
+  /// Which frame of a video is the best, and which negatives are within the margin, is decided by
+  /// rounding where two are near one another, and gradients then go elsewhere. So both passes
+  /// choose as float32 does, which meets the reference's answers (`RetrievalGoldenTests`), and
+  /// where bfloat16 would have chosen otherwise the two were near.
   @Test(arguments: ["tvr", "didemo_video_only", "vsm", "vsm-lse"], TestDevice.half)
   func retrieval(_ name: String, device: TestDevice) throws {
     let choices = Choices()
@@ -51,8 +52,9 @@ struct HalfPrecisionGoldenTests {
       guard let wanted = expected[part] else { continue }
       expectNear([try #require(loss[part])], wanted.floats(), part)
     }
-    // A cosine's gradient is the part of one unit vector that is orthogonal to the other, sin θ long, while rounding is of
-    // the whole vectors. VSM has nothing but cosines; those of subtitles and their own frames leave half of it.
+    // A cosine's gradient is the part of one unit vector that is orthogonal to the other, sin θ
+    // long, while rounding is of the whole vectors. VSM has nothing but cosines; those of subtitles
+    // and their own frames leave half of it.
     try expectNear(store, golden, tolerance: name.hasPrefix("vsm") ? 0.06 : 0.03)
     #expect(backend.count > 0)
     let widest = backend.gaps.max() ?? 0

@@ -4,9 +4,10 @@ import Testing
 
 @testable import Tasks
 
-/// How weights start where no checkpoint gives them: linear and embedding weights N(0, `initializer_range`²), biases 0,
-/// norms 1 and 0. That holds for the query side as well, where the reference's code leaves PyTorch's defaults; from random
-/// weights this decides how well retrieval is learnt (Docs/FromTheReference.md), so it is held here.
+/// How weights start where no checkpoint gives them: linear and embedding weights N(0,
+/// `initializer_range`²), biases 0, norms 1 and 0. That holds for the query side as well, where the
+/// reference's code leaves PyTorch's defaults; from random weights this decides how well retrieval
+/// is learnt (Docs/FromTheReference.md), so it is held here.
 struct InitializationTests {
   /// Wide enough for statistics.
   private static let model: ModelConfiguration = {

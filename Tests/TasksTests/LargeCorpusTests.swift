@@ -8,8 +8,8 @@ import Testing
 
 /// Corpora of HowTo100M's size.
 struct LargeCorpusTests {
-  /// All that `hero pretrain` opens and reads before its first update, in a process of its own, so that nothing else is in the
-  /// memory that is measured.
+  /// All that `hero pretrain` opens and reads before its first update, in a process of its own, so
+  /// that nothing else is in the memory that is measured.
   @Test(.timeLimit(.minutes(30))) func aMillionClipsTakeLittleMemory() async {
     await #expect(processExitsWith: .success) { try Self.openAMillionClips() }
   }

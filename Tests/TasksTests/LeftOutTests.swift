@@ -10,7 +10,8 @@ import Testing
 
 @testable import Tasks
 
-/// What of a split cannot be used is left out by name, and the rest is as if it had never been there.
+/// What of a split cannot be used is left out by name, and the rest is as if it had never been
+/// there.
 @Suite("Left out of a split") struct LeftOutTests {
   private let temporary: TemporaryFolder
 

@@ -4,7 +4,8 @@ import Testing
 
 @testable import Tasks
 
-/// The gradient of every loss of every model against the loss's own differences; see ``GradientCheck``.
+/// The gradient of every loss of every model against the loss's own differences; see
+/// ``GradientCheck``.
 struct ModelGradientTests {
   private func total(_ terms: [LossTerm], _ backend: any Backend) -> Double {
     let weights = terms.filter { $0.value != nil }.map { Double($0.weight) }

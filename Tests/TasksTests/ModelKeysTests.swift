@@ -32,7 +32,8 @@ struct ModelKeysTests {
     return json
   }
 
-  /// What a configuration makes: the names, shapes and first values of all parameters, and what they answer.
+  /// What a configuration makes: the names, shapes and first values of all parameters, and what
+  /// they answer.
   private func made(_ json: JSON) throws -> [String] {
     let shape = try ModelConfiguration(json, file: "model.json", featureWidth: 4, checkpoint: nil)
     let backend = try CPUBackend(threads: 1)

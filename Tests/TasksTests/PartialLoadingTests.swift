@@ -105,7 +105,8 @@ struct PartialLoadingTests {
         try values(model, "\(encoder).encoder.layer.\(layer).output.LayerNorm.weight")
           == given["\(prefix)encoder.layer.\(source).output.LayerNorm.\(norm)"])
     }
-    // Vocabulary rows are padded with zeros, both type rows are the one there is, positions come as far as both go.
+    // Vocabulary rows are padded with zeros, both type rows are the one there is, positions come as
+    // far as both go.
     let words = try #require(given["\(prefix)embeddings.word_embeddings.weight"])
     let padding = [Float](repeating: 0, count: (16 - Self.words) * Self.width)
     #expect(try values(model, "\(encoder).embeddings.word_embeddings.weight") == words + padding)
@@ -261,7 +262,8 @@ struct PartialLoadingTests {
     #expect(error.place?.contains("word_embeddings") == true)
   }
 
-  /// VALUE calls the head of VIOLIN as that of TVQA; what is trained from a checkpoint gets a head of its own.
+  /// VALUE calls the head of VIOLIN as that of TVQA; what is trained from a checkpoint gets a head
+  /// of its own.
   @Test func headsOfLikeTasksGoBothWays() throws {
     let folder = try TemporaryFolder()
     let cross = TransformerConfiguration(
@@ -336,7 +338,8 @@ struct PartialLoadingTests {
     #expect("\(error)".contains("another size"))
   }
 
-  /// The row that stands for "not masked" adds nothing, also in the reference that reads our checkpoints.
+  /// The row that stands for "not masked" adds nothing, also in the reference that reads our
+  /// checkpoints.
   @Test func unmaskedFramesGainNothing() throws {
     let model = try model()
     for name in [

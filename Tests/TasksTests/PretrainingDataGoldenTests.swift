@@ -49,8 +49,9 @@ struct PretrainingDataGoldenTests {
     #expect(golden.videos.sequences == stored.sequences)
   }
 
-  /// With the sentences before a sentence as the options say, and without: MLM and VSM have a setting of their own for
-  /// that in the reference, which its pre-training script sets like the other and these batches' maker left at 0.
+  /// With the sentences before a sentence as the options say, and without: MLM and VSM have a
+  /// setting of their own for that in the reference, which its pre-training script sets like the
+  /// other and these batches' maker left at 0.
   private var readers: [VideoReader] {
     get throws {
       let subtitles = try #require(reader.subtitles)
@@ -118,7 +119,8 @@ struct PretrainingDataGoldenTests {
 }
 
 extension VideoReader {
-  /// `[SEP]` and the ids of the sentence after those of its context, less the sentences in `omitted`.
+  /// `[SEP]` and the ids of the sentence after those of its context, less the sentences in
+  /// `omitted`.
   func tokens(of sentence: Int, in sentences: [[Int32]], omitting omitted: Set<Int>) -> [Int32] {
     let kept = (max(0, sentence - contextLength)...sentence).filter { !omitted.contains($0) }
     return [subtitles?.meta.sep ?? -1] + kept.flatMap { sentences[$0] }

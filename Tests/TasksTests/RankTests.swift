@@ -5,7 +5,8 @@ import Testing
 
 @testable import Tasks
 
-/// Ranks that share a batch have together the losses and the gradients of one process that has all of it.
+/// Ranks that share a batch have together the losses and the gradients of one process that has all
+/// of it.
 @Suite("Ranks against one process")
 struct RankTests {
   /// What an update of one process, or of one of several, comes to.

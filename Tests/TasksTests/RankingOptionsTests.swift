@@ -16,7 +16,8 @@ struct RankingOptionsTests {
     ).drawn.map { backend.values(of: $0).map { Int($0) } }
   }
 
-  /// One negative a query among the other videos, one a video among the others' queries, each as likely as any other.
+  /// One negative a query among the other videos, one a video among the others' queries, each as
+  /// likely as any other.
   @Test func oneIsDrawnOfAll() throws {
     var options = RankingOptions()
     options.useAllNegatives = false

@@ -67,7 +67,8 @@ struct RetrievalEvaluationGoldenTests {
         for (a, b) in zip(actual, wanted) {
           #expect(abs(a.score - b.score) <= 1e-4 * abs(b.score), "\(task.rawValue) \(query.id)")
         }
-        // Neighbours that differ by less than float32 can tell may swap: each must be there with its score.
+        // Neighbours that differ by less than float32 can tell may swap: each must be there with
+        // its score.
         for b in wanted {
           #expect(
             actual.contains {
@@ -79,8 +80,8 @@ struct RetrievalEvaluationGoldenTests {
     }
   }
 
-  /// Recall from our own predictions. Ranks past the last answer are the reference's padding rows, some of which it counts
-  /// as hits; only recall at 100 of single videos reaches them.
+  /// Recall from our own predictions. Ranks past the last answer are the reference's padding rows,
+  /// some of which it counts as hits; only recall at 100 of single videos reaches them.
   @Test(arguments: ["val", "test"], TestDevice.exact)
   func metrics(_ split: String, device: TestDevice) throws {
     let folder = Golden.folder

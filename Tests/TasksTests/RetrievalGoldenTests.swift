@@ -56,7 +56,8 @@ struct RetrievalGoldenTests {
   @Test(arguments: TestDevice.exact)
   func tvr(device: TestDevice) throws { try check("tvr", "tvr", try Self.options(), on: device) }
 
-  /// Two ranks with half of the videos and their queries each have the reference's losses and gradients together.
+  /// Two ranks with half of the videos and their queries each have the reference's losses and
+  /// gradients together.
   @Test func tvrOfTwoRanks() throws {
     let golden = try Golden("tvr")
     let expected = try golden.expected()

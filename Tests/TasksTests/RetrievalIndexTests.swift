@@ -11,7 +11,8 @@ import Testing
 struct RetrievalIndexTests {
   private let lengths = [4, 2, 7, 1, 5, 3, 9, 2, 6]
 
-  /// What is found does not depend on how many videos are compared with at once, nor on how many queries are.
+  /// What is found does not depend on how many videos are compared with at once, nor on how many
+  /// queries are.
   @Test(arguments: TestDevice.exact) func blocksFindWhatAllAtOnceFind(device: TestDevice) throws {
     let backend = try device.open()
     let model = RetrievalModel(TinyModel.configuration, backend: backend)

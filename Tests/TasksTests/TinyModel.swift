@@ -3,7 +3,8 @@ import Model
 
 @testable import Tasks
 
-/// A model of every kind of layer that is small enough to be differentiated by differences, and videos for it.
+/// A model of every kind of layer that is small enough to be differentiated by differences, and
+/// videos for it.
 enum TinyModel {
   static let featureWidth = 6
 

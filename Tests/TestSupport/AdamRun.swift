@@ -2,10 +2,11 @@ import Foundation
 
 /// What a run of Adam ends with, and what another that differs by rounding alone may end with.
 ///
-/// An update moves a weight by η·m/(√v + ε), as far for a small gradient as for a large one. Where a gradient is rounding
-/// alone, as of a number that is added to all of a softmax's scores, its sign is chance, and the steps go where chance
-/// leads. Gradients that are off by δ move a step by 2·η·δ/(√v + ε) at most, and never by more than 2·η. So a weight is
-/// held to what its own gradient allows: one that has a gradient far above rounding to `tolerance`, as all others were.
+/// An update moves a weight by η·m/(√v + ε), as far for a small gradient as for a large one. Where
+/// a gradient is rounding alone, as of a number that is added to all of a softmax's scores, its
+/// sign is chance, and the steps go where chance leads. Gradients that are off by δ move a step by
+/// 2·η·δ/(√v + ε) at most, and never by more than 2·η. So a weight is held to what its own gradient
+/// allows: one that has a gradient far above rounding to `tolerance`, as all others were.
 public struct AdamRun: Sendable {
   /// By parameter: the weights, and the exponential means of the gradients and of their squares.
   public var weights: [String: [Float]]
@@ -19,7 +20,8 @@ public struct AdamRun: Sendable {
   /// What weights differ by whose gradients are well above rounding.
   private static let tolerance = 1e-5
 
-  /// What this run has otherwise than rounding could make it of the other; nothing where they are the same.
+  /// What this run has otherwise than rounding could make it of the other; nothing where they are
+  /// the same.
   /// - Parameters:
   ///   - updates: of each.
   ///   - learningRate: the largest of an update.
@@ -55,7 +57,8 @@ public struct AdamRun: Sendable {
 public struct AdamSteps: Sendable {
   private let whole, length, noise, epsilon: Double
 
-  /// What sums of gradients in another order differ by at most, of the norm of all of them: some units of float32.
+  /// What sums of gradients in another order differ by at most, of the norm of all of them: some
+  /// units of float32.
   private static let rounding = 0x1p-21
 
   /// - Parameters:

@@ -1,8 +1,8 @@
 import Engine
 import Foundation
 
-/// What a pass in float32 chose where losses have no slope of their own: the best of a video's frames, the order of
-/// negatives, whether a hinge is open.
+/// What a pass in float32 chose where losses have no slope of their own: the best of a video's
+/// frames, the order of negatives, whether a hinge is open.
 public final class Choices: @unchecked Sendable {
   fileprivate var maxima: [(values: [Float], places: [Int32])] = []
   fileprivate var rankings: [[Float]] = []
@@ -12,15 +12,16 @@ public final class Choices: @unchecked Sendable {
 
 /// A backend that writes down what is chosen, or chooses as was written down.
 ///
-/// Two passes that round differently choose differently where two of the things to choose from are near one another, and
-/// their gradients then go to different places. With the choices of one pass the other's losses and gradients are
-/// continuous in what rounds; `gaps` tells how near those were that it would have chosen otherwise.
+/// Two passes that round differently choose differently where two of the things to choose from are
+/// near one another, and their gradients then go to different places. With the choices of one pass
+/// the other's losses and gradients are continuous in what rounds; `gaps` tells how near those were
+/// that it would have chosen otherwise.
 public final class ChoosingBackend: ForwardingBackend, @unchecked Sendable {
   private let choices: Choices
   private let isFollowing: Bool
   private var (maxima, rankings) = (0, 0)
-  /// Of each choice that this pass alone makes differently: by how much what was chosen was better, in the units of the
-  /// largest of the values that it was chosen from.
+  /// Of each choice that this pass alone makes differently: by how much what was chosen was better,
+  /// in the units of the largest of the values that it was chosen from.
   public private(set) var gaps: [Float] = []
   /// Choices in all.
   public private(set) var count = 0

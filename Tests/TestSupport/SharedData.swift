@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Where the tests find the reference's answers and the real data that the repository does not hold.
+/// Where the tests find the reference's answers and the real data that the repository does not
+/// hold.
 public enum SharedData {
   /// The root of the checkout, from this file's own place.
   public static let repository = URL(fileURLWithPath: #filePath)
@@ -12,14 +13,16 @@ public enum SharedData {
     ProcessInfo.processInfo.environment["HERO_SHARED_DIR"].map { URL(fileURLWithPath: $0) }
       ?? repository.deletingLastPathComponent().appendingPathComponent("shared"))
 
-  /// The reference's answers: `HERO_GOLDEN_DIR` if set, else `../shared/golden`, else the small set that the repository
-  /// holds (`Tests/Fixtures/golden`). They are always there, so that no test against them is ever skipped.
+  /// The reference's answers: `HERO_GOLDEN_DIR` if set, else `../shared/golden`, else the small set
+  /// that the repository holds (`Tests/Fixtures/golden`). They are always there, so that no test
+  /// against them is ever skipped.
   public static let golden: URL =
     ProcessInfo.processInfo.environment["HERO_GOLDEN_DIR"].map { URL(fileURLWithPath: $0) }
     ?? existing(root?.appendingPathComponent("golden")) ?? unpacked("golden")
 
-  /// VALUE's answers on the same corpus: `HERO_VALUE_GOLDEN_DIR` if set, else `../shared/golden-value`, else the small
-  /// set that the repository holds. Nil where `HERO_GOLDEN_DIR` names another corpus and nothing says where its are.
+  /// VALUE's answers on the same corpus: `HERO_VALUE_GOLDEN_DIR` if set, else
+  /// `../shared/golden-value`, else the small set that the repository holds. Nil where
+  /// `HERO_GOLDEN_DIR` names another corpus and nothing says where its are.
   public static let valueGolden: URL? =
     ProcessInfo.processInfo.environment["HERO_VALUE_GOLDEN_DIR"].map { URL(fileURLWithPath: $0) }
     ?? (ProcessInfo.processInfo.environment["HERO_GOLDEN_DIR"] != nil

@@ -25,11 +25,13 @@ public enum TestDevice: String, CaseIterable, Sendable {
   }
 }
 
-/// The GPU of the tests: one whose threads are fibers of this process or, with `HERO_TEST_GPU=real`, the machine's first.
+/// The GPU of the tests: one whose threads are fibers of this process or, with
+/// `HERO_TEST_GPU=real`, the machine's first.
 public enum TestGPU {
   private static let choice = ProcessInfo.processInfo.environment["HERO_TEST_GPU"]
   public static let isEmulated = choice != "real"
-  /// With `HERO_TEST_GPU=none` models are tested on the CPU only: where the processor is emulated, a GPU emulated by it takes hours.
+  /// With `HERO_TEST_GPU=none` models are tested on the CPU only: where the processor is emulated,
+  /// a GPU emulated by it takes hours.
   static let isLeftOut = choice == "none"
 
   public static func open(_ precision: Precision = .fp32) throws -> CUDABackend {

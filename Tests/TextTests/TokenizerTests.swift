@@ -173,7 +173,8 @@ import Testing
     #expect(tokenizer.decode([13]) == "<unk>")
   }
 
-  /// A word of 100,000 bytes takes no longer for each byte than a short one; and it becomes what short ones become.
+  /// A word of 100,000 bytes takes no longer for each byte than a short one; and it becomes what
+  /// short ones become.
   @Test func longWordsAreMergedAsShortOnes() throws {
     var merges: [String] = []
     for first in ["a", "b", "ab", "ba", "aa", "abb"] {

@@ -90,7 +90,8 @@ struct BenchHistoryTests {
     #expect(try BenchRecord.read(path: open).map(\.json) == lines)
   }
 
-  /// The newest commit's figures, in the order of the kinds, beside another program's on that machine.
+  /// The newest commit's figures, in the order of the kinds, beside another program's on that
+  /// machine.
   @Test func theTableHasTheNewest() throws {
     let records = try [
       line("finetune", 9, commit: "old"), line("finetune", 20, program: "Other"),

@@ -6,8 +6,8 @@ import Testing
 
 @testable import Training
 
-/// What a run needs at its first validation is looked at before its first update, and a run that cannot begin leaves
-/// its folder as it was.
+/// What a run needs at its first validation is looked at before its first update, and a run that
+/// cannot begin leaves its folder as it was.
 struct FirstValidationTests {
   private let run: TinyRun
 

@@ -5,10 +5,11 @@ import Testing
 
 @testable import Training
 
-/// Another value of an option changes what a run leaves: weights, predictions, files or tables. `OptionUseTests` shows
-/// that options are read; this that something comes of it.
+/// Another value of an option changes what a run leaves: weights, predictions, files or tables.
+/// `OptionUseTests` shows that options are read; this that something comes of it.
 struct OptionEffectTests {
-  /// What an option is changed to, in the first of `tasks` that has it, and what else holds in both runs.
+  /// What an option is changed to, in the first of `tasks` that has it, and what else holds in both
+  /// runs.
   private struct Change {
     var value: JSON
     var also: JSONObject = [:]
@@ -63,7 +64,8 @@ struct OptionEffectTests {
     "max_pred_l": Change(value: 4), "max_gen_step": Change(value: 2),
   ]
 
-  /// What a run leaves, but for times and paths: files, with the bytes of weights and predictions, and its tables.
+  /// What a run leaves, but for times and paths: files, with the bytes of weights and predictions,
+  /// and its tables.
   private struct Left: Equatable {
     var files: [String: Data] = [:]
     var tables: [Substring] = []

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Training
 
-/// Every option of every family is read by the family's work, refused, or told to be without effect.
+/// Every option of every family is read by the family's work, refused, or told to be without
+/// effect.
 struct OptionUseTests {
   private static func task(_ name: String) -> RunTask { RunTask(rawValue: name) ?? .tvr }
 
@@ -15,7 +16,8 @@ struct OptionUseTests {
     .pretrain,
   ]
 
-  /// A training reads just the options that its task declares, but for those that it tells to be without effect.
+  /// A training reads just the options that its task declares, but for those that it tells to be
+  /// without effect.
   private func check(_ task: RunTask, _ options: JSONObject, _ run: TinyRun, _ note: String) throws {
     let (configuration, said) = try run.train(task, options)
     let declared = Set(RunOptions.used(by: task.family).map(\.name)).subtracting(["task"])

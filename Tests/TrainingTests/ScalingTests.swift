@@ -31,14 +31,16 @@ struct ScalingTests {
       switch one.axis {
       // Packed videos cost what they cost alone.
       case .batch: #expect(abs(Double(operations[1]) / Double(operations[0]) - 4) < 0.2, "\(one.name)")
-      // Attention over time makes longer videos cost more than their frames; an update's queries stay as they are.
+      // Attention over time makes longer videos cost more than their frames; an update's queries
+      // stay as they are.
       case .length: #expect(operations[1] > (one.name == "encode" ? 12 : 8) * operations[0], "\(one.name)")
       default: #expect(operations[0] == operations[1])
       }
     }
   }
 
-  /// An update that would take too long by what smaller ones took is left out, and told; videos are encoded all the same.
+  /// An update that would take too long by what smaller ones took is left out, and told; videos are
+  /// encoded all the same.
   @Test func whatTakesTooLongIsLeftOut() throws {
     let model = ModelConfiguration(
       cross: TransformerConfiguration(
@@ -102,7 +104,8 @@ struct ScalingTests {
         """)
   }
 
-  /// Well-formed, with every point inside of the picture, its axes named and a style for dark pages.
+  /// Well-formed, with every point inside of the picture, its axes named and a style for dark
+  /// pages.
   @Test func thePlots() throws {
     let plots = report.plots(page: "Page")
     #expect(plots.map(\.name) == ["Page-batch.svg", "Page-corpus.svg"])

@@ -24,7 +24,8 @@ private final class Pull: Source {
   let loader = Loader()
   let store: ParameterStore
   let weights: Parameter
-  /// The update in which a target is not a number, and the one whose gradient has no end while its loss is finite.
+  /// The update in which a target is not a number, and the one whose gradient has no end while its
+  /// loss is finite.
   let poisoned: Int?
   let endless: Int?
 
@@ -138,10 +139,11 @@ struct TrainerTests {
     #expect(checkpoints("endless") == ["2"])
   }
 
-  /// Gradients of an update's batches are summed, and their sum is clipped to `grad_norm` where it is longer; −1 leaves it.
+  /// Gradients of an update's batches are summed, and their sum is clipped to `grad_norm` where it
+  /// is longer; −1 leaves it.
   ///
-  /// The distance's gradient at weights of 0 is −t/‖t‖ for a target t; after one update Adam's first moment is
-  /// (1 − β₁) times the gradient it was given.
+  /// The distance's gradient at weights of 0 is −t/‖t‖ for a target t; after one update Adam's
+  /// first moment is (1 − β₁) times the gradient it was given.
   @Test(arguments: [(1, 0.25), (1, 4), (1, -1), (3, 0.25), (3, 100), (3, -1)])
   func gradientsAreSummedAndClipped(parts: Int, limit: Double) throws {
     let name = "run \(parts) \(limit)"

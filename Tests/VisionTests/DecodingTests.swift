@@ -44,7 +44,8 @@ struct DecodingTests {
     #expect(file.codec == "mpeg4")
   }
 
-  /// Picture n belongs to place round(n/10·rate); a place shows the last that belongs to it or one before.
+  /// Picture n belongs to place round(n/10·rate); a place shows the last that belongs to it or one
+  /// before.
   @Test(arguments: ["plain.mp4", "plain.mkv"]) func picturesComeAtAConstantRate(name: String) throws {
     #expect(try Self.numbers(name, rate: Self.perClip) == [7, 22])
     #expect(try Self.numbers(name, rate: Self.thirty) == (0..<96).map { $0 / 3 })

@@ -5,8 +5,8 @@ import Testing
 
 @testable import Vision
 
-/// Files whose containers say little or lie, and files that are no videos. How many rows there are is what FFmpeg's program
-/// gives (`-vf fps=2/3`).
+/// Files whose containers say little or lie, and files that are no videos. How many rows there are
+/// is what FFmpeg's program gives (`-vf fps=2/3`).
 @Suite struct OddVideosTests {
   private let folder: TemporaryFolder
 

@@ -2,7 +2,8 @@ import Formats
 
 @testable import Vision
 
-/// A tensor of [batch, channels, time, height, width] and what networks do to it, in loops and double precision.
+/// A tensor of [batch, channels, time, height, width] and what networks do to it, in loops and
+/// double precision.
 struct Volume {
   var shape: [Int]
   var values: [Double]
@@ -68,7 +69,8 @@ struct Volume {
     }
   }
 
-  /// 3×3 with stride 2 over height and width; every value is at least 0 here, so that padding never wins.
+  /// 3×3 with stride 2 over height and width; every value is at least 0 here, so that padding never
+  /// wins.
   func pooled() -> Volume {
     let (height, width) = ((shape[3] - 1) / 2 + 1, (shape[4] - 1) / 2 + 1)
     return Volume.make([shape[0], shape[1], shape[2], height, width]) { place in

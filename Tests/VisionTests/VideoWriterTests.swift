@@ -5,7 +5,8 @@ import Testing
 @testable import Vision
 
 struct VideoWriterTests {
-  /// Eight pictures of one colour each, at four a second: they come back in their order and about as bright as they were.
+  /// Eight pictures of one colour each, at four a second: they come back in their order and about
+  /// as bright as they were.
   @Test func whatIsWrittenIsReadBack() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("drawn.mp4")

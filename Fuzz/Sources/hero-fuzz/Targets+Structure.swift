@@ -4,7 +4,8 @@ import Metrics
 @testable import Formats
 @testable import Text
 
-/// Inputs whose bytes are not a file but choose how one is put together, so that most of them get past the first check.
+/// Inputs whose bytes are not a file but choose how one is put together, so that most of them get
+/// past the first check.
 extension Target {
   nonisolated(unsafe) static let structure: [String: Target] = [
     "pickle-structure": Target { _ = try Pickle.decode(pickle($0)) },

@@ -25,8 +25,8 @@ extension Target {
         _ = try? parameters.texts("a", "an answer")
       } catch is RefusedRequest {}
     },
-    // An index of two segments, of which an input changes bytes: three name a place and what is to stand there; an odd one at the
-    // end cuts the file short.
+    // An index of two segments, of which an input changes bytes: three name a place and what is to
+    // stand there; an odd one at the end cuts the file short.
     "index": Target { bytes in
       var file = index
       for patch in stride(from: 0, to: bytes.count - 2, by: 3) {

@@ -8,7 +8,8 @@ func runFuzzer(
   _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> Int32
 ) -> Int32
 
-// The reader to test is named by the environment: libFuzzer starts the program anew without further words.
+// The reader to test is named by the environment: libFuzzer starts the program anew without further
+// words.
 let name = ProcessInfo.processInfo.environment["HERO_FUZZ_TARGET"] ?? ""
 guard let chosen = Target.all[name] else {
   for name in Target.all.keys.sorted() { print(name) }

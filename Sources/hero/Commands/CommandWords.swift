@@ -3,7 +3,8 @@ import Training
 
 /// What can be said of a command line's words before any command reads them.
 enum CommandWords {
-  /// Flags that are given more than once with different values, of which the last counts, as messages.
+  /// Flags that are given more than once with different values, of which the last counts, as
+  /// messages.
   ///
   /// Flags that take several values add up and are not among them.
   static func repetitions(in words: [String]) throws -> [String] {
@@ -39,8 +40,9 @@ enum CommandWords {
     }
   }
 
-  /// Joins a negative number to the command's own option before it, `--length-penalty=-1`: the parser takes what
-  /// begins with a dash for another flag. Options of runs read such words themselves.
+  /// Joins a negative number to the command's own option before it, `--length-penalty=-1`: the
+  /// parser takes what begins with a dash for another flag. Options of runs read such words
+  /// themselves.
   static func joiningNegativeNumbers(_ words: [String]) throws -> [String] {
     var joined: [String] = []
     for word in words {
@@ -80,7 +82,8 @@ enum CommandWords {
     return ["hero finetune", "hero eval"]
   }
 
-  /// - Throws: `UsageError` for the name of a command that there is not, also where its help is asked for.
+  /// - Throws: `UsageError` for the name of a command that there is not, also where its help is
+  ///   asked for.
   static func refuseUnknownCommand(in words: [String]) throws {
     let asked = words.first == "help" ? words.dropFirst().first : words.first
     guard let asked, !asked.hasPrefix("-"), asked != "help" else { return }

@@ -41,7 +41,8 @@ struct DeviceArguments: ParsableArguments {
     (device == "auto" ? [] : ["--device", device]) + (precision == "fp32" ? [] : ["--precision", precision])
   }
 
-  /// - Throws: `UsageError` for a name that nobody knows, `EngineError` for a device that this machine lacks.
+  /// - Throws: `UsageError` for a name that nobody knows, `EngineError` for a device that this
+  ///   machine lacks.
   func open() throws -> any Backend {
     guard Device.isName(device) else {
       throw UsageError(

@@ -68,9 +68,11 @@ enum LibraryVersions {
     dlopen(name, RTLD_NOW | RTLD_NOLOAD)
   }
 
-  /// The text that a function of a library gives; of those that the program is linked with where none is given.
+  /// The text that a function of a library gives; of those that the program is linked with where
+  /// none is given.
   ///
-  /// LMDB's takes three places for numbers, which may be null; the others take nothing, and leave them alone.
+  /// LMDB's takes three places for numbers, which may be null; the others take nothing, and leave
+  /// them alone.
   private static func call(_ name: String, in library: UnsafeMutableRawPointer?) -> String? {
     typealias Function = @convention(c) (Int, Int, Int) -> UnsafePointer<CChar>?
     guard let symbol = dlsym(library, name) else { return nil }

@@ -22,7 +22,8 @@ struct OwnNetworks {
   /// - Parameters:
   ///   - version: what the run's features are called, such as `clip-vit_slowfast`.
   ///   - resnet: files of weights, as are the others.
-  /// - Throws: `UsageError` where weights are missing, or are of a network that the run does not read.
+  /// - Throws: `UsageError` where weights are missing, or are of a network that the run does not
+  ///   read.
   init(
     version: String, resnet: String?, slowfast: String?, clip: String?, clipActivation: CLIPActivation?
   ) throws {
@@ -72,7 +73,8 @@ struct OwnNetworks {
   /// Asks, before hours are spent on features, whether the model can read them.
   ///
   /// - Parameter width: of the features that the model reads.
-  /// - Throws: `DataError` where the networks' are of another width, or their weights cannot be read.
+  /// - Throws: `DataError` where the networks' are of another width, or their weights cannot be
+  ///   read.
   func require(width: Int) throws {
     let networks = try chosen.map { part -> any FeatureNetwork in
       switch part.name {

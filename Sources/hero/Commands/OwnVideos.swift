@@ -7,10 +7,12 @@ import Search
 import Training
 import Vision
 
-/// From a folder of videos to stores, in a folder beside the index: what `hero index --videos` does before it encodes.
+/// From a folder of videos to stores, in a folder beside the index: what `hero index --videos` does
+/// before it encodes.
 ///
-/// Every step is a command that is shown and can be repeated by hand. Features that are there are kept, so that what was
-/// interrupted goes on and new videos cost their own time only; those of files that were replaced are made anew.
+/// Every step is a command that is shown and can be repeated by hand. Features that are there are
+/// kept, so that what was interrupted goes on and new videos cost their own time only; those of
+/// files that were replaced are made anew.
 struct OwnVideos {
   /// The folder of the videos, and of subtitle files if there are any.
   let videos: String
@@ -150,8 +152,8 @@ struct OwnVideos {
   /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of
   /// them or were made of their sound.
   ///
-  /// What lies beside a video was chosen by somebody; the tracks inside are taken where nothing or only forced subtitles lie
-  /// there, and a transcript where those are no more than that either.
+  /// What lies beside a video was chosen by somebody; the tracks inside are taken where nothing or
+  /// only forced subtitles lie there, and a transcript where those are no more than that either.
   private func subtitleFolders(
     _ library: VideoLibrary, tell: (String) -> Void
   ) throws -> [String] {

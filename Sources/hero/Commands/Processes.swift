@@ -9,7 +9,8 @@ enum Processes {
 
   private static let joined = Locked<any Communicator>(SoleCommunicator.shared)
 
-  /// Joins the job. From here on the first rank alone speaks; the others tell what is wrong with them.
+  /// Joins the job. From here on the first rank alone speaks; the others tell what is wrong with
+  /// them.
   /// - Throws: `EngineError` where the process was started by MPI and cannot join.
   static func join() throws {
     let communicator = try MPILaunch.join(program: Bundle.main.executablePath ?? CommandLine.arguments[0])
@@ -39,7 +40,8 @@ enum Processes {
   /// This process's place among those of the job on this machine.
   static var place: Int { (communicator as? MPICommunicator)?.place ?? 0 }
 
-  /// Threads to compute with: what the environment says, else this process's part of the machine's cores.
+  /// Threads to compute with: what the environment says, else this process's part of the machine's
+  /// cores.
   static func threads() -> Int? {
     guard CPUBackend.chosenThreads == nil, let job = communicator as? MPICommunicator else { return nil }
     return CoreDivision.threads(job)

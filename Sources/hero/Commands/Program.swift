@@ -19,7 +19,8 @@ enum Program {
         "standard output: cannot write all of the results. Check the disk or the program that takes them",
         status: 1)
     }
-    // A signal was agreed on, and all ranks stop; any other failure is one rank's, which the others would wait for.
+    // A signal was agreed on, and all ranks stop; any other failure is one rank's, which the others
+    // would wait for.
     let isFailure = status != 0 && status <= 128
     Processes.leave(status, isFailure: isFailure)
     return status
@@ -27,7 +28,8 @@ enum Program {
 
   /// Runs a command; results go to standard output, all else to standard error.
   ///
-  /// - Returns: 0, 1 for bad input, 2 for a wrong command line, 128 + signal where one ended the work.
+  /// - Returns: 0, 1 for bad input, 2 for a wrong command line, 128 + signal where one ended the
+  ///   work.
   static func run(arguments: [String]) -> Int32 {
     do {
       let words = try CommandWords.joiningNegativeNumbers(CommandWords.withoutAuto(dashed(arguments)))

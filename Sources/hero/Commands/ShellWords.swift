@@ -1,6 +1,7 @@
 /// Commands as a shell takes them.
 enum ShellWords {
-  /// The words with spaces between them, in quotation marks where a shell would read them otherwise.
+  /// The words with spaces between them, in quotation marks where a shell would read them
+  /// otherwise.
   static func line(_ words: [String]) -> String {
     words.map { word in
       let isPlain = !word.isEmpty && word.utf8.allSatisfy { plain.contains($0) }

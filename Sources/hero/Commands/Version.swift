@@ -8,8 +8,9 @@ enum Version {
 
   /// The commit that `make build` or `make dist` noted down; `unknown` where neither did.
   ///
-  /// It lies in a file beside the program and not in the program: a new commit then compiles nothing anew, and the same
-  /// sources give the same program. A note that is older than the program beside it belongs to an earlier build.
+  /// It lies in a file beside the program and not in the program: a new commit then compiles
+  /// nothing anew, and the same sources give the same program. A note that is older than the
+  /// program beside it belongs to an earlier build.
   private static var commit: String {
     let program = URL(fileURLWithPath: Bundle.main.executablePath ?? CommandLine.arguments[0])
       .resolvingSymlinksInPath()

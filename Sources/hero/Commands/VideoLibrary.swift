@@ -4,7 +4,8 @@ import Search
 import Training
 import Vision
 
-/// The videos of a folder, beside what was made of them before: which are new, replaced, renamed or gone.
+/// The videos of a folder, beside what was made of them before: which are new, replaced, renamed or
+/// gone.
 struct VideoLibrary {
   struct Video {
     var name: String
@@ -53,7 +54,8 @@ struct VideoLibrary {
 
   // MARK: What was made of them
 
-  /// Takes away the features of files that were replaced, and gives those of a renamed file its new name.
+  /// Takes away the features of files that were replaced, and gives those of a renamed file its new
+  /// name.
   ///
   /// - Parameter index: what the index has of the videos' files.
   /// - Returns: the names of videos whose features are to be made anew.
@@ -143,7 +145,8 @@ struct VideoLibrary {
 
   // MARK: For the index
 
-  /// Where a video lies in time: as decoding found it when its features were made, else as its file says.
+  /// Where a video lies in time: as decoding found it when its features were made, else as its file
+  /// says.
   private func span(of video: Video) -> VideoSpan? {
     features(of: video.name).lazy.compactMap { FeatureFolder.span(file: $0) }.first
       ?? (try? VideoFile(path: video.path)).flatMap { file in
@@ -172,8 +175,8 @@ struct VideoLibrary {
     return files
   }
 
-  /// Whether a video of the index was deleted: its file is not there, but others of its folder are. A folder without any
-  /// may be one that is not mounted.
+  /// Whether a video of the index was deleted: its file is not there, but others of its folder are.
+  /// A folder without any may be one that is not mounted.
   static func isGone(_ video: IndexedVideo, folders: Set<String>, removes: Bool) -> Bool {
     guard let path = video.file?.path, FileMark.isMissing(path) else { return false }
     return removes || folders.contains(folder(of: path))

@@ -2,8 +2,8 @@ import Foundation
 
 /// Makes numbered results ahead of their use, on other threads, and hands them out in order.
 ///
-/// Result n is a function of n alone, so what comes out does not depend on how many threads there are or when they run.
-/// A pipeline that nobody holds any more ends its threads.
+/// Result n is a function of n alone, so what comes out does not depend on how many threads there
+/// are or when they run. A pipeline that nobody holds any more ends its threads.
 public final class Prefetch<Output: Sendable>: Sendable {
   private let state: State
 
@@ -11,7 +11,8 @@ public final class Prefetch<Output: Sendable>: Sendable {
   ///   - numbers: what to make; their end may be far away.
   ///   - threads: how many make it.
   ///   - depth: results that may wait or be under way.
-  ///   - cost: what each costs while it is, and how much all may cost together; one that costs more is alone.
+  ///   - cost: what each costs while it is, and how much all may cost together; one that costs more
+  ///     is alone.
   public init(
     _ numbers: Range<Int>, threads: Int = 1, depth: Int = 4,
     cost: (most: Int, of: @Sendable (Int) -> Int)? = nil, make: @escaping @Sendable (Int) throws -> Output
@@ -30,14 +31,15 @@ public final class Prefetch<Output: Sendable>: Sendable {
 
   deinit { state.cancel() }
 
-  /// The next result, or nil after the last and once it was cancelled. Throws what its making threw.
+  /// The next result, or nil after the last and once it was cancelled. Throws what its making
+  /// threw.
   public func next() throws -> Output? { try state.next()?.get() }
 
   /// Makes nothing more.
   public func cancel() { state.cancel() }
 
-  /// What the threads share: they hold it, and not the pipeline, so that the pipeline can go away while they wait.
-  /// Every access holds the condition's lock.
+  /// What the threads share: they hold it, and not the pipeline, so that the pipeline can go away
+  /// while they wait. Every access holds the condition's lock.
   private final class State: @unchecked Sendable {
     private let condition = NSCondition()
     private let depth: Int
@@ -59,7 +61,8 @@ public final class Prefetch<Output: Sendable>: Sendable {
       end = numbers.upperBound
     }
 
-    /// The next number to work on, once it is near enough to what was handed out; nil when there is none.
+    /// The next number to work on, once it is near enough to what was handed out; nil when there is
+    /// none.
     func take() -> Int? {
       condition.lock()
       defer { condition.unlock() }
@@ -72,7 +75,8 @@ public final class Prefetch<Output: Sendable>: Sendable {
       return nextToMake
     }
 
-    /// Whether a number has to wait till more is handed out. The one that is next to be handed out never has to.
+    /// Whether a number has to wait till more is handed out. The one that is next to be handed out
+    /// never has to.
     private func isTooDear(_ number: Int) -> Bool {
       guard let cost else { return false }
       let own = costs[number] ?? cost.of(number)

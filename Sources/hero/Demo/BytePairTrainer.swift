@@ -1,6 +1,7 @@
 import Text
 
-/// Learns the merges of a byte-level BPE tokenizer (Sennrich et al. 2016; GPT-2's byte alphabet) from texts.
+/// Learns the merges of a byte-level BPE tokenizer (Sennrich et al. 2016; GPT-2's byte alphabet)
+/// from texts.
 struct BytePairTrainer {
   /// The two symbols that a merge joins, in the byte alphabet's characters.
   struct Merge: Equatable, Sendable {
@@ -18,8 +19,8 @@ struct BytePairTrainer {
   /// The distinct words as symbols, and how often each occurs.
   private var words: [(symbols: [Int], count: Int)]
 
-  /// The most frequent pair is merged again and again, the first in order among equals, until no pair occurs
-  /// twice or `limit` is reached.
+  /// The most frequent pair is merged again and again, the first in order among equals, until no
+  /// pair occurs twice or `limit` is reached.
   static func merges(from texts: [String], limit: Int) -> [Merge] {
     var trainer = BytePairTrainer(texts)
     var merges: [Merge] = []
@@ -31,7 +32,8 @@ struct BytePairTrainer {
   }
 
   private init(_ texts: [String]) {
-    // No word holds a space except as its first byte, so what lies between two spaces can be cut alone.
+    // No word holds a space except as its first byte, so what lies between two spaces can be cut
+    // alone.
     var chunks: [Substring: Int] = [:]
     for text in texts {
       for chunk in Self.chunks(of: text) { chunks[chunk, default: 0] += 1 }
@@ -46,7 +48,8 @@ struct BytePairTrainer {
     }
   }
 
-  /// The stretches of a text from one space to before the next, without white space around the whole.
+  /// The stretches of a text from one space to before the next, without white space around the
+  /// whole.
   private static func chunks(of text: String) -> [Substring] {
     let trimmed = text.drop { $0.isWhitespace }
     var chunks: [Substring] = []

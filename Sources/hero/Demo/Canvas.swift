@@ -28,7 +28,8 @@ struct Canvas {
     pixels = [UInt8](repeating: 0, count: 3 * width * height)
   }
 
-  /// Paints the pixels around (x, y), within `reach` of it either way, whose distances from it are `inside`.
+  /// Paints the pixels around (x, y), within `reach` of it either way, whose distances from it are
+  /// `inside`.
   mutating func paint(
     _ color: Color, around x: Double, _ y: Double, reach: Double, inside: (_ dx: Double, _ dy: Double) -> Bool
   ) {

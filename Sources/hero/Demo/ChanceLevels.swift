@@ -1,7 +1,8 @@
 /// What guessing reaches when videos and moments are sought, in percent.
 struct ChanceLevels {
   private let frameInterval: Double
-  /// The spans of an allowed length, minimum ≤ last − first < maximum in frames (Docs/Computation.md §5), of each video.
+  /// The spans of an allowed length, minimum ≤ last − first < maximum in frames
+  /// (Docs/Computation.md §5), of each video.
   private let spans: [[ClosedRange<Int>]]
   private static let ranks = [1, 5, 10, 100]
 
@@ -23,8 +24,9 @@ struct ChanceLevels {
       })
   }
 
-  /// Drawing spans from all videos (VCMR) or from the right one (SVMR), and videos. `queries` are each video's,
-  /// each with one moment or with those of several annotators, of whom two must agree.
+  /// Drawing spans from all videos (VCMR) or from the right one (SVMR), and videos. `queries` are
+  /// each video's, each with one moment or with those of several annotators, of whom two must
+  /// agree.
   func ofMoments(_ queries: [[[ClosedRange<Double>]]]) -> [String: Double] {
     let everySpan = spans.reduce(0) { $0 + $1.count }
     let queryCount = queries.reduce(0) { $0 + $1.count }

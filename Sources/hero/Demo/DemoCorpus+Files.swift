@@ -12,8 +12,8 @@ extension DemoCorpus {
   ///     tokenizer/{vocab.json,merges.txt}
   ///     pretrain_splits/{tv_train,tv_val}.json
   ///
-  /// Throws a `DataError` if there is something at `path` that is not an empty folder, or if the disk refuses;
-  /// the folder appears only when it is whole.
+  /// Throws a `DataError` if there is something at `path` that is not an empty folder, or if the
+  /// disk refuses; the folder appears only when it is whole.
   public func write(to path: String) throws {
     let output = try OutputFolder(path: path)
     try writeAnnotations(to: output)

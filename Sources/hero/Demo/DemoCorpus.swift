@@ -13,13 +13,14 @@ public enum DemoTask: String, CaseIterable, Sendable {
   static let tokenized: [DemoTask] = [.tvr, .how2r, .didemo, .msrvtt, .tvqa, .how2qa, .violin, .tvc]
 }
 
-/// The project's own small synthetic corpus: videos in which people do things to objects at places and talk,
-/// with annotations for every task in the form in which the authors of TVR, TVQA, VIOLIN, TVC, How2R, How2QA,
-/// DiDeMo, MSR-VTT and the VALUE benchmark publish theirs.
+/// The project's own small synthetic corpus: videos in which people do things to objects at places
+/// and talk, with annotations for every task in the form in which the authors of TVR, TVQA, VIOLIN,
+/// TVC, How2R, How2QA, DiDeMo, MSR-VTT and the VALUE benchmark publish theirs.
 ///
-/// Features are computed from the drawn pictures, so nothing can be known without learning what colours and movements
-/// mean; what people talk about is only in the subtitles. Validation and test videos combine known people,
-/// actions, objects, places and topics in ways that training videos do not.
+/// Features are computed from the drawn pictures, so nothing can be known without learning what
+/// colours and movements mean; what people talk about is only in the subtitles. Validation and test
+/// videos combine known people, actions, objects, places and topics in ways that training videos do
+/// not.
 public struct DemoCorpus: Sendable {
   public let options: DemoOptions
   let scenarios: [Scenario]
@@ -34,11 +35,13 @@ public struct DemoCorpus: Sendable {
   /// The names of the videos of one split, as numbered.
   public func videos(in split: DemoSplit) -> [String] { scenarios(in: split).map { $0.name } }
 
-  /// What guessing reaches on a split in percent, so that a run can show what was learnt; empty for captions.
+  /// What guessing reaches on a split in percent, so that a run can show what was learnt; empty for
+  /// captions.
   ///
-  /// By the names that metrics have: `VCMR_0.5-r1`, `SVMR_0.7-r10` and `VR_r1` where moments are sought, `VR_r1`
-  /// where videos are, `acc` for questions, events and statements. Retrieval guesses draw different candidates at random,
-  /// each as likely as any other. `minimumLength` and `maximumLength` are `min_pred_l` and `max_pred_l`, in frames.
+  /// By the names that metrics have: `VCMR_0.5-r1`, `SVMR_0.7-r10` and `VR_r1` where moments are
+  /// sought, `VR_r1` where videos are, `acc` for questions, events and statements. Retrieval
+  /// guesses draw different candidates at random, each as likely as any other. `minimumLength` and
+  /// `maximumLength` are `min_pred_l` and `max_pred_l`, in frames.
   public func chance(
     of task: DemoTask, on split: DemoSplit = .test, minimumLength: Int = 2, maximumLength: Int = 16
   ) -> [String: Double] {
@@ -107,7 +110,8 @@ public struct DemoCorpus: Sendable {
         }))
   }
 
-  /// `pretrain_splits/tv_<name>.json`: the training videos, and all others to watch pre-training with.
+  /// `pretrain_splits/tv_<name>.json`: the training videos, and all others to watch pre-training
+  /// with.
   func pretrainSplit(training: Bool) -> JSON {
     .array(scenarios.filter { ($0.split == .train) == training }.map { .string($0.name) })
   }

@@ -1,8 +1,9 @@
 import Formats
 import Text
 
-/// The demo's own tokenizer, laid out as roberta-base's: `<s>`, `<pad>`, `</s>`, `<unk>`, ".", the other bytes,
-/// the merges, `<|endoftext|>`, made-up words that fill up to a multiple of 8, `<mask>`.
+/// The demo's own tokenizer, laid out as roberta-base's: `<s>`, `<pad>`, `</s>`, `<unk>`, ".", the
+/// other bytes, the merges, `<|endoftext|>`, made-up words that fill up to a multiple of 8,
+/// `<mask>`.
 struct DemoTokenizer {
   let vocabulary: [String]
   let merges: [BytePairTrainer.Merge]

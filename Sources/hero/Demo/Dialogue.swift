@@ -1,6 +1,7 @@
 import Formats
 
-/// The subtitles of a video: what its people say about topics and about what can be seen, and small talk.
+/// The subtitles of a video: what its people say about topics and about what can be seen, and small
+/// talk.
 struct Dialogue {
   struct Line: Equatable, Sendable {
     let text: String
@@ -9,7 +10,8 @@ struct Dialogue {
     let end: Double
   }
 
-  /// The sentences in order of their start. A scene has room for two; the first says what the queries ask about.
+  /// The sentences in order of their start. A scene has room for two; the first says what the
+  /// queries ask about.
   static func lines(of scenario: Scenario, options: DemoOptions) -> [Line] {
     guard scenario.hasSubtitles else { return [] }
     var random = SeededRandom(seed: options.seed, "dialogue", scenario.index)

@@ -1,4 +1,5 @@
-/// What the demo's little world holds: people who do things to objects at places and talk about topics.
+/// What the demo's little world holds: people who do things to objects at places and talk about
+/// topics.
 enum Lexicon {
   struct Person: Equatable, Sendable {
     let name: String
@@ -13,7 +14,8 @@ enum Lexicon {
     let gerund: String
   }
 
-  /// Something people say about a topic, as they say it and as a viewer reports it. `{T}` is the topic.
+  /// Something people say about a topic, as they say it and as a viewer reports it. `{T}` is the
+  /// topic.
   struct Remark: Equatable, Sendable {
     /// In the first person, as the subtitle has it.
     let spoken: String
@@ -78,14 +80,15 @@ enum Lexicon {
     Remark(spoken: "Will you come with me to {T}?", reported: "invites a friend to {T}"),
   ]
 
-  /// Things people say about what can be seen. `{O}` is the object, `{L}` the place, `{A}` the verb.
+  /// Things people say about what can be seen. `{O}` is the object, `{L}` the place, `{A}` the
+  /// verb.
   static let seen = [
     "Look at {O}!", "Be careful with {O}.", "Where did you get {O}?", "Nobody wants to {A} it now.",
     "Why would you {A} {O}?", "I always feel at home {L}.", "What are we doing {L}?", "I need {O} today.",
   ]
 
-  /// Small talk that says nothing about the scene. Some of it is written as real subtitles are: with HTML
-  /// entities and tags, or all in capitals.
+  /// Small talk that says nothing about the scene. Some of it is written as real subtitles are:
+  /// with HTML entities and tags, or all in capitals.
   static let smallTalk = [
     "Okay.", "I don't know.", "You can't be serious.", "Well, that's what she said.", "Come on, let's go.",
     "Wait a minute, please.", "(door slams) Who is there?", "Thank you. &quot;Really&quot;.",

@@ -1,6 +1,7 @@
 /// Makes a demo corpus as the folder `path` and says what is in it: all that a command needs to do.
 ///
-/// Throws a `DataError` for options that make no corpus, for a folder that is not empty, and for a full disk.
+/// Throws a `DataError` for options that make no corpus, for a folder that is not empty, and for a
+/// full disk.
 @discardableResult
 public func makeDemoCorpus(
   at path: String, options: DemoOptions = DemoOptions(), say: (String) -> Void

@@ -1,11 +1,12 @@
 import Formats
 import Foundation
 
-/// What can be seen in the pictures of a drawn video, as two rows of numbers a frame: which colours there are, and how what
-/// moves goes to and fro.
+/// What can be seen in the pictures of a drawn video, as two rows of numbers a frame: which colours
+/// there are, and how what moves goes to and fro.
 ///
-/// They take the place of what `hero extract-features` computes with networks whose weights are not ours to give. Nothing
-/// is known here of who or what was drawn; what colours and movements mean is for the model to learn.
+/// They take the place of what `hero extract-features` computes with networks whose weights are not
+/// ours to give. Nothing is known here of who or what was drawn; what colours and movements mean is
+/// for the model to learn.
 struct PictureFeatures {
   let options: DemoOptions
   private let colors, movements: [[Float]]
@@ -34,8 +35,9 @@ struct PictureFeatures {
   }
 
   /// Both kinds of features of a video.
-  /// - Returns: `appearance`, [frames, appearance width]; `motion`, [rows, motion width]: every fifth video has a row more than
-  ///   it has frames, as extractors that work with other windows make it.
+  /// - Returns: `appearance`, [frames, appearance width]; `motion`, [rows, motion width]: every
+  ///   fifth video has a row more than it has frames, as extractors that work with other windows
+  ///   make it.
   func features(of scenario: Scenario) -> (appearance: NDArray, motion: NDArray) {
     let video = DrawnVideo(scenario, options: options)
     let count = max(2, Int(options.frameInterval * Double(DrawnVideo.frameRate)))
@@ -54,7 +56,8 @@ struct PictureFeatures {
     )
   }
 
-  /// How much of each colour a picture holds, from 0 to 1: √(pixels / 256), a large area counts no more than a thing does.
+  /// How much of each colour a picture holds, from 0 to 1: √(pixels / 256), a large area counts no
+  /// more than a thing does.
   private static func colors(in picture: [UInt8]) -> [Float] {
     var counts = [Int32](repeating: 0, count: steps * steps * steps)
     let shift = 4
@@ -65,8 +68,9 @@ struct PictureFeatures {
     return counts.map { min(1, Float($0) / wholePixels).squareRoot() }
   }
 
-  /// How far what moves goes to and fro (the first half) and up and down (the second), for 1, 2 … turns in the time of
-  /// these pictures: magnitudes of the Fourier series of its centre, in sixteenths of 16 pixels.
+  /// How far what moves goes to and fro (the first half) and up and down (the second), for 1, 2 …
+  /// turns in the time of these pictures: magnitudes of the Fourier series of its centre, in
+  /// sixteenths of 16 pixels.
   ///
   /// The centre is that of the squared differences from the mean of the pictures.
   private static func movement(in pictures: [[UInt8]]) -> [Float] {

@@ -1,14 +1,16 @@
 import Formats
 
-/// The questions of TVQA and How2QA, VLEP's pairs of events, and VIOLIN's pairs of a true and a false statement.
+/// The questions of TVQA and How2QA, VLEP's pairs of events, and VIOLIN's pairs of a true and a
+/// false statement.
 ///
-/// Most are about who does something, as most of TVQA's are about people; the rest about what, how and where, and
-/// what is said. Some of what is wrong comes from other scenes of the same video, so that knowing what occurs in
-/// the video is not enough: the parts must be found together.
+/// Most are about who does something, as most of TVQA's are about people; the rest about what, how
+/// and where, and what is said. Some of what is wrong comes from other scenes of the same video, so
+/// that knowing what occurs in the video is not enough: the parts must be found together.
 struct QuestionAnnotations {
   let options: DemoOptions
 
-  /// How many of the questions ask for the person. A small model learns in minutes only what it sees often.
+  /// How many of the questions ask for the person. A small model learns in minutes only what it
+  /// sees often.
   private static let personShare = 0.9
   /// How often something wrong is taken from the same video, where there is such.
   private static let nearShare = 0.3
@@ -46,7 +48,8 @@ struct QuestionAnnotations {
     }
   }
 
-  /// `{qid, q, a0 … a4, answer_idx, vid_name, ts, show_name}`; one span in twelve is unknown, "nan-nan".
+  /// `{qid, q, a0 … a4, answer_idx, vid_name, ts, show_name}`; one span in twelve is unknown,
+  /// "nan-nan".
   func tvqaRows(_ scenario: Scenario) -> [JSON] {
     questions(of: scenario, answerCount: 5).map { question in
       let span = question.id % 12 == 0 ? "nan-nan" : spanText(question.moment)
@@ -62,7 +65,8 @@ struct QuestionAnnotations {
     }
   }
 
-  /// VLEP's `{example_id, vid_name, ts, events, answer}`: the event that follows a scene, and one of which a part is wrong.
+  /// VLEP's `{example_id, vid_name, ts, events, answer}`: the event that follows a scene, and one
+  /// of which a part is wrong.
   func vlepRows(_ scenario: Scenario) -> [JSON] {
     var random = SeededRandom(seed: options.seed, "futures", scenario.index)
     let retrieval = RetrievalAnnotations(options: options)
@@ -87,7 +91,8 @@ struct QuestionAnnotations {
     }
   }
 
-  /// `{desc_id, vid_name, label, desc}`, two rows a statement: the true one ends in "-1", the false one in "-0".
+  /// `{desc_id, vid_name, label, desc}`, two rows a statement: the true one ends in "-1", the false
+  /// one in "-0".
   func violinRows(_ scenario: Scenario) -> [JSON] {
     var random = SeededRandom(seed: options.seed, "statements", scenario.index)
     let order = random.shuffled(Array(scenario.scenes.indices))
@@ -112,8 +117,8 @@ struct QuestionAnnotations {
       scene.speech == nil ? [.action, .object, .place] : [.action, .object, .place, .topic])
   }
 
-  /// The scene with one part changed, in every way that makes a scene that the video does not show, in random
-  /// order: three in ten of the first have the part from another scene of the video.
+  /// The scene with one part changed, in every way that makes a scene that the video does not show,
+  /// in random order: three in ten of the first have the part from another scene of the video.
   func alternatives(
     to scene: Scene, _ part: Part, in scenario: Scenario, _ random: inout SeededRandom
   ) -> [Scene] {
@@ -180,7 +185,8 @@ struct QuestionAnnotations {
   }
 
   private func statement(_ words: SceneWords, _ part: Part, form: Int) -> String {
-    // Form 1 of what is heard does not say during which action, and so might be true of another scene.
+    // Form 1 of what is heard does not say during which action, and so might be true of another
+    // scene.
     part == .topic
       ? words.seenAndHeard(form: form == 1 ? 0 : form) ?? words.seen(form: form) : words.seen(form: form)
   }

@@ -1,6 +1,7 @@
 import Formats
 
-/// The queries of the tasks that find videos and moments (TVR, How2R, DiDeMo, MSR-VTT, VALUE's), and VALUE's captions of videos.
+/// The queries of the tasks that find videos and moments (TVR, How2R, DiDeMo, MSR-VTT, VALUE's),
+/// and VALUE's captions of videos.
 struct RetrievalAnnotations {
   let options: DemoOptions
 
@@ -29,7 +30,8 @@ struct RetrievalAnnotations {
     }
   }
 
-  /// A scene's seconds as an annotator marks them: within a quarter of a frame, and inside the video.
+  /// A scene's seconds as an annotator marks them: within a quarter of a frame, and inside the
+  /// video.
   func moment(
     of scene: Scene, in scenario: Scenario, _ random: inout SeededRandom
   ) -> ClosedRange<Double> {
@@ -80,7 +82,8 @@ struct RetrievalAnnotations {
     }
   }
 
-  /// `{sen_id, clip_name, vid_name, desc}`: each sentence describes the video, from one scene or two of them.
+  /// `{sen_id, clip_name, vid_name, desc}`: each sentence describes the video, from one scene or
+  /// two of them.
   func msrvttRows(_ scenario: Scenario) -> [JSON] {
     sentences(about: scenario, seed: "msrvtt").map { id, text in
       [

@@ -1,4 +1,5 @@
-/// A stretch of a video in which one person does one thing to one object at one place, and may talk.
+/// A stretch of a video in which one person does one thing to one object at one place, and may
+/// talk.
 struct Scene: Equatable, Sendable {
   /// The frames it covers.
   var frames: Range<Int>
@@ -34,13 +35,14 @@ public enum DemoSplit: String, CaseIterable, Sendable {
   case train, val, test
 }
 
-/// Invents videos. Within one video no object and no action occurs twice, so a question about one has one
-/// answer, while people and places come back in other scenes, so finding the scene is needed to answer it.
+/// Invents videos. Within one video no object and no action occurs twice, so a question about one
+/// has one answer, while people and places come back in other scenes, so finding the scene is
+/// needed to answer it.
 struct ScenarioWriter {
   let options: DemoOptions
 
-  /// Whether the pair never occurs in a training video: one pair in five is kept for validation and test, so
-  /// that whoever does well there has learnt the parts and not the pairs.
+  /// Whether the pair never occurs in a training video: one pair in five is kept for validation and
+  /// test, so that whoever does well there has learnt the parts and not the pairs.
   static func isHeldOut(action: Int, object: Int) -> Bool { (action + 2 * object) % 5 == 0 }
 
   func scenarios() -> [Scenario] {
@@ -78,8 +80,8 @@ struct ScenarioWriter {
       scenes: scenes, hasSubtitles: hasSubtitles)
   }
 
-  /// Takes an action and an object that are, or are not, a held-out pair. Such a pair exists whenever more than
-  /// four fifths of neither list are used up; a video uses a few of each.
+  /// Takes an action and an object that are, or are not, a held-out pair. Such a pair exists
+  /// whenever more than four fifths of neither list are used up; a video uses a few of each.
   private func takePair(_ actions: inout [Int], _ objects: inout [Int], heldOut: Bool) -> (Int, Int) {
     for (a, action) in actions.enumerated() {
       for (o, object) in objects.enumerated()

@@ -1,7 +1,8 @@
-/// A counter-based generator: value `n` of a stream is a mix of the stream's key and `n` (SplitMix64).
+/// A counter-based generator: value `n` of a stream is a mix of the stream's key and `n`
+/// (SplitMix64).
 ///
-/// A stream is named by the corpus seed and a path of labels, so what is drawn for one video never depends on
-/// how much was drawn for another, and the corpus is the same on every machine.
+/// A stream is named by the corpus seed and a path of labels, so what is drawn for one video never
+/// depends on how much was drawn for another, and the corpus is the same on every machine.
 struct SeededRandom {
   private let key: UInt64
   private var counter: UInt64 = 0
@@ -33,8 +34,8 @@ struct SeededRandom {
   /// True with the given probability.
   mutating func chance(_ probability: Double) -> Bool { unit() < probability }
 
-  /// A number of mean 0 and variance 1: twelve uniform ones less 6, which needs no logarithm and so is the
-  /// same to the last bit everywhere.
+  /// A number of mean 0 and variance 1: twelve uniform ones less 6, which needs no logarithm and so
+  /// is the same to the last bit everywhere.
   mutating func normal() -> Float {
     var sum = -6.0
     for _ in 0..<12 { sum += unit() }

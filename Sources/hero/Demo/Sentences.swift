@@ -58,7 +58,8 @@ struct SceneWords {
     }
   }
 
-  /// A sentence of the given type, or of what is seen if nobody talks, with the type that it then has.
+  /// A sentence of the given type, or of what is seen if nobody talks, with the type that it then
+  /// has.
   func sentence(_ wanted: QueryType, form: Int) -> (text: String, type: QueryType) {
     switch wanted {
     case .text:

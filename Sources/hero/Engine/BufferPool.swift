@@ -9,8 +9,9 @@ private func outOfMemory(_ bytes: Int, beside used: Int) -> Never {
 
 /// Buffers that are used again: a training step in steady state takes nothing from the system.
 ///
-/// Sizes are rounded up to one of four steps between powers of two, and a free buffer of a somewhat larger size is taken
-/// before a new one is made, so that batches of different lengths share buffers. Counts are of units of four bytes.
+/// Sizes are rounded up to one of four steps between powers of two, and a free buffer of a somewhat
+/// larger size is taken before a new one is made, so that batches of different lengths share
+/// buffers. Counts are of units of four bytes.
 final class BufferPool<Address: Sendable>: @unchecked Sendable {
   private let lock = NSLock()
   private var free: [Int: [Address]] = [:]
@@ -19,8 +20,9 @@ final class BufferPool<Address: Sendable>: @unchecked Sendable {
   private let allocate: (_ bytes: Int) -> Address?
   private let release: (Address) -> Void
 
-  /// How many sizes up a free buffer is looked for, almost two doublings. A model of 120 million parameters, trained on
-  /// batches of varying length, held 38 % less memory with it than with none, and 29 % less with 3.
+  /// How many sizes up a free buffer is looked for, almost two doublings. A model of 120 million
+  /// parameters, trained on batches of varying length, held 38 % less memory with it than with
+  /// none, and 29 % less with 3.
   private static var stepsAbove: Int { 7 }
 
   /// - Parameter allocate: gives nil where there is no memory left.

@@ -38,11 +38,13 @@ public enum Device {
   /// Opens a device by its name.
   /// - Parameters:
   ///   - name: `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU if it can be used, else the CPU.
-  ///   - precision: how exactly it computes; nil for bf16 where the device multiplies in it, else fp32.
+  ///   - precision: how exactly it computes; nil for bf16 where the device multiplies in it, else
+  ///     fp32.
   ///   - threads: of a processor; by default the environment's or all that this process may use.
-  ///   - place: of this process among those of a job on this machine, each of which takes the next GPU.
-  /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks (saying what is missing), or a
-  ///   precision that the device does not have.
+  ///   - place: of this process among those of a job on this machine, each of which takes the next
+  ///     GPU.
+  /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks (saying
+  ///   what is missing), or a precision that the device does not have.
   public static func open(
     _ name: String = "auto", precision: Precision? = .fp32, threads: Int? = nil, place: Int = 0
   ) throws -> any Backend {

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Ends the program as a wrong input does: operations cannot fail one by one, and what a run has saved is whole.
+/// Ends the program as a wrong input does: operations cannot fail one by one, and what a run has
+/// saved is whole.
 func endProgram(_ problem: String) -> Never {
   let message = "hero: error: \(problem)\n"
   try? FileHandle.standardError.write(contentsOf: Data(message.utf8))

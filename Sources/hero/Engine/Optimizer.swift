@@ -7,7 +7,8 @@ public final class Optimizer {
   private let weightDecay: (Parameter) -> Float
   private let learningRateFactor: (Parameter) -> Float
 
-  /// First and second moments (for Adamax the second is the running maximum), in the arena's places.
+  /// First and second moments (for Adamax the second is the running maximum), in the arena's
+  /// places.
   public let first: Tensor
   public let second: Tensor
 
@@ -32,7 +33,8 @@ public final class Optimizer {
     store.backend.fill(second, with: 0)
   }
 
-  /// One update from the gradients in the store, after which they are cleared; what is clipped by is read on the device.
+  /// One update from the gradients in the store, after which they are cleared; what is clipped by
+  /// is read on the device.
   /// - Parameter limit: of the gradients' norm; more is scaled down to it.
   /// - Returns: the sum of the gradients' squares before clipping, one float64.
   public func step(learningRate: Float, gradientNorm limit: Double) -> Tensor {
@@ -45,7 +47,8 @@ public final class Optimizer {
 
   /// One update from the gradients in the store.
   ///
-  /// A parameter that never had a gradient is left alone; one that has none this time moves with gradient zero.
+  /// A parameter that never had a gradient is left alone; one that has none this time moves with
+  /// gradient zero.
   /// - Parameter clipping: how the gradients are scaled down first, if they are.
   public func step(learningRate: Float, clipping: GradientClipping? = nil) {
     var slices: [OptimizerSlice] = []

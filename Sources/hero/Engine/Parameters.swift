@@ -14,7 +14,8 @@ public final class Parameter {
   /// As in checkpoints, e.g. `[1, 1, 5]` for a convolution.
   public let shape: [Int]
   public let initializer: Initializer
-  /// Updates so far. Nil until a gradient first reaches the parameter: optimizers leave it alone till then.
+  /// Updates so far. Nil until a gradient first reaches the parameter: optimizers leave it alone
+  /// till then.
   public internal(set) var updates: Int?
   /// Whether the arena holds this step's gradient.
   public internal(set) var hasGradient = false
@@ -44,8 +45,8 @@ public final class Parameter {
   }
 }
 
-/// All parameters of a model, end to end in one arena, their gradients in another: the optimizer, the gradient norm
-/// and an all-reduce each make one pass.
+/// All parameters of a model, end to end in one arena, their gradients in another: the optimizer,
+/// the gradient norm and an all-reduce each make one pass.
 public final class ParameterStore {
   public let backend: any Backend
   public private(set) var parameters: [Parameter] = []
@@ -57,13 +58,14 @@ public final class ParameterStore {
 
   public init(backend: any Backend) { self.backend = backend }
 
-  /// Declares a parameter. Weights that are multiplied together (query, key, value) are declared one after the other.
+  /// Declares a parameter. Weights that are multiplied together (query, key, value) are declared
+  /// one after the other.
   public func add(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Parameter {
     precondition(byName[name] == nil, "parameter \(name) was declared twice")
     precondition(!isSealed, "parameter \(name) was declared after the values were made")
     let count = shape.reduce(1, *)
-    // A bias of one element must not leave all that comes after it where vectors and tensor cores cannot read. What has another
-    // size follows without a gap, as the parts of a stack must.
+    // A bias of one element must not leave all that comes after it where vectors and tensor cores
+    // cannot read. What has another size follows without a gap, as the parts of a stack must.
     if count % Self.alignment == 0, size % Self.alignment != 0 {
       let start = (size / Self.alignment + 1) * Self.alignment
       gaps.append(size..<start)
@@ -81,10 +83,12 @@ public final class ParameterStore {
   /// Elements of an arena: of all parameters together, and of the gaps before some.
   public var count: Int { size }
 
-  /// Elements on a multiple of which a parameter begins that has a multiple of them: 32 bytes of bfloat16.
+  /// Elements on a multiple of which a parameter begins that has a multiple of them: 32 bytes of
+  /// bfloat16.
   private static let alignment = 16
 
-  /// Every value, in the order of declaration. Made at the first use, after which nothing can be declared.
+  /// Every value, in the order of declaration. Made at the first use, after which nothing can be
+  /// declared.
   public private(set) lazy var values: Tensor = {
     isSealed = true
     let values = Tensor(rows: 1, columns: size, storage: backend.makeWeights(count: size))
@@ -109,7 +113,8 @@ public final class ParameterStore {
       offset: group[0].offset, needsGradient: true, parameters: group)
   }
 
-  /// Draws every parameter from its initializer; each has a random stream of its own, named by its place.
+  /// Draws every parameter from its initializer; each has a random stream of its own, named by its
+  /// place.
   public func initialize(seed: UInt64) {
     for (number, parameter) in parameters.enumerated() {
       initialize(parameter, seed: seed, stream: UInt32(number))
@@ -147,7 +152,8 @@ public final class ParameterStore {
   /// A parameter's values, row by row.
   public func values(of parameter: Parameter) -> [Float] { backend.values(of: parameter.tensor) }
 
-  /// Forgets the gradients of the last step. Nothing is written: the first gradient to arrive overwrites.
+  /// Forgets the gradients of the last step. Nothing is written: the first gradient to arrive
+  /// overwrites.
   public func clearGradients() {
     for parameter in parameters { parameter.hasGradient = false }
   }

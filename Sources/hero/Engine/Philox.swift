@@ -1,7 +1,8 @@
 import Foundation
 
-/// Philox4x32-10, a counter-based random generator: the n-th number of a stream is a function of (key, counter), so any
-/// run can be repeated or resumed at any place, on any number of threads, on any backend.
+/// Philox4x32-10, a counter-based random generator: the n-th number of a stream is a function of
+/// (key, counter), so any run can be repeated or resumed at any place, on any number of threads, on
+/// any backend.
 ///
 /// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 public enum Philox {
@@ -36,12 +37,14 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
   ///   - stream: what the numbers are for, so that two uses never share any.
   public init(seed: UInt64, step: UInt64 = 0, stream: UInt32) {
     key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
-    // The step's upper half rides in the stream word's place of the domain: 2⁴⁸ steps before a repeat.
+    // The step's upper half rides in the stream word's place of the domain: 2⁴⁸ steps before a
+    // repeat.
     counter = SIMD4(
       0, stream, UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32) << 16 | 0x57AE)
   }
 
-  /// The stream of the same seed and use, some steps on: the streams of things that are numbered in a row.
+  /// The stream of the same seed and use, some steps on: the streams of things that are numbered in
+  /// a row.
   public func following(_ steps: Int) -> RandomStream {
     let step = UInt64(counter[2]) | UInt64(counter[3] >> 16) << 32
     var other = self
@@ -53,7 +56,8 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     return other
   }
 
-  /// The seed of what one rank of several draws by itself (dropout). The first rank's is the run's own.
+  /// The seed of what one rank of several draws by itself (dropout). The first rank's is the run's
+  /// own.
   public static func seed(_ seed: UInt64, of rank: Int) -> UInt64 {
     seed &+ UInt64(rank) &* 0xD1B5_4A32_D192_ED03
   }

@@ -1,6 +1,7 @@
 /// How exactly a device computes.
 ///
-/// Weights, their gradients, moments, sums, statistics and losses are float32 or wider in all of them.
+/// Weights, their gradients, moments, sums, statistics and losses are float32 or wider in all of
+/// them.
 public enum Precision: String, Sendable, CaseIterable {
   /// Everything in float32.
   case fp32

@@ -31,11 +31,11 @@ open class Storage {
   }
 }
 
-/// A dense matrix, row-major and contiguous, in a backend's memory: float32 or bfloat16 (see `Precision`), or float64 where
-/// it holds sums.
+/// A dense matrix, row-major and contiguous, in a backend's memory: float32 or bfloat16 (see
+/// `Precision`), or float64 where it holds sums.
 ///
-/// Everything the engine computes on is a matrix: the rows are tokens, frames, queries; a vector has one row.
-/// Several tensors may look at one storage (parameters live in one arena).
+/// Everything the engine computes on is a matrix: the rows are tokens, frames, queries; a vector
+/// has one row. Several tensors may look at one storage (parameters live in one arena).
 public final class Tensor {
   public let rows: Int
   public let columns: Int
@@ -46,7 +46,8 @@ public final class Tensor {
   var gradient: Tensor?
   /// Whether a backward pass has any reason to visit this tensor.
   let needsGradient: Bool
-  /// The parameters this tensor shows, in the order in which they lie in the arena; empty for an intermediate result.
+  /// The parameters this tensor shows, in the order in which they lie in the arena; empty for an
+  /// intermediate result.
   let parameters: [Parameter]
 
   init(
@@ -78,8 +79,8 @@ public final class Tensor {
   }
 }
 
-/// Row numbers in a backend's memory, −1 for "none". Loading threads make them (`MemoryOperations.makeIndices`), and
-/// operations may write them (`argmax`).
+/// Row numbers in a backend's memory, −1 for "none". Loading threads make them
+/// (`MemoryOperations.makeIndices`), and operations may write them (`argmax`).
 public final class Indices: @unchecked Sendable {
   public let count: Int
   /// Where the numbers are; `offset` counts them from its start.
@@ -115,8 +116,8 @@ public final class Indices: @unchecked Sendable {
   func areBelow(_ count: Int) -> Bool { limit <= count }
 }
 
-/// How packed rows divide into sequences: sequence `i` has the rows `offsets[i] ..< offsets[i + 1]`. Made on the loading
-/// threads with the batch; the host and the device have the offsets.
+/// How packed rows divide into sequences: sequence `i` has the rows `offsets[i] ..< offsets[i +
+/// 1]`. Made on the loading threads with the batch; the host and the device have the offsets.
 public final class Segments: Sendable {
   public let offsets: [Int]
   /// The offsets in the device's memory.
@@ -140,7 +141,8 @@ public final class Segments: Sendable {
   public var ranges: [Range<Int>] { (0..<count).map { self[$0] } }
 }
 
-/// A range of rows for each of several sequences, in any order, overlapping or not; the host and the device have them.
+/// A range of rows for each of several sequences, in any order, overlapping or not; the host and
+/// the device have them.
 public final class RowRanges: Sendable {
   public let ranges: [Range<Int>]
   /// First rows, and the rows after the last, in the device's memory.

@@ -3,10 +3,10 @@ import Synchronization
 
 /// A file that appears under its name only when it is complete.
 ///
-/// What is written goes to a temporary file beside it; `commit` brings that to the disk and renames it. What stood
-/// under the name before stays untouched until then, and stays for good if the writer is let go without `commit`. What a
-/// killed process left of its temporary files, `.hero-tmp-PROCESS-16 HEX DIGITS`, goes when another one first writes into
-/// that folder.
+/// What is written goes to a temporary file beside it; `commit` brings that to the disk and renames
+/// it. What stood under the name before stays untouched until then, and stays for good if the
+/// writer is let go without `commit`. What a killed process left of its temporary files,
+/// `.hero-tmp-PROCESS-16 HEX DIGITS`, goes when another one first writes into that folder.
 public final class AtomicFile {
   /// The name that the file will have.
   public let path: String
@@ -38,7 +38,8 @@ public final class AtomicFile {
   /// Folders that this process has looked through.
   private static let swept = Mutex<Set<String>>([])
 
-  /// Removes temporary files whose writers are gone: no process here has their number, and nobody anywhere their lock.
+  /// Removes temporary files whose writers are gone: no process here has their number, and nobody
+  /// anywhere their lock.
   private static func sweep(_ folder: String) {
     guard swept.withLock({ $0.insert(folder).inserted }) else { return }
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {

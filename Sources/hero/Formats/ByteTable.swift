@@ -1,8 +1,8 @@
 /// Keys numbered in the order in which they came, found by their bytes in constant time.
 ///
-/// The table holds hashes and numbers alone; its owner holds the keys, as texts or as bytes end to end, and says whether
-/// the key of a number is the one that is looked for. Open addressing: at least half of the slots are free. Hashes are
-/// kept, so that growing hashes no key twice.
+/// The table holds hashes and numbers alone; its owner holds the keys, as texts or as bytes end to
+/// end, and says whether the key of a number is the one that is looked for. Open addressing: at
+/// least half of the slots are free. Hashes are kept, so that growing hashes no key twice.
 public struct ByteTable: Sendable {
   @usableFromInline var hashes: [UInt32] = []
   /// A key's number, or −1.
@@ -56,7 +56,8 @@ public struct ByteTable: Sendable {
     for (number, hash) in hashes.enumerated() { place(Int32(clamping: number), hash: hash) }
   }
 
-  /// FNV-1a, its high bits mixed. For short keys; names of a hostile file want `hash(of:)`, which is seeded.
+  /// FNV-1a, its high bits mixed. For short keys; names of a hostile file want `hash(of:)`, which
+  /// is seeded.
   @inlinable
   public static func fastHash(_ bytes: some Sequence<UInt8>) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

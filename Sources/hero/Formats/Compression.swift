@@ -21,9 +21,11 @@ public enum Compression: String, CaseIterable, Sendable {
   /// The most that `decompress` gives back unless told otherwise: 1 GiB, a day of features.
   public static let defaultLimit = 1 << 30
 
-  /// What `bytes` hold, told by their first bytes: a Zstandard frame, an LZ4 frame, or else themselves.
+  /// What `bytes` hold, told by their first bytes: a Zstandard frame, an LZ4 frame, or else
+  /// themselves.
   ///
-  /// - Parameter limit: the number of bytes beyond which the output is refused, so that a small value cannot take all memory.
+  /// - Parameter limit: the number of bytes beyond which the output is refused, so that a small
+  ///   value cannot take all memory.
   public static func decompress(_ bytes: [UInt8], limit: Int = defaultLimit) throws -> [UInt8] {
     switch detect(bytes) {
     case .none: bytes

@@ -1,7 +1,8 @@
-/// A hash of bytes that tells files apart: damage, mix-ups, another model's weights. It is no protection from intent.
+/// A hash of bytes that tells files apart: damage, mix-ups, another model's weights. It is no
+/// protection from intent.
 ///
-/// Four lanes of 64 bits, each taking every fourth word by exclusive or, multiplication by an odd number and rotation; the
-/// length and the lanes are mixed at the end. Gigabytes a second.
+/// Four lanes of 64 bits, each taking every fourth word by exclusive or, multiplication by an odd
+/// number and rotation; the length and the lanes are mixed at the end. Gigabytes a second.
 public struct ContentHash: Sendable {
   private var lanes: SIMD4<UInt64> = [
     0x9E37_79B9_7F4A_7C15, 0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB, 0xD6E8_FEB8_6659_FD93,

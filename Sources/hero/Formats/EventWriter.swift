@@ -3,8 +3,9 @@ import Synchronization
 
 /// Writes a TensorBoard event file: scalars and texts by step.
 ///
-/// Each event is a TFRecord (length, its checksum, the message, its checksum) with a protocol-buffer `Event` in it.
-/// Sources: TensorFlow's `record_writer.h`, `event.proto` and `summary.proto`. Safe to use from several threads.
+/// Each event is a TFRecord (length, its checksum, the message, its checksum) with a
+/// protocol-buffer `Event` in it. Sources: TensorFlow's `record_writer.h`, `event.proto` and
+/// `summary.proto`. Safe to use from several threads.
 public final class EventWriter: Sendable {
   /// The event file.
   public let path: String
@@ -19,7 +20,8 @@ public final class EventWriter: Sendable {
 
   /// Begins an event file in `folder`, which is made if it is missing.
   ///
-  /// The name is TensorBoard's: `events.out.tfevents.SECONDS.HOST.PROCESS.NUMBER`; nothing that exists is overwritten.
+  /// The name is TensorBoard's: `events.out.tfevents.SECONDS.HOST.PROCESS.NUMBER`; nothing that
+  /// exists is overwritten.
   public init(folder: String) throws {
     try OutputFolder.make(folder)
     let seconds = Int(Date().timeIntervalSince1970)

@@ -24,11 +24,13 @@ public enum FileBytes {
     DataError("has more than \(limit >> 20) MB", file: path, cure: "Give the file that is meant")
   }
 
-  /// Hands on the lines of what `append` reads piece by piece; it returns the number of bytes got, 0 at the end.
+  /// Hands on the lines of what `append` reads piece by piece; it returns the number of bytes got,
+  /// 0 at the end.
   ///
-  /// Lines end with a line feed; where the first megabyte has carriage returns and no line feed, with those. Memory grows with
-  /// the longest line only.
-  /// - Throws: `DataError` for a line of more than `longest` bytes, and what `append` and `body` throw.
+  /// Lines end with a line feed; where the first megabyte has carriage returns and no line feed,
+  /// with those. Memory grows with the longest line only.
+  /// - Throws: `DataError` for a line of more than `longest` bytes, and what `append` and `body`
+  ///   throw.
   static func forEachLine(
     path: String, longest: Int, reading append: (inout [UInt8]) throws -> Int,
     _ body: (UnsafeRawBufferPointer) throws -> Void

@@ -2,8 +2,9 @@ import Foundation
 
 /// What a file or a value is by its first bytes, for the messages of readers that wanted another.
 ///
-/// Downloads leave a web page, a pointer of Git LFS or a file of zeros under the name of what was wanted, and people hand in what
-/// is still packed. Readers ask only about what they do not know themselves.
+/// Downloads leave a web page, a pointer of Git LFS or a file of zeros under the name of what was
+/// wanted, and people hand in what is still packed. Readers ask only about what they do not know
+/// themselves.
 public struct FileKind: Equatable, Sendable {
   /// As in "is …".
   public let name: String
@@ -75,7 +76,8 @@ public struct FileKind: Equatable, Sendable {
 }
 
 extension DataError {
-  /// The error for a file of another kind than the reader's, or this one where its kind cannot be told.
+  /// The error for a file of another kind than the reader's, or this one where its kind cannot be
+  /// told.
   public func naming(_ kind: FileKind?) -> DataError {
     guard let kind else { return self }
     return DataError("is \(kind.name)", file: file, cure: kind.cure)

@@ -7,8 +7,9 @@ public enum FileLock {
 
   /// Takes the lock for this process alone, without waiting.
   /// - Parameter descriptor: of the open file.
-  /// - Returns: `isUnknown` where the file system has no locks, as some network file systems have none: nothing then keeps
-  ///   a second process away, and whoever needs to know better must write it into a file.
+  /// - Returns: `isUnknown` where the file system has no locks, as some network file systems have
+  ///   none: nothing then keeps a second process away, and whoever needs to know better must write
+  ///   it into a file.
   public static func take(_ descriptor: Int32) -> Outcome {
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       if errno == EINTR { continue }
@@ -19,8 +20,9 @@ public enum FileLock {
 
   /// Gives the lock back and closes the file.
   ///
-  /// The lock belongs to the open file, not to the descriptor: a child that another thread has just forked holds it
-  /// till it executes its program (`O_CLOEXEC` acts no sooner). Closing alone would leave the lock with that child.
+  /// The lock belongs to the open file, not to the descriptor: a child that another thread has just
+  /// forked holds it till it executes its program (`O_CLOEXEC` acts no sooner). Closing alone would
+  /// leave the lock with that child.
   public static func close(_ descriptor: Int32) {
     while flock(descriptor, LOCK_UN) != 0, errno == EINTR {}
     Foundation.close(descriptor)

@@ -42,9 +42,10 @@ public enum FileEndings {
 
 /// The files of a folder, and of the folders in it, that are of one kind.
 ///
-/// Links are followed, each folder once, so that loops end. Hidden files and waste baskets (`.Trash`, `$RECYCLE.BIN`,
-/// `._clip.mp4`) are passed over and told in one line; whatever else cannot be used (pipes, links to nothing, names that
-/// are not UTF-8, folders that cannot be read) is told in a line of its own.
+/// Links are followed, each folder once, so that loops end. Hidden files and waste baskets
+/// (`.Trash`, `$RECYCLE.BIN`, `._clip.mp4`) are passed over and told in one line; whatever else
+/// cannot be used (pipes, links to nothing, names that are not UTF-8, folders that cannot be read)
+/// is told in a line of its own.
 public struct FolderFiles {
   private let root: String
   private let endings: Set<String>

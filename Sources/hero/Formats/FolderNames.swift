@@ -10,7 +10,8 @@ public struct FolderNames {
 
   /// The entries in the order of their bytes, without `.` and `..`; links are what they lead to.
   public private(set) var entries: [(name: String, kind: Kind)] = []
-  /// Names that are no UTF-8, which no store can have as a video's name, with U+FFFD for what is none.
+  /// Names that are no UTF-8, which no store can have as a video's name, with U+FFFD for what is
+  /// none.
   public private(set) var unreadable: [String] = []
 
   /// - Throws: `DataError` if the folder cannot be listed.

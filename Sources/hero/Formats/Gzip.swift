@@ -6,12 +6,13 @@ public enum Gzip {
   /// No text that people compress line by line has a longer one.
   private static let longestLine = 1 << 24
 
-  /// Calls `body` with every line of the decompressed text, without its line feed; the bytes are valid only inside it.
+  /// Calls `body` with every line of the decompressed text, without its line feed; the bytes are
+  /// valid only inside it.
   ///
   /// The file is decompressed in pieces, so memory grows with the longest line only.
   ///
-  /// - Throws: `DataError` for a file that is missing, is no gzip file, is cut short or damaged, or has a line of more
-  ///   than 16 MiB; and what `body` throws.
+  /// - Throws: `DataError` for a file that is missing, is no gzip file, is cut short or damaged, or
+  ///   has a line of more than 16 MiB; and what `body` throws.
   public static func forEachLine(path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let file = try Reader(path: path)
     try FileBytes.forEachLine(path: path, longest: longestLine) {

@@ -3,9 +3,10 @@ import Foundation
 
 /// A file mapped read-only into memory, every access to which is checked against its length.
 ///
-/// Pages are brought in as they are touched, so opening costs nothing and memory is the system's to reclaim. On file systems
-/// that map nothing the file is read as a whole instead. A file that is shortened while it is open ends the program with a
-/// message that names it (`CFileFaults`); one that is replaced or deleted is read as it was.
+/// Pages are brought in as they are touched, so opening costs nothing and memory is the system's to
+/// reclaim. On file systems that map nothing the file is read as a whole instead. A file that is
+/// shortened while it is open ends the program with a message that names it (`CFileFaults`); one
+/// that is replaced or deleted is read as it was.
 public final class MappedFile: Sendable {
   /// The path, as the user named it.
   public let path: String

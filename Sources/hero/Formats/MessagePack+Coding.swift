@@ -106,8 +106,8 @@ extension [UInt8] {
     Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
   }
 
-  /// Appends the type byte of the narrowest length that fits, then the length; one below the limit of `short` is part of
-  /// the type byte.
+  /// Appends the type byte of the narrowest length that fits, then the length; one below the limit
+  /// of `short` is part of the type byte.
   fileprivate mutating func append(
     length: Int, short: (type: UInt8, limit: Int) = (0, 0), types: (UInt8?, UInt8, UInt8)
   ) {
@@ -126,10 +126,12 @@ extension [UInt8] {
   }
 }
 
-/// Reads MessagePack with every length checked against the bytes that are left before anything is allocated.
+/// Reads MessagePack with every length checked against the bytes that are left before anything is
+/// allocated.
 private struct MessagePackDecoder {
   static let depthLimit = 512
-  /// A value takes some 50 bytes of memory, however few of the file. Stores hold long arrays as bytes.
+  /// A value takes some 50 bytes of memory, however few of the file. Stores hold long arrays as
+  /// bytes.
   static let mostValues = 1 << 22
   let bytes: UnsafeRawBufferPointer
   var position = 0
@@ -219,8 +221,8 @@ private struct MessagePackDecoder {
     return .ext(type, try take(count))
   }
 
-  /// Checks that `count` values can follow, each of which takes at least a byte, beside those that are still owed, and goes one
-  /// level down.
+  /// Checks that `count` values can follow, each of which takes at least a byte, beside those that
+  /// are still owed, and goes one level down.
   private mutating func enter(_ count: Int) throws(DataError) {
     guard count <= bytes.count - position - owed else { throw error("the bytes end early") }
     owed += count

@@ -64,7 +64,8 @@ extension MessagePack {
     map?.first { $0.key.string == key }?.value
   }
 
-  /// The JSON value with the same content: bytes must be UTF-8, keys strings or integers. Nil if there is none.
+  /// The JSON value with the same content: bytes must be UTF-8, keys strings or integers. Nil if
+  /// there is none.
   public var json: JSON? {
     switch self {
     case .nil: return .null

@@ -1,8 +1,10 @@
 import Foundation
 
-/// A name of a video, a query, a file or a member: two are the same if their bytes are, as in Python and in LMDB.
+/// A name of a video, a query, a file or a member: two are the same if their bytes are, as in
+/// Python and in LMDB.
 ///
-/// Swift's own comparison takes `é` and `e` with a combining accent for one; as keys of stores and files they are two.
+/// Swift's own comparison takes `é` and `e` with a combining accent for one; as keys of stores and
+/// files they are two.
 public struct Name: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
   public let text: String
 
@@ -41,7 +43,8 @@ extension String {
     utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
   }
 
-  /// The text with its code points beyond ASCII shown beside it, so that spellings can be told apart.
+  /// The text with its code points beyond ASCII shown beside it, so that spellings can be told
+  /// apart.
   public var spelled: String {
     let points = unicodeScalars.filter { !$0.isASCII }.prefix(4)
       .map { "U+" + String(format: "%04X", $0.value) }
@@ -68,9 +71,11 @@ extension Set where Element == Name {
   public func contains(_ text: String) -> Bool { contains(Name(text)) }
 }
 
-/// Names that differ in their Unicode normalization only, such as those that macOS and Linux give one file.
+/// Names that differ in their Unicode normalization only, such as those that macOS and Linux give
+/// one file.
 public enum Normalization {
-  /// The first two of `names` that look the same, though their bytes differ; names of ASCII alone cost nothing.
+  /// The first two of `names` that look the same, though their bytes differ; names of ASCII alone
+  /// cost nothing.
   public static func twins(among names: some Sequence<String>) -> (String, String)? {
     var seen: [Name: String] = [:]
     for name in names where !name.utf8.allSatisfy({ $0 < 0x80 }) {
@@ -87,7 +92,8 @@ public enum Normalization {
     }
   }
 
-  /// How many of the names that are missing would be found under another normalization, as a sentence; nil if none.
+  /// How many of the names that are missing would be found under another normalization, as a
+  /// sentence; nil if none.
   public static func hint(missing: some Sequence<String>, among known: some Sequence<String>) -> String? {
     let foreign = missing.filter { !$0.utf8.allSatisfy { $0 < 0x80 } }
     guard !foreign.isEmpty else { return nil }

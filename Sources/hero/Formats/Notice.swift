@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Lines about somebody's files that are told where they are noticed, however deep that is, and once.
+/// Lines about somebody's files that are told where they are noticed, however deep that is, and
+/// once.
 public enum Notice {
   private static let told = Mutex<Set<Name>>([])
   private static let teller = Mutex<@Sendable (String) -> Void> { line in

@@ -7,8 +7,8 @@ public enum OutputFile {
   /// - Parameters:
   ///   - overwrites: whether a file of that name may be replaced.
   ///   - cure: what to do about a file that is there.
-  /// - Throws: `DataError` where its folder is not there or cannot be written, where something else than a file has its
-  ///   name, or a file that may not be replaced.
+  /// - Throws: `DataError` where its folder is not there or cannot be written, where something else
+  ///   than a file has its name, or a file that may not be replaced.
   public static func require(
     _ path: String, overwrites: Bool, cure: String = "Give --overwrite to replace it, or another name"
   ) throws {
@@ -39,8 +39,8 @@ public enum OutputFile {
     return identity(path) == identity(other)
   }
 
-  /// Writes a file beside those that have its name already: as `NAME.2.json`, `NAME.3.json`, … where `NAME.json` has
-  /// other content.
+  /// Writes a file beside those that have its name already: as `NAME.2.json`, `NAME.3.json`, …
+  /// where `NAME.json` has other content.
   ///
   /// - Parameters:
   ///   - path: `NAME.json`.

@@ -2,9 +2,9 @@ import Foundation
 
 /// A folder that appears under its name only when it is complete.
 ///
-/// It is filled as `NAME.partial` and renamed by `commit`; one let go without `commit` is removed, with the folders that
-/// were made around it. What a killed run
-/// left as `NAME.partial` is cleared by the next one, but never what another program made or a running one still fills.
+/// It is filled as `NAME.partial` and renamed by `commit`; one let go without `commit` is removed,
+/// with the folders that were made around it. What a killed run left as `NAME.partial` is cleared
+/// by the next one, but never what another program made or a running one still fills.
 public final class OutputFolder {
   /// The name that the folder will have.
   public let path: String
@@ -15,7 +15,8 @@ public final class OutputFolder {
 
   private static let markName = ".hero-partial"
 
-  /// Begins the folder `path`. Throws if there is something of that name that is not an empty folder.
+  /// Begins the folder `path`. Throws if there is something of that name that is not an empty
+  /// folder.
   public init(path: String) throws {
     let name = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     self.path = name
@@ -67,8 +68,8 @@ public final class OutputFolder {
 
   /// Brings everything to the disk and gives the folder its name.
   ///
-  /// `synchronizing: false` leaves the first to the system, for thousands of small files that can be made again:
-  /// after a power cut the folder may then be there without all that was in it.
+  /// `synchronizing: false` leaves the first to the system, for thousands of small files that can
+  /// be made again: after a power cut the folder may then be there without all that was in it.
   public func commit(synchronizing: Bool = true) throws {
     guard mark >= 0 else { throw DataError("the folder is finished already", file: path) }
     try Self.refuseExisting(path)

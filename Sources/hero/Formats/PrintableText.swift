@@ -1,7 +1,8 @@
 extension StringProtocol {
-  /// The text as a terminal may show it. Names of files and words of subtitles come from strangers: control characters,
-  /// which could move the cursor, change the title or hide what is printed, and marks that turn the direction of writing
-  /// become `\u{1B}` and the like. Line feeds and tabs stay.
+  /// The text as a terminal may show it. Names of files and words of subtitles come from strangers:
+  /// control characters, which could move the cursor, change the title or hide what is printed, and
+  /// marks that turn the direction of writing become `\u{1B}` and the like. Line feeds and tabs
+  /// stay.
   public var printable: String {
     guard unicodeScalars.contains(where: Self.isHidden) else { return String(self) }
     var text = ""

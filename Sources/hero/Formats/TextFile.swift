@@ -1,7 +1,7 @@
 import Foundation
 
-/// Text files of people, whatever program wrote them: UTF-8 or UTF-16, with a byte order mark or without, also packed by
-/// gzip.
+/// Text files of people, whatever program wrote them: UTF-8 or UTF-16, with a byte order mark or
+/// without, also packed by gzip.
 public enum TextFile {
   /// A line may have so many bytes: a row with an hour's subtitles word by word has some megabytes.
   public static let longestLine = 256 << 20
@@ -10,7 +10,8 @@ public enum TextFile {
 
   /// Everything in the file, as UTF-8 without a mark.
   /// - Parameter limit: refuse a file with more bytes.
-  /// - Throws: `DataError` for a file that is missing, too long, packed or encoded in another way, or not text.
+  /// - Throws: `DataError` for a file that is missing, too long, packed or encoded in another way,
+  ///   or not text.
   public static func read(path: String, limit: Int = mostBytes) throws -> [UInt8] {
     let source = try TextSource(path: path)
     guard source.size <= limit else { throw FileBytes.tooLong(path, limit) }
@@ -24,8 +25,9 @@ public enum TextFile {
 
   /// Calls `body` with every line as UTF-8, without its end; the bytes are valid only inside it.
   ///
-  /// Lines end with a line feed, before which a carriage return stays; in a file that has none, with a carriage return. The
-  /// file is read in pieces, so memory grows with the longest line only.
+  /// Lines end with a line feed, before which a carriage return stays; in a file that has none,
+  /// with a carriage return. The file is read in pieces, so memory grows with the longest line
+  /// only.
   /// - Throws: `DataError` as `read`, and for a line that is too long; what `body` throws.
   public static func forEachLine(path: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let source = try TextSource(path: path)

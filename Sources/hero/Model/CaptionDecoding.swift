@@ -108,8 +108,8 @@ public struct CaptionWriter {
     }
   }
 
-  /// The best word at each step, which the device hands on to the next itself. The host reads the words of several steps
-  /// at once; captions that have ended by then leave the batch.
+  /// The best word at each step, which the device hands on to the next itself. The host reads the
+  /// words of several steps at once; captions that have ended by then leave the batch.
   private func decodeGreedily(_ tape: Tape, _ progress: Progress, _ bounds: CaptionBounds) -> [[Int32]] {
     let (backend, steps) = (tape.backend, progress.steps)
     var captions = [[Int32]](repeating: [], count: count)

@@ -1,6 +1,7 @@
 import Engine
 
-/// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over a clip's encoded frames.
+/// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over
+/// a clip's encoded frames.
 public final class CaptionModel: HeroModel {
   public let trunk: ModelTrunk
   let decoder: CaptionDecoder
@@ -25,7 +26,8 @@ public final class CaptionModel: HeroModel {
   }
 }
 
-/// Causal self-attention, attention to the memory, feed-forward; post-norm. Names as the reference spells them.
+/// Causal self-attention, attention to the memory, feed-forward; post-norm. Names as the reference
+/// spells them.
 final class CaptionDecoder {
   private struct Layer {
     let own: AttentionBlock
@@ -76,7 +78,8 @@ final class CaptionDecoder {
     norm(tape, tape.gatherSum([(words.weight.tensor, tokens), (positions.weight.tensor, rows)]))
   }
 
-  /// What decoding word by word keeps: each layer's keys and values of the memory and of the words so far.
+  /// What decoding word by word keeps: each layer's keys and values of the memory and of the words
+  /// so far.
   final class Cache {
     fileprivate let memory: [Tensor]
     fileprivate var own: [Tensor]
@@ -130,7 +133,8 @@ final class CaptionDecoder {
     return head(tape, x)
   }
 
-  /// Goes on with some of the sequences (a beam's survivors, those that have not ended), in the given order.
+  /// Goes on with some of the sequences (a beam's survivors, those that have not ended), in the
+  /// given order.
   func keep(_ tape: Tape, _ cache: Cache, _ sequences: [Int]) {
     let rows = tape.backend.makeIndices(
       sequences.flatMap { s in (0..<cache.capacity).map { $0 < cache.length ? s * cache.capacity + $0 : -1 } }

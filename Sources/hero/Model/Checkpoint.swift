@@ -4,7 +4,8 @@ import Formats
 /// Named arrays of a checkpoint, read one at a time: a HERO's, in whole or in part, or a RoBERTa's.
 public final class Checkpoint {
   public let path: String
-  /// By the model's own names, in the file's order, without what an optimizer may have put beside the model.
+  /// By the model's own names, in the file's order, without what an optimizer may have put beside
+  /// the model.
   public let names: [String]
   /// What a user should know of how the file was read, a line each.
   public let notes: [String]
@@ -14,14 +15,16 @@ public final class Checkpoint {
 
   static let words = "embeddings.word_embeddings.weight"
 
-  /// Opens a file of weights, or the folder of a model, in any format of `WeightFile`, whatever it is called.
+  /// Opens a file of weights, or the folder of a model, in any format of `WeightFile`, whatever it
+  /// is called.
   ///
   /// - Throws: `DataError` where it is none, is cut short, or asks for anything but data.
   public init(path: String) throws {
     self.path = path
     file = try WeightFile(path: path, start: Self.start)
     notes = file.notes
-    // TensorFlow's names of what scales and shifts a layer norm, in checkpoints that were made from its own.
+    // TensorFlow's names of what scales and shifts a layer norm, in checkpoints that were made from
+    // its own.
     var spellings: [String: String] = [:]
     names = file.names.map { [file] name in
       var own = name
@@ -47,20 +50,22 @@ public final class Checkpoint {
     return (before.hasSuffix("roberta.") ? before.dropLast("roberta.".count) : before).utf8.count
   }
 
-  /// Compares the file with the hash that it was written with, if it has one. Whoever takes weights from it does so first; whoever
-  /// only looks at shapes need not read hundreds of megabytes.
+  /// Compares the file with the hash that it was written with, if it has one. Whoever takes weights
+  /// from it does so first; whoever only looks at shapes need not read hundreds of megabytes.
   /// - Throws: `DataError` where they differ.
   public func verify() throws { try file.verify() }
 
   /// The array of this name; nil if there is none.
   ///
-  /// - Throws: `DataError` naming the parameter where the array is damaged, of a type that is not read, or not finite.
+  /// - Throws: `DataError` naming the parameter where the array is damaged, of a type that is not
+  ///   read, or not finite.
   public func array(_ name: String) throws -> NDArray? { try file.array(spellings[name] ?? name) }
 
   /// The shape of the array of this name; nil if there is none, or none of a type that is read.
   public func shape(_ name: String) throws -> [Int]? { try file.shape(spellings[name] ?? name) }
 
-  /// Width of the frames' features that the checkpoint's model reads; nil if it has no such parameter.
+  /// Width of the frames' features that the checkpoint's model reads; nil if it has no such
+  /// parameter.
   public func featureWidth() throws -> Int? {
     try shape("v_encoder.f_encoder.img_embeddings.img_linear.weight")?.last
   }
@@ -83,7 +88,8 @@ public struct LoadReport: Sendable {
   public var missing: [String] = []
   /// Arrays that the model has no place for.
   public var unused: [String] = []
-  /// Tables with more or fewer rows than the parameter of their name: the rows that both have were taken over.
+  /// Tables with more or fewer rows than the parameter of their name: the rows that both have were
+  /// taken over.
   public var resized: [(name: String, checkpoint: [Int], model: [Int])] = []
   /// Arrays of another shape than the parameter of their name, which keeps what it had.
   public var mismatched: [(name: String, checkpoint: [Int], model: [Int])] = []
@@ -104,13 +110,15 @@ extension LoadReport {
 extension ParameterStore {
   /// Takes over every array whose name and shape a parameter has.
   ///
-  /// Rows that pad the vocabulary may be absent on either side. Buffers of the reference that mean nothing (`pad`,
-  /// `tri_mask`, `one_hot`, `vocab_padded`) and the second name of the tied word embedding are passed over.
-  /// - Parameter tolerant: take what fits: of tables of positions the rows that both have, of other arrays that do not
-  ///   fit nothing. Otherwise a shape that does not fit is an error, and a head may have the name of the like one of
-  ///   another task (VALUE calls VIOLIN's as TVQA's is called).
-  /// - Throws: `DataError` naming the parameter and both shapes, or what is no finite number, and for a file that is not as
-  ///   it was written.
+  /// Rows that pad the vocabulary may be absent on either side. Buffers of the reference that mean
+  /// nothing (`pad`, `tri_mask`, `one_hot`, `vocab_padded`) and the second name of the tied word
+  /// embedding are passed over.
+  /// - Parameter tolerant: take what fits: of tables of positions the rows that both have, of other
+  ///   arrays that do not fit nothing. Otherwise a shape that does not fit is an error, and a head
+  ///   may have the name of the like one of another task (VALUE calls VIOLIN's as TVQA's is
+  ///   called).
+  /// - Throws: `DataError` naming the parameter and both shapes, or what is no finite number, and
+  ///   for a file that is not as it was written.
   public func load(_ checkpoint: Checkpoint, tolerant: Bool = false) throws -> LoadReport {
     try checkpoint.verify()
     var report = LoadReport()
@@ -129,7 +137,8 @@ extension ParameterStore {
     return report
   }
 
-  /// The heads of answers and statements are alike: where the checkpoint lacks ours and has the other, its beginning and ours.
+  /// The heads of answers and statements are alike: where the checkpoint lacks ours and has the
+  /// other, its beginning and ours.
   private func otherHead(in checkpoint: Checkpoint) -> (theirs: String, ours: String)? {
     let names = Set(checkpoint.names)
     return [("qa_", "violin_"), ("violin_", "qa_")].first { theirs, ours in
@@ -180,7 +189,8 @@ extension ParameterStore {
       && !shape.contains(0) && shape.dropFirst() == parameter.shape.dropFirst()
   }
 
-  /// Whether an array is a parameter's, of the same shape or of a vocabulary that is padded otherwise.
+  /// Whether an array is a parameter's, of the same shape or of a vocabulary that is padded
+  /// otherwise.
   private func fits(_ shape: [Int], _ parameter: Parameter) -> Bool {
     if shape == parameter.shape { return true }
     let isPadded = ["word_embeddings.weight", "lm_head.bias"].contains { parameter.name.hasSuffix($0) }

@@ -1,6 +1,7 @@
 import Engine
 
-/// Where the rows of packed sequences come from and go to, in a device's memory. Made on a loading thread.
+/// Where the rows of packed sequences come from and go to, in a device's memory. Made on a loading
+/// thread.
 struct CrossModalPlan: Sendable {
   /// Per frame of a sequence: its position in the sequence, and the type row that all share.
   let framePositions: Indices
@@ -9,11 +10,13 @@ struct CrossModalPlan: Sendable {
   let tokens: Indices
   let tokenPositions: Indices
   let tokenTypes: Indices
-  /// Per row of the packed sequences: the frame (counted over all sequences) or −1; the token or −1.
+  /// Per row of the packed sequences: the frame (counted over all sequences) or −1; the token or
+  /// −1.
   let fromFrames: Indices
   let fromTokens: Indices
   let segments: Segments
-  /// The rows whose outputs go to frames: the frames, or each sequence's first token where text is read alone.
+  /// The rows whose outputs go to frames: the frames, or each sequence's first token where text is
+  /// read alone.
   let outputs: RowSelection
   /// Per token the row it has.
   let tokenRows: [Int32]
@@ -25,7 +28,8 @@ struct CrossModalPlan: Sendable {
   /// - Parameters:
   ///   - sequences: frames first, then text.
   ///   - textAlone: leaves the frames out.
-  ///   - textPositions: positions the text table has; later tokens share the last that the reference uses (511).
+  ///   - textPositions: positions the text table has; later tokens share the last that the
+  ///     reference uses (511).
   init(
     _ sequences: [SubtitleSequence], textAlone: Bool = false, textPositions: Int, on backend: any Backend
   ) {

@@ -1,6 +1,7 @@
 import Engine
 
-/// The cross-modal transformer `v_encoder.f_encoder`: a sentence's frames and words together (Docs/Computation.md §2; paper §3.1).
+/// The cross-modal transformer `v_encoder.f_encoder`: a sentence's frames and words together
+/// (Docs/Computation.md §2; paper §3.1).
 public final class CrossModalTransformer {
   private let config: TransformerConfiguration
   let words: Embedding
@@ -59,7 +60,8 @@ public final class CrossModalTransformer {
     return tape.transpose(tape.segmentMax(tape.transpose(words), segments: sentences.segments))
   }
 
-  /// Embedded words without the layers (video question answering feeds them to the temporal transformer).
+  /// Embedded words without the layers (video question answering feeds them to the temporal
+  /// transformer).
   func embed(_ tape: Tape, _ text: TextInput) -> Tensor { embedText(tape, text.plan) }
 
   /// dropout(LN(word + position + type)).
@@ -111,7 +113,8 @@ struct FrameEmbedding {
   }
 }
 
-/// The features, with the mask embedding's row 1 added where a frame is hidden (its feature is zero).
+/// The features, with the mask embedding's row 1 added where a frame is hidden (its feature is
+/// zero).
 func maskedFeatures(_ tape: Tape, _ features: Tensor, mask: Indices?, embedding: Embedding) -> Tensor {
   guard let mask else { return features }
   return tape.gatherSum([(features, nil), (embedding.weight.tensor, mask)])

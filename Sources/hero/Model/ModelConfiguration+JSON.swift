@@ -84,8 +84,9 @@ extension ModelConfiguration {
   /// - Parameters:
   ///   - json: `{"f_config": …, "c_config": …, "q_config": …, "d_config": …}`.
   ///   - file: named in errors.
-  ///   - checkpoint: weights that the model has or starts from, which tell how many positions frames can have and how
-  ///     many places FOM can predict: 100 (the reference's `MAX_FRM_SEQ_LEN`) where there are none.
+  ///   - checkpoint: weights that the model has or starts from, which tell how many positions
+  ///     frames can have and how many places FOM can predict: 100 (the reference's
+  ///     `MAX_FRM_SEQ_LEN`) where there are none.
   ///   - clipLength: frames of a video that the model must have positions and places for.
   public init(
     _ json: JSON, file: String, featureWidth: Int, checkpoint: Checkpoint?, clipLength: Int = 0

@@ -44,7 +44,8 @@ public enum SubtitleFusion: Equatable, Sendable, CaseIterable {
   case sequence
 }
 
-/// A model's shape: the reference's `model_config` file plus what the stores and the checkpoint fix.
+/// A model's shape: the reference's `model_config` file plus what the stores and the checkpoint
+/// fix.
 public struct ModelConfiguration: Equatable, Sendable {
   /// The cross-modal transformer over a sentence and its frames.
   public var cross: TransformerConfiguration
@@ -58,7 +59,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var featureWidth: Int
   /// Positions a frame can have within one subtitle sentence (the reference's `max_frm_seq_len`).
   public var framePositions: Int
-  /// Places that FOM can predict (the reference's `max_clip_len`, 100 in every model that it makes).
+  /// Places that FOM can predict (the reference's `max_clip_len`, 100 in every model that it
+  /// makes).
   public var frameOrderPlaces: Int
   /// How frames and subtitles come together.
   public var fusion: SubtitleFusion
@@ -83,7 +85,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     fusion == .sequence ? min(framePositions, temporal.positions) : temporal.positions
   }
 
-  /// Rows of the word embedding: the vocabulary rounded up to a multiple of 8, as the reference pads it.
+  /// Rows of the word embedding: the vocabulary rounded up to a multiple of 8, as the reference
+  /// pads it.
   public var vocabularyRows: Int { ((cross.vocabulary ?? 0) + 7) / 8 * 8 }
 
   /// One dropout probability everywhere, the reference's `dropout` option.

@@ -1,9 +1,11 @@
 import Formats
 
-/// The keys of a model configuration that its numbers are not read from: what each asks for, and whether hero does that.
+/// The keys of a model configuration that its numbers are not read from: what each asks for, and
+/// whether hero does that.
 ///
-/// `TransformerConfiguration` reads the numbers. A key that would make another network is refused where its value is not
-/// what is computed, a key that means nothing here is told, and so is one that nobody knows.
+/// `TransformerConfiguration` reads the numbers. A key that would make another network is refused
+/// where its value is not what is computed, a key that means nothing here is told, and so is one
+/// that nobody knows.
 public struct ModelKeys: Equatable, Sendable {
   /// Parts of a model configuration.
   public enum Part: String, CaseIterable, Sendable {
@@ -84,7 +86,8 @@ public struct ModelKeys: Equatable, Sendable {
     "_attn_implementation_autoset",
   ]
 
-  /// The values that mean what is computed, the usual one first, and that in words; nil for a key that chooses nothing.
+  /// The values that mean what is computed, the usual one first, and that in words; nil for a key
+  /// that chooses nothing.
   private static func fixed(_ key: String, _ part: Part, _ own: JSON?) -> (values: [JSON], what: String)? {
     switch key {
     case "hidden_act": (["gelu"], "the exact GELU only")

@@ -9,14 +9,15 @@ extension Checkpoint {
 }
 
 extension ParameterStore {
-  /// Takes over what fits of a checkpoint to start from: a HERO, whole or in part, or a RoBERTa (Docs/Computation.md §2 "Init").
+  /// Takes over what fits of a checkpoint to start from: a HERO, whole or in part, or a RoBERTa
+  /// (Docs/Computation.md §2 "Init").
   ///
-  /// A RoBERTa becomes the cross-modal transformer. Its names are Hugging Face's, with or without `roberta.`; both rows
-  /// of the type table become its first.
+  /// A RoBERTa becomes the cross-modal transformer. Its names are Hugging Face's, with or without
+  /// `roberta.`; both rows of the type table become its first.
   /// - Parameters:
   ///   - layers: layers of the cross-modal transformer.
-  ///   - skippingLayers: `skip_layer_loading`: spread the layers over a RoBERTa's, ending with its last (of 12 the
-  ///     layers 1, 3, 5 … become 0, 1, 2 …); otherwise its first ones are taken.
+  ///   - skippingLayers: `skip_layer_loading`: spread the layers over a RoBERTa's, ending with its
+  ///     last (of 12 the layers 1, 3, 5 … become 0, 1, 2 …); otherwise its first ones are taken.
   /// - Throws: `DataError` where the file is neither, or a model of another size.
   public func start(from checkpoint: Checkpoint, layers: Int, skippingLayers: Bool) throws -> LoadReport {
     let report =

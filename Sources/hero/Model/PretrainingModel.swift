@@ -1,7 +1,7 @@
 import Engine
 
-/// The model that pre-training shapes: a retrieval model, whose video encoder has the heads of the other objectives
-/// (Docs/Computation.md §3; the reference's `HeroForPretraining`).
+/// The model that pre-training shapes: a retrieval model, whose video encoder has the heads of the
+/// other objectives (Docs/Computation.md §3; the reference's `HeroForPretraining`).
 public final class PretrainingModel: HeroModel {
   /// What VSM trains.
   public let retrieval: RetrievalModel

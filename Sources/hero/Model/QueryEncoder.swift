@@ -1,6 +1,7 @@
 import Engine
 
-/// A query as one vector: `q_feat_attn` over the cross-modal transformer's text (Docs/Computation.md §2 "Query").
+/// A query as one vector: `q_feat_attn` over the cross-modal transformer's text
+/// (Docs/Computation.md §2 "Query").
 final class QueryEncoder {
   private let input: NormedProjection
   private let positions: Embedding

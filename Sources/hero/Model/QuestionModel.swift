@@ -25,8 +25,8 @@ public final class QuestionModel: HeroModel {
     spanHead = PooledPrediction(scope, "st_ed", width, 2)
   }
 
-  /// - Returns: `answers` [1, pairs], the questions' answers end to end; `spans` [2, Σ frames of the questions], start
-  ///   logits above end logits; nil unless `withSpans`.
+  /// - Returns: `answers` [1, pairs], the questions' answers end to end; `spans` [2, Σ frames of
+  ///   the questions], start logits above end logits; nil unless `withSpans`.
   public func callAsFunction(
     _ tape: Tape, _ input: QuestionInput, withSpans: Bool = true
   ) -> (answers: Tensor, spans: Tensor?) {
@@ -38,7 +38,8 @@ public final class QuestionModel: HeroModel {
   }
 }
 
-/// Statements about videos, true or false (Docs/Computation.md §2 "VIOLIN"; the reference's `HeroForViolin`).
+/// Statements about videos, true or false (Docs/Computation.md §2 "VIOLIN"; the reference's
+/// `HeroForViolin`).
 public final class StatementModel: HeroModel {
   public let trunk: ModelTrunk
   private let head: PooledPrediction

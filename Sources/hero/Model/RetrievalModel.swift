@@ -1,7 +1,7 @@
 import Engine
 
-/// Video corpus moment retrieval: the video encoder, a query encoder, a video score and two span predictors
-/// (Docs/Computation.md §2; paper §3.2 "VSM").
+/// Video corpus moment retrieval: the video encoder, a query encoder, a video score and two span
+/// predictors (Docs/Computation.md §2; paper §3.2 "VSM").
 public final class RetrievalModel: HeroModel {
   public let trunk: ModelTrunk
   private let queryEncoder: QueryEncoder
@@ -39,7 +39,8 @@ public final class RetrievalModel: HeroModel {
   /// Rows of unit length; what `videoScores` compares.
   public func normalized(_ tape: Tape, _ rows: Tensor) -> Tensor { tape.normalizeRows(rows, floor: 1e-5) }
 
-  /// What queries look for in frames: [m, width] → [m, width], to be multiplied with encoded frames.
+  /// What queries look for in frames: [m, width] → [m, width], to be multiplied with encoded
+  /// frames.
   public func spanQueries(_ tape: Tape, _ queries: Tensor) -> Tensor { spanQuery(tape, queries) }
 
   /// Start and end logits from the products of span queries and frames.

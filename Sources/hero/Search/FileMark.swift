@@ -1,8 +1,8 @@
 import Formats
 import Foundation
 
-/// What tells whether a file is the one that was read before: its size, when it was changed last, and a hash of its
-/// beginning and its end.
+/// What tells whether a file is the one that was read before: its size, when it was changed last,
+/// and a hash of its beginning and its end.
 public struct FileMark: Equatable, Sendable {
   public var size: Int
   /// Seconds since 1970.

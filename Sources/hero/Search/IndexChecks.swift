@@ -1,6 +1,7 @@
 import Formats
 
-/// What the numbers of an index must be for everybody who reads them: an index may come from anywhere.
+/// What the numbers of an index must be for everybody who reads them: an index may come from
+/// anywhere.
 enum IndexChecks {
   /// Seconds between frames: from a thousandth to some hours.
   static let intervals = 1e-3...1e4

@@ -4,7 +4,8 @@ import Formats
 import Model
 import Tasks
 
-/// Encodes videos and hands them to an index's writer. A video that is longer than the model reads is encoded as windows.
+/// Encodes videos and hands them to an index's writer. A video that is longer than the model reads
+/// is encoded as windows.
 struct IndexEncoding {
   let model: SearchModel
   let reader: VideoReader
@@ -12,8 +13,9 @@ struct IndexEncoding {
 
   private var batchSize: Int { pass.batchSize }
 
-  /// Windows of `clip` frames that cover a video and overlap by `overlap` frames, so that a moment that is no longer lies
-  /// in one of them as a whole; by three quarters of a window at most. A video that is no longer than one window is one.
+  /// Windows of `clip` frames that cover a video and overlap by `overlap` frames, so that a moment
+  /// that is no longer lies in one of them as a whole; by three quarters of a window at most. A
+  /// video that is no longer than one window is one.
   static func windows(of frames: Int, clip: Int, overlap: Int) -> [Range<Int>] {
     let stride = max(clip - max(0, overlap), (clip + 3) / 4)
     var windows: [Range<Int>] = []

@@ -4,7 +4,8 @@ import Formats
 
 /// A search index, mapped into memory. May be shared by threads.
 ///
-/// Opening reads the head and the list of videos; names, subtitles and frames are read when they are asked for.
+/// Opening reads the head and the list of videos; names, subtitles and frames are read when they
+/// are asked for.
 public final class IndexFile: Sendable {
   public let path: String
   public let head: IndexHead
@@ -167,7 +168,8 @@ public final class IndexFile: Sendable {
         row += entry.frames
         guard let next = UInt32(exactly: row) else { return nil }
         firstRows.append(next)
-        // Windows follow each other without a gap, the first begins its video. So a video has no more frames than rows.
+        // Windows follow each other without a gap, the first begins its video. So a video has no
+        // more frames than rows.
         if entry.offset > 0 {
           guard video > 0, entry.offset > before.lowerBound, entry.offset <= before.upperBound else {
             return nil

@@ -8,8 +8,9 @@ import Formats
 ///     4096   the head: its length, its hash, JSON
 ///     …      segments, each beginning at a multiple of 4,096
 ///
-/// A slot says how many bytes of the file count. Videos are added by writing a segment behind those, bringing it to the disk and
-/// then writing the other slot: a run that ends before that has changed nothing.
+/// A slot says how many bytes of the file count. Videos are added by writing a segment behind
+/// those, bringing it to the disk and then writing the other slot: a run that ends before that has
+/// changed nothing.
 enum IndexFormat {
   static let magic: UInt64 = 0x0A58_4449_4F52_4548  // "HEROIDX\n"
   /// What is written. Version 1 has no windows, version 2 other codes; both are read as well.
@@ -145,7 +146,8 @@ struct IndexSegmentHead: Equatable {
     (self.entries, self.rows, self.codes, self.rowBytes, self.text) = (entries, rows, codes, rowBytes, text)
   }
 
-  /// - Throws: `DataError` where none is there, or where it does not fit into the bytes up to `end`.
+  /// - Throws: `DataError` where none is there, or where it does not fit into the bytes up to
+  ///   `end`.
   init(_ file: MappedFile, at place: Int, end: Int, layout: StoredRowLayout) throws {
     let width = layout.width
     let bytes = try file.bytes(at: place, count: Self.byteCount)
@@ -176,7 +178,8 @@ struct IndexSegmentHead: Equatable {
 
 /// Where a segment has one video, or one window of a video.
 ///
-/// Windows of one video follow each other and share its name and its JSON. The first begins at frame 0.
+/// Windows of one video follow each other and share its name and its JSON. The first begins at
+/// frame 0.
 struct IndexEntry: Equatable {
   static let byteCount = 64
 

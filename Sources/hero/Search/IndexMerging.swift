@@ -26,8 +26,8 @@ enum IndexMerging {
     URL(fileURLWithPath: index.path).deletingLastPathComponent().path
   }
 
-  /// A writer of what is encoded beside an index, and the videos that an earlier run left there. What is of another model
-  /// goes.
+  /// A writer of what is encoded beside an index, and the videos that an earlier run left there.
+  /// What is of another model goes.
   static func sideWriter(at path: String, head: IndexHead) throws -> (
     writer: IndexWriter, known: [Name: Int]
   ) {

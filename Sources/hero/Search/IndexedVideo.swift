@@ -24,8 +24,9 @@ public struct IndexedVideo: Sendable, Equatable {
     public var time: Double?
     /// Of its size, its beginning and its end (`FileMark`); nil where the index does not say.
     public var hash: String?
-    /// Seconds: the time that the file gives its first picture. A player counts from 0 at another moment than the file's
-    /// streams begin, so positions that players are sent to are later by this.
+    /// Seconds: the time that the file gives its first picture. A player counts from 0 at another
+    /// moment than the file's streams begin, so positions that players are sent to are later by
+    /// this.
     public var start: Double
 
     public init(path: String, size: Int, time: Double? = nil, hash: String? = nil, start: Double = 0) {

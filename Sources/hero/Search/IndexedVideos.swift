@@ -108,7 +108,8 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     }
   }
 
-  /// Cosines of a query of unit length with all frames of a video, the larger one where two windows share a frame.
+  /// Cosines of a query of unit length with all frames of a video, the larger one where two windows
+  /// share a frame.
   func cosines(_ unit: [Float], video: Int) throws -> [Float] {
     var all = [Float](repeating: -.infinity, count: index.frameCount(of: video))
     for place in index.places(of: video) {

@@ -7,9 +7,10 @@ import Tasks
 
 /// Encodes the videos of stores into an index, and brings one that is there up to date.
 ///
-/// Videos that the index lacks are appended to it. Where some were replaced, moved or removed, what is new is encoded
-/// into `INDEX.updating` first, and then a merged index takes the place of the old one as a whole: a run that ends before
-/// that has changed nothing, and the next one goes on with what was encoded.
+/// Videos that the index lacks are appended to it. Where some were replaced, moved or removed, what
+/// is new is encoded into `INDEX.updating` first, and then a merged index takes the place of the
+/// old one as a whole: a run that ends before that has changed nothing, and the next one goes on
+/// with what was encoded.
 public struct Indexing {
   /// What came of it.
   public struct Report: Equatable, Sendable {
@@ -45,8 +46,8 @@ public struct Indexing {
 
     public init() {}
 
-    /// Seconds of a video of so many frames. What its file says is believed within the seconds of a frame: containers
-    /// count from another beginning, or guess.
+    /// Seconds of a video of so many frames. What its file says is believed within the seconds of a
+    /// frame: containers count from another beginning, or guess.
     func duration(of name: String, frames: Int, interval: Double) -> Double? {
       guard let told = durations[name] else { return nil }
       let seen = Double(frames) * interval
@@ -80,8 +81,8 @@ public struct Indexing {
   /// - Parameters:
   ///   - batchSize: videos, or windows of long ones, a pass.
   ///   - onSkip: told of every video that cannot be read.
-  ///   - progress: called with the number of videos done of how many; what it throws ends the work. What was encoded until
-  ///     then stays.
+  ///   - progress: called with the number of videos done of how many; what it throws ends the work.
+  ///     What was encoded until then stays.
   public func run(
     batchSize: Int, onSkip: @escaping (String) -> Void, progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Report {

@@ -75,7 +75,8 @@ public final class MomentSearcher: @unchecked Sendable {
   /// Held by whoever uses the device.
   let turns = NSLock()
 
-  /// Where a run has no suppression of its own, moments that overlap a better one by more than this are left out.
+  /// Where a run has no suppression of its own, moments that overlap a better one by more than this
+  /// are left out.
   private static let usualSuppression: Float = 0.5
   /// Bytes of a query at most.
   public static let longestQuery = 1000

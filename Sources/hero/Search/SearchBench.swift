@@ -12,7 +12,8 @@ public struct SearchBench {
     public var videos = 20_000
     public var frames = 100
     public var queries = 20
-    /// How alike a video's frames are: the square of the cosine that any two have. 0 is the worst for codes.
+    /// How alike a video's frames are: the square of the cosine that any two have. 0 is the worst
+    /// for codes.
     public var likeness: Float = 0
     /// Topics that videos are of; what a video's frames share is half its topic's. 0 for none.
     public var topics = 0

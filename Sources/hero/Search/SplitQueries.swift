@@ -18,8 +18,8 @@ public struct SplitQuery: Sendable {
 /// The queries of a split whose videos an index holds.
 public struct SplitQueries: Sendable {
   public var queries: [SplitQuery] = []
-  /// Rows that cannot be asked: without a video, of one that the index lacks, without a sentence, with one that the model
-  /// cannot read.
+  /// Rows that cannot be asked: without a video, of one that the index lacks, without a sentence,
+  /// with one that the model cannot read.
   public var skipped = 0
 
   /// - Parameters:

@@ -4,8 +4,8 @@ import Foundation
 import Tasks
 import Training
 
-/// Models that tell of the videos of an index: one that describes moments, one that answers questions. Threads may share
-/// them; they and the searching model take turns.
+/// Models that tell of the videos of an index: one that describes moments, one that answers
+/// questions. Threads may share them; they and the searching model take turns.
 public final class VideoModels: @unchecked Sendable {
   private let index: IndexFile
   private let captioning: OpenedCaptioning?

@@ -4,13 +4,15 @@ import Foundation
 
 /// One client's connection, from its first request to its last.
 ///
-/// FlyingFox's own loop reads heads of any length and waits for ever; here every wait has an end and every size a limit.
+/// FlyingFox's own loop reads heads of any length and waits for ever; here every wait has an end
+/// and every size a limit.
 struct Connection: Sendable {
   let socket: AsyncSocket
   let handler: any HTTPHandler
   let limits: ServerLimits
 
-  /// Answers requests until the client leaves, is too slow or sends what is none. Closing is the caller's.
+  /// Answers requests until the client leaves, is too slow or sends what is none. Closing is the
+  /// caller's.
   func serve(as place: OpenConnections.Place) async {
     var rest: [UInt8] = []
     do {
@@ -80,7 +82,8 @@ struct Connection: Sendable {
     }
   }
 
-  /// Head and first part go out as one: two writes cost a kept connection the client's delayed acknowledgement (40 ms).
+  /// Head and first part go out as one: two writes cost a kept connection the client's delayed
+  /// acknowledgement (40 ms).
   private func send(
     _ response: HTTPResponse, to request: HTTPRequest?, staysOpen: Bool, _ place: OpenConnections.Place? = nil
   ) async throws {

@@ -2,7 +2,8 @@ import Foundation
 import Search
 import Synchronization
 
-/// How many of an index's files are no longer on disk as they were indexed, counted once in the background.
+/// How many of an index's files are no longer on disk as they were indexed, counted once in the
+/// background.
 final class MissingFiles: Sendable {
   private let found = Mutex<Int?>(nil)
 

@@ -2,13 +2,14 @@ import FlyingSocks
 import Foundation
 import Synchronization
 
-/// The clients that are connected. Where there are as many as may be, a new one takes the place of the one that has kept
-/// the server waiting longest: for a request, or to take an answer. So clients that only hold connections open lock
-/// nobody out.
+/// The clients that are connected. Where there are as many as may be, a new one takes the place of
+/// the one that has kept the server waiting longest: for a request, or to take an answer. So
+/// clients that only hold connections open lock nobody out.
 final class OpenConnections: Sendable {
   private struct Entry {
     var socket: Socket
-    /// Ticks of `State.clock` when the server began to wait for the client; nil while the server works for it.
+    /// Ticks of `State.clock` when the server began to wait for the client; nil while the server
+    /// works for it.
     var waitsSince: Int?
   }
 

@@ -16,7 +16,8 @@ final class Pictures: Sendable {
   private static let mostKept = 256
   private static let mostWaiting = 48
 
-  /// The picture of a video's file at a time, as JPEG; nil where there is none, or where too many are waited for.
+  /// The picture of a video's file at a time, as JPEG; nil where there is none, or where too many
+  /// are waited for.
   func jpeg(of path: String, at time: Double) async -> [UInt8]? {
     let key = "\(path) \((time * 10).rounded())"
     let (known, isFull) = state.withLock { state in

@@ -7,7 +7,8 @@ struct RefusedRequest: Error, Equatable {
   var reason: String
 }
 
-/// The line and the headers of a request, read strictly (RFC 9112): whatever is not plainly right is refused.
+/// The line and the headers of a request, read strictly (RFC 9112): whatever is not plainly right
+/// is refused.
 enum RequestHead {
   /// Where the empty line ends that ends a head; nil while it has not come.
   /// - Parameter from: where to begin to look.
@@ -23,7 +24,8 @@ enum RequestHead {
     return nil
   }
 
-  /// The request that a head asks for. Nobody sends this server a body, so a request that announces one is refused.
+  /// The request that a head asks for. Nobody sends this server a body, so a request that announces
+  /// one is refused.
   static func parse(_ bytes: ArraySlice<UInt8>, limits: ServerLimits) throws -> HTTPRequest {
     var lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { line in
       line.last == 0x0D ? line.dropLast() : line

@@ -23,13 +23,15 @@ extension HTTPResponse {
   }
 }
 
-/// A video's file, opened once: what is checked is what is sent, whatever its name means a moment later.
+/// A video's file, opened once: what is checked is what is sent, whatever its name means a moment
+/// later.
 final class OpenedFile: Sendable {
   let descriptor: Int32
   let size: Int
 
   /// - Parameters:
-  ///   - size: the bytes that the file must have; another size means that it is another file by now.
+  ///   - size: the bytes that the file must have; another size means that it is another file by
+  ///     now.
   /// - Throws: `RefusedRequest` where it is gone, no plain file or has changed.
   init(_ path: String, size: Int) throws {
     // Without waiting: opening a pipe would last until somebody writes.
@@ -75,7 +77,8 @@ final class OpenedFile: Sendable {
       mutating func nextBuffer(suggested count: Int) async throws -> Data? {
         guard place < end else { return nil }
         let data = try file.bytes(at: place, count: Swift.min(count, end - place))
-        // The client was promised more bytes: only the end of the connection tells it that they do not come.
+        // The client was promised more bytes: only the end of the connection tells it that they do
+        // not come.
         guard !data.isEmpty else { throw DataError("the video's file ends too early") }
         place += data.count
         return data
@@ -125,8 +128,8 @@ enum FileAnswer {
     return HTTPResponse(statusCode: .partialContent, headers: headers, body: body(range))
   }
 
-  /// The bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`; empty where they lie outside; nil where it is malformed or asks for
-  /// several ranges, which means the whole file.
+  /// The bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`; empty where they lie outside; nil where it
+  /// is malformed or asks for several ranges, which means the whole file.
   static func range(_ text: String, size: Int) -> Range<Int>? {
     guard let match = text.wholeMatch(of: /bytes=([0-9]{0,18})-([0-9]{0,18})/) else { return nil }
     switch (Int(match.1), Int(match.2)) {

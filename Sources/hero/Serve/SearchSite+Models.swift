@@ -48,7 +48,8 @@ extension SearchSite {
     }
   }
 
-  /// What keeps a model from telling of a video is the fault of a file, or, where none is named, the request's.
+  /// What keeps a model from telling of a video is the fault of a file, or, where none is named,
+  /// the request's.
   private static func telling<Result>(_ work: () throws -> Result) throws -> Result {
     do {
       return try work()

@@ -28,8 +28,9 @@ public struct SearchSite: HTTPHandler {
   /// - Parameters:
   ///   - models: what describes moments and answers questions, where that is wanted.
   ///   - split: the answers to a split's queries, where they are to be shown.
-  ///   - isLoopback: whether only this machine is served: then requests under another machine's name are refused, so that no
-  ///     page of the network can have its name point here and read along.
+  ///   - isLoopback: whether only this machine is served: then requests under another machine's
+  ///     name are refused, so that no page of the network can have its name point here and read
+  ///     along.
   public init(
     searcher: any VideoSearcher, models: VideoModels? = nil, split: SplitAnswers? = nil, isLoopback: Bool,
     limits: ServerLimits = ServerLimits()
@@ -90,8 +91,8 @@ public struct SearchSite: HTTPHandler {
     }
   }
 
-  /// Refuses what another site's page asks for in a browser's name (Fetch Metadata): its owner has not asked. A link to the
-  /// page may stand anywhere.
+  /// Refuses what another site's page asks for in a browser's name (Fetch Metadata): its owner has
+  /// not asked. A link to the page may stand anywhere.
   private static func refuseOtherSites(_ request: HTTPRequest, _ path: String) throws {
     guard let site = request.headers[HTTPHeader("Sec-Fetch-Site")], site != "same-origin", site != "none"
     else {
@@ -198,7 +199,8 @@ public struct SearchSite: HTTPHandler {
 
   // MARK: Work
 
-  /// Runs a search, or another model's work, on the one thread that does; refuses where too many wait for it.
+  /// Runs a search, or another model's work, on the one thread that does; refuses where too many
+  /// wait for it.
   func searching(_ work: @escaping @Sendable (any VideoSearcher) throws -> JSON) async throws
     -> HTTPResponse
   {
@@ -217,8 +219,8 @@ public struct SearchSite: HTTPHandler {
     }
   }
 
-  /// A picture is kept by the browser only where the address says which file it is of: a number may mean another video when
-  /// the index has changed.
+  /// A picture is kept by the browser only where the address says which file it is of: a number may
+  /// mean another video when the index has changed.
   private func thumbnail(_ number: Int, _ parameters: RequestParameters) async throws -> HTTPResponse {
     let time = try parameters["t"].map { text in
       guard let time = Double(text), (0..<1e7).contains(time) else {

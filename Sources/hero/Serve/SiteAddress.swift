@@ -1,4 +1,5 @@
-/// What the server answers at, besides the page's own files. `openapi.json` says what each takes and gives.
+/// What the server answers at, besides the page's own files. `openapi.json` says what each takes
+/// and gives.
 enum SiteAddress: String, CaseIterable {
   /// What is searched.
   case index = "/api/index"

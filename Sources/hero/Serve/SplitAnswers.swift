@@ -4,7 +4,8 @@ import Metrics
 import Search
 import Synchronization
 
-/// The answers to a split's queries, found one after another while the page is already there, and their recall so far.
+/// The answers to a split's queries, found one after another while the page is already there, and
+/// their recall so far.
 public final class SplitAnswers: Sendable {
   /// What was found for one query.
   private struct Answered {

@@ -79,7 +79,8 @@ public final class WebServer: Sendable {
           try await Task.sleep(for: .milliseconds(20))
           continue
         }
-        // An answer goes out at once: without this its last part waits for the client to acknowledge the part before.
+        // An answer goes out at once: without this its last part waits for the client to
+        // acknowledge the part before.
         try? client.socket.setValue(true, for: BoolSocketOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY))
         let connection = Connection(socket: client, handler: handler, limits: limits)
         guard let place = connections.enter(client.socket) else {

@@ -1,7 +1,8 @@
 import Engine
 
-/// What a run's random numbers are for, beside dropout (which the tape numbers) and initial weights (numbered by the
-/// parameter's place): each use has a stream of its own, so that two never share numbers.
+/// What a run's random numbers are for, beside dropout (which the tape numbers) and initial weights
+/// (numbered by the parameter's place): each use has a stream of its own, so that two never share
+/// numbers.
 ///
 /// Of several ranks all draw the same, but for dropout, which each draws under a seed of its own
 /// (`RandomStream.seed(_:of:)`).

@@ -1,7 +1,8 @@
 import Engine
 import Model
 
-/// One named part of a loss while its value is still on the device. The whole loss of a source has no name.
+/// One named part of a loss while its value is still on the device. The whole loss of a source has
+/// no name.
 public struct LossTerm {
   public var name: String
   /// One float64, without the weight; nil for a part that does not count now.
@@ -59,9 +60,11 @@ public struct BatchPlan: Equatable, Sendable {
     (self.rank, self.ranks) = (rank, ranks)
   }
 
-  /// This rank's items of batch `number`, and the place of the first among all items that a run visits.
+  /// This rank's items of batch `number`, and the place of the first among all items that a run
+  /// visits.
   ///
-  /// All ranks' items end to end are the batch that one process with as many items at once would have.
+  /// All ranks' items end to end are the batch that one process with as many items at once would
+  /// have.
   public func items(_ number: Int, of count: Int) -> (items: [Int], first: Int) {
     let order = EpochOrder(items: count, batchSize: batchSize * ranks, seed: seed)
     let all = order.batch(number)
@@ -80,25 +83,29 @@ public protocol BatchLoader: Sendable {
   /// What the batches are made of, in words: `4000 items`.
   var summary: String { get }
   /// The batch of these items; nil where there are none or none can be used.
-  /// - Parameter random: for masks and samples of the first item; item k has the stream that follows by k, so that what
-  ///   is drawn for an item does not depend on what it shares a batch with.
+  /// - Parameter random: for masks and samples of the first item; item k has the stream that
+  ///   follows by k, so that what is drawn for an item does not depend on what it shares a batch
+  ///   with.
   func batch(of items: [Int], random: RandomStream) throws -> Batch?
 }
 
 extension BatchLoader {
   public var summary: String { "\(itemCount) items" }
 
-  /// Batch `number` of a run, counted from its first: a function of the number and the plan alone, so that a resumed run
-  /// goes on with the very batch that would have come. Nil where none of its items can be used, or the rank has none.
+  /// Batch `number` of a run, counted from its first: a function of the number and the plan alone,
+  /// so that a resumed run goes on with the very batch that would have come. Nil where none of its
+  /// items can be used, or the rank has none.
   public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
     let (items, first) = plan.items(number, of: itemCount)
     return try batch(of: items, random: RandomStream(seed: plan.seed, step: UInt64(first), for: .batch))
   }
 }
 
-/// What a run learns from: items, what is asked of a model about them, and how wrong the answers are.
+/// What a run learns from: items, what is asked of a model about them, and how wrong the answers
+/// are.
 ///
-/// A run has one or several (``Mixture``), whose models share their parameters. The trainer knows nothing else of tasks.
+/// A run has one or several (``Mixture``), whose models share their parameters. The trainer knows
+/// nothing else of tasks.
 public protocol Source: AnyObject, SendableMetatype {
   associatedtype Loader: BatchLoader
   /// A batch in a device's memory.
@@ -115,8 +122,9 @@ public protocol Source: AnyObject, SendableMetatype {
   /// What the losses are means over, so many of each; what is not named is not there.
   /// - Parameter input: nil where this rank has no batch.
   func counts(of input: Input?) -> [Counted: Int]
-  /// Computes this rank's part of a batch's loss on a training tape. The parts of all ranks add up to the loss of the
-  /// batch; their names are the same on all ranks. A rank without a batch takes part in what the ranks do together.
+  /// Computes this rank's part of a batch's loss on a training tape. The parts of all ranks add up
+  /// to the loss of the batch; their names are the same on all ranks. A rank without a batch takes
+  /// part in what the ranks do together.
   /// - Parameters:
   ///   - input: nil where this rank has no batch.
   ///   - share: what each rank has, by `counts`.
@@ -133,7 +141,8 @@ extension Source {
     loss(tape, input, among: BatchShare(alone: counts(of: input)), update: update, random: &random)
   }
 
-  /// How logs name a part of the loss: `tvr_st_ed`; a part without a name is the source's whole loss.
+  /// How logs name a part of the loss: `tvr_st_ed`; a part without a name is the source's whole
+  /// loss.
   public func label(of part: LossPart) -> String { part.name.isEmpty ? name : "\(name)_\(part.name)" }
 }
 

@@ -1,7 +1,7 @@
 /// The 256 printable characters that stand for bytes in `vocab.json` and `merges.txt`.
 ///
-/// Printable Latin-1 bytes stand for themselves; the others take the code points from U+0100 on, in order
-/// (openai/gpt-2 `bytes_to_unicode`).
+/// Printable Latin-1 bytes stand for themselves; the others take the code points from U+0100 on, in
+/// order (openai/gpt-2 `bytes_to_unicode`).
 public enum ByteAlphabet {
   /// The character of each byte.
   public static let scalars: [Unicode.Scalar] = {

@@ -1,4 +1,5 @@
-/// The named character references of HTML 5 (WHATWG HTML, section 13.5), as facts: name, code points.
+/// The named character references of HTML 5 (WHATWG HTML, section 13.5), as facts: name, code
+/// points.
 enum HTMLEntities {
   /// The characters of each name, spelled without its semicolon.
   static let characters: [String: String] = parsed.characters

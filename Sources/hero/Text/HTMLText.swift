@@ -1,6 +1,8 @@
-/// HTML character references in subtitles, as Python's `html.unescape` replaces them (HTML 5 rules).
+/// HTML character references in subtitles, as Python's `html.unescape` replaces them (HTML 5
+/// rules).
 public enum HTMLText {
-  /// The text with `&amp;`, `&#39;`, `&#x27;` … replaced; names without their semicolon too, the longest first.
+  /// The text with `&amp;`, `&#39;`, `&#x27;` … replaced; names without their semicolon too, the
+  /// longest first.
   public static func unescaped(_ text: String) -> String {
     guard text.utf8.contains(UInt8(ascii: "&")) else { return text }
     let scalars = Array(text.unicodeScalars)
@@ -18,7 +20,8 @@ public enum HTMLText {
     return String(result)
   }
 
-  /// What the reference that starts at `start` (behind its ampersand) stands for, and where it ends.
+  /// What the reference that starts at `start` (behind its ampersand) stands for, and where it
+  /// ends.
   private static func reference(
     in scalars: [Unicode.Scalar], after start: Int
   ) -> (replacement: String, end: Int)? {
@@ -34,7 +37,8 @@ public enum HTMLText {
     return (character(number), digits.endIndex + (hasSemicolon ? 1 : 0))
   }
 
-  /// The character of a numeric reference: Windows-1252 for C1 controls, nothing for other invalid code points.
+  /// The character of a numeric reference: Windows-1252 for C1 controls, nothing for other invalid
+  /// code points.
   private static func character(_ number: UInt32) -> String {
     switch number {
     case 0, 0xD800...0xDFFF, 0x11_0000...: return "\u{FFFD}"

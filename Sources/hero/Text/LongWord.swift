@@ -1,8 +1,9 @@
-/// A word of many bytes on its way through the merges, in time n·log n where a word of a few bytes is looked through again
-/// for each merge.
+/// A word of many bytes on its way through the merges, in time n·log n where a word of a few bytes
+/// is looked through again for each merge.
 ///
-/// The pairs wait in a heap by their rank, then by their place. All pairs of one rank are merged from left to right before
-/// pairs that they make are looked at, which is the order of the short words.
+/// The pairs wait in a heap by their rank, then by their place. All pairs of one rank are merged
+/// from left to right before pairs that they make are looked at, which is the order of the short
+/// words.
 struct LongWord {
   private let merges: MergeTable
   /// The symbol that begins at each byte; -1 where one before it has taken the byte.

@@ -12,7 +12,8 @@ struct MergeTable: Sendable {
 
   /// The spelling of each symbol in the byte alphabet, as UTF-8.
   private(set) var spellings: [TokenizerFiles.Token]
-  /// The number of the merge that first made each symbol; nil for bytes and for symbols that none makes.
+  /// The number of the merge that first made each symbol; nil for bytes and for symbols that none
+  /// makes.
   private(set) var makers: [Int32?]
   private var merges: [UInt64: Merge] = [:]
   private let marksEnds: Bool
@@ -68,8 +69,8 @@ struct MergeTable: Sendable {
   /// Words of more bytes are not looked through again for each merge.
   private static let shortWord = 128
 
-  /// The symbols of a word: of the pairs side by side the one of lowest rank is merged wherever it occurs, from
-  /// left to right, until no pair has a rank.
+  /// The symbols of a word: of the pairs side by side the one of lowest rank is merged wherever it
+  /// occurs, from left to right, until no pair has a rank.
   func symbols(of word: UnsafeBufferPointer<UInt8>) -> [Int32] {
     var symbols = word.map { Int32($0) }
     if marksEnds, let last = symbols.indices.last { symbols[last] += 256 }

@@ -1,11 +1,12 @@
-/// GPT-2's pre-tokenisation, which RoBERTa shares: splits a text into the words that BPE then splits further.
+/// GPT-2's pre-tokenisation, which RoBERTa shares: splits a text into the words that BPE then
+/// splits further.
 ///
 /// It matches, leftmost first,
 ///
 ///     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 ///
-/// (openai/gpt-2 `encoder.py`) with Python's `regex` module's Unicode classes. Every byte of the text is in
-/// exactly one word.
+/// (openai/gpt-2 `encoder.py`) with Python's `regex` module's Unicode classes. Every byte of the
+/// text is in exactly one word.
 struct PreTokenizer {
   enum ScalarClass: UInt8 {
     case letter, number, space, other
@@ -86,7 +87,8 @@ struct PreTokenizer {
     return index
   }
 
-  /// `\s+(?!\S)|\s+`: white space before a word leaves its last scalar to it, unless it has only that one.
+  /// `\s+(?!\S)|\s+`: white space before a word leaves its last scalar to it, unless it has only
+  /// that one.
   private func endOfSpaces(from start: Int, firstLength: Int) -> Int {
     var index = start + firstLength
     var last = start

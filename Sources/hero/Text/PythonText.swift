@@ -1,7 +1,8 @@
 /// What Python's `str` methods do to a text, scalar by scalar.
 ///
-/// The released stores were tokenised by Python, so its notions of white space, case and lower-casing decide
-/// the token ids. Swift's own `lowercased()` and `Character.isWhitespace` differ from them in details.
+/// The released stores were tokenised by Python, so its notions of white space, case and
+/// lower-casing decide the token ids. Swift's own `lowercased()` and `Character.isWhitespace`
+/// differ from them in details.
 enum PythonText {
   /// Whether `str.isspace` holds: what `str.strip` removes.
   static func isSpace(_ scalar: UInt32) -> Bool {

@@ -1,17 +1,19 @@
 import Formats
 
-/// RoBERTa's byte-level BPE, giving exactly the ids of transformers 2.0.0's `RobertaTokenizer.tokenize` followed
-/// by `convert_tokens_to_ids`.
+/// RoBERTa's byte-level BPE, giving exactly the ids of transformers 2.0.0's
+/// `RobertaTokenizer.tokenize` followed by `convert_tokens_to_ids`.
 ///
-/// No space is put before the first word, surrounding white space goes, and special tokens inside the text are
-/// one token each. It may be shared by threads.
+/// No space is put before the first word, surrounding white space goes, and special tokens inside
+/// the text are one token each. It may be shared by threads.
 public final class Tokenizer: Sendable {
   /// `<pad>`, `<s>`, `</s>`, `</s>`, `<s>`, `<mask>` and `<unk>`.
   public let pad, bos, eos, sep, cls, mask, unk: Int32
-  /// The ids that a random replacement is drawn from in masked-language modelling: `.` … `<|endoftext|>`.
+  /// The ids that a random replacement is drawn from in masked-language modelling: `.` …
+  /// `<|endoftext|>`.
   public let vRange: Range<Int32>
 
-  /// The files that the tokenizer was read from: `vocab.json` and `merges.txt`, or `tokenizer.json`.
+  /// The files that the tokenizer was read from: `vocab.json` and `merges.txt`, or
+  /// `tokenizer.json`.
   public let files: [String]
   /// As `vocab.json` spells them.
   let tokens: [Int32: String]
@@ -22,8 +24,8 @@ public final class Tokenizer: Sendable {
   private let cache = WordCache()
 
   /// Reads `vocab.json` and `merges.txt` in `directory`, or its `tokenizer.json`.
-  /// - Throws: `DataError` where one of them is missing or malformed, where the two do not belong together, or where a
-  ///   token that HERO needs has no id.
+  /// - Throws: `DataError` where one of them is missing or malformed, where the two do not belong
+  ///   together, or where a token that HERO needs has no id.
   public init(directory: String) throws {
     let parts = try TokenizerFiles(folder: directory)
     let vocabulary = parts.vocabulary
@@ -49,7 +51,8 @@ public final class Tokenizer: Sendable {
       guard !bytes.isEmpty else { return ids }
       ids.reserveCapacity(bytes.count / 4 + 2)
       let stripped = PythonText.strippedRange(of: bytes, in: 0..<bytes.count)
-      // Splitting white space by `<s>` leaves an empty first piece, which the reference takes for the token.
+      // Splitting white space by `<s>` leaves an empty first piece, which the reference takes for
+      // the token.
       guard !stripped.isEmpty else { return [bos] }
       specials.forEachPiece(of: bytes, in: stripped) { piece in
         switch piece {
@@ -71,7 +74,8 @@ public final class Tokenizer: Sendable {
     encodeQuery(HTMLText.unescaped(text))
   }
 
-  /// The text of tokens; bytes that are not UTF-8 become U+FFFD, and ids without a token become `<unk>`.
+  /// The text of tokens; bytes that are not UTF-8 become U+FFFD, and ids without a token become
+  /// `<unk>`.
   public func decode(_ ids: [Int32]) -> String {
     String(decoding: ids.flatMap { ByteAlphabet.bytes(of: tokens[$0] ?? "<unk>") }, as: UTF8.self)
   }

@@ -50,8 +50,9 @@ extension TokenizerFiles {
 
   /// The id of each symbol of the merges.
   ///
-  /// Byte-level BPE never meets a text that it has no token for. So every byte that UTF-8 has and every result of a merge must
-  /// have an id, and every token must be a byte, a result, or a special one: `<…>`, `[…]`, `madeupword0000`.
+  /// Byte-level BPE never meets a text that it has no token for. So every byte that UTF-8 has and
+  /// every result of a merge must have an id, and every token must be a byte, a result, or a
+  /// special one: `<…>`, `[…]`, `madeupword0000`.
   /// - Throws: `DataError` naming both files and the first that has none.
   func ids(of table: MergeTable) throws(DataError) -> [Int32] {
     var ids: [Int32] = []

@@ -1,8 +1,8 @@
 import Formats
 import Foundation
 
-/// A byte-level BPE tokenizer as its files hold it: `vocab.json` with `merges.txt`, or a fast tokenizer's
-/// `tokenizer.json`, which has both.
+/// A byte-level BPE tokenizer as its files hold it: `vocab.json` with `merges.txt`, or a fast
+/// tokenizer's `tokenizer.json`, which has both.
 public struct TokenizerFiles {
   /// A token's spelling in the byte alphabet, as UTF-8: identity is bytes.
   typealias Token = [UInt8]
@@ -37,7 +37,8 @@ public struct TokenizerFiles {
   }
 
   /// Reads the files of a folder; where it has `vocab.json` and `merges.txt`, those.
-  /// - Throws: `DataError` where one is missing or malformed, or belongs to a tokenizer of another kind.
+  /// - Throws: `DataError` where one is missing or malformed, or belongs to a tokenizer of another
+  ///   kind.
   init(folder: String) throws {
     let (vocabulary, merges) = ("\(folder)/vocab.json", "\(folder)/merges.txt")
     func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
@@ -173,7 +174,8 @@ public struct TokenizerFiles {
 
   // MARK: tokenizer.json
 
-  /// Reads a fast tokenizer of Hugging Face's `tokenizers`: the model's `vocab` and `merges`, and `added_tokens`.
+  /// Reads a fast tokenizer of Hugging Face's `tokenizers`: the model's `vocab` and `merges`, and
+  /// `added_tokens`.
   private init(fast path: String) throws {
     func refused(_ problem: String, _ place: String) -> DataError {
       DataError(

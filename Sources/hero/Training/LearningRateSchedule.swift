@@ -1,4 +1,5 @@
-/// Linear warm-up to a peak, then linear decay to nothing at the last update (reference: `optim/sched.py`).
+/// Linear warm-up to a peak, then linear decay to nothing at the last update (reference:
+/// `optim/sched.py`).
 public struct LearningRateSchedule: Equatable, Sendable {
   /// The rate at the end of warm-up.
   public let peak: Double

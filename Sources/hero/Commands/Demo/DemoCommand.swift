@@ -126,7 +126,8 @@ struct DemoCommand: ParsableCommand {
     try write(configuration(of: training), to: training.name)
     let captioner = checkpoint(of: self.training(DemoTraining(.tvc)))
     var start = start
-    // Questions and statements begin from the captioner, if it was trained before: it knows what words look like.
+    // Questions and statements begin from the captioner, if it was trained before: it knows what
+    // words look like.
     if [.questionAnswering, .inference].contains(training.task.family),
       FileManager.default.fileExists(atPath: captioner)
     {
@@ -137,7 +138,8 @@ struct DemoCommand: ParsableCommand {
         + (start.map { ["--checkpoint", $0] } ?? []) + device.arguments)
   }
 
-  /// Learns from the videos without labels, then from few labels, once from random weights and once from those.
+  /// Learns from the videos without labels, then from few labels, once from random weights and once
+  /// from those.
   private func pretrain(_ reached: inout DemoFigures) throws -> MetricsTable {
     let training = self.training(.pretraining)
     try write(pretrainingConfiguration(training), to: training.name)

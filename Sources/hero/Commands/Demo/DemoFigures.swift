@@ -17,8 +17,8 @@ struct DemoFigures {
 
   /// Each figure beside its band.
   ///
-  /// - Parameter path: a JSON object of `"name": [lowest, highest]`. A figure that has no band is shown and not judged; a band
-  ///   whose task was not trained is left out.
+  /// - Parameter path: a JSON object of `"name": [lowest, highest]`. A figure that has no band is
+  ///   shown and not judged; a band whose task was not trained is left out.
   /// - Returns: the table, and the names of what is outside.
   func compared(with path: String) throws -> (table: MetricsTable, outside: [String]) {
     guard let bands = try JSON.read(path: path).object else {

@@ -46,7 +46,8 @@ struct DemoTraining {
 }
 
 extension RunTask {
-  /// Whose annotations of the demo corpus it has: those of the name before `_video`, and TVR's for few labels after pre-training.
+  /// Whose annotations of the demo corpus it has: those of the name before `_video`, and TVR's for
+  /// few labels after pre-training.
   var demo: DemoTask {
     let name = rawValue.replacing("_video_sub", with: "").replacing("_video_only", with: "")
     return DemoTask(rawValue: name) ?? .tvr

@@ -2,7 +2,8 @@ import ArgumentParser
 import Formats
 import Foundation
 
-/// `hero manual`: the pages that `man hero` and `man hero-finetune` show. Releases are made with it.
+/// `hero manual`: the pages that `man hero` and `man hero-finetune` show. Releases are made with
+/// it.
 struct ManualCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "manual",

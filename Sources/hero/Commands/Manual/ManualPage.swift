@@ -17,7 +17,8 @@ struct ManualPage {
     var lines = [
       // A flag, or a file's name, that is broken with a hyphen is another.
       ".nr HY 0",
-      // Without a date, which would make every build another one; the version says which program it is.
+      // Without a date, which would make every build another one; the version says which program it
+      // is.
       ".TH \(Roff.quoted(name.uppercased())) 1 \"\" \(Roff.quoted("hero \(Version.number)"))",
       ".ad l",
       ".SH NAME", Self.title(name, command),

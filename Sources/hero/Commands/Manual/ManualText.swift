@@ -1,6 +1,7 @@
 import Foundation
 
-/// The text of a command's help, as lines of a page: paragraphs, commands to type, and lists of options with headings.
+/// The text of a command's help, as lines of a page: paragraphs, commands to type, and lists of
+/// options with headings.
 enum ManualText {
   static func lines(of text: String) -> [String] {
     var result: [String] = []

@@ -1,6 +1,7 @@
 import Formats
 
-/// The videos among which moments are searched, with the numbers that result files know them by (Docs/Computation.md §5).
+/// The videos among which moments are searched, with the numbers that result files know them by
+/// (Docs/Computation.md §5).
 public struct CandidateVideos: Sendable, Equatable {
   /// In the order in which they are numbered first to last in the list that they come from.
   public let names: [String]
@@ -23,8 +24,9 @@ public struct CandidateVideos: Sendable, Equatable {
   /// All videos that a file `vid2dur_idx.json` lists under `split`, numbered as it says: the one at
   /// `list`, or that of the subtitle store.
   ///
-  /// Without that file (DiDeMo, MSR-VTT), or without subtitles: the videos of `queries`, numbered by their place among
-  /// the sorted names of the feature store; those that it lacks are no candidates.
+  /// Without that file (DiDeMo, MSR-VTT), or without subtitles: the videos of `queries`, numbered
+  /// by their place among the sorted names of the feature store; those that it lacks are no
+  /// candidates.
   public init(
     split: String, queries: QueryStore, subtitles: SubtitleStore?, features: FeatureStore, list: String? = nil
   ) throws {

@@ -41,8 +41,9 @@ struct StoredFeatures: Sendable {
 
 /// A store of video features. May be shared by threads.
 ///
-/// Source: `VideoFeatLmdb` of the reference. A value is MessagePack with an array in msgpack-numpy form, an `.npz` or an
-/// `.npy`, either plain or compressed with Zstandard or LZ4; its first bytes tell.
+/// Source: `VideoFeatLmdb` of the reference. A value is MessagePack with an array in msgpack-numpy
+/// form, an `.npz` or an `.npy`, either plain or compressed with Zstandard or LZ4; its first bytes
+/// tell.
 public final class FeatureStore: Sendable {
   /// The LMDB folder.
   public let path: String
@@ -62,8 +63,8 @@ public final class FeatureStore: Sendable {
   /// interval.
   ///
   /// - Parameters:
-  ///   - path: the LMDB folder itself, or the folder of a data set such as `video_db/tv` with `id2nframe.json` and
-  ///     `{featureVersion}_{frameLength}[_compressed]` in it.
+  ///   - path: the LMDB folder itself, or the folder of a data set such as `video_db/tv` with
+  ///     `id2nframe.json` and `{featureVersion}_{frameLength}[_compressed]` in it.
   ///   - featureVersion: `feat_version`, such as `resnet_slowfast`.
   ///   - frameLength: `vfeat_interval`, seconds per frame. Both `_2` and `_2.0` are found.
   ///   - compressed: `compressed_db`. Where only the other kind exists, that is taken.
@@ -87,7 +88,8 @@ public final class FeatureStore: Sendable {
 
   /// The numbers of names that the list has and the store has not.
   ///
-  /// Every name is looked for where the counts differ or one of a few spread over the list is not there.
+  /// Every name is looked for where the counts differ or one of a few spread over the list is not
+  /// there.
   private static func absent(from reader: LMDBReader, _ table: IdentifierTable) throws -> Set<Int> {
     func isAbsent(_ number: Int) throws -> Bool { try !reader.contains(table.names[number]) }
     let step = max(1, table.count / 64)
@@ -163,7 +165,8 @@ public final class FeatureStore: Sendable {
   /// Whether the list and the store have a video.
   public func contains(_ video: String) -> Bool { number(of: video).map { !absent.contains($0) } ?? false }
 
-  /// A video's place in `videos`. Stores are written in that order, so that neighbours lie on neighbouring pages.
+  /// A video's place in `videos`. Stores are written in that order, so that neighbours lie on
+  /// neighbouring pages.
   public func number(of video: String) -> Int? { table.number(of: video) }
 
   /// The number of frames of a video as `id2nframe.json` says, or nil if it does not know it.
@@ -201,12 +204,13 @@ public final class FeatureStore: Sendable {
     return try features(of: table.names[first], maxFrames: 1).width
   }
 
-  /// The first frames of a video: no more than `id2nframe.json` lists, to which the reference cuts too.
+  /// The first frames of a video: no more than `id2nframe.json` lists, to which the reference cuts
+  /// too.
   ///
   /// - Parameter maxFrames: the most frames to give; nil for all.
   ///
-  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, holds what is no finite
-  /// number, or is not as wide as the others.
+  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, holds what
+  /// is no finite number, or is not as wide as the others.
   public func features(of video: String, maxFrames: Int? = nil) throws -> FrameFeatures {
     let stored = try stored(of: video)
     return try stored.frames(0..<min(stored.count, max(1, maxFrames ?? stored.count)))
@@ -214,7 +218,8 @@ public final class FeatureStore: Sendable {
 
   /// All frames of a video as they are stored.
   ///
-  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, or is not as wide as the others.
+  /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, or is not
+  /// as wide as the others.
   func stored(of video: String) throws -> StoredFeatures {
     guard let bytes = try reader.get(video) else { throw missing(video) }
     return try DataError.locating(file: path, place: "video \"\(video)\"") {
@@ -237,7 +242,8 @@ public final class FeatureStore: Sendable {
     }
   }
 
-  /// A hash of a video's value: of its length and of up to eight pages spread over it. Tells when it was made anew.
+  /// A hash of a video's value: of its length and of up to eight pages spread over it. Tells when
+  /// it was made anew.
   ///
   /// Throws `DataError` if the video is missing.
   public func mark(of video: String) throws -> String {

@@ -2,8 +2,8 @@ import Formats
 
 /// Names numbered in the order in which they came, found by name in constant time.
 ///
-/// Two names are the same if their bytes are, as in the stores (Swift's own comparison takes different spellings of an
-/// accented letter for one).
+/// Two names are the same if their bytes are, as in the stores (Swift's own comparison takes
+/// different spellings of an accented letter for one).
 struct IdentifierTable: Sendable {
   private(set) var names: [String] = []
   private var table = ByteTable()
@@ -26,8 +26,8 @@ struct IdentifierTable: Sendable {
     return names.count - 1
   }
 
-  /// Reads a side file, `{"id": value, …}`: the ids in its order, and what each has; of an id that comes twice the last
-  /// counts.
+  /// Reads a side file, `{"id": value, …}`: the ids in its order, and what each has; of an id that
+  /// comes twice the last counts.
   ///
   /// - Parameters:
   ///   - expected: what a value is, as in "not …".

@@ -13,7 +13,8 @@ public struct Question: Sendable, Equatable {
   public let span: TimeSpan?
 }
 
-/// A store of questions: `tvqa`, `how2qa`, or `vlep`, which asks nothing but which of two events follows.
+/// A store of questions: `tvqa`, `how2qa`, or `vlep`, which asks nothing but which of two events
+/// follows.
 ///
 /// Source: `QaQueryTokLmdb` of the reference.
 public final class QAStore: AnnotationStore {

@@ -17,7 +17,8 @@ public struct SpokenSentence: Sendable, Equatable {
 }
 
 extension SubtitleStore {
-  /// The sentences of a video with their times, HTML references replaced; none where the store has only tokens.
+  /// The sentences of a video with their times, HTML references replaced; none where the store has
+  /// only tokens.
   ///
   /// Throws `DataError` if the video is missing.
   public func sentences(of video: String) throws -> [SpokenSentence] {

@@ -6,7 +6,8 @@ public struct Subtitles: Sendable {
   public let video: String
   /// Token ids of each sentence, without special tokens.
   public let sentences: [[Int32]]
-  /// Sentences with the frames that are theirs alone, possibly none, in order (`unique_sub2frames`).
+  /// Sentences with the frames that are theirs alone, possibly none, in order
+  /// (`unique_sub2frames`).
   public let frames: [(sentence: Int, frames: [Int])]
 }
 
@@ -18,7 +19,8 @@ public struct ListedVideo: Sendable, Equatable {
   /// The number that result files know the video by.
   public let index: Int
 
-  /// The lists of a file `{split: {video: [seconds, index]}}`, the candidates of retrieval, in its order.
+  /// The lists of a file `{split: {video: [seconds, index]}}`, the candidates of retrieval, in its
+  /// order.
   public static func splits(path: String) throws -> [(name: String, videos: [ListedVideo])] {
     var splits: [(name: String, videos: [ListedVideo])] = []
     try JSON.readMembers(path: path) { split, list in
@@ -78,7 +80,8 @@ public final class SubtitleStore: Sendable {
 
   public func contains(_ video: String) -> Bool { table.number(of: video) != nil }
 
-  /// A hash of a video's subtitles with their times, tokens and frames. Tells when they were made anew.
+  /// A hash of a video's subtitles with their times, tokens and frames. Tells when they were made
+  /// anew.
   ///
   /// Throws `DataError` if the video is missing.
   public func mark(of video: String) throws -> String {
@@ -92,7 +95,8 @@ public final class SubtitleStore: Sendable {
 
   /// The subtitles of a video.
   ///
-  /// Throws `DataError` naming the video if it is missing or malformed, or a frame belongs to two sentences.
+  /// Throws `DataError` naming the video if it is missing or malformed, or a frame belongs to two
+  /// sentences.
   public func subtitles(of video: String) throws -> Subtitles {
     try Subtitles(try reader.record(video, of: path), of: video)
   }

@@ -1,10 +1,11 @@
 import Formats
 import Foundation
 
-/// What the stores of queries, questions and statements share: ids, their lengths and videos, and the rows.
+/// What the stores of queries, questions and statements share: ids, their lengths and videos, and
+/// the rows.
 ///
-/// Only the side files are read when it is opened, and of them only what a run needs, so that a store with a million
-/// ids opens in seconds; a row is read and decoded when it is asked for.
+/// Only the side files are read when it is opened, and of them only what a run needs, so that a
+/// store with a million ids opens in seconds; a row is read and decoded when it is asked for.
 public struct TextStore: Sendable {
   let path: String
   let meta: StoreMeta
@@ -108,8 +109,8 @@ extension AnnotationStore {
   /// The ids in the order of `id2len.json`.
   public var ids: [String] { texts.ids }
 
-  /// The ids whose text, with its longest answer if it has any, has at most `maxTextLength` tokens; all, if that is not
-  /// positive.
+  /// The ids whose text, with its longest answer if it has any, has at most `maxTextLength` tokens;
+  /// all, if that is not positive.
   public func ids(maxTextLength: Int) -> [String] {
     guard maxTextLength > 0 else { return ids }
     return zip(texts.ids, texts.lengths)
@@ -119,7 +120,8 @@ extension AnnotationStore {
   /// The video of an id, or nil where it is hidden.
   public func video(of id: String) -> String? { texts.video(of: id) }
 
-  /// The distinct videos that the texts are about; where these are hidden, those of `video_ids.json`.
+  /// The distinct videos that the texts are about; where these are hidden, those of
+  /// `video_ids.json`.
   public var videos: [String] { texts.videos.names }
 }
 

@@ -1,4 +1,5 @@
-/// A video as the model reads it: its frames and, for each kept sentence, its frames and text. Nothing is padded.
+/// A video as the model reads it: its frames and, for each kept sentence, its frames and text.
+/// Nothing is padded.
 public struct VideoItem: Sendable, Equatable {
   public let name: String
   /// Frames, at most `max_clip_len`.
@@ -8,7 +9,8 @@ public struct VideoItem: Sendable, Equatable {
   public let features: [Float]
   /// The sentences that are left of the walk over the subtitles, in order.
   public let subtitles: [VideoSubtitle]
-  /// Token ids of every sentence of the video, kept or not, without special tokens; empty for video alone.
+  /// Token ids of every sentence of the video, kept or not, without special tokens; empty for video
+  /// alone.
   public let sentences: [[Int32]]
   /// Whether sentences are read without their frames, whose features are zero.
   public let isTextAlone: Bool
@@ -33,7 +35,8 @@ public struct VideoSubtitle: Sendable, Equatable {
   public let index: Int
   /// Its frames, counted from the video's start, each less than `frameCount`; possibly none.
   public let frames: [Int]
-  /// `[SEP]`, or `[CLS]` where there is one channel, then the sentence's ids after those of the sentences before it that are its context.
+  /// `[SEP]`, or `[CLS]` where there is one channel, then the sentence's ids after those of the
+  /// sentences before it that are its context.
   public let tokens: [Int32]
 
   public init(index: Int, frames: [Int], tokens: [Int32]) {

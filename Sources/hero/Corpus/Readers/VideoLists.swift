@@ -1,6 +1,7 @@
 import Formats
 
-/// A file of lists of ids by video, such as `vid2clips.json`: the lists end to end, and where each begins.
+/// A file of lists of ids by video, such as `vid2clips.json`: the lists end to end, and where each
+/// begins.
 struct VideoLists: Sendable {
   private let table: IdentifierTable
   /// The ids of all videos, video by video.

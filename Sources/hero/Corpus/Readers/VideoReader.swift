@@ -11,7 +11,8 @@ public enum VideoChannels: String, CaseIterable, Sendable {
 
 /// Brings a video's features and subtitles together (Docs/Computation.md §1).
 ///
-/// Source: `VideoFeatSubTokDataset` and `VideoFeatDataset` of the reference. May be shared by threads.
+/// Source: `VideoFeatSubTokDataset` and `VideoFeatDataset` of the reference. May be shared by
+/// threads.
 public final class VideoReader: Sendable {
   /// Where the frames come from.
   public let features: FeatureStore
@@ -55,7 +56,8 @@ public final class VideoReader: Sendable {
     lead = cls
   }
 
-  /// Throws `DataError` naming the first of `videos` that a store lacks. Looks into side files only.
+  /// Throws `DataError` naming the first of `videos` that a store lacks. Looks into side files
+  /// only.
   public func check(_ videos: some Sequence<String>) throws {
     for video in videos {
       if !features.contains(video) { throw features.missing(video) }
@@ -86,7 +88,8 @@ public final class VideoReader: Sendable {
 
   /// Reads a video, cut to `maxClipLength`.
   ///
-  /// Throws `DataError` naming it if a store lacks it, if it has no frames, or if something about it is malformed.
+  /// Throws `DataError` naming it if a store lacks it, if it has no frames, or if something about
+  /// it is malformed.
   public func read(_ video: String) throws -> VideoItem {
     let video = try open(video)
     return try item(of: video, 0..<min(video.frameCount, maxClipLength ?? video.frameCount)) { text, window in
@@ -104,14 +107,16 @@ public final class VideoReader: Sendable {
 
   /// Opens a video, however long it is.
   ///
-  /// Throws `DataError` naming it if a store lacks it, if it has no frames, or if something about it is malformed.
+  /// Throws `DataError` naming it if a store lacks it, if it has no frames, or if something about
+  /// it is malformed.
   public func open(_ video: String) throws -> LongVideo {
     let features = try features.stored(of: video)
     if let subtitles, !subtitles.contains(video) { throw Self.missing(video, in: subtitles) }
     return LongVideo(name: video, features: features, text: try subtitles?.subtitles(of: video))
   }
 
-  /// A window of a video as if it were a video: its frames, and the sentences that have frames in it.
+  /// A window of a video as if it were a video: its frames, and the sentences that have frames in
+  /// it.
   ///
   /// Throws `DataError` naming the video if a frame holds what is no finite number.
   public func read(_ window: Range<Int>, of video: LongVideo) throws -> VideoItem {
@@ -167,7 +172,8 @@ public final class VideoReader: Sendable {
 
   /// The sentences that are left when the video is cut to `frameCount` frames.
   ///
-  /// A sentence that loses frames ends the walk and is kept if some remain; one that had none stays, with none.
+  /// A sentence that loses frames ends the walk and is kept if some remain; one that had none
+  /// stays, with none.
   static func walk(_ text: Subtitles, frameCount: Int) -> [(sentence: Int, frames: [Int])] {
     var kept: [(sentence: Int, frames: [Int])] = []
     for (sentence, frames) in text.frames {

@@ -33,8 +33,8 @@ extension TextStoreBuilder {
 }
 
 extension TextStoreBuilder {
-  /// Captions of whole videos (YC2C, VATEX): each video is its own clip, without `ts`. The rows may be captions by themselves, as
-  /// in VALUE's retrieval annotations, which its captioners train on.
+  /// Captions of whole videos (YC2C, VATEX): each video is its own clip, without `ts`. The rows may
+  /// be captions by themselves, as in VALUE's retrieval annotations, which its captioners train on.
   func buildVideoCaptions(
     in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
     onSkip: (String) -> Void

@@ -131,7 +131,8 @@ extension TextStoreBuilder {
       with: tokenizer)
   }
 
-  /// Texts to choose from, a question before them if there is one, and the moment that they are about.
+  /// Texts to choose from, a question before them if there is one, and the moment that they are
+  /// about.
   private func choiceEntry(
     of row: JSONObject, id: String, texts: [String], target: JSON, with tokenizer: Tokenizer
   ) throws -> QueryEntry {

@@ -54,7 +54,8 @@ final class JSONObjectFile {
   }
 }
 
-/// JSON lines on their way to a file: line feeds between them, none at the end, as the reference writes them.
+/// JSON lines on their way to a file: line feeds between them, none at the end, as the reference
+/// writes them.
 final class JSONLinesFile {
   private let file: AtomicFile
   private var isEmpty = true

@@ -1,7 +1,8 @@
 import Formats
 import Foundation
 
-/// Subtitle files of many videos, each named after its video: `castle_s01e01.srt`, `castle_s01e01.en.vtt`.
+/// Subtitle files of many videos, each named after its video: `castle_s01e01.srt`,
+/// `castle_s01e01.en.vtt`.
 public struct SubtitleFileList {
   /// A file, and what its name says.
   fileprivate struct Candidate {
@@ -13,7 +14,8 @@ public struct SubtitleFileList {
     var marks: Marks
   }
 
-  /// What the end of a name says of the subtitles, from what is wanted most to what is wanted least.
+  /// What the end of a name says of the subtitles, from what is wanted most to what is wanted
+  /// least.
   fileprivate struct Marks {
     /// Signs and foreign words only, or somebody who talks about the film: not what is said in it.
     var isPartial = false
@@ -27,7 +29,8 @@ public struct SubtitleFileList {
 
   private let candidates: [Candidate]
 
-  /// Whether paths mean subtitle files and not an annotation: a folder, or a file with the ending of subtitles.
+  /// Whether paths mean subtitle files and not an annotation: a folder, or a file with the ending
+  /// of subtitles.
   static func isMeant(by path: String) -> Bool {
     FileManager.default.isFolder(path) || isSubtitles(path)
   }
@@ -67,9 +70,11 @@ public struct SubtitleFileList {
     self.candidates = candidates
   }
 
-  /// Every file's video, the files of one video in the order in which they should be taken: full ones before forced ones, a
-  /// name without a language first, then English, which is what the models know.
-  /// - Parameter isKnown: whether there is a video of a name: then nothing of the name is taken for a language.
+  /// Every file's video, the files of one video in the order in which they should be taken: full
+  /// ones before forced ones, a name without a language first, then English, which is what the
+  /// models know.
+  /// - Parameter isKnown: whether there is a video of a name: then nothing of the name is taken for
+  ///   a language.
   func byVideo(isKnown: (String) -> Bool) -> [(video: String, paths: [String])] {
     ordered(isKnown: isKnown).map { ($0.video, $0.files.map(\.path)) }
   }
@@ -121,7 +126,8 @@ extension SubtitleFileList.Marks {
     "dutch", "polish", "turkish", "swedish",
   ]
 
-  /// Notes what a part of a name says: `en`, `pt-BR`, `eng`, `zh-Hans`, `forced`; false where it says nothing of this kind.
+  /// Notes what a part of a name says: `en`, `pt-BR`, `eng`, `zh-Hans`, `forced`; false where it
+  /// says nothing of this kind.
   fileprivate mutating func take(_ part: Substring) -> Bool {
     let word = part.lowercased()
     switch word {

@@ -6,10 +6,12 @@ struct SubtitleTime: Equatable {
   var end: Float
 }
 
-/// Which frames each subtitle sentence touches, and which sentence each frame belongs to (`prepro_sub.py`,
-/// `process_single_vid_sub`). All arithmetic is in single precision, in units of frames.
+/// Which frames each subtitle sentence touches, and which sentence each frame belongs to
+/// (`prepro_sub.py`, `process_single_vid_sub`). All arithmetic is in single precision, in units of
+/// frames.
 struct SubtitleMatching: Equatable {
-  /// The frames that each sentence touches, those past the video's end included; nil for a sentence that starts there.
+  /// The frames that each sentence touches, those past the video's end included; nil for a sentence
+  /// that starts there.
   private(set) var touched: [[Int]?] = []
   /// The frames that belong to each sentence.
   private(set) var owned: [[Int]] = []

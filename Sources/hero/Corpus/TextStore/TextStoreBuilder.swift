@@ -1,15 +1,17 @@
 import Formats
 import Text
 
-/// Makes the text stores that training and evaluation read, as the reference's `prepro_query.py`, `prepro_sub.py` and
-/// `prepro_tvc.py` do: what `hero create-txtdb` runs.
+/// Makes the text stores that training and evaluation read, as the reference's `prepro_query.py`,
+/// `prepro_sub.py` and `prepro_tvc.py` do: what `hero create-txtdb` runs.
 ///
-/// The annotation is in the form that its authors publish or in the reference's; its content tells which. It is read
-/// row by row, so that memory holds only ids. Rows that cannot be used are named and skipped. The folder appears under
-/// its name only when it is whole, and nothing that exists is overwritten.
+/// The annotation is in the form that its authors publish or in the reference's; its content tells
+/// which. It is read row by row, so that memory holds only ids. Rows that cannot be used are named
+/// and skipped. The folder appears under its name only when it is whole, and nothing that exists is
+/// overwritten.
 public struct TextStoreBuilder: Sendable {
   public var task: TextStoreTask
-  /// The annotation file; for subtitles also a file of subtitles or a folder of such, each named after its video.
+  /// The annotation file; for subtitles also a file of subtitles or a folder of such, each named
+  /// after its video.
   public var annotation: String
   /// More of such files and folders.
   public var moreSubtitles: [String] = []
@@ -30,8 +32,8 @@ public struct TextStoreBuilder: Sendable {
   /// Frames of each empty sentence that a video without subtitles gets (`nframe_group`); 0 for
   /// none.
   public var frameGroup = 5
-  /// JSON file {split: {video: [seconds, index]}}: copied into a subtitle store, and the list of videos of a query
-  /// store whose queries do not tell theirs.
+  /// JSON file {split: {video: [seconds, index]}}: copied into a subtitle store, and the list of
+  /// videos of a query store whose queries do not tell theirs.
   public var vid2durIdx: String?
   /// JSON lines of subtitles, needed for TVC.
   public var subtitles: String?
@@ -50,9 +52,10 @@ public struct TextStoreBuilder: Sendable {
   /// Makes the store.
   /// - Parameters:
   ///   - onSkip: called with one line for every row that cannot be used.
-  ///   - onNote: called with one line for whatever was guessed, or left out of a row that is used; `onSkip` if nil.
-  /// - Throws: `DataError` for a file that is missing or malformed, an output that exists, a full disk, or an annotation
-  ///   without a single row that can be used.
+  ///   - onNote: called with one line for whatever was guessed, or left out of a row that is used;
+  ///     `onSkip` if nil.
+  /// - Throws: `DataError` for a file that is missing or malformed, an output that exists, a full
+  ///   disk, or an annotation without a single row that can be used.
   @discardableResult
   public func build(
     onSkip: (String) -> Void = { _ in }, onNote: ((String) -> Void)? = nil

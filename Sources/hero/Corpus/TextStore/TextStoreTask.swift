@@ -2,11 +2,13 @@ import Formats
 
 /// What a text store holds and how its annotation reads: a row of the table of annotations.
 ///
-/// A new annotation of a known content is one more row here; a form of its own has a reader in `Annotations`.
+/// A new annotation of a known content is one more row here; a form of its own has a reader in
+/// `Annotations`.
 public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable {
   /// What an annotation's rows become.
   enum Content: Hashable, Sendable {
-    /// `{desc_id, desc, vid_name, ts}`: a query, perhaps with its moment; `label` where it is a statement.
+    /// `{desc_id, desc, vid_name, ts}`: a query, perhaps with its moment; `label` where it is a
+    /// statement.
     case queries, statements
     /// `{qid, query, vid, relevant_windows}`: a query and all moments of its video that answer it.
     case windows

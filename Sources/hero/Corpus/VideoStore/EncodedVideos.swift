@@ -17,8 +17,9 @@ public struct EncodingRanks {
 
 /// Videos' entries in the order of the videos, whoever encodes them.
 ///
-/// Ranks encode a stretch of videos each, round after round, and all receive what the others made. Only the first needs it, and
-/// would not have it sooner if it were sent to nobody else; LMDB has one writer.
+/// Ranks encode a stretch of videos each, round after round, and all receive what the others made.
+/// Only the first needs it, and would not have it sooner if it were sent to nobody else; LMDB has
+/// one writer.
 struct EncodedVideos {
   private let ranks: EncodingRanks
   private let rounds: [[Range<Int>]]

@@ -23,10 +23,11 @@ struct FeatureEncoder: Sendable {
     var width: Int { widths.reduce(0, +) }
   }
 
-  /// Frames by which parts may differ without a word, as extractors disagree about a video's last moments.
+  /// Frames by which parts may differ without a word, as extractors disagree about a video's last
+  /// moments.
   private static let looseFrames = 2
-  /// The share of the frames, besides, by which they may differ at all: more is another sampling of the video, whose rows
-  /// do not belong together.
+  /// The share of the frames, besides, by which they may differ at all: more is another sampling of
+  /// the video, whose rows do not belong together.
   private static let looseShare = 10
 
   /// Bytes of a video's features when they are read, as its files say.
@@ -35,7 +36,8 @@ struct FeatureEncoder: Sendable {
   }
 
   /// Reads and encodes one video.
-  /// - Throws: `UnreadableVideo` if one of its files is missing, damaged, or no matrix of finite floats.
+  /// - Throws: `UnreadableVideo` if one of its files is missing, damaged, or no matrix of finite
+  ///   floats.
   func encode(_ video: FeatureFiles) throws -> Encoded {
     do {
       let (parts, read) = try self.parts(of: video)
@@ -82,7 +84,8 @@ struct FeatureEncoder: Sendable {
     return min(least, listed ?? .max)
   }
 
-  /// The features [frames, sum of the parts' widths] as 32-bit floats, or 64-bit where a file has those.
+  /// The features [frames, sum of the parts' widths] as 32-bit floats, or 64-bit where a file has
+  /// those.
   private static func joined(_ parts: [NDArray], frames: Int) throws -> NDArray {
     let isDouble = parts.contains { $0.type == .float64 }
     return try sideBySide(
@@ -104,7 +107,8 @@ struct FeatureEncoder: Sendable {
     return file
   }
 
-  /// Row by row, what the parts have in that row, one after the other; all have as many rows and one type.
+  /// Row by row, what the parts have in that row, one after the other; all have as many rows and
+  /// one type.
   private static func sideBySide(_ parts: [NDArray]) throws -> NDArray {
     let rows = parts[0].shape[0]
     var bytes: [UInt8] = []

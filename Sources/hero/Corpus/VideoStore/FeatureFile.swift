@@ -1,7 +1,8 @@
 import Formats
 import Foundation
 
-/// A file of one part of a video's features: `.npz` with an array `features`, or `.npy`; its content tells which.
+/// A file of one part of a video's features: `.npz` with an array `features`, or `.npy`; its
+/// content tells which.
 struct FeatureFile {
   /// [frames, width]
   var array: NDArray
@@ -10,9 +11,9 @@ struct FeatureFile {
 
   /// Reads the file.
   ///
-  /// [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, are frames × width, and so is [1, frames, width], as
-  /// a batch of one video is; [width] is one frame. An
-  /// archive's only array is taken whatever its name is.
+  /// [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, are frames × width,
+  /// and so is [1, frames, width], as a batch of one video is; [width] is one frame. An archive's
+  /// only array is taken whatever its name is.
   /// - Throws: `DataError` naming the file.
   init(path: String) throws {
     let read: NDArray

@@ -4,7 +4,8 @@ import Foundation
 /// A video and the files of its features.
 struct FeatureFiles: Equatable, Sendable {
   var name: String
-  /// A file for each part of the features, in their order; nil where the listing says that there is none.
+  /// A file for each part of the features, in their order; nil where the listing says that there is
+  /// none.
   var files: [String?]
   /// The frames the listing promises, if it does.
   var frames: Int?
@@ -24,7 +25,8 @@ struct FeatureFileList {
   /// The folders of the parts, as messages name them.
   private var folders: String { parts.map { "\($0)_features/" }.joined(separator: " and ") }
 
-  /// The videos, each once; those of whom nothing that is there can be read; a line for whatever was not taken.
+  /// The videos, each once; those of whom nothing that is there can be read; a line for whatever
+  /// was not taken.
   typealias Listing = (videos: [FeatureFiles], lost: [FeatureFiles], notes: [String])
 
   func videos() throws -> Listing {
@@ -61,7 +63,8 @@ struct FeatureFileList {
       }
       return FeatureFiles(name: name.text, files: taken.map { $0?.path })
     }
-    // What is there of a video whose file was not taken is listed as unreadable, unless another file of it was.
+    // What is there of a video whose file was not taken is listed as unreadable, unless another
+    // file of it was.
     let lost = found.reduce(into: Set<Name>()) { $0.formUnion($1.lost) }.subtracting(names)
     if let note = Self.unlikeNames(videos, parts, in: folder) { notes.append(note) }
     if let note = Normalization.note(among: names.union(lost).sorted().map(\.text), in: folder) {
@@ -72,7 +75,8 @@ struct FeatureFileList {
     )
   }
 
-  /// A line about videos whose parts have names that differ in a video file's ending or in case only; nil where none are.
+  /// A line about videos whose parts have names that differ in a video file's ending or in case
+  /// only; nil where none are.
   private static func unlikeNames(_ videos: [FeatureFiles], _ parts: [String], in folder: String) -> String? {
     var found: [Name: FeatureFiles] = [:]
     for video in videos where video.files.contains(nil) {
@@ -127,7 +131,8 @@ struct FeatureFileList {
           file: path,
           place: "video \"\(name)\"", cure: "Give --feature-dir in place of the list")
       }
-      // The reference notes an unreadable file as an empty path. Windows writes paths with backslashes.
+      // The reference notes an unreadable file as an empty path. Windows writes paths with
+      // backslashes.
       let files = self.parts.map { FeatureVersion.isFlat($0) ? flat : deep }.map {
         $0.contains("/") ? $0 : $0.replacing("\\", with: "/")
       }
@@ -141,8 +146,8 @@ struct FeatureFileList {
     }
   }
 
-  /// The folder that relative paths start from: the current one, as in the reference, else the info file's own or the
-  /// nearest one around it, whichever has one of the files.
+  /// The folder that relative paths start from: the current one, as in the reference, else the info
+  /// file's own or the nearest one around it, whichever has one of the files.
   private func root(of videos: [FeatureFiles], listedIn path: String) throws -> String {
     let samples = videos.lazy.flatMap(\.files).compactMap { $0 }
       .filter { !$0.hasPrefix("/") }.prefix(64)

@@ -1,7 +1,8 @@
 import Formats
 import Foundation
 
-/// The feature files under one part's folder, by the name of their video; what else is there is told.
+/// The feature files under one part's folder, by the name of their video; what else is there is
+/// told.
 struct FolderListing {
   struct File {
     /// The sub-folder that it lies in, from the part's folder.

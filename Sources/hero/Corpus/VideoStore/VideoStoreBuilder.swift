@@ -1,13 +1,14 @@
 import Formats
 import Foundation
 
-/// Makes the feature store that training and evaluation read, as the reference's `collect_video_feature_paths.py` and
-/// `convert_videodb.py` do together: what `hero convert-videodb` runs.
+/// Makes the feature store that training and evaluation read, as the reference's
+/// `collect_video_feature_paths.py` and `convert_videodb.py` do together: what `hero
+/// convert-videodb` runs.
 ///
-/// Several threads, of several processes if there are, read feature files; one writes them in order. Memory holds a few videos
-/// and everybody's names.
-/// Files that cannot be read are named, listed in `corrupted.json` and left out. The store appears under its name only
-/// when it is whole, and nothing that exists is overwritten.
+/// Several threads, of several processes if there are, read feature files; one writes them in
+/// order. Memory holds a few videos and everybody's names. Files that cannot be read are named,
+/// listed in `corrupted.json` and left out. The store appears under its name only when it is whole,
+/// and nothing that exists is overwritten.
 public struct VideoStoreBuilder: Sendable {
   public var options: VideoStoreOptions
 
@@ -21,9 +22,11 @@ public struct VideoStoreBuilder: Sendable {
   ///   - ranks: the processes that make it together, of which the first writes and reports.
   ///   - onSkip: called with one line for every video that cannot be read.
   ///   - onNote: called with one line for whatever was guessed or passed over; `onSkip` if nil.
-  ///   - progress: called after every video; what it throws ends the run, which then leaves no store behind.
-  /// - Throws: `DataError` for options that do not fit, a source that is missing, an output that exists or disagrees
-  ///   with what is beside it, a full disk, or a source without a single video that can be read.
+  ///   - progress: called after every video; what it throws ends the run, which then leaves no
+  ///     store behind.
+  /// - Throws: `DataError` for options that do not fit, a source that is missing, an output that
+  ///   exists or disagrees with what is beside it, a full disk, or a source without a single video
+  ///   that can be read.
   @discardableResult
   public func run(
     among ranks: EncodingRanks = .alone,

@@ -48,7 +48,8 @@ public struct VideoStoreOptions: Sendable {
     return dataset.isEmpty ? output : "\(output)/\(dataset)"
   }
 
-  /// The store's folder: `{feat_version}_{frame_length}`, the number as Python prints a float, and `_compressed`.
+  /// The store's folder: `{feat_version}_{frame_length}`, the number as Python prints a float, and
+  /// `_compressed`.
   public var storePath: String {
     "\(datasetPath)/\(version)_\(PythonNumber.repr(frameLength))\(compress ? "_compressed" : "")"
   }

@@ -5,7 +5,8 @@ import Foundation
 final class VideoStoreOutput {
   private let folder: OutputFolder
   private let store: LMDBWriter
-  /// Written beside the store under its name only when the store is whole; nil where one is there already.
+  /// Written beside the store under its name only when the store is whole; nil where one is there
+  /// already.
   private let counts: JSONObjectFile?
   /// What an `id2nframe.json` of another store of the same videos says.
   private let existingCounts: [Name: Int]
@@ -40,8 +41,8 @@ final class VideoStoreOutput {
   }
 
   /// Adds a video's entries.
-  /// - Throws: `UnreadableVideo` if it is not as wide as those before; `DataError` if it cannot be written, or an
-  ///   `id2nframe.json` that is there already says something else.
+  /// - Throws: `UnreadableVideo` if it is not as wide as those before; `DataError` if it cannot be
+  ///   written, or an `id2nframe.json` that is there already says something else.
   func put(_ video: FeatureEncoder.Encoded, video name: String) throws {
     for (part, (width, most)) in zip(parts, zip(video.widths, widths.majority)) {
       guard let most, width != most else { continue }

@@ -37,9 +37,11 @@ extension CPUBackend {
     return hero_attention_scratch(queries, keys, input.width / input.heads) + 16
   }
 
-  /// Calls `body` for every head of every sequence, with its rows of queries and of keys, and scratch.
+  /// Calls `body` for every head of every sequence, with its rows of queries and of keys, and
+  /// scratch.
   ///
-  /// Items come in runs, so that threads meet rarely; the runs are the same for any number of threads.
+  /// Items come in runs, so that threads meet rarely; the runs are the same for any number of
+  /// threads.
   private func forEachItem(
     _ input: AttentionInput,
     _ body: (Item, Range<Int>, Range<Int>, UnsafePointer<hero_dropout>?, UnsafeMutablePointer<Float>) -> Void
@@ -65,7 +67,8 @@ extension CPUBackend {
     withExtendedLifetime(storage) {}
   }
 
-  /// Keeps the probabilities, before dropout: per sequence, per head, per query a row of keys rounded up to 16.
+  /// Keeps the probabilities, before dropout: per sequence, per head, per query a row of keys
+  /// rounded up to 16.
   public func attention(_ input: AttentionInput, keepsForBackward: Bool, out: Tensor) -> [Tensor] {
     var staged = Staged(self, either: input.queries, input.keysValues, out)
     defer { staged.finish() }

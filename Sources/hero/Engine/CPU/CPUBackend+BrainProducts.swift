@@ -1,14 +1,16 @@
 import CKernels
 import Synchronization
 
-/// A factor of a product in bfloat16: values of either type, which are rounded when they are packed.
+/// A factor of a product in bfloat16: values of either type, which are rounded when they are
+/// packed.
 struct BrainFactor {
   let tensor: Tensor
-  /// Whether the rows (of the left) or the columns (of the right) lie along a row of the tensor, so that the inner
-  /// dimension goes from row to row.
+  /// Whether the rows (of the left) or the columns (of the right) lie along a row of the tensor, so
+  /// that the inner dimension goes from row to row.
   let isAcross: Bool
 
-  /// The items and the stretch of the inner dimension, in groups of sixteen items, `stride` words apart.
+  /// The items and the stretch of the inner dimension, in groups of sixteen items, `stride` words
+  /// apart.
   func pack(
     _ items: Range<Int>, _ inner: Range<Int>, to words: UnsafeMutablePointer<UInt32>, stride: Int,
     _ loops: hero_value_loops
@@ -44,11 +46,13 @@ private struct PackedColumns {
 
 /// Products in bfloat16 with sums in float32.
 ///
-/// The right factor is packed once, a block of columns at a time, for all threads; then blocks of the left factor's rows are
-/// packed and multiplied by whichever thread is free. What an element's sum is made of, and in what order, depends on the shape
-/// alone. Weights stay float32: to round them while they are packed costs a hundredth of a product of a batch's rows.
+/// The right factor is packed once, a block of columns at a time, for all threads; then blocks of
+/// the left factor's rows are packed and multiplied by whichever thread is free. What an element's
+/// sum is made of, and in what order, depends on the shape alone. Weights stay float32: to round
+/// them while they are packed costs a hundredth of a product of a batch's rows.
 extension CPUBackend {
-  /// Rows of a block of the left factor, which stays in a core's second cache with its stretch of the inner dimension.
+  /// Rows of a block of the left factor, which stays in a core's second cache with its stretch of
+  /// the inner dimension.
   private static var blockRows: Int { 64 }
   /// Columns of a block of the right factor.
   private static var blockColumns: Int { 3072 }
@@ -130,7 +134,8 @@ extension CPUBackend {
     let (leftLoops, resultLoops) = (
       loops(left.tensor.storage.type), loops(result.out.storage.type)
     )
-    // Items: blocks of rows by parts of the columns, enough of them to keep all threads busy to the end.
+    // Items: blocks of rows by parts of the columns, enough of them to keep all threads busy to the
+    // end.
     let rowBlocks = (m + Self.blockRows - 1) / Self.blockRows
     let isSmall = m * columns.count * inner.count < 1 << 17
     let wanted = isSmall ? 1 : max(1, 4 * pool.threads / rowBlocks)
@@ -192,8 +197,8 @@ extension CPUBackend {
     withExtendedLifetime(storage) {}
   }
 
-  /// Weights as they are packed, kept until they change, of which a few rows have been multiplied with before: then most of the
-  /// time goes by reading them.
+  /// Weights as they are packed, kept until they change, of which a few rows have been multiplied
+  /// with before: then most of the time goes by reading them.
   private func keptPacking(of weight: Tensor) -> HostStorage? {
     guard let packings = weight.storage.onHost.packings else { return nil }
     let place = WeightPackings.Place(offset: weight.offset, rows: weight.rows, columns: weight.columns)

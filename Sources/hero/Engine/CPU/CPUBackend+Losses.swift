@@ -10,7 +10,8 @@ extension CPUBackend {
     precondition(smoothing >= 0 && smoothing < 1 && (smoothing == 0 || columns > 1))
     let (x, width, isBrain) = (logits.values, logits.columns, logits.storage.type == .bfloat16)
     let size = logits.storage.type.size
-    // Rows of bfloat16 are worked on as floats, one at a time: a batch's words have some hundred megabytes of logits.
+    // Rows of bfloat16 are worked on as floats, one at a time: a batch's words have some hundred
+    // megabytes of logits.
     let storage = isBrain ? scratch(parts: pool.threads, each: width) : nil
     let room = storage?.pointer
     let other = columns > 1 ? smoothing / Float(columns - 1) : 0

@@ -1,10 +1,11 @@
 import CKernels
 import COpenBLAS
 
-/// Products of many pairs of queries and stretches of rows, where several queries have the same stretch.
+/// Products of many pairs of queries and stretches of rows, where several queries have the same
+/// stretch.
 extension CPUBackend {
-  /// Pairs that share their rows of x, as one product: [queries of the group, columns] · [rows, columns]ᵀ. What the pairs by
-  /// themselves would read from memory, the group reads once.
+  /// Pairs that share their rows of x, as one product: [queries of the group, columns] · [rows,
+  /// columns]ᵀ. What the pairs by themselves would read from memory, the group reads once.
   func groupedDot(
     _ queries: Tensor, _ queryRows: Indices, _ x: Tensor, pairs: RowRanges, places: Segments, out: Tensor
   ) {
@@ -52,7 +53,8 @@ extension CPUBackend {
     withExtendedLifetime(storage) {}
   }
 
-  /// Pairs in the order of their first rows, and which of them in a row have the same stretch. Empty ones are left out.
+  /// Pairs in the order of their first rows, and which of them in a row have the same stretch.
+  /// Empty ones are left out.
   private static func grouped(_ pairs: RowRanges, rows: Int) -> (order: [Int], groups: [Range<Int>]) {
     // Sorted by counting: there are many pairs, and few places where they begin.
     var ends = [Int](repeating: 0, count: rows + 1)

@@ -54,7 +54,8 @@ extension CPUBackend {
       storage: makeStorage(count: count * side * side, type: precision.activations))
   }
 
-  /// Rows up to which a product is done without OpenBLAS (see `thin.h`), and in bf16 with weights that are kept packed.
+  /// Rows up to which a product is done without OpenBLAS (see `thin.h`), and in bf16 with weights
+  /// that are kept packed.
   static let thinRows = 32
 
   /// out = x·weightᵀ for few rows of x.

@@ -18,7 +18,8 @@ extension CPUBackend {
   }
 }
 
-/// The two ranking losses of one batch's scores and how they change with them. On one thread: a batch has few scores.
+/// The two ranking losses of one batch's scores and how they change with them. On one thread: a
+/// batch has few scores.
 private struct RankingPass {
   private(set) var context: Float = 0
   private(set) var query: Float = 0

@@ -1,7 +1,8 @@
 import CKernels
 
 extension Optional where Wrapped == Dropout {
-  /// Calls `body` with the kernels' form of this dropout, or with nil where nothing is to be dropped.
+  /// Calls `body` with the kernels' form of this dropout, or with nil where nothing is to be
+  /// dropped.
   func withKernelForm<Result>(_ body: (UnsafePointer<hero_dropout>?) -> Result) -> Result {
     guard let self, self.threshold > 0 else { return body(nil) }
     var form = hero_dropout(
@@ -86,7 +87,8 @@ extension CPUBackend {
     withExtendedLifetime(storage) {}
   }
 
-  /// Divided by columns: two rows may go to the same place, and their sum must not depend on who came first.
+  /// Divided by columns: two rows may go to the same place, and their sum must not depend on who
+  /// came first.
   public func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor) {
     guard let indices else { return add(from, to: to) }
     precondition(from.columns == to.columns && indices.count == from.rows)
@@ -96,7 +98,8 @@ extension CPUBackend {
     defer { staged.finish() }
     let (to, columns) = (staged.writing(to, keeps: true), from.columns)
     let grain = from.count < 1 << 13 ? columns : 16
-    // Of many rows with few places, the sums of stretches are added up: a type's gradient is that of all its rows.
+    // Of many rows with few places, the sums of stretches are added up: a type's gradient is that
+    // of all its rows.
     if from.rows > Int(HERO_SUMMED_ROWS), to.rows <= Int(HERO_SUMMED_STRETCH) / 4 {
       return scatterStretches(from, places, to: to, stretch: Int(HERO_SUMMED_STRETCH), grain: grain)
     }
@@ -229,8 +232,8 @@ extension CPUBackend {
     let (dx, dResidual) = (staged.writing(dx), staged.writing(dResidual))
     let (means, inverses) = (statistics.pointer, statistics.pointer + rows)
     let (toX, toResidual) = (dx?.tensor.values, dResidual?.tensor.values)
-    // Each part sums its own gamma and beta gradients (2 rows), a stretch of rows at a time (2 rows), and has 2 rows of
-    // scratch.
+    // Each part sums its own gamma and beta gradients (2 rows), a stretch of rows at a time (2
+    // rows), and has 2 rows of scratch.
     let each = 6 * columns
     let storage = scratch(parts: pool.threads, each: each)
     let parts = storage.pointer

@@ -61,7 +61,8 @@ extension CPUBackend {
     }
   }
 
-  /// The largest of a row, at most `kept`, the largest first; values that are not numbers never count.
+  /// The largest of a row, at most `kept`, the largest first; values that are not numbers never
+  /// count.
   /// - Parameter above: where given, only values above this are wanted, few as a rule.
   private static func rank(
     _ row: UnsafeBufferPointer<Float>, firstColumn: Int, kept: Int, into found: inout [Ranked], above: Float?

@@ -66,7 +66,8 @@ extension CPUBackend {
         for s in 0..<segments.count {
           let columns = segments[s]
           var (best, most) = (columns.lowerBound, columns.isEmpty ? 0 : row[columns.lowerBound])
-          // Not `>`: what is no number comes before all numbers, and the first of its kind ends the search.
+          // Not `>`: what is no number comes before all numbers, and the first of its kind ends the
+          // search.
           for c in columns where !(row[c] <= most) {
             (best, most) = (c, row[c])
             if most.isNaN { break }

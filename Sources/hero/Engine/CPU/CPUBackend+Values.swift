@@ -42,8 +42,9 @@ extension CPUBackend {
   }
 }
 
-/// The operands of one operation in one type: as they are where all are bfloat16, else in float32, those that are not being
-/// copied. An operation is written once for float32, and a second time only where it is worth it.
+/// The operands of one operation in one type: as they are where all are bfloat16, else in float32,
+/// those that are not being copied. An operation is written once for float32, and a second time
+/// only where it is worth it.
 struct Staged {
   /// What all operands have now.
   let type: ElementType

@@ -2,16 +2,19 @@ import CKernels
 import COpenBLAS
 import Foundation
 
-/// The engine on the processor: OpenBLAS for products, vectorised loops for the rest, one pool of threads for both.
+/// The engine on the processor: OpenBLAS for products, vectorised loops for the rest, one pool of
+/// threads for both.
 ///
-/// In bf16 products are our own too (`brainProduct`), and loops that much time goes into read and write bfloat16.
+/// In bf16 products are our own too (`brainProduct`), and loops that much time goes into read and
+/// write bfloat16.
 public final class CPUBackend: Backend, @unchecked Sendable {
   let pool: ThreadPool
   let kernels: hero_kernels
   public let precision: Precision
   private let host = HostMemory()
 
-  /// - Parameter threads: defaults to `HERO_NUM_THREADS`, `OMP_NUM_THREADS` or the cores this process may use.
+  /// - Parameter threads: defaults to `HERO_NUM_THREADS`, `OMP_NUM_THREADS` or the cores this
+  ///   process may use.
   /// - Throws: `EngineError` where OpenBLAS is not installed.
   public convenience init(threads: Int? = nil) throws {
     try self.init(threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee)
@@ -39,7 +42,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
       threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee, precision: precision)
   }
 
-  /// Whether bf16 is faster here than fp32. The tests let any processor compute in it, by `HERO_EMULATE_BF16=1`.
+  /// Whether bf16 is faster here than fp32. The tests let any processor compute in it, by
+  /// `HERO_EMULATE_BF16=1`.
   static var multipliesBrains: Bool {
     hero_kernels_best().pointee.multiplies_brains
       || ProcessInfo.processInfo.environment["HERO_EMULATE_BF16"] == "1"
@@ -59,7 +63,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   deinit { pool.stop() }
 
-  /// OpenBLAS takes this much address space for each thread with its first product, and tries for ever where it gets none.
+  /// OpenBLAS takes this much address space for each thread with its first product, and tries for
+  /// ever where it gets none.
   private static func requireProductMemory(threads: Int) throws {
     let bytes = threads << 27
     guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),

@@ -24,8 +24,8 @@ extension BufferPool<HostAddress> {
   }
 }
 
-/// A buffer on loan from `HostMemory`; it goes back when the last tensor that looks at it is gone. Its memory is bound to
-/// the storage's type of element for as long.
+/// A buffer on loan from `HostMemory`; it goes back when the last tensor that looks at it is gone.
+/// Its memory is bound to the storage's type of element for as long.
 final class HostStorage: Storage {
   private let address: HostAddress
   private let capacity: Int

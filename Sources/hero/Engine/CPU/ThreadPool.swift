@@ -4,13 +4,14 @@ import Synchronization
 
 /// A fixed set of threads that share out one loop at a time.
 ///
-/// The engine's only threads: OpenBLAS is told to use one, and products are divided here, so that the two never compete for
-/// cores. Between loops the workers spin for some microseconds (the next operation usually follows at once), then sleep.
+/// The engine's only threads: OpenBLAS is told to use one, and products are divided here, so that
+/// the two never compete for cores. Between loops the workers spin for some microseconds (the next
+/// operation usually follows at once), then sleep.
 final class ThreadPool: @unchecked Sendable {
   /// How many threads share a loop, the caller's included.
   let threads: Int
-  /// The loop's number in the upper half, how many of its indices nobody has taken in the lower. One word, so that who
-  /// takes an index takes it of the loop that it saw.
+  /// The loop's number in the upper half, how many of its indices nobody has taken in the lower.
+  /// One word, so that who takes an index takes it of the loop that it saw.
   private let turn = Atomic<UInt64>(0)
   /// Indices whose body has not returned.
   private let unfinished = Atomic<Int>(0)
@@ -18,7 +19,8 @@ final class ThreadPool: @unchecked Sendable {
   private let stopping = Atomic<Bool>(false)
   private let busy = Atomic<Bool>(false)
   private let lock = NSCondition()
-  /// Of the loop under way; read only by who has taken an index of it, for which the loop then waits.
+  /// Of the loop under way; read only by who has taken an index of it, for which the loop then
+  /// waits.
   private var body: (Int) -> Void = { _ in }
 
   init(threads: Int) {
@@ -39,10 +41,11 @@ final class ThreadPool: @unchecked Sendable {
     lock.unlock()
   }
 
-  /// Runs `body(0)` … `body(count - 1)`, each once, in any order, on whichever thread is free; returns when all have run.
+  /// Runs `body(0)` … `body(count - 1)`, each once, in any order, on whichever thread is free;
+  /// returns when all have run.
   ///
-  /// A thread that is asleep or has no core is not waited for: the others take its share. A loop that starts while
-  /// another is under way (from its body) runs on the calling thread.
+  /// A thread that is asleep or has no core is not waited for: the others take its share. A loop
+  /// that starts while another is under way (from its body) runs on the calling thread.
   func run(_ count: Int, _ body: (Int) -> Void) {
     guard count > 1, threads > 1, !stopping.load(ordering: .relaxed),
       !busy.exchange(true, ordering: .acquiring)
@@ -128,7 +131,8 @@ final class ThreadPool: @unchecked Sendable {
 }
 
 extension ThreadPool {
-  /// Divides `0 ..< count` into one range a thread, each at least `grain` long and a multiple of `multiple`.
+  /// Divides `0 ..< count` into one range a thread, each at least `grain` long and a multiple of
+  /// `multiple`.
   func split(
     _ count: Int, grain: Int = 1, multiple: Int = 1, _ body: (_ range: Range<Int>, _ part: Int) -> Void
   ) {

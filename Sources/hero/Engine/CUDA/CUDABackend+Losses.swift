@@ -94,7 +94,8 @@ extension CUDABackend {
     addSum(x, squared: true, scale: 1, to: sums, at: place)
   }
 
-  /// Every block sums a stretch of its own, whose length depends on nothing but the count; one block then sums the stretches.
+  /// Every block sums a stretch of its own, whose length depends on nothing but the count; one
+  /// block then sums the stretches.
   private func addSum(_ x: Tensor, squared: Bool, scale: Double, to sums: Tensor, at place: Int) {
     guard x.count > 0 else { return }
     let stretch = max(8192, (x.count + 1023) / 1024)
@@ -114,8 +115,8 @@ extension CUDABackend {
 }
 
 extension Indices {
-  /// Whether the host's numbers, those of one row after another, are places within their segments. One of an empty segment
-  /// does not count.
+  /// Whether the host's numbers, those of one row after another, are places within their segments.
+  /// One of an empty segment does not count.
   fileprivate func areWithin(_ segments: Segments) -> Bool {
     guard let given else { return true }
     return given.indices.allSatisfy { number in

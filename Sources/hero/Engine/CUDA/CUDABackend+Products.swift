@@ -14,7 +14,8 @@ extension Activation {
 }
 
 extension CUDABackend {
-  /// What a product reads of a tensor: itself, or in bf16 a copy in that type, which `kept` holds as long as it must.
+  /// What a product reads of a tensor: itself, or in bf16 a copy in that type, which `kept` holds
+  /// as long as it must.
   private func factor(_ tensor: Tensor, transposed: Bool = false, kept: inout [Storage])
     -> CUDAProducts.Factor
   {
@@ -39,7 +40,8 @@ extension CUDABackend {
     return CUDAProducts.Factor(address: converted.address, type: type, transposed: transposed)
   }
 
-  /// Where a bias can be added by the product itself: the type of the result, and lying where vectors of it can be read.
+  /// Where a bias can be added by the product itself: the type of the result, and lying where
+  /// vectors of it can be read.
   private func fusedBias(_ bias: Tensor?, _ type: ElementType) -> UInt64? {
     guard let bias else { return nil }
     var address = bias.address
@@ -164,7 +166,8 @@ extension CUDABackend {
     return ((rows + each - 1) / each, each)
   }
 
-  /// target (+)= Σ over parts of the first `count` of each part's `stride` numbers, from `offset` on.
+  /// target (+)= Σ over parts of the first `count` of each part's `stride` numbers, from `offset`
+  /// on.
   func addParts(
     _ sums: Tensor, offset: Int = 0, count: Int, stride: Int, parts: Int, to target: GradientTarget
   ) {

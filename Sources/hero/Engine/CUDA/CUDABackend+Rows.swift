@@ -1,6 +1,7 @@
 import CCUDA
 
-/// How a norm's rows lie among threads, 32 columns each: a warp has a row, eight of them a block; of a wide row a block has one.
+/// How a norm's rows lie among threads, 32 columns each: a warp has a row, eight of them a block;
+/// of a wide row a block has one.
 private struct NormShape {
   let isWide: Bool
   let block: Int
@@ -35,8 +36,9 @@ extension CUDABackend {
     }
   }
 
-  /// A row whose index no other has is added where it belongs. Of the others the first row of a stretch with an index adds up the
-  /// stretch's, the first of all adds up the stretches: the order is that of the rows, whatever runs when.
+  /// A row whose index no other has is added where it belongs. Of the others the first row of a
+  /// stretch with an index adds up the stretch's, the first of all adds up the stretches: the order
+  /// is that of the rows, whatever runs when.
   public func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor) {
     guard let indices else { return add(from, to: to) }
     precondition(from.columns == to.columns && indices.count == from.rows && indices.areBelow(to.rows))
@@ -109,7 +111,8 @@ extension CUDABackend {
   ) {
     let (rows, columns) = (sum.rows, sum.columns)
     let shape = NormShape(columns: columns)
-    // As many blocks as two for each processor of a large device, each with a row for every line at least.
+    // As many blocks as two for each processor of a large device, each with a row for every line at
+    // least.
     let each = max(shape.lines, (rows + 255) / 256)
     let parts = (rows + each - 1) / each
     let sums = scratch(2 * parts * columns)

@@ -81,7 +81,8 @@ extension CUDABackend {
     (arguments.d_queries, arguments.accumulate_queries) = (dQueries.view, dQueries.adds)
     (arguments.dx, arguments.accumulate_x) = (dx.view, dx.adds)
     if dQueries != nil { launch(.pairDotQueries, rows: pairs.count, arguments) }
-    // Of pairs of a tensor with itself both go to one place: the second adds to what the first wrote.
+    // Of pairs of a tensor with itself both go to one place: the second adds to what the first
+    // wrote.
     if let dx, let dQueries, dx.tensor.address == dQueries.tensor.address { arguments.accumulate_x = 1 }
     if dx != nil { launch(.pairDotRows, rows: x.rows, arguments) }
   }

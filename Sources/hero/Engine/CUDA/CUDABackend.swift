@@ -1,10 +1,11 @@
 import CCUDA
 import Foundation
 
-/// The engine on an NVIDIA GPU: cuBLASLt for products, kernels of our own for the rest, all of it queued on one stream.
+/// The engine on an NVIDIA GPU: cuBLASLt for products, kernels of our own for the rest, all of it
+/// queued on one stream.
 ///
-/// Nothing in an update waits for the device. Sums have a fixed order: no kernel adds with atomics, so a run repeats bit for bit
-/// on one kind of device.
+/// Nothing in an update waits for the device. Sums have a fixed order: no kernel adds with atomics,
+/// so a run repeats bit for bit on one kind of device.
 public final class CUDABackend: Backend, @unchecked Sendable {
   let stream: CUDAStream
   let deviceMemory: CUDAMemory

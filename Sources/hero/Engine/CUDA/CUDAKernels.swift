@@ -50,7 +50,8 @@ enum CUDAKernel: String, CaseIterable {
     precision == .bf16 ? allCases : allCases.filter { $0 != .thinProduct }
   }
 
-  /// Columns of a head that an attention's kernel has room for; nil for the other kernels, of which there is one.
+  /// Columns of a head that an attention's kernel has room for; nil for the other kernels, of which
+  /// there is one.
   var headWidths: [Int]? {
     switch self {
     case .attentionForward, .attentionQueries, .attentionKeys: CUDAProgram.headWidths
@@ -108,9 +109,11 @@ struct CUDAProgram {
     return (Self.read(program, functions.program_binary_size, functions.program_binary), text)
   }
 
-  /// Loads machine code, which comes from where an earlier run left it, or is compiled and left there.
+  /// Loads machine code, which comes from where an earlier run left it, or is compiled and left
+  /// there.
   ///
-  /// What is damaged or of another driver does not load; it is compiled once more then, and written over.
+  /// What is damaged or of another driver does not load; it is compiled once more then, and written
+  /// over.
   /// - Parameters:
   ///   - cache: the folder for it; nil for none.
   ///   - load: throws where the code does not load.

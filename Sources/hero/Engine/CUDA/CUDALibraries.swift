@@ -1,8 +1,8 @@
 import CCUDA
 import Foundation
 
-/// NVIDIA's libraries, opened when a GPU is asked for: the driver, the compiler of kernels and the products; and NCCL, with which
-/// GPUs add up between them, where it is there.
+/// NVIDIA's libraries, opened when a GPU is asked for: the driver, the compiler of kernels and the
+/// products; and NCCL, with which GPUs add up between them, where it is there.
 struct CUDALibraries: @unchecked Sendable {
   /// Those of NCCL are nil where it is not there.
   let functions: hero_cuda_functions
@@ -128,7 +128,8 @@ struct CUDALibraries: @unchecked Sendable {
     }
   }
 
-  /// `lib` folders of wheels below the site-packages of an active environment, of the user and of the system.
+  /// `lib` folders of wheels below the site-packages of an active environment, of the user and of
+  /// the system.
   private static func wheelFolders(_ wanted: Wanted, _ environment: [String: String]) -> [String] {
     var roots: [String] = []
     for name in ["VIRTUAL_ENV", "CONDA_PREFIX"] {

@@ -3,7 +3,8 @@ import Foundation
 
 /// A device's memory: blocks of its stream-ordered pool, kept and used again by size.
 ///
-/// A block that is given back may be taken at once, by any thread: what it is used for next comes later in the same stream.
+/// A block that is given back may be taken at once, by any thread: what it is used for next comes
+/// later in the same stream.
 final class CUDAMemory: @unchecked Sendable {
   let stream: CUDAStream
   private let pool: BufferPool<UInt64>
@@ -50,8 +51,8 @@ final class CUDAMemory: @unchecked Sendable {
   }
 }
 
-/// Pinned memory of the host through which uploads go, so that nobody waits for them. A buffer is free again when the device
-/// has read it.
+/// Pinned memory of the host through which uploads go, so that nobody waits for them. A buffer is
+/// free again when the device has read it.
 private final class CUDAStaging: @unchecked Sendable {
   private let stream: CUDAStream
   private let lock = NSLock()

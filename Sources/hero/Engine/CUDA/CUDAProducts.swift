@@ -21,7 +21,8 @@ final class CUDAProducts {
   /// What a product is described by, but for its addresses.
   private struct Shape: Hashable {
     var (m, n, k): (Int, Int, Int)
-    /// Transpositions, types, whether there is a bias and a sum to add to, and how the addresses are aligned.
+    /// Transpositions, types, whether there is a bias and a sum to add to, and how the addresses
+    /// are aligned.
     var flags: Int
   }
 
@@ -41,7 +42,8 @@ final class CUDAProducts {
     }
   }
 
-  /// cuBLASLt's descriptions of a product, which cost the host as much as its start, and the algorithm.
+  /// cuBLASLt's descriptions of a product, which cost the host as much as its start, and the
+  /// algorithm.
   private struct Plan {
     var product: UnsafeMutableRawPointer?
     var layouts: (b: UnsafeMutableRawPointer?, a: UnsafeMutableRawPointer?, out: UnsafeMutableRawPointer?)
@@ -80,7 +82,8 @@ final class CUDAProducts {
   /// Adds work that is done elsewhere.
   func count(_ work: Int) { operations += work }
 
-  /// out = a·b (+ out) + bias, of [m, k] and [k, n], row-major; a transposed factor lies the other way round.
+  /// out = a·b (+ out) + bias, of [m, k] and [k, n], row-major; a transposed factor lies the other
+  /// way round.
   /// - Parameter bias: n elements of out's type, or nil.
   /// - Returns: false where nothing was done, because cuBLASLt adds no bias to this product.
   @discardableResult func multiply(

@@ -3,11 +3,12 @@ import Foundation
 
 /// NCCL between the GPUs of a job's ranks, which have one each.
 ///
-/// One communicator serves the device's stream and a second one, on which gradients travel beside the backward pass. NCCL
-/// promises no two operations at once, so all ranks must call in one order over both streams; `GradientExchange` sees to it.
+/// One communicator serves the device's stream and a second one, on which gradients travel beside
+/// the backward pass. NCCL promises no two operations at once, so all ranks must call in one order
+/// over both streams; `GradientExchange` sees to it.
 ///
-/// The communicator stays till the process ends: destroying it would wait for ranks that may have failed, and aborting it
-/// would lose what is still on its way to them.
+/// The communicator stays till the process ends: destroying it would wait for ranks that may have
+/// failed, and aborting it would lose what is still on its way to them.
 final class CUDARanks: DeviceLink, @unchecked Sendable {
   let summary: String
   private let rank: Int
@@ -145,7 +146,8 @@ extension CUDARanks {
     communicator.fail("NCCL could not \(what): \(Self.text(functions, failure))")
   }
 
-  /// Looks for failures that no call tells of, while the device waits for a rank or a network that is gone.
+  /// Looks for failures that no call tells of, while the device waits for a rank or a network that
+  /// is gone.
   private func watch() {
     let thread = Thread { [weak self] in
       while self?.isSound() == true { usleep(500_000) }

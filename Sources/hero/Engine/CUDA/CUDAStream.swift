@@ -1,9 +1,11 @@
 import CCUDA
 import Foundation
 
-/// A device's context and the one stream on which all of its work is queued, in the order in which it was asked for.
+/// A device's context and the one stream on which all of its work is queued, in the order in which
+/// it was asked for.
 ///
-/// Threads may share it: the driver takes calls from any thread for which the context was made current.
+/// Threads may share it: the driver takes calls from any thread for which the context was made
+/// current.
 final class CUDAStream: @unchecked Sendable {
   let functions: hero_cuda_functions
   let device: Int32
@@ -56,7 +58,8 @@ final class CUDAStream: @unchecked Sendable {
     return Int(value)
   }
 
-  /// The number of the device for one of several processes of a machine; more than there are devices share them.
+  /// The number of the device for one of several processes of a machine; more than there are
+  /// devices share them.
   static func ordinal(_ functions: hero_cuda_functions, place: Int) throws -> Int {
     var count: Int32 = 0
     try check(functions, functions.start(0), "start")

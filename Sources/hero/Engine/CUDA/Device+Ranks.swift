@@ -6,8 +6,8 @@ extension Device {
     case processor, linkable, unlinkable
   }
 
-  /// Lets the devices of all ranks work together past the hosts' memory, where NCCL can. All ranks call it, with the device
-  /// that they opened.
+  /// Lets the devices of all ranks work together past the hosts' memory, where NCCL can. All ranks
+  /// call it, with the device that they opened.
   /// - Parameter note: told in one line why gradients of GPUs go through the host.
   /// - Throws: `EngineError` where NCCL is there and fails.
   public static func link(

@@ -1,7 +1,9 @@
-/// A fixed rotation that spreads a vector's length evenly over its elements, so that their signs say as much as they can.
+/// A fixed rotation that spreads a vector's length evenly over its elements, so that their signs
+/// say as much as they can.
 ///
-/// Twice: signs drawn from Philox, then a Walsh–Hadamard transform of the first 2^k and of the last 2^k elements, 2^k being
-/// the largest power of two that fits. Every step is orthogonal; w·log w additions.
+/// Twice: signs drawn from Philox, then a Walsh–Hadamard transform of the first 2^k and of the last
+/// 2^k elements, 2^k being the largest power of two that fits. Every step is orthogonal; w·log w
+/// additions.
 struct SignRotation: Sendable {
   let width: Int
   private let block: Int

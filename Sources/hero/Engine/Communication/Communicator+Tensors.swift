@@ -1,4 +1,5 @@
-/// Tensors between ranks. Where a device's memory is not the host's and the devices have no link, they pass through the host's.
+/// Tensors between ranks. Where a device's memory is not the host's and the devices have no link,
+/// they pass through the host's.
 extension Communicator {
   /// Rank 0's elements of a float32 tensor, on all ranks.
   public func broadcast(_ tensor: Tensor, on backend: any Backend) {
@@ -89,7 +90,8 @@ final class PendingSum {
     }
   }
 
-  /// Returns when it is over; where the devices add up themselves, what is queued from here on comes after it.
+  /// Returns when it is over; where the devices add up themselves, what is queued from here on
+  /// comes after it.
   func wait() {
     guard let collective else {
       backend.link?.finishSums()

@@ -2,15 +2,16 @@ import Foundation
 
 /// The processes of a job, its ranks, as one of them sees them.
 ///
-/// All ranks call the same collectives in the same order on each channel; what they come to is the same on all of them.
-/// Half a job is of no use: a communicator that fails tells why and ends the process, and with it the job, so that
-/// nothing here throws.
+/// All ranks call the same collectives in the same order on each channel; what they come to is the
+/// same on all of them. Half a job is of no use: a communicator that fails tells why and ends the
+/// process, and with it the job, so that nothing here throws.
 public protocol Communicator: AnyObject, Sendable {
   /// Which process this is, from 0. Rank 0 writes files and speaks for all.
   var rank: Int { get }
   /// How many processes there are.
   var size: Int { get }
-  /// What they are, in words: `4 processes on 2 machines (Open MPI v4.1.4)`; empty for one that is alone.
+  /// What they are, in words: `4 processes on 2 machines (Open MPI v4.1.4)`; empty for one that is
+  /// alone.
   var summary: String { get }
   /// Begins a collective, whose memory must stay as it is until it is over.
   func begin(_ collective: Collective, on channel: Channel) -> PendingCollective
@@ -18,8 +19,8 @@ public protocol Communicator: AnyObject, Sendable {
   func fail(_ message: String) -> Never
 }
 
-/// Collectives of two channels do not wait for one another, so that an update's gradients may be on their way while
-/// something else is asked.
+/// Collectives of two channels do not wait for one another, so that an update's gradients may be on
+/// their way while something else is asked.
 public enum Channel: Int, CaseIterable, Sendable {
   /// What is needed at once.
   case foreground
@@ -36,7 +37,8 @@ public enum Collective {
   case maximum(UnsafeMutableBufferPointer<Double>)
   /// The bits that any rank has.
   case union(UnsafeMutableBufferPointer<UInt8>)
-  /// Every rank's bytes end to end, in the order of the ranks; a rank's own lie in their place before.
+  /// Every rank's bytes end to end, in the order of the ranks; a rank's own lie in their place
+  /// before.
   case gather(UnsafeMutableRawBufferPointer, counts: [Int])
   /// The bytes of one rank.
   case broadcast(UnsafeMutableRawBufferPointer, from: Int)
@@ -109,7 +111,8 @@ extension Communicator {
   /// Whether this rank writes files and speaks.
   public var isFirst: Bool { rank == 0 }
 
-  /// This rank's part of `count` things in a row, as even as possible: the parts end to end are all of them.
+  /// This rank's part of `count` things in a row, as even as possible: the parts end to end are all
+  /// of them.
   public func part(of count: Int) -> Range<Int> { count * rank / size..<count * (rank + 1) / size }
 
   /// Waits for all ranks.

@@ -1,7 +1,8 @@
-/// The way between the devices of a job's ranks that does not lead through the host's memory (NCCL).
+/// The way between the devices of a job's ranks that does not lead through the host's memory
+/// (NCCL).
 ///
-/// All ranks call the same in the same order, sums that were begun included; a rank that is out of step leaves the others
-/// waiting. Calls queue work, as a backend's do, and wait for nobody.
+/// All ranks call the same in the same order, sums that were begun included; a rank that is out of
+/// step leaves the others waiting. Calls queue work, as a backend's do, and wait for nobody.
 public protocol DeviceLink: AnyObject, Sendable {
   /// What carries it: `NCCL 2.27.3`.
   var summary: String { get }

@@ -1,9 +1,10 @@
 /// Adds the gradients of an update up over all ranks, while its backward pass goes on.
 ///
-/// The arena is divided into buckets of parameters that lie side by side. A bucket leaves as soon as the backward pass
-/// has left its last parameter, in an order that all ranks agree on before: buckets that are ready early go early. What the
-/// backward pass itself asks of all ranks has its place in that order, since devices keep to one. A parameter that any rank has
-/// a gradient for gets one on all, of zeros where a rank has none.
+/// The arena is divided into buckets of parameters that lie side by side. A bucket leaves as soon
+/// as the backward pass has left its last parameter, in an order that all ranks agree on before:
+/// buckets that are ready early go early. What the backward pass itself asks of all ranks has its
+/// place in that order, since devices keep to one. A parameter that any rank has a gradient for
+/// gets one on all, of zeros where a rank has none.
 public final class GradientExchange {
   private let store: ParameterStore
   private let communicator: any Communicator
@@ -31,16 +32,18 @@ public final class GradientExchange {
     }
   }
 
-  /// - Parameter bucketSize: elements of a bucket, about: large enough that a message's start costs little, small
-  ///   enough that the first leaves early.
+  /// - Parameter bucketSize: elements of a bucket, about: large enough that a message's start costs
+  ///   little, small enough that the first leaves early.
   public init(_ store: ParameterStore, communicator: any Communicator, bucketSize: Int = 1 << 21) {
     self.store = store
     self.communicator = communicator
     self.bucketSize = max(1, bucketSize)
   }
 
-  /// The backward pass of an update's last batch, after which the arena holds the sums over all ranks.
-  /// - Parameter tape: nil where no rank has a batch: gradients of earlier ones may still have to be exchanged.
+  /// The backward pass of an update's last batch, after which the arena holds the sums over all
+  /// ranks.
+  /// - Parameter tape: nil where no rank has a batch: gradients of earlier ones may still have to
+  ///   be exchanged.
   public func backward(_ tape: Tape?) {
     guard communicator.size > 1 else {
       tape?.backward()
@@ -104,16 +107,19 @@ public final class GradientExchange {
     var isTable: Bool { SharedTable.isMeant(for: parameters[0]) }
   }
 
-  /// All ranks' buckets, in the order in which they leave, and which one each of this rank's waiting parameters is in.
+  /// All ranks' buckets, in the order in which they leave, and which one each of this rank's
+  /// waiting parameters is in.
   private func agreedBuckets(_ tape: Tape?) -> ([Bucket], [ObjectIdentifier: Int]) {
     let parameters = store.parameters
     let uses = tape?.firstUses ?? [:]
-    // The record that the backward pass leaves a parameter by, the later the earlier; −1 where it has no gradient.
+    // The record that the backward pass leaves a parameter by, the later the earlier; −1 where it
+    // has no gradient.
     let ready = Double(UInt32.max)
     let turns = parameters.map { parameter in
       uses[ObjectIdentifier(parameter)].map { Double($0) } ?? (parameter.hasGradient ? ready : -1)
     }
-    // A rank that leaves a parameter earlier waits for the collectives that come before it elsewhere.
+    // A rank that leaves a parameter earlier waits for the collectives that come before it
+    // elsewhere.
     let earlier = parameters.map { parameter in
       uses[ObjectIdentifier(parameter)].map { use in Double(tape?.exchanges.count { $0 >= use } ?? 0) } ?? 0
     }

@@ -2,8 +2,9 @@ import Foundation
 
 /// The gradient of a large table, of which only rows travel that some rank has a gradient for.
 ///
-/// A batch reads some thousand of fifty thousand words, and their table is a third of all gradients; read first in the
-/// forward pass, its gradient is whole when the backward pass ends and nothing is left to hide it behind.
+/// A batch reads some thousand of fifty thousand words, and their table is a third of all
+/// gradients; read first in the forward pass, its gradient is whole when the backward pass ends and
+/// nothing is left to hide it behind.
 final class SharedTable {
   private let gradient: Tensor
   private let backend: any Backend

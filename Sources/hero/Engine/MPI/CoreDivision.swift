@@ -11,8 +11,8 @@ public enum CoreDivision {
 
   /// How many threads this rank should compute with: its part of every core that it may run on.
   ///
-  /// A launcher that was told nothing binds each process to one core, whatever the machine has; where that leaves cores
-  /// idle this process takes an equal part of all of them instead.
+  /// A launcher that was told nothing binds each process to one core, whatever the machine has;
+  /// where that leaves cores idle this process takes an equal part of all of them instead.
   public static func threads(_ communicator: MPICommunicator) -> Int {
     let own = Place(node: communicator.node, cores: allowedCores())
     let places = communicator.gather(encoded(own)).map(decoded)
@@ -31,8 +31,8 @@ public enum CoreDivision {
     cores.allSatisfy { $0.count == 1 } && cores.count < machine
   }
 
-  /// Cores that fall to one of the ranks of a machine; every core is divided among those that may run on it, and what is
-  /// left over goes to the first.
+  /// Cores that fall to one of the ranks of a machine; every core is divided among those that may
+  /// run on it, and what is left over goes to the first.
   static func share(of place: Int, _ cores: [Set<Int>]) -> Int {
     let own = cores[place]
     let same = cores.indices.filter { cores[$0] == own }

@@ -7,9 +7,10 @@ struct PluginProblem: Error { let reason: String }
 
 /// The ranks of an MPI job.
 ///
-/// One thread makes all calls of MPI, none of which waits: it begins what the others ask for, looks after what is under
-/// way, and tells the neighbours every second that this rank lives. So collectives go on behind a computation, any MPI
-/// will do (MPI_THREAD_FUNNELED), and a rank or a network that is gone is noticed though nobody may be waiting for it.
+/// One thread makes all calls of MPI, none of which waits: it begins what the others ask for, looks
+/// after what is under way, and tells the neighbours every second that this rank lives. So
+/// collectives go on behind a computation, any MPI will do (MPI_THREAD_FUNNELED), and a rank or a
+/// network that is gone is noticed though nobody may be waiting for it.
 public final class MPICommunicator: Communicator, @unchecked Sendable {
   public let rank: Int
   public let size: Int
@@ -39,14 +40,15 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
   /// Seconds after which a rank that is not heard of counts as lost; 0 for never.
   private static let patience =
     ProcessInfo.processInfo.environment["HERO_MPI_TIMEOUT"].flatMap { Double($0) } ?? 30
-  /// The same once a signal asked the program to stop: a launcher that has lost a rank sends it to the others, which wait
-  /// for that rank.
+  /// The same once a signal asked the program to stop: a launcher that has lost a rank sends it to
+  /// the others, which wait for that rank.
   private static let patienceAfterSignal = 5.0
   /// Collectives that the plugin has under way at most; the plugin has room for some more.
   private static let mostUnderWay = 64
 
   /// Joins the job that this process was started in.
-  /// - Throws: `PluginProblem` where the plugin cannot be loaded; `EngineError` where MPI does not start.
+  /// - Throws: `PluginProblem` where the plugin cannot be loaded; `EngineError` where MPI does not
+  ///   start.
   init(plugin path: String) throws {
     guard FileManager.default.fileExists(atPath: path) else {
       throw PluginProblem(reason: "there is no such file")
@@ -78,7 +80,8 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
 
   private static func isGone(_ process: Int32) -> Bool { kill(process, 0) != 0 && errno == ESRCH }
 
-  /// The first words between the thread that makes all calls and the one that makes the communicator.
+  /// The first words between the thread that makes all calls and the one that makes the
+  /// communicator.
   private final class Opening: @unchecked Sendable {
     private let opened = DispatchSemaphore(value: 0)
     private let handed = DispatchSemaphore(value: 0)
@@ -116,7 +119,8 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
   }
 
   /// Waits for all ranks and leaves the job; nothing can be asked any more.
-  /// - Parameter status: to exit with where MPI does not let go, as over a network that has failed since.
+  /// - Parameter status: to exit with where MPI does not let go, as over a network that has failed
+  ///   since.
   public func close(status: Int32) {
     condition.lock()
     isLeaving = true

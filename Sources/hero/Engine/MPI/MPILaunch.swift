@@ -44,9 +44,11 @@ public struct MPILaunch: Equatable, Sendable {
 }
 
 extension MPILaunch {
-  /// The processes of the job that this one was started in; one that is alone where it was not started by MPI.
+  /// The processes of the job that this one was started in; one that is alone where it was not
+  /// started by MPI.
   /// - Parameter program: the program's file, beside which the plugins lie in `lib`.
-  /// - Throws: `EngineError` where it was, and cannot join: the copies would each do the whole work.
+  /// - Throws: `EngineError` where it was, and cannot join: the copies would each do the whole
+  ///   work.
   public static func join(
     environment: [String: String] = ProcessInfo.processInfo.environment, program: String
   ) throws -> any Communicator {
@@ -74,7 +76,8 @@ extension MPILaunch {
         + "'make mpi' builds the plugins of the MPIs that are installed")
   }
 
-  /// Where the plugin for an MPI is looked for: in `lib` beside the program, or above it as in a release.
+  /// Where the plugin for an MPI is looked for: in `lib` beside the program, or above it as in a
+  /// release.
   /// - Parameter program: the program's own file.
   public static func plugin(_ library: Library, program: String) -> String {
     let folder = URL(fileURLWithPath: program).resolvingSymlinksInPath().deletingLastPathComponent()

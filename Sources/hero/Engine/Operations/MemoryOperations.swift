@@ -1,17 +1,19 @@
 /// Memory of a device, and what moves whole tensors.
 ///
-/// Work is queued: only `values`, `numbers` and `synchronize` wait for it. `makeStorage` and the uploads may be called by
-/// loading threads while a step is under way.
+/// Work is queued: only `values`, `numbers` and `synchronize` wait for it. `makeStorage` and the
+/// uploads may be called by loading threads while a step is under way.
 public protocol MemoryOperations {
   /// Bytes of tensor memory held at most so far, and now.
   var memory: (peak: Int, now: Int) { get }
   /// How exactly this device computes.
   var precision: Precision { get }
-  /// Steps of a loop, such as a decoder's, to ask for before reading what they came to: 1 where reading costs nothing.
+  /// Steps of a loop, such as a decoder's, to ask for before reading what they came to: 1 where
+  /// reading costs nothing.
   var stepsBetweenReads: Int { get }
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int, type: ElementType) -> Storage
-  /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply with in bfloat16.
+  /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply
+  /// with in bfloat16.
   func makeWeights(count: Int) -> Storage
   func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor)
   /// Waits, and copies the elements of a tensor of values, as float32.

@@ -6,7 +6,8 @@ public struct Dropout: Sendable {
   /// 0 ..< 1, in steps of 1/65,536.
   public var probability: Float
 
-  /// Elements whose 16 random bits lie below this are dropped; the others are scaled by 65,536 / (65,536 − threshold).
+  /// Elements whose 16 random bits lie below this are dropped; the others are scaled by 65,536 /
+  /// (65,536 − threshold).
   public var threshold: UInt32 { UInt32((probability * 65_536).rounded()) }
 }
 
@@ -16,12 +17,13 @@ public protocol RowOperations {
   func gatherSum(_ terms: [(table: Tensor, indices: Indices?)], out: Tensor)
   /// to[index[r]] += from[r].
   func scatterAdd(_ from: Tensor, indices: Indices?, to: Tensor)
-  /// Each element times its factor of 0 or 1 / (1 − p); `out` may be `x`, and the backward pass is the same operation.
+  /// Each element times its factor of 0 or 1 / (1 − p); `out` may be `x`, and the backward pass is
+  /// the same operation.
   func dropout(_ x: Tensor, _ dropout: Dropout, out: Tensor)
   /// out[c, r] = x[r, c]; meant for the few columns of a prediction head.
   func transpose(_ x: Tensor, out: Tensor)
-  /// out = dropout(gamma·(s − mean)/σ + beta) with s = residual + dropout(x). `sum` may share memory with x.
-  /// `statistics`: [2, rows], means then inverse deviations.
+  /// out = dropout(gamma·(s − mean)/σ + beta) with s = residual + dropout(x). `sum` may share
+  /// memory with x. `statistics`: [2, rows], means then inverse deviations.
   func layerNorm(
     _ x: Tensor, residual: Tensor?, gamma: Tensor, beta: Tensor, epsilon: Float, inner: Dropout?,
     outer: Dropout?,
@@ -35,10 +37,11 @@ public protocol RowOperations {
     _ dy: Tensor, out: Tensor, floor: Float, lengths: Tensor, dx: GradientTarget)
   /// The place of the first of the largest of each row's first `columns` elements.
   func argmax(_ x: Tensor, columns: Int, places: Indices)
-  /// The `values.columns` largest elements of each row and of what was found before, the largest first, with their
-  /// columns, which count from `firstColumn`; of equals the first. A row with fewer numbers (not-a-numbers never count) is
-  /// filled with −∞ and −1.
-  /// - Parameter earlier: what earlier calls, for lower columns, found in the same rows; other memory than the result's.
+  /// The `values.columns` largest elements of each row and of what was found before, the largest
+  /// first, with their columns, which count from `firstColumn`; of equals the first. A row with
+  /// fewer numbers (not-a-numbers never count) is filled with −∞ and −1.
+  /// - Parameter earlier: what earlier calls, for lower columns, found in the same rows; other
+  ///   memory than the result's.
   func topK(
     _ x: Tensor, firstColumn: Int, earlier: (values: Tensor, places: Indices)?, values: Tensor,
     places: Indices)

@@ -2,8 +2,8 @@ import Foundation
 
 /// What a device's operations took, one event a call.
 ///
-/// Any thread may add events. Totals grow with the kinds of operations only; of the events themselves the first
-/// `eventLimit` are kept.
+/// Any thread may add events. Totals grow with the kinds of operations only; of the events
+/// themselves the first `eventLimit` are kept.
 public final class OperationProfile: @unchecked Sendable {
   /// A call of an operation.
   public struct Event: Sendable {
@@ -27,7 +27,8 @@ public final class OperationProfile: @unchecked Sendable {
     public internal(set) var seconds = 0.0
     public internal(set) var operations = 0
     public internal(set) var bytes = 0
-    /// Seconds that the calls would have taken at the limits: each max(operations / peak, bytes / bandwidth).
+    /// Seconds that the calls would have taken at the limits: each max(operations / peak, bytes /
+    /// bandwidth).
     public internal(set) var limitSeconds = 0.0
   }
 

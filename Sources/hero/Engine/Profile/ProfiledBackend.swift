@@ -2,8 +2,9 @@ import Foundation
 
 /// A device whose operations are recorded, each once, before another does them.
 ///
-/// An operation is waited for where it is issued, so that its time is its own; on the CPU that changes nothing, a GPU loses
-/// what it would do behind the host. What is computed is the same to the last bit.
+/// An operation is waited for where it is issued, so that its time is its own; on the CPU that
+/// changes nothing, a GPU loses what it would do behind the host. What is computed is the same to
+/// the last bit.
 public final class ProfiledBackend: Backend, @unchecked Sendable {
   public let profile: OperationProfile
   let base: any Backend

@@ -4,8 +4,9 @@ public typealias LinearArrays = (weight: Tensor, bias: Tensor?)
 extension Tape {
   /// down(gelu(up(x))): the feed-forward half of a transformer layer, as one operation.
   ///
-  /// The GELU's results, the widest of a layer, are not kept: the backward pass makes them again from their arguments, which
-  /// it reads in any case. At full size that is an eighth of what a training step remembers.
+  /// The GELU's results, the widest of a layer, are not kept: the backward pass makes them again
+  /// from their arguments, which it reads in any case. At full size that is an eighth of what a
+  /// training step remembers.
   /// - Parameters:
   ///   - x: [n, k]
   ///   - up: to [n, m]

@@ -8,7 +8,8 @@ extension Tape {
   public func linear(
     _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, activation: Activation = .none
   ) -> Tensor {
-    // Scores, and the few columns of a prediction, are compared with one another: they keep all their digits.
+    // Scores, and the few columns of a prediction, are compared with one another: they keep all
+    // their digits.
     let isScore = weight.parameters.isEmpty || weight.rows < 8
     let out = output(
       rows: x.rows, columns: weight.rows, from: [x, weight, bias], type: isScore ? .float32 : nil)
@@ -61,8 +62,8 @@ extension Tape {
     return out
   }
 
-  /// Σ over terms of table[index[r]] (−1: nothing; no indices: row r itself): embeddings, gathers, merges of
-  /// sequences, residual sums.
+  /// Σ over terms of table[index[r]] (−1: nothing; no indices: row r itself): embeddings, gathers,
+  /// merges of sequences, residual sums.
   /// - Returns: [indices, columns of the tables]
   public func gatherSum(_ terms: [(table: Tensor, indices: Indices?)]) -> Tensor {
     let rows = terms[0].indices?.count ?? terms[0].table.rows

@@ -1,5 +1,5 @@
-/// Losses. What they come to stays on the device (`MemoryOperations.numbers` reads it); on a training tape the gradient of `weight` times
-/// the sum of the rows' losses flows back.
+/// Losses. What they come to stays on the device (`MemoryOperations.numbers` reads it); on a
+/// training tape the gradient of `weight` times the sum of the rows' losses flows back.
 extension Tape {
   /// Cross-entropy of each row against its target.
   ///
@@ -23,7 +23,8 @@ extension Tape {
   /// Cross-entropy within each segment of each row of logits, whose memory is reused.
   /// - Parameters:
   ///   - logits: [k, rows]
-  ///   - targets: k · segments places, counted from the segment's start, row after row; −1 leaves one out.
+  ///   - targets: k · segments places, counted from the segment's start, row after row; −1 leaves
+  ///     one out.
   /// - Returns: unweighted losses: [1, k · segments].
   public func segmentCrossEntropy(
     _ logits: Tensor, segments: Segments, targets: Indices, weight: Float
@@ -34,7 +35,8 @@ extension Tape {
     }
   }
 
-  /// Cross-entropy of each logit's sigmoid against 1 or 0; −1 leaves one out. The logits' memory is reused.
+  /// Cross-entropy of each logit's sigmoid against 1 or 0; −1 leaves one out. The logits' memory is
+  /// reused.
   /// - Returns: unweighted losses: [1, logits].
   public func binaryCrossEntropy(_ logits: Tensor, targets: Indices, weight: Float) -> Tensor {
     losses(logits.count, logits, weight) { gradientScale, losses in

@@ -1,11 +1,12 @@
 extension Tape {
-  /// Softmax attention within each packed sequence: softmax(QKᵀ/√d)·V per head, with dropout on the probabilities.
+  /// Softmax attention within each packed sequence: softmax(QKᵀ/√d)·V per head, with dropout on the
+  /// probabilities.
   /// - Parameters:
   ///   - queries: [Σ query lengths, …], queries in the columns from `queryColumn`.
   ///   - keysValues: [Σ key lengths, …]; the same tensor as `queries` for self-attention.
   ///   - width: columns of each of q, k and v; divided among `heads`.
-  ///   - keyRanges: the rows of `keysValues` that each sequence attends to. Without a backward pass they may overlap and
-  ///     leave gaps (caches, beams over one memory).
+  ///   - keyRanges: the rows of `keysValues` that each sequence attends to. Without a backward pass
+  ///     they may overlap and leave gaps (caches, beams over one memory).
   /// - Returns: [Σ query lengths, width]
   public func attention(
     queries: Tensor, queryColumn: Int = 0, keysValues: Tensor, keyColumn: Int, valueColumn: Int, width: Int,
@@ -31,7 +32,8 @@ extension Tape {
       guard let dQueries = target(queries),
         let dKeysValues = queries === keysValues ? dQueries : target(keysValues)
       else { preconditionFailure("queries, keys and values are trained") }
-      // What is written to the columns of q, k and v is the whole gradient of their tensors, which nothing else reads.
+      // What is written to the columns of q, k and v is the whole gradient of their tensors, which
+      // nothing else reads.
       precondition(!dQueries.accumulate && !dKeysValues.accumulate)
       precondition(
         queries === keysValues
@@ -101,7 +103,8 @@ extension Tape {
     return out
   }
 
-  /// Dot products of query row `queryRows[p]` with the rows `pairs[p]` of x, end to end; nothing flows back.
+  /// Dot products of query row `queryRows[p]` with the rows `pairs[p]` of x, end to end; nothing
+  /// flows back.
   /// - Parameter places: as long as the pairs: where their products lie.
   /// - Returns: [1, places.rows]
   public func pairDot(
@@ -118,7 +121,8 @@ extension Tape {
     return out
   }
 
-  /// A centred 1-D convolution of every segment by itself. x: [1, rows]; kernel: odd number of elements.
+  /// A centred 1-D convolution of every segment by itself. x: [1, rows]; kernel: odd number of
+  /// elements.
   public func convolve(_ x: Tensor, kernel: Tensor, segments: Segments) -> Tensor {
     precondition(x.count == segments.rows && kernel.count % 2 == 1)
     let out = output(rows: 1, columns: x.count, from: [x, kernel], type: .float32)

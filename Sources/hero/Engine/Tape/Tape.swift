@@ -1,7 +1,7 @@
 /// Runs operations and, while training, remembers how to go back through them.
 ///
-/// One tape is one forward pass (a training step has as many as batches to accumulate). Saved tensors go back to the
-/// backend's pool as the backward pass moves past them.
+/// One tape is one forward pass (a training step has as many as batches to accumulate). Saved
+/// tensors go back to the backend's pool as the backward pass moves past them.
 public final class Tape {
   public let backend: any Backend
   /// Whether gradients will be asked for; dropout happens only then.
@@ -12,7 +12,8 @@ public final class Tape {
   private var records: [Record] = []
   /// The processes that share the work of a training step.
   public let communicator: any Communicator
-  /// The lowest record that may read each parameter: once the backward pass is past it, the gradient is whole.
+  /// The lowest record that may read each parameter: once the backward pass is past it, the
+  /// gradient is whole.
   private(set) var firstUses: [ObjectIdentifier: Int] = [:]
   /// The same in the order of the records.
   private var users: [(record: Int, parameter: Parameter)] = []

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A place in some bytes from which values are taken one after another, each checked against the end.
+/// A place in some bytes from which values are taken one after another, each checked against the
+/// end.
 ///
 /// The buffer must outlive the cursor.
 struct ByteCursor {

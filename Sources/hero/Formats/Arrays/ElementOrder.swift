@@ -22,9 +22,11 @@ enum ElementOrder {
     }
   }
 
-  /// The elements at `offset + Σ indexᵢ·strideᵢ`, in row-major order; offset and strides count elements.
+  /// The elements at `offset + Σ indexᵢ·strideᵢ`, in row-major order; offset and strides count
+  /// elements.
   ///
-  /// The caller has checked that every such element lies inside `source` and that `shape` has no overflow.
+  /// The caller has checked that every such element lies inside `source` and that `shape` has no
+  /// overflow.
   static func gather(
     _ source: UnsafeRawBufferPointer, offset: Int, shape: [Int], strides: [Int], elementSize: Int
   ) -> [UInt8] {
@@ -41,7 +43,8 @@ enum ElementOrder {
           from: UnsafeRawBufferPointer(rebasing: source[element * elementSize..<(element + 1) * elementSize]))
         for axis in shape.indices.reversed() {
           index[axis] += 1
-          // Strides of dimensions of one element may be any number; what they add is taken off again.
+          // Strides of dimensions of one element may be any number; what they add is taken off
+          // again.
           element &+= strides[axis]
           if index[axis] < shape[axis] { break }
           element &-= strides[axis] &* shape[axis]

@@ -1,7 +1,8 @@
 extension [Float] {
   /// The place of the first element that is no number or without bound; nil where all are finite.
   public var firstNotFinite: Int? {
-    // Without branches, so that the compiler makes vector instructions of it: nearly always there is none.
+    // Without branches, so that the compiler makes vector instructions of it: nearly always there
+    // is none.
     let exponent = Float.infinity.bitPattern
     var found: UInt32 = 0
     for value in self { found |= value.bitPattern & exponent == exponent ? 1 : 0 }
@@ -10,7 +11,8 @@ extension [Float] {
 }
 
 extension NDArray {
-  /// The place of the first element that is no finite number as a 32-bit float; nil where all are, as integers always are.
+  /// The place of the first element that is no finite number as a 32-bit float; nil where all are,
+  /// as integers always are.
   public var firstNotFinite: Int? {
     switch type {
     case .float32: first(UInt32.self, exponent: Float.infinity.bitPattern)
@@ -34,7 +36,8 @@ extension NDArray {
     }
   }
 
-  /// Refuses a parameter that holds what is no finite number: every result it has a part in would be none.
+  /// Refuses a parameter that holds what is no finite number: every result it has a part in would
+  /// be none.
   ///
   /// - Throws: `DataError` naming the file, the parameter and the element.
   public func requireFinite(file: String, parameter: String) throws {

@@ -1,12 +1,14 @@
-/// Conversions between 32-bit floats and the two 16-bit kinds, written without branches so that the compiler
-/// turns the loops into vector code.
+/// Conversions between 32-bit floats and the two 16-bit kinds, written without branches so that the
+/// compiler turns the loops into vector code.
 enum HalfPrecision {
-  /// The IEEE half with these bits, as a float; exact for every half, subnormals and infinities included.
+  /// The IEEE half with these bits, as a float; exact for every half, subnormals and infinities
+  /// included.
   @inline(__always)
   static func float(half bits: UInt16) -> Float {
     let magnitude = UInt32(bits & 0x7fff) << 13
-    // The exponent moves from the half's bias of 15 to the float's 127. A subnormal gets an exponent of its
-    // own to subtract again, so that no subnormal float arises even where the processor flushes them.
+    // The exponent moves from the half's bias of 15 to the float's 127. A subnormal gets an
+    // exponent of its own to subtract again, so that no subnormal float arises even where the
+    // processor flushes them.
     let normal = magnitude &+ 0x3800_0000
     let subnormal = (Float(bitPattern: magnitude &+ 0x3880_0000) - Float(bitPattern: 0x3880_0000)).bitPattern
     let finite = bits & 0x7c00 == 0 ? subnormal : normal

@@ -1,5 +1,6 @@
-/// Arrays inside MessagePack, as the Python package msgpack-numpy puts them there: a map of `nd`, `type`, `kind`,
-/// `shape` and `data`, whose keys are bytes (or, where the old string type was used, text).
+/// Arrays inside MessagePack, as the Python package msgpack-numpy puts them there: a map of `nd`,
+/// `type`, `kind`, `shape` and `data`, whose keys are bytes (or, where the old string type was
+/// used, text).
 public enum MessagePackNumpy {
   /// The map for `array`, equal byte for byte to what msgpack-numpy makes.
   ///

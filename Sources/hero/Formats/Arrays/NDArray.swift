@@ -40,7 +40,8 @@ public struct NDArray: Equatable, Sendable {
   /// The number of elements.
   public var count: Int { bytes.count / type.size }
 
-  /// The bytes an array of this shape takes; nil if a dimension is negative or the product overflows.
+  /// The bytes an array of this shape takes; nil if a dimension is negative or the product
+  /// overflows.
   public static func byteCount(shape: [Int], type: ScalarType) -> Int? {
     var total = type.size
     var isEmpty = false

@@ -2,12 +2,14 @@ import Foundation
 
 /// numpy's file of one array (`.npy`, format versions 1 to 3).
 ///
-/// Source: numpy's "NEP 1 — A simple file format for NumPy arrays". Arrays of Python objects are refused,
-/// for they are pickles; Fortran order and big-endian elements are put right on the way in.
+/// Source: numpy's "NEP 1 — A simple file format for NumPy arrays". Arrays of Python objects are
+/// refused, for they are pickles; Fortran order and big-endian elements are put right on the way
+/// in.
 public enum NPY {
   /// Decodes one array.
   ///
-  /// Throws `DataError`, naming `file`, if the bytes are not a whole `.npy` of an element type in `ScalarType`.
+  /// Throws `DataError`, naming `file`, if the bytes are not a whole `.npy` of an element type in
+  /// `ScalarType`.
   public static func decode(_ bytes: consuming [UInt8], file: String? = nil) throws -> NDArray {
     var elements = bytes
     return try DataError.locating(file: file) {

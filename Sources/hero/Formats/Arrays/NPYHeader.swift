@@ -29,7 +29,8 @@ struct NPYHeader: Equatable {
     }
     let place = "header at byte \(cursor.position)"
     let text = String(decoding: try cursor.take(length), as: UTF8.self)
-    // `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, in any order; Python 2 wrote long integers as 3L.
+    // `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, in any order; Python 2 wrote
+    // long integers as 3L.
     guard let description = text.firstMatch(of: /['"]descr['"]\s*:\s*['"]([^'"]*)['"]/)?.1,
       let order = text.firstMatch(of: /['"]fortran_order['"]\s*:\s*(True|False)/)?.1,
       let sizes = text.firstMatch(of: /['"]shape['"]\s*:\s*\(((?:\s*\d+L?\s*,)*(?:\s*\d+L?)?)\s*\)/)?.1

@@ -13,7 +13,8 @@ public enum NPZ {
     try one(name, in: ZipReader(path: path))
   }
 
-  /// The array called `name` of the archive at `path`, or its only array where it has none of that name.
+  /// The array called `name` of the archive at `path`, or its only array where it has none of that
+  /// name.
   ///
   /// Throws `DataError` where it has several and none of that name, and where it would inflate to
   /// what no features shrink from.

@@ -17,7 +17,8 @@ public enum ScalarType: String, CaseIterable, Sendable {
   /// Whether the type holds real numbers rather than integers or truth values.
   public var isFloatingPoint: Bool { rawValue.contains("float") }
 
-  /// numpy's code without the byte order, such as `f4`; nil for `bfloat16`, which numpy does not have.
+  /// numpy's code without the byte order, such as `f4`; nil for `bfloat16`, which numpy does not
+  /// have.
   public var numpyCode: String? {
     switch self {
     case .bfloat16: nil
@@ -32,7 +33,8 @@ public enum ScalarType: String, CaseIterable, Sendable {
     numpyCode.map { (size == 1 ? "|" : "<") + $0 }
   }
 
-  /// The type and byte order of a numpy description such as `<f4`, `>i8`, `|b1` or `f2`; nil for any other.
+  /// The type and byte order of a numpy description such as `<f4`, `>i8`, `|b1` or `f2`; nil for
+  /// any other.
   static func numpy(_ description: String) -> (type: ScalarType, isBigEndian: Bool)? {
     var code = Substring(description)
     var isBigEndian = false

@@ -3,8 +3,8 @@ import Foundation
 
 /// A zip archive opened for reading, in a file or in memory.
 ///
-/// No entry makes it allocate more than its compressed bytes can possibly hold. Not for use from several
-/// threads at once.
+/// No entry makes it allocate more than its compressed bytes can possibly hold. Not for use from
+/// several threads at once.
 public final class ZipReader {
   /// One file in the archive.
   public struct Entry: Sendable {
@@ -77,8 +77,8 @@ public final class ZipReader {
 
   /// The decompressed bytes of `entry`, its checksum verified.
   ///
-  /// - Parameter limit: the number of bytes beyond which an entry that decompression enlarges is refused, so that a small
-  ///   archive cannot take all memory.
+  /// - Parameter limit: the number of bytes beyond which an entry that decompression enlarges is
+  ///   refused, so that a small archive cannot take all memory.
   public func read(_ entry: Entry, limit: Int = defaultLimit) throws -> [UInt8] {
     guard entry.size <= max(limit, entry.compressedSize) else {
       throw damaged(entry, "decompresses to \(entry.size) bytes, more than the \(limit) that are read")

@@ -3,12 +3,14 @@ import Foundation
 
 /// Builds a zip archive in memory.
 enum ZipWriter {
-  /// An archive of `entries` in order, deflated or stored, with a fixed date so that equal input gives equal bytes.
+  /// An archive of `entries` in order, deflated or stored, with a fixed date so that equal input
+  /// gives equal bytes.
   static func archive(_ entries: [(name: String, bytes: [UInt8])], compress: Bool) throws -> [UInt8] {
     var error = zip_error_t()
     zip_error_init(&error)
     defer { zip_error_fini(&error) }
-    // libzip deletes an archive without entries, so the empty one is written out: an end record and nothing else.
+    // libzip deletes an archive without entries, so the empty one is written out: an end record and
+    // nothing else.
     if entries.isEmpty { return Array("PK".utf8) + [5, 6] + [UInt8](repeating: 0, count: 18) }
     guard let target = zip_source_buffer_create(nil, 0, 0, &error) else { throw failure(&error) }
     defer { zip_source_free(target) }
@@ -25,7 +27,8 @@ enum ZipWriter {
     return try contents(of: target)
   }
 
-  /// zlib's own default, which numpy takes too; left to itself, libzip takes the slowest for little gain.
+  /// zlib's own default, which numpy takes too; left to itself, libzip takes the slowest for little
+  /// gain.
   private static let deflateLevel: zip_uint32_t = 6
 
   private static func add(_ name: String, _ bytes: [UInt8], compress: Bool, to handle: OpaquePointer) throws {

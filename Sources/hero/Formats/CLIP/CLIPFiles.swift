@@ -2,8 +2,8 @@ import Foundation
 
 /// The weights of a CLIP, and what of its shape only a file beside them says.
 ///
-/// Three layouts are known: OpenAI's archive (`ViT-B-32.pt`), Hugging Face's folder (`config.json`), and
-/// open_clip's file or folder (`open_clip_config.json`).
+/// Three layouts are known: OpenAI's archive (`ViT-B-32.pt`), Hugging Face's folder
+/// (`config.json`), and open_clip's file or folder (`open_clip_config.json`).
 public struct CLIPFiles: Sendable {
   /// One of the two towers.
   public struct Tower: Sendable, Equatable {
@@ -42,8 +42,8 @@ public struct CLIPFiles: Sendable {
   /// - Parameters:
   ///   - path: a file, or the folder of one model.
   ///   - activation: what the user says; nil to have the files tell it.
-  /// - Throws: `DataError` where there are no weights of a CLIP, its shape is another than is computed here, or nothing
-  ///   tells the activation.
+  /// - Throws: `DataError` where there are no weights of a CLIP, its shape is another than is
+  ///   computed here, or nothing tells the activation.
   public init(path: String, activation: CLIPActivation? = nil) throws {
     let place = Self.file(path)
     weights = place

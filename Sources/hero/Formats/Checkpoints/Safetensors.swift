@@ -2,7 +2,8 @@ import Foundation
 
 /// Hugging Face's format of named tensors.
 public enum Safetensors {
-  /// The note with the hash of all bytes after the header's length, taken with zeros in its own place.
+  /// The note with the hash of all bytes after the header's length, taken with zeros in its own
+  /// place.
   static let hashNote = "content_hash"
   static let noHash = "0000000000000000"
 
@@ -23,12 +24,14 @@ public enum Safetensors {
     ("I16", .int16), ("I32", .int32), ("I64", .int64), ("BOOL", .bool),
   ]
 
-  /// Writes tensors that are made one at a time: `bytes` gives the little-endian elements of tensor number `index`
-  /// of `list`, and is called once for each. Tensors of wider elements come first, else in the order given, so that every
-  /// tensor is aligned. The file appears under its name only when it is complete and on the disk.
+  /// Writes tensors that are made one at a time: `bytes` gives the little-endian elements of tensor
+  /// number `index` of `list`, and is called once for each. Tensors of wider elements come first,
+  /// else in the order given, so that every tensor is aligned. The file appears under its name only
+  /// when it is complete and on the disk.
   ///
-  /// Throws `DataError` if two tensors have one name, or the bytes do not fill the shape.
-  /// A note of the header holds a hash of the whole file, by which `SafetensorsFile.verify` finds damage; other readers pass it over.
+  /// Throws `DataError` if two tensors have one name, or the bytes do not fill the shape. A note of
+  /// the header holds a hash of the whole file, by which `SafetensorsFile.verify` finds damage;
+  /// other readers pass it over.
   public static func write(
     path: String, list: [(name: String, type: ScalarType, shape: [Int])], metadata: [String: String] = [:],
     bytes: (_ index: Int) throws -> [UInt8]

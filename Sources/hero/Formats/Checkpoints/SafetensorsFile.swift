@@ -1,9 +1,10 @@
 import Foundation
 
-/// A safetensors file, mapped into memory: its list is read when it is opened, each tensor when it is asked for.
+/// A safetensors file, mapped into memory: its list is read when it is opened, each tensor when it
+/// is asked for.
 ///
-/// Source: the format's description (8 bytes of length, a JSON header, the tensors' bytes without holes). Safe to use
-/// from several threads.
+/// Source: the format's description (8 bytes of length, a JSON header, the tensors' bytes without
+/// holes). Safe to use from several threads.
 public final class SafetensorsFile: Sendable {
   /// What the header says of one tensor.
   public struct Entry: Equatable, Sendable {
@@ -14,8 +15,8 @@ public final class SafetensorsFile: Sendable {
     var range: Range<Int>
   }
 
-  /// The format's own readers accept longer ones. A header takes some thirty times as much memory while it is read, and those
-  /// of the largest models are a tenth as long.
+  /// The format's own readers accept longer ones. A header takes some thirty times as much memory
+  /// while it is read, and those of the largest models are a tenth as long.
   private static let longestHeader = 1 << 25
 
   /// The path, as the user named it.
@@ -98,7 +99,8 @@ public final class SafetensorsFile: Sendable {
     places[name].map { entries[$0] }
   }
 
-  /// Runs `body` on a tensor's little-endian bytes where they stand in the mapped file, not necessarily aligned.
+  /// Runs `body` on a tensor's little-endian bytes where they stand in the mapped file, not
+  /// necessarily aligned.
   public func withBytes<Result>(
     of entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> Result
   ) throws -> Result {
@@ -156,7 +158,8 @@ public final class SafetensorsFile: Sendable {
     else { throw DataError("the header lacks one of dtype, shape and data_offsets") }
     let type = Safetensors.types.first { $0.code == code }?.type
     let shape = sizes.compactMap(\.int)
-    // Of types that are not known here the shape says nothing of the bytes, and an element may be less than one.
+    // Of types that are not known here the shape says nothing of the bytes, and an element may be
+    // less than one.
     guard shape.count == sizes.count, let byteCount = NDArray.byteCount(shape: shape, type: type ?? .uint8)
     else {
       throw DataError("an impossible shape")

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// The zip format of PyTorch 1.6 and later: `NAME/data.pkl`, and one entry `NAME/data/KEY` per storage.
+/// The zip format of PyTorch 1.6 and later: `NAME/data.pkl`, and one entry `NAME/data/KEY` per
+/// storage.
 final class TorchArchive: TorchStorageSource {
   private static let largestPickle = 1 << 26
   /// What a deflated storage may become; torch itself never deflates.

@@ -3,11 +3,11 @@ import Synchronization
 
 /// A checkpoint that PyTorch's `save` wrote: a state dict, or anything with tensors in it.
 ///
-/// Both formats are read, the zip of version 1.6 on and the older stream of pickles, and nothing in them is run. A zip that
-/// `torch.jit.save` wrote is read as the dictionary of its modules' attributes, and a plain pickle of numpy arrays like one of
-/// tensors.
-/// Opening reads the description only; a tensor's elements are read when they are asked for. Safe to use from
-/// several threads, which take turns.
+/// Both formats are read, the zip of version 1.6 on and the older stream of pickles, and nothing in
+/// them is run. A zip that `torch.jit.save` wrote is read as the dictionary of its modules'
+/// attributes, and a plain pickle of numpy arrays like one of tensors. Opening reads the
+/// description only; a tensor's elements are read when they are asked for. Safe to use from several
+/// threads, which take turns.
 public final class TorchCheckpoint: Sendable {
   /// An array of the checkpoint.
   public enum Held: Equatable, Sendable {
@@ -59,7 +59,8 @@ public final class TorchCheckpoint: Sendable {
     places = Dictionary(found.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { $1 })
   }
 
-  /// Whether a plain pickle begins so: with its protocol, or by the first ones with a dictionary, a list or a class.
+  /// Whether a plain pickle begins so: with its protocol, or by the first ones with a dictionary, a
+  /// list or a class.
   private static func mayBePickle(_ head: [UInt8]) -> Bool {
     if head.first == 0x80 { return true }
     return ["(dp", "(lp", "ccollections\n", "}q", "]q"].contains { head.starts(with: Array($0.utf8)) }
@@ -76,7 +77,8 @@ public final class TorchCheckpoint: Sendable {
 
   /// The array of this name with its elements; nil if there is none.
   ///
-  /// Throws `DataError` if its storage is missing, short or damaged, or its elements are of a type that is not read here.
+  /// Throws `DataError` if its storage is missing, short or damaged, or its elements are of a type
+  /// that is not read here.
   public func array(named name: String) throws -> NDArray? {
     guard let place = places[name] else { return nil }
     switch arrays[place].held {

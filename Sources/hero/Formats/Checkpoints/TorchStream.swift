@@ -1,7 +1,7 @@
 import Foundation
 
-/// The format before PyTorch 1.6: pickles of a magic number, a version, the machine's sizes, the value and the list
-/// of storage keys, then for each key an element count and the elements.
+/// The format before PyTorch 1.6: pickles of a magic number, a version, the machine's sizes, the
+/// value and the list of storage keys, then for each key an element count and the elements.
 final class TorchStream: TorchStorageSource {
   private static let magic: [UInt8] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
   private static let version = 1001
@@ -79,7 +79,8 @@ final class TorchStream: TorchStorageSource {
       }
       let place = cursor.position
       let count = try cursor.integer(Int64.self)
-      // A storage that no tensor in the value uses has no known type, so whatever follows cannot be found.
+      // A storage that no tensor in the value uses has no known type, so whatever follows cannot be
+      // found.
       guard let size = sizes[key] else {
         throw DataError("storage “\(key)” belongs to no tensor", place: "byte \(place)")
       }

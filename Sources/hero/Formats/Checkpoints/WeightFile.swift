@@ -2,9 +2,10 @@ import Foundation
 
 /// The arrays of a trained model by the model's own names, however they were saved.
 ///
-/// Read are safetensors, what PyTorch's `save` wrote, plain pickles and `.npz` archives of numpy arrays, and all of these in
-/// shards. What wrappers and dictionaries put around the names is taken off (`WeightNames`). Arrays are read one by one as they
-/// are asked for. Safe to use from several threads.
+/// Read are safetensors, what PyTorch's `save` wrote, plain pickles and `.npz` archives of numpy
+/// arrays, and all of these in shards. What wrappers and dictionaries put around the names is taken
+/// off (`WeightNames`). Arrays are read one by one as they are asked for. Safe to use from several
+/// threads.
 public final class WeightFile: Sendable {
   /// The path, as the user named it.
   public let path: String
@@ -20,10 +21,11 @@ public final class WeightFile: Sendable {
 
   /// Opens the file, or the folder of one model, at `path`.
   ///
-  /// - Parameter start: the number of bytes of a name that stand before the model's own; nil for a name by which this cannot be
-  ///   told. Without it only the wrappings that are known are taken off.
-  /// - Throws: `DataError` if it is none of these formats, is damaged or incomplete, asks for something to be run, or holds
-  ///   two models.
+  /// - Parameter start: the number of bytes of a name that stand before the model's own; nil for a
+  ///   name by which this cannot be told. Without it only the wrappings that are known are taken
+  ///   off.
+  /// - Throws: `DataError` if it is none of these formats, is damaged or incomplete, asks for
+  ///   something to be run, or holds two models.
   public init(path: String, start: ((String) -> Int?)? = nil) throws {
     self.path = path
     let shards = try WeightShards(path: path)
@@ -65,8 +67,8 @@ public final class WeightFile: Sendable {
 
   /// The array of this name; nil if there is none.
   ///
-  /// - Throws: `DataError` naming the file and the parameter if its elements are of a type that is not read, are damaged, are whole
-  ///   numbers, or are not all finite.
+  /// - Throws: `DataError` naming the file and the parameter if its elements are of a type that is
+  ///   not read, are damaged, are whole numbers, or are not all finite.
   public func array(_ name: String) throws -> NDArray? {
     guard let place = places[name] else { return nil }
     let source = sources[place.source]
@@ -84,7 +86,8 @@ public final class WeightFile: Sendable {
   private static func open(_ path: String) throws -> any WeightSource {
     let file = try MappedFile(path: path)
     let head = try file.bytes(at: 0, count: min(file.count, 9))
-    // A safetensors file begins with its header's length, in 8 bytes, and the header, which is JSON.
+    // A safetensors file begins with its header's length, in 8 bytes, and the header, which is
+    // JSON.
     if head.count == 9, head[8] == UInt8(ascii: "{"), head[6] == 0, head[7] == 0 {
       return try SafetensorsFile(path: path)
     }

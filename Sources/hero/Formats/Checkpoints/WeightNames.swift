@@ -1,14 +1,16 @@
 /// Which of a checkpoint's arrays are the model's, and what the model calls them.
 ///
-/// PyTorch's wrappers (`DataParallel`, `torch.compile`, FSDP, activation checkpointing) put their attribute into every name, trainers
-/// the model's (`model.` of Lightning), and people a dictionary around the whole, beside an optimizer's and a running average's.
+/// PyTorch's wrappers (`DataParallel`, `torch.compile`, FSDP, activation checkpointing) put their
+/// attribute into every name, trainers the model's (`model.` of Lightning), and people a dictionary
+/// around the whole, beside an optimizer's and a running average's.
 struct WeightNames {
   /// In the file's order.
   private(set) var kept: [(name: String, stored: String)] = []
   /// What was done, a line each.
   private(set) var notes: [String] = []
 
-  /// Attributes that hold the wrapped module, wherever they stand in a name. No network here has a part of such a name.
+  /// Attributes that hold the wrapped module, wherever they stand in a name. No network here has a
+  /// part of such a name.
   private static let wrappers: Set<Substring> = [
     "module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
     "_fpw_module",
@@ -59,7 +61,8 @@ struct WeightNames {
     try keep(own, without: prefix)
   }
 
-  /// What stands before the names of the model, by the arrays of which that can be told; nil where it can of none.
+  /// What stands before the names of the model, by the arrays of which that can be told; nil where
+  /// it can of none.
   private mutating func prefix(of entries: [Entry]) throws -> String? {
     var counts: [String: Int] = [:]
     for entry in entries {

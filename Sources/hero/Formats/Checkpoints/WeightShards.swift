@@ -1,9 +1,11 @@
 import Foundation
 
-/// The files that hold one model: a single one, or the shards that Hugging Face's programs make of a large one.
+/// The files that hold one model: a single one, or the shards that Hugging Face's programs make of
+/// a large one.
 ///
-/// Shards are called `NAME-00001-of-00003.safetensors` (or `.bin`), beside `NAME.safetensors.index.json`, whose `weight_map` gives each
-/// array's file. Without that file the shards of a folder are those of the only model in it.
+/// Shards are called `NAME-00001-of-00003.safetensors` (or `.bin`), beside
+/// `NAME.safetensors.index.json`, whose `weight_map` gives each array's file. Without that file the
+/// shards of a folder are those of the only model in it.
 struct WeightShards {
   let files: [String]
   /// What was made of one shard that was given alone.
@@ -50,15 +52,16 @@ struct WeightShards {
     (self.files, self.note, map) = (files, note, nil)
   }
 
-  /// Endings of files of weights; of two models those of the first ending are taken, as `transformers` does.
+  /// Endings of files of weights; of two models those of the first ending are taken, as
+  /// `transformers` does.
   private static let endings = ["safetensors", "bin", "pt", "pth"]
   /// Beginnings of what trainers save beside a model.
   private static let besides = [
     "optimizer", "scheduler", "rng_state", "training_args", "trainer_state", "scaler", "random_states",
   ]
 
-  /// The one model in a folder where none of its files has a name of `folderFiles`: a file, or the first of its shards that is
-  /// there; nil where there is none.
+  /// The one model in a folder where none of its files has a name of `folderFiles`: a file, or the
+  /// first of its shards that is there; nil where there is none.
   /// - Throws: `DataError` where there are several.
   private static func soleModel(in folder: String) throws -> (name: String, isShard: Bool)? {
     let names = try FolderNames(path: folder).entries.filter { $0.kind == .file }.map(\.name)

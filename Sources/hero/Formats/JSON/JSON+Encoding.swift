@@ -9,7 +9,8 @@ extension JSON {
     case pretty
   }
 
-  /// The value as text. Numbers are written as Python writes them, but what is no number as `null`: JSON has none.
+  /// The value as text. Numbers are written as Python writes them, but what is no number as `null`:
+  /// JSON has none.
   public func encoded(style: Style = .compact) -> String {
     String(decoding: encodedBytes(style: style), as: UTF8.self)
   }
@@ -149,7 +150,8 @@ private struct JSONEncoder {
 
 /// Numbers as Python prints them.
 public enum PythonNumber {
-  /// Python's `repr(float)`: the shortest digits that read back the same, with an exponent below 1e-4 and from 1e16.
+  /// Python's `repr(float)`: the shortest digits that read back the same, with an exponent below
+  /// 1e-4 and from 1e16.
   public static func repr(_ value: Double) -> String {
     if value.isNaN { return "NaN" }
     if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }

@@ -26,7 +26,8 @@ extension JSON {
 
   /// Hands on the members of the object that the file holds, one by one.
   ///
-  /// Never more than one member is in memory, so that a side file with a million ids costs its size and no more.
+  /// Never more than one member is in memory, so that a side file with a million ids costs its size
+  /// and no more.
   /// - Parameter limit: refuse a file with more bytes.
   public static func readMembers(
     path: String, limit: Int = TextFile.mostBytes, _ body: (String, JSON) throws -> Void
@@ -55,11 +56,11 @@ extension JSON {
 public enum JSONLines {
   private struct IsOneList: Error {}
 
-  /// Calls `body` with every line's number, counted from 1, and value; blank lines are passed over. Of a file that is
-  /// one list, `body` gets the elements, with the lines that they begin in.
+  /// Calls `body` with every line's number, counted from 1, and value; blank lines are passed over.
+  /// Of a file that is one list, `body` gets the elements, with the lines that they begin in.
   ///
-  /// The file is read in pieces, so memory does not grow with it. What `body` or the parser throws as `DataError`
-  /// gets the file and line.
+  /// The file is read in pieces, so memory does not grow with it. What `body` or the parser throws
+  /// as `DataError` gets the file and line.
   public static func read(path: String, _ body: (_ line: Int, _ value: JSON) throws -> Void) throws {
     var number = 0
     var isFirst = true

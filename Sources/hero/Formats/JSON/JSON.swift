@@ -1,6 +1,7 @@
 import OrderedCollections
 
-/// A JSON value. Objects keep the order of their keys, and integers stay apart from other numbers, as in Python.
+/// A JSON value. Objects keep the order of their keys, and integers stay apart from other numbers,
+/// as in Python.
 public enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
@@ -12,8 +13,8 @@ public enum JSON: Equatable, Sendable {
   case object(JSONObject)
 }
 
-/// The members of a JSON object in the order in which they were written. Of a repeated key the last value counts.
-/// Keys are the same if their bytes are.
+/// The members of a JSON object in the order in which they were written. Of a repeated key the last
+/// value counts. Keys are the same if their bytes are.
 public struct JSONObject: Equatable, Sendable, Sequence, ExpressibleByDictionaryLiteral {
   private var members: OrderedDictionary<Name, JSON>
 

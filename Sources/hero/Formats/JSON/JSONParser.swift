@@ -48,7 +48,8 @@ struct JSONParser {
     try expectEnd()
   }
 
-  /// The elements of the one list that the bytes hold, each handed on with the line that it begins in.
+  /// The elements of the one list that the bytes hold, each handed on with the line that it begins
+  /// in.
   mutating func parseList(_ body: (_ line: Int, JSON) throws -> Void) throws {
     skipSpace()
     guard peek() == UInt8(ascii: "[") else { throw error("expected a list") }

@@ -1,11 +1,12 @@
-/// Turns what a pickle's run left behind into a value: containers are walked, kept calls are understood or refused.
+/// Turns what a pickle's run left behind into a value: containers are walked, kept calls are
+/// understood or refused.
 struct PickleInterpreter {
   /// Python itself gives up near this depth; a state dict needs fewer than ten.
   private static let deepest = 256
 
   private let objects: [PickleObject]
-  /// How many more values and bytes may be made. What is shared counts wherever it occurs, so that a small pickle cannot
-  /// unfold into a huge value.
+  /// How many more values and bytes may be made. What is shared counts wherever it occurs, so that
+  /// a small pickle cannot unfold into a huge value.
   private var budget: Int
   private var depth = 0
   /// Calls already understood, and what they cost: an array that occurs twice is made once.
@@ -272,7 +273,8 @@ struct PickleInterpreter {
     return kind
   }
 
-  /// `("storage", type, key, device, count, view)`, where `view` is `(key, start, count)` if it is there and not None.
+  /// `("storage", type, key, device, count, view)`, where `view` is `(key, start, count)` if it is
+  /// there and not None.
   private mutating func storage(_ reference: PickleItem) throws -> TorchStorage {
     guard let kind = storageElement(reference), case .object(let index) = reference else {
       throw DataError("a tensor's storage is named by something else than torch's own reference")

@@ -151,7 +151,8 @@ struct PickleMachine {
   private mutating func build() throws {
     let state = try pop()
     guard case .object(let index) = try top() else { return }
-    // The attributes of a container, such as a state dict's `_metadata`, are not data anybody reads.
+    // The attributes of a container, such as a state dict's `_metadata`, are not data anybody
+    // reads.
     if case .call = objects[index].kind, !isOpaque(index) { objects[index].state = state }
   }
 

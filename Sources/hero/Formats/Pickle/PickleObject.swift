@@ -1,5 +1,5 @@
-/// A value while the pickle is being run. Whatever can contain others is an object in the machine's table, so that
-/// neither cycles nor deep nesting ever hang on reference counts.
+/// A value while the pickle is being run. Whatever can contain others is an object in the machine's
+/// table, so that neither cycles nor deep nesting ever hang on reference counts.
 enum PickleItem {
   /// A number, a text, bytes, or None.
   case value(PickleValue)
@@ -38,16 +38,19 @@ enum PickleGlobal: Hashable {
   case bytes
   case numpyScalar, numpyReconstruct, numpyFromBuffer, numpyArray, numpyType
   case torchTensor, torchTensorV2, torchTensorV3, torchParameter, torchSize, torchDevice
-  /// `_rebuild_from_type_v2(function, class, arguments, state)`: a tensor of a class of its own, or with attributes.
+  /// `_rebuild_from_type_v2(function, class, arguments, state)`: a tensor of a class of its own, or
+  /// with attributes.
   case torchTyped
   /// A tensor that is no run of numbers in a storage: sparse, quantised, on another device.
   case torchForeignTensor(String)
   case torchStorage(ScalarType)
-  /// A storage of elements that are not read here, such as complex numbers: what torch calls it, and an element's bytes.
+  /// A storage of elements that are not read here, such as complex numbers: what torch calls it,
+  /// and an element's bytes.
   case torchForeignStorage(String, size: Int)
   /// A storage whose type the tensor names.
   case torchUntypedStorage
-  /// A module of a TorchScript archive, of any class: its attributes are the state that `BUILD` hands to it.
+  /// A module of a TorchScript archive, of any class: its attributes are the state that `BUILD`
+  /// hands to it.
   case torchScriptModule
   /// A name that stands for itself, such as `torch.float32` or `builtins.int`.
   case symbol(String)
@@ -83,8 +86,9 @@ enum PickleGlobal: Hashable {
     }
   }
 
-  /// Whether a name looks like a class whose objects are data. Python's own ways to run something are none, and neither is
-  /// what is named like a function: nothing is run here, but a file that asks for it means harm and is refused.
+  /// Whether a name looks like a class whose objects are data. Python's own ways to run something
+  /// are none, and neither is what is named like a function: nothing is run here, but a file that
+  /// asks for it means harm and is refused.
   private static func isClassOfData(_ module: String, _ name: String) -> Bool {
     if dataMakers.contains("\(module).\(name)") || module.hasPrefix("numpy.random.") { return true }
     let root = module.prefix { $0 != "." }

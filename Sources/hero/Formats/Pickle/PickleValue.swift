@@ -11,7 +11,8 @@ public enum PickleValue: Equatable, Sendable {
   case list([PickleValue])
   case tuple([PickleValue])
   case set([PickleValue])
-  /// A `dict`, `OrderedDict` or `defaultdict`, in its order; of equal text keys the last one's value is kept.
+  /// A `dict`, `OrderedDict` or `defaultdict`, in its order; of equal text keys the last one's
+  /// value is kept.
   case dictionary([Entry])
   /// A numpy array; a numpy scalar becomes a plain `int`, `double` or `bool`.
   case array(NDArray)
@@ -19,9 +20,11 @@ public enum PickleValue: Equatable, Sendable {
   indirect case tensor(TorchTensor)
   /// A name that stands for itself, such as `torch.float32`.
   case symbol(String)
-  /// An array of a kind that is not read here, such as complex numbers or quantised ones: what it is, for a message.
+  /// An array of a kind that is not read here, such as complex numbers or quantised ones: what it
+  /// is, for a message.
   case foreignArray(String)
-  /// A Python object, by the name of its class, such as `argparse.Namespace`. Nothing in it is looked at.
+  /// A Python object, by the name of its class, such as `argparse.Namespace`. Nothing in it is
+  /// looked at.
   case object(String)
 
   /// One entry of a dictionary.
@@ -68,7 +71,8 @@ public enum PickleValue: Equatable, Sendable {
   }
 }
 
-/// The place of a tensor's elements: element `i, j, …` is number `offset + i·strides[0] + j·strides[1] + …` of a storage.
+/// The place of a tensor's elements: element `i, j, …` is number `offset + i·strides[0] +
+/// j·strides[1] + …` of a storage.
 public struct TorchTensor: Equatable, Sendable {
   /// The storage the elements are in, which several tensors may share.
   public var storage: TorchStorage
@@ -88,6 +92,7 @@ public struct TorchStorage: Hashable, Sendable {
   public var type: ScalarType
   /// How many elements a tensor may refer to.
   public var count: Int
-  /// Where they begin in the storage of that key (older checkpoints hold views of storages), in elements.
+  /// Where they begin in the storage of that key (older checkpoints hold views of storages), in
+  /// elements.
   public var start: Int
 }

@@ -39,7 +39,8 @@ extension TorchTensor {
     return true
   }
 
-  /// The tensor's elements, out of the bytes of the storage of that key (of which this tensor may use a part).
+  /// The tensor's elements, out of the bytes of the storage of that key (of which this tensor may
+  /// use a part).
   func array(from bytes: [UInt8]) throws -> NDArray {
     let size = storage.type.size
     let (end, overflow) = storage.start.addingReportingOverflow(storage.count)

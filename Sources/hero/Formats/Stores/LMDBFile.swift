@@ -2,10 +2,11 @@ import Foundation
 
 /// The pages of an LMDB file, each access checked.
 ///
-/// The layout is that of liblmdb 0.9 on 64-bit little-endian machines: two meta pages, then branch, leaf and overflow
-/// pages of one copy-on-write B+ tree. liblmdb itself trusts what it finds there and crashes on a damaged file; it
-/// also wants to write a lock file. Pages are read, not mapped: memory stays flat however large the store, and a file
-/// that shrinks under a reader is an error and not a crash.
+/// The layout is that of liblmdb 0.9 on 64-bit little-endian machines: two meta pages, then branch,
+/// leaf and overflow pages of one copy-on-write B+ tree. liblmdb itself trusts what it finds there
+/// and crashes on a damaged file; it also wants to write a lock file. Pages are read, not mapped:
+/// memory stays flat however large the store, and a file that shrinks under a reader is an error
+/// and not a crash.
 final class LMDBFile: Sendable {
   let path: String
   /// Bytes in a page.
@@ -179,7 +180,8 @@ struct LMDBPage {
     let (stored, flags, lower) = bytes.withUnsafeBytes {
       ($0.integer(0, UInt64.self), $0.integer(10, UInt16.self), Int($0.integer(12, UInt16.self)))
     }
-    // Branch is 1 and leaf is 2; 0x20 and 0x40 are the pages of sorted duplicates, which no store has.
+    // Branch is 1 and leaf is 2; 0x20 and 0x40 are the pages of sorted duplicates, which no store
+    // has.
     guard stored == UInt64(number), flags & 0x6F == 1 || flags & 0x6F == 2, lower >= 16,
       lower <= bytes.count, lower % 2 == 0
     else { return nil }

@@ -2,8 +2,8 @@ import Foundation
 
 /// A read-only LMDB store: byte keys in order, each with a value.
 ///
-/// Needs neither a lock file nor a writable folder, may be shared by threads, and answers a damaged or hostile file
-/// with a `DataError`.
+/// Needs neither a lock file nor a writable folder, may be shared by threads, and answers a damaged
+/// or hostile file with a `DataError`.
 public final class LMDBReader: Sendable {
   /// The store's folder, as the user named it.
   public let path: String
@@ -28,7 +28,8 @@ public final class LMDBReader: Sendable {
     }
   }
 
-  /// The first named database in the file, whose main database then holds names alone; nil for a store.
+  /// The first named database in the file, whose main database then holds names alone; nil for a
+  /// store.
   private func namedDatabase() -> String? {
     guard let root = file.root, let page = try? file.page(root), page.isLeaf else { return nil }
     for index in 0..<page.count {
@@ -103,7 +104,8 @@ public final class LMDBReader: Sendable {
     }
   }
 
-  /// In a leaf the first entry not before `key`; in a branch the entry to go down by, the first of which has no key.
+  /// In a leaf the first entry not before `key`; in a branch the entry to go down by, the first of
+  /// which has no key.
   private func search(_ page: LMDBPage, for key: [UInt8]) throws -> (index: Int, isEqual: Bool) {
     if !page.isLeaf, page.count == 0 { throw file.damaged("a branch page is empty", page: page.number) }
     var low = page.isLeaf ? 0 : 1

@@ -3,8 +3,9 @@ import Foundation
 
 /// Makes an LMDB store, by liblmdb, so that whatever reads LMDB can read it.
 ///
-/// What is put is committed from time to time, so that memory does not grow with the store. No lock file is made: the
-/// folder must be the writer's own until `finish`. A writer that is let go without `finish` leaves what was committed.
+/// What is put is committed from time to time, so that memory does not grow with the store. No lock
+/// file is made: the folder must be the writer's own until `finish`. A writer that is let go
+/// without `finish` leaves what was committed.
 public final class LMDBWriter {
   /// The store's folder.
   public let path: String
@@ -56,7 +57,8 @@ public final class LMDBWriter {
 
   /// Adds an entry.
   ///
-  /// - Parameter replacing: whether a value that the key has already is replaced; if not, it is an error.
+  /// - Parameter replacing: whether a value that the key has already is replaced; if not, it is an
+  ///   error.
   public func put(_ key: String, _ value: [UInt8], replacing: Bool = false) throws {
     try put(key: Array(key.utf8), value, replacing: replacing)
   }
@@ -112,7 +114,8 @@ public final class LMDBWriter {
 
   // MARK: - Transactions
 
-  /// The most bytes of the file that an entry can take: its pages, and the path of pages that its key touches.
+  /// The most bytes of the file that an entry can take: its pages, and the path of pages that its
+  /// key touches.
   private func cost(_ size: Int) -> Int { (size / pageSize + 8) * pageSize }
 
   /// Grows the map, which liblmdb allows between transactions only, before it could be too small.

@@ -1,6 +1,7 @@
 /// Subtitles of (Advanced) SubStation Alpha, `.ass` and `.ssa`: `Dialogue:` lines of `[Events]`.
 public enum AdvancedSubStation {
-  /// The text of a dialogue without commands in braces and without drawings (`{\p1}m 0 0 l 9 9{\p0}`), as lines.
+  /// The text of a dialogue without commands in braces and without drawings (`{\p1}m 0 0 l 9
+  /// 9{\p0}`), as lines.
   public static func lines(of text: Substring) -> [String] {
     var lines: [[UInt8]] = [[]]
     let bytes = Array(text.utf8)
@@ -30,7 +31,8 @@ public enum AdvancedSubStation {
     return lines.map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Whether commands begin a drawing (`\p1`, not `\pos(…)` or `\pbo0`) or end it; nil where they do neither.
+  /// Whether commands begin a drawing (`\p1`, not `\pos(…)` or `\pbo0`) or end it; nil where they
+  /// do neither.
   private static func draws(_ commands: ArraySlice<UInt8>) -> Bool? {
     var result: Bool?
     var place = commands.startIndex

@@ -1,4 +1,5 @@
-/// The line of a cue that says when: `00:01:02,500 --> 00:01:04,000`, with settings after it in WebVTT.
+/// The line of a cue that says when: `00:01:02,500 --> 00:01:04,000`, with settings after it in
+/// WebVTT.
 struct CueTiming: Equatable {
   var start: Double
   var end: Double

@@ -1,4 +1,5 @@
-/// Lines of songs with their times, `.lrc`: `[01:02.50]text`, with several times for a line that comes again.
+/// Lines of songs with their times, `.lrc`: `[01:02.50]text`, with several times for a line that
+/// comes again.
 enum Lyrics {
   /// The most seconds that a line is shown where the next one comes late or never.
   private static let longest = 10.0

@@ -1,7 +1,8 @@
 // Swift's characters are not asked for in slices of texts: in a slice of flags (regional
 // indicators) each step looks back to its beginning. Bytes and scalars serve.
 
-/// Tags and texts of markup one after the other, as far as subtitles need it: nothing is looked up, entities stay.
+/// Tags and texts of markup one after the other, as far as subtitles need it: nothing is looked up,
+/// entities stay.
 struct MarkupScanner {
   enum Piece {
     /// A tag's name in lower case without its namespace, and its attributes by such names.

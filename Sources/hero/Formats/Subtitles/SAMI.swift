@@ -1,4 +1,5 @@
-/// SAMI (`.smi`): `<SYNC Start=1000><P Class=ENCC>text`, in thousandths, each until the next one of its language.
+/// SAMI (`.smi`): `<SYNC Start=1000><P Class=ENCC>text`, in thousandths, each until the next one of
+/// its language.
 enum SAMI {
   static func isMeant(by text: String) -> Bool { MarkupScanner.firstTag(of: text) == "sami" }
 

@@ -4,7 +4,8 @@ public struct SubtitleCue: Equatable, Sendable {
   public var start: Double
   /// Seconds from the video's start, after `start`.
   public var end: Double
-  /// The text without tags, as lines; HTML references (`&amp;`) stay as they are, as in the stores' annotations.
+  /// The text without tags, as lines; HTML references (`&amp;`) stay as they are, as in the stores'
+  /// annotations.
   public var lines: [String]
 
   public init(start: Double, end: Double, lines: [String]) {
@@ -25,9 +26,10 @@ extension [SubtitleCue] {
 
   /// The cues in the order of their starts, each line once.
   ///
-  /// Two cues of the same times become one. Where a cue follows the one before without a gap and begins with its last
-  /// lines, as captions that roll do, those lines are left out; a cue of which nothing is left makes the one before last
-  /// until its own end. Cues that overlap otherwise stay as they are: several people may speak.
+  /// Two cues of the same times become one. Where a cue follows the one before without a gap and
+  /// begins with its last lines, as captions that roll do, those lines are left out; a cue of which
+  /// nothing is left makes the one before last until its own end. Cues that overlap otherwise stay
+  /// as they are: several people may speak.
   /// - Parameters:
   ///   - mostBytes: of a cue's text; what cues of the same times have beyond is left out.
   ///   - onCut: told of a cue that loses lines.

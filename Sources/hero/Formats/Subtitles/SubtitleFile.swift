@@ -1,9 +1,10 @@
-/// Subtitles as players have them: SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`, `.ssa`), Timed Text (`.ttml`,
-/// `.dfxp`), SAMI (`.smi`) and lyrics (`.lrc`).
+/// Subtitles as players have them: SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`,
+/// `.ssa`), Timed Text (`.ttml`, `.dfxp`), SAMI (`.smi`) and lyrics (`.lrc`).
 ///
-/// They are read as they are found, not only as they should be: numbers and blank lines may be missing or too many, times may
-/// have points or commas, any of the usual encodings and line ends. Cues whose times cannot be read, or that end before they
-/// begin, are left out and told. Time grows with the length of the file, whatever is in it.
+/// They are read as they are found, not only as they should be: numbers and blank lines may be
+/// missing or too many, times may have points or commas, any of the usual encodings and line ends.
+/// Cues whose times cannot be read, or that end before they begin, are left out and told. Time
+/// grows with the length of the file, whatever is in it.
 public enum SubtitleFile {
   /// Endings of names of files that this reads.
   public static let endings = ["srt", "vtt", "ass", "ssa", "ttml", "dfxp", "smi", "sami", "lrc"]
@@ -12,9 +13,11 @@ public enum SubtitleFile {
   /// Nor a cue so much text; the model's attention grows with its square.
   private static let mostTextBytes = 4000
 
-  /// The cues of a file in the order of their starts, lines that captions repeat while they roll once.
+  /// The cues of a file in the order of their starts, lines that captions repeat while they roll
+  /// once.
   /// - Parameters:
-  ///   - encoding: of files that are not UTF-8 or UTF-16 by their first bytes; by default it is guessed.
+  ///   - encoding: of files that are not UTF-8 or UTF-16 by their first bytes; by default it is
+  ///     guessed.
   ///   - onProblem: called with one line for each thing that was guessed or left out.
   /// - Throws: `DataError` for a file that cannot be read, is far too long or has no cue at all.
   public static func read(
@@ -34,7 +37,8 @@ public enum SubtitleFile {
     return cues
   }
 
-  /// Cues as SubRip. An arrow in what is said is written with a dash of its own, or it would be read as a time.
+  /// Cues as SubRip. An arrow in what is said is written with a dash of its own, or it would be
+  /// read as a time.
   public static func subRip(_ cues: [SubtitleCue]) -> String {
     func clock(_ seconds: Double) -> String {
       let thousandths = Int((max(0, min(seconds, 3e8)) * 1000).rounded())
@@ -126,8 +130,8 @@ public enum SubtitleFile {
     }
   }
 
-  /// Lines end with a line feed, a carriage return or both; several carriage returns before a line feed are what copying
-  /// between systems leaves.
+  /// Lines end with a line feed, a carriage return or both; several carriage returns before a line
+  /// feed are what copying between systems leaves.
   private static func lines(of text: String) -> [Substring] {
     var lines: [Substring] = []
     let bytes = text.utf8
@@ -189,11 +193,11 @@ public enum SubtitleFile {
     return !bytes.isEmpty && bytes.allSatisfy { (0x30...0x39).contains($0) }
   }
 
-  /// Cues from their line of times to the next one: the header, comments, styles and regions are passed over, and so are
-  /// names of cues.
+  /// Cues from their line of times to the next one: the header, comments, styles and regions are
+  /// passed over, and so are names of cues.
   ///
-  /// A blank line ends a cue in the specification. Automatic captions have blank lines within them, and text that follows a
-  /// blank line belongs to nothing else.
+  /// A blank line ends a cue in the specification. Automatic captions have blank lines within them,
+  /// and text that follows a blank line belongs to nothing else.
   private static func webVTT(_ lines: [Substring]) -> [Block] {
     var blocks: [Block] = []
     var place = lines.firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count

@@ -1,10 +1,12 @@
 /// The text of a subtitle file, whatever encoding it is in.
 enum SubtitleText {
-  /// The decoded text, and a line to be told where nothing in the file says what it is in, or something in it is damaged.
+  /// The decoded text, and a line to be told where nothing in the file says what it is in, or
+  /// something in it is damaged.
   ///
-  /// UTF-8 and UTF-16 with a byte order mark; then what is given; UTF-16 without a mark, told by its zero bytes; UTF-8, a
-  /// few bytes of it damaged; a Japanese or Cyrillic code page, told by its letters; else Windows-1252, which is Latin-1 with
-  /// letters in place of control characters. What cannot be read becomes U+FFFD.
+  /// UTF-8 and UTF-16 with a byte order mark; then what is given; UTF-16 without a mark, told by
+  /// its zero bytes; UTF-8, a few bytes of it damaged; a Japanese or Cyrillic code page, told by
+  /// its letters; else Windows-1252, which is Latin-1 with letters in place of control characters.
+  /// What cannot be read becomes U+FFFD.
   static func decode(_ bytes: [UInt8], encoding: String? = nil) -> (text: String, note: String?) {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return utf8(bytes.dropFirst(3)) }
     if bytes.starts(with: [0xFF, 0xFE]) { return (utf16(bytes.dropFirst(2), bigEndian: false), nil) }
@@ -40,7 +42,8 @@ enum SubtitleText {
     return (String(decoding: bytes, as: UTF8.self), "some bytes of it are not UTF-8 and are read as \u{FFFD}")
   }
 
-  /// Whether all of it is UTF-8, or at least four characters of several bytes for each byte that belongs to none.
+  /// Whether all of it is UTF-8, or at least four characters of several bytes for each byte that
+  /// belongs to none.
   private static func isMostlyUTF8(_ bytes: [UInt8]) -> Bool {
     var (good, bad, place) = (0, 0, 0)
     while place < bytes.count {
@@ -73,7 +76,8 @@ enum SubtitleText {
 
 /// A line of a cue without what is not said.
 enum CueText {
-  /// The line without tags (`<i>`, `<c.yellow>`, `<v Anna>`, `<00:01.500>`, `{\an8}`) and without needless white space.
+  /// The line without tags (`<i>`, `<c.yellow>`, `<v Anna>`, `<00:01.500>`, `{\an8}`) and without
+  /// needless white space.
   ///
   /// A `<` that begins no tag, or none that ends in the line, stays. One pass.
   static func stripped(_ line: Substring) -> String {

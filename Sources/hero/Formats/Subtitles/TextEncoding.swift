@@ -1,6 +1,7 @@
 import Foundation
 
-/// Encodings of text by their names, as the C library knows them (`iconv`): `CP1251`, `SHIFT_JIS`, `UTF-16LE` …
+/// Encodings of text by their names, as the C library knows them (`iconv`): `CP1251`, `SHIFT_JIS`,
+/// `UTF-16LE` …
 public enum TextEncoding {
   /// Whether the system knows an encoding of this name.
   public static func isKnown(_ name: String) -> Bool {
@@ -16,7 +17,8 @@ public enum TextEncoding {
     return converter == iconv_t(bitPattern: -1) ? nil : converter
   }
 
-  /// Bytes of an encoding as text; nil where there is no such encoding. What cannot be read becomes U+FFFD, and is counted.
+  /// Bytes of an encoding as text; nil where there is no such encoding. What cannot be read becomes
+  /// U+FFFD, and is counted.
   static func decode(_ bytes: ArraySlice<UInt8>, as name: String) -> (text: String, bad: Int)? {
     guard let converter = open(name) else { return nil }
     defer { iconv_close(converter) }
@@ -49,7 +51,8 @@ public enum TextEncoding {
 
   // MARK: Guesses
 
-  /// What a text that is not UTF-8 is in, as far as its bytes tell: Japanese and Cyrillic code pages.
+  /// What a text that is not UTF-8 is in, as far as its bytes tell: Japanese and Cyrillic code
+  /// pages.
   static func guess(_ bytes: [UInt8]) -> String? {
     let sample = bytes.prefix(1 << 18)
     return japanese(sample) ?? cyrillic(sample)
@@ -102,8 +105,8 @@ public enum TextEncoding {
     20,
   ]
 
-  /// Letters stand together in words; of the code pages the one that makes the most usual letters, and none that is small
-  /// before a capital.
+  /// Letters stand together in words; of the code pages the one that makes the most usual letters,
+  /// and none that is small before a capital.
   private static func cyrillic(_ bytes: ArraySlice<UInt8>) -> String? {
     var (letters, runs) = (0, 0)
     var isInside = false

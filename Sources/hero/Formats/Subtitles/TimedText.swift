@@ -1,4 +1,5 @@
-/// Timed Text (`.ttml`, `.dfxp`): `<p begin="00:00:01.000" end="00:00:02.500">`, times of what is around it added.
+/// Timed Text (`.ttml`, `.dfxp`): `<p begin="00:00:01.000" end="00:00:02.500">`, times of what is
+/// around it added.
 enum TimedText {
   static func isMeant(by text: String) -> Bool { MarkupScanner.firstTag(of: text) == "tt" }
 

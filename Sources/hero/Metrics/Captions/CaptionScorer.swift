@@ -8,8 +8,8 @@ public struct ScoredClip: Sendable, Equatable {
   public var references: [String]
 }
 
-/// Scores captions as coco-caption does, without Java: BLEU-1 to BLEU-4, METEOR, ROUGE-L and CIDEr-D over Penn
-/// Treebank tokens in lower case without punctuation.
+/// Scores captions as coco-caption does, without Java: BLEU-1 to BLEU-4, METEOR, ROUGE-L and
+/// CIDEr-D over Penn Treebank tokens in lower case without punctuation.
 ///
 /// Names are the reference's, values percentages; a CIDEr of 100 is 1 in coco-caption.
 public struct CaptionScorer: Sendable {
@@ -31,11 +31,11 @@ public struct CaptionScorer: Sendable {
   /// Scores the clips.
   ///
   /// - Parameters:
-  ///   - clips: predictions with one reference or more each. The order matters to coco-caption where a caption ends in an
-  ///     abbreviation.
+  ///   - clips: predictions with one reference or more each. The order matters to coco-caption
+  ///     where a caption ends in an abbreviation.
   ///   - meteor: the data of METEOR 1.5, or nil.
-  /// - Throws: `DataError` if there is no clip, a clip has no reference, a caption has more than 1,000 words, or
-  ///   METEOR's data cannot be read.
+  /// - Throws: `DataError` if there is no clip, a clip has no reference, a caption has more than
+  ///   1,000 words, or METEOR's data cannot be read.
   public init(_ clips: [ScoredClip], meteor: MeteorResources?) throws {
     guard !clips.isEmpty else { throw DataError("there are no captions to score") }
     if let bare = clips.first(where: { $0.references.isEmpty }) {
@@ -84,11 +84,13 @@ public struct CaptionScorer: Sendable {
     self.hasMeteorData = hasMeteorData
   }
 
-  /// Scores predictions for TVC's clips as the reference's `TVCEval` does: in the order of the references, the first
-  /// caption of each prediction, every character beyond ASCII taken for a space.
+  /// Scores predictions for TVC's clips as the reference's `TVCEval` does: in the order of the
+  /// references, the first caption of each prediction, every character beyond ASCII taken for a
+  /// space.
   ///
   /// - Parameter references: rows without captions are passed over.
-  /// - Throws: `DataError` as the other initializer, and naming a clip that has references but no prediction.
+  /// - Throws: `DataError` as the other initializer, and naming a clip that has references but no
+  ///   prediction.
   public init(_ predictions: [CaptionRow], references: [CaptionRow], meteor: MeteorResources?) throws {
     var given: [QueryID: String?] = [:]
     for row in predictions {

@@ -1,7 +1,8 @@
 import Formats
 
 extension AnswerResults {
-  /// Reads a result file `{question: answer}`; an answer is a whole number, also as text, or true and false.
+  /// Reads a result file `{question: answer}`; an answer is a whole number, also as text, or true
+  /// and false.
   ///
   /// - Throws: `DataError` for an answer of another form.
   public init(json: JSON) throws {
@@ -22,7 +23,8 @@ extension AnswerResults {
     return value.int ?? value.bool.map { $0 ? 1 : 0 } ?? value.string.flatMap { Int($0) }
   }
 
-  /// How many of the known answers are given: `right`, `of`, and those that have no answer, which count as wrong.
+  /// How many of the known answers are given: `right`, `of`, and those that have no answer, which
+  /// count as wrong.
   ///
   /// - Parameter truth: the right answer of each question.
   /// - Throws: `DataError` for an answer to a question that is not in `truth`.

@@ -2,7 +2,8 @@ import Formats
 
 /// The answers of a question answering run: `{question: answer}`.
 ///
-/// An answer is the index of the chosen one (TVQA, How2QA), or 1 and 0 for true and false statements (VIOLIN).
+/// An answer is the index of the chosen one (TVQA, How2QA), or 1 and 0 for true and false
+/// statements (VIOLIN).
 public struct AnswerResults: Sendable, Equatable {
   public struct Row: Sendable, Equatable {
     public var id: QueryID

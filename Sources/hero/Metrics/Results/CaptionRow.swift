@@ -1,10 +1,12 @@
 import Formats
 
-/// The captions of one clip, as TVC's files hold them, one a line: `{"vid_name", "clip_id", "ts", "descs": [{"desc"}]}`.
+/// The captions of one clip, as TVC's files hold them, one a line: `{"vid_name", "clip_id", "ts",
+/// "descs": [{"desc"}]}`.
 public struct CaptionRow: Sendable, Equatable {
   public var video: String
   public var clip: QueryID
-  /// Where the clip begins and ends, in seconds, as the file has it; nil where it is the whole video.
+  /// Where the clip begins and ends, in seconds, as the file has it; nil where it is the whole
+  /// video.
   public var times: [Double]?
   public var captions: [String]
 
@@ -50,7 +52,8 @@ public struct CaptionRow: Sendable, Equatable {
   }
 
   /// Reads a file of rows, or a file with one list of them.
-  /// - Parameter onSkip: told of every row that cannot be used, which is left out; nil ends the reading at the first.
+  /// - Parameter onSkip: told of every row that cannot be used, which is left out; nil ends the
+  ///   reading at the first.
   /// - Throws: `DataError` where the file cannot be read, or none of its rows.
   public static func read(
     path: String, onSkip: ((_ place: String, _ error: DataError) -> Void)? = nil

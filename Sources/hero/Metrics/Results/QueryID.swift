@@ -2,8 +2,8 @@ import Formats
 
 /// The id of a query, clip or question.
 ///
-/// Stores key by text; result files write a number where the annotation's id was one (`desc_id` 165) and
-/// text otherwise. Both forms of one number are the same id.
+/// Stores key by text; result files write a number where the annotation's id was one (`desc_id`
+/// 165) and text otherwise. Both forms of one number are the same id.
 public struct QueryID: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
   /// The id as text, as the stores key it.
   public let text: String

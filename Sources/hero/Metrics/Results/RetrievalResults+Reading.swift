@@ -6,7 +6,8 @@ extension RetrievalResults {
     RetrievalTask.allCases.contains { json[$0.rawValue]?.array != nil }
   }
 
-  /// Reads a result file: TVR's, which names its videos and gives scores, or VALUE's, which has neither.
+  /// Reads a result file: TVR's, which names its videos and gives scores, or VALUE's, which has
+  /// neither.
   ///
   ///     {"video2idx": {"castle_s01": 0},
   ///      "VCMR": [{"desc_id": 1, "predictions": [[0, 4.5, 13.5, 7.29]]}]}
@@ -77,7 +78,8 @@ extension RetrievalResults {
 }
 
 extension MomentPrediction {
-  /// - Parameter place: of the prediction in its list, whose negative is its score where it has none.
+  /// - Parameter place: of the prediction in its list, whose negative is its score where it has
+  ///   none.
   fileprivate init?(_ entry: JSON, place: Int) {
     if let video = entry.int {
       self.init(video: video, score: -Float(place))

@@ -14,8 +14,8 @@ public struct QueryPredictions: Sendable, Equatable {
   }
 }
 
-/// The predictions of a retrieval run, as its result file holds them:
-/// `{"video2idx": {name: index}, "SVMR": [{"desc_id", "desc", "predictions": [[index, start, end, score], …]}], …}`.
+/// The predictions of a retrieval run, as its result file holds them: `{"video2idx": {name: index},
+/// "SVMR": [{"desc_id", "desc", "predictions": [[index, start, end, score], …]}], …}`.
 public struct RetrievalResults: Sendable {
   /// The number of each candidate video.
   public var videoIndex: [Name: Int]
@@ -40,7 +40,8 @@ public struct RetrievalResults: Sendable {
     RetrievalResults(videoIndex: videoIndex, tasks: tasks, leftOut: leftOut)
   }
 
-  /// The results after non-maximum suppression of moments; video retrieval, which has none, is left out.
+  /// The results after non-maximum suppression of moments; video retrieval, which has none, is left
+  /// out.
   public func suppressed(by suppression: NonMaximumSuppression) -> RetrievalResults {
     with(
       tasks.filter(\.task.findsMoments).map { task, queries in
@@ -76,7 +77,8 @@ public struct RetrievalResults: Sendable {
     try file.commit()
   }
 
-  /// Writes the results as a file, a query at a time. Predictions that score 0 answer nothing and are left out.
+  /// Writes the results as a file, a query at a time. Predictions that score 0 answer nothing and
+  /// are left out.
   public func write(path: String) throws {
     let file = try AtomicFile(path: path)
     let videos = videoIndex.sorted { ($0.value, $0.key) < ($1.value, $1.key) }

@@ -7,7 +7,8 @@ public struct RetrievalTruth: Sendable, Equatable {
   public var video: String
   /// The moment as each annotator marked it; empty where a data set names only the video.
   public var spans: [TimeSpan]
-  /// What the query speaks of: `v` video, `t` subtitles, `vt` both; nil where the data set does not say.
+  /// What the query speaks of: `v` video, `t` subtitles, `vt` both; nil where the data set does not
+  /// say.
   public var type: String?
 
   public init(id: QueryID, video: String, spans: [TimeSpan], type: String? = nil) {
@@ -17,10 +18,12 @@ public struct RetrievalTruth: Sendable, Equatable {
     self.type = type
   }
 
-  /// How many of the annotators' spans a prediction must match: two of four or more (DiDeMo), else one.
+  /// How many of the annotators' spans a prediction must match: two of four or more (DiDeMo), else
+  /// one.
   var agreementNeeded: Int { spans.count >= 4 ? 2 : 1 }
 
-  /// Reads an annotation row: `desc_id` (or MSR-VTT's `sen_id`), `vid_name`, `ts` as one span or a list of spans, `type`.
+  /// Reads an annotation row: `desc_id` (or MSR-VTT's `sen_id`), `vid_name`, `ts` as one span or a
+  /// list of spans, `type`.
   ///
   /// - Returns: nil where the row does not name a video: the ground truth is hidden.
   /// - Throws: `DataError` for a row without an id or with a `ts` of another form.

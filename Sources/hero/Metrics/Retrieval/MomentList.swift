@@ -69,8 +69,8 @@ struct MomentList<Score: MomentScore> {
     return most
   }
 
-  /// For every start frame, the largest end probability that `minLength` and `maxLength` let it reach, in one pass:
-  /// `window` holds the frames ahead whose probability nothing later exceeds.
+  /// For every start frame, the largest end probability that `minLength` and `maxLength` let it
+  /// reach, in one pass: `window` holds the frames ahead whose probability nothing later exceeds.
   private mutating func findReachableEnds(
     _ end: UnsafeBufferPointer<Score>, count: Int, minLength: Int
   ) {

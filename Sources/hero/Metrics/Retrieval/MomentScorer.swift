@@ -2,12 +2,13 @@ import Foundation
 
 /// Collects the best moments of one query over any number of videos.
 ///
-/// The score of frames i … j of a video is `factor · start[i] · end[j]`, for `minLength ≤ j − i < maxLength` only
-/// (`min_pred_l`, `max_pred_l`). The reference fills, masks and sorts the whole length × length table of every video;
-/// here rows that cannot reach the kept list are skipped, and the list is a heap of `capacity` (`max_before_nms`) moments.
-/// Moments that score 0 are no answers and are left out. A moment that two windows of a video hold counts once, with its
-/// better score. Equal scores rank by the place of the video among those added, then by start, then by end. Where the
-/// factor is a `VideoWeight` that is logarithmic, so are the scores.
+/// The score of frames i … j of a video is `factor · start[i] · end[j]`, for `minLength ≤ j − i <
+/// maxLength` only (`min_pred_l`, `max_pred_l`). The reference fills, masks and sorts the whole
+/// length × length table of every video; here rows that cannot reach the kept list are skipped, and
+/// the list is a heap of `capacity` (`max_before_nms`) moments. Moments that score 0 are no answers
+/// and are left out. A moment that two windows of a video hold counts once, with its better score.
+/// Equal scores rank by the place of the video among those added, then by start, then by end. Where
+/// the factor is a `VideoWeight` that is logarithmic, so are the scores.
 public struct MomentScorer {
   /// A moment in frames of the whole video that `add` was told.
   public struct Moment: Sendable, Equatable {
@@ -31,8 +32,8 @@ public struct MomentScorer {
   ///   - maxLength: one more than the largest `j − i` (`max_pred_l`).
   ///   - capacity: how many moments to keep (`max_before_nms`).
   ///   - weight: makes factors of videos' scores; nil where `add` is told the factors themselves.
-  ///   - findsShortVideos: whether a video that is shorter than the shortest moment is a moment as a whole. The reference
-  ///     finds none there.
+  ///   - findsShortVideos: whether a video that is shorter than the shortest moment is a moment as
+  ///     a whole. The reference finds none there.
   public init(
     minLength: Int, maxLength: Int, capacity: Int, weight: VideoWeight? = nil, findsShortVideos: Bool = false
   ) {
@@ -48,9 +49,11 @@ public struct MomentScorer {
   /// - Parameters:
   ///   - video: the number under which the video's moments are reported.
   ///   - firstFrame: of the video, where these frames are a window of it.
-  ///   - factor: multiplies every score, 1 where the video is given; with a `weight`, the video's score.
+  ///   - factor: multiplies every score, 1 where the video is given; with a `weight`, the video's
+  ///     score.
   ///   - start: the probability that the moment starts at each frame [n].
-  ///   - end: the probability that it ends there [n]. Frames that only one of the two has are ignored.
+  ///   - end: the probability that it ends there [n]. Frames that only one of the two has are
+  ///     ignored.
   public mutating func add(
     video: Int, firstFrame: Int = 0, factor: Float = 1, start: [Float], end: [Float]
   ) {
@@ -88,7 +91,8 @@ public struct MomentScorer {
     weight?.isLogarithmic == true ? logarithms.moments() : products.moments()
   }
 
-  /// The moments kept, the best first, in seconds: from the start of the first frame to the end of the last.
+  /// The moments kept, the best first, in seconds: from the start of the first frame to the end of
+  /// the last.
   ///
   /// - Parameter frameInterval: seconds per frame.
   public func predictions(frameInterval: Float) -> [MomentPrediction] {

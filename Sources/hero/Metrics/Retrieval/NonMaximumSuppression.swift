@@ -1,8 +1,10 @@
-/// Drops moments that overlap a better one, as the reference does after retrieval (`utils/temporal_nms.py`).
+/// Drops moments that overlap a better one, as the reference does after retrieval
+/// (`utils/temporal_nms.py`).
 public struct NonMaximumSuppression: Sendable {
   /// A moment whose IoU with a better one exceeds this is dropped (`nms_thd`).
   public var threshold: Float
-  /// How many of the candidates are looked at, the best first (`max_after_nms`: the list is cut before, and again after).
+  /// How many of the candidates are looked at, the best first (`max_after_nms`: the list is cut
+  /// before, and again after).
   public var limit: Int
   /// How many moments of one video are kept at most.
   public static let limitPerVideo = 100

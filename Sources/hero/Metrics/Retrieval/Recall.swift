@@ -12,8 +12,8 @@ public struct Recall: Sendable, Equatable {
   /// Percentage of the queries, rounded to two places.
   public var value: Double
 
-  /// A share as a percentage of two decimals, rounded as Python's `round` does: the nearest decimal to the
-  /// binary number, an exact tie to the even digit.
+  /// A share as a percentage of two decimals, rounded as Python's `round` does: the nearest decimal
+  /// to the binary number, an exact tie to the even digit.
   static func percentage(_ share: Double) -> Double {
     let percent = share * 100
     let printed = String(format: "%.2f", percent)

@@ -1,9 +1,10 @@
 import Formats
 
-/// Recall of moments and videos, as TVR's own evaluation counts it (`utils/tvr_standalone_eval.py` of the reference).
+/// Recall of moments and videos, as TVR's own evaluation counts it (`utils/tvr_standalone_eval.py`
+/// of the reference).
 ///
-/// A query is answered at rank k and IoU t if one of its first k predictions is in the right video and overlaps the
-/// true moment by at least t. Percentages of queries, rounded to two places.
+/// A query is answered at rank k and IoU t if one of its first k predictions is in the right video
+/// and overlaps the true moment by at least t. Percentages of queries, rounded to two places.
 public struct RetrievalMetrics: Sendable {
   public static let recallDepths = [1, 5, 10, 100]
   public static let overlaps: [Float] = [0.5, 0.7]
@@ -21,7 +22,8 @@ public struct RetrievalMetrics: Sendable {
   ///   - results: predictions per task, the best first.
   ///   - truth: one per query. Where none has a span, moments are not measured.
   ///   - byQueryType: whether to add the recall within each query type, for those types that occur.
-  /// - Throws: `DataError` if predictions answer a query without ground truth, or a true video has no number.
+  /// - Throws: `DataError` if predictions answer a query without ground truth, or a true video has
+  ///   no number.
   public init(results: RetrievalResults, truth: [RetrievalTruth], byQueryType: Bool) throws {
     var byType: [Recall] = []
     for (task, queries) in results.tasks

@@ -11,8 +11,8 @@ enum AveragePrecision {
 
   /// The interpolated average precision of windows, for every least overlap in `thresholds`.
   ///
-  /// Windows are taken by falling score. Each answers the true window that it overlaps most and that none before it
-  /// answered (`compute_average_precision_detection`).
+  /// Windows are taken by falling score. Each answers the true window that it overlaps most and
+  /// that none before it answered (`compute_average_precision_detection`).
   static func ofWindows(
     _ predictions: [WindowPredictions.Window], _ truth: [TimeSpan], thresholds: [Double]
   ) -> [Double] {
@@ -35,7 +35,8 @@ enum AveragePrecision {
     return hits.map { interpolated($0, of: truth.count) }
   }
 
-  /// Σ Δrecall · (largest precision from there on), where `hits` tells which answers, the best first, are right.
+  /// Σ Δrecall · (largest precision from there on), where `hits` tells which answers, the best
+  /// first, are right.
   private static func interpolated(_ hits: [Bool], of truths: Int) -> Double {
     var right = 0
     var precisions: [Double] = []
@@ -52,9 +53,11 @@ enum AveragePrecision {
     return sum
   }
 
-  /// The interpolated average precision of scores for clips (`get_ap` on scikit-learn's precision and recall).
+  /// The interpolated average precision of scores for clips (`get_ap` on scikit-learn's precision
+  /// and recall).
   ///
-  /// Clips of one score come in together. Scores for clips beyond the video are cut, those that lack are 0.
+  /// Clips of one score come in together. Scores for clips beyond the video are cut, those that
+  /// lack are 0.
   static func ofClips(_ scores: [Double], relevant: [Bool]) -> Double {
     let total = relevant.count { $0 }
     guard total > 0 else { return 0 }

@@ -1,16 +1,20 @@
 import Formats
 
-/// Moments within given videos, measured as QVHighlights, Charades-STA, ActivityNet Captions and TACoS are.
+/// Moments within given videos, measured as QVHighlights, Charades-STA, ActivityNet Captions and
+/// TACoS are.
 ///
 /// The names and values of QVHighlights' figures are those of moment_detr's `standalone_eval`:
 ///
 /// | figure | what |
 /// | --- | --- |
-/// | `MR-full-mAP@0.5`, `MR-full-mAP` | mean average precision at an overlap, and over 0.5, 0.55 … 0.95 |
+/// | `MR-full-mAP@0.5`, `MR-full-mAP` | mean average precision at an overlap, and over 0.5, 0.55 …
+/// 0.95 |
 /// | `MR-full-R1@0.5` | queries whose first window overlaps a true one by that much |
-/// | `MR-short-…`, `MR-middle-…`, `MR-long-…` | for true windows of up to 10 s, up to 30 s, and longer |
+/// | `MR-short-…`, `MR-middle-…`, `MR-long-…` | for true windows of up to 10 s, up to 30 s, and
+/// longer |
 /// | `HL-min-VeryGood-mAP`, `-Hit1` | of the clips that annotators rated at least so |
-/// | `R1@0.3`, `R5@0.3`, `mIoU` | queries with such an overlap among the first 1 or 5; mean overlap of the first |
+/// | `R1@0.3`, `R5@0.3`, `mIoU` | queries with such an overlap among the first 1 or 5; mean overlap
+/// of the first |
 ///
 /// All are percentages of two decimals.
 public struct WindowMetrics: Sendable {
@@ -33,7 +37,8 @@ public struct WindowMetrics: Sendable {
 
   private typealias Answered = (truth: WindowTruth, answer: WindowPredictions?)
 
-  /// - Throws: `DataError` for a prediction whose query has no truth, and for a second one of the same query.
+  /// - Throws: `DataError` for a prediction whose query has no truth, and for a second one of the
+  ///   same query.
   public init(_ predictions: [WindowPredictions], truth: [WindowTruth]) throws {
     var answers: [QueryID: WindowPredictions] = [:]
     let known = Set(truth.map(\.id))

@@ -5,7 +5,8 @@ import Formats
 ///     {"qid": 2579, "query": "…", "vid": "…", "duration": 150, "relevant_windows": [[82, 150]],
 ///      "relevant_clip_ids": [41, 42], "saliency_scores": [[1, 1, 2], [1, 1, 3]]}
 ///
-/// moment_detr and lighthouse keep Charades-STA, ActivityNet Captions and TACoS in the same form, without saliencies.
+/// moment_detr and lighthouse keep Charades-STA, ActivityNet Captions and TACoS in the same form,
+/// without saliencies.
 public struct WindowTruth: Sendable, Equatable {
   public var id: QueryID
   /// In seconds; at least one.
@@ -39,7 +40,8 @@ public struct WindowTruth: Sendable, Equatable {
   }
 }
 
-/// How well each clip of a video fits a query, by several annotators, from 0 (very bad) to 4 (very good).
+/// How well each clip of a video fits a query, by several annotators, from 0 (very bad) to 4 (very
+/// good).
 public struct ClipSaliency: Sendable, Equatable {
   /// Seconds a clip (QVHighlights).
   public static let clipLength = 2.0

@@ -5,7 +5,8 @@ public struct CaptionBatch: Sendable {
   public var videos: VideoBatch
   /// Of each caption: its clip's video, and the clip's frames within that video.
   public var clips: [(video: Int, frames: Range<Int>)]
-  /// Token ids of each caption, the leading `BOS` included; the targets are the same shifted by one.
+  /// Token ids of each caption, the leading `BOS` included; the targets are the same shifted by
+  /// one.
   public var inputs: [[Int32]]
   public var targets: [[Int32]]
 

@@ -1,10 +1,10 @@
 import Engine
 
-/// Questions about videos: every (video, text) pair is one pass, the text being a question with one of its answers
-/// (TVQA, How2QA) or a statement (VIOLIN).
+/// Questions about videos: every (video, text) pair is one pass, the text being a question with one
+/// of its answers (TVQA, How2QA) or a statement (VIOLIN).
 public struct QuestionBatch: Sendable {
-  /// One video a pair; the text is appended to each of its sentences already. The passes over one video share
-  /// feature rows.
+  /// One video a pair; the text is appended to each of its sentences already. The passes over one
+  /// video share feature rows.
   public var videos: VideoBatch
   /// `[SEP] question [SEP] answer`, or `[SEP] statement`, of each pair.
   public var texts: [[Int32]]
@@ -12,7 +12,8 @@ public struct QuestionBatch: Sendable {
   public var pairsPerQuestion: [Int]
   /// The right answer of each question, or a statement's truth (0, 1); −1 where unknown.
   public var targets: [Int]
-  /// First and last frame of the moment each question is about; −1 where unknown. Empty for statements.
+  /// First and last frame of the moment each question is about; −1 where unknown. Empty for
+  /// statements.
   public var spans: [FrameSpan]
 
   public init(
@@ -47,7 +48,8 @@ public struct QuestionInput: Sendable {
   let regrouped: Indices
   let groups: Segments
   public let questionFrames: Segments
-  /// The right answers, or statements' truths; first frames, then last frames of the moments. −1 where unknown.
+  /// The right answers, or statements' truths; first frames, then last frames of the moments. −1
+  /// where unknown.
   public let targets: Indices
   public let spanTargets: Indices
   /// How many answers and moments are known.

@@ -28,11 +28,11 @@ public struct VideoBatch: Sendable {
   public let sentenceCounts: [Int]
   /// Rows of `features` that MFM hides: they are zero there and get the mask embedding.
   public let maskedFrames: [Int]
-  /// The row of `features` of every frame where videos share rows (one video with several answers); nil where the
-  /// frames are the rows.
+  /// The row of `features` of every frame where videos share rows (one video with several answers);
+  /// nil where the frames are the rows.
   public let featureRows: [Int]?
-  /// Whether sentences are read without their frames: each frame gets the output of its sentence's first token. Its own
-  /// features are zero (VALUE's `sub_only`).
+  /// Whether sentences are read without their frames: each frame gets the output of its sentence's
+  /// first token. Its own features are zero (VALUE's `sub_only`).
   public let readsTextAlone: Bool
 
   public var frameCount: Int { lengths.reduce(0, +) }

@@ -3,9 +3,9 @@ import Formats
 
 /// CLIP's text transformer (Radford et al., ICML 2021): the projected state of a text's last token.
 ///
-/// Pre-norm layers with causal attention over packed texts; none is padded. Reads OpenAI's names, which open_clip shares,
-/// and Hugging Face's; widths and depth are those of the weights. Source: OpenAI's `clip/model.py`,
-/// `encode_text`.
+/// Pre-norm layers with causal attention over packed texts; none is padded. Reads OpenAI's names,
+/// which open_clip shares, and Hugging Face's; widths and depth are those of the weights. Source:
+/// OpenAI's `clip/model.py`, `encode_text`.
 public final class CLIPTextEncoder {
   private struct Layer {
     var attentionNorm: LayerNorm
@@ -119,7 +119,8 @@ public final class CLIPTextEncoder {
   }
 
   /// The rows of texts, each of unit length: [texts, width].
-  /// - Parameter texts: token ids, the special ones included; each of 1 … `context`, below `vocabulary`.
+  /// - Parameter texts: token ids, the special ones included; each of 1 … `context`, below
+  ///   `vocabulary`.
   public func rows(_ texts: [[Int32]]) -> [Float] {
     precondition(texts.allSatisfy { !$0.isEmpty && $0.count <= context })
     let backend = store.backend

@@ -34,8 +34,8 @@ struct AttentionBlock {
   /// Self-attention over packed sequences.
   /// - Parameters:
   ///   - x: [rows, width]
-  ///   - selection: compute only these rows' results (each sequence's in order), which is all that the last layer of an
-  ///     encoder is asked for; keys and values still come from all rows.
+  ///   - selection: compute only these rows' results (each sequence's in order), which is all that
+  ///     the last layer of an encoder is asked for; keys and values still come from all rows.
   func callAsFunction(
     _ tape: Tape, _ x: Tensor, _ segments: Segments, causal: Bool = false, selection: RowSelection? = nil
   ) -> Tensor {

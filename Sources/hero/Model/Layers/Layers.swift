@@ -100,7 +100,8 @@ struct PredictionHead {
   }
 }
 
-/// Rows pooled by a learnt score within each segment, then a prediction. Parameters `NAME_pool.*`, `NAME_pred_head.*`.
+/// Rows pooled by a learnt score within each segment, then a prediction. Parameters `NAME_pool.*`,
+/// `NAME_pred_head.*`.
 struct PooledPrediction {
   private let pool: Linear
   private let head: PredictionHead

@@ -1,9 +1,10 @@
 import Engine
 
-/// Where a module declares its parameters: whose they are, how their names begin, how weights start.
+/// Where a module declares its parameters: whose they are, how their names begin, how weights
+/// start.
 ///
-/// Names are the reference's, so that checkpoints go both ways: `scope["encoder"]["layer"][0]` begins with
-/// `encoder.layer.0.`.
+/// Names are the reference's, so that checkpoints go both ways: `scope["encoder"]["layer"][0]`
+/// begins with `encoder.layer.0.`.
 struct ParameterScope {
   private let store: ParameterStore
   private let path: String

@@ -25,7 +25,8 @@ struct FeedForward {
 struct TransformerEncoder {
   private let layers: [(attention: AttentionBlock, feedForward: FeedForward)]
 
-  /// - Parameter scope: parameters are `layer.N.attention.…`, `layer.N.intermediate.…`, `layer.N.output.…`.
+  /// - Parameter scope: parameters are `layer.N.attention.…`, `layer.N.intermediate.…`,
+  ///   `layer.N.output.…`.
   init(_ scope: ParameterScope, _ config: TransformerConfiguration) {
     layers = (0..<config.layers).map { number in
       let layer = scope.drawing(deviation: config.initializerRange)["layer"][number]

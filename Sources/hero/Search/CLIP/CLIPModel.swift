@@ -5,7 +5,8 @@ import Model
 import Text
 import Training
 
-/// CLIP's text tower with its tokenizer: what turns queries into vectors that its pictures' rows can be compared with.
+/// CLIP's text tower with its tokenizer: what turns queries into vectors that its pictures' rows
+/// can be compared with.
 public struct CLIPModel {
   public let files: CLIPFiles
   public let text: CLIPTextEncoder

@@ -1,10 +1,11 @@
 /// Moments of one video by the cosines of its frames with a query.
 ///
-/// A peak is the best frame by the mean of its cosine and its neighbours'. A moment is a run of frames
-/// around one: those to both sides whose cosine, or that mean of it, lies above the middle between the
-/// video's mean and the peak. It ends at the first frame below, and has from two frames to a minute. The next moment is found in the
-/// same way among the frames that are left, as long as its peak lies above the middle for the video's
-/// best one. A moment's score is the mean of its frames' cosines.
+/// A peak is the best frame by the mean of its cosine and its neighbours'. A moment is a run of
+/// frames around one: those to both sides whose cosine, or that mean of it, lies above the middle
+/// between the video's mean and the peak. It ends at the first frame below, and has from two frames
+/// to a minute. The next moment is found in the same way among the frames that are left, as long as
+/// its peak lies above the middle for the video's best one. A moment's score is the mean of its
+/// frames' cosines.
 public struct FrameRuns: Sendable {
   /// Frames of a moment.
   private let least: Int

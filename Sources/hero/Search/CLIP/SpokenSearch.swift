@@ -6,8 +6,8 @@ import Metrics
 /// Finds what is said: BM25 (Robertson & Zaragoza, 2009) over the subtitles of an index.
 ///
 /// A document is a subtitle with those that follow it within three seconds of its end. Words are
-/// compared by their English stems. A subtitle counts where it has words that weigh at least half of
-/// the query's, so that it is not found by "a" and "the" alone.
+/// compared by their English stems. A subtitle counts where it has words that weigh at least half
+/// of the query's, so that it is not found by "a" and "the" alone.
 struct SpokenSearch: Sendable {
   struct Found: Equatable, Sendable {
     /// The video's number.

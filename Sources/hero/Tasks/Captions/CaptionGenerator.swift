@@ -25,8 +25,8 @@ public struct CaptionGenerator {
   ///   - frameInterval: seconds between frames.
   ///   - videoBatch: videos a pass.
   ///   - clipBatch: clips that are decoded together, at most.
-  ///   - skips: told of every clip without a place in its video and every video that cannot be read; their captions
-  ///     are left empty.
+  ///   - skips: told of every clip without a place in its video and every video that cannot be
+  ///     read; their captions are left empty.
   public init(
     model: CaptionModel, videos: VideoReader, tokenizer: Tokenizer, options: DecodingOptions,
     frameInterval: Double, videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()
@@ -54,9 +54,9 @@ public struct CaptionGenerator {
 
   /// The clips with a caption each, in the order given; captions that they come with are put aside.
   ///
-  /// Every video is read and encoded once; the passes are divided among the ranks. A clip whose video cannot be read, that
-  /// starts after its video's last frame or whose `ts` is no moment gets an empty caption, so that the result is about
-  /// all clips.
+  /// Every video is read and encoded once; the passes are divided among the ranks. A clip whose
+  /// video cannot be read, that starts after its video's last frame or whose `ts` is no moment gets
+  /// an empty caption, so that the result is about all clips.
   /// - Parameter progress: called with the number of clips done; what it throws ends the work.
   /// - Returns: the rows, and how many of them could not be described.
   /// - Throws: `DataError` where more than half of the clips cannot be described.
@@ -109,7 +109,8 @@ public struct CaptionGenerator {
     return tokenizer.decode(decode(shown.map(\.batch), shown.map(\.places)).first ?? [])
   }
 
-  /// Token ids of every clip's caption, without `BOS` and `EOS`; nil for clips that cannot be described.
+  /// Token ids of every clip's caption, without `BOS` and `EOS`; nil for clips that cannot be
+  /// described.
   func captionTokens(
     _ clips: [CaptionRow], among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }
@@ -177,8 +178,8 @@ public struct CaptionGenerator {
     return (places, ranges)
   }
 
-  /// The videos, each with the places of its clips, in the order in which they first come up, and where in its video each
-  /// clip is. Clips whose `ts` is no moment are left out.
+  /// The videos, each with the places of its clips, in the order in which they first come up, and
+  /// where in its video each clip is. Clips whose `ts` is no moment are left out.
   private func byVideo(
     _ clips: [CaptionRow]
   ) throws -> (work: [(video: String, clips: [Int])], spans: [TimeSpan?]) {

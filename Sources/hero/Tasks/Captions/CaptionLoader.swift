@@ -3,7 +3,8 @@ import Engine
 import Formats
 import Model
 
-/// Batches of videos with their captions (Docs/Computation.md §1, §3 "TVC"; the reference's `TvcTrainDataset`).
+/// Batches of videos with their captions (Docs/Computation.md §1, §3 "TVC"; the reference's
+/// `TvcTrainDataset`).
 public struct CaptionLoader: BatchLoader {
   /// As one corpus: the videos of one after those of the other.
   public let stores: [CaptionStore]
@@ -21,9 +22,10 @@ public struct CaptionLoader: BatchLoader {
   public let skips: SkipReport
 
   /// - Parameters:
-  ///   - maxTextLength: `max_txt_len`; captions are cut to it where it is positive, and to what the decoder holds.
-  ///   - captionsPerVideo: `max_cap_per_vid`, drawn from a video's captions if it has more; all are used if it is not
-  ///     positive.
+  ///   - maxTextLength: `max_txt_len`; captions are cut to it where it is positive, and to what the
+  ///     decoder holds.
+  ///   - captionsPerVideo: `max_cap_per_vid`, drawn from a video's captions if it has more; all are
+  ///     used if it is not positive.
   ///   - skips: told of every video, clip or caption that cannot be used.
   /// - Throws: `DataError` where the stores lack more than half of the videos.
   public init(

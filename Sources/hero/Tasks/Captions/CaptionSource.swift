@@ -2,7 +2,8 @@ import Engine
 import Model
 
 extension CaptionModel {
-  /// Mean over all words of all captions of the divergence between the smoothed target and the prediction.
+  /// Mean over all words of all captions of the divergence between the smoothed target and the
+  /// prediction.
   ///
   /// - Parameters:
   ///   - words: of all ranks' captions; nil for a process that is alone.
@@ -14,7 +15,8 @@ extension CaptionModel {
     }
   }
 
-  /// The losses of the words, caption after caption; their mean's gradient flows back. Nil where there are none.
+  /// The losses of the words, caption after caption; their mean's gradient flows back. Nil where
+  /// there are none.
   func wordLosses(_ tape: Tape, _ input: CaptionInput, words: Int? = nil, smoothing: Float) -> Tensor? {
     guard input.targets.count > 0 else { return nil }
     return tape.crossEntropy(

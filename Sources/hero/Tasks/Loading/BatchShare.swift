@@ -17,8 +17,9 @@ public enum Counted: Int, CaseIterable, Sendable {
 
 /// What each rank brings to one batch of all ranks.
 ///
-/// A loss is a mean over the whole batch (its known answers, its words, its queries), so a rank divides by what all have
-/// together. Its gradients are then its part of the whole, and are added up.
+/// A loss is a mean over the whole batch (its known answers, its words, its queries), so a rank
+/// divides by what all have together. Its gradients are then its part of the whole, and are added
+/// up.
 public struct BatchShare: Equatable, Sendable {
   /// The counts of each rank.
   private let counts: [[Counted: Int]]

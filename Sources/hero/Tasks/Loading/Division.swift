@@ -2,10 +2,11 @@ import Corpus
 import Engine
 
 extension Communicator {
-  /// Does this rank's part of some work and puts all ranks' results together, in the order of the work.
+  /// Does this rank's part of some work and puts all ranks' results together, in the order of the
+  /// work.
   ///
-  /// What is told as progress is stretched to the whole: the other ranks are about as far. Where one rank was
-  /// interrupted, all stop.
+  /// What is told as progress is stretched to the whole: the other ranks are about as far. Where
+  /// one rank was interrupted, all stop.
   /// - Parameters:
   ///   - pieces: how many pieces the work has, such as batches; each rank does some in a row.
   ///   - work: does these.
@@ -86,7 +87,8 @@ extension Array: Parcelled where Element: ParcelledNumber {
   init(from parcel: inout Parcel) { self = parcel.take() }
 }
 
-/// Results on their way between ranks: numbers and texts, taken out in the order in which they were put in.
+/// Results on their way between ranks: numbers and texts, taken out in the order in which they were
+/// put in.
 struct Parcel {
   private(set) var bytes: [UInt8] = []
   private var read = 0

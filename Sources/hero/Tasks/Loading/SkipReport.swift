@@ -1,7 +1,8 @@
 import Formats
 import Synchronization
 
-/// Tells of items that cannot be used: each once, however many epochs come by it. May be shared by threads.
+/// Tells of items that cannot be used: each once, however many epochs come by it. May be shared by
+/// threads.
 public final class SkipReport: Sendable {
   private let onSkip: @Sendable (_ error: DataError, _ count: Int) -> Void
   private let seen = Mutex<Set<Name>>([])

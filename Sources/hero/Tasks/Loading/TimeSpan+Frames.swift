@@ -4,14 +4,16 @@ import Model
 
 /// From seconds to frames (Docs/Computation.md §1, §3).
 extension TimeSpan {
-  /// First and last frame of a moment to learn: ⌊start/Δ⌋ and ⌈end/Δ⌉ − 1, at least a frame apart, within the video.
+  /// First and last frame of a moment to learn: ⌊start/Δ⌋ and ⌈end/Δ⌉ − 1, at least a frame apart,
+  /// within the video.
   func target(frames: Int, interval: Double) -> FrameSpan {
     let first = min(Self.frame(start, interval, .down, limit: frames), frames - 1)
     let last = Self.frame(end, interval, .up, limit: frames) - 1
     return FrameSpan(start: first, end: min(max(last, first + 1), frames - 1))
   }
 
-  /// The frames of a clip: ⌊start/Δ⌋ up to but without end/Δ rounded half to even, at least one, within the video.
+  /// The frames of a clip: ⌊start/Δ⌋ up to but without end/Δ rounded half to even, at least one,
+  /// within the video.
   ///
   /// - Returns: nil where the clip starts after the video's last frame.
   func clip(frames: Int, interval: Double) -> Range<Int>? {

@@ -8,8 +8,8 @@ import Model
 ///   - usable: items that can be used, of `all`.
 ///   - what: such as `candidate videos`.
 ///   - first: what is wrong with the first of the others, where that is known.
-/// - Throws: `DataError` where more than half cannot be used: the run would measure or learn something else than it
-///   was asked to.
+/// - Throws: `DataError` where more than half cannot be used: the run would measure or learn
+///   something else than it was asked to.
 public func requireMost(
   _ usable: Int, of all: Int, _ what: String, file: String, first: DataError? = nil
 ) throws {
@@ -79,12 +79,13 @@ extension VideoReader {
     }
   }
 
-  /// Looks whether the stores have the videos of most items, by their side files only; the other items are left out when
-  /// they are read.
+  /// Looks whether the stores have the videos of most items, by their side files only; the other
+  /// items are left out when they are read.
   /// - Parameters:
   ///   - items: the video of each item; nil where it is not known.
   ///   - what: the items, such as `queries`.
-  /// - Throws: `DataError` naming the first missing video, where more than half of the items lack theirs.
+  /// - Throws: `DataError` naming the first missing video, where more than half of the items lack
+  ///   theirs.
   func requireMost(_ items: some Sequence<String?>, _ what: String, file: String) throws {
     var (all, usable) = (0, 0)
     var first: DataError?
@@ -102,7 +103,8 @@ extension VideoReader {
 }
 
 extension BatchLoader {
-  /// Ends a measurement of which more than half of the items turned out not to be usable, on all ranks.
+  /// Ends a measurement of which more than half of the items turned out not to be usable, on all
+  /// ranks.
   /// - Parameter used: items that were measured, on all ranks.
   func requireMost(used: Int, _ what: String, file: String) throws {
     try Tasks.requireMost(used, of: itemCount, what, file: file)

@@ -5,7 +5,8 @@ import Model
 extension VideoBatch {
   /// Packs videos as the stores hold them.
   /// - Parameter model: what it reads: the width of features, the ids it knows.
-  /// - Throws: `DataError` naming a video whose text has other ids, or whose frames have another width.
+  /// - Throws: `DataError` naming a video whose text has other ids, or whose frames have another
+  ///   width.
   public init(_ videos: [VideoItem], model: ModelConfiguration) throws {
     for video in videos { try video.check(model) }
     var sequences: [SubtitleSequence] = []
@@ -20,8 +21,8 @@ extension VideoBatch {
       readsTextAlone: videos.contains(where: \.isTextAlone))
   }
 
-  /// Packs several passes over each video, each with a text that follows every sentence of it. The passes over one
-  /// video share its feature rows.
+  /// Packs several passes over each video, each with a text that follows every sentence of it. The
+  /// passes over one video share its feature rows.
   /// - Throws: as above; the texts' ids are not looked at.
   init(
     _ videos: [VideoItem], passes: [(video: Int, text: [Int32])], model: ModelConfiguration
@@ -68,8 +69,8 @@ extension VideoItem {
   /// Tokens of a sentence with its context at most: attention grows with their square.
   private static let mostTokens = 8192
 
-  /// - Throws: `DataError` where the model cannot read it: features of another width, ids beyond its vocabulary, more
-  ///   frames or sentences than it has positions.
+  /// - Throws: `DataError` where the model cannot read it: features of another width, ids beyond
+  ///   its vocabulary, more frames or sentences than it has positions.
   func check(_ model: ModelConfiguration) throws {
     guard featureWidth == model.featureWidth else {
       throw DataError(
@@ -114,10 +115,12 @@ extension VideoItem {
   }
 }
 
-/// Every query that a retrieval model reads passes through here: its encoder has a table of positions and no row beyond.
+/// Every query that a retrieval model reads passes through here: its encoder has a table of
+/// positions and no row beyond.
 ///
 /// - Parameter tokens: the leading special token included.
-/// - Throws: `DataError` for more tokens than the query encoder has positions, and for ids that the vocabulary lacks.
+/// - Throws: `DataError` for more tokens than the query encoder has positions, and for ids that the
+///   vocabulary lacks.
 public func checkQuery(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
   guard tokens.count <= model.query.positions else {
     throw DataError(

@@ -1,9 +1,10 @@
 import Engine
 
-/// The random choices of the objectives (Docs/Computation.md §3). Each is a function of the stream it is given.
+/// The random choices of the objectives (Docs/Computation.md §3). Each is a function of the stream
+/// it is given.
 enum Masking {
-  /// Words hidden from a sentence: 80 % of them by `mask`, 10 % by a random word, 10 % left as they are; the first
-  /// where none was drawn (the reference's `random_word`).
+  /// Words hidden from a sentence: 80 % of them by `mask`, 10 % by a random word, 10 % left as they
+  /// are; the first where none was drawn (the reference's `random_word`).
   /// - Parameter tokens: not empty.
   /// - Returns: the changed tokens and the places of the hidden ones.
   static func words(

@@ -3,8 +3,8 @@ import Engine
 import Formats
 import Model
 
-/// Batches of one objective over a list of videos (Docs/Computation.md §3; the reference's `VideoMlmDataset`, `MfmDataset`,
-/// `FomDataset` and `VsmDataset`).
+/// Batches of one objective over a list of videos (Docs/Computation.md §3; the reference's
+/// `VideoMlmDataset`, `MfmDataset`, `FomDataset` and `VsmDataset`).
 public struct PretrainingLoader<Asked: Objective>: BatchLoader {
   public let objective: Asked
   public let videos: PretrainingVideos
@@ -35,8 +35,8 @@ public struct PretrainingLoader<Asked: Objective>: BatchLoader {
   public var itemCount: Int { videos.count }
   public var summary: String { "\(itemCount) videos" }
 
-  /// The batch of these videos; nil where the objective has nothing to ask of any of them (no word, no frame that
-  /// moved, no sentence with frames).
+  /// The batch of these videos; nil where the objective has nothing to ask of any of them (no word,
+  /// no frame that moved, no sentence with frames).
   public func batch(of items: [Int], random: RandomStream) throws -> Asked.Batch? {
     let read = items.enumerated().compactMap { place, item in
       let (part, id) = videos.video(item)

@@ -4,7 +4,8 @@ import Model
 
 /// The videos to pre-train on: lists of ids, each with the stores that hold its videos.
 ///
-/// They are numbered as they lie in the stores, so that `EpochOrder` visits neighbouring pages together.
+/// They are numbered as they lie in the stores, so that `EpochOrder` visits neighbouring pages
+/// together.
 public struct PretrainingVideos: Sendable {
   /// One list of ids; large corpora have a feature store for each of several.
   struct Part: Sendable {

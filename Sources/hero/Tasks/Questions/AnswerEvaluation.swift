@@ -6,7 +6,8 @@ import Model
 
 /// What a model answered, and how well where the answers are known.
 public struct AnswerEvaluation: Equatable, Sendable {
-  /// The answers, in the order of the store: an answer's place, or 1 and 0 for true and false statements.
+  /// The answers, in the order of the store: an answer's place, or 1 and 0 for true and false
+  /// statements.
   public internal(set) var results = AnswerResults()
   /// What the answers were chosen by: the model's logits, or of several models the mean of their
   /// probabilities.
@@ -147,8 +148,8 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
     return Array(entries.joined())
   }
 
-  /// Loss and accuracy by the reference's names, `valid/loss`, `valid/acc` (VIOLIN: `valid/val_loss` … for the split
-  /// `val`); empty where no answer is known.
+  /// Loss and accuracy by the reference's names, `valid/loss`, `valid/acc` (VIOLIN:
+  /// `valid/val_loss` … for the split `val`); empty where no answer is known.
   public func metrics(_ evaluation: AnswerEvaluation, split: String) -> [(name: String, value: Double)] {
     guard let loss = evaluation.loss, let accuracy = evaluation.accuracy else { return [] }
     let prefix = "valid/" + Model.metricPrefix(split: split)

@@ -11,7 +11,8 @@ public struct AnsweredQuestion: Equatable, Sendable {
   public var probabilities: [Float]
   /// The place of the most probable answer.
   public var chosen: Int
-  /// Where in the video the question's moment is, in seconds; nil where the model was not trained to find it.
+  /// Where in the video the question's moment is, in seconds; nil where the model was not trained
+  /// to find it.
   public var moment: TimeSpan?
 }
 

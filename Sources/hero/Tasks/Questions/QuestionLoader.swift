@@ -3,15 +3,15 @@ import Engine
 import Formats
 import Model
 
-/// Batches of questions or statements, each with its video (Docs/Computation.md §1, §2 "VideoQA", "VIOLIN"; the reference's
-/// `VideoQaDataset` and `ViolinDataset`).
+/// Batches of questions or statements, each with its video (Docs/Computation.md §1, §2 "VideoQA",
+/// "VIOLIN"; the reference's `VideoQaDataset` and `ViolinDataset`).
 public struct QuestionLoader<Store: AskingStore>: BatchLoader {
   /// What a loader is for.
   public enum Purpose: Sendable {
     /// Nothing is left out, and statements come one by one.
     case evaluation
-    /// Texts with more than `maxTextLength` tokens are left out, though not as another's opposite; none are if it is
-    /// not positive. Statements come with their opposites.
+    /// Texts with more than `maxTextLength` tokens are left out, though not as another's opposite;
+    /// none are if it is not positive. Statements come with their opposites.
     case training(maxTextLength: Int)
   }
 

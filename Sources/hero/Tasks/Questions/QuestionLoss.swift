@@ -6,11 +6,13 @@ extension QuestionInput {
 }
 
 extension QuestionModel {
-  /// Cross-entropy of the right answers, and half that of the moments' first frames and of their last.
+  /// Cross-entropy of the right answers, and half that of the moments' first frames and of their
+  /// last.
   ///
   /// - Parameters:
   ///   - input: nil where this rank has none of the batch.
-  ///   - ranks: what each rank has of it, by `QuestionInput.counts`; nil for a process that is alone.
+  ///   - ranks: what each rank has of it, by `QuestionInput.counts`; nil for a process that is
+  ///     alone.
   ///   - spanWeight: `lw_st_ed`, which the second weighs in the gradient.
   /// - Returns: both as `qa` and `st_ed`, means over the questions where they are known.
   public func loss(
@@ -34,8 +36,8 @@ extension QuestionModel {
     return terms
   }
 
-  /// Σ over the rows of logits of the mean cross-entropy where the target is known, times `share`; its gradient weighs
-  /// `gradient`.
+  /// Σ over the rows of logits of the mean cross-entropy where the target is known, times `share`;
+  /// its gradient weighs `gradient`.
   private func mean(
     _ tape: Tape, _ logits: Tensor, _ segments: Segments, _ targets: Indices, known: Int, gradient: Float,
     share: Float
@@ -50,7 +52,8 @@ extension StatementModel {
   /// Mean binary cross-entropy over the statements whose truth is known, as `loss`.
   /// - Parameters:
   ///   - input: nil where this rank has none of the batch.
-  ///   - ranks: what each rank has of it, by `QuestionInput.counts`; nil for a process that is alone.
+  ///   - ranks: what each rank has of it, by `QuestionInput.counts`; nil for a process that is
+  ///     alone.
   ///   - spanWeight: means nothing, as statements are not about moments.
   public func loss(
     _ tape: Tape, _ input: QuestionInput?, among ranks: BatchShare? = nil, spanWeight: Float = 0

@@ -15,8 +15,8 @@ public protocol SearchableVideos {
   func firstFrame(of place: Int) -> Int
   /// The places of a query's own video.
   func places(of own: Int) -> Range<Int>
-  /// Every query's `kept` best places by the cosine of their best frame, the best first, and the best place of each of
-  /// `kept` videos. Scores that are not numbers are left out.
+  /// Every query's `kept` best places by the cosine of their best frame, the best first, and the
+  /// best place of each of `kept` videos. Scores that are not numbers are left out.
   /// - Parameter queries: [m, width], as encoded.
   func best(
     _ queries: Tensor, kept: Int, model: RetrievalModel, tape: Tape
@@ -34,12 +34,14 @@ public protocol SearchableVideos {
   func scores(_ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape) throws -> [Float]
 }
 
-/// From queries to ranked videos and moments (Docs/Computation.md §5): what evaluation and search share.
+/// From queries to ranked videos and moments (Docs/Computation.md §5): what evaluation and search
+/// share.
 public struct MomentSearch<Videos: SearchableVideos> {
   public let model: RetrievalModel
   public let videos: Videos
   public let options: RetrievalEvaluationOptions
-  /// Whether a video that is shorter than the shortest moment is a moment as a whole. For `hero eval` it is none.
+  /// Whether a video that is shorter than the shortest moment is a moment as a whole. For `hero
+  /// eval` it is none.
   public let findsShortVideos: Bool
 
   public init(
@@ -61,7 +63,8 @@ public struct MomentSearch<Videos: SearchableVideos> {
     public var ownMoments: [MomentPrediction]?
   }
 
-  /// Where in videos queries' moments may begin and end: probabilities of pairs of both, end to end.
+  /// Where in videos queries' moments may begin and end: probabilities of pairs of both, end to
+  /// end.
   struct Spans {
     var start: [Float]
     var end: [Float]
@@ -156,8 +159,8 @@ public struct MomentSearch<Videos: SearchableVideos> {
     return predictions(try single(encoded, spans, pairs: 0..<places.count, places, tape))
   }
 
-  /// The moments of one video for one query. Where it has several windows, each counts for as much as it fits the query, the
-  /// best for 1.
+  /// The moments of one video for one query. Where it has several windows, each counts for as much
+  /// as it fits the query, the best for 1.
   private func single(
     _ query: Tensor, _ spans: Spans, pairs: Range<Int>, _ places: Range<Int>, _ tape: Tape
   ) throws -> MomentScorer {

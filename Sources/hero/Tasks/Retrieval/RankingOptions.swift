@@ -1,12 +1,14 @@
 import Engine
 
-/// How video-level ranking punishes negatives (Docs/Computation.md §3 "VSM / VCMR / VR loss"; the reference's `get_video_level_loss`).
+/// How video-level ranking punishes negatives (Docs/Computation.md §3 "VSM / VCMR / VR loss"; the
+/// reference's `get_video_level_loss`).
 public struct RankingOptions: Equatable, Sendable {
   public var kind = RankingKind.hinge
   public var margin: Float = 0.1
   /// Every negative counts; else one is drawn per row.
   public var useAllNegatives = true
-  /// The hardest `hardPoolSize` negatives weigh `hardNegativeWeight`, the rest 0.1 (or are the pool to draw from).
+  /// The hardest `hardPoolSize` negatives weigh `hardNegativeWeight`, the rest 0.1 (or are the pool
+  /// to draw from).
   public var useHardNegatives = false
   public var hardPoolSize = 20
   public var hardNegativeWeight: Float = 10
@@ -26,7 +28,8 @@ public struct RankingOptions: Equatable, Sendable {
         : backend.makeIndices(draw(slots: slots.count, queriesPerSlot: queriesPerSlot, random: &random)))
   }
 
-  /// Ranks of the drawn negatives: one a query among the other slots' videos, then one a slot among their queries.
+  /// Ranks of the drawn negatives: one a query among the other slots' videos, then one a slot among
+  /// their queries.
   private func draw(slots: Int, queriesPerSlot: Int, random: inout RandomStream) -> [Int] {
     guard slots > 1 else { return [Int](repeating: 0, count: slots * queriesPerSlot + slots) }
     func rank(of negatives: Int) -> Int {

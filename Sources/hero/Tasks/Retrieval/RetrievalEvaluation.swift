@@ -4,7 +4,8 @@ import Formats
 import Metrics
 import Model
 
-/// How moments and videos are ranked (Docs/Computation.md §5); the reference's keys stand beside each.
+/// How moments and videos are ranked (Docs/Computation.md §5); the reference's keys stand beside
+/// each.
 public struct RetrievalEvaluationOptions: Equatable, Sendable {
   /// `full_eval_tasks`
   public var tasks: [RetrievalTask] = [.videoCorpusMoment, .singleVideoMoment, .video]
@@ -32,8 +33,9 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
 
   public init() {}
 
-  /// Queries that are ranked together, whatever the number of processes: twenty passes, because a product with few queries
-  /// spends half its time on reading the frames; fewer where that would leave less than sixteen pieces of work to divide.
+  /// Queries that are ranked together, whatever the number of processes: twenty passes, because a
+  /// product with few queries spends half its time on reading the frames; fewer where that would
+  /// leave less than sixteen pieces of work to divide.
   public func queriesTogether(of queries: Int) -> Int {
     max(1, queryBatch) * max(1, min(20, queries / (16 * max(1, queryBatch))))
   }
@@ -87,10 +89,12 @@ public struct RetrievalEvaluator {
     }
   }
 
-  /// Ranked moments and videos for every query, before non-maximum suppression; the queries are divided among the ranks.
+  /// Ranked moments and videos for every query, before non-maximum suppression; the queries are
+  /// divided among the ranks.
   ///
-  /// A query is left out whose row cannot be read, that has more tokens than the model reads, or whose video is no
-  /// candidate or was left out itself; `RetrievalResults.leftOut` names it on all ranks.
+  /// A query is left out whose row cannot be read, that has more tokens than the model reads, or
+  /// whose video is no candidate or was left out itself; `RetrievalResults.leftOut` names it on all
+  /// ranks.
   /// - Parameter progress: called with the number of queries done; what it throws ends the work.
   /// - Throws: `DataError` where more than half of the queries cannot be asked.
   public func run(
@@ -128,7 +132,8 @@ public struct RetrievalEvaluator {
   private func answer(_ batch: [Query]) throws -> [Answer] {
     guard !batch.isEmpty else { return [] }
     let texts = batch.map { [queries.meta.cls] + $0.tokens }
-    // Every query's own video, where it is known: nobody can say where else to look for a moment of one video.
+    // Every query's own video, where it is known: nobody can say where else to look for a moment of
+    // one video.
     let own = batch.map { query in query.video.flatMap { index.videos.place(of: $0) } }
     let encoded = members.map { encode(texts, $0.model) }
     let search = EnsembleSearch(

@@ -4,7 +4,8 @@ import Model
 
 /// All candidate videos of a split, encoded once: what queries are compared with.
 ///
-/// Queries are compared with some videos at a time, so that beside the encoded frames memory does not grow with the corpus.
+/// Queries are compared with some videos at a time, so that beside the encoded frames memory does
+/// not grow with the corpus.
 public final class RetrievalIndex {
   /// The candidates as they were given.
   public let listed: CandidateVideos
@@ -24,7 +25,8 @@ public final class RetrievalIndex {
     let segments: Segments
   }
 
-  /// Frames of a block: products large enough for their best rate, and small enough to lie in a cache.
+  /// Frames of a block: products large enough for their best rate, and small enough to lie in a
+  /// cache.
   private static let blockRows = 8192
 
   /// Reads and encodes every candidate; the passes are divided among the ranks.

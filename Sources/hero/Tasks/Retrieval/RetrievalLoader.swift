@@ -3,7 +3,8 @@ import Engine
 import Formats
 import Model
 
-/// Batches of queries, each with its video (Docs/Computation.md §1, §3 "VCMR target"; the reference's `VcmrDataset`).
+/// Batches of queries, each with its video (Docs/Computation.md §1, §3 "VCMR target"; the
+/// reference's `VcmrDataset`).
 public struct RetrievalLoader: BatchLoader {
   public let queries: QueryStore
   public let videos: VideoReader

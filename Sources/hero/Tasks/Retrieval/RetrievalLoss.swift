@@ -1,7 +1,8 @@
 import Engine
 import Model
 
-/// Weights and settings of the retrieval losses; keys in the reference's spelling stand beside each.
+/// Weights and settings of the retrieval losses; keys in the reference's spelling stand beside
+/// each.
 public struct RetrievalLossOptions: Equatable, Sendable {
   public var ranking = RankingOptions()
   /// `lw_neg_ctx`
@@ -29,14 +30,15 @@ extension RetrievalInput {
 extension RetrievalModel {
   /// The loss of Docs/Computation.md §3 for VSM, VCMR and VR.
   ///
-  /// Of several ranks all have the whole batch's ranking: each query is compared with all ranks' videos, as in one
-  /// process with the whole batch.
+  /// Of several ranks all have the whole batch's ranking: each query is compared with all ranks'
+  /// videos, as in one process with the whole batch.
   /// - Parameters:
   ///   - input: nil where this rank has none of the batch.
-  ///   - share: what each rank has of it, by `RetrievalInput.counts`; nil for a process that is alone.
+  ///   - share: what each rank has of it, by `RetrievalInput.counts`; nil for a process that is
+  ///     alone.
   ///   - random: drops the span loss, draws negatives.
-  /// - Returns: the parts by the reference's names: `st_ed`, `neg_ctx`, `neg_q`; of several ranks the first has the whole
-  ///   value of the last two.
+  /// - Returns: the parts by the reference's names: `st_ed`, `neg_ctx`, `neg_q`; of several ranks
+  ///   the first has the whole value of the last two.
   public func loss(
     _ tape: Tape, _ input: RetrievalInput?, _ options: RetrievalLossOptions, among share: BatchShare? = nil,
     random: inout RandomStream
@@ -76,7 +78,8 @@ extension RetrievalModel {
 
   /// Every query's score with every video of all ranks, and the videos of the slots.
   ///
-  /// Queries travel, being few: each rank compares all of them with its own videos' frames, and then the scores travel.
+  /// Queries travel, being few: each rank compares all of them with its own videos' frames, and
+  /// then the scores travel.
   private func rankedScores(
     _ tape: Tape, _ input: RetrievalInput?, _ share: BatchShare, _ encoded: (frames: Tensor, queries: Tensor)?
   ) -> (scores: Tensor, slots: Indices) {

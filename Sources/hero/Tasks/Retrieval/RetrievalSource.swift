@@ -6,7 +6,8 @@ import Model
 public struct RetrievalCurriculum: Sendable {
   /// `train_span_start_step`: the span loss counts from this update on; never if negative.
   public var spanStart = 0
-  /// `hard_negtiave_start_step`, `hard_pool_size`, `hard_neg_weights`: from each start on, that pool and weight.
+  /// `hard_negtiave_start_step`, `hard_pool_size`, `hard_neg_weights`: from each start on, that
+  /// pool and weight.
   public var hardNegatives: [(start: Int, poolSize: Int, weight: Float)] = []
 
   public init() {}
@@ -56,7 +57,8 @@ public final class RetrievalSource: ModelSource {
     model.loss(tape, input, curriculum.options(options, update: update), among: share, random: &random)
   }
 
-  /// Mean losses over another loader's queries, without dropout; the batches are divided among the ranks.
+  /// Mean losses over another loader's queries, without dropout; the batches are divided among the
+  /// ranks.
   /// - Parameter progress: called with the number of queries done; what it throws ends the work.
   public func validationLosses(
     _ loader: RetrievalLoader, batchSize: Int, among communicator: any Communicator = SoleCommunicator.shared,

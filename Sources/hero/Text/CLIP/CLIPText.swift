@@ -5,8 +5,8 @@ import Foundation
 ///
 /// HTML references are read as what they stand for, runs of white space become one blank, letters
 /// become small. Before that ftfy's (Speer, 2019) lesser repairs are made: curly quotes become
-/// straight ones, ligatures and wide letters plain ones; control characters and escape codes go, and
-/// letters are composed (NFC). Its repair of mojibake is not made. Source: OpenAI's
+/// straight ones, ligatures and wide letters plain ones; control characters and escape codes go,
+/// and letters are composed (NFC). Its repair of mojibake is not made. Source: OpenAI's
 /// `clip/simple_tokenizer.py`, `basic_clean` and `whitespace_clean`.
 enum CLIPText {
   static func cleaned(_ text: String) -> String {

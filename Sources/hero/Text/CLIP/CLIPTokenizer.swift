@@ -6,7 +6,8 @@ import Formats
 /// Texts are cleaned and made small (`CLIPText`), split into words, and words into the symbols of
 /// the merges, of which the last carries the word's end. It may be shared by threads.
 public final class CLIPTokenizer: Sendable {
-  /// The ids that begin and end every text: `<|startoftext|>` and `<|endoftext|>` of the vocabulary.
+  /// The ids that begin and end every text: `<|startoftext|>` and `<|endoftext|>` of the
+  /// vocabulary.
   public let start, end: Int32
   /// One more than the largest id.
   public let vocabularySize: Int

@@ -18,7 +18,8 @@ public enum BenchKind: String, CaseIterable, Sendable {
   case mffr, fom, vsm
 }
 
-/// Times full-size steps on described work, against the best rate of products measured in the same run.
+/// Times full-size steps on described work, against the best rate of products measured in the same
+/// run.
 public struct Bench {
   private let backend: any Backend
   private let communicator: any Communicator
@@ -38,7 +39,8 @@ public struct Bench {
       featureWidth: 4352)
   }()
 
-  /// - Parameter communicator: ranks that make an update together, with a batch each; only `finetune` is timed so.
+  /// - Parameter communicator: ranks that make an update together, with a batch each; only
+  ///   `finetune` is timed so.
   public init(
     backend: any Backend, communicator: any Communicator = SoleCommunicator.shared,
     model: ModelConfiguration = fullSize

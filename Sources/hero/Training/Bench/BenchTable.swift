@@ -1,8 +1,8 @@
 import Formats
 import Foundation
 
-/// The table of a bench's history that a page shows: the newest figures of this program on one machine, each beside another
-/// program's on the same work and machine, where there are such.
+/// The table of a bench's history that a page shows: the newest figures of this program on one
+/// machine, each beside another program's on the same work and machine, where there are such.
 public struct BenchTable {
   private let rows: [Row]
   private let others: String?

@@ -2,7 +2,8 @@ import Engine
 import Formats
 import Model
 
-/// A described batch (only lengths), filled with random numbers: the same work that a real batch of that shape is.
+/// A described batch (only lengths), filled with random numbers: the same work that a real batch of
+/// that shape is.
 struct BenchWork {
   private(set) var videos: VideoBatch
   private(set) var queries: [[Int32]] = []
@@ -13,8 +14,8 @@ struct BenchWork {
   let realTokens: Int
 
   /// - Parameters:
-  ///   - path: `{"videos": [{"frames": n, "subs": [[first, frames, tokens]], "queries": [[tokens, start, end]],
-  ///     "clips": [[start, end]]}]}`.
+  ///   - path: `{"videos": [{"frames": n, "subs": [[first, frames, tokens]], "queries": [[tokens,
+  ///     start, end]], "clips": [[start, end]]}]}`.
   ///   - vocabulary: ids are drawn below this.
   init(path: String, model: ModelConfiguration) throws {
     try self.init(JSON.read(path: path), path: path, model: model)

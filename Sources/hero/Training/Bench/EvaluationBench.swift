@@ -6,7 +6,8 @@ import Metrics
 import Model
 import Tasks
 
-/// Times searching and ranking as an evaluation does once queries and videos are encoded (Docs/Computation.md §5).
+/// Times searching and ranking as an evaluation does once queries and videos are encoded
+/// (Docs/Computation.md §5).
 public struct EvaluationBench {
   /// What is ranked. The defaults are the size of TVR's validation split.
   public struct Work: Sendable {
@@ -97,7 +98,8 @@ public struct EvaluationBench {
   private func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
 }
 
-/// Encoded videos and queries of random numbers. A query resembles some frames of its own video a little more than all else.
+/// Encoded videos and queries of random numbers. A query resembles some frames of its own video a
+/// little more than all else.
 private struct RandomSplit {
   /// [Σ frames, width]
   let frames: Tensor

@@ -91,7 +91,8 @@ public struct ScalingBench {
       if rows > largest?.rows ?? 0 { largest = (rows, point.seconds, point.memory) }
     }
 
-    /// Why an update of so many frames should not be tried, by what the largest one took; nil if it may.
+    /// Why an update of so many frames should not be tried, by what the largest one took; nil if it
+    /// may.
     func reason(against rows: Int, longest: Double) -> String? {
       guard let largest, rows > largest.rows else { return nil }
       let growth = Double(rows) / Double(largest.rows)

@@ -1,8 +1,9 @@
 import Engine
 
 extension DeviceCheck {
-  /// What comes of collectives where one rank is all there is: everything as it was, to the last bit. This tells whether NCCL can
-  /// be called, and whether its streams wait for one another; not whether several GPUs agree.
+  /// What comes of collectives where one rank is all there is: everything as it was, to the last
+  /// bit. This tells whether NCCL can be called, and whether its streams wait for one another; not
+  /// whether several GPUs agree.
   func checkLink() -> Row {
     row("NCCL, one rank", within: 0) { backend in
       let store = ParameterStore(backend: backend)

@@ -90,8 +90,9 @@ extension DeviceCheck {
           querySegments: segments, keySegments: segments, causal: causal, dropout: dropout)
       }
     }
-    // No row for some keys and no key for some rows; but the many rows have many keys: of one key the probability is 1 whatever
-    // the query says, so that the query's gradient is 0, and what a device finds instead is the rounding of its own result.
+    // No row for some keys and no key for some rows; but the many rows have many keys: of one key
+    // the probability is 1 whatever the query says, so that the query's gradient is 0, and what a
+    // device finds instead is the rounding of its own result.
     let memory = [own[1], own[0]] + own.dropFirst(2).reversed()
     let pairs = (0..<8).map { $0 * n / 16..<$0 * n / 16 + n / 4 }
     return [
@@ -181,7 +182,8 @@ extension DeviceCheck {
     }
   }
 
-  /// The result and the gradient of every input; the gradient starts from the distance to random targets.
+  /// The result and the gradient of every input; the gradient starts from the distance to random
+  /// targets.
   private func answers(of operation: Operation, on backend: any Backend) -> (
     answers: [[Float]], seconds: Double
   ) {
@@ -207,7 +209,8 @@ extension DeviceCheck {
     return (answers, seconds)
   }
 
-  /// Three updates of two parameters with different decays, one of which has no gradient at first; and the norm.
+  /// Three updates of two parameters with different decays, one of which has no gradient at first;
+  /// and the norm.
   func check(_ kind: OptimizerKind) -> Row {
     row("optimizer, \(kind.rawValue)", within: tolerance) { backend in
       let store = ParameterStore(backend: backend)

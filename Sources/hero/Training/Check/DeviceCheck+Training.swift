@@ -29,7 +29,8 @@ extension DeviceCheck {
       cross: part(2, vocabulary: 200), temporal: part(1), query: part(0), featureWidth: 96)
   }()
 
-  /// Updates of a small model for moment retrieval, every one with dropout: the losses of all of them, side by side.
+  /// Updates of a small model for moment retrieval, every one with dropout: the losses of all of
+  /// them, side by side.
   func checkTraining(updates: Int) -> Row {
     row("\(updates) updates of a model", within: trainingTolerance) { backend in
       guard let work = try? BenchWork(Self.batch, path: "the check's batch", model: Self.model) else {

@@ -8,7 +8,8 @@ public struct DeviceCheck {
   /// One thing that was compared.
   public struct Row: Sendable {
     public let name: String
-    /// The norm of the difference, relative to that of the CPU's answer: the largest of the results and gradients.
+    /// The norm of the difference, relative to that of the CPU's answer: the largest of the results
+    /// and gradients.
     public let error: Double
     public let tolerance: Double
     /// Once through, forwards and backwards, on the device and on the CPU.

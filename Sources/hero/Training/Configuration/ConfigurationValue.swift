@@ -1,6 +1,7 @@
 import Formats
 
-/// A type that an option of a run can have: read from a JSON file or from words of a command line, saved as JSON.
+/// A type that an option of a run can have: read from a JSON file or from words of a command line,
+/// saved as JSON.
 public protocol ConfigurationValue: Sendable, Equatable {
   /// What a value must be, as in "must be …".
   static var expectation: String { get }
@@ -134,7 +135,8 @@ extension Optional: ConfigurationValue where Wrapped: ConfigurationValue {
   public var json: JSON { map(\.json) ?? .null }
 }
 
-/// A list; where the file has one bare value, a list of that value. Flags take words or a JSON list.
+/// A list; where the file has one bare value, a list of that value. Flags take words or a JSON
+/// list.
 extension Array: ConfigurationValue where Element: ConfigurationValue {
   public static var expectation: String { "a list, each " + Element.expectation }
   public static var takesManyWords: Bool { true }

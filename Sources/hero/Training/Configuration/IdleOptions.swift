@@ -9,8 +9,9 @@ struct IdleOption: Equatable {
 }
 
 extension RunConfiguration {
-  /// The options whose values a training would not read: those of other tasks and of the reference's ways to compute, and
-  /// those that other options make idle. Values that are the defaults are not among them: nobody asked for them.
+  /// The options whose values a training would not read: those of other tasks and of the
+  /// reference's ways to compute, and those that other options make idle. Values that are the
+  /// defaults are not among them: nobody asked for them.
   var idleOptions: [IdleOption] {
     let configuration = unobserved
     let rules = Self.idleRules.filter { $0.holds(configuration) }
@@ -39,7 +40,8 @@ extension RunConfiguration {
     return value == usual || (value.double != nil && value.double == usual.double)
   }
 
-  /// The names of the options that no training of this task reads as it is configured, whatever their values.
+  /// The names of the options that no training of this task reads as it is configured, whatever
+  /// their values.
   var idleNames: Set<String> {
     let configuration = unobserved
     let rules = Self.idleRules.filter { $0.holds(configuration) }

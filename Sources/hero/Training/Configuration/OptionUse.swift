@@ -2,7 +2,8 @@ import Synchronization
 
 /// Which options a run was given, and which its work has read.
 ///
-/// Copies of a configuration share it, and two configurations are the same whatever was read of them.
+/// Copies of a configuration share it, and two configurations are the same whatever was read of
+/// them.
 final class OptionUse: Equatable, Sendable {
   private let state = Mutex((given: Set<String>(), read: Set<String>()))
 

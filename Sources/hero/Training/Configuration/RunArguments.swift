@@ -13,9 +13,9 @@ public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
 
 /// The flags `--key value` of a command line, for any key of ``RunOptions``.
 ///
-/// `--learning-rate 1e-4`, `--learning_rate 1e-4` and `--learning-rate=1e-4` are the same. A boolean is
-/// `--compressed-db`, `--no-compressed-db` or `--compressed-db true`. A list takes the words up to the next flag.
-/// Settings with a structure are JSON texts.
+/// `--learning-rate 1e-4`, `--learning_rate 1e-4` and `--learning-rate=1e-4` are the same. A
+/// boolean is `--compressed-db`, `--no-compressed-db` or `--compressed-db true`. A list takes the
+/// words up to the next flag. Settings with a structure are JSON texts.
 public struct RunArguments: Sendable {
   /// Option and value, in order.
   let settings: [(option: any AnyRunOption, value: JSON)]

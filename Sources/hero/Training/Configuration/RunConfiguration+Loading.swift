@@ -37,7 +37,8 @@ extension RunConfiguration {
   /// - Parameters:
   ///   - path: `log/hps.json`.
   ///   - known: the task, where the caller knows it.
-  ///   - usual: what counts as the task where the file names none, as those of the reference's captioning runs do not.
+  ///   - usual: what counts as the task where the file names none, as those of the reference's
+  ///     captioning runs do not.
   public static func read(
     hyperparameters path: String, task known: RunTask? = nil, usual: RunTask? = nil
   ) throws -> RunConfiguration {
@@ -92,7 +93,8 @@ extension RunConfiguration {
     return task
   }
 
-  /// The task that a file names, or that its keys show: the reference's captioning and pre-training files name none.
+  /// The task that a file names, or that its keys show: the reference's captioning and pre-training
+  /// files name none.
   private static func task(in object: JSONObject, file: String) throws -> RunTask? {
     if let value = object[RunOptions.shared.task.name] {
       guard let task = RunTask(json: value) else {

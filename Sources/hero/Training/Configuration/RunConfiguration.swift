@@ -3,7 +3,8 @@ import Formats
 
 /// The options of one run: the defaults of its task, then its JSON file, then its flags.
 ///
-/// Options are read by the names of ``RunOptions``, each with its own type: `configuration.learningRate` is a `Double`.
+/// Options are read by the names of ``RunOptions``, each with its own type:
+/// `configuration.learningRate` is a `Double`.
 @dynamicMemberLookup
 public struct RunConfiguration: Equatable, Sendable {
   public let task: RunTask
@@ -64,7 +65,8 @@ public struct RunConfiguration: Equatable, Sendable {
     return copy
   }
 
-  /// All options as they were run, for `log/hps.json`: the reference's `json.dump(vars(args), indent=4)`.
+  /// All options as they were run, for `log/hps.json`: the reference's `json.dump(vars(args),
+  /// indent=4)`.
   public var json: JSON { .object(values) }
 
   /// An option's value as it stands in `log/hps.json`.
@@ -79,7 +81,8 @@ public struct RunConfiguration: Equatable, Sendable {
   /// Takes the options of a JSON file.
   ///
   /// - Returns: warnings about keys that mean nothing. They are kept, as the reference keeps them.
-  /// - Throws: `DataError` naming the file and the key whose value has the wrong type or is out of range.
+  /// - Throws: `DataError` naming the file and the key whose value has the wrong type or is out of
+  ///   range.
   public mutating func apply(_ object: JSONObject, file: String) throws -> [String] {
     var warnings: [String] = []
     for (key, value) in object where key != RunOptions.shared.task.name {
@@ -97,7 +100,8 @@ public struct RunConfiguration: Equatable, Sendable {
           "must be \(option.expectation), not \(value.encoded(style: .python))", file: file,
           place: "key \"\(key)\"", cure: Self.cure(value, option))
       }
-      // The published files have an alias beside nothing or beside the key itself, which then holds.
+      // The published files have an alias beside nothing or beside the key itself, which then
+      // holds.
       if let holding = holding(option, beside: key, in: object) {
         if option.accepted(object[holding] ?? .null) != accepted {
           warnings.append("\(file): \"\(key)\" has no effect beside \"\(holding)\", which means the same")

@@ -3,11 +3,11 @@ import Engine
 import Formats
 import Metrics
 
-/// Every option of `hero finetune` and `hero pretrain`: the keys of the reference's JSON files, with the defaults of
-/// its argument parsers (`config/config.py`, `train_tvc.py`).
+/// Every option of `hero finetune` and `hero pretrain`: the keys of the reference's JSON files,
+/// with the defaults of its argument parsers (`config/config.py`, `train_tvc.py`).
 ///
-/// The properties' order is the order of `--help` and of `log/hps.json`. Spellings are the reference's, because
-/// users' files carry them.
+/// The properties' order is the order of `--help` and of `log/hps.json`. Spellings are the
+/// reference's, because users' files carry them.
 public struct RunOptions: Sendable {
   // MARK: Data
 

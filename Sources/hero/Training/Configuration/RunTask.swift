@@ -129,7 +129,8 @@ public struct RunTask: ConfigurationName, Hashable {
   public static let evaluated = allCases.filter(\.family.isSingle)
 }
 
-/// Tasks that share a model, a training loop and options, as the reference's `train_*.py` scripts do.
+/// Tasks that share a model, a training loop and options, as the reference's `train_*.py` scripts
+/// do.
 public enum TaskFamily: String, CaseIterable, Sendable {
   case momentRetrieval = "moment retrieval"
   case videoRetrieval = "video retrieval"

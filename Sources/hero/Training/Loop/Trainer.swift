@@ -6,8 +6,9 @@ import Tasks
 
 /// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
 ///
-/// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one goes on exactly. Of
-/// several ranks each has its part of every batch, all make the same updates, and the first writes.
+/// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one
+/// goes on exactly. Of several ranks each has its part of every batch, all make the same updates,
+/// and the first writes.
 public final class Trainer {
   private let mixture: Mixture
   private let store: ParameterStore
@@ -123,7 +124,8 @@ public final class Trainer {
     }
   }
 
-  /// What an update's exchange of gradients takes on the average, and how much of it the backward pass hides.
+  /// What an update's exchange of gradients takes on the average, and how much of it the backward
+  /// pass hides.
   private func exchangeScalars() -> [(name: String, value: Double)] {
     let timing = exchange.timing
     guard let hidden = timing.hidden else { return [] }
@@ -132,7 +134,8 @@ public final class Trainer {
     ]
   }
 
-  /// A run that can use less than half of its items would learn something else than it was asked to.
+  /// A run that can use less than half of its items would learn something else than it was asked
+  /// to.
   private func requireUsableItems() throws {
     let (all, skipped) = (mixture.itemCount, mixture.skippedCount)
     guard 2 * skipped > all else { return }
@@ -151,8 +154,8 @@ public final class Trainer {
     throw Interruption(signal: signal)
   }
 
-  /// One update; what its batches were drawn from, their mean losses, the norm of the gradients before clipping, and the
-  /// signal that any rank was sent.
+  /// One update; what its batches were drawn from, their mean losses, the norm of the gradients
+  /// before clipping, and the signal that any rank was sent.
   private func update(
     _ step: Int, _ queue: Prefetch<Mixture.Batch>
   ) throws -> (source: Int, losses: [LossPart], norm: Double, signal: Int32?) {
@@ -196,7 +199,8 @@ public final class Trainer {
     )
   }
 
-  /// Adds the ranks' parts of the losses up, and asks whether any rank was sent a signal: all stop after one update then.
+  /// Adds the ranks' parts of the losses up, and asks whether any rank was sent a signal: all stop
+  /// after one update then.
   private func combine(_ losses: inout [LossPart]) -> Int32? {
     let own = InterruptHandler.signalReceived
     guard communicator.size > 1 else { return own }
@@ -297,7 +301,8 @@ extension Trainer {
     return step
   }
 
-  /// Gives all ranks the weights of the first, which alone reads what was saved; the updates that are done.
+  /// Gives all ranks the weights of the first, which alone reads what was saved; the updates that
+  /// are done.
   private func taken(resume: Bool) throws -> Int {
     var step = resume && communicator.isFirst ? try restore() : 0
     guard communicator.size > 1 else { return step }

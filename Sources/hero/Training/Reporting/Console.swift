@@ -16,7 +16,8 @@ public final class Console: Sendable {
 
   private static let isQuiet = Atomic<Bool>(false)
 
-  /// Says nothing on standard error from here on: of several processes that work together, one speaks.
+  /// Says nothing on standard error from here on: of several processes that work together, one
+  /// speaks.
   public static func quietStandardError() { isQuiet.store(true, ordering: .relaxed) }
 
   public let isTerminal: Bool

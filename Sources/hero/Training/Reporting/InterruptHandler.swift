@@ -2,17 +2,20 @@ import Engine
 import Foundation
 import Synchronization
 
-/// Lets long work end in order on Ctrl-C, `kill` or a closed terminal: the first signal is remembered, the second ends the program.
+/// Lets long work end in order on Ctrl-C, `kill` or a closed terminal: the first signal is
+/// remembered, the second ends the program.
 public enum InterruptHandler {
   // Touched inside a signal handler: statically initialised, lock-free, and no more than that.
-  /// When it came, in whole seconds, where a launcher may hand one wish on several times; 0 where none does.
+  /// When it came, in whole seconds, where a launcher may hand one wish on several times; 0 where
+  /// none does.
   private static let receivedAt = Atomic<Int>(0)
   private static let isLaunched = Atomic<Bool>(false)
 
   /// Begins to catch SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`).
-  /// - Parameter launched: the process was started by a launcher of several, which hands on what it is sent. A terminal
-  ///   may tell the process as well, so a second signal counts only some seconds later; and SIGUSR1, which every
-  ///   launcher hands on without ending anybody, is a wish to stop too.
+  /// - Parameter launched: the process was started by a launcher of several, which hands on what it
+  ///   is sent. A terminal may tell the process as well, so a second signal counts only some
+  ///   seconds later; and SIGUSR1, which every launcher hands on without ending anybody, is a wish
+  ///   to stop too.
   public static func install(launched: Bool = false) {
     isLaunched.store(launched, ordering: .relaxed)
     var hangup = sigaction()

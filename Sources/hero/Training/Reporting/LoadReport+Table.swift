@@ -23,7 +23,8 @@ extension LoadReport {
 
   private static func spelled(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: " × ") }
 
-  /// The modules that parameters belong to, each with how many are its: `v_encoder.f_encoder 105, decoder 54`.
+  /// The modules that parameters belong to, each with how many are its: `v_encoder.f_encoder 105,
+  /// decoder 54`.
   private static func modules(of names: [String]) -> String {
     let counts = Dictionary(grouping: names) { name in
       let parts = name.split(separator: ".")

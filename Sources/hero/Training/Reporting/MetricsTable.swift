@@ -46,7 +46,8 @@ public struct MetricsTable: Equatable, Sendable {
 }
 
 extension MetricsTable {
-  /// One row per source, one column per measure that any of them has, in the order in which measures first come up.
+  /// One row per source, one column per measure that any of them has, in the order in which
+  /// measures first come up.
   static func measures(
     _ sources: [(name: String, measures: [(name: String, value: Double)])], title: String
   ) -> MetricsTable {

@@ -1,6 +1,7 @@
 import Formats
 
-/// A part of a page that a command writes: what stands between `<!-- NAME: COMMAND -->` and `<!-- /NAME -->`.
+/// A part of a page that a command writes: what stands between `<!-- NAME: COMMAND -->` and `<!--
+/// /NAME -->`.
 public struct PageSection {
   private let opening: String
   private let closing: String

@@ -9,8 +9,8 @@ public struct ProfileReport {
 
   public init(_ backend: ProfiledBackend) { (profile, device) = (backend.profile, backend.summary) }
 
-  /// Writes the trace: `{"traceEvents": [{"name", "ph": "X", "ts", "dur", "pid", "tid", "args"}, …]}`, times in microseconds
-  /// since the profile began.
+  /// Writes the trace: `{"traceEvents": [{"name", "ph": "X", "ts", "dur", "pid", "tid", "args"},
+  /// …]}`, times in microseconds since the profile began.
   public func write(to path: String) throws {
     let file = try AtomicFile(path: path)
     let about: JSON = [
@@ -33,8 +33,9 @@ public struct ProfileReport {
     ]
   }
 
-  /// By operation, what took longest first: seconds, calls, operations of products, bytes, and the share of the limit. The
-  /// limit of a call is the longer of its operations at the products' best rate and its bytes at the memory's.
+  /// By operation, what took longest first: seconds, calls, operations of products, bytes, and the
+  /// share of the limit. The limit of a call is the longer of its operations at the products' best
+  /// rate and its bytes at the memory's.
   public var table: MetricsTable {
     var table = MetricsTable(
       title: String(

@@ -1,7 +1,8 @@
 import Foundation
 import Synchronization
 
-/// Shows how far a long piece of work is: a bar with rate and remaining time on a terminal, else a line now and then.
+/// Shows how far a long piece of work is: a bar with rate and remaining time on a terminal, else a
+/// line now and then.
 ///
 /// Any thread may report.
 public final class ProgressReporter: Sendable {
@@ -49,7 +50,8 @@ public final class ProgressReporter: Sendable {
       if let note { state.note = note }
       let time = now()
       if let last = state.lastShown, time - last < interval { return }
-      // On a terminal the first sign comes at once; elsewhere short work stays silent until it ends.
+      // On a terminal the first sign comes at once; elsewhere short work stays silent until it
+      // ends.
       if !console.isTerminal, state.lastShown == nil, time - start < interval { return }
       state.lastShown = time
       show(state, at: time)
@@ -67,7 +69,8 @@ public final class ProgressReporter: Sendable {
     }
   }
 
-  /// Shows how far `work` is, which tells by calling what it is given with the number of units done.
+  /// Shows how far `work` is, which tells by calling what it is given with the number of units
+  /// done.
   ///
   /// Where a signal came, that call throws ``Interruption``.
   public static func follow<Result>(

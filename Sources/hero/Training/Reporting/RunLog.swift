@@ -51,7 +51,8 @@ public final class RunLog: Sendable {
   public func info(_ message: String) { write(message, .info) }
   public func warning(_ message: String) { write(message, .warning) }
 
-  /// A warning about this process's own part of the work, which a process that is not the first gives too.
+  /// A warning about this process's own part of the work, which a process that is not the first
+  /// gives too.
   public func warningOfOwn(_ message: String) {
     guard rank > 0 else { return warning(message) }
     try? FileHandle.standardError.write(

@@ -2,14 +2,16 @@ import Engine
 import Formats
 
 extension RunConfiguration {
-  /// Options that may change when a run goes on: they say what is measured, shown and kept, not what is learnt.
+  /// Options that may change when a run goes on: they say what is measured, shown and kept, not
+  /// what is learnt.
   private static let free: Set<String> = [
     "output_dir", "checkpoint", "valid_steps", "save_steps", "keep", "val_batch_size", "val_query_txt_db",
     "test_query_txt_db", "val_split", "test_split", "val_db", "test_db", "val_ref", "tokenizer",
     "val_datasets",
   ]
 
-  /// The options that change what is learnt, with what they were in another configuration of the run.
+  /// The options that change what is learnt, with what they were in another configuration of the
+  /// run.
   func changes(since other: RunConfiguration) -> [(name: String, before: JSON, now: JSON)] {
     let precisions = [other, self].map { ($0.recordedPrecision ?? .fp32).rawValue }
     let precision: [(name: String, before: JSON, now: JSON)] =

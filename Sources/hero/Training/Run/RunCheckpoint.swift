@@ -8,12 +8,14 @@ public struct RunCheckpoint: Equatable, Sendable {
 
   /// Updates done when it was saved.
   public let step: Int
-  /// What its name says after `model_step_`: the step, and `_final` after the reference's last update.
+  /// What its name says after `model_step_`: the step, and `_final` after the reference's last
+  /// update.
   public let name: String
   public let path: String
   public let format: Format
 
-  /// From a file's name, `model_step_200.safetensors`, `model_step_5000_final.pt`; nil for other files.
+  /// From a file's name, `model_step_200.safetensors`, `model_step_5000_final.pt`; nil for other
+  /// files.
   init?(fileName: String, folder: String) {
     guard
       let match = fileName.wholeMatch(of: /model_step_(([0-9]+)(_final)?)\.(safetensors|pt)/),

@@ -1,8 +1,8 @@
 import Formats
 import Foundation
 
-/// A training state on the disk, `ckpt/state_step_N.safetensors`: tensors, and the rest as JSON in the file's metadata,
-/// so that one rename makes the whole of it valid or leaves the one before.
+/// A training state on the disk, `ckpt/state_step_N.safetensors`: tensors, and the rest as JSON in
+/// the file's metadata, so that one rename makes the whole of it valid or leaves the one before.
 public struct SavedTrainingState: Sendable {
   public let state: TrainingState
   /// The tensors, such as `model.…`, `exp_avg.…`, `exp_avg_sq.…`, each read when it is asked for.
@@ -42,8 +42,8 @@ extension RunFolder {
   ///
   /// - Parameters:
   ///   - tensors: names and shapes.
-  ///   - bytes: the little-endian elements of tensor number `index`, asked for once each, so that the state need not
-  ///     be in memory twice.
+  ///   - bytes: the little-endian elements of tensor number `index`, asked for once each, so that
+  ///     the state need not be in memory twice.
   /// - Throws: `DataError`; the earlier states still stand then.
   public func save(
     _ state: TrainingState, tensors: [(name: String, type: ScalarType, shape: [Int])],

@@ -93,7 +93,8 @@ public struct RunFolder: Equatable, Sendable {
   /// - Parameters:
   ///   - modelConfiguration: the content of `model_config`, kept as it is.
   ///   - resuming: whether the folder may hold this run already.
-  /// - Throws: `DataError` where the folder holds a run and `resuming` is false, or cannot be written.
+  /// - Throws: `DataError` where the folder holds a run and `resuming` is false, or cannot be
+  ///   written.
   public func create(configuration: RunConfiguration, modelConfiguration model: JSON, resuming: Bool) throws {
     if !resuming { try requireUnused() }
     for folder in [logs, checkpoints, results] { try make(folder) }
@@ -101,8 +102,8 @@ public struct RunFolder: Equatable, Sendable {
     try AtomicFile.write(model.encoded(style: .pretty), to: modelConfiguration)
   }
 
-  /// Refuses to go on with a run without a state: the reference's, whose optimizer's state is not read, or one whose
-  /// states were removed.
+  /// Refuses to go on with a run without a state: the reference's, whose optimizer's state is not
+  /// read, or one whose states were removed.
   ///
   /// - Throws: `DataError` with the way out.
   func requireOwnStates() throws {
@@ -155,7 +156,8 @@ public struct RunFolder: Equatable, Sendable {
 
   /// The checkpoint that a user means.
   ///
-  /// - Parameter name: a file or folder of weights, a step (`5000`, `5000_final`), `latest` or `best`.
+  /// - Parameter name: a file or folder of weights, a step (`5000`, `5000_final`), `latest` or
+  ///   `best`.
   /// - Returns: the file's path, and what to call it in the names of results.
   /// - Throws: `DataError` listing what there is.
   public func checkpoint(named name: String) throws -> (path: String, label: String) {
@@ -183,8 +185,8 @@ public struct RunFolder: Equatable, Sendable {
     return (found.path, found.name)
   }
 
-  /// The weights that a path means: of a run's folder its best, or its last where none is known as the best; else the path, which
-  /// is a file or the folder of a model.
+  /// The weights that a path means: of a run's folder its best, or its last where none is known as
+  /// the best; else the path, which is a file or the folder of a model.
   static func weights(_ path: String) throws -> String {
     let folder = RunFolder(path: path)
     guard FileManager.default.isFolder(path), folder.holdsRun else { return path }

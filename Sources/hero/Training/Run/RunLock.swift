@@ -3,8 +3,9 @@ import Foundation
 
 /// Keeps a second process away from a run's folder while one works in it.
 ///
-/// The system's lock on `run.lock` ends with the process that has it, however that ends; what the file says tells people
-/// whose it is. A file that another machine left, where locks may not reach across, is believed.
+/// The system's lock on `run.lock` ends with the process that has it, however that ends; what the
+/// file says tells people whose it is. A file that another machine left, where locks may not reach
+/// across, is believed.
 final class RunLock {
   private let path: String
   private let descriptor: Int32

@@ -3,8 +3,8 @@ import Formats
 import Metrics
 import Tasks
 
-/// Queries to evaluate on, with what their annotations say is right. Both are read when the store is opened, so that one that is
-/// replaced while a run goes on changes nothing.
+/// Queries to evaluate on, with what their annotations say is right. Both are read when the store
+/// is opened, so that one that is replaced while a run goes on changes nothing.
 struct KnownQueries {
   let store: QueryStore
   /// Of the queries whose truth is known, in the order of the annotations; of queries that search

@@ -5,7 +5,8 @@ import Model
 import Tasks
 import Text
 
-/// The model of a run that answers questions with the stores that it reads, opened to be asked about videos.
+/// The model of a run that answers questions with the stores that it reads, opened to be asked
+/// about videos.
 public struct OpenedAnswering {
   /// Where the videos come from.
   public let videos: VideoReader
@@ -18,7 +19,8 @@ public struct OpenedAnswering {
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - tokenizer: its folder; nil for the one that the subtitles' store was made with.
   ///   - arguments: options that overrule the run's, such as the stores.
-  /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does not fit.
+  /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does
+  ///   not fit.
   public init(
     path: String, checkpoint: String, tokenizer: String?, arguments: [String] = [], log: RunLog,
     backend: any Backend

@@ -21,7 +21,8 @@ public struct OpenedCaptioning {
   ///   - tokenizer: its folder; nil for the one that the subtitles' store was made with.
   ///   - options: how captions are searched for.
   ///   - arguments: options that overrule the run's, such as the stores.
-  /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does not fit.
+  /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does
+  ///   not fit.
   public init(
     path: String, checkpoint: String, tokenizer: String?, _ options: DecodingOptions,
     arguments: [String] = [],

@@ -41,7 +41,8 @@ struct OpenedModel {
       try Checkpoint(path: $0)
     }
     checkpoint?.notes.forEach(log.info)
-    // A model to evaluate is as its checkpoint says; one to train may have longer clips than what it starts from.
+    // A model to evaluate is as its checkpoint says; one to train may have longer clips than what
+    // it starts from.
     shape = try ModelConfiguration(
       json, file: file, featureWidth: featureWidth, checkpoint: checkpoint,
       clipLength: folder == nil ? configuration.maxClipLength : 0)

@@ -27,7 +27,8 @@ extension RunConfiguration {
   }
 
   /// The reader of the stores that the options name.
-  /// - Parameter store: the text store that goes with them; where no subtitles are read its `[CLS]` is their text.
+  /// - Parameter store: the text store that goes with them; where no subtitles are read its `[CLS]`
+  ///   is their text.
   func videoReader(for store: String) throws -> VideoReader {
     let features = try FeatureStore(
       path: try required(\.videos), featureVersion: self.featureVersion, frameLength: self.frameInterval,

@@ -3,7 +3,8 @@ import Formats
 import Metrics
 import Tasks
 
-/// A split's predictions, cut and suppressed as the result file holds them, and their recalls where its truth is known.
+/// A split's predictions, cut and suppressed as the result file holds them, and their recalls where
+/// its truth is known.
 ///
 /// Recalls are of the queries that could be asked and whose truth is known.
 struct RetrievalReport {
@@ -89,8 +90,8 @@ extension RetrievalResults {
 }
 
 extension MetricsTable {
-  /// One row per ranking and IoU (and query type, where there are types), one column per depth; those of all queries
-  /// first, those after suppression last.
+  /// One row per ranking and IoU (and query type, where there are types), one column per depth;
+  /// those of all queries first, those after suppression last.
   static func retrieval(
     _ recalls: [Recall], suppressed: (threshold: Float, recalls: [Recall])? = nil, title: String? = nil
   ) -> MetricsTable {

@@ -92,8 +92,9 @@ struct RetrievalSuite: EvaluableSuite {
     return candidates
   }
 
-  /// The split of `vid2dur_idx.json` with the candidates of a query store: the one that an option names, else the one
-  /// that holds the store's videos, which is told where its name is not the usual one.
+  /// The split of `vid2dur_idx.json` with the candidates of a query store: the one that an option
+  /// names, else the one that holds the store's videos, which is told where its name is not the
+  /// usual one.
   private func splitName(
     _ usual: String, of queries: QueryStore, _ videos: VideoReader,
     option: KeyPath<RunOptions, RunOption<String?>>

@@ -1,8 +1,8 @@
 import Engine
 import Metrics
 
-/// What a run's work is done by: its options, its log, and the ranks that the work is divided among, the first of which
-/// writes.
+/// What a run's work is done by: its options, its log, and the ranks that the work is divided
+/// among, the first of which writes.
 struct RunContext {
   var configuration: RunConfiguration
   let log: RunLog
@@ -19,7 +19,8 @@ struct RunContext {
       "options without effect here: " + options.map { "\($0.name) (\($0.reason))" }.joined(separator: "; "))
   }
 
-  /// Tells of options that were given and that nothing has read in the end, though nothing said that they are idle.
+  /// Tells of options that were given and that nothing has read in the end, though nothing said
+  /// that they are idle.
   func tellUnread() {
     let unread = configuration.use.given.subtracting(configuration.use.read)
       .subtracting(configuration.idleNames)

@@ -68,7 +68,8 @@ struct RunMade {
     }
   }
 
-  /// The model with a checkpoint's weights, and what to call the checkpoint in the names of results.
+  /// The model with a checkpoint's weights, and what to call the checkpoint in the names of
+  /// results.
   /// - Parameter name: a step, `best`, `latest` or a file.
   func model<Suite: TaskSuite>(
     of suite: Suite, featureWidth: Int, checkpoint name: String, backend: any Backend

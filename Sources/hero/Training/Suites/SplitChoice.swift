@@ -10,7 +10,8 @@ struct SplitChoice {
   ///   - named: the name that was asked for; nil to find it.
   ///   - option: by which it is asked for.
   ///   - subtitles: the store with the splits; without any the queries' own videos are searched.
-  /// - Throws: `DataError` where there is no such split, where no split holds the videos, or where it is not clear which.
+  /// - Throws: `DataError` where there is no such split, where no split holds the videos, or where
+  ///   it is not clear which.
   init(
     usual: String, named: String?, option: String, queries: QueryStore, subtitles: SubtitleStore?
   ) throws {

@@ -5,7 +5,8 @@ import Metrics
 import Model
 import Tasks
 
-/// What a family of tasks brings to the runs that train and evaluate them all (`TrainingRun`, `EvaluationRun`).
+/// What a family of tasks brings to the runs that train and evaluate them all (`TrainingRun`,
+/// `EvaluationRun`).
 protocol TaskSuite {
   associatedtype Model: HeroModel
   /// The stores that videos are read from, opened.

@@ -5,7 +5,8 @@ import Text
 
 /// Whether a tokenizer is the one that stores and a model were made with.
 public enum TokenizerFit {
-  /// Tables of words are padded to a multiple of some power of two; a model with more rows than that has another vocabulary.
+  /// Tables of words are padded to a multiple of some power of two; a model with more rows than
+  /// that has another vocabulary.
   private static let padding = 128
 
   /// - Parameters:

@@ -1,7 +1,8 @@
 import Engine
 import Formats
 
-/// `hero finetune` and `hero pretrain`: from a configuration to a folder of checkpoints, whatever the task.
+/// `hero finetune` and `hero pretrain`: from a configuration to a folder of checkpoints, whatever
+/// the task.
 public struct TrainingRun {
   private var context: RunContext
 
@@ -75,7 +76,8 @@ public struct TrainingRun {
     }
     try trainer.check()
     let start = try opened.draw(model.store)
-    // A run that goes on has weights of its own. What does not fit them leaves the folder as it was.
+    // A run that goes on has weights of its own. What does not fit them leaves the folder as it
+    // was.
     if try trainer.begin(resume: resume) == 0 { log.info(start) }
     if communicator.isFirst { try opened.begin(folder, resume: resume) }
     hasBegun = true

@@ -1,9 +1,11 @@
 import CFFmpeg
 import Foundation
 
-/// How a stream's pictures are turned and mirrored to be shown, from the matrix that its container may carry.
+/// How a stream's pictures are turned and mirrored to be shown, from the matrix that its container
+/// may carry.
 ///
-/// Telephones store upright videos lying on their side. Source: what FFmpeg's program does by itself (`-autorotate`).
+/// Telephones store upright videos lying on their side. Source: what FFmpeg's program does by
+/// itself (`-autorotate`).
 struct DisplayRotation {
   /// FFmpeg's filters in order, with their options.
   let filters: [(name: String, options: String)]

@@ -3,8 +3,8 @@ import Formats
 
 /// The pictures of a video one after the other, as they were coded.
 ///
-/// Damage is passed over as FFmpeg's program does it: what cannot be decoded is left out, and the file ends where nothing
-/// more can be read.
+/// Damage is passed over as FFmpeg's program does it: what cannot be decoded is left out, and the
+/// file ends where nothing more can be read.
 final class FrameDecoder {
   private let file: VideoFile
   private var codec: UnsafeMutablePointer<AVCodecContext>?
@@ -48,7 +48,8 @@ final class FrameDecoder {
     av_frame_free(&frame)
   }
 
-  /// The next picture, which stays as it is until the next call; nil at the end. Its `pts` is in the stream's unit.
+  /// The next picture, which stays as it is until the next call; nil at the end. Its `pts` is in
+  /// the stream's unit.
   func next() throws -> UnsafeMutablePointer<AVFrame>? {
     guard let frame else { return nil }
     var errors = 0
@@ -69,7 +70,8 @@ final class FrameDecoder {
     return nil
   }
 
-  /// Goes on reading from the last picture that can be decoded alone before `time`, in seconds from the file's beginning.
+  /// Goes on reading from the last picture that can be decoded alone before `time`, in seconds from
+  /// the file's beginning.
   func seek(to time: Double) {
     let unit = file.stream.pointee.time_base.value ?? 0
     // Streams without times are read from their beginning.

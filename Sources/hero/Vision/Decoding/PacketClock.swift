@@ -2,10 +2,11 @@ import CFFmpeg
 
 /// When a stream's packets are decoded and its pictures shown, as FFmpeg's program reckons it.
 ///
-/// Containers' times may be missing (raw streams), restart or jump (joined recordings of broadcasts). A packet's decoding time
-/// that is not there follows from the one before and its duration. Where a container's times are known to jump (MPEG-TS),
-/// a step of more than 10 s or backwards moves everything after it; in other containers a step of more than 30 hours
-/// counts as no time at all. Source: `process_input` and `process_input_packet` of FFmpeg 5.1.
+/// Containers' times may be missing (raw streams), restart or jump (joined recordings of
+/// broadcasts). A packet's decoding time that is not there follows from the one before and its
+/// duration. Where a container's times are known to jump (MPEG-TS), a step of more than 10 s or
+/// backwards moves everything after it; in other containers a step of more than 30 hours counts as
+/// no time at all. Source: `process_input` and `process_input_packet` of FFmpeg 5.1.
 struct PacketClock {
   /// Added to times, in microseconds, so that the file begins at 0.
   private var shift: Int64
@@ -64,7 +65,8 @@ struct PacketClock {
     if packet.pointee.dts != none {
       let time = microseconds(packet.pointee.dts)
       if mayJump {
-        // Before anything is expected, a jump is one from the last packet; then one from what is expected.
+        // Before anything is expected, a jump is one from the last packet; then one from what is
+        // expected.
         if let delta = jump(to: time) {
           shift &-= delta
           packet.pointee.dts = moved(packet.pointee.dts, by: 0 &- delta)

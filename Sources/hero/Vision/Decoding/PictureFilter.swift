@@ -10,9 +10,11 @@ public enum Scaling: String, Sendable, CaseIterable {
   case bilinear
 }
 
-/// A chain of FFmpeg's filters: turned upright, a constant number of pictures a second, scaled, cut, in red, green and blue.
+/// A chain of FFmpeg's filters: turned upright, a constant number of pictures a second, scaled,
+/// cut, in red, green and blue.
 ///
-/// The same filters with the same options as the reference's command lines, so that the same pictures come out:
+/// The same filters with the same options as the reference's command lines, so that the same
+/// pictures come out:
 ///
 ///     fps=R, scale=W:H [, crop=S:S:X:Y], format=rgb24
 final class PictureFilter {
@@ -91,7 +93,8 @@ final class PictureFilter {
     try FFmpeg.check(av_buffersrc_close(source, time, 0), "end the filters", file: file.path)
   }
 
-  /// The next picture that is done, valid until the next call; nil if more must be pushed, or at the end.
+  /// The next picture that is done, valid until the next call; nil if more must be pushed, or at
+  /// the end.
   func pull() throws -> UnsafeMutablePointer<AVFrame>? {
     guard let output else { return nil }
     av_frame_unref(output)

@@ -7,7 +7,8 @@ struct PictureRate: Equatable {
   var denominator: Int
 }
 
-/// What one network sees of a video, and how far it is: filters, and the constant rate of FFmpeg's raw output.
+/// What one network sees of a video, and how far it is: filters, and the constant rate of FFmpeg's
+/// raw output.
 final class PictureStream {
   private let file: VideoFile
   private let filters: [(name: String, options: String)]
@@ -147,8 +148,8 @@ final class PictureStream {
   }
 }
 
-/// How often each picture is written where the output has a constant rate and begins at 0: usually once, more often if there
-/// is a gap before it, never if it comes too late.
+/// How often each picture is written where the output has a constant rate and begins at 0: usually
+/// once, more often if there is a gap before it, never if it comes too late.
 ///
 /// Source: FFmpeg's program, whose output of raw pictures is of constant rate (`-vsync cfr`).
 struct ConstantRateClock {
@@ -156,10 +157,12 @@ struct ConstantRateClock {
   private var next: Int64 = 0
 
   /// - Parameter time: of a picture, counted in pictures.
-  /// - Returns: how often the picture before it is written again, then how often this one; nil for a time beyond all sense.
+  /// - Returns: how often the picture before it is written again, then how often this one; nil for
+  ///   a time beyond all sense.
   mutating func copies(at time: Int64) -> (last: Int, this: Int)? {
     guard time.magnitude < 1 << 40 else { return nil }
-    // FFmpeg compares with −1.1 and 1.1; for whole numbers that is too late, in time, and after a gap.
+    // FFmpeg compares with −1.1 and 1.1; for whole numbers that is too late, in time, and after a
+    // gap.
     let ahead = time - next
     if ahead < -2 { return (0, 0) }
     if ahead <= 0 {

@@ -19,13 +19,14 @@ public struct SubtitleTrack: Sendable {
   public let codec: String
   /// In the order of their beginnings.
   public let cues: [SubtitleCue]
-  /// Whether the container says that they are not all that is said: signs and foreign words only (forced), or a commentary.
+  /// Whether the container says that they are not all that is said: signs and foreign words only
+  /// (forced), or a commentary.
   public let isPartial: Bool
   /// Whether they tell of noises too, for those who hear little.
   public let hasNoises: Bool
 
-  /// The track to search by: with any text, full before forced, English before others, without noises before with them; of
-  /// equal ones the first.
+  /// The track to search by: with any text, full before forced, English before others, without
+  /// noises before with them; of equal ones the first.
   public static func preferred(of tracks: [SubtitleTrack]) -> SubtitleTrack? {
     func rank(_ track: SubtitleTrack) -> (Int, Int, Int) {
       (track.isPartial ? 1 : 0, track.language?.hasPrefix("en") == true ? 0 : 1, track.hasNoises ? 1 : 0)
@@ -35,10 +36,11 @@ public struct SubtitleTrack: Sendable {
 }
 
 extension VideoFile {
-  /// The text of every subtitle stream in the file at `path`, decoded to plain text (SubRip, ASS, WebVTT, mov_text …).
-  /// Streams of pictures, as of DVDs, are left out.
+  /// The text of every subtitle stream in the file at `path`, decoded to plain text (SubRip, ASS,
+  /// WebVTT, mov_text …). Streams of pictures, as of DVDs, are left out.
   ///
-  /// Reads the whole file; it need not have moving pictures. Throws `DataError` if it cannot be opened.
+  /// Reads the whole file; it need not have moving pictures. Throws `DataError` if it cannot be
+  /// opened.
   public static func subtitles(of path: String) throws -> [SubtitleTrack] {
     try FFmpeg.load()
     var context: UnsafeMutablePointer<AVFormatContext>? = try open(path)

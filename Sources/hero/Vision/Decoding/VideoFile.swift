@@ -1,18 +1,19 @@
 import CFFmpeg
 import Formats
 
-/// A video file that has been opened: what its container says of its stream of moving pictures, the largest where there
-/// are several.
+/// A video file that has been opened: what its container says of its stream of moving pictures, the
+/// largest where there are several.
 ///
 /// Any container and codec that the installed FFmpeg reads. One thread at a time.
 public final class VideoFile {
   /// The path, as the user named it.
   public let path: String
-  /// Seconds: of the stream if its container says so, else of the file; nil if nobody says, or it is only guessed from the
-  /// file's size. What is decoded may be longer or shorter.
+  /// Seconds: of the stream if its container says so, else of the file; nil if nobody says, or it
+  /// is only guessed from the file's size. What is decoded may be longer or shorter.
   public let duration: Double?
-  /// Seconds on the container's own clock at which the file begins. Pictures, rows and subtitles count from there: what is
-  /// at `t` is at `start + t` for players that show the container's clock.
+  /// Seconds on the container's own clock at which the file begins. Pictures, rows and subtitles
+  /// count from there: what is at `t` is at `start + t` for players that show the container's
+  /// clock.
   public var start: Double { Double(startMicroseconds) / 1e6 }
   /// Pixels of a picture as it is shown, after the rotation that the file asks for.
   public let width: Int
@@ -28,7 +29,8 @@ public final class VideoFile {
   let stream: UnsafeMutablePointer<AVStream>
   let rotation: DisplayRotation
 
-  /// The most pixels of a side: larger than any codec's, and small enough that no product overflows.
+  /// The most pixels of a side: larger than any codec's, and small enough that no product
+  /// overflows.
   private static let longestSide = 1 << 15
 
   /// Opens the file at `path` and reads its headers.
@@ -73,8 +75,9 @@ public final class VideoFile {
     avformat_close_input(&closing)
   }
 
-  /// Formats that FFmpeg may find a file to be: containers and raw streams, sounds among them so that they are told by
-  /// their own error. None that leads to other files (`hls`, `dash`, `concat`, `image2` …), however the file is called.
+  /// Formats that FFmpeg may find a file to be: containers and raw streams, sounds among them so
+  /// that they are told by their own error. None that leads to other files (`hls`, `dash`,
+  /// `concat`, `image2` …), however the file is called.
   private static let formats = [
     "3dostr,aac,ac3,aiff,amr,apng,asf,au,av1,avi,avs2,avs3,bink,caf,cavsvideo,cdxl,dirac,dnxhd,dts,dv,dxa,ea,eac3",
     "evc,film_cpk,flac,flic,flv,gif,gxf,h261,h263,h264,hevc,idcin,ipmovie,ivf,ivr,jpeg_pipe,live_flv,lmlm4,m4v",
@@ -109,8 +112,9 @@ public final class VideoFile {
     return opened
   }
 
-  /// The stream of moving pictures that FFmpeg's program takes: one of which there are pictures, marked as the default, the
-  /// largest; of equal ones the first. A cover is none. The others are not read.
+  /// The stream of moving pictures that FFmpeg's program takes: one of which there are pictures,
+  /// marked as the default, the largest; of equal ones the first. A cover is none. The others are
+  /// not read.
   private static func pictures(
     of context: UnsafeMutablePointer<AVFormatContext>, path: String
   ) throws -> UnsafeMutablePointer<AVStream> {

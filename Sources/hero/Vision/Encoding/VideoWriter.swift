@@ -20,7 +20,8 @@ public final class VideoWriter {
   ///   - width: pixels, an even number; `height` as well.
   ///   - frameRate: pictures a second.
   ///
-  /// Throws `DataError` if the file cannot be written, FFmpeg is not installed or has no encoder of H.264.
+  /// Throws `DataError` if the file cannot be written, FFmpeg is not installed or has no encoder of
+  /// H.264.
   public init(path: String, width: Int, height: Int, frameRate: Int) throws {
     precondition(width % 2 == 0 && height % 2 == 0, "H.264 halves the sides of its colours")
     (self.path, self.width, self.height) = (path, width, height)
@@ -85,7 +86,8 @@ public final class VideoWriter {
     try drain()
   }
 
-  /// Luma Y = 16 + 65.5 R + 128.6 G + 25.0 B and the two differences of colours, those of 2 × 2 pixels together (ITU-R BT.601).
+  /// Luma Y = 16 + 65.5 R + 128.6 G + 25.0 B and the two differences of colours, those of 2 × 2
+  /// pixels together (ITU-R BT.601).
   private func fill(_ frame: UnsafeMutablePointer<AVFrame>, with picture: [UInt8]) {
     guard let luma = frame.pointee.data.0, let blue = frame.pointee.data.1, let red = frame.pointee.data.2
     else { return }

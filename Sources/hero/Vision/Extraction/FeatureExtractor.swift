@@ -40,7 +40,8 @@ public struct ExtractedVideo {
   public let failure: DataError?
 }
 
-/// Features of videos, by one or several networks: decoding on some threads, the networks on the calling one beside them.
+/// Features of videos, by one or several networks: decoding on some threads, the networks on the
+/// calling one beside them.
 public final class FeatureExtractor {
   public struct Options: Sendable {
     /// Seconds for one row.
@@ -80,8 +81,10 @@ public final class FeatureExtractor {
   ///
   /// - Parameters:
   ///   - videos: paths, and the names of the networks that are wanted of each.
-  ///   - progress: is called after each batch with the seconds of video that it covered; what it throws ends the work.
-  ///   - body: is given each video when it is done, in the order in which that happens; what it throws ends the work.
+  ///   - progress: is called after each batch with the seconds of video that it covered; what it
+  ///     throws ends the work.
+  ///   - body: is given each video when it is done, in the order in which that happens; what it
+  ///     throws ends the work.
   public func extract(
     _ videos: [(path: String, networks: Set<String>)],
     progress: (_ seconds: Double) throws -> Void = { _ in },

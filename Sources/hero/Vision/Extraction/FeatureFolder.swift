@@ -1,8 +1,9 @@
 import Formats
 import Foundation
 
-/// The folder that features are written to, as `convert-videodb` reads it: `NETWORK_features/VIDEO.npz` with an array
-/// `features` of [rows, width] float16, and `failed.json` with what could not be read.
+/// The folder that features are written to, as `convert-videodb` reads it:
+/// `NETWORK_features/VIDEO.npz` with an array `features` of [rows, width] float16, and
+/// `failed.json` with what could not be read.
 public final class FeatureFolder {
   public let path: String
   private var failures: [(path: String, reason: String)] = []
@@ -10,7 +11,8 @@ public final class FeatureFolder {
 
   /// Makes the folder, with one for each network.
   ///
-  /// Throws `DataError` if it cannot, and where a `failed.json` is there that no list of failures is.
+  /// Throws `DataError` if it cannot, and where a `failed.json` is there that no list of failures
+  /// is.
   public init(path: String, networks: [String]) throws {
     self.path = path
     if FileManager.default.fileExists(atPath: "\(path)/failed.json") {
@@ -35,7 +37,8 @@ public final class FeatureFolder {
   /// Bytes that a video's name may have: a file system takes 255 with the ending.
   static let longestName = 255 - ".npz".utf8.count
 
-  /// Those of the networks whose features of a video are not there. Files are there whole or not at all.
+  /// Those of the networks whose features of a video are not there. Files are there whole or not at
+  /// all.
   public func missing(_ networks: [String], of video: String) -> Set<String> {
     Set(networks.filter { !FileManager.default.fileExists(atPath: file(of: video, network: $0)) })
   }
@@ -80,8 +83,8 @@ public final class FeatureFolder {
     return VideoSpan(start: numbers[0], duration: numbers[1])
   }
 
-  /// Lists the failures of all processes that write to the folder, or removes the list of an earlier run where there were
-  /// none.
+  /// Lists the failures of all processes that write to the folder, or removes the list of an
+  /// earlier run where there were none.
   /// - Parameters:
   ///   - isFirst: whether this is the process that writes the list.
   ///   - gather: every process's bytes; all call it.

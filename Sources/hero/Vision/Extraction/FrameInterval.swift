@@ -1,7 +1,7 @@
 import Formats
 
-/// The seconds that one row of features stands for, as a fraction; a whole number of 30ths, so that clips of 30 pictures a
-/// second divide evenly.
+/// The seconds that one row of features stands for, as a fraction; a whole number of 30ths, so that
+/// clips of 30 pictures a second divide evenly.
 public struct FrameInterval: Equatable, Sendable {
   public let numerator: Int
   public let denominator: Int
@@ -31,7 +31,8 @@ public struct FrameInterval: Equatable, Sendable {
   /// Intervals of a video: ⌈duration/seconds⌉.
   func count(in duration: Double) -> Int { Int(min(max(0, duration / seconds), 1e12).rounded(.up)) }
 
-  /// One picture an interval; of a video that is hardly longer than one, 2/max(⌊duration⌋, 1) pictures a second.
+  /// One picture an interval; of a video that is hardly longer than one, 2/max(⌊duration⌋, 1)
+  /// pictures a second.
   func pictureRate(of duration: Double?) -> PictureRate {
     if let duration, duration > 0, duration < seconds + 0.1 {
       return PictureRate(numerator: 2, denominator: max(Int(duration), 1))

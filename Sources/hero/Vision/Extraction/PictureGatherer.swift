@@ -36,9 +36,10 @@ final class BatchGatherer: PictureGatherer {
 
 /// Gathers the pictures of clips while a video is read, picture after picture.
 ///
-/// The pictures are filled up to whole seconds with the last one, the seconds to a multiple of the interval's numerator with
-/// the last second, and then cut into clips; the first ⌈duration/interval⌉ of them count. The duration is what the
-/// container says, unless the pictures end more than half a second earlier or later.
+/// The pictures are filled up to whole seconds with the last one, the seconds to a multiple of the
+/// interval's numerator with the last second, and then cut into clips; the first
+/// ⌈duration/interval⌉ of them count. The duration is what the container says, unless the pictures
+/// end more than half a second earlier or later.
 final class ClipGatherer: PictureGatherer {
   private let interval: FrameInterval
   private let frames: Int
@@ -87,8 +88,8 @@ final class ClipGatherer: PictureGatherer {
 
   /// Seconds by which a container may be wrong and is believed.
   private static let tolerance = 0.5
-  /// Seconds after the last interval that make no further one where pictures alone tell how long the video is: times of
-  /// packets are rounded.
+  /// Seconds after the last interval that make no further one where pictures alone tell how long
+  /// the video is: times of packets are rounded.
   private static let overhang = 0.1
 
   /// So many clips count.

@@ -5,8 +5,9 @@ import Foundation
 public enum VideoList {
   /// The videos in their order, those of a folder and the folders in it sorted by their names.
   ///
-  /// A folder gives what has an ending of ``FileEndings/videos``; a file that is named itself may be called anything. Of
-  /// two videos of one name, whose features would be one file, the first is taken.
+  /// A folder gives what has an ending of ``FileEndings/videos``; a file that is named itself may
+  /// be called anything. Of two videos of one name, whose features would be one file, the first is
+  /// taken.
   ///
   /// - Parameter onLeftOut: is given a line for whatever is not taken.
   /// - Throws: `DataError` where nothing is left.

@@ -2,8 +2,8 @@ import Formats
 
 /// CLIP's vision transformer (Radford et al., ICML 2021): the projected state of the class token.
 ///
-/// Pre-norm layers. Reads OpenAI's names, which open_clip shares, and Hugging Face's; widths and depth
-/// are those of the weights. Source: OpenAI's `clip/model.py`.
+/// Pre-norm layers. Reads OpenAI's names, which open_clip shares, and Hugging Face's; widths and
+/// depth are those of the weights. Source: OpenAI's `clip/model.py`.
 public final class CLIPImageEncoder: FeatureNetwork {
   private struct Norm {
     var scale: Weight
@@ -154,7 +154,8 @@ public final class CLIPImageEncoder: FeatureNetwork {
   private func makePlan(pictures: Int) throws -> Planned {
     let builder = PlanBuilder(precision: precision)
     let rows = pictures * tokens
-    // The class token's row of pixels is zero: the patches' products are added to the embeddings, its own to none.
+    // The class token's row of pixels is zero: the patches' products are added to the embeddings,
+    // its own to none.
     let input = try builder.input([rows, patches.shape[0]])
     let pixels = try builder.reorder(input, to: Layout(plain: input.shape, precision))
     let embeddings = try Weight(
@@ -165,7 +166,8 @@ public final class CLIPImageEncoder: FeatureNetwork {
       let states = try norm(builder, x, layer.attentionNorm)
       var asking = states
       if number == layers.count - 1 {
-        // From here on only the class token's state is wanted: a fifteenth of all the work is saved.
+        // From here on only the class token's state is wanted: a fifteenth of all the work is
+        // saved.
         x = try classes(builder, x, pictures: pictures)
         asking = try classes(builder, states, pictures: pictures)
       }
@@ -240,7 +242,8 @@ public final class CLIPImageEncoder: FeatureNetwork {
     return rows
   }
 
-  /// One picture's three planes as rows: none of the class token, then each patch's pixels, channel by channel.
+  /// One picture's three planes as rows: none of the class token, then each patch's pixels, channel
+  /// by channel.
   private func cut(_ planes: [Float], into rows: UnsafeMutablePointer<Float>) {
     let each = 3 * patch * patch
     let edge = side / patch

@@ -1,6 +1,7 @@
 import Formats
 
-/// SlowFast's weights as its authors published them: a pickle `{"blobs": {name: array}}` of Caffe2's names.
+/// SlowFast's weights as its authors published them: a pickle `{"blobs": {name: array}}` of
+/// Caffe2's names.
 ///
 /// Source of the names: `slowfast/utils/c2_model_loading.py` of the authors' repository.
 struct Caffe2Blobs {
@@ -23,14 +24,15 @@ struct Caffe2Blobs {
 
   subscript(name: String) -> NDArray? { arrays[name] }
 
-  /// The PyTorch module's name of a blob; nil for what is no weight of it, such as an optimizer's momentum.
+  /// The PyTorch module's name of a blob; nil for what is no weight of it, such as an optimizer's
+  /// momentum.
   ///
   ///     conv1_w, t_conv1_w                      s1.pathway0_stem.conv.weight, s1.pathway1_…
   ///     res_conv1_bn_s, t_res_conv1_bn_s        s1.pathway0_stem.bn.weight, …
   ///     t_pool1_subsample_w, …_bn_s             s1_fuse.conv_f2s.weight, s1_fuse.bn.weight
   ///     t_res2_2_branch2c_bn_subsample_w, …_bn_s    s2_fuse.conv_f2s.weight, s2_fuse.bn.weight
-  ///     res2_0_branch1_w, …_bn_s                s2.pathway0_res0.branch1.weight, …branch1_bn.weight
-  ///     res2_0_branch2a_w, …_bn_s               s2.pathway0_res0.branch2.a.weight, …branch2.a_bn.weight
+  ///     res2_0_branch1_w, …_bn_s  s2.pathway0_res0.branch1.weight, …branch1_bn.weight
+  ///     res2_0_branch2a_w, …_bn_s  s2.pathway0_res0.branch2.a.weight, …branch2.a_bn.weight
   static func name(_ blob: String) -> String? {
     let isFast = blob.hasPrefix("t_")
     let pathway = isFast ? 1 : 0

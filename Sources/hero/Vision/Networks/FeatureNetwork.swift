@@ -2,10 +2,11 @@ import Formats
 
 /// What a network sees of a video.
 public enum NetworkInput: Equatable, Sendable {
-  /// One picture for each of the video's intervals, scaled so that its shorter side has so many pixels, and cut to a square
-  /// from its middle if `isCropped`.
+  /// One picture for each of the video's intervals, scaled so that its shorter side has so many
+  /// pixels, and cut to a square from its middle if `isCropped`.
   case pictures(side: Int, isCropped: Bool)
-  /// So many pictures for each interval, of which `ClipSampling` takes `frames`; scaled and cut to a square.
+  /// So many pictures for each interval, of which `ClipSampling` takes `frames`; scaled and cut to
+  /// a square.
   case clips(side: Int, frames: Int)
 
   var side: Int {
@@ -37,15 +38,17 @@ public protocol FeatureNetwork: AnyObject {
   var batch: Int { get }
   /// What it was made of, in a few words.
   var summary: String { get }
-  /// Rows of `width` elements end to end, one for each picture, or for each `frames` pictures of a clip.
+  /// Rows of `width` elements end to end, one for each picture, or for each `frames` pictures of a
+  /// clip.
   ///
-  /// Throws `DataError` where the pictures are too small for the network, or memory is short. One thread at a time.
+  /// Throws `DataError` where the pictures are too small for the network, or memory is short. One
+  /// thread at a time.
   func features(_ pictures: Pictures) throws -> [Float]
 }
 
 extension FeatureNetwork {
-  /// Cuts pictures into batches of `batch`, smaller ones at the end: plans exist for powers of two only, and the last is
-  /// filled up with whatever was there before.
+  /// Cuts pictures into batches of `batch`, smaller ones at the end: plans exist for powers of two
+  /// only, and the last is filled up with whatever was there before.
   func inBatches(_ count: Int, _ body: (_ items: Range<Int>, _ planned: Int) throws -> Void) rethrows {
     var start = 0
     while start < count {

@@ -3,8 +3,9 @@ import Foundation
 
 /// The arrays of a trained network, by the names of its PyTorch module.
 ///
-/// Read are what PyTorch's `save` wrote (a state dict, or a dictionary with one in it), what `torch.jit.save` wrote, Hugging
-/// Face's safetensors, and Caffe2's pickled blobs of SlowFast, whose names are translated.
+/// Read are what PyTorch's `save` wrote (a state dict, or a dictionary with one in it), what
+/// `torch.jit.save` wrote, Hugging Face's safetensors, and Caffe2's pickled blobs of SlowFast,
+/// whose names are translated.
 public struct NetworkWeights {
   /// The path, as the user named it.
   public let path: String
@@ -80,7 +81,8 @@ public struct NetworkWeights {
     return count
   }
 
-  /// Whether it begins like a pickle, and not like the older files of PyTorch, whose first pickle is a number of ten bytes.
+  /// Whether it begins like a pickle, and not like the older files of PyTorch, whose first pickle
+  /// is a number of ten bytes.
   private static func isPlainPickle(_ path: String) throws -> Bool {
     if FileManager.default.isFolder(path) { return false }
     let head = try MappedFile(path: path).withBytes { Array($0.prefix(4)) }

@@ -1,4 +1,5 @@
-/// (value/255 − mean)/(deviation + 1e-8) of each channel, as a table over the 256 values a byte has.
+/// (value/255 − mean)/(deviation + 1e-8) of each channel, as a table over the 256 values a byte
+/// has.
 struct PixelScaling {
   private let tables: [Float]
 

@@ -1,10 +1,10 @@
 import Formats
 
-/// torchvision's residual network of bottlenecks (ResNet-50, -101, -152) without its classifier: the mean of the last map, to unit
-/// length.
+/// torchvision's residual network of bottlenecks (ResNet-50, -101, -152) without its classifier:
+/// the mean of the last map, to unit length.
 ///
-/// Depth and widths are those of the weights. Source: He et al., CVPR 2016, with the stride in the 3×3 convolution as
-/// torchvision has it.
+/// Depth and widths are those of the weights. Source: He et al., CVPR 2016, with the stride in the
+/// 3×3 convolution as torchvision has it.
 public final class ResNet: FeatureNetwork {
   private struct Block {
     var convolutions: [Convolution]

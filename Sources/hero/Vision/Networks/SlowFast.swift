@@ -1,11 +1,12 @@
 import Formats
 
-/// SlowFast (Feichtenhofer et al., ICCV 2019) without its classifier: the means of both pathways' last maps, the slow one's
-/// first.
+/// SlowFast (Feichtenhofer et al., ICCV 2019) without its classifier: the means of both pathways'
+/// last maps, the slow one's first.
 ///
-/// The fast pathway sees every frame of a clip with few channels, the slow one every fourth with many; after each stage
-/// the fast one's results are brought to the slow one by a convolution over time. Depths, widths and kernels are those of the
-/// weights. Source: the authors' `video_model_builder.py` with `SLOWFAST_8x8_R50.yaml`.
+/// The fast pathway sees every frame of a clip with few channels, the slow one every fourth with
+/// many; after each stage the fast one's results are brought to the slow one by a convolution over
+/// time. Depths, widths and kernels are those of the weights. Source: the authors'
+/// `video_model_builder.py` with `SLOWFAST_8x8_R50.yaml`.
 public final class SlowFast: FeatureNetwork {
   private struct Block {
     var convolutions: [Convolution]
@@ -108,7 +109,8 @@ public final class SlowFast: FeatureNetwork {
     return (try builder.finish(), inputs[0], inputs[1], outputs)
   }
 
-  /// Which of a clip's frames the slow pathway sees: `frames / alpha` places spread evenly from the first to the last.
+  /// Which of a clip's frames the slow pathway sees: `frames / alpha` places spread evenly from the
+  /// first to the last.
   static func slowPlaces(frames: Int, alpha: Int) -> [Int] {
     ClipSampling.spread(from: 0, to: Float(frames - 1), count: frames / alpha).map { Int($0) }
   }

@@ -1,6 +1,7 @@
 import Formats
 
-/// A convolution over one, two or three spatial dimensions, with what normalises its results folded into it.
+/// A convolution over one, two or three spatial dimensions, with what normalises its results folded
+/// into it.
 struct Convolution {
   /// [outputs, inputs, kernel…]
   let weight: Weight
@@ -17,9 +18,10 @@ struct Convolution {
       }
   }
 
-  /// Whether Winograd's F(4×4, 3×3) should be faster: it takes a quarter of the multiplications, but its weights are four times
-  /// as large, which pays only where enough tiles of 4×4 results share them. Measured with ResNet-152's layers: with 128 tiles
-  /// it took 0.6 to 1 times as long as the direct convolution, with fewer twice as long.
+  /// Whether Winograd's F(4×4, 3×3) should be faster: it takes a quarter of the multiplications,
+  /// but its weights are four times as large, which pays only where enough tiles of 4×4 results
+  /// share them. Measured with ResNet-152's layers: with 128 tiles it took 0.6 to 1 times as long
+  /// as the direct convolution, with fewer twice as long.
   func suitsWinograd(result shape: [Int]) -> Bool {
     guard shape.count == 4, weight.shape.suffix(2) == [3, 3], strides == [1, 1] else { return false }
     return shape[0] * ((shape[2] + 3) / 4) * ((shape[3] + 3) / 4) >= 128
@@ -31,8 +33,10 @@ struct Convolution {
   ///
   /// - Parameters:
   ///   - name: of the convolution; its array is `name.weight`.
-  ///   - norm: of the batch norm; its arrays are `weight`, `bias`, `running_mean` and `running_var`.
-  ///   - strides: as many as the kernel has dimensions. Zeros as wide as half the kernel surround the input.
+  ///   - norm: of the batch norm; its arrays are `weight`, `bias`, `running_mean` and
+  ///     `running_var`.
+  ///   - strides: as many as the kernel has dimensions. Zeros as wide as half the kernel surround
+  ///     the input.
   init(
     _ name: String, norm: String, strides: [Int], from weights: NetworkWeights, epsilon: Float = 1e-5
   ) throws {

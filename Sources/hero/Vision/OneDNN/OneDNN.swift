@@ -22,7 +22,8 @@ public enum NetworkPrecision: String, Sendable, CaseIterable {
     return self == .float32 || hero_dnnl_computes_bfloat16()
   }
 
-  /// - Throws: `DataError` where oneDNN is not installed, or has no such products for this processor.
+  /// - Throws: `DataError` where oneDNN is not installed, or has no such products for this
+  ///   processor.
   public func require() throws {
     try OneDNN.load()
     guard isComputedHere else {

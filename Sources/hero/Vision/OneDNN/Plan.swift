@@ -32,7 +32,8 @@ final class Value {
     self.offset = offset
   }
 
-  /// The same memory seen with other strides; both count elements. For values whose rows lie end to end.
+  /// The same memory seen with other strides; both count elements. For values whose rows lie end to
+  /// end.
   func view(shape: [Int], strides: [Int], offset: Int = 0) throws -> Value {
     let size = layout.precision == .float32 ? 4 : 2
     return Value(
@@ -41,8 +42,8 @@ final class Value {
   }
 }
 
-/// A network for inputs of one shape: its primitives in order, and one piece of memory in which tensors take the places
-/// of those that nobody needs any more.
+/// A network for inputs of one shape: its primitives in order, and one piece of memory in which
+/// tensors take the places of those that nobody needs any more.
 final class Plan {
   private let steps: [Primitive]
   private let memory: AlignedMemory
@@ -106,7 +107,8 @@ final class PlanBuilder {
     return Plan(steps: steps, memory: memory, scratch: scratch, constants: constants)
   }
 
-  /// Gives every buffer the lowest place that is free while it is needed, the largest first; the bytes of all.
+  /// Gives every buffer the lowest place that is free while it is needed, the largest first; the
+  /// bytes of all.
   private func place(_ buffers: [Buffer]) -> Int {
     var placed: [Buffer] = []
     var end = 0
@@ -155,7 +157,8 @@ final class PlanBuilder {
     return result
   }
 
-  /// relu?(convolution + bias [+ residual]). The sum is made where the residual is, which is then gone.
+  /// relu?(convolution + bias [+ residual]). The sum is made where the residual is, which is then
+  /// gone.
   func convolution(
     _ x: Value, _ layer: Convolution, adding residual: Value? = nil, relu: Bool
   ) throws -> Value {
@@ -216,7 +219,8 @@ final class PlanBuilder {
     return result
   }
 
-  /// x·weights + bias, then the activation if there is one; added to `residual`, which is then gone, if there is one.
+  /// x·weights + bias, then the activation if there is one; added to `residual`, which is then
+  /// gone, if there is one.
   /// - Parameter weights: [inputs, outputs]
   func linear(
     _ x: Value, _ weights: Weight, _ bias: Weight?, adding residual: Value? = nil,

@@ -107,7 +107,8 @@ enum AnnotationForm: Equatable {
         isEmpty = false
       }
     } catch {
-      // A row that was cut off is an error of its line; only a document's first line ends in the middle of things.
+      // A row that was cut off is an error of its line; only a document's first line ends in the
+      // middle of things.
       return [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: ",")].contains(line[last])
         ? .document : .lines
     }

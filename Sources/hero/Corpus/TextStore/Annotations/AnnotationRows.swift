@@ -2,13 +2,16 @@ import Formats
 import Foundation
 
 extension TextStoreTask {
-  /// Calls `body` with every row of an annotation, in the reference's form whatever the file's form is.
+  /// Calls `body` with every row of an annotation, in the reference's form whatever the file's form
+  /// is.
   ///
   /// - Parameters:
-  ///   - path: an annotation as its authors publish it, JSON lines, or a text store, whose rows are read.
+  ///   - path: an annotation as its authors publish it, JSON lines, or a text store, whose rows are
+  ///     read.
   ///   - split: the part to take of a file that holds several.
   ///   - onSkip: called with one line for every row that cannot be used.
-  /// - Throws: `DataError` naming the line that is not JSON, and what `body` throws, with its place.
+  /// - Throws: `DataError` naming the line that is not JSON, and what `body` throws, with its
+  ///   place.
   public func forEachRow(
     of path: String, split: String? = nil, onSkip: (String) -> Void, _ body: (JSONObject) throws -> Void
   ) throws {

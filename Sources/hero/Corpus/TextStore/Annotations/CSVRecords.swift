@@ -1,15 +1,18 @@
 import Formats
 
-/// Comma-separated values as Python's `csv` reads them: quoted fields may hold commas, doubled quotes and line feeds;
-/// a quote inside a field that does not start with one stands for itself.
+/// Comma-separated values as Python's `csv` reads them: quoted fields may hold commas, doubled
+/// quotes and line feeds; a quote inside a field that does not start with one stands for itself.
 enum CSVRecords {
-  /// A record with a quote left open would swallow the rest of the file; one may not be longer than this.
+  /// A record with a quote left open would swallow the rest of the file; one may not be longer than
+  /// this.
   private static let longestRecord = 1 << 16
-  /// Bytes that are read again behind records with a quote left open: a file whose quotes do not match is given up.
+  /// Bytes that are read again behind records with a quote left open: a file whose quotes do not
+  /// match is given up.
   private static let mostReadAgain = 8 << 20
 
-  /// Calls `body` with every record's first line, counted from 1, and fields; blank lines are passed over. A record
-  /// that cannot be read is a failure, and reading goes on behind its first line.
+  /// Calls `body` with every record's first line, counted from 1, and fields; blank lines are
+  /// passed over. A record that cannot be read is a failure, and reading goes on behind its first
+  /// line.
   /// - Throws: `DataError` for a file whose quotes do not match at all, and what `body` throws.
   static func read(path: String, _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void)
     throws
@@ -22,7 +25,8 @@ enum CSVRecords {
     try reader.finish(body)
   }
 
-  /// The lines of the record that is open, and how far it is read: each line is read once, unless its record is given up.
+  /// The lines of the record that is open, and how far it is read: each line is read once, unless
+  /// its record is given up.
   private struct Reader {
     private typealias Line = (number: Int, bytes: [UInt8])
 
@@ -98,7 +102,8 @@ private struct CSVParser {
   private(set) var size = 0
   /// Whether a quoted field goes on in the next line.
   var isOpen: Bool { state == .quoted }
-  /// Whether a field of several lines goes on behind its closing quote: then its opening one was left open.
+  /// Whether a field of several lines goes on behind its closing quote: then its opening one was
+  /// left open.
   private(set) var isBroken = false
 
   mutating func append(_ line: [UInt8]) {

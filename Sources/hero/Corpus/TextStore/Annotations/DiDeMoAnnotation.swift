@@ -6,8 +6,8 @@ import Foundation
 ///     {"annotation_id", "description", "video", "num_segments", "times": [[first, last], …],
 ///      "dl_link"}
 ///
-/// in which several annotators give the first and last segment, each of 5 s. Rows name the video without its file
-/// extension, as features are named, and have one moment per annotator.
+/// in which several annotators give the first and last segment, each of 5 s. Rows name the video
+/// without its file extension, as features are named, and have one moment per annotator.
 enum DiDeMoAnnotation {
   private static let segment = 5.0
 

@@ -1,13 +1,15 @@
 import Formats
 import Foundation
 
-/// How2R and How2QA as their authors publish them (github.com/ych133/How2R-and-How2QA): CSV without a header.
+/// How2R and How2QA as their authors publish them (github.com/ych133/How2R-and-How2QA): CSV without
+/// a header.
 ///
 ///     z0r8QCIuHaM,[180:240],[180.0:187.07],The woman placed the design on the fabric
 ///     NOuQuofjk44,[7.2:18.0],10,12,16,how many knife is there?,1
 ///
-/// that is video, clip, moment, query; and video, moment, three wrong answers, question, right answer. Times are of the
-/// whole video. The features of HowTo100M are cut into pieces `<vid>.<k>`, so rows speak of the piece and of times in it.
+/// that is video, clip, moment, query; and video, moment, three wrong answers, question, right
+/// answer. Times are of the whole video. The features of HowTo100M are cut into pieces `<vid>.<k>`,
+/// so rows speak of the piece and of times in it.
 struct How2Annotation {
   let task: TextStoreTask
   /// Seconds of a piece; 0 if videos were not cut.

@@ -1,7 +1,8 @@
 import Formats
 import Foundation
 
-/// VIOLIN as its authors publish it (github.com/jimmy646/violin, `violin_annotation.json`): one object of clips,
+/// VIOLIN as its authors publish it (github.com/jimmy646/violin, `violin_annotation.json`): one
+/// object of clips,
 ///
 ///     {clip: {"file", "split", "statement": [[true statement, false statement], …], "sub", …}}
 ///

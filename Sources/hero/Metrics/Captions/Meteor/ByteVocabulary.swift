@@ -11,7 +11,8 @@ struct ByteVocabulary {
     for word in words { table.append(hash: UInt32(truncatingIfNeeded: ByteTable.fastHash(word.utf8))) }
   }
 
-  /// The words of a line, which white space separates; nil if it has none, or one that is not in the vocabulary.
+  /// The words of a line, which white space separates; nil if it has none, or one that is not in
+  /// the vocabulary.
   func words(of line: UnsafeRawBufferPointer) -> [String]? {
     var found: [String] = []
     var start = 0

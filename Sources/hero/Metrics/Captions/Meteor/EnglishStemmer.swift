@@ -1,6 +1,7 @@
 /// Martin Porter's second stemmer for English ("Porter2"), whose stems METEOR compares.
 ///
-/// The algorithm is described at snowballstem.org/algorithms/english/stemmer.html; this is its form of 2001 to 2018.
+/// The algorithm is described at snowballstem.org/algorithms/english/stemmer.html; this is its form
+/// of 2001 to 2018.
 public struct EnglishStemmer {
   private typealias Letters = [Unicode.Scalar]
 

@@ -1,9 +1,10 @@
-/// Chooses, among all matches, an alignment in which every word is matched once at most: most words first, then
-/// fewest chunks, then the shortest way between matched words (Denkowski and Lavie, 2011), by beam search.
+/// Chooses, among all matches, an alignment in which every word is matched once at most: most words
+/// first, then fewest chunks, then the shortest way between matched words (Denkowski and Lavie,
+/// 2011), by beam search.
 ///
-/// METEOR 1.5 counts covered words in whole numbers while it searches, so that a single-word match of half weight adds
-/// nothing, and it charges the distance of a match to the paths that follow rather than to its own. Both decide
-/// between alignments and are kept.
+/// METEOR 1.5 counts covered words in whole numbers while it searches, so that a single-word match
+/// of half weight adds nothing, and it charges the distance of a match to the paths that follow
+/// rather than to its own. Both decide between alignments and are kept.
 struct MeteorAligner {
   private static let beamWidth = 40
   /// Weight per matcher in the search; scoring has weights of its own.
@@ -109,7 +110,8 @@ struct MeteorAligner {
       for parent in paths.indices {
         extend(paths[parent], parent, at: word, with: matches.byReferenceStart[word], into: &beam)
       }
-      // A path ends early only where matches overlap the fixed ones; the search then goes on from the best.
+      // A path ends early only where matches overlap the fixed ones; the search then goes on from
+      // the best.
       guard !beam.kept.isEmpty else {
         paths = Array(paths.prefix(1))
         continue

@@ -1,6 +1,7 @@
 import Formats
 
-/// Finds the matches between a prediction and a reference: equal words, equal stems, common synonym sets, paraphrases.
+/// Finds the matches between a prediction and a reference: equal words, equal stems, common synonym
+/// sets, paraphrases.
 struct MeteorMatcher {
   private let resources: MeteorResources?
   private let paraphrases: ParaphraseTable

@@ -1,7 +1,7 @@
 import Formats
 
-/// Splits a line into the words that METEOR 1.5 compares (its option `-norm`): Moses tokenization, with dashes taken
-/// out of words, quotes made uniform, and dots of abbreviations dropped.
+/// Splits a line into the words that METEOR 1.5 compares (its option `-norm`): Moses tokenization,
+/// with dashes taken out of words, quotes made uniform, and dots of abbreviations dropped.
 struct MeteorNormalizer: Sendable {
   private typealias Characters = [Unicode.Scalar]
 
@@ -99,8 +99,8 @@ struct MeteorNormalizer: Sendable {
     return result
   }
 
-  /// Replaces a mark between two characters; each character is part of one replacement only, so of `a-b-c` the first
-  /// dash goes.
+  /// Replaces a mark between two characters; each character is part of one replacement only, so of
+  /// `a-b-c` the first dash goes.
   private static func split(
     _ mark: Unicode.Scalar, in text: Characters, after isBefore: (Unicode.Scalar) -> Bool,
     before isAfter: (Unicode.Scalar) -> Bool, to replacement: String
@@ -130,7 +130,8 @@ struct MeteorNormalizer: Sendable {
     return text.replacing(["-", "-"], with: ["-"])
   }
 
-  /// Splits English contractions before the apostrophe, `he's` to `he 's`, and sets other apostrophes apart.
+  /// Splits English contractions before the apostrophe, `he's` to `he 's`, and sets other
+  /// apostrophes apart.
   private static func splitContractions(_ text: Characters) -> Characters {
     var text = split("'", in: text, after: { !isLetter($0) }, before: { !isLetter($0) }, to: " ' ")
     text = split("'", in: text, after: { !isAlphanumeric($0) }, before: isLetter, to: " ' ")

@@ -3,9 +3,10 @@ import Foundation
 
 /// METEOR 1.5's data for English: WordNet's synonyms, paraphrases, function words.
 ///
-/// They are read from a folder as the METEOR 1.5 distribution unpacks, or the folder `meteor` of the Python package
-/// pycocoevalcap: `meteor-1.5.jar`, whose lists are read inside it, and `data/paraphrase-en.gz`. METEOR's source
-/// tree, with the lists under `resources`, will do as well.
+/// They are read from a folder as the METEOR 1.5 distribution unpacks, or the folder `meteor` of
+/// the Python package pycocoevalcap: `meteor-1.5.jar`, whose lists are read inside it, and
+/// `data/paraphrase-en.gz`. METEOR's source tree, with the lists under `resources`, will do as
+/// well.
 public struct MeteorResources: Sendable {
   let synonyms: MeteorSynonyms
   let functionWords: Set<Name>

@@ -1,12 +1,14 @@
 import Formats
 
-/// WordNet's sets of synonyms by word, as METEOR 1.5 packs them (`synonym/english.synsets` and `english.exceptions`).
+/// WordNet's sets of synonyms by word, as METEOR 1.5 packs them (`synonym/english.synsets` and
+/// `english.exceptions`).
 struct MeteorSynonyms: Sendable {
   private let synsets: [Name: [Int32]]
   /// Base forms of irregular forms.
   private let bases: [Name: [Name]]
 
-  /// Endings of inflected nouns, verbs and adjectives, and what the base form has instead, in WordNet's order.
+  /// Endings of inflected nouns, verbs and adjectives, and what the base form has instead, in
+  /// WordNet's order.
   private static let endings: [(inflected: String, base: String)] = [
     ("s", ""), ("ses", "s"), ("xes", "x"), ("zes", "z"), ("ches", "ch"), ("shes", "sh"), ("men", "man"),
     ("ies", "y"), ("s", ""), ("ies", "y"), ("es", "e"), ("es", ""), ("ed", "e"), ("ed", ""), ("ing", "e"),

@@ -2,7 +2,8 @@ import Formats
 
 /// Phrases and their paraphrases, limited to those whose words all occur in the captions at hand.
 ///
-/// METEOR's English table has five million entries; an entry with a word that no caption has can match nothing.
+/// METEOR's English table has five million entries; an entry with a word that no caption has can
+/// match nothing.
 struct ParaphraseTable {
   private struct Node {
     var next: [Int: Int] = [:]

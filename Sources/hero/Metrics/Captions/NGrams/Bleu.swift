@@ -1,6 +1,7 @@
 import Foundation
 
-/// BLEU-1 to BLEU-4 against the reference of the closest length (Papineni et al., ACL 2002; coco-caption's `bleu_scorer`).
+/// BLEU-1 to BLEU-4 against the reference of the closest length (Papineni et al., ACL 2002;
+/// coco-caption's `bleu_scorer`).
 enum Bleu {
   /// Added to counts so that a precision of 0 does not end the product, as coco-caption does.
   private static let tiny = 1e-15

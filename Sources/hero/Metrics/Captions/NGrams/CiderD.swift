@@ -1,7 +1,7 @@
 import Foundation
 
-/// CIDEr-D (Vedantam et al., CVPR 2015) as coco-caption computes it: cosine similarity of tf-idf vectors of one to four
-/// tokens, clipped, with a penalty for differing length.
+/// CIDEr-D (Vedantam et al., CVPR 2015) as coco-caption computes it: cosine similarity of tf-idf
+/// vectors of one to four tokens, clipped, with a penalty for differing length.
 struct CiderD {
   private static let sigma = 6.0
 

@@ -1,8 +1,10 @@
-/// ROUGE-L: the longest common subsequence with the references (Lin, 2004), with coco-caption's weight of recall.
+/// ROUGE-L: the longest common subsequence with the references (Lin, 2004), with coco-caption's
+/// weight of recall.
 enum RougeL {
   private static let beta = 1.2
 
-  /// The score of a prediction, from 0 to 1. Tokens are split at single spaces, so an empty caption is one empty token.
+  /// The score of a prediction, from 0 to 1. Tokens are split at single spaces, so an empty caption
+  /// is one empty token.
   static func score(prediction: String, references: [String]) -> Double {
     var numbers: [[UInt8]: Int] = [:]
     let predicted = words(of: prediction, &numbers)

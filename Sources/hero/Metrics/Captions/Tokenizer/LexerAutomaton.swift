@@ -1,7 +1,7 @@
 /// Finds the longest match of several patterns at once.
 ///
-/// A nondeterministic automaton (Thompson's construction) whose deterministic states are made when a text first needs
-/// them, and kept.
+/// A nondeterministic automaton (Thompson's construction) whose deterministic states are made when
+/// a text first needs them, and kept.
 final class LexerAutomaton {
   private struct Node {
     /// Where to go on a character of the set.
@@ -51,10 +51,11 @@ final class LexerAutomaton {
 
   /// Reads from `start` as far as any pattern can match.
   ///
-  /// Where a scan went on in vain, as behind a tag that does not end, another that comes by in the same state stops, so that
-  /// reading a text token by token takes time in proportion to its length (Reps, "Maximal munch" tokenization in linear
-  /// time, TOPLAS 1998).
-  /// - Parameter visit: told of every place where a pattern ends, in ascending order, and the first such pattern.
+  /// Where a scan went on in vain, as behind a tag that does not end, another that comes by in the
+  /// same state stops, so that reading a text token by token takes time in proportion to its length
+  /// (Reps, "Maximal munch" tokenization in linear time, TOPLAS 1998).
+  /// - Parameter visit: told of every place where a pattern ends, in ascending order, and the first
+  ///   such pattern.
   func scan(_ text: [UInt16], from start: Int, visit: (_ end: Int, _ pattern: Int) -> Void) {
     var state = startState
     var position = start

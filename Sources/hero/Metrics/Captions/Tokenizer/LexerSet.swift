@@ -1,6 +1,7 @@
 /// A set of UTF-16 code units: ranges, and general categories by name.
 ///
-/// Stanford's tokenizer reads Java characters, so half of a surrogate pair is a unit by itself here too.
+/// Stanford's tokenizer reads Java characters, so half of a surrogate pair is a unit by itself here
+/// too.
 struct LexerSet: Sendable {
   /// Properties that only the Unicode tables know.
   struct Category: OptionSet, Sendable {
@@ -16,7 +17,8 @@ struct LexerSet: Sendable {
   private var categories: Category = []
   private var isInverted = false
 
-  /// The characters of a text, where `a-z` stands for a range; a dash at the start or the end is itself.
+  /// The characters of a text, where `a-z` stands for a range; a dash at the start or the end is
+  /// itself.
   init(_ description: String) {
     let units = Array(description.utf16)
     let dash = UInt16(UInt8(ascii: "-"))

@@ -17,7 +17,8 @@ enum PTBEscapes {
     replacing("&amp;", in: token, by: "&")
   }
 
-  /// Quotes as TeX has them: grave accents open, apostrophes close; `opening` decides for straight ones.
+  /// Quotes as TeX has them: grave accents open, apostrophes close; `opening` decides for straight
+  /// ones.
   static func quotes(_ token: String, opening: Bool) -> String {
     var token = replacing("&apos;", in: token, by: "'")
     token = replacing("&quot;", in: token, by: "\"")

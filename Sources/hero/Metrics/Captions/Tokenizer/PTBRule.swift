@@ -24,7 +24,8 @@ struct PTBRule: Sendable {
     case hyphens
     /// The abbreviation's dot is read again, as the sentence's.
     case sentenceFinalAbbreviation
-    /// The same after trailing space is given back; of a single letter the dot is only the sentence's.
+    /// The same after trailing space is given back; of a single letter the dot is only the
+    /// sentence's.
     case sentenceFinalAcronym
     /// Trailing space is given back.
     case beforeNumber

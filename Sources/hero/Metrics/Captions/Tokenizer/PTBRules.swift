@@ -1,7 +1,8 @@
-/// The rules of Penn Treebank tokenization as Stanford's PTBTokenizer 3.4.1 applies them with its default options.
+/// The rules of Penn Treebank tokenization as Stanford's PTBTokenizer 3.4.1 applies them with its
+/// default options.
 ///
-/// The rule that reads most, including what it wants to follow, wins; of equals the first. A text (`.text`) matches in
-/// either case, a character set as written.
+/// The rule that reads most, including what it wants to follow, wins; of equals the first. A text
+/// (`.text`) matches in either case, a character set as written.
 enum PTBRules {
   // MARK: Characters
 

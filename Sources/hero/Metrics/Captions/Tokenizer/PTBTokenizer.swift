@@ -1,8 +1,9 @@
-/// Penn Treebank tokens of captions, as coco-caption makes them before it scores: Stanford's PTBTokenizer
-/// (`-preserveLines -lowerCase`, version 3.4.1), then punctuation dropped.
+/// Penn Treebank tokens of captions, as coco-caption makes them before it scores: Stanford's
+/// PTBTokenizer (`-preserveLines -lowerCase`, version 3.4.1), then punctuation dropped.
 public final class PTBTokenizer {
-  /// What coco-caption drops. The brackets are listed in capitals but compared in lower case, so they stay, as there.
-  /// As bytes: to Swift, which compares texts as people read them, the Greek question mark is a semicolon.
+  /// What coco-caption drops. The brackets are listed in capitals but compared in lower case, so
+  /// they stay, as there. As bytes: to Swift, which compares texts as people read them, the Greek
+  /// question mark is a semicolon.
   private static let punctuation: Set<[UInt8]> = Set(
     [
       "''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-", ".", "?", "!", ",", ":", "-", "--", "...",
@@ -31,8 +32,8 @@ public final class PTBTokenizer {
 
   /// The tokens of each caption, in lower case, without punctuation, joined by spaces.
   ///
-  /// The captions are read as the lines of one text, as coco-caption does: how a caption's last abbreviation is
-  /// read may depend on the next one's first word.
+  /// The captions are read as the lines of one text, as coco-caption does: how a caption's last
+  /// abbreviation is read may depend on the next one's first word.
   public func tokenize(_ captions: [String]) -> [String] {
     lines(of: captions).map { line in
       line.map { $0.lowercased() }.filter { !Self.punctuation.contains(Array($0.utf8)) }

@@ -1,6 +1,7 @@
 /// The words that Penn Treebank tokenization treats by name (Stanford's PTBTokenizer 3.4.1).
 ///
-/// A capital in brackets in Stanford's own tables means that this letter must be one; such words are under `capitalised`.
+/// A capital in brackets in Stanford's own tables means that this letter must be one; such words
+/// are under `capitalised`.
 enum PTBWords {
   /// A word whose first letter must be a capital.
   private static func capitalised(_ words: String) -> LexerPattern {
@@ -19,7 +20,8 @@ enum PTBWords {
     "Inc Co Cos Corp Pty Pte Ptys Ptes Ppty Ppte Pptys Pptes Ltd Plc Rt Bancorp Bhd Assn Univ Intl Sys"
   private static let others = "tel est ext sq Jr Sr Bros Ed.D Ph.D Blvd Rd Esq etc al seq Bldg"
 
-  /// Abbreviations that a lower-case word usually follows; before a capital they end the sentence too.
+  /// Abbreviations that a lower-case word usually follows; before a capital they end the sentence
+  /// too.
   static let usuallyInside = either(
     .anyOf("\(monthsAndDays) \(states) \(companies) \(others)"),
     capitalised("Ark Del Ill La Mass Miss Ore Pa Tex Wash"), seq(.one("A"), .text("z")))

@@ -66,8 +66,8 @@ extension MaskedFrameBatch {
 }
 
 extension PretrainingModel {
-  /// Cross-entropy of every hidden frame's prediction against its own feature, among the features of all hidden frames
-  /// and the predictions of all others (`mfm-nce`).
+  /// Cross-entropy of every hidden frame's prediction against its own feature, among the features
+  /// of all hidden frames and the predictions of all others (`mfm-nce`).
   /// - Parameters:
   ///   - input: nil where this rank has none of the batch.
   ///   - share: the hidden and the other frames of each rank; nil for a process that is alone.
