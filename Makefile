@@ -10,7 +10,8 @@ build: packages
 	@Scripts/note-commit $(HERO).commit
 	@$(MAKE) --no-print-directory mpi
 
-## A plugin for each MPI that is installed, beside the program: mpirun, mpiexec and srun then start it as one job.
+## A plugin for each MPI that is installed, beside the program: mpirun, mpiexec and srun then start
+## it as one job.
 PLUGINS ?= .build/release/lib
 PLUGIN_SOURCE := Sources/hero/Shims/MPIPlugin/plugin.c
 mpi:
@@ -35,7 +36,8 @@ demo: build
 	$(HERO) demo --output demo
 
 ## Also whether every module imports only what Package.swift says that it stands on.
-## METEOR's data for the tests: where HERO_METEOR_DATA says, else in the Python package pycocoevalcap if that is installed.
+## METEOR's data for the tests: where HERO_METEOR_DATA says, else in the Python package
+## pycocoevalcap if that is installed.
 test: export HERO_METEOR_DATA ?= $(shell python3 -c "import importlib.util as u; \
   s = u.find_spec('pycocoevalcap'); print(s.submodule_search_locations[0] + '/meteor' if s else '')" 2>/dev/null)
 test: packages mpi
@@ -46,6 +48,7 @@ format:
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift Fuzz/Sources Fuzz/Package.swift
+	Scripts/long-lines
 
 ## BATCH: the lengths of a batch of videos, as JSON; by default 8 TV-like ones.
 BENCH := $(HERO) bench finetune encode caption mlm mfm-nce mffr fom vsm --batch $(or $(BATCH),Benchmarks/batch.json)
@@ -61,7 +64,8 @@ bench-record: build
 bench-table: build
 	$(HERO) bench --table Benchmarks/history.jsonl --into README.md
 
-## What the work costs as it grows: tables and plots of Docs/Performance.md. Takes the better part of an hour and 16 GB of disk.
+## What the work costs as it grows: tables and plots of Docs/Performance.md. Takes the better part
+## of an hour and 16 GB of disk.
 performance: build
 	$(HERO) bench scaling --into Docs/Performance.md
 
@@ -69,14 +73,16 @@ performance: build
 fuzz: packages
 	Fuzz/run $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 
-## A million updates, then a hundred SIGKILLs for each kind of training; an hour or two. UPDATES and KILLS say how many.
+## A million updates, then a hundred SIGKILLs for each kind of training; an hour or two. UPDATES and
+## KILLS say how many.
 endurance: build
 	Scripts/endurance updates $(UPDATES)
 	Scripts/endurance kills $(KILLS)
 
-## Trains every task on the demo's corpus from a fixed seed and compares what was learnt with the bands in Benchmarks/quality.json; those
-## that 500 updates leave in the midst of learning go on to 1,000. With CORPUS and TOKENIZER, a corpus of TVR's own text (see
-## Scripts/quality-corpus), on that too.
+## Trains every task on the demo's corpus from a fixed seed and compares what was learnt with the
+## bands in Benchmarks/quality.json; those that 500 updates leave in the midst of learning go on to
+## 1,000. With CORPUS and TOKENIZER, a corpus of TVR's own text (see Scripts/quality-corpus), on
+## that too.
 QUALITY := $(HERO) demo --compare Benchmarks/quality.json
 quality: build
 	rm -rf quality && mkdir quality
@@ -92,7 +98,8 @@ quality: build
 dist: packages
 	Scripts/make-dist
 
-## All of a release, and whether it holds what it promises: the archive, a Debian package, the list of parts, SHA256SUMS.
+## All of a release, and whether it holds what it promises: the archive, a Debian package, the list
+## of parts, SHA256SUMS.
 release: packages
 	Scripts/make-release
 	Scripts/check-release
@@ -102,7 +109,8 @@ release-arm64:
 	Scripts/arm64 make release
 
 ## The goldens of every model and what reads files, compiled for arm64 and run in emulation.
-## Swift 6.2.3 as Debian builds it fails at its own assertion in one pass, and gives up early on long expressions.
+## Swift 6.2.3 as Debian builds it fails at its own assertion in one pass, and gives up early on
+## long expressions.
 ARM64_TESTS := .build/arm64/tests
 test-arm64:
 	Scripts/arm64 swift build --scratch-path $(ARM64_TESTS) -c release -Xswiftc -enable-testing --build-tests \
@@ -110,11 +118,13 @@ test-arm64:
 	Scripts/arm64 env HERO_TEST_GPU=none $(ARM64_TESTS)/release/heroPackageTests.xctest --testing-library swift-testing \
 	  --filter 'GoldenTests|FormatsTests|TextTests' --skip OnTheDevice
 
-## What shows on a machine with a GPU whether hero is right there, and how fast: gpu-bundle/gpu-check, without arguments.
+## What shows on a machine with a GPU whether hero is right there, and how fast:
+## gpu-bundle/gpu-check, without arguments.
 gpu-bundle: packages
 	Scripts/make-gpu-bundle
 
-## The emulated device of the tests as libraries of NVIDIA's names: HERO_CUDA_PATH=.build/cuda-emulation hero devices.
+## The emulated device of the tests as libraries of NVIDIA's names:
+## HERO_CUDA_PATH=.build/cuda-emulation hero devices.
 EMULATION := .build/cuda-emulation
 EMULATED := Tests/CUDAEmulation
 cuda-emulation:

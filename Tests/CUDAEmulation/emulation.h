@@ -52,7 +52,8 @@ inline int atomicMax(int *at, int x) {
 inline void __syncthreads() { wait_for_others(Barrier::block); }
 inline void __syncwarp() { wait_for_others(Barrier::warp); }
 
-// Hands `own` to the warp and returns the table of all lanes' values; two tables take turns, so that nobody is overtaken.
+// Hands `own` to the warp and returns the table of all lanes' values; two tables take turns, so
+// that nobody is overtaken.
 template <class T> inline const unsigned char (*exchange(const T &own))[32] {
   static_assert(sizeof(T) <= 32);
   Fiber *fiber = current_fiber;
@@ -76,7 +77,8 @@ inline unsigned __ballot_sync(unsigned, bool holds) {
   return bits;
 }
 
-// ldmatrix.x4: lane l names row l % 8 of matrix l / 8; each thread gets two neighbours of every matrix, or of every transposed one.
+// ldmatrix.x4: lane l names row l % 8 of matrix l / 8; each thread gets two neighbours of every
+// matrix, or of every transposed one.
 inline void load_matrices(unsigned (&r)[4], const unsigned short *row, bool transposed) {
   auto table = exchange(row);
   unsigned lane = current_fiber->number % 32, g = lane / 4, t = lane % 4;
@@ -103,8 +105,8 @@ inline void end_copies() {
   current_fiber->copies.clear();
 }
 
-// mma.m16n8k16 of bfloat16 by its definition: lane (g, t) holds of A rows g, g + 8 and of B column g the elements 2 t, 2 t + 1,
-// 2 t + 8, 2 t + 9, of D rows g, g + 8 and columns 2 t, 2 t + 1.
+// mma.m16n8k16 of bfloat16 by its definition: lane (g, t) holds of A rows g, g + 8 and of B column
+// g the elements 2 t, 2 t + 1, 2 t + 8, 2 t + 9, of D rows g, g + 8 and columns 2 t, 2 t + 1.
 inline void mma(float *d, const unsigned *a, const unsigned *b) {
   struct Parts { unsigned a[4], b[2]; } own;
   std::memcpy(own.a, a, sizeof own.a);

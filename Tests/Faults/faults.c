@@ -1,12 +1,15 @@
-// Lets a program meet faults: preloaded (LD_PRELOAD), it stands between the program and the C library, for files of one folder.
+// Lets a program meet faults: preloaded (LD_PRELOAD), it stands between the program and the C
+// library, for files of one folder.
 //
-//   HERO_FAULT_UNDER   the folder; files elsewhere are left alone
-//   HERO_FAULT         full      from call number HERO_FAULT_AT on nothing can be written any more, as on a full disk; that call
+//   HERO_FAULT_UNDER   the folder; files elsewhere are left alone HERO_FAULT         full      from
+//   call number HERO_FAULT_AT on nothing can be written any more, as on a full disk; that call
 //                                still writes half of what it was given
-//                      kill      the process is killed (SIGKILL) at that call, when half of it is written
+//                      kill      the process is killed (SIGKILL) at that call, when half of it is
+//                                written
 //                      readonly  nothing can be made or opened to be written
 //                      network   no file can be mapped or locked, as on some network file systems
-//                      clock     the wall clock jumps an hour back, and two ahead, from one reading to the next
+//                      clock     the wall clock jumps an hour back, and two ahead, from one reading
+//                                to the next
 //                      count     nothing happens
 //   HERO_FAULT_REPORT  where the number of calls that change files is written when the process ends
 #define _GNU_SOURCE
@@ -90,7 +93,8 @@ static void note(int file, int is) {
   if (file >= 0 && file < descriptors) atomic_store(&ours[file], is);
 }
 
-/// Counts a call that changes a file. What should be done: 0 as asked, 1 half of it and then the fault, 2 the fault.
+/// Counts a call that changes a file. What should be done: 0 as asked, 1 half of it and then the
+/// fault, 2 the fault.
 static int counted(void) {
   long number = atomic_fetch_add(&calls, 1) + 1;
   if (fault == readonly) return 2;

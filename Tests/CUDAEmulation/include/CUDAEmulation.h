@@ -7,12 +7,14 @@
 extern "C" {
 #endif
 
-/// A driver, an NVRTC, a cuBLASLt and an NCCL of the tests' own: one device whose memory is the host's and whose threads are
-/// fibers. NCCL's ranks are threads of this process, each with a stream or two of its own.
+/// A driver, an NVRTC, a cuBLASLt and an NCCL of the tests' own: one device whose memory is the
+/// host's and whose threads are fibers. NCCL's ranks are threads of this process, each with a
+/// stream or two of its own.
 ///
-/// What is queued on a stream is done when somebody waits for it and no sooner, copies from the host included: whoever uses
-/// memory again too early is found out. Fresh memory is full of NaN, and writing past its end ends the process. A barrier that some
-/// threads of a block do not reach does so too.
+/// What is queued on a stream is done when somebody waits for it and no sooner, copies from the
+/// host included: whoever uses memory again too early is found out. Fresh memory is full of NaN,
+/// and writing past its end ends the process. A barrier that some threads of a block do not reach
+/// does so too.
 const hero_cuda_functions *hero_cuda_emulation(void);
 
 /// Waits for streams, copies to the host, launches and allocations of this thread so far.

@@ -1,4 +1,5 @@
-// The functions that are called of NVIDIA's libraries: LIBRARY(field of hero_cuda_functions, exported name).
+// The functions that are called of NVIDIA's libraries: LIBRARY(field of hero_cuda_functions,
+// exported name).
 
 DRIVER(error_string, cuGetErrorString)
 DRIVER(start, cuInit)

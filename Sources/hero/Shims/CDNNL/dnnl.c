@@ -87,8 +87,8 @@ static bool fine(dnnl_status_t status, const char *what) {
   return false;
 }
 
-/// Debian 12 and Ubuntu name the library by its major version, Debian 13 by a minor one as well, which need not be the headers'.
-/// Within a major version what was there stays.
+/// Debian 12 and Ubuntu name the library by its major version, Debian 13 by a minor one as well,
+/// which need not be the headers'. Within a major version what was there stays.
 static void *open_library(void) {
   void *library = dlopen("libdnnl.so." TEXT(DNNL_VERSION_MAJOR), RTLD_NOW | RTLD_LOCAL);
   if (library) return library;
@@ -134,7 +134,8 @@ const char *hero_dnnl_load(int count) {
 
 const char *hero_dnnl_problem(void) { return problem; }
 
-/// The names are sets of bits: newer instructions have those of the older ones they include. They are x86-64's only.
+/// The names are sets of bits: newer instructions have those of the older ones they include. They
+/// are x86-64's only.
 static bool has(dnnl_cpu_isa_t wanted) {
 #if defined(__x86_64__)
   return (dnnl.dnnl_get_effective_cpu_isa() & wanted) == wanted;

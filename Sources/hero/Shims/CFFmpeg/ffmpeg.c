@@ -9,8 +9,8 @@
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
-/// A function of FFmpeg's, under its own name, that calls the loaded one. Hidden, so that the libraries themselves
-/// never meet these.
+/// A function of FFmpeg's, under its own name, that calls the loaded one. Hidden, so that the
+/// libraries themselves never meet these.
 #define FORWARD(result, name, parameters, arguments)                     \
   static __typeof__(name) *loaded_##name;                                \
   __attribute__((visibility("hidden"))) result name parameters {         \
@@ -255,7 +255,8 @@ const char *hero_av_channels(const AVFrame *frame, char *text, size_t size) {
 #if HAS_LAYOUTS
   char layout[64];
   const int length = av_channel_layout_describe(&frame->ch_layout, layout, sizeof layout);
-  // "2 channels" of which nobody says where they are, and layouts with places of their own, go by their number.
+  // "2 channels" of which nobody says where they are, and layouts with places of their own, go by
+  // their number.
   if (length > 0 && (size_t)length <= sizeof layout && !strpbrk(layout, " @:|()"))
     snprintf(text, size, "channel_layout=%s", layout);
   else if (frame->ch_layout.order == AV_CHANNEL_ORDER_NATIVE)

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// Everything here runs inside a signal handler: system calls and the stack, nothing that allocates or locks.
+// Everything here runs inside a signal handler: system calls and the stack, nothing that allocates
+// or locks.
 
 static void say(const char *text, size_t length) {
   while (length > 0) {
@@ -31,7 +32,8 @@ static uintptr_t number(const char **text) {
   return value;
 }
 
-/// Whether a line of /proc/self/maps, `from-to rights offset device node path`, is of the mapping with the address; its path then.
+/// Whether a line of /proc/self/maps, `from-to rights offset device node path`, is of the mapping
+/// with the address; its path then.
 static const char *path_in(const char *line, uintptr_t address) {
   uintptr_t from = number(&line);
   if (*line++ != '-') return 0;

@@ -5,7 +5,8 @@
 #include <string.h>
 
 const struct hero_mpi_plugin *hero_mpi_load(const char *path, const char **problem) {
-  // MPI libraries open parts of their own, which look for the library's symbols among the global ones.
+  // MPI libraries open parts of their own, which look for the library's symbols among the global
+  // ones.
   void *library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
   if (!library) {
     const char *reason = dlerror();

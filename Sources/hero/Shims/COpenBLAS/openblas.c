@@ -28,8 +28,8 @@ static const char *core_of(void *library) {
   return core_name ? core_name() : "unknown";
 }
 
-/// The kernels for a processor that is newer than the library, which takes those of the oldest then: ten times slower.
-/// NULL where the library knows better.
+/// The kernels for a processor that is newer than the library, which takes those of the oldest
+/// then: ten times slower. NULL where the library knows better.
 static const char *better_core(const char *chosen) {
 #if defined(__x86_64__)
   static const char *const oldest[] = {"Prescott", "Katmai", "Coppermine", "Northwood", "Banias", "Core2", "Generic"};

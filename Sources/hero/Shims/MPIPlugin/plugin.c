@@ -9,7 +9,8 @@
 
 #include "../CMPI/include/CMPI.h"
 
-// Collectives under way at once. Gradients are begun as they become ready and finish in that order; more wait in hero's queue.
+// Collectives under way at once. Gradients are begun as they become ready and finish in that order;
+// more wait in hero's queue.
 enum { SLOTS = 256 };
 
 static struct {
@@ -164,7 +165,8 @@ static double pulse_beat(double seconds) {
 static const char *last_problem(void) { return message; }
 
 static void job_abort(int status) {
-  // MPICH's launcher drops what it has not passed on when it is told to end the job, and the reason was written just now.
+  // MPICH's launcher drops what it has not passed on when it is told to end the job, and the reason
+  // was written just now.
   usleep(300000);
   MPI_Abort(MPI_COMM_WORLD, status);
 }

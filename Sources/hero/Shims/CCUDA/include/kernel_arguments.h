@@ -1,8 +1,9 @@
 #ifndef HERO_KERNEL_ARGUMENTS_H
 #define HERO_KERNEL_ARGUMENTS_H
 
-// What each kernel takes: one structure by value, the same for the host, for NVRTC and for the emulation. Pointers are
-// addresses of the device. Rows follow one another without gaps unless there is a distance `ld`.
+// What each kernel takes: one structure by value, the same for the host, for NVRTC and for the
+// emulation. Pointers are addresses of the device. Rows follow one another without gaps unless
+// there is a distance `ld`.
 
 /// Elements of a tensor: float32, or bfloat16 where `half` is set.
 typedef struct {
@@ -26,7 +27,8 @@ typedef struct { hero_view pre, out; const float *bias; long long rows, columns;
 /// dy *= activation'(saved); where `out` is given it becomes gelu(saved).
 typedef struct { hero_view dy, saved, out; long long count; int activation; } hero_slope_arguments;
 
-/// pre = x·weightᵀ + bias (none: no pointer), out = activation(pre): x [rows, inner] and weight [columns, inner] of bfloat16.
+/// pre = x·weightᵀ + bias (none: no pointer), out = activation(pre): x [rows, inner] and weight
+/// [columns, inner] of bfloat16.
 typedef struct {
   const unsigned short *x, *weight;
   const float *bias;
@@ -55,8 +57,9 @@ typedef struct {
   long long rows, columns;
   int term_count, accumulate;
 } hero_gather_arguments;
-/// Rows with equal indices are added up in their order: first within stretches of rows, then over the stretches. By index, 0 at
-/// first: how many rows have it, how many stretches, and which is the first (counted from behind).
+/// Rows with equal indices are added up in their order: first within stretches of rows, then over
+/// the stretches. By index, 0 at first: how many rows have it, how many stretches, and which is the
+/// first (counted from behind).
 typedef struct {
   hero_view from, to;
   const int *indices;
@@ -168,8 +171,9 @@ typedef struct {
   float beta1, beta2, epsilon;
 } hero_update_arguments;
 
-/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an attention; columns of a norm's
-/// row that a warp has room for, and that a block has; rows of a thin product, and the most columns for which it is one.
+/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an
+/// attention; columns of a norm's row that a warp has room for, and that a block has; rows of a
+/// thin product, and the most columns for which it is one.
 enum {
   HERO_UPDATE_STRETCH = 2048,
   HERO_SCATTER_STRETCH = 256,

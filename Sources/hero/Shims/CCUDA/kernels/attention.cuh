@@ -1,7 +1,8 @@
-// Softmax attention over packed sequences that never writes a score to the device's memory (Dao et al., "FlashAttention",
-// NeurIPS 2022): a block has a tile of queries (or, for the gradients of keys and values, of keys) of one head of one
-// sequence and walks over the other side's tiles. A warp has 16 rows of a tile. Products are of 16 by 8 by 16, by the tensor
-// cores where T is bfloat; with T float the same elements lie in the same threads, summed up in float32.
+// Softmax attention over packed sequences that never writes a score to the device's memory (Dao et
+// al., "FlashAttention", NeurIPS 2022): a block has a tile of queries (or, for the gradients of
+// keys and values, of keys) of one head of one sequence and walks over the other side's tiles. A
+// warp has 16 rows of a tile. Products are of 16 by 8 by 16, by the tensor cores where T is bfloat;
+// with T float the same elements lie in the same threads, summed up in float32.
 
 template <class T> struct Tile;
 template <> struct Tile<float> { enum { rows = HERO_FLOAT_TILE, gap = 4 }; };
@@ -21,8 +22,8 @@ __device__ inline void mma(float *d, const u32 *a, const u32 *b) {
 #endif
 }
 
-// Four matrices of 8 by 8, of which lane l names row l % 8 of matrix l / 8; thread (g, t) gets elements 2 t and 2 t + 1 of row g of
-// each, or of each transposed.
+// Four matrices of 8 by 8, of which lane l names row l % 8 of matrix l / 8; thread (g, t) gets
+// elements 2 t and 2 t + 1 of row g of each, or of each transposed.
 __device__ inline void load_matrices(u32 (&r)[4], const bfloat *row, bool transposed) {
 #ifdef HERO_BF16
   u32 at = (u32)__cvta_generic_to_shared(row);
@@ -51,9 +52,10 @@ __device__ inline void end_copies() {
 }
 #endif
 
-// c[16 by 8·N] += A·Bᵀ over `depth` columns (a multiple of 16), A and B in shared memory by strides. Thread (g, t) = (lane / 4,
-// lane % 4) of a warp has rows g and g + 8 and columns 8 j + 2 t and the next of every j: c[j][0 … 3]. Columns from `columns` on
-// (a multiple of 16) are left out.
+// c[16 by 8·N] += A·Bᵀ over `depth` columns (a multiple of 16), A and B in shared memory by
+// strides. Thread (g, t) = (lane / 4, lane % 4) of a warp has rows g and g + 8 and columns 8 j + 2
+// t and the next of every j: c[j][0 … 3]. Columns from `columns` on (a multiple of 16) are left
+// out.
 template <int N>
 __device__ inline void multiply(
     float (&c)[N][4], const float *a, int a_row, int a_depth, const float *b, int b_row, int b_depth, int depth,
@@ -131,7 +133,8 @@ __device__ inline void wait_for_tiles() {
   __syncthreads();
 }
 
-// Rows first … of x, `head` columns from `column` on; zeros after row `last` and column `head`, up to D.
+// Rows first … of x, `head` columns from `column` on; zeros after row `last` and column `head`, up
+// to D.
 template <class T, int D>
 __device__ inline void load_tile(T *to, const hero_view &x, long long ld, long long column, int first, int last, int head) {
   enum { rows = Tile<T>::rows, width = D + Tile<T>::gap };
@@ -167,8 +170,9 @@ template <int N> __device__ inline void spread(bfloat *to, int width, const floa
       *(u32 *)(to + (g + half * 8) * width + 8 * j + 2 * t) = pair(c[j][2 * half], c[j][2 * half + 1]);
 }
 
-// c += S·B, S the first `columns` of a warp's 16 rows of scores as `multiply` left them and B in shared memory, its rows by stride 1.
-// For float32 they go through `room`; in bfloat16 they already lie as a factor does.
+// c += S·B, S the first `columns` of a warp's 16 rows of scores as `multiply` left them and B in
+// shared memory, its rows by stride 1. For float32 they go through `room`; in bfloat16 they already
+// lie as a factor does.
 template <int M, int N>
 __device__ inline void multiply_scores(
     float (&c)[N][4], const float (&s)[M][4], float *room, int across, const float *b, int b_depth, int columns) {
@@ -209,8 +213,9 @@ __device__ inline void put_rows(
     }
 }
 
-// Calls body(j, i, factor) for a warp's elements of the probabilities: rows from `row` on (counted as dropout counts them),
-// columns from `column` on, a multiple of 32. Columns 16 apart share a counter, and here a thread.
+// Calls body(j, i, factor) for a warp's elements of the probabilities: rows from `row` on (counted
+// as dropout counts them), columns from `column` on, a multiple of 32. Columns 16 apart share a
+// counter, and here a thread.
 template <int N, class Body>
 __device__ inline void for_factors(const hero_drop &drop, u32 row, int column, int columns, Body body) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
@@ -343,7 +348,8 @@ __device__ inline RowNumbers row_numbers(const hero_attention_arguments &a, int 
   return n;
 }
 
-// The probabilities' tile again, with dropout, in s; their scores' gradients in ds, which comes in as dy·vᵀ.
+// The probabilities' tile again, with dropout, in s; their scores' gradients in ds, which comes in
+// as dy·vᵀ.
 template <int N>
 __device__ inline void slopes(
     const hero_attention_arguments &a, const RowNumbers &n, float (&s)[N][4], float (&ds)[N][4], int first, int last, int head,

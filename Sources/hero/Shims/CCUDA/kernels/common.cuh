@@ -1,4 +1,5 @@
-// What all kernels stand on: views of either type of element, sums over warps and blocks, random bits.
+// What all kernels stand on: views of either type of element, sums over warps and blocks, random
+// bits.
 //
 // Sums have a fixed order: no result depends on which block or thread came first.
 
@@ -101,7 +102,8 @@ __device__ inline Four put_four(const hero_view &v, long long i, const Four &f) 
   return kept;
 }
 
-// The elements of four columns from `column` on of a row of `columns` that begins at `start`; zeros after its end.
+// The elements of four columns from `column` on of a row of `columns` that begins at `start`; zeros
+// after its end.
 __device__ inline Four get_columns(const hero_view &v, long long start, long long column, long long columns) {
   if (column + 4 <= columns) return get_four(v, start + column);
   Four f = {{0, 0, 0, 0}};
@@ -189,15 +191,17 @@ __device__ inline Words philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 k0, u32 k1) {
   return words;
 }
 
-// A row's elements come in groups of 128: the 16 counters of a group give 8 elements each, 16 columns apart. A thread that
-// takes one counter (a "lane" of a group) therefore draws every bit once.
+// A row's elements come in groups of 128: the 16 counters of a group give 8 elements each, 16
+// columns apart. A thread that takes one counter (a "lane" of a group) therefore draws every bit
+// once.
 enum { GROUP = 128, GROUP_LANES = 16, GROUP_SLOTS = 8 };
 
 __device__ inline Words drop_words(const hero_drop &drop, u32 row, u32 group, u32 groups, u32 lane) {
   return philox((row * groups + group) * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu, drop.key0, drop.key1);
 }
 
-// The same for probabilities, whose rows differ in length: their groups are numbered in a word of their own.
+// The same for probabilities, whose rows differ in length: their groups are numbered in a word of
+// their own.
 __device__ inline Words drop_words_of_keys(const hero_drop &drop, u32 row, u32 group, u32 lane) {
   return philox(row * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu | group << 16, drop.key0, drop.key1);
 }
@@ -250,8 +254,8 @@ __device__ inline Normal normal(float x) {
   Normal n;
   n.density = 0.39894228040143268f * exponential(-0.5f * x * x);
 #if defined(HERO_BF16) && !defined(HERO_EMULATION)
-  // Hastings' approximation of erfc (Abramowitz and Stegun, 7.1.26), which shares the exponential; its error of 1e-7 is nothing
-  // beside bfloat16's, and erf costs three times as much.
+  // Hastings' approximation of erfc (Abramowitz and Stegun, 7.1.26), which shares the exponential;
+  // its error of 1e-7 is nothing beside bfloat16's, and erf costs three times as much.
   float z = 0.70710678118654752f * fabsf(x), t = __fdividef(1.0f, 1.0f + 0.3275911f * z);
   float tail = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
   tail *= 0.5f * 2.5066282746310002f * n.density;

@@ -80,7 +80,8 @@ KERNEL row_distances(const hero_distance_arguments a) {
     put(a.x, start + c, (get(a.x, start + c) - get(a.targets, start + c)) * factor);
 }
 
-// Ranking. A context negative of query m is another slot's video; a query negative of a slot is another slot's query.
+// Ranking. A context negative of query m is another slot's video; a query negative of a slot is
+// another slot's query.
 
 __device__ inline float score(const hero_ranking_arguments &a, int query, int slot) {
   return get(a.scores, (long long)query * a.videos + a.slots[slot]);

@@ -35,8 +35,9 @@ KERNEL scatter_count(const hero_scatter_arguments a) {
   if (row < a.rows && a.indices[row] >= 0) atomicAdd(a.uses + a.indices[row], 1);
 }
 
-// A row whose index is its own goes where it belongs; of the others the first of a stretch's rows with one index adds them all up,
-// for scatter_add, or where a single stretch is all there is (`uses` is missing then), to where they belong.
+// A row whose index is its own goes where it belongs; of the others the first of a stretch's rows
+// with one index adds them all up, for scatter_add, or where a single stretch is all there is
+// (`uses` is missing then), to where they belong.
 KERNEL scatter_parts(const hero_scatter_arguments a) {
   __shared__ int indices[HERO_SCATTER_STRETCH];
   long long row = blockIdx.x;
@@ -82,7 +83,8 @@ KERNEL scatter_parts(const hero_scatter_arguments a) {
   }
 }
 
-// The first of all leaders of an index adds the stretches' sums to its row; each warp has 128 columns at a time.
+// The first of all leaders of an index adds the stretches' sums to its row; each warp has 128
+// columns at a time.
 KERNEL scatter_add(const hero_scatter_arguments a) {
   long long row = blockIdx.x;
   int index = a.leaders[row], lane = threadIdx.x % 32;
@@ -121,9 +123,9 @@ KERNEL transpose(const hero_transpose_arguments a) {
   put(a.out, i % a.columns * a.rows + i / a.columns, get(a.x, i));
 }
 
-// A norm's row lies among the threads of a warp (up to HERO_WARP_COLUMNS columns) or, where `wide`, of a block: thread `unit` has
-// 4 neighbours of each of the 8 slots of a group of 128 columns. It keeps these 32 elements in registers and draws every bit of
-// dropout once.
+// A norm's row lies among the threads of a warp (up to HERO_WARP_COLUMNS columns) or, where `wide`,
+// of a block: thread `unit` has 4 neighbours of each of the 8 slots of a group of 128 columns. It
+// keeps these 32 elements in registers and draws every bit of dropout once.
 __device__ inline long long column_of(u32 unit, int slot) { return unit / 4 * GROUP + slot * GROUP_LANES + unit % 4 * 4; }
 
 // Whether all fours of columns of a row that begins at `start` can be reached by one access each.
@@ -131,7 +133,8 @@ __device__ inline bool reaches_row(const hero_view &v, long long start, long lon
   return columns % 4 == 0 && reaches(v, start);
 }
 
-// A thread's elements of a row that begins at `start`; zeros after its end. All are asked for before the first is waited for.
+// A thread's elements of a row that begins at `start`; zeros after its end. All are asked for
+// before the first is waited for.
 __device__ inline void get_row(const hero_view &v, long long start, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
   int first = (int)column_of(unit, 0);
   if (!reaches_row(v, start, columns)) {

@@ -5,10 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// oneDNN, as much of it as image and video networks need, loaded at run time. Versions 2 and 3 have different ways to
-/// describe an operation; they end here.
+/// oneDNN, as much of it as image and video networks need, loaded at run time. Versions 2 and 3
+/// have different ways to describe an operation; they end here.
 ///
-/// Everything that can fail returns NULL or false, and hero_dnnl_problem says why. One thread at a time.
+/// Everything that can fail returns NULL or false, and hero_dnnl_problem says why. One thread at a
+/// time.
 
 /// How the elements of a tensor lie in memory.
 typedef struct hero_layout hero_layout;
@@ -32,8 +33,8 @@ typedef enum {
 
 enum { HERO_MOST_DIMENSIONS = 6, HERO_MOST_SOURCES = 4 };
 
-/// Loads the library, which then uses so many threads (0: as OpenMP decides). Returns NULL on success, else what went
-/// wrong.
+/// Loads the library, which then uses so many threads (0: as OpenMP decides). Returns NULL on
+/// success, else what went wrong.
 const char *hero_dnnl_load(int threads);
 /// Why the last call failed.
 const char *hero_dnnl_problem(void);
@@ -41,7 +42,8 @@ const char *hero_dnnl_problem(void);
 const char *hero_dnnl_summary(void);
 /// Whether products of bfloat16 are faster here than those of float32: AVX512-BF16, AMX.
 bool hero_dnnl_has_bfloat16(void);
-// Whether networks in bfloat16 run at all, with or without instructions for it: oneDNN has no such convolutions for AVX2.
+// Whether networks in bfloat16 run at all, with or without instructions for it: oneDNN has no such
+// convolutions for AVX2.
 bool hero_dnnl_computes_bfloat16(void);
 
 /// Elements `strides[d]` apart along dimension d.
@@ -54,8 +56,9 @@ bool hero_layout_equal(const hero_layout *a, const hero_layout *b);
 size_t hero_layout_bytes(const hero_layout *layout);
 void hero_layout_free(hero_layout *layout);
 
-/// result = relu?(convolution(source, weights) + bias [+ result]). Strides and padding for each of the spatial dimensions;
-/// as much padding after as before. With `winograd` by that algorithm, of which oneDNN has 3×3 kernels in float32 only.
+/// result = relu?(convolution(source, weights) + bias [+ result]). Strides and padding for each of
+/// the spatial dimensions; as much padding after as before. With `winograd` by that algorithm, of
+/// which oneDNN has 3×3 kernels in float32 only.
 hero_primitive *hero_convolution(
     const hero_layout *source, const hero_layout *weights, const hero_layout *bias, const hero_layout *result,
     const int64_t *strides, const int64_t *padding, bool add, bool relu, bool winograd);
@@ -66,11 +69,13 @@ hero_primitive *hero_max_pool(
 /// What is done to a product's result: nothing, x·sigmoid(1.702x), x·Φ(x).
 typedef enum { HERO_AFTER_NOTHING, HERO_AFTER_QUICK_GELU, HERO_AFTER_GELU } hero_after;
 
-/// result = source·weights [+ bias] [+ result], then what `after` says. Leading dimensions are batches.
+/// result = source·weights [+ bias] [+ result], then what `after` says. Leading dimensions are
+/// batches.
 hero_primitive *hero_matmul(
     const hero_layout *source, const hero_layout *weights, const hero_layout *bias, const hero_layout *result,
     bool add, hero_after after);
-/// (source − mean)/√(variance + epsilon)·scale + shift along the last dimension; scale and shift are float32.
+/// (source − mean)/√(variance + epsilon)·scale + shift along the last dimension; scale and shift
+/// are float32.
 hero_primitive *hero_layer_norm(const hero_layout *source, float epsilon);
 /// Along dimension `axis`.
 hero_primitive *hero_softmax(const hero_layout *source, int axis);

@@ -13,11 +13,12 @@
 #include <libavutil/mathematics.h>
 #include <libavutil/pixdesc.h>
 
-/// Loads FFmpeg's libraries at run time, of the versions that these headers describe. No function of theirs may be
-/// called before.
+/// Loads FFmpeg's libraries at run time, of the versions that these headers describe. No function
+/// of theirs may be called before.
 ///
-/// The functions that hero uses are defined here by their own names and pass their calls on, so that a machine without
-/// FFmpeg starts the program all the same. Returns NULL on success, else what went wrong.
+/// The functions that hero uses are defined here by their own names and pass their calls on, so
+/// that a machine without FFmpeg starts the program all the same. Returns NULL on success, else
+/// what went wrong.
 const char *hero_ffmpeg_load(void);
 
 /// The Debian packages of those libraries, as apt-get takes them.
@@ -36,8 +37,8 @@ AVRational hero_av_microseconds(void);
 const int32_t *hero_av_display_matrix(const AVStream *stream);
 /// How long a picture is shown, in the stream's unit; 0 if nobody says.
 int64_t hero_av_duration(const AVFrame *frame);
-/// The channels of a sound, as the filter "abuffer" takes them among its options, cut to `size` bytes.
-/// Returns `text`.
+/// The channels of a sound, as the filter "abuffer" takes them among its options, cut to `size`
+/// bytes. Returns `text`.
 const char *hero_av_channels(const AVFrame *frame, char *text, size_t size);
 
 #endif

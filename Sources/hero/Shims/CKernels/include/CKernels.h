@@ -4,22 +4,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/// The loops that OpenBLAS does not cover, compiled once per instruction set and chosen at run time.
+/// The loops that OpenBLAS does not cover, compiled once per instruction set and chosen at run
+/// time.
 ///
-/// Every function works on a range of rows or elements on the calling thread; the engine's pool divides the work.
-/// Matrices are row-major; `ld…` is the distance between rows in elements. Values are float32 or bfloat16.
+/// Every function works on a range of rows or elements on the calling thread; the engine's pool
+/// divides the work. Matrices are row-major; `ld…` is the distance between rows in elements. Values
+/// are float32 or bfloat16.
 
 /// A bfloat16: the upper half of a float32.
 typedef struct {
   uint16_t bits;
 } hero_brain;
 
-/// Dropout of one tensor: element (row, column) is kept iff the 16 bits that Philox4x32-10 gives for it are at
-/// least `threshold`. A row takes ceil(columns / 128) groups of 128 elements; group g of row r is made of the 16
-/// counters (r * groups + g) * 16 + lane; its slot s holds half s % 2 of word s / 2 for columns 16 s … 16 s + 15.
-/// The other counter words are the stream, the step and 0xD20B, which keeps dropout's numbers apart from all others.
-/// Of an attention's probabilities, whose rows differ in length, group g of row r has the counters r * 16 + lane, and g
-/// in the upper half of the last word: so no two rows of an attention share a counter, however many keys they have.
+/// Dropout of one tensor: element (row, column) is kept iff the 16 bits that Philox4x32-10 gives
+/// for it are at least `threshold`. A row takes ceil(columns / 128) groups of 128 elements; group g
+/// of row r is made of the 16 counters (r * groups + g) * 16 + lane; its slot s holds half s % 2 of
+/// word s / 2 for columns 16 s … 16 s + 15. The other counter words are the stream, the step and
+/// 0xD20B, which keeps dropout's numbers apart from all others. Of an attention's probabilities,
+/// whose rows differ in length, group g of row r has the counters r * 16 + lane, and g in the upper
+/// half of the last word: so no two rows of an attention share a counter, however many keys they
+/// have.
 typedef struct {
   uint32_t key[2];     // the seed
   uint32_t stream;     // counter word 1: which tensor of the step
@@ -27,8 +31,8 @@ typedef struct {
   uint32_t threshold;  // drop probability * 65536; 0 = no dropout
 } hero_dropout;
 
-/// Rows that one float32 sum is of at most. Of more rows the sums of stretches are added up, so that the error does not grow
-/// with the rows.
+/// Rows that one float32 sum is of at most. Of more rows the sums of stretches are added up, so
+/// that the error does not grow with the rows.
 enum { HERO_SUMMED_ROWS = 16384, HERO_SUMMED_STRETCH = 256 };
 
 typedef struct {
@@ -39,9 +43,9 @@ typedef struct {
 
 enum { HERO_NO_ACTIVATION, HERO_RELU, HERO_GELU, HERO_QUICK_GELU };
 
-/// A stretch of a product of bfloat16, out = activation(left . right + bias), of packed factors: `pack_along` and
-/// `pack_across` make groups of sixteen rows of the left or columns of the right, in which each pair of the inner dimension
-/// takes sixteen words.
+/// A stretch of a product of bfloat16, out = activation(left . right + bias), of packed factors:
+/// `pack_along` and `pack_across` make groups of sixteen rows of the left or columns of the right,
+/// in which each pair of the inner dimension takes sixteen words.
 typedef struct {
   const uint32_t *left, *right;
   long left_stride, right_stride;  // words from group to group
@@ -58,8 +62,8 @@ typedef struct {
   bool accumulate;                 // adds to what is in `out`; without activation
 } hero_brain_product;
 
-/// What a query reads of the planes of bits of many frames: the planes in groups of sixteen, each group of planes that are
-/// weighed alike. HERO_NO_PLANE fills a group up.
+/// What a query reads of the planes of bits of many frames: the planes in groups of sixteen, each
+/// group of planes that are weighed alike. HERO_NO_PLANE fills a group up.
 typedef struct {
   const uint32_t *planes;     // [groups][16]
   const uint8_t *places;      // [groups]: a bit that is set counts 2^place
@@ -73,8 +77,8 @@ typedef struct {
 enum { HERO_BLOCK_FRAMES = 8192, HERO_BLOCK_STEP = 512, HERO_PLANE_LEVELS = 12 };
 static const uint32_t HERO_NO_PLANE = UINT32_MAX;
 
-/// Loops over values of one type, float32 or bfloat16; `void *` points to them. Between what they read and what they
-/// write they compute in float32; `float *` is float32 for both types.
+/// Loops over values of one type, float32 or bfloat16; `void *` points to them. Between what they
+/// read and what they write they compute in float32; `float *` is float32 for both types.
 typedef struct {
   void (*relu_backward)(void *dx, const void *dy, const void *y, long n);
   void (*gelu_backward)(void *dx, const void *dy, const void *pre, long n);
@@ -83,18 +87,20 @@ typedef struct {
   void (*column_sums)(float *sums, const void *x, long ldx, long rows, long columns, bool accumulate);
   void (*dropout)(void *y, const void *x, long first_row, long rows, long columns, const hero_dropout *drop);
 
-  // Layer norm over s = residual + dropout(x), with dropout on the result as well. scratch: `columns` floats.
+  // Layer norm over s = residual + dropout(x), with dropout on the result as well. scratch:
+  // `columns` floats.
   void (*norm)(void *y, void *s, float *mean, float *inverse, const void *x, const void *residual,
                const float *gamma, const float *beta, float epsilon, long first_row, long rows, long columns,
                const hero_dropout *drop_in, const hero_dropout *drop_out, float *scratch);
-  // ds goes to d_residual (added if accumulate_residual) and, masked by drop_in, to dx (added if accumulate_x).
-  // scratch: 2 * columns floats.
+  // ds goes to d_residual (added if accumulate_residual) and, masked by drop_in, to dx (added if
+  // accumulate_x). scratch: 2 * columns floats.
   void (*norm_backward)(void *dx, bool accumulate_x, void *d_residual, bool accumulate_residual,
                         float *d_gamma, float *d_beta, const void *dy, const void *s, const float *mean,
                         const float *inverse, const float *gamma, long first_row, long rows, long columns,
                         const hero_dropout *drop_in, const hero_dropout *drop_out, float *scratch);
 
-  // One head of one sequence. probabilities: query_count x padded key_count. scratch as hero_attention_scratch.
+  // One head of one sequence. probabilities: query_count x padded key_count. scratch as
+  // hero_attention_scratch.
   void (*attention)(void *out, long ld_out, void *probabilities, const void *q, long ldq, const void *k,
                     const void *v, long ldk, long query_count, long key_count, long head, float scale,
                     bool causal, long drop_first_row, const hero_dropout *drop, float *scratch);
@@ -103,8 +109,9 @@ typedef struct {
                              const void *v, long ldk, long query_count, long key_count, long head,
                              float scale, long drop_first_row, const hero_dropout *drop, float *scratch);
 
-  // Items of any values, packed as bfloat16 in groups of sixteen, `stride` words apart, the last filled with zeros. Items
-  // are rows (item i at from + i * ld) or columns (item i at from + i, the inner dimension going down).
+  // Items of any values, packed as bfloat16 in groups of sixteen, `stride` words apart, the last
+  // filled with zeros. Items are rows (item i at from + i * ld) or columns (item i at from + i, the
+  // inner dimension going down).
   void (*pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
   void (*pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
   // A product whose result is of these values.
@@ -129,7 +136,8 @@ typedef struct {
   void (*narrow)(hero_brain *to, const float *from, long n);           // rounds to the nearest
   void (*add_brains)(float *y, const hero_brain *x, long n);           // y += x
 
-  // C = X Wᵀ for at most 32 rows: x is transposed, [inner x padded(rows)]; w is [columns x inner], c [rows x columns].
+  // C = X Wᵀ for at most 32 rows: x is transposed, [inner x padded(rows)]; w is [columns x inner],
+  // c [rows x columns].
   void (*thin_product)(float *c, long ldc, const float *x, long rows, const float *w, long columns, long inner);
 
   // Losses. Row-wise log-sum-exp of x[0 ..< columns].
@@ -149,20 +157,22 @@ typedef struct {
   // x . row, of bfloat16 and of signed bytes.
   float (*brain_dot)(const float *x, const void *row, long n);
   float (*byte_dot)(const float *x, const int8_t *row, long n);
-  // For each record of a float f and `words` words of bits, f * (scale * sum + offset * ones - shift), where `sum` adds up
-  // 2^k * |bits & plane k| over the four planes, [4][words], and `ones` is |bits|.
+  // For each record of a float f and `words` words of bits, f * (scale * sum + offset * ones -
+  // shift), where `sum` adds up 2^k * |bits & plane k| over the four planes, [4][words], and `ones`
+  // is |bits|.
   void (*sign_products)(float *out, const void *records, long rows, long words, const uint64_t *planes, float scale,
                         float offset, float shift);
-  // Estimates of frames `first` ... `first + frames` of a block: two bfloat16 factors for each frame, all first ones before
-  // all second ones, then planes of `stride` bytes. The first factors are meant. `first` and `frames` are multiples of
-  // HERO_BLOCK_STEP.
+  // Estimates of frames `first` ... `first + frames` of a block: two bfloat16 factors for each
+  // frame, all first ones before all second ones, then planes of `stride` bytes. The first factors
+  // are meant. `first` and `frames` are multiples of HERO_BLOCK_STEP.
   void (*plane_estimates)(float *out, const void *block, long stride, long first, long frames,
                           const hero_plane_query *query);
   // The numbers of the elements that are at least as large as `least`; returns how many.
   long (*reaching)(uint32_t *numbers, const float *x, long n, float least);
-  // For each of the numbered records of codes of two bits in groups of 32 bytes, centre + f * (scale * sum - shift), `sum`
-  // being codes . query and f the bfloat16 factor of that number: byte b of group g has elements 128 g + b + 32 k,
-  // k = 0 ... 3, the first in its lowest bits. query: [groups][128].
+  // For each of the numbered records of codes of two bits in groups of 32 bytes, centre + f *
+  // (scale * sum - shift), `sum` being codes . query and f the bfloat16 factor of that number: byte
+  // b of group g has elements 128 g + b + 32 k, k = 0 ... 3, the first in its lowest bits. query:
+  // [groups][128].
   void (*code_estimates)(float *out, const void *records, const void *factors, const uint32_t *numbers, long count,
                          long groups, const int8_t *query, float scale, float shift, float centre);
 } hero_kernels;
@@ -172,7 +182,8 @@ static inline void hero_prefetch(const void *bytes, long count) {
   for (long i = 0; i < count; i += 64) __builtin_prefetch((const char *)bytes + i);
 }
 
-/// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16 in the environment overrules.
+/// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16 in the environment
+/// overrules.
 const hero_kernels *hero_kernels_best(void);
 
 enum { HERO_KERNEL_SETS = 4 };

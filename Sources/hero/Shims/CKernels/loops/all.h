@@ -1,4 +1,5 @@
-// The loops, in the order in which they build on one another; included once by each instruction set's file.
+// The loops, in the order in which they build on one another; included once by each instruction
+// set's file.
 #include "vector.h"
 #include "philox.h"
 #include "elementwise.h"

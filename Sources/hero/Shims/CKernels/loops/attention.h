@@ -61,8 +61,9 @@ static void attention_of_floats(void *to, long ld_out, void *kept_probabilities,
   }
 }
 
-// Writes (never adds to) dq, dk and dv. With P the probabilities, D their dropout factors, S = scale * Q Kᵀ:
-// dV = (P D)ᵀ dO, dP = D * (dO Vᵀ), dS = P (dP - rowsum(P dP)), dQ = scale * dS K, dK = scale * dSᵀ Q.
+// Writes (never adds to) dq, dk and dv. With P the probabilities, D their dropout factors, S =
+// scale * Q Kᵀ: dV = (P D)ᵀ dO, dP = D * (dO Vᵀ), dS = P (dP - rowsum(P dP)), dQ = scale * dS K, dK
+// = scale * dSᵀ Q.
 static void attention_backward_of_floats(void *d_queries, long ld_dq, void *d_keys, void *d_values, long ld_dk,
                                          const void *dy, long ld_out, const void *kept_probabilities,
                                          const void *queries, long ldq, const void *key_rows, const void *value_rows,

@@ -1,4 +1,5 @@
-// bfloat16, the upper half of a float32: sixteen at a time to floats and back, rounded to the nearest, of two to the even one.
+// bfloat16, the upper half of a float32: sixteen at a time to floats and back, rounded to the
+// nearest, of two to the even one.
 
 typedef uint16_t vh __attribute__((ext_vector_type(16)));
 typedef uint16_t vh32 __attribute__((ext_vector_type(32)));
@@ -58,14 +59,16 @@ INLINE EITHER void give(hero_brain *row, const float *from, long n) {
 INLINE EITHER vf kept(const float *row, vf v) { (void)row; return v; }
 INLINE EITHER vf kept(const hero_brain *row, vf v) { (void)row; return widened(narrowed(v)); }
 
-// The normal distribution's density and integral, as exactly as the type of what they are for can tell.
+// The normal distribution's density and integral, as exactly as the type of what they are for can
+// tell.
 INLINE EITHER void normal_of(const float *values, vf x, vf *density, vf *integral) {
   (void)values;
   normal(x, density, integral);
 }
 
-// To a part in 2,000, the tail's too: e^(-x^2/2) with a Taylor polynomial of degree 4, times Mills' ratio, a polynomial
-// fitted on 0 ... 5. Without a division it takes less than half of the time, which was a tenth of a product's.
+// To a part in 2,000, the tail's too: e^(-x^2/2) with a Taylor polynomial of degree 4, times Mills'
+// ratio, a polynomial fitted on 0 ... 5. Without a division it takes less than half of the time,
+// which was a tenth of a product's.
 INLINE EITHER void normal_of(const hero_brain *values, vf x, vf *density, vf *integral) {
   (void)values;
   vf z = vabs(x);

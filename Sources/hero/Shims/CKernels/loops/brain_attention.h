@@ -1,5 +1,5 @@
-// Softmax attention of one head over one sequence in bfloat16: what is multiplied is bfloat16, the probabilities and their
-// gradients too; sums and the softmax itself are float32.
+// Softmax attention of one head over one sequence in bfloat16: what is multiplied is bfloat16, the
+// probabilities and their gradients too; sums and the softmax itself are float32.
 
 typedef struct {
   uint32_t *left, *right;      // packed factors
@@ -29,7 +29,8 @@ static void score_product(float *out, long ld_out, const hero_brain *a, long lda
   brain_product_of_floats(&product, rows, columns);
 }
 
-// out[rows x columns] in bfloat16 = w . b with w[rows x inner], or wᵀ . b with w[inner x rows], w rounded to bfloat16.
+// out[rows x columns] in bfloat16 = w . b with w[rows x inner], or wᵀ . b with w[inner x rows], w
+// rounded to bfloat16.
 static void weighted_product(hero_brain *out, long ld_out, const float *w, long ldw, bool turned, long rows,
                              const hero_brain *b, long ldb, long columns, long inner, const brain_head *room) {
   long stride = (inner + 1) / 2 * LANES;

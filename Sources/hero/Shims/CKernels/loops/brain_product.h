@@ -1,8 +1,9 @@
 // Products of bfloat16 with sums in float32.
 //
-// Both factors are packed: sixteen rows of the left or sixteen columns of the right make a group; in a group the inner
-// dimension goes by pairs, and for each pair the group's sixteen lie side by side, so that one vector holds sixteen pairs.
-// A tile of 8 rows x 48 columns keeps its 24 sums in registers and reads 3 vectors and 8 pairs for 24 instructions.
+// Both factors are packed: sixteen rows of the left or sixteen columns of the right make a group;
+// in a group the inner dimension goes by pairs, and for each pair the group's sixteen lie side by
+// side, so that one vector holds sixteen pairs. A tile of 8 rows x 48 columns keeps its 24 sums in
+// registers and reads 3 vectors and 8 pairs for 24 instructions.
 
 enum {
   TILE_ROWS = 8,
@@ -21,8 +22,8 @@ INLINE vf pair_product(vf sum, uint32_t left, vu right) {
 #endif
 }
 
-// sums[8 x 16 groups] (+)= the products of eight rows of a group of the left with some groups of the right, `stride`
-// apart.
+// sums[8 x 16 groups] (+)= the products of eight rows of a group of the left with some groups of
+// the right, `stride` apart.
 INLINE void brain_tile(int groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
                        long ld, bool fresh) {
   vf own[TILE_ROWS][TILE_GROUPS];

@@ -1,6 +1,7 @@
 // Adam's family over one run of parameters.
 
-// The reference's AdamW (optim/adamw.py): the decay uses the learning rate itself, after the update.
+// The reference's AdamW (optim/adamw.py): the decay uses the learning rate itself, after the
+// update.
 static void adamw(float *p, const float *g, float *m, float *v, long n, const hero_adam *o) {
   vf decay = 1.0f - o->learning_rate * o->weight_decay;
   for (long i = 0; i < n; i += LANES) {
@@ -15,8 +16,9 @@ static void adamw(float *p, const float *g, float *m, float *v, long n, const he
   }
 }
 
-// torch.optim.Adam: the decay is part of the gradient; step_size holds lr / (1 - beta1^t), and the square root of
-// the second moment is divided by sqrt(1 - beta2^t), which the caller has put into `learning_rate`.
+// torch.optim.Adam: the decay is part of the gradient; step_size holds lr / (1 - beta1^t), and the
+// square root of the second moment is divided by sqrt(1 - beta2^t), which the caller has put into
+// `learning_rate`.
 static void adam(float *p, const float *g, float *m, float *v, long n, const hero_adam *o) {
   for (long i = 0; i < n; i += LANES) {
     long rest = n - i;
@@ -30,7 +32,8 @@ static void adam(float *p, const float *g, float *m, float *v, long n, const her
   }
 }
 
-// torch.optim.Adamax: u is the running maximum of the gradient's size; step_size holds lr / (1 - beta1^t).
+// torch.optim.Adamax: u is the running maximum of the gradient's size; step_size holds lr / (1 -
+// beta1^t).
 static void adamax(float *p, const float *g, float *m, float *u, long n, const hero_adam *o) {
   for (long i = 0; i < n; i += LANES) {
     long rest = n - i;

@@ -1,4 +1,5 @@
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), sixteen counters at a time.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), sixteen
+// counters at a time.
 
 INLINE void multiply(vu a, uint32_t b, vu *high, vu *low) {
   vu64 product = __builtin_convertvector(a, vu64) * (uint64_t)b;

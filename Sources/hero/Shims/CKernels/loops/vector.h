@@ -1,11 +1,13 @@
-// Sixteen-lane vectors for whatever instruction set this file is compiled for: the compiler splits them into
-// registers of the width it has. Everything is static and inline, so each set has a copy of its own.
+// Sixteen-lane vectors for whatever instruction set this file is compiled for: the compiler splits
+// them into registers of the width it has. Everything is static and inline, so each set has a copy
+// of its own.
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-// Every function that takes a vector is inlined, so there is no calling convention to disagree about.
+// Every function that takes a vector is inlined, so there is no calling convention to disagree
+// about.
 #pragma clang diagnostic ignored "-Wpsabi"
 
 enum { LANES = 16 };
@@ -14,8 +16,8 @@ typedef int32_t vi __attribute__((ext_vector_type(16)));
 typedef uint32_t vu __attribute__((ext_vector_type(16)));
 typedef uint64_t vu64 __attribute__((ext_vector_type(16)));
 
-// Registers, for blocks of sums that must stay in them: their lanes, and how many sums leave room for the factors.
-// AVX-512 has 32 of 16 lanes, AVX2 16 of 8, SSE 16 of 4, NEON 32 of 4.
+// Registers, for blocks of sums that must stay in them: their lanes, and how many sums leave room
+// for the factors. AVX-512 has 32 of 16 lanes, AVX2 16 of 8, SSE 16 of 4, NEON 32 of 4.
 #if defined(SET_WIDE)
 enum { REGISTER_LANES = 16, REGISTER_SUMS = 24 };
 #elif defined(SET_FUSES)
@@ -39,7 +41,8 @@ INLINE EITHER vf load_up_to(const float *p, long n) { return n >= LANES ? load(p
 INLINE EITHER void store_up_to(float *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
 // The first n lanes, the rest zero.
 INLINE vf first_lanes(vf v, long n) { return n >= LANES ? v : load_part((const float *)&v, n); }
-// Where the processor has no such instruction, the builtins are calls of the C library, one for each lane.
+// Where the processor has no such instruction, the builtins are calls of the C library, one for
+// each lane.
 #if defined(SET_FUSES) || defined(__FMA__) || defined(__aarch64__)
 INLINE vf vfma(vf a, vf b, vf c) { return __builtin_elementwise_fma(a, b, c); }
 INLINE rf rfma(rf a, rf b, rf c) { return __builtin_elementwise_fma(a, b, c); }
@@ -63,8 +66,8 @@ INLINE float hsum(vf v) {
 }
 INLINE float hmax(vf v) { return __builtin_reduce_max(v); }
 
-// e^x by x = n ln 2 + r, |r| <= ln 2 / 2, and the Taylor polynomial of degree 7 in r (remainder below 5e-9).
-// Between 1e-38 and 2e38; NaN stays NaN, while n is made from a number in any case.
+// e^x by x = n ln 2 + r, |r| <= ln 2 / 2, and the Taylor polynomial of degree 7 in r (remainder
+// below 5e-9). Between 1e-38 and 2e38; NaN stays NaN, while n is made from a number in any case.
 INLINE vf vexp(vf x) {
   vf bounded = vmin(vmax(x, (vf)-87.33f), (vf)88.0f);
   vf n = vround(bounded * 1.44269504088896341f);
@@ -85,7 +88,8 @@ INLINE vf vexp(vf x) {
 // x·σ(1.702x), the GELU of CLIP.
 INLINE vf quick_gelu(vf x) { return x / (1.0f + vexp(-1.702f * x)); }
 
-// The normal distribution's density and integral, by Abramowitz & Stegun 7.1.26 (absolute error below 8e-8).
+// The normal distribution's density and integral, by Abramowitz & Stegun 7.1.26 (absolute error
+// below 8e-8).
 INLINE void normal(vf x, vf *density, vf *integral) {
   vf z = vabs(x) * 0.70710678118654752f;
   vf e = vexp(-z * z);

@@ -3,13 +3,15 @@
 
 /// What the program asks of an MPI library.
 ///
-/// MPI libraries differ in their binary interface, so each that is found gets a plugin of its own, compiled from one
-/// source against its `mpi.h` (`Shims/MPIPlugin`), and the program opens the one of the job it is part of. One thread
-/// calls all functions, the one that called `open`; none of them blocks but `open` and `close`.
+/// MPI libraries differ in their binary interface, so each that is found gets a plugin of its own,
+/// compiled from one source against its `mpi.h` (`Shims/MPIPlugin`), and the program opens the one
+/// of the job it is part of. One thread calls all functions, the one that called `open`; none of
+/// them blocks but `open` and `close`.
 
 enum {
   HERO_MPI_VERSION = 2,
-  /// Collectives of one channel meet those of the same channel only, in the order in which they were begun.
+  /// Collectives of one channel meet those of the same channel only, in the order in which they
+  /// were begun.
   HERO_MPI_CHANNELS = 2,
 };
 
@@ -19,7 +21,8 @@ enum hero_mpi_kind {
   HERO_MPI_SUM_DOUBLE,
   HERO_MPI_MAX_DOUBLE,
   HERO_MPI_OR_BYTE,
-  /// Rank r's `counts[r]` bytes lie in the buffer behind those of the ranks before it, and come from r.
+  /// Rank r's `counts[r]` bytes lie in the buffer behind those of the ranks before it, and come
+  /// from r.
   HERO_MPI_GATHER,
   /// `count` bytes of rank `root`.
   HERO_MPI_BROADCAST,
@@ -63,7 +66,8 @@ const struct hero_mpi_plugin *hero_mpi_load(const char *path, const char **probl
 /// Numbers of the processor's cores that this thread may run on; how many there are, or −1.
 int hero_allowed_cores(int *cores, int most);
 
-/// Lets this thread, and those that it starts from now on, run on these cores only. 0 where the system agrees.
+/// Lets this thread, and those that it starts from now on, run on these cores only. 0 where the
+/// system agrees.
 int hero_use_cores(int first, int count);
 
 #endif

@@ -7,11 +7,12 @@
 extern "C" {
 #endif
 
-/// Loads OpenBLAS at run time, without threads of its own: the engine splits products over its own pool.
+/// Loads OpenBLAS at run time, without threads of its own: the engine splits products over its own
+/// pool.
 ///
-/// Linked in the usual way, OpenBLAS would start a thread per core before `main`, and a machine without it could not
-/// even print what is missing. OPENBLAS_CORETYPE is honoured, as OpenBLAS's users expect.
-/// Returns NULL on success, else what went wrong.
+/// Linked in the usual way, OpenBLAS would start a thread per core before `main`, and a machine
+/// without it could not even print what is missing. OPENBLAS_CORETYPE is honoured, as OpenBLAS's
+/// users expect. Returns NULL on success, else what went wrong.
 const char *hero_blas_load(void);
 
 /// The kernel set OpenBLAS chose, e.g. "SkylakeX"; "" before `hero_blas_load`.

@@ -24,8 +24,8 @@ static void NAME(pack_along)(uint32_t *to, long stride, const void *from, long l
   }
 }
 
-// Packs neighbours whose inner dimension goes from row to row: item i begins at from + i. Rows are read as far as there
-// are items, so that each line of memory is fetched once.
+// Packs neighbours whose inner dimension goes from row to row: item i begins at from + i. Rows are
+// read as far as there are items, so that each line of memory is fetched once.
 static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner) {
   for (long k = 0; k < inner; k += 2) {
     const VALUE *row = (const VALUE *)from + k * ld;

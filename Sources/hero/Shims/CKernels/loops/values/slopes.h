@@ -61,8 +61,9 @@ static void NAME(column_sums)(float *sums, const void *values, long ldx, long ro
   }
 }
 
-// x[0 ..< columns] times the dropout factors of its row, in place. Rows of one matrix have their groups after one another;
-// those of probabilities, whose lengths differ from sequence to sequence, number their groups in a word of their own.
+// x[0 ..< columns] times the dropout factors of its row, in place. Rows of one matrix have their
+// groups after one another; those of probabilities, whose lengths differ from sequence to sequence,
+// number their groups in a word of their own.
 INLINE EITHER void drop_groups(VALUE *x, long row, long columns, const hero_dropout *drop, bool is_ragged) {
   long groups = (columns + GROUP - 1) / GROUP;
   for (long group = 0; group < groups; group++) {
