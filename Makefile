@@ -2,9 +2,17 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: build mpi demo test format lint bench bench-record bench-table performance fuzz endurance quality dist release release-arm64 \
+.PHONY: help build mpi demo test format lint bench bench-record bench-table performance fuzz endurance quality dist release release-arm64 \
   test-arm64 gpu-bundle cuda-emulation gpu-check-emulated packages
 
+## Shows what there is.
+help:
+	@awk '/^## / { text = text (text == "" ? "" : " ") substr($$0, 4); next } \
+	  /^[a-z0-9-]+:/ && text != "" { split($$0, name, ":"); sub(/[.;:] .*/, ".", text); \
+	    printf "make %-18s %s\n", name[1], text; text = "" } \
+	  /^$$/ { text = "" }' Makefile
+
+## Installs missing packages and builds the program: .build/release/hero.
 build: packages
 	swift build -c release
 	@Scripts/note-commit $(HERO).commit
@@ -35,7 +43,7 @@ mpi:
 demo: build
 	$(HERO) demo --output demo
 
-## Also whether every module imports only what Package.swift says that it stands on.
+## Runs all tests. Also whether every module imports only what Package.swift says that it stands on.
 ## METEOR's data for the tests: where HERO_METEOR_DATA says, else in the Python package
 ## pycocoevalcap if that is installed.
 test: export HERO_METEOR_DATA ?= $(shell python3 -c "import importlib.util as u; \
@@ -43,20 +51,22 @@ test: export HERO_METEOR_DATA ?= $(shell python3 -c "import importlib.util as u;
 test: packages mpi
 	swift test -c release -Xswiftc -enable-testing --explicit-target-dependency-import-check error
 
+## Formats the sources.
 format:
 	swift format --in-place --recursive Sources Tests Package.swift Fuzz/Sources Fuzz/Package.swift
 
+## Whether sources are formatted and lines keep to their length.
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift Fuzz/Sources Fuzz/Package.swift
 	Scripts/long-lines
 
-## BATCH: the lengths of a batch of videos, as JSON; by default 8 TV-like ones.
+## Times a step of every kind of training. BATCH: the lengths of a batch of videos, as JSON; by
+## default 8 TV-like ones.
 BENCH := $(HERO) bench finetune encode caption mlm mfm-nce mffr fom vsm --batch $(or $(BATCH),Benchmarks/batch.json)
-
 bench: build
 	$(BENCH)
 
-## The same, and a line a kind in Benchmarks/history.jsonl.
+## The same as bench, and a line a kind in Benchmarks/history.jsonl.
 bench-record: build
 	$(BENCH) --record Benchmarks/history.jsonl
 
