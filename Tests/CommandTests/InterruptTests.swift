@@ -21,14 +21,12 @@ struct InterruptTests {
   @Test(.timeLimit(.minutes(30)), arguments: [SIGINT, SIGTERM])
   func theSecondSignalEndsTheProgramAtOnce(signal: Int32) throws {
     // Nobody ever writes to the pipe, so that the program waits in the middle of its work.
-    let pipe = folder.path("info.pkl")
+    let pipe = folder.path("run.json")
     try #require(mkfifo(pipe, 0o600) == 0)
     let process = Process()
     process.executableURL = HeroProcess.binary
     process.arguments = [
-      "convert-videodb", "--vfeat-info-file", pipe, "--output", folder.path("db"), "--dataset", "tv",
-      "--frame-length",
-      "2",
+      "finetune", "--task", "tvr", "--config", pipe, "--output-dir", folder.path("run"),
     ]
     try process.run()
     while process.isRunning, !isIn("SigCgt", signal, process) { usleep(10_000) }
@@ -40,6 +38,6 @@ struct InterruptTests {
     process.waitUntilExit()
     #expect(process.terminationReason == .exit)
     #expect(process.terminationStatus == 128 + signal)
-    #expect(!FileManager.default.fileExists(atPath: folder.path("db")))
+    #expect(!FileManager.default.fileExists(atPath: folder.path("run")))
   }
 }

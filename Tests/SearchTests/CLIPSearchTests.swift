@@ -149,9 +149,11 @@ import Training
 
   /// Rows of different models are never put together, and never asked by another.
   @Test func othersAreRefused() throws {
-    let writer = try IndexWriter(path: folder.path("one.index"), head: try model().head)
-    try add(0, [Float](repeating: 0.1, count: 6), width: 6, to: writer)
-    try writer.commit()
+    do {
+      let writer = try IndexWriter(path: folder.path("one.index"), head: try model().head)
+      try add(0, [Float](repeating: 0.1, count: 6), width: 6, to: writer)
+      try writer.commit()
+    }
     for other in [try model("openclip").head, try model("huggingface").head, try model(interval: 2).head] {
       let error = try #require(throws: DataError.self) {
         try IndexWriter(path: folder.path("one.index"), head: other)

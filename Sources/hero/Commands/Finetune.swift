@@ -21,8 +21,8 @@ struct Finetune: ParsableCommand {
   func run() throws {
     let communicator = Processes.communicator
     let log = RunLog(rank: communicator.rank)
-    let configuration = try options.load(log: log)
     InterruptHandler.install(launched: communicator.size > 1)
+    let configuration = try options.load(log: log)
     let run = TrainingRun(configuration, log: log, communicator: communicator)
     try profile.follow(device) { try run.run(options.beginning, backend: $0) }
   }

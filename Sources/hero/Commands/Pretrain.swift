@@ -21,8 +21,8 @@ struct Pretrain: ParsableCommand {
   func run() throws {
     let communicator = Processes.communicator
     let log = RunLog(rank: communicator.rank)
-    let configuration = try options.load(task: .pretrain, log: log)
     InterruptHandler.install(launched: communicator.size > 1)
+    let configuration = try options.load(task: .pretrain, log: log)
     try TrainingRun(configuration, log: log, communicator: communicator).run(
       options.beginning, backend: try device.open())
   }

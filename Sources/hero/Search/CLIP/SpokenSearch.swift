@@ -90,7 +90,8 @@ struct SpokenSearch: Sendable {
     var whole: Float = 0
     for word in Set(Self.words(of: query)) {
       let found = words[word].map { postings[$0] } ?? []
-      let (all, those) = (Float(documents.count), Float(found.count))
+      // A word that nobody says weighs as much as one that is said once: no more is known of it.
+      let (all, those) = (Float(documents.count), Float(max(1, found.count)))
       let weight = log1p((all - those + 0.5) / (those + 0.5))
       whole += weight
       for (document, count) in found {
