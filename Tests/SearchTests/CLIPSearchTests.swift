@@ -124,7 +124,9 @@ import Training
     let searcher = try searcher(folder.path("said.index"))
     let found = try searcher.find("opening doors of the man", limit: 20)
     let spoken = try #require(found.first { $0.evidence?.subtitleRank == 1 })
-    #expect(spoken.number == 2 && spoken.start <= 3.1 && spoken.end >= 3)
+    // Where a moment of the pictures overlaps what is said, its bounds are taken.
+    #expect(spoken.number == 2)
+    #expect(spoken.start < 5 && spoken.end > 3)
     #expect(found.first { $0.number == 1 }?.evidence?.pictureRank == 1 || found.contains { $0.number == 1 })
     // Words that say nothing find nothing.
     #expect(
