@@ -117,11 +117,17 @@ public struct SearchSite: HTTPHandler {
       "frame_interval": .double(searcher.index.head.frameInterval),
       "updated": updated.map { .double($0) } ?? .null,
       "missing": missing.count.map { .int($0) } ?? .null, "has_split": .bool(split != nil),
-      "made_with": .string(searcher.index.head.origin),
+      "made_with": .string(origin),
       "longest_query": .int(MomentSearcher.longestQuery),
       "describe": .bool(models?.describes ?? false), "ask": .bool((models?.mostAnswers ?? 0) > 0),
       "most_answers": .int(models?.mostAnswers ?? 0),
     ]
+  }
+
+  /// What made the index; where its weights lie is for this machine only.
+  private var origin: String {
+    let origin = searcher.index.head.origin
+    return isLoopback ? origin : (origin as NSString).lastPathComponent
   }
 
   private func search(_ parameters: RequestParameters) async throws -> HTTPResponse {
