@@ -48,7 +48,7 @@ import Testing
     let json = try JSON.parse(found.output)
     #expect(json["ranking"]?["by"]?.string == "clip")
     let first = try #require(json["moments"]?.array?.first)
-    #expect(first["video"]?.string == "one" && first["subtitle_rank"]?.int != nil)
+    #expect(first["video"]?.string == "one" && first["subtitle_rank"]?.int == 1)
     #expect(first["cosine"]?.double.map { abs($0) <= 1.0001 } == true)
     #expect(
       Set((json["moments"]?.array ?? []).compactMap { $0["video"]?.string }) == ["one", "two", "three"])

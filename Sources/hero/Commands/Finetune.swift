@@ -23,6 +23,7 @@ struct Finetune: ParsableCommand {
     let log = RunLog(rank: communicator.rank)
     InterruptHandler.install(launched: communicator.size > 1)
     let configuration = try options.load(log: log)
+    if communicator.size == 1 { try InterruptHandler.check() }
     let run = TrainingRun(configuration, log: log, communicator: communicator)
     try profile.follow(device) { try run.run(options.beginning, backend: $0) }
   }

@@ -23,6 +23,7 @@ struct Pretrain: ParsableCommand {
     let log = RunLog(rank: communicator.rank)
     InterruptHandler.install(launched: communicator.size > 1)
     let configuration = try options.load(task: .pretrain, log: log)
+    if communicator.size == 1 { try InterruptHandler.check() }
     try TrainingRun(configuration, log: log, communicator: communicator).run(
       options.beginning, backend: try device.open())
   }

@@ -137,10 +137,14 @@ public struct SearchSite: HTTPHandler {
       let moments = try searcher.find(query, limit: limit)
       let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
       var answer = searcher.json(query, moments, seconds: seconds).object ?? JSONObject()
+      // Of several moments of a video the file is looked at once.
+      var files: [Int: [(key: String, value: JSON)]] = [:]
       answer["moments"] = .array(
         moments.map { moment in
           var json = moment.json.object ?? JSONObject()
-          for (key, value) in moment.video.shown(with: isLoopback) { json[key] = value }
+          let shown = files[moment.number] ?? moment.video.shown(with: isLoopback)
+          files[moment.number] = shown
+          for (key, value) in shown { json[key] = value }
           return .object(json)
         })
       return .object(answer)

@@ -1,5 +1,6 @@
-"""Writes a CLIP of a few random weights in three layouts with the rows that PyTorch computes of texts and pictures, and
-made merges with the ids that open_clip's tokenizer gives by them. Needs torch, transformers, open_clip_torch."""
+"""Writes a CLIP of a few random weights in three layouts with the rows that PyTorch computes of
+texts and pictures, and made merges with the ids that open_clip's tokenizer gives by them. Needs
+torch, transformers, open_clip_torch."""
 import gzip
 import json
 import os

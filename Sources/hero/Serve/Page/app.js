@@ -1,4 +1,5 @@
-// The page: a start page, a search and its results, the evaluation of a split, and the address that leads back to each.
+// The page: a start page, a search and its results, the evaluation of a split, and the address
+// that leads back to each.
 import { $, announce, ask, count, element, failed, kept, length } from "/common.js";
 import * as cards from "/cards.js";
 import * as evaluation from "/evaluation.js";
@@ -213,7 +214,8 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "a" && !$("asking").hidden) $("question").focus();
   else if (event.key === "ArrowRight") player.seek(player.played() + 5);
   else if (event.key === "ArrowLeft") player.seek(player.played() - 5);
-  // On a card Space pauses what it plays; another card opens by Enter. On any other button it presses.
+  // On a card Space pauses what it plays; another card opens by Enter. On any other button it
+  // presses.
   else if (event.key === " " && target.id !== "video" && (target.tagName !== "BUTTON" || target.getAttribute("aria-current"))) player.toggle();
   else return;
   event.preventDefault();

@@ -8,7 +8,8 @@ let moments = 0;
 let seconds = 0;
 let open = () => {};
 
-// From the numbers of an answer to the length of a bar. Scores may be products over many orders of magnitude.
+// From the numbers of an answer to the length of a bar. Scores may be products over many orders of
+// magnitude.
 function scale(all) {
   const scores = all.map((moment) => moment.score).filter((score) => score !== null);
   const isWide = scores.length > 1 && Math.min(...scores) > 0 && Math.max(...scores) > 20 * Math.min(...scores);

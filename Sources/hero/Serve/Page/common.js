@@ -1,4 +1,5 @@
-// What every part of the page uses. What came from a file or a person goes into the page as text, never as markup.
+// What every part of the page uses. What came from a file or a person goes into the page as text,
+// never as markup.
 
 export const $ = (id) => document.getElementById(id);
 

@@ -1,4 +1,5 @@
-// The timeline of a video: how the query fits it, what was found, what is true, and where somebody speaks.
+// The timeline of a video: how the query fits it, what was found, what is true, and where somebody
+// speaks.
 
 import { clock } from "/common.js";
 
