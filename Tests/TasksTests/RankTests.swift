@@ -66,19 +66,24 @@ struct RankTests {
   }
 
   private static func retrieval(
-    on device: TestDevice = .cpu, _ configure: (inout RankingOptions) -> Void
+    on device: TestDevice = .cpu, queriesPerVideo: Int = 1, _ configure: (inout RankingOptions) -> Void
   ) throws -> RetrievalSource {
     let model = try RetrievalGoldenTests.model("tvr", RetrievalModel.self, on: device)
     var options = try RetrievalGoldenTests.options()
     configure(&options.ranking)
     let loader = try RetrievalLoader(
       queries: .init(path: GoldenStores.path("db/txt_db/tvr_train.db")), videos: GoldenStores.videos(),
-      maxTextLength: -1, frameInterval: GoldenStores.interval(), hasSpans: true, model: model.configuration)
+      maxTextLength: -1, queriesPerVideo: queriesPerVideo, frameInterval: GoldenStores.interval(),
+      hasSpans: true, model: model.configuration)
     return RetrievalSource(
       name: "tvr", model: model, loader: loader, options: options, curriculum: RetrievalCurriculum())
   }
 
   @Test func everyNegativeOfAllRanks() throws { try check { try Self.retrieval { _ in } } }
+
+  @Test func severalQueriesAVideoOfAllRanks() throws {
+    try check { try Self.retrieval(queriesPerVideo: 2) { _ in } }
+  }
 
   @Test(.enabled(if: TestGPU.isEmulated, "two ranks share no GPU")) func negativesOfAllGPUs() throws {
     try check { try Self.retrieval(on: .gpu) { _ in } }

@@ -38,6 +38,7 @@ struct OptionEffectTests {
     "vfeat_version": Change(value: "x", isRefused: true), "vfeat_interval": Change(value: 2, isRefused: true),
     "compressed_db": Change(value: true, isPass: true), "sub_ctx_len": Change(value: 3),
     "max_clip_len": Change(value: 7), "max_txt_len": Change(value: 10), "max_cap_per_vid": Change(value: 1),
+    "queries_per_video": Change(value: 2),
     "model_config": nowhere, "checkpoint": nowhere,
     // What it does to a RoBERTa is for the tests of loading; that it is read is in OptionUseTests.
     "skip_layer_loading": Change(value: true, isPass: true), "output_dir": Change(value: "", isRefused: true),

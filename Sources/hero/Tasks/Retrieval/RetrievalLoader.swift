@@ -14,18 +14,27 @@ public struct RetrievalLoader: BatchLoader {
   public let frameInterval: Double
   /// False for MSR-VTT, whose queries are about whole videos.
   public let hasSpans: Bool
+  /// `queries_per_video`: queries that share one encoding of their video.
+  public let queriesPerVideo: Int
   /// What the batches are for.
   public let model: ModelConfiguration
   public let skips: SkipReport
+  /// Where queries share their video: the queries of each video, as places in `ids`, and the video
+  /// that each item is of.
+  private let groups: (videos: [[Int]], items: [Int])?
 
   /// - Parameters:
   ///   - maxTextLength: queries with more tokens are left out; none are if it is not positive.
+  ///   - queriesPerVideo: an item is a query if it is 1. Else it is a video with so many of its
+  ///     queries, drawn anew each time; an epoch has as many items of a video as all its queries
+  ///     fill, and a video with fewer queries repeats them.
   ///   - skips: told of every query that cannot be used.
   /// - Throws: `DataError` where the stores lack the videos of more than half of the queries.
   public init(
-    queries: QueryStore, videos: VideoReader, maxTextLength: Int, frameInterval: Double, hasSpans: Bool,
-    model: ModelConfiguration, skips: SkipReport = SkipReport()
+    queries: QueryStore, videos: VideoReader, maxTextLength: Int, queriesPerVideo: Int = 1,
+    frameInterval: Double, hasSpans: Bool, model: ModelConfiguration, skips: SkipReport = SkipReport()
   ) throws {
+    self.queriesPerVideo = queriesPerVideo
     self.model = model
     self.skips = skips
     self.queries = queries
@@ -33,10 +42,34 @@ public struct RetrievalLoader: BatchLoader {
     self.frameInterval = frameInterval
     self.hasSpans = hasSpans
     ids = queries.ids(maxTextLength: maxTextLength).filter { queries.video(of: $0) != nil }
+    groups = queriesPerVideo > 1 ? Self.groups(of: ids, in: queries, each: queriesPerVideo) : nil
     try videos.requireMost(ids.lazy.map { queries.video(of: $0) }, "queries", file: queries.path)
   }
 
-  public var itemCount: Int { ids.count }
+  private static func groups(
+    of ids: [String], in queries: QueryStore, each size: Int
+  ) -> (videos: [[Int]], items: [Int]) {
+    var places: [Name: Int] = [:]
+    var videos: [[Int]] = []
+    for (query, id) in ids.enumerated() {
+      guard let name = queries.video(of: id).map({ Name($0) }) else { continue }
+      if let place = places[name] {
+        videos[place].append(query)
+      } else {
+        places[name] = videos.count
+        videos.append([query])
+      }
+    }
+    let items = videos.indices.flatMap { video in
+      Array(repeating: video, count: (videos[video].count + size - 1) / size)
+    }
+    return (videos, items)
+  }
+
+  public var itemCount: Int { groups?.items.count ?? ids.count }
+  public var summary: String {
+    groups.map { "\($0.items.count) items of \(queriesPerVideo) queries" } ?? "\(itemCount) items"
+  }
 
   public func batch(of items: [Int], random: RandomStream) throws -> RetrievalBatch? {
     var read = BatchVideos(videos, model: model)
@@ -44,29 +77,47 @@ public struct RetrievalLoader: BatchLoader {
     var slots: [Int] = []
     var targets: [FrameSpan] = []
     for (number, item) in items.enumerated() {
-      do {
-        let query = try queries.query(ids[item])
-        guard let name = query.video else { continue }
-        let text = [queries.meta.cls] + query.tokens
-        try checkQuery(text, model, "query \(query.id)")
-        let place = try read.place(of: name)
-        texts.append(text)
-        slots.append(place)
-        let span = span(of: query, random: random.following(number))
-        targets.append(target(span, frames: read.items[place].frameCount))
-      } catch let error as DataError {
-        skips.skip("query \(ids[item])", file: queries.path, error)
+      var random = random.following(number)
+      let queries = groups.map { $0.videos[$0.items[item]].shuffled(using: &random) } ?? [item]
+      let usable = try self.usable(queries, among: &read, random: &random)
+      guard let first = usable.first else { continue }
+      slots.append(first.place)
+      for query in 0..<queriesPerVideo {
+        texts.append(usable[query % usable.count].text)
+        targets.append(usable[query % usable.count].target)
       }
     }
     guard !texts.isEmpty else { return nil }
     return RetrievalBatch(
-      videos: try VideoBatch(read.items, model: model), queries: texts, slots: slots, targets: targets)
+      videos: try VideoBatch(read.items, model: model), queries: texts, slots: slots,
+      queriesPerSlot: queriesPerVideo, targets: targets)
+  }
+
+  /// The first queries of one video that can be used, `queriesPerVideo` of them or as many as there
+  /// are; reads their video.
+  private func usable(
+    _ queries: [Int], among read: inout BatchVideos, random: inout RandomStream
+  ) throws -> [(place: Int, text: [Int32], target: FrameSpan)] {
+    var usable: [(place: Int, text: [Int32], target: FrameSpan)] = []
+    for query in queries where usable.count < queriesPerVideo {
+      do {
+        let query = try self.queries.query(ids[query])
+        guard let name = query.video else { continue }
+        let text = [self.queries.meta.cls] + query.tokens
+        try checkQuery(text, model, "query \(query.id)")
+        let place = try read.place(of: name)
+        let span = span(of: query, random: &random)
+        usable.append((place, text, target(span, frames: read.items[place].frameCount)))
+      } catch let error as DataError {
+        skips.skip("query \(ids[query])", file: self.queries.path, error)
+      }
+    }
+    return usable
   }
 
   /// The moment to learn: the first that was marked, or one at random where all of them answer.
-  private func span(of query: Query, random: RandomStream) -> TimeSpan? {
+  private func span(of query: Query, random: inout RandomStream) -> TimeSpan? {
     guard queries.holdsWindows else { return query.spans.first }
-    var random = random
     return query.spans.randomElement(using: &random)
   }
 

@@ -84,6 +84,9 @@ public struct RunOptions: Sendable {
   public let maxTextLength = RunOption<Int>(
     "max_txt_len", .data, 60, .atLeast(1, or: -1),
     help: "tokens of a query; longer ones are left out of training")
+  public let queriesPerVideo = RunOption<Int>(
+    "queries_per_video", .data, 1, in: .retrieval, .atLeast(1),
+    help: "queries that share one encoding of their video; train_batch_size then counts videos")
   public let maxCaptionsPerVideo = RunOption<Int>(
     "max_cap_per_vid", .data, -1, in: [.captioning], .atLeast(1, or: -1),
     help: "captions of a video per epoch, -1 for all")

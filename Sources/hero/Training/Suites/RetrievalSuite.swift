@@ -23,17 +23,20 @@ struct RetrievalSuite: EvaluableSuite {
     try queries.require(windows: findsWindows)
     let source = RetrievalSource(
       name: configuration.task.rawValue, model: model,
-      loader: try loader(model, queries, videos, maxTextLength: configuration.maxTextLength),
+      loader: try loader(
+        model, queries, videos, maxTextLength: configuration.maxTextLength,
+        queriesPerVideo: configuration.queriesPerVideo),
       options: settings.loss, curriculum: settings.curriculum)
     let validated = try validated(model, videos)
     return Learning(mixture: Mixture(source)) { try validate(source, validated, step: $0, results: $1) }
   }
 
   private func loader(
-    _ model: RetrievalModel, _ queries: QueryStore, _ videos: VideoReader, maxTextLength: Int
+    _ model: RetrievalModel, _ queries: QueryStore, _ videos: VideoReader, maxTextLength: Int,
+    queriesPerVideo: Int = 1
   ) throws -> RetrievalLoader {
     try RetrievalLoader(
-      queries: queries, videos: videos, maxTextLength: maxTextLength,
+      queries: queries, videos: videos, maxTextLength: maxTextLength, queriesPerVideo: queriesPerVideo,
       frameInterval: configuration.frameInterval, hasSpans: settings.hasSpans, model: model.configuration,
       skips: SkipReport(log: log))
   }
