@@ -85,6 +85,13 @@ public final class IndexFile: Sendable {
     }
   }
 
+  /// Whether a file begins as an index does.
+  package static func recognizes(_ path: String) throws -> Bool {
+    let file = try MappedFile(path: path)
+    let magic = (0..<8).map { UInt8(truncatingIfNeeded: IndexFormat.magic >> (8 * $0)) }
+    return try file.bytes(at: 0, count: min(8, file.count)) == magic
+  }
+
   /// - Throws: `DataError` for a file that is none, is cut short or damaged, or of another version.
   public init(path: String) throws {
     self.path = path

@@ -4,7 +4,7 @@ import Foundation
 /// The file beside a feature store that lists its videos and their frames: `id2nframe_1.5.json`,
 /// where stores of several intervals stand in one folder as VALUE publishes them, or
 /// `id2nframe.json`.
-enum FrameCountFile {
+package enum FrameCountFile {
   /// The name where it does not say the interval.
   static let plain = "id2nframe.json"
 
@@ -21,7 +21,7 @@ enum FrameCountFile {
   }
 
   /// The file of a store, beside its folder or in it; nil where there is none.
-  static func find(store: String) -> String? {
+  package static func find(store: String) -> String? {
     let parent = URL(fileURLWithPath: store).deletingLastPathComponent().path
     let candidates = names(store: store).flatMap { ["\(parent)/\($0)", "\(store)/\($0)"] }
     return candidates.first { FileManager.default.fileExists(atPath: $0) }

@@ -80,6 +80,11 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
 }
 
 extension TextStoreTask {
+  /// The tasks whose annotations have such rows.
+  package static func holding(_ row: JSONObject) -> [TextStoreTask] {
+    content(of: row).map { content in allCases.filter { $0.content == content } } ?? []
+  }
+
   /// What a row's keys show it to hold; nil where they show nothing.
   private static func content(of row: JSONObject) -> Content? {
     func has(_ key: String) -> Bool { row[key].map { !$0.isNull } ?? false }

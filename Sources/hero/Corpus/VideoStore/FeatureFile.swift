@@ -3,11 +3,11 @@ import Foundation
 
 /// A file of one part of a video's features: `.npz` with an array `features`, or `.npy`; its
 /// content tells which.
-struct FeatureFile {
+package struct FeatureFile {
   /// [frames, width]
-  var array: NDArray
+  package private(set) var array: NDArray
   /// What of it was read in another way than its maker may think, as a clause; nil if nothing was.
-  var note: String?
+  package private(set) var note: String?
 
   /// Reads the file.
   ///
@@ -15,7 +15,7 @@ struct FeatureFile {
   /// and so is [1, frames, width], as a batch of one video is; [width] is one frame. An archive's
   /// only array is taken whatever its name is.
   /// - Throws: `DataError` naming the file.
-  init(path: String) throws {
+  package init(path: String) throws {
     let read: NDArray
     if try Self.isArray(path) {
       read = try NPY.decode(try FileBytes.read(path: path, limit: ZipReader.defaultLimit), file: path)
@@ -35,7 +35,7 @@ struct FeatureFile {
 
   /// The frames and the numbers per frame that the file's head tells.
   /// - Throws: `DataError` where there is no such head, or the file would be refused by its size.
-  static func shape(path: String) throws -> (rows: Int, width: Int)? {
+  package static func shape(path: String) throws -> (rows: Int, width: Int)? {
     let isArray = try Self.isArray(path)
     guard try !isArray || PlainFile.size(path) <= ZipReader.defaultLimit else { return nil }
     let shape =

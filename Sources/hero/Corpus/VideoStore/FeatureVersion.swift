@@ -32,15 +32,23 @@ public enum FeatureVersion {
   /// Whether a part is of pictures, and not of stretches of time.
   static func isFlat(_ part: String) -> Bool { flat.contains(part) }
 
-  /// Every name with its width, for messages.
-  public static var known: String {
-    let pairs = flat.flatMap { a in deep.map { "\(a)_\($0)" } }
-    return (widths.map(\.name) + pairs).map { name in
-      let width = (parts(of: name) ?? []).reduce(0) { sum, part in
-        sum + (widths.first { $0.name == part }?.width ?? 0)
+  /// Every name with its width.
+  private static var names: [(name: String, width: Int)] {
+    widths
+      + flat.flatMap { a in deep.map { "\(a)_\($0)" } }.map { name in
+        let width = (parts(of: name) ?? []).reduce(0) { sum, part in
+          sum + (widths.first { $0.name == part }?.width ?? 0)
+        }
+        return (name, width)
       }
-      return "\(name) (\(width))"
-    }.joined(separator: ", ")
+  }
+
+  /// Every name with its width, for messages.
+  public static var known: String { names.map { "\($0.name) (\($0.width))" }.joined(separator: ", ") }
+
+  /// The names of features that are so wide.
+  package static func names(ofWidth width: Int) -> [String] {
+    names.filter { $0.width == width }.map(\.name)
   }
 
   /// The folders in which the files of a part may lie, the program's own first, then VALUE's.

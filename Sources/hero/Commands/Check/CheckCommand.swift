@@ -1,0 +1,41 @@
+import ArgumentParser
+import Formats
+import Training
+
+/// `hero check`: what a file or folder is.
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Tell what files and folders are, whether they can be read, and which commands take them.",
+    discussion: """
+      Takes weights, folders of runs, stores, features, annotations, subtitles, configurations, tokenizers, indexes \
+      and videos. Weights are read as a whole, of a store its lists and first row. The exit status is 1 where one of \
+      the paths is damaged or nothing that hero knows.
+
+        hero check hero-tv-ht100.pt txt_db/tvr_val.db video_db/tv
+      """)
+
+  @Flag(help: "Print an object a path, one a line.")
+  var json = false
+
+  @Argument(help: ArgumentHelp("Files and folders.", valueName: "path"), completion: .file())
+  var paths: [String]
+
+  func run() throws {
+    var isSound = true
+    for path in paths {
+      do {
+        let report = try FileReport(path)
+        print(json ? report.json.encoded(style: .python) : report.text)
+      } catch let error as DataError {
+        isSound = false
+        if json {
+          print(
+            JSON.object(["path": .string(path), "error": .string(error.sentence)]).encoded(style: .python))
+        }
+        Console.standardError.print(error.description)
+      }
+    }
+    guard isSound else { throw ExitCode(1) }
+  }
+}

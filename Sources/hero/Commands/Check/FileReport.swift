@@ -1,0 +1,99 @@
+import Formats
+import Foundation
+import Search
+import Text
+import Training
+import Vision
+
+/// What a file or folder is, and what takes it.
+struct FileReport {
+  let path: String
+  /// As in "is …".
+  var kind: String
+  /// What it holds, each with its name.
+  var facts: [(name: String, value: String)] = []
+  /// Commands that take it.
+  var uses: [String] = []
+  /// What a person should know, a line each.
+  var notes: [String] = []
+
+  /// - Throws: `DataError` for what cannot be read, and for what hero does not know.
+  init(_ path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw DataError("there is no such file", file: path, cure: "Check the path")
+    }
+    self = try FileManager.default.isFolder(path) ? Self.folder(path) : Self.file(path)
+  }
+
+  init(path: String, kind: String) { (self.path, self.kind) = (path, kind) }
+
+  /// Adds a command that takes the path.
+  mutating func use(_ command: String, _ path: String) {
+    uses.append("\(command) \(ShellWords.line([path]))")
+  }
+
+  // MARK: Printing
+
+  /// The report as lines for people.
+  var text: String {
+    let lines =
+      [("is", kind)] + facts.map { ($0.name, $0.value) } + notes.map { ("note", $0) }
+      + uses.map { ("for", $0) }
+    let width = lines.map(\.0.count).max() ?? 0
+    return ([path] + lines.map { "  \($0.0.padding(toLength: width, withPad: " ", startingAt: 0))  \($0.1)" })
+      .map(\.printable).joined(separator: "\n")
+  }
+
+  var json: JSON {
+    [
+      "path": .string(path), "is": .string(kind),
+      "facts": .object(JSONObject(facts.map { (key: $0.name, value: JSON.string($0.value)) })),
+      "notes": .array(notes.map(JSON.string)), "for": .array(uses.map(JSON.string)),
+    ]
+  }
+
+  // MARK: Kinds
+
+  private static func folder(_ path: String) throws -> FileReport {
+    func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(path)/\(name)") }
+    let run = RunFolder(path: path)
+    if run.holdsRun { return try self.run(run) }
+    if has("data.mdb") { return try has("meta.json") ? texts(path) : features(path) }
+    let listing = try FolderNames(path: path)
+    let names = listing.entries
+    let inside = names.filter { $0.kind == .folder && has("\($0.name)/data.mdb") }
+    if !inside.isEmpty { return try stores(path, inside.map(\.name)) }
+    if let weights = try self.weights(inFolder: path, names.map(\.name)) { return weights }
+    if has("vocab.json") || has("tokenizer.json") { return try tokenizer(path) }
+    if let files = try featureFiles(path, listing) { return files }
+    let videos = names.count { FileEndings.videos.contains(ending(of: $0.name)) }
+    if videos > 0 {
+      var report = FileReport(path: path, kind: "a folder of videos")
+      report.facts = [("videos", "\(videos), without those of its folders")]
+      report.use("hero index --videos", path)
+      report.use("hero extract-features", path)
+      return report
+    }
+    throw DataError(
+      "is a folder with \(names.count) entries, and no run, store, model or tokenizer", file: path,
+      cure: "Give what lies in it by itself")
+  }
+
+  private static func file(_ path: String) throws -> FileReport {
+    try PlainFile.size(path)
+    let ending = ending(of: path)
+    if try IndexFile.recognizes(path) { return try index(path) }
+    switch ending {
+    case "mdb": return try folder((path as NSString).deletingLastPathComponent)
+    case "json", "jsonl": return try document(path)
+    case "npz", "npy":
+      if let frames = try frames(path) { return frames }
+      return try weights(path)
+    case _ where SubtitleFile.endings.contains(ending): return try subtitles(path)
+    case _ where FileEndings.videos.contains(ending): return try video(path)
+    default: return try weights(path)
+    }
+  }
+
+  static func ending(of name: String) -> String { (name as NSString).pathExtension.lowercased() }
+}
