@@ -103,6 +103,26 @@ struct FlagTests {
       "--vid2dur-idx"
     ),
     ("convert-videodb --feature-dir a --output b --dataset c --frame-length nan", "--frame-length"),
+    ("convert-videodb --feature-dir a --output b --dataset c --frame-length 0x2", "'0x2' is invalid"),
+    ("convert-videodb --feature-dir a --output b --dataset c --frame-length 1,5", "'1,5' is invalid"),
+    ("convert-videodb --feature-dir a --output b --dataset c --frame-length 1e-9", "from 0.001 to 86400"),
+    ("convert-videodb --feature-dir a --output b --dataset c --frame-length 1500000", "from 0.001 to 86400"),
+    (
+      "convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --clip-interval 0x3C",
+      "'0x3C' is invalid"
+    ),
+    (
+      "create-txtdb --task subtitles --annotation a --output b --tokenizer c --vfeat-db d --frame-length 0x2",
+      "'0x2' is invalid"
+    ),
+    (
+      "create-txtdb --task subtitles --annotation a --output b --tokenizer c --vfeat-db d --frame-length 0",
+      "from 0.001 to 86400"
+    ),
+    ("caption --model-dir a --target-clip b --output c --beam 2 --length-penalty 0x1", "'0x1' is invalid"),
+    ("extract-features a --output b --resnet c --frame-length 0x2", "'0x2' is invalid"),
+    ("index --output a --videos b --clip c --frame-length 0x2", "'0x2' is invalid"),
+    ("serve --index a --port 0x50", "--port"), ("search --index a --limit 0x5 query", "--limit"),
     (
       "convert-videodb --feature-dir a --output b --dataset c --frame-length 2 --feat_version slowfast_resnet",
       "clip-vit_mil-nce (1536)"

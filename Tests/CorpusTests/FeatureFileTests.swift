@@ -136,6 +136,33 @@ import Testing
     try write("slowfast", "clip.npz", [4, 3])
     let made = try make()
     #expect(made.names == ["good"])
-    #expect(made.lines.contains { $0.contains("\"Clip.mp4\" and \"clip\" look like one video") })
+    #expect(made.lines.contains { $0.contains("\"Clip.mp4\" and \"clip\" look like one video, whose") })
+  }
+
+  /// Packed in a way that nobody here unpacks, as Python's `ZIP_LZMA` does: the file is whole.
+  @Test func otherCompressionIsNamed() throws {
+    for name in ["good.npz", "bad.npz"] { try both(name) }
+    let archive = """
+      UEsDBD8AAgAOAAAAIQBM++8WXAAAAJAAAAAMAAAAZmVhdHVyZXMubnB5CQQFAF0AAIAAAEmThqTe04J5alsNIzg2\
+      q52dTE3u423DHetnImbuHKRAuviZ10knJuIXLXlpMzluRyU2vPz8lQiX+BMuY/3EVB94NMQlD6sgjHzzA7Wr//5M\
+      p4BQSwECPwM/AAIADgAAACEATPvvFlwAAACQAAAADAAAAAAAAAAAAAAAgAEAAAAAZmVhdHVyZXMubnB5UEsFBgAA\
+      AAABAAEAOgAAAIYAAAAAAA==
+      """
+    try #require(Data(base64Encoded: archive)).write(
+      to: URL(fileURLWithPath: path("resnet", "bad.npz")))
+    let made = try make()
+    #expect(made.names == ["good"] && made.lines.count == 1)
+    #expect(made.lines[0].contains("Compression method not supported") && made.lines[0].contains("Save it"))
+    #expect(!made.lines[0].contains("damaged"))
+  }
+
+  /// One clip under two names is two rows, which is said.
+  @Test func aClipThatIsThereUnderTwoNamesIsTold() throws {
+    for name in ["good", "clip", "clip.mp4"] { try both(name + ".npz") }
+    let made = try make()
+    #expect(made.names == ["clip", "clip.mp4", "good"])
+    #expect(made.lines.count == 1)
+    #expect(
+      made.lines[0].contains("\"clip\" and \"clip.mp4\" look like one video; both are stored, as two"))
   }
 }

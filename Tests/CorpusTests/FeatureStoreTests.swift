@@ -80,6 +80,46 @@ import Testing
     #expect(try store.features(of: "fine").count == 2)
   }
 
+  /// Which video is the odd one, and whether one can be read, is not the first one's to say.
+  @Test func oneBadVideoInFront() throws {
+    let wide = try Self.value(NDArray(floats: [1, 2, 3, 4, 5, 6], shape: [2, 3]))
+    let good = try Self.value(NDArray(floats: [1, 2, 3, 4], shape: [2, 2]))
+    let bad: [[UInt8]] = [
+      wide, [], [0xC1], try Self.value(NDArray(floats: [.nan, 1, 2, 3], shape: [2, 2])),
+    ]
+    for (number, first) in bad.enumerated() {
+      let folder = try TemporaryFolder()
+      try Self.makeStore(
+        folder.root, name: "resnet_slowfast_2.0", [("a", first)] + ["b", "c", "d"].map { ($0, good) })
+      for asked in ["a", "b"] {
+        let store = try FeatureStore(path: folder.root, frameLength: 2)
+        if asked == "b" { #expect(try store.width() == 2, "\(number)") }
+        #expect(throws: DataError.self, "\(number)") { try store.features(of: "a") }
+        #expect(try store.features(of: "b").width == 2 && store.features(of: "d").width == 2)
+      }
+    }
+    let folder = try TemporaryFolder()
+    try Self.makeStore(folder.root, name: "resnet_slowfast_2.0", [("a", [0xC1]), ("b", [])])
+    let error = try #require(throws: DataError.self) {
+      try FeatureStore(path: folder.root, frameLength: 2).width()
+    }
+    #expect(error.place == "video \"a\"")
+  }
+
+  /// A store that was made without a folder of its own, as by `lmdb.open(…, subdir=False)`.
+  @Test func aStoreMayBeAFile() throws {
+    let folder = try TemporaryFolder()
+    let name = "resnet_slowfast_2.0"
+    try Self.makeStore(
+      folder.root, name: name, [("a", try Self.value(NDArray(floats: [1, 2], shape: [1, 2])))])
+    try FileManager.default.moveItem(atPath: folder.path("\(name)/data.mdb"), toPath: folder.path("file"))
+    try FileManager.default.removeItem(atPath: folder.path(name))
+    try FileManager.default.moveItem(atPath: folder.path("file"), toPath: folder.path(name))
+    for path in [folder.root, folder.path(name)] {
+      #expect(try FeatureStore(path: path, frameLength: 2).features(of: "a").values == [1, 2])
+    }
+  }
+
   @Test func bothSpellingsOfTheIntervalAreFound() throws {
     for name in ["resnet_slowfast_2", "resnet_slowfast_2.0", "resnet_slowfast_2_compressed"] {
       let folder = try TemporaryFolder()

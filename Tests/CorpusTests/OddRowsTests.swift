@@ -124,7 +124,6 @@ import Testing
     (#"{"text": "a", "start": 0, "end": Infinity}"#, "\"end\" is"),
     (#"{"text": 4, "start": 0, "end": 1}"#, "not text"),
     (#"{"text": "a", "start": 0}"#, "no \"end\""), ("null", "sentence 0 is null"),
-    (#"{"text": "a", "start": 1e30, "end": 1e30}"#, "sentence 0 lasts from"),
   ])
   func sentences(_ sentence: String, _ says: String) throws {
     let good = #"{"vid_name": "v", "sub": [{"text": "a", "start": 0, "end": 1}]}"#
@@ -202,6 +201,73 @@ import Testing
     let report = try builder.build()
     #expect(report.rows == 3 && report.notes.count == 2)
     #expect(report.notes[0].contains("the first \"2\"") && report.notes[1].contains("the first \"3\""))
+  }
+
+  /// Answers that are counted from 1 would all be wrong by one.
+  @Test func answersThatAreCountedFromOne() throws {
+    func rows(_ answers: [Int]) -> String {
+      answers.enumerated().map { number, answer in
+        Self.question.replacing(#""qid": 1"#, with: "\"qid\": \(number)")
+          .replacing(#""answer_idx": 0"#, with: "\"answer_idx\": \(answer)")
+      }.joined(separator: "\n")
+    }
+    for (answers, isRefused) in [
+      ([1, 2, 5, 3, 4, 1], true), ([0, 1, 2, 3, 4, 5], false), ([5, 1], false), ([1, 2, 3, 4, 4, 4], false),
+    ] {
+      let folder = try TemporaryFolder()
+      let builder = try folder.builder(.tvqa, rows(answers))
+      if isRefused {
+        let error = try #require(throws: DataError.self) { try builder.build() }
+        #expect(error.problem.hasPrefix("counts answers from 1: 1 of 6 rows"))
+        #expect(!folder.exists("out.db"))
+      } else {
+        #expect(try builder.build().rows > 0, "\(answers)")
+      }
+    }
+  }
+
+  /// Rows that do not tell what is right among others that do.
+  @Test func rowsWithoutTruthAreTold() throws {
+    func row(_ id: Int, _ ts: String) -> String {
+      #"{"desc_id": \#(id), "desc": "a", "vid_name": "v", "ts": \#(ts)}"#
+    }
+    for (spans, told) in [(["[1, 2]", "null", "[0, 1]"], 1), (["null", "null"], 0), (["[1, 2]"], 0)] {
+      let folder = try TemporaryFolder()
+      let report = try folder.builder(
+        .tvr, spans.enumerated().map { row($0.offset, $0.element) }.joined(separator: "\n")
+      ).build()
+      #expect(report.notes.count == told && report.rows == spans.count)
+      if told > 0 {
+        #expect(report.notes[0].hasPrefix("1 of 3 rows, the first \"1\", do not tell what is right"))
+      }
+    }
+  }
+
+  /// A sentence at a time that no video has is left out, the others of its video stay.
+  @Test func sentencesAtNoTimeAreLeftOut() throws {
+    let folder = try TemporaryFolder()
+    func sub(_ sentences: [String]) -> String {
+      #"{"vid_name": "v", "sub": ["# + sentences.joined(separator: ", ") + "]}"
+    }
+    let good = (0..<3).map { #"{"text": "a", "start": \#($0), "end": \#($0 + 1)}"# }
+    let bad = [
+      #"{"text": "b", "start": 1, "end": 36000001}"#, #"{"text": "b", "start": 36000000, "end": 36000001}"#,
+      #"{"text": "b", "start": 1e30, "end": 1e30}"#,
+    ]
+    func store(_ name: String, _ sentences: [String]) throws -> (MessagePack, TextStoreReport) {
+      var builder = try folder.builder(.subtitles, sub(sentences))
+      builder.output = folder.path(name)
+      builder.vid2nframe = try folder.file("frames.json", #"{"v": 4}"#)
+      let report = try builder.build()
+      let value = try #require(try LMDBReader(path: folder.path(name)).get("v"))
+      return (try MessagePack.decode(Compression.decompress(value)), report)
+    }
+    let (with, report) = try store("with.db", [good[0], bad[0], good[1], good[2], bad[1], bad[2]])
+    let (without, _) = try store("without.db", good)
+    #expect(try with.encode() == without.encode())
+    #expect(report.rows == 1 && report.skipped == 0 && report.notes.count == 1)
+    #expect(
+      report.notes[0].hasPrefix("3 sentences, such as that of \"v\" from 1.0 to 3.6e+07 s, are at no time"))
   }
 
   /// Subtitles of another video, or times in milliseconds.

@@ -178,6 +178,56 @@ import Testing
     #expect(try scratch.contents("db/tv/id2nframe.json") == #"{"a": 3, "b": 4, "c": 5}"#)
   }
 
+  /// Of a list of files one entry that is none is left out by name; a path may be missing.
+  @Test func badEntriesOfAListAreLeftOut() throws {
+    func entry(_ name: String, _ value: String) -> String { "S'\(name)'\n\(value)s" }
+    func files(_ name: String, frames: String) -> String {
+      let paths = ["slowfast", "resnet"].map { scratch.path("features/\($0)_features/set/\(name).npz") }
+      return "(\(frames)\nS'\(paths[0])'\nS'\(paths[1])'\nS'tv'\nt"
+    }
+    var options = self.options()
+    func list(_ entries: [String]) throws {
+      options.source = .infoFile(try scratch.file("info.pkl", "(d" + entries.joined() + "."))
+    }
+    try list([
+      entry("a", files("a", frames: "I3")), entry("b", files("b", frames: "I-8")),
+      entry("c", "(I5\nNNS'tv'\nt"), entry("d", "I7\n"), entry("e", files("c", frames: "F5.0")),
+    ])
+    var told: [String] = []
+    let report = try VideoStoreBuilder(options).run { told.append($0) }
+    #expect(try scratch.contents("db/tv/id2nframe.json") == #"{"a": 3, "e": 5}"#)
+    #expect(report.corrupted.sorted() == ["b", "c", "d"])
+    for name in ["b", "d"] {
+      #expect(told.contains { $0.contains("video \"\(name)\": is not (frames, slowfast path") }, "\(told)")
+    }
+    options.output = scratch.path("none")
+    try list([entry("b", files("b", frames: "I-8"))])
+    let error = try #require(throws: DataError.self) { try VideoStoreBuilder(options).run() }
+    #expect(error.place == "video \"b\"" && error.cure != nil)
+  }
+
+  /// Ranks exchange what fits into a round's bytes, however large the videos are.
+  @Test(arguments: [1, 2, 3, 7]) func roundsAreBoundedByBytes(ranks: Int) {
+    let most = EncodedVideos.mostBytes
+    let large = [most / 3, most / 3, most / 2, 3 * most, 5, 5, most, most / 4, 0, 0, 2 * most, 1]
+    for sizes in [large, [Int](repeating: 1000, count: 100), [Int](repeating: most / 16, count: 40), [], [7]]
+    {
+      let rounds = EncodedVideos.rounds(sizes.count, sizes: sizes, of: ranks)
+      #expect(rounds.flatMap { $0 }.flatMap { $0 }.elementsEqual(sizes.indices))
+      for round in rounds {
+        #expect(round.count == ranks && round.allSatisfy { $0.count <= 8 })
+        let bytes = round.joined().map { sizes[$0] }
+        #expect(bytes.reduce(0, +) <= most || bytes.count { $0 > 0 } == 1, "\(bytes)")
+        #expect(!bytes.isEmpty)
+      }
+    }
+    // Small videos are shared by all, and so are those of which a rank's share is a few.
+    let small = EncodedVideos.rounds(100, sizes: [Int](repeating: 1000, count: 100), of: ranks)
+    #expect(small[0].allSatisfy { $0.count == 8 })
+    let middling = EncodedVideos.rounds(40, sizes: [Int](repeating: most / 16, count: 40), of: ranks)
+    #expect(middling[0].allSatisfy { !$0.isEmpty })
+  }
+
   @Test func sourcesWithoutVideosAreRefused() throws {
     for folder in ["nowhere", "db"] {
       var options = self.options()

@@ -166,6 +166,16 @@ struct SubtitleTests {
     #expect(told.count == 3 && told[2].contains("Windows-1252"))
   }
 
+  /// A cue that no video can have is left out, by its line; the others stay.
+  @Test func timesBeyondAllVideos() {
+    for times in ["10000:00:00,000 --> 10000:00:01,000", "00:00:02,000 --> 9999:00:00,000"] {
+      let (cues, problems) = parse(
+        "1\n00:00:01,000 --> 00:00:02,000\na\n\n2\n\(times)\nb\n\n3\n00:00:03,000 --> 00:00:04,000\nc\n")
+      #expect(cues == [cue(1, 2, "a"), cue(3, 4, "c")])
+      #expect(problems.count == 1 && problems[0].hasPrefix("line 6: it ends at 3"), "\(problems)")
+    }
+  }
+
   @Test func endlessTextIsCut() {
     let (cues, problems) = parse("0:01,0 --> 0:02,0\nkept\n" + String(repeating: "x", count: 100_000))
     #expect(cues == [cue(1, 2, "kept", String(repeating: "x", count: 3996))])

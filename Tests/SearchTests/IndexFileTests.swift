@@ -104,6 +104,30 @@ struct IndexFileTests {
     }
   }
 
+  /// What lies under an index's name and is none is called what it is, by readers and writers, and
+  /// nobody waits for who might write into a pipe.
+  @Test(.timeLimit(.minutes(30))) func otherFiles() throws {
+    func check(_ says: String) throws {
+      for open in [
+        { _ = try IndexFile(path: self.path) }, { _ = try IndexWriter(path: self.path, head: self.head) },
+      ] as [() throws -> Void] {
+        let error = try #require(throws: DataError.self) { try open() }
+        #expect(error.description.contains(says) && error.file == path, "\(error)")
+      }
+      try FileManager.default.removeItem(atPath: path)
+    }
+    #expect(mkfifo(path, 0o600) == 0)
+    try check("is a pipe, not a plain file")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try check("is a folder, not a plain file")
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/dev/null")
+    try check("is a device, not a plain file")
+    try write(Array("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n".utf8))
+    try check("is a pointer of Git LFS")
+    try write([])
+    try check("is no search index")
+  }
+
   /// A changed byte is found when the file is opened or checked, unless nothing depends on it;
   /// nothing ever traps.
   @Test func damageIsFound() throws {

@@ -131,6 +131,21 @@ struct PartialLoadingTests {
         == Set(model.store.parameters.map(\.name)))
   }
 
+  /// The weights of more layers are another model's: to evaluate, a model of fewer refuses them.
+  @Test func weightsOfMoreLayersAreRefused() throws {
+    let folder = try TemporaryFolder()
+    let larger = try model(layers: 3)
+    let path = folder.path("three.safetensors")
+    try larger.store.save(to: path)
+    #expect(throws: Never.self) { try model(layers: 3).store.load(Checkpoint(path: path)) }
+    let smaller = try model(layers: 2)
+    let error = try #require(throws: DataError.self) { try smaller.store.load(Checkpoint(path: path)) }
+    #expect(error.place?.contains(".layer.2.") == true && error.cure?.contains("num_hidden_layers") == true)
+    // To start from them is told in the table.
+    let report = try smaller.store.load(Checkpoint(path: path), tolerant: true)
+    #expect(report.unused.contains { $0.contains("f_encoder.encoder.layer.2.") })
+  }
+
   /// Files that name tied arrays only once, by the head's name.
   @Test func tiedArraysMayHaveTheHeadsNames() throws {
     let folder = try TemporaryFolder()

@@ -138,6 +138,8 @@ import Testing
       }
     }
     let more = try problem(merges: Self.merges + "b c\n")
+    let twice = try problem(merges: Self.merges + "a b\n")
+    #expect(twice.contains("merges.txt, line 5: two symbols are merged twice, first at number 1: \"a b\""))
     #expect(more.contains("vocab.json: no token \"bc\"") && more.contains("merges.txt makes (line 5)"))
     #expect(try problem(vocabulary: Self.vocabulary(without: "Ã")).contains("no token \"Ã\""))
     let cut = try problem(merges: "#version: 0.2\na b\n")

@@ -123,6 +123,8 @@ import Testing
     #expect(said.contains("1 rows repeat an id, the first 1. The first row of each counts"))
     #expect(said.contains("1 moments of VCMR end before they begin. They count as wrong"))
     #expect(try score(moments, against: twice)["valid_val_VCMR/VCMR_0.5-r1"] == 50)
+    let none = moments.replacing("[[3, 4, 0, 0.9]]", with: "[]")
+    #expect(try warnings(none, against: twice).contains("queries have no prediction of VCMR"))
     let questions = try Self.write(
       #"{"qid": 1, "answer_idx": 2}"# + "\n" + #"{"qid": 1, "answer_idx": 0}"#, to: "q.jsonl", in: folder)
     #expect(try warnings(#"{"1": 2}"#, against: questions).contains("1 rows repeat an id"))
@@ -184,7 +186,9 @@ import Testing
   }
 
   @Test func whatIsNoFileOfPredictionsIsRefused() throws {
-    for text in ["[]", "[1, 2]", "{}\n{}\n", "7", #"{"desc_id": [1]}"#] {
+    for text in [
+      #"[{"video2idx": {"a": 3}, "VCMR": []}]"#, "[]", "[1, 2]", "{}\n{}\n", "7", #"{"desc_id": [1]}"#,
+    ] {
       #expect(throws: DataError.self, "\(text)") { try score(text) }
     }
   }

@@ -130,7 +130,9 @@ struct RunConfigurationTests {
   @Test(arguments: [
     (#""learning_rate": "1e-4""#, "without quotation marks"),
     (#""learning_rate": null"#, "Leave the key out"),
-    (#""learning_rate": NaN"#, "0 or more"), (#""learning_rate": Infinity"#, "0 or more"),
+    (#""learning_rate": NaN"#, "not NaN"), (#""learning_rate": -Infinity"#, "not -Infinity"),
+    (#""num_train_steps": NaN"#, "not NaN"), (#""betas": [0.9, NaN]"#, "not [0.9,NaN]"),
+    (#""vfeat_db": NaN"#, "not NaN"), (#""learning_rate": Infinity"#, "0 or more"),
     (#""learning_rate": 1e39"#, "0 or more"), (#""learning_rate": -1"#, "0 or more"),
     (#""use_all_neg": 1"#, "Write true"), (#""use_all_neg": "false""#, "without quotation marks"),
     (#""dropout": 1"#, "below 1"), (#""dropout": true"#, "below 1"), (#""train_batch_size": 16.5"#, "whole"),

@@ -32,7 +32,7 @@ struct BenchScaling: ParsableCommand {
   var clips = [100, 1000, 10_000, 100_000, 1_000_000]
 
   @Option(help: "Seconds that an update may take; longer ones, as the smaller ones tell, are left out.")
-  var longest = ScalingBench.Extent().longest
+  var longest = DecimalNumber(ScalingBench.Extent().longest)
 
   @Option(
     help: ArgumentHelp("Where the index of clips is made; it is removed afterwards.", valueName: "folder"))
@@ -52,13 +52,13 @@ struct BenchScaling: ParsableCommand {
     guard (batches + lengths + threads + clips).allSatisfy({ $0 > 0 }) else {
       throw UsageError("--batches, --lengths, --threads and --clips must be at least 1")
     }
-    guard longest > 0 else { throw UsageError("--longest must be above 0") }
+    guard longest.value > 0 else { throw UsageError("--longest must be above 0") }
     try Processes.requireSole("bench scaling")
     try device.choice.checkProcessor("scaling is measured")
     InterruptHandler.install()
     var extent = ScalingBench.Extent()
     (extent.batches, extent.lengths) = (batches.sorted(), lengths.sorted())
-    extent.longest = longest
+    extent.longest = longest.value
     let all = Processes.threads() ?? ProcessInfo.processInfo.activeProcessorCount
     extent.threads = threads.isEmpty ? Self.doublings(to: all) : threads.sorted()
     let note = Console.standardError.print

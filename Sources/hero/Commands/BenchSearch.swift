@@ -26,7 +26,7 @@ struct BenchSearch: ParsableCommand {
   var queries = 20
 
   @Option(help: "How alike a video's frames are, from 0, the hardest, to below 1.")
-  var likeness: Float = 0
+  var likeness: DecimalNumber = 0.0
 
   @Option(help: "Topics that videos are of; half of what a video's frames share is its topic's.")
   var topics = 0
@@ -43,11 +43,13 @@ struct BenchSearch: ParsableCommand {
     guard videos > 0, frames > 0, queries > 0 else {
       throw UsageError("--videos, --frames and --queries must be at least 1")
     }
-    guard (0..<1).contains(likeness) else { throw UsageError("--likeness must be from 0 to below 1") }
+    guard (0..<1).contains(Float(likeness.value)) else {
+      throw UsageError("--likeness must be from 0 to below 1")
+    }
     guard topics >= 0 else { throw UsageError("--topics must not be negative") }
     InterruptHandler.install()
     var work = SearchBench.Work()
-    (work.videos, work.frames, work.queries, work.likeness) = (videos, frames, queries, likeness)
+    (work.videos, work.frames, work.queries, work.likeness) = (videos, frames, queries, Float(likeness.value))
     work.topics = topics
     work.isCLIP = clip
     let bench = SearchBench(work, path: output, backend: try device.open())

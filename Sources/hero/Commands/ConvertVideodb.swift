@@ -43,7 +43,7 @@ struct ConvertVideodb: ParsableCommand {
   var dataset: String
 
   @Option(help: ArgumentHelp("Seconds per frame: 1.5 for TV, 2 for MSR-VTT.", valueName: "seconds"))
-  var frameLength: Double
+  var frameLength: DecimalNumber
 
   @Option(
     help: ArgumentHelp("First part of the store's name (default: the parts' names).", valueName: "name"))
@@ -59,18 +59,18 @@ struct ConvertVideodb: ParsableCommand {
     help: ArgumentHelp(
       "Cut videos into pieces of so many seconds: 60 for HowTo100M, -1 for not at all.", valueName: "seconds")
   )
-  var clipInterval = -1.0
+  var clipInterval: DecimalNumber = -1.0
 
   @Option(help: ArgumentHelp("Threads that read and encode (default: all cores).", valueName: "count"))
   var nproc: Int?
 
   func run() throws {
-    guard clipInterval == -1 || clipInterval >= 0 else {
+    guard clipInterval.value == -1 || clipInterval.value >= 0 else {
       throw UsageError("--clip-interval must be a number of seconds, or -1 for not at all")
     }
     var options = VideoStoreOptions(source: try source(), output: output, dataset: dataset)
-    guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
-    options.frameLength = frameLength
+    try FrameLength.require(frameLength.value)
+    options.frameLength = frameLength.value
     let named = featVersion.flatMap { FeatureVersion.parts(of: $0) }
     let given = features.map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
     if let featVersion, let named, let given, given != named {
@@ -87,7 +87,7 @@ struct ConvertVideodb: ParsableCommand {
     options.featVersion = featVersion
     options.compress = compress
     options.compression = compression
-    options.clipInterval = clipInterval
+    options.clipInterval = clipInterval.value
     if let nproc {
       guard nproc > 0 else { throw UsageError("--nproc must be 1 or more") }
       options.threadCount = nproc

@@ -70,7 +70,7 @@ struct CreateTxtdb: ParsableCommand {
   var featureStore: String?
 
   @Option(help: ArgumentHelp("Seconds per frame, for subtitles.", valueName: "seconds"))
-  var frameLength = 1.5
+  var frameLength: DecimalNumber = 1.5
 
   @Option(
     name: .customLong("nframe-group"),
@@ -100,7 +100,7 @@ struct CreateTxtdb: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Seconds of the pieces that How2's videos were cut into, 0 if they were not.", valueName: "seconds"))
-  var clipInterval = 60.0
+  var clipInterval: DecimalNumber = 60.0
 
   /// Skipped rows that are named; the others are counted.
   private static let namedRows = 50
@@ -128,7 +128,7 @@ struct CreateTxtdb: ParsableCommand {
     }
     if !task.rawValue.hasPrefix("how2") {
       try FlagConflicts.refuse(
-        ["--clip-interval": clipInterval != 60], "only how2r and how2qa name videos that were cut")
+        ["--clip-interval": clipInterval != 60.0], "only how2r and how2qa name videos that were cut")
     }
     if !["msrvtt", "violin"].contains(task.rawValue) {
       try FlagConflicts.refuse(
@@ -138,10 +138,10 @@ struct CreateTxtdb: ParsableCommand {
     if task.takesNoCandidates {
       try FlagConflicts.refuse(["--vid2dur-idx": durations != nil], "\(task.rawValue) searches no candidates")
     }
-    guard frameLength > 0, frameLength.isFinite else { throw UsageError("--frame-length must be above 0") }
+    try FrameLength.require(frameLength.value)
     if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
     guard (0...1_000_000).contains(frameGroup) else { throw UsageError("--nframe-group must be 0 or more") }
-    guard clipInterval >= 0, clipInterval.isFinite else {
+    guard clipInterval.value >= 0 else {
       throw UsageError("--clip-interval must be 0 or more")
     }
     var builder = TextStoreBuilder(task: task, annotation: first, output: output, tokenizer: tokenizer)
@@ -151,11 +151,11 @@ struct CreateTxtdb: ParsableCommand {
     builder.moreSubtitles = Array(annotation.dropFirst())
     builder.vid2nframe = frameCounts
     builder.featureStore = featureStore
-    builder.frameLength = frameLength
+    builder.frameLength = frameLength.value
     builder.frameGroup = frameGroup
     builder.vid2durIdx = durations
     builder.subtitles = subtitles
-    builder.clipInterval = clipInterval
+    builder.clipInterval = clipInterval.value
     let console = Console.standardError
     var told = (skipped: 0, notes: 0)
     let report = try builder.build(

@@ -8,28 +8,28 @@ struct DecodingArguments: ParsableArguments {
   var beam = 1
 
   @Option(help: "Beams rank by log probability / length to this power.")
-  var lengthPenalty: Float = 1
+  var lengthPenalty: DecimalNumber = 1.0
 
   /// Hypotheses beyond this would not fit into any memory.
   private static let widest = 1000
 
   /// Whether a wider search than the reference's was asked for.
-  var isGiven: Bool { beam != 1 || lengthPenalty != 1 }
+  var isGiven: Bool { beam != 1 || lengthPenalty != 1.0 }
 
   /// - Throws: `UsageError` for values out of range, or that would change nothing.
   func options() throws -> DecodingOptions {
     guard (1...Self.widest).contains(beam) else {
       throw UsageError("--beam must be from 1 to \(Self.widest)")
     }
-    guard lengthPenalty.isFinite, abs(lengthPenalty) <= 100 else {
+    guard abs(lengthPenalty.value) <= 100 else {
       throw UsageError("--length-penalty must be a number from -100 to 100")
     }
     if beam == 1 {
-      try FlagConflicts.refuse(["--length-penalty": lengthPenalty != 1], "--beam 1 keeps nothing to rank")
+      try FlagConflicts.refuse(["--length-penalty": lengthPenalty != 1.0], "--beam 1 keeps nothing to rank")
     }
     var options = DecodingOptions()
     options.beams = beam
-    options.lengthPenalty = lengthPenalty
+    options.lengthPenalty = Float(lengthPenalty.value)
     return options
   }
 }

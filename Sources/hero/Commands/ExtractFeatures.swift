@@ -48,7 +48,7 @@ struct ExtractFeatures: ParsableCommand {
   var clipActivation: CLIPActivation?
 
   @Option(help: ArgumentHelp("Seconds per row: 1.5 for TV, 2 for MSR-VTT.", valueName: "seconds"))
-  var frameLength = 1.5
+  var frameLength: DecimalNumber = 1.5
 
   @Option(help: ArgumentHelp("Videos that are decoded at the same time.", valueName: "count"))
   var jobs = 1
@@ -64,7 +64,7 @@ struct ExtractFeatures: ParsableCommand {
   @OptionGroup var device: DeviceChoice
 
   func run() throws {
-    guard let interval = FrameInterval(seconds: frameLength) else {
+    guard let interval = FrameInterval(seconds: frameLength.value) else {
       throw UsageError("--frame-length must be a whole number of 30ths of a second above 0, such as 1.5 or 2")
     }
     if clip == nil {

@@ -68,7 +68,7 @@ struct IndexCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "For --clip without --model-dir: seconds between frames (default: 1.5).", valueName: "seconds"))
-  var frameLength: Double?
+  var frameLength: DecimalNumber?
 
   @Option(help: ArgumentHelp("Feature store.", valueName: "folder"), completion: .directory)
   var vfeatDb: String?
@@ -213,7 +213,7 @@ struct IndexCommand: ParsableCommand {
         overrides.joined(separator: " "): !overrides.isEmpty,
       ], "without --model-dir CLIP's rows of --videos are all that is indexed")
     if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
-    let interval = frameLength ?? Self.usualFrameLength
+    let interval = frameLength?.value ?? Self.usualFrameLength
     guard FrameInterval(seconds: interval) != nil else {
       throw UsageError("--frame-length must be a whole number of 30ths of a second above 0, such as 1.5 or 2")
     }

@@ -117,7 +117,7 @@ struct ServeCommand: ParsableCommand {
     let options = try decoding.options()
     if captionModelDir == nil {
       try FlagConflicts.refuse(
-        ["--beam": decoding.beam != 1, "--length-penalty": decoding.lengthPenalty != 1],
+        ["--beam": decoding.beam != 1, "--length-penalty": decoding.lengthPenalty != 1.0],
         "captions need --caption-model-dir")
     }
     guard captionModelDir != nil || qaModelDir != nil else {

@@ -5,7 +5,7 @@ extension DataError {
   public static func system(_ action: String, file: String, code: Int32 = errno) -> DataError {
     let cure: String? =
       switch code {
-      case ENOENT: "Check the path"
+      case ENOENT: missingCure(file)
       case EACCES, EPERM, EROFS: "Check the permissions"
       case ENOSPC, EDQUOT: "Free some space on that disk, then run again"
       case ENODEV: "This file system cannot do that; use a local disk, and copy what is made"
@@ -14,6 +14,14 @@ extension DataError {
       default: nil
       }
     return DataError("cannot \(action): \(String(cString: strerror(code)))", file: file, cure: cure)
+  }
+}
+
+extension DataError {
+  /// What to do about a path where nothing is.
+  public static func missingCure(_ path: String) -> String {
+    path.hasPrefix("~") || path.contains("$")
+      ? "Write the path out: ~ and $NAME mean something to a shell alone" : "Check the path"
   }
 }
 

@@ -134,7 +134,27 @@ extension ParameterStore {
       try take(name, of: checkpoint, into: parameter, tolerant: tolerant, &report)
     }
     report.complete(parameters)
+    if !tolerant { try refuseFurtherLayers(report.unused, file: checkpoint.path) }
     return report
+  }
+
+  /// Weights with more layers are those of another model, whose answers these layers would not
+  /// give.
+  private func refuseFurtherLayers(_ unused: [String], file: String) throws {
+    for name in unused {
+      guard let mark = name.firstRange(of: ".layer."),
+        let number = Int(name[mark.upperBound...].prefix { $0 != "." })
+      else { continue }
+      let stack = name[..<mark.upperBound]
+      let own = parameters.lazy.map(\.name).filter { $0.hasPrefix(stack) }
+      guard let some = own.first, !own.contains(where: { $0.hasPrefix("\(stack)\(number).") }) else {
+        continue
+      }
+      throw DataError(
+        "is of layer \(number), which the model that has \"\(some)\" lacks: the weights are of more layers",
+        file: file, place: "parameter \"\(name)\"",
+        cure: "Use the model_config that they were trained with, whose \"num_hidden_layers\" counts all")
+    }
   }
 
   /// The heads of answers and statements are alike: where the checkpoint lacks ours and has the

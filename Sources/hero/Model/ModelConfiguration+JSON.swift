@@ -53,7 +53,7 @@ extension SubtitleFusion {
     let (model, method) = (json[Self.keys.model] ?? .null, json[Self.keys.method] ?? .null)
     func refuse(_ key: String, _ value: JSON, _ known: String) -> DataError {
       DataError(
-        "is \(value.encoded(style: .python)), which asks for another network", file: file,
+        "is \(value.shown), which asks for another network", file: file,
         place: "key \"\(key)\"", cure: "Give \(known)")
     }
     switch model.string?.lowercased() {

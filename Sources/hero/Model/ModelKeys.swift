@@ -53,7 +53,7 @@ public struct ModelKeys: Equatable, Sendable {
       guard allowed.contains(where: { $0 == value || ($0.double != nil && $0.double == value.double) }) else {
         let computed = allowed[0].encoded(style: .python)
         throw DataError(
-          "\"\(name)\" is \(value.encoded(style: .python)), which asks for another network", file: file,
+          "\"\(name)\" is \(value.shown), which asks for another network", file: file,
           place: "\"\(part.rawValue)\"",
           cure: "hero computes \(what): take the key out, or set it to \(computed) if the weights allow it")
       }

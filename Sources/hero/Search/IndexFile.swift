@@ -273,8 +273,14 @@ public final class IndexFile: Sendable {
   /// Everything that is known of a video but its frames.
   public func video(_ number: Int) throws -> IndexedVideo {
     let (entry, text) = try entry(of: number)
-    let json = try file.withBytes(at: text + entry.information.lowerBound, count: entry.information.count) {
-      try JSON.parse($0, file: path)
+    let place = text + entry.information.lowerBound
+    let json = try file.withBytes(at: place, count: entry.information.count) { bytes in
+      guard let json = try? JSON.parse(bytes) else {
+        throw DataError(
+          "what is known of video number \(number + 1) is damaged", file: path, place: "byte \(place)",
+          cure: "Copy the file again, or make the index again")
+      }
+      return json
     }
     return IndexedVideo(
       name: try name(of: number), duration: entry.duration, frames: frameCount(of: number),

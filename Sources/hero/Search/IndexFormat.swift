@@ -85,7 +85,8 @@ struct IndexSlot: Equatable {
     guard let newest = slots.max(by: { $0.sequence < $1.sequence }) else {
       throw DataError(
         "is no search index, or its beginning is damaged", file: file.path,
-        cure: "Give a file that 'hero index' made")
+        cure: "Give a file that 'hero index' made"
+      ).naming(FileKind(path: file.path))
     }
     try IndexChecks.require(newest, file: file)
     guard newest.length <= UInt64(file.count) else {

@@ -64,7 +64,7 @@ public struct IndexHead: Equatable, Sendable {
     if let clip = json["clip"] {
       guard let name = clip.string, name.isEmpty || CLIPActivation(rawValue: name) != nil else {
         throw DataError(
-          "its head says \(clip.encoded()) of CLIP", file: file,
+          "its head says \(clip.shown) of CLIP", file: file,
           cure: "Make the index again with 'hero index'")
       }
       kind = .clip(CLIPActivation(rawValue: name))

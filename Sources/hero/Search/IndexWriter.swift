@@ -31,7 +31,11 @@ public final class IndexWriter {
     layout = StoredRowLayout(width: head.width)
     encoder = RowEncoder(width: head.width)
     codeLayout = FrameCodeLayout(width: head.width)
-    if !FileManager.default.fileExists(atPath: path) { try Self.create(path: path, head: head) }
+    if FileManager.default.fileExists(atPath: path) {
+      try PlainFile.size(path)
+    } else {
+      try Self.create(path: path, head: head)
+    }
     descriptor = open(path, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else { throw DataError.system("write", file: path) }
     guard FileLock.take(descriptor) != .isTaken else {

@@ -46,7 +46,14 @@ struct MergeTable: Sendable {
       let first = intern(Array(merge.first), &spellings, &makers)
       let second = intern(Array(merge.second), &spellings, &makers)
       let joined = intern(Array(merge.first) + merge.second, &spellings, &makers)
-      merges[Self.key(first, second)] = Merge(rank: rank, symbol: joined)
+      let before = merges.updateValue(Merge(rank: rank, symbol: joined), forKey: Self.key(first, second))
+      guard before == nil else {
+        throw DataError(
+          "two symbols are merged twice, first at number \((before?.rank ?? 0) + 1): \""
+            + String(decoding: Array(merge.first) + [0x20] + merge.second, as: UTF8.self) + "\"",
+          file: files.mergesPath, place: merge.place,
+          cure: "Take the merges from the tokenizer's release again")
+      }
       if makers[Int(joined)] == nil { makers[Int(joined)] = rank }
     }
     guard !merges.isEmpty else {

@@ -56,7 +56,7 @@ public final class FeatureStore: Sendable {
   private let absent: Set<Int>
   /// Whether a list that contradicts the rows has been told of.
   private let hasToldFrames = Mutex(false)
-  /// Features of a frame, known from the first value read.
+  /// Features of a frame, which most of a few videos have.
   private let knownWidth = Mutex<Int?>(nil)
 
   /// Opens a store; reads `id2nframe.json` only, or `id2nframe_1.5.json` where there is one for its
@@ -123,9 +123,13 @@ public final class FeatureStore: Sendable {
   ) throws -> String {
     let files = FileManager.default
     guard files.fileExists(atPath: path) else {
-      throw DataError("there is no such feature store", file: path, cure: "Check the path")
+      throw DataError("there is no such feature store", file: path, cure: DataError.missingCure(path))
     }
-    if files.fileExists(atPath: path + "/data.mdb") { return path }
+    // One made without a folder (`subdir=False`) is a file.
+    func isStore(_ path: String) -> Bool {
+      files.fileExists(atPath: path + "/data.mdb") || files.fileExists(atPath: path) && !files.isFolder(path)
+    }
+    if isStore(path) { return path }
     let repr = PythonNumber.repr(frameLength)
     let numbers = [
       repr.hasSuffix(".0") ? String(repr.dropLast(2)) : repr, repr, String(format: "%g", frameLength),
@@ -134,7 +138,7 @@ public final class FeatureStore: Sendable {
     var names: [String] = []
     for name in endings.flatMap({ ending in numbers.map { "\(featureVersion)_\($0)\(ending)" } })
     where !names.contains(name) { names.append(name) }
-    for name in names where files.fileExists(atPath: "\(path)/\(name)/data.mdb") { return "\(path)/\(name)" }
+    for name in names where isStore("\(path)/\(name)") { return "\(path)/\(name)" }
     let others = ((try? FolderNames(path: path).entries) ?? []).map(\.name).filter {
       files.fileExists(atPath: "\(path)/\($0)/data.mdb")
     }
@@ -193,7 +197,8 @@ public final class FeatureStore: Sendable {
   /// Throws `DataError` if the store holds no video that can be read.
   public func width() throws -> Int {
     if let width = knownWidth.withLock({ $0 }) { return width }
-    guard let first = table.names.indices.first(where: { !absent.contains($0) }) else {
+    let present = table.names.indices.lazy.filter { !self.absent.contains($0) }
+    guard present.first != nil else {
       let twin = SimilarNames.hint(missing: try reader.someKeys(), among: table.names)
       throw DataError(
         table.count == 0 || reader.count == 0
@@ -201,7 +206,33 @@ public final class FeatureStore: Sendable {
           : "has none of the \(table.count) videos that \(listPath) lists" + (twin.map { "; \($0)" } ?? ""),
         file: path, cure: "Make both by one convert-videodb")
     }
-    return try features(of: table.names[first], maxFrames: 1).width
+    let width = try majority(
+      of: Array(present.prefix(1)) + spread(over: table.count).filter { !absent.contains($0) })
+    knownWidth.withLock { $0 = $0 ?? width }
+    return width
+  }
+
+  /// Places of a few videos.
+  private func spread(over count: Int) -> [Int] { (1...8).map { $0 * (count - 1) / 8 } }
+
+  /// The width that most of some videos have: the first that two have, or that of the first video
+  /// that can be read.
+  /// - Throws: `DataError` for the first of them where none can be read.
+  private func majority(of numbers: [Int]) throws -> Int {
+    var (seen, first, problem): (Set<Int>, Int?, (any Error)?) = ([], nil, nil)
+    var last: Int?
+    for number in numbers where number != last {
+      last = number
+      do {
+        let width = try matrix(of: table.names[number]).shape[1]
+        if !seen.insert(width).inserted { return width }
+        first = first ?? width
+      } catch {
+        problem = problem ?? error
+      }
+    }
+    if let first { return first }
+    throw problem ?? DataError("no video of it can be read", file: path)
   }
 
   /// The first frames of a video: no more than `id2nframe.json` lists, to which the reference cuts
@@ -221,6 +252,17 @@ public final class FeatureStore: Sendable {
   /// Throws `DataError` naming the video if it is missing, has no frames, is malformed, or is not
   /// as wide as the others.
   func stored(of video: String) throws -> StoredFeatures {
+    let array = try matrix(of: video)
+    let (frames, width) = (array.shape[0], array.shape[1])
+    try DataError.locating(file: path, place: "video \"\(video)\"") { try check(width: width) }
+    let listed = table.number(of: video).map { Int(frameCounts[$0]) } ?? frames
+    if listed != frames { tell(listed: listed, rows: frames, of: video) }
+    return StoredFeatures(
+      video: video, file: path, count: listed > 0 ? min(frames, listed) : frames, width: width, array: array)
+  }
+
+  /// The frames of a video as its value has them.
+  private func matrix(of video: String) throws -> NDArray {
     guard let bytes = try reader.get(video) else { throw missing(video) }
     return try DataError.locating(file: path, place: "video \"\(video)\"") {
       let array = try Self.array(in: try Compression.decompress(bytes), file: path)
@@ -229,16 +271,10 @@ public final class FeatureStore: Sendable {
           "features of shape \(array.shape) and type \(array.type), where frames × width of floats are needed",
           cure: "Convert its features again")
       }
-      let (frames, width) = (array.shape[0], array.shape[1])
-      guard frames > 0, width > 0 else {
+      guard array.shape.allSatisfy({ $0 > 0 }) else {
         throw DataError("the video has no frames", cure: "Convert its features again, or leave its items out")
       }
-      try check(width: width)
-      let listed = table.number(of: video).map { Int(frameCounts[$0]) } ?? frames
-      if listed != frames { tell(listed: listed, rows: frames, of: video) }
-      return StoredFeatures(
-        video: video, file: path, count: listed > 0 ? min(frames, listed) : frames, width: width, array: array
-      )
+      return array
     }
   }
 
@@ -274,10 +310,7 @@ public final class FeatureStore: Sendable {
   }
 
   private func check(width: Int) throws {
-    let expected = knownWidth.withLock { known in
-      if known == nil { known = width }
-      return known ?? width
-    }
+    let expected = try self.width()
     if width != expected {
       throw DataError(
         "its frames have \(width) features, those of other videos \(expected)",

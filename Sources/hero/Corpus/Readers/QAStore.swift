@@ -46,7 +46,7 @@ public final class QAStore: AnnotationStore {
       throw record.error("\"ts\" is neither a moment [start, end] nor a text \"start-end\"")
     }
     return Question(
-      id: id, video: texts.video(of: id) ?? record.video, tokens: asks ? lists[0] : nil, answers: answers,
+      id: id, video: texts.video(of: id, in: record), tokens: asks ? lists[0] : nil, answers: answers,
       target: target, span: span)
   }
 }

@@ -41,7 +41,7 @@ public final class QueryStore: AnnotationStore {
   public func query(_ id: String) throws -> Query {
     let record = try texts.record(id)
     return Query(
-      id: id, video: texts.video(of: id) ?? record.video,
+      id: id, video: texts.video(of: id, in: record),
       tokens: try record.tokens(record["input_ids"], "input_ids"), spans: try spans(record))
   }
 

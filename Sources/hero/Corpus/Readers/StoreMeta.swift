@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 import Text
 
 /// What a text store's `meta.json` says: the special tokens it was made with.
@@ -26,8 +27,24 @@ public struct StoreMeta: Sendable, Equatable {
     return TokenizerFolder.Note(file: path, folder: folder)
   }
 
+  /// Refuses what is no folder of a text store.
+  private static func requireStore(of meta: String) throws {
+    let folder = (meta as NSString).deletingLastPathComponent
+    let cure = "Give the folder that create-txtdb made"
+    guard FileManager.default.fileExists(atPath: folder) else {
+      throw DataError("there is no such store", file: folder, cure: DataError.missingCure(folder))
+    }
+    guard FileManager.default.isFolder(folder) else {
+      throw DataError("is a file, not a store's folder", file: folder, cure: cure)
+    }
+    guard FileManager.default.fileExists(atPath: meta) else {
+      throw DataError("there is no such file, so its folder is no store of texts", file: meta, cure: cure)
+    }
+  }
+
   /// Reads `meta.json`.
   public init(path: String) throws {
+    try Self.requireStore(of: path)
     let json = try JSON.read(path: path)
     func number(_ value: JSON?, _ key: String) throws -> Int32 {
       guard let number = value?.int, let id = Int32(exactly: number), id >= 0 else {

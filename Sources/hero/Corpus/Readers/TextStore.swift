@@ -90,6 +90,19 @@ public struct TextStore: Sendable {
   }
 
   func record(_ id: String) throws -> StoreRecord { try reader.record(id, of: path) }
+
+  /// The video of a row: what the side file says, else the row; where both say something else, that
+  /// is told once.
+  func video(of id: String, in record: StoreRecord) -> String? {
+    guard let listed = video(of: id) else { return record.video }
+    if let own = record.video, !own.hasSameBytes(as: listed) {
+      Notice.tell(
+        "\(path)/query2video.json: says that \"\(id)\" is about \(listed.spelled), its row that it is about "
+          + "\(own.spelled); the file counts. Others like it are not told. Make the store again",
+        about: "videos of \(path)")
+    }
+    return listed
+  }
 }
 
 /// A store of queries, questions or statements. May be shared by threads.
@@ -136,7 +149,14 @@ extension LMDBReader {
     }
     return try DataError.locating(file: file, place: place) {
       let content = try Compression.decompress(bytes, limit: 1 << 28)
-      return StoreRecord(value: try MessagePack.decode(content), file: file, key: key)
+      do {
+        return StoreRecord(value: try MessagePack.decode(content), file: file, key: key)
+      } catch let error as DataError {
+        let head = content.prefix(FileKind.headLength)
+        throw head.first == UInt8(ascii: "{")
+          ? DataError("is JSON, not MessagePack", cure: "Make the store by create-txtdb")
+          : error.naming(FileKind(head: head))
+      }
     }
   }
 }

@@ -43,7 +43,7 @@ public final class ViolinStore: AnnotationStore {
       label = truth
     }
     return Statement(
-      id: id, video: texts.video(of: id) ?? record.video,
+      id: id, video: texts.video(of: id, in: record),
       tokens: try record.tokens(record["input_ids"], "input_ids"), label: label)
   }
 }

@@ -13,6 +13,8 @@ extension TextStoreBuilder {
     var video: String?
     /// Whether one of its texts is blank.
     var isWordless: Bool
+    /// Whether it tells what is right.
+    var hasTruth: Bool
   }
 
   /// Seconds by which a moment may go on after its video's end, as durations are rounded.
@@ -28,19 +30,31 @@ extension TextStoreBuilder {
     let videos = try JSONObjectFile(path: folder.file("query2video.json"))
     let rows = try JSONLinesFile(path: folder.file("query_data.jsonl"))
     var withoutVideo = 0
-    var (wordless, late) = ([String](), [String]())
+    var (wordless, late, truthless) = ([String](), [String](), [String]())
+    var counted = (known: 0, first: 0, beyond: 0)
     try forEachRow(report: &report, onSkip: onSkip) { row in
+      if let (index, count) = self.answer(of: row) {
+        counted.known += 1
+        if index == 0 { counted.first += 1 }
+        if index == count { counted.beyond += 1 }
+      }
       let entry = try self.entry(of: row, with: tokenizer)
       try entries.put(entry.id, entry.fields)
       try lengths.append(entry.id, entry.length)
       try rows.append(row)
       if entry.isWordless { wordless.append(entry.id) }
       if Self.isLate(row) { late.append(entry.id) }
+      if !entry.hasTruth { truthless.append(entry.id) }
       if let video = entry.video {
         try videos.append(entry.id, .string(video))
       } else {
         withoutVideo += 1
       }
+    }
+    guard counted.beyond == 0 || counted.first > 0 || counted.known < Self.fewAnswers else {
+      throw DataError(
+        "counts answers from 1: \(counted.beyond) of \(counted.known) rows have the number of answers, none has 0",
+        file: annotation, cure: "Count them from 0, as TVQA does")
     }
     try entries.finish()
     try lengths.finish()
@@ -55,9 +69,29 @@ extension TextStoreBuilder {
         "\(late.count) rows, the first \"\(first)\", have a moment that ends after their video does "
           + "(\"duration\"); they are kept")
     }
+    if let first = truthless.first, truthless.count < report.rows {
+      report.notes.append(
+        "\(truthless.count) of \(report.rows) rows, the first \"\(first)\", do not tell what is right, the others do; "
+          + "they are kept")
+    }
     if withoutVideo > 0 {
       try writeVideoIDs(to: folder, report: &report, missing: withoutVideo)
     }
+  }
+
+  /// Of fewer answers nobody can tell from what they are counted.
+  private static let fewAnswers = 5
+
+  /// The number that a row gives for its answer, whatever it is, and how many answers there are.
+  private func answer(of row: JSONObject) -> (index: Int, count: Int)? {
+    let (key, count) =
+      switch task.content {
+      case .questions(let answers): ("answer_idx", answers)
+      case .futures: ("answer", 2)
+      default: ("", 0)
+      }
+    guard count > 0, let index = row[key]?.int ?? row[key]?.string.flatMap({ Int($0) }) else { return nil }
+    return (index, count)
   }
 
   private static func isBlank(_ text: String) -> Bool { text.utf8.allSatisfy { $0 <= 0x20 } }
@@ -102,7 +136,8 @@ extension TextStoreBuilder {
     fields["target"] = target
     fields["qid"] = .string(id)
     return QueryEntry(
-      id: id, fields: fields, length: .int(ids.count), video: video, isWordless: Self.isBlank(text))
+      id: id, fields: fields, length: .int(ids.count), video: video, isWordless: Self.isBlank(text),
+      hasTruth: !target.isNull)
   }
 
   private func target(of row: JSONObject) throws -> JSON {
@@ -147,7 +182,7 @@ extension TextStoreBuilder {
     fields["qid"] = .string(id)
     return QueryEntry(
       id: id, fields: fields, length: .integers(ids.map(\.count)), video: video,
-      isWordless: texts.contains(where: Self.isBlank))
+      isWordless: texts.contains(where: Self.isBlank), hasTruth: !target.isNull)
   }
 
   /// The place of the right answer, or null.

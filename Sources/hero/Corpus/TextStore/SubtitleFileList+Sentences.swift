@@ -23,7 +23,7 @@ extension SubtitleFileList {
         for other in paths where other != path {
           onNote("\(other): the subtitles of \"\(video)\" are \(path)")
         }
-        result[Name(video)] = cues.filter { TimeSpan.isTime($0.start) && TimeSpan.isTime($0.end) }.map {
+        result[Name(video)] = cues.map {
           SpokenSentence(start: $0.start, end: $0.end, text: HTMLText.unescaped($0.text))
         }
       } catch {

@@ -35,11 +35,20 @@ struct SubtitleMatching: Equatable {
   private static let framesOfLongLast = 11
   /// Frames are listed one by one, so a sentence may not have more than this …
   private static let mostFrames: Float = 100_000
-  /// … and the sentences of a video together may have this many beside four for each of its frames.
+  /// … nor lie beyond this one.
+  private static let mostPlace: Float = 1e7
+  /// The sentences of a video together may have this many frames beside four for each of its own.
   private static let mostTouched = 1_000_000
 
+  /// Whether a sentence's times can be those of something said: what they are otherwise, nothing
+  /// counts in frames.
+  static func canMatch(_ time: SubtitleTime, frameLength: Double) -> Bool {
+    let (start, end) = (time.start / Float(frameLength), time.end / Float(frameLength))
+    return abs(start) < mostPlace && abs(end) < mostPlace && end - start <= mostFrames
+  }
+
   /// - Parameters:
-  ///   - times: the sentences' times, sorted by their start.
+  ///   - times: the sentences' times, sorted by their start, all of which can be matched.
   ///   - frames: the video's frames.
   ///   - frameLength: seconds per frame.
   init(times: [SubtitleTime], frames: Int, frameLength: Double) throws {
@@ -48,9 +57,8 @@ struct SubtitleMatching: Equatable {
     var previous: Int?
     var left = Self.mostTouched + 4 * frames
     for (index, time) in times.enumerated() {
+      precondition(Self.canMatch(time, frameLength: frameLength))
       let (start, end) = (time.start / scale, time.end / scale)
-      guard start.isFinite, end.isFinite, abs(start) < 1e7, abs(end) < 1e7, end - start <= Self.mostFrames
-      else { throw BadRow("sentence \(index) lasts from \(time.start) to \(time.end) s") }
       // The reference counts gaps from the second sentence on.
       if let previous, previous > 0 {
         let gap = time.start - times[previous].end

@@ -23,6 +23,7 @@ extension TextStoreBuilder {
     var unsorted: [String] = []
     var odd = (reversed: 0, early: 0)
     var late = (sentences: 0, videos: [String]())
+    var misplaced = (sentences: 0, first: "")
     try forEachSubtitleRow(frameCounts, report: &report, onSkip: onSkip, onNote: onNote) { row in
       let video = try row.id("vid_name")
       guard let frames = frameCounts[video] else {
@@ -34,11 +35,15 @@ extension TextStoreBuilder {
         row["sub"] = .array(sorted)
         unsorted.append(video)
       }
-      let subtitles = try SubtitleRow(row, video: video)
+      let subtitles = try SubtitleRow(row, video: video, frameLength: frameLength)
       let entry = try subtitles.entry(
-        frames: frames, frameLength: frameLength, group: frameGroup, tokenizer: tokenizer)
+        frames: frames, group: frameGroup, tokenizer: tokenizer)
       try entries.put(video, entry.fields)
       odd = (odd.reversed + subtitles.reversed, odd.early + subtitles.early)
+      if let first = subtitles.misplaced.first {
+        if misplaced.sentences == 0 { misplaced.first = "\"\(video)\" from \(first.start) to \(first.end) s" }
+        misplaced.sentences += subtitles.misplaced.count
+      }
       let behind = subtitles.late(after: Double(entry.frames) * frameLength)
       if behind > 0 { late = (late.sentences + behind, late.videos + [video]) }
       try lengths.append(video, .int(entry.frames))
@@ -49,6 +54,11 @@ extension TextStoreBuilder {
       report.notes.append("\(odd.reversed) sentences end before they begin: no frame is theirs")
     }
     if odd.early > 0 { report.notes.append("\(odd.early) sentences begin before their video does") }
+    if misplaced.sentences > 0 {
+      report.notes.append(
+        "\(misplaced.sentences) sentences, such as that of \(misplaced.first), are at no time of a video or longer "
+          + "than one; they are left out")
+    }
     if let first = late.videos.first {
       report.notes.append(
         "\(late.sentences) sentences of \(late.videos.count) videos, such as \"\(first)\", begin more than "
@@ -131,10 +141,13 @@ struct SubtitleRow {
   /// Tokens of a sentence at most: the model's attention grows with their square.
   private static let mostTokens = 4096
 
-  private let row: JSONObject
+  private var row: JSONObject
   private let video: String
+  private let frameLength: Double
   private var texts: [String] = []
   private var times: [SubtitleTime] = []
+  /// The times of sentences that are left out.
+  private(set) var misplaced: [SubtitleTime] = []
   /// Sentences that end before they begin.
   var reversed: Int { times.count { $0.end < $0.start } }
   /// Sentences that begin before the video.
@@ -156,29 +169,41 @@ struct SubtitleRow {
     var information: JSONObject
   }
 
-  init(_ row: JSONObject, video: String) throws {
+  /// - Parameter frameLength: seconds per frame.
+  init(_ row: JSONObject, video: String, frameLength: Double) throws {
     self.row = row
     self.video = video
+    self.frameLength = frameLength
     guard let sentences = row["sub"]?.array else { throw BadRow("\"sub\" is not a list of sentences") }
+    var kept: [JSON] = []
     for (index, sentence) in sentences.enumerated() {
       guard let fields = sentence.object else { throw BadRow("sentence \(index) is \(sentence.kind)") }
-      texts.append(try fields.text("text"))
-      let start = try fields.number("start")
-      end = try fields.number("end")
-      times.append(SubtitleTime(start: Float(start), end: Float(end)))
+      let (text, start, stop) = (
+        try fields.text("text"), try fields.number("start"), try fields.number("end")
+      )
+      let time = SubtitleTime(start: Float(start), end: Float(stop))
+      guard SubtitleMatching.canMatch(time, frameLength: frameLength) else {
+        misplaced.append(time)
+        continue
+      }
+      texts.append(text)
+      times.append(time)
+      kept.append(sentence)
+      end = stop
     }
+    if !misplaced.isEmpty { self.row["sub"] = .array(kept) }
   }
 
   /// - Parameter group: frames of each empty sentence of a video without subtitles; 0 for no such
   ///   sentences.
-  func entry(frames: Int, frameLength: Double, group: Int, tokenizer: Tokenizer) throws -> Entry {
+  func entry(frames: Int, group: Int, tokenizer: Tokenizer) throws -> Entry {
     var frames = frames
     if frames == 0, !times.isEmpty {
       guard abs(end) < 1e6 else { throw BadRow("the last sentence ends at \(end) s") }
       frames = max(0, Int(end.rounded(.towardZero) / frameLength))
     }
     guard !times.isEmpty, frames > 0 else {
-      return emptyEntry(frames: frames, frameLength: frameLength, group: group)
+      return emptyEntry(frames: frames, group: group)
     }
     let matching = try SubtitleMatching(times: times, frames: frames, frameLength: frameLength)
     let ids = texts.map(tokenizer.encodeSubtitle)
@@ -197,7 +222,7 @@ struct SubtitleRow {
       information: information(matching, unmatched: unmatched))
   }
 
-  private func emptyEntry(frames: Int, frameLength: Double, group: Int) -> Entry {
+  private func emptyEntry(frames: Int, group: Int) -> Entry {
     let pieces =
       group == 0
       ? [] : stride(from: 0, to: frames, by: group).map { Array($0..<min($0 + group, frames)) }

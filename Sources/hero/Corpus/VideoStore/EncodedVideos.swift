@@ -19,7 +19,8 @@ public struct EncodingRanks {
 ///
 /// Ranks encode a stretch of videos each, round after round, and all receive what the others made.
 /// Only the first needs it, and would not have it sooner if it were sent to nobody else; LMDB has
-/// one writer.
+/// one writer. A round has as many videos as fit into the bytes that a rank may hold: all ranks
+/// first tell the sizes of a share of the videos' files.
 struct EncodedVideos {
   private let ranks: EncodingRanks
   private let rounds: [[Range<Int>]]
@@ -27,18 +28,23 @@ struct EncodedVideos {
   private var round = 0
   private var ready: [Result<FeatureEncoder.Encoded, UnreadableVideo>] = []
 
-  /// Bytes of features that are read, encoded or wait together; a video with more is alone.
-  private static let mostBytes = 128 << 20
+  /// Bytes of features that are read, encoded, exchanged or wait together; a video with more is
+  /// alone.
+  static let mostBytes = 128 << 20
   /// Videos that a rank encodes between two exchanges.
   private static let each = 8
 
-  init(_ videos: [FeatureFiles], _ encoder: FeatureEncoder, threads: Int, among ranks: EncodingRanks) {
+  /// - Throws: what the exchange of sizes throws.
+  init(
+    _ videos: [FeatureFiles], _ encoder: FeatureEncoder, threads: Int, among ranks: EncodingRanks
+  ) throws {
     self.ranks = ranks
-    rounds = Self.rounds(videos.count, each: Self.each, of: ranks.size)
+    let sizes = try ranks.size > 1 ? Self.sizes(of: videos, threads: threads, among: ranks) : nil
+    rounds = Self.rounds(videos.count, sizes: sizes, of: ranks.size)
     let numbers = rounds.flatMap { $0[ranks.rank] }
     own = Prefetch(
       numbers.indices, threads: threads, depth: 2 * threads,
-      cost: (Self.mostBytes, { FeatureEncoder.byteCount(of: videos[numbers[$0]]) })
+      cost: (Self.mostBytes, { sizes?[numbers[$0]] ?? FeatureEncoder.byteCount(of: videos[numbers[$0]]) })
     ) { number in
       do {
         return .success(try encoder.encode(videos[numbers[number]]))
@@ -48,11 +54,53 @@ struct EncodedVideos {
     }
   }
 
-  /// Who encodes what: `each` videos by every rank in a round, fewer in the last.
-  private static func rounds(_ count: Int, each: Int, of size: Int) -> [[Range<Int>]] {
-    stride(from: 0, to: count, by: each * size).map { first in
-      (0..<size).map { min(count, first + $0 * each)..<min(count, first + ($0 + 1) * each) }
+  /// Bytes of each video's features: every rank asks for those of its share, and all know all.
+  private static func sizes(
+    of videos: [FeatureFiles], threads: Int, among ranks: EncodingRanks
+  ) throws -> [Int] {
+    let own = Array(stride(from: ranks.rank, to: videos.count, by: ranks.size))
+    let counts = Prefetch(own.indices, threads: threads, depth: 64 * threads) {
+      FeatureEncoder.byteCount(of: videos[own[$0]])
     }
+    var bytes: [MessagePack] = []
+    while let count = try counts.next() { bytes.append(.int(count)) }
+    let parts = try ranks.gather(MessagePack.array(bytes).encode()).map {
+      try MessagePack.decode($0).array?.compactMap(\.int) ?? []
+    }
+    return try videos.indices.map { number in
+      let part = parts[number % ranks.size]
+      guard number / ranks.size < part.count else { throw DataError("another process sent too few sizes") }
+      return part[number / ranks.size]
+    }
+  }
+
+  /// Who encodes what: in a round every rank some videos that follow each other, as many as the
+  /// round's bytes allow and `each` at most; one video where it alone has more.
+  static func rounds(_ count: Int, sizes: [Int]?, of ranks: Int) -> [[Range<Int>]] {
+    var rounds: [[Range<Int>]] = []
+    var next = 0
+    while next < count {
+      var left = mostBytes
+      var isFull = false
+      let first = next
+      rounds.append(
+        (0..<ranks).map { rank in
+          let start = next
+          // Each has a share of what is left, that all have work to do.
+          var share = left / (ranks - rank)
+          while !isFull, next < count, next - start < each {
+            let size = sizes?[next] ?? 0
+            guard size <= left || next == first else {
+              isFull = true
+              break
+            }
+            guard size <= share || next == start else { break }
+            (left, share, next) = (left - min(left, size), share - min(share, size), next + 1)
+          }
+          return start..<next
+        })
+    }
+    return rounds
   }
 
   /// The next video's entries; nil after the last, and on all ranks but the first.

@@ -33,7 +33,7 @@ struct FeatureFileList {
     let listed: Listing =
       switch source {
       case .folder(let path): try videos(inFolder: path)
-      case .infoFile(let path): (try videos(inInfoFile: path), [], [])
+      case .infoFile(let path): try videos(inInfoFile: path)
       }
     guard !listed.videos.isEmpty else {
       throw DataError(
@@ -66,7 +66,7 @@ struct FeatureFileList {
     // What is there of a video whose file was not taken is listed as unreadable, unless another
     // file of it was.
     let lost = found.reduce(into: Set<Name>()) { $0.formUnion($1.lost) }.subtracting(names)
-    if let note = Self.unlikeNames(videos, parts, in: folder) { notes.append(note) }
+    notes += Self.unlikeNames(videos, parts, in: folder)
     if let note = Normalization.note(among: names.union(lost).sorted().map(\.text), in: folder) {
       notes.append(note)
     }
@@ -75,17 +75,26 @@ struct FeatureFileList {
     )
   }
 
-  /// A line about videos whose parts have names that differ in a video file's ending or in case
-  /// only; nil where none are.
-  private static func unlikeNames(_ videos: [FeatureFiles], _ parts: [String], in folder: String) -> String? {
+  /// Lines about the first two videos whose names differ in a video file's ending or in case only:
+  /// of which the parts have different names, and of which both have all parts.
+  private static func unlikeNames(
+    _ videos: [FeatureFiles], _ parts: [String], in folder: String
+  ) -> [String] {
     var found: [Name: FeatureFiles] = [:]
-    for video in videos where video.files.contains(nil) {
+    var (split, double): (String?, String?)
+    for video in videos {
       let other = found.updateValue(video, forKey: Name(VideoFileName.stem(of: video.name).lowercased()))
-      guard let other, zip(other.files, video.files).allSatisfy({ $0 != nil || $1 != nil }) else { continue }
-      return "\(folder): \(other.name.spelled) and \(video.name.spelled) look like one video, whose files in "
-        + "\(parts.joined(separator: ", ")) have different names; name them alike"
+      guard let other else { continue }
+      let names = "\(folder): \(other.name.spelled) and \(video.name.spelled) look like one video"
+      if !other.files.contains(nil), !video.files.contains(nil) {
+        double = double ?? "\(names); both are stored, as two"
+      } else if zip(other.files, video.files).allSatisfy({ $0 != nil || $1 != nil }) {
+        split =
+          split
+          ?? "\(names), whose files in \(parts.joined(separator: ", ")) have different names; name them alike"
+      }
     }
-    return nil
+    return [split, double].compactMap { $0 }
   }
 
   /// The folder of a part's files.
@@ -104,7 +113,7 @@ struct FeatureFileList {
 
   // MARK: Info file
 
-  private func videos(inInfoFile path: String) throws -> [FeatureFiles] {
+  private func videos(inInfoFile path: String) throws -> Listing {
     guard FeatureVersion.isPair(parts) else {
       throw DataError(
         "lists features of a network of pictures and of one of stretches, such as resnet and slowfast",
@@ -115,15 +124,20 @@ struct FeatureFileList {
       throw DataError(
         "is not a dictionary of videos", file: path, cure: "Give the video_feat_info.pkl of the reference")
     }
-    let videos = try entries.map { entry in
-      guard let name = entry.key.string, let parts = entry.value.elements, parts.count >= 3,
-        let frames = parts[0].int ?? parts[0].double.flatMap({ Int(exactly: $0) }),
-        let deep = parts[1].string, let flat = parts[2].string
+    var (videos, lost, firstProblem): ([FeatureFiles], [FeatureFiles], DataError?) = ([], [], nil)
+    var notes: [String] = []
+    for entry in entries {
+      let name = entry.key.string ?? "?"
+      guard entry.key.string != nil, let parts = entry.value.elements, parts.count >= 3,
+        let frames = parts[0].int ?? parts[0].double.flatMap({ Int(exactly: $0) }), frames >= 0,
+        let deep = Self.path(parts[1]), let flat = Self.path(parts[2])
       else {
-        throw DataError(
-          "is not (frames, slowfast path, resnet path, folder)", file: path,
-          place: "video \"\(entry.key.string ?? "?")\"", cure: "Give the video_feat_info.pkl of the reference"
-        )
+        let problem = DataError(
+          "is not (frames, slowfast path, resnet path, folder)", file: path, place: "video \"\(name)\"")
+        firstProblem = firstProblem ?? problem
+        notes.append(problem.sentence)
+        lost.append(FeatureFiles(name: name, files: self.parts.map { _ in nil }))
+        continue
       }
       guard flat.isEmpty || flat != deep else {
         throw DataError(
@@ -136,15 +150,22 @@ struct FeatureFileList {
       let files = self.parts.map { FeatureVersion.isFlat($0) ? flat : deep }.map {
         $0.contains("/") ? $0 : $0.replacing("\\", with: "/")
       }
-      return FeatureFiles(name: name, files: files.map { $0.isEmpty ? nil : $0 }, frames: frames)
+      videos.append(FeatureFiles(name: name, files: files.map { $0.isEmpty ? nil : $0 }, frames: frames))
+    }
+    if videos.isEmpty, let firstProblem {
+      throw firstProblem.located(cure: "Give the video_feat_info.pkl of the reference")
     }
     let root = try root(of: videos, listedIn: path)
-    return videos.map { video in
+    let resolved = videos.map { video in
       var video = video
       video.files = video.files.map { $0.map { resolve($0, in: root) } }
       return video
     }
+    return (resolved, lost, notes)
   }
+
+  /// A path of an entry; empty where there is none.
+  private static func path(_ value: PickleValue) -> String? { value == .none ? "" : value.string }
 
   /// The folder that relative paths start from: the current one, as in the reference, else the info
   /// file's own or the nearest one around it, whichever has one of the files.

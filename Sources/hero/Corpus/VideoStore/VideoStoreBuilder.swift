@@ -35,7 +35,7 @@ public struct VideoStoreBuilder: Sendable {
   ) throws -> VideoStoreReport {
     try options.check()
     let (videos, lost, notes) = try FeatureFileList(options.source, parts: options.features).videos()
-    var encoded = EncodedVideos(
+    var encoded = try EncodedVideos(
       videos, FeatureEncoder(options: options), threads: options.threadCount, among: ranks)
     guard ranks.rank == 0 else {
       for _ in videos { _ = try encoded.next() }
@@ -54,7 +54,7 @@ public struct VideoStoreBuilder: Sendable {
       folder: folder, datasetFolder: options.datasetPath, parts: options.features, widths: widths)
     for video in lost {
       output.skip(video.name)
-      onSkip("video \"\(video.name)\" is left out: none of its files is a feature file")
+      onSkip("video \"\(video.name)\" is left out: it has no feature file that can be taken")
     }
     for (index, video) in videos.enumerated() {
       do {

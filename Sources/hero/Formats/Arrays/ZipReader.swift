@@ -91,7 +91,7 @@ public final class ZipReader {
           + "in an archive of \(archiveSize)")
     }
     guard let stream = zip_fopen_index(handle, entry.index, 0) else {
-      throw damaged(entry, "cannot be opened: \(String(cString: zip_strerror(handle)))")
+      throw unopened(entry)
     }
     defer { zip_fclose(stream) }
     var bytes: [UInt8] = []
@@ -121,7 +121,7 @@ public final class ZipReader {
   /// The first `count` decompressed bytes of `entry`, fewer if it has no more; nothing is verified.
   func head(_ entry: Entry, count: Int) throws -> [UInt8] {
     guard let stream = zip_fopen_index(handle, entry.index, 0) else {
-      throw damaged(entry, "cannot be opened: \(String(cString: zip_strerror(handle)))")
+      throw unopened(entry)
     }
     defer { zip_fclose(stream) }
     return try [UInt8](unsafeUninitializedCapacity: count) { buffer, written in
@@ -147,6 +147,18 @@ public final class ZipReader {
       entries.append(
         Entry(name: String(cString: name), index: index, size: size, compressedSize: compressedSize))
     }
+  }
+
+  /// Why an entry could not be opened: it may be whole, and packed as nobody here unpacks.
+  private func unopened(_ entry: Entry) -> DataError {
+    let problem = "cannot be opened: \(String(cString: zip_strerror(handle)))"
+    let unsupported = [ZIP_ER_COMPNOTSUPP, ZIP_ER_ENCRNOTSUPP, ZIP_ER_NOPASSWD, ZIP_ER_WRONGPASSWD]
+    guard unsupported.contains(zip_error_code_zip(zip_get_error(handle))) else {
+      return damaged(entry, problem)
+    }
+    return DataError(
+      "the entry \(problem)", file: file, place: "entry “\(entry.name)”",
+      cure: "Save it without a password, stored or deflated, as numpy.savez and numpy.savez_compressed do")
   }
 
   private func damaged(_ entry: Entry, _ what: String) -> DataError {

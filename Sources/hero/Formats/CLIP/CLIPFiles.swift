@@ -154,7 +154,7 @@ public struct CLIPFiles: Sendable {
     ] as [(String, JSON?, String, JSON?)] {
       guard let value = own?[key], value != .null, value != usual else { continue }
       throw refused(
-        "\"\(key)\" is \(value.encoded()), which no CLIP of OpenAI's shape has", file, "\"\(part)\"")
+        "\"\(key)\" is \(value.shown), which no CLIP of OpenAI's shape has", file, "\"\(part)\"")
     }
     if let mean = json["preprocess_cfg"]?["mean"]?.array?.compactMap(\.double), mean.count == 3,
       abs(mean[0] - 0.48145466) > 1e-3
@@ -175,7 +175,7 @@ public struct CLIPFiles: Sendable {
   private static func number(_ value: JSON?, _ key: String, _ file: String, _ place: String) throws -> Int? {
     guard let value else { return nil }
     guard let number = value.int, (1...65_536).contains(number) else {
-      throw refused("\"\(key)\" is \(value.encoded()), not a whole number from 1 to 65,536", file, place)
+      throw refused("\"\(key)\" is \(value.shown), not a whole number from 1 to 65,536", file, place)
     }
     return number
   }

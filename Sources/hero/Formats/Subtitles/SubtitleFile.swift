@@ -12,6 +12,8 @@ public enum SubtitleFile {
   private static let mostBytes = 64 << 20
   /// Nor a cue so much text; the model's attention grows with its square.
   private static let mostTextBytes = 4000
+  /// Nor does a video last so many seconds, 1,000 hours.
+  private static let mostSeconds = 3_600_000.0
 
   /// The cues of a file in the order of their starts, lines that captions repeat while they roll
   /// once.
@@ -94,6 +96,10 @@ public enum SubtitleFile {
       }
       guard !said.isEmpty else { continue }
       for (start, end) in [(part.start, part.end)] + part.again {
+        guard end < mostSeconds else {
+          problems.append((part.line, "it ends at \(end) s, which no video does; the cue is left out"))
+          continue
+        }
         cues.append(SubtitleCue(start: start, end: end, lines: said))
       }
     }

@@ -28,7 +28,7 @@ struct EntryFields {
   }
 
   func wrong(_ key: String, _ expectation: String) -> DataError {
-    let found = json[key].map { "not " + $0.encoded(style: .python) } ?? "and is missing"
+    let found = json[key].map { "not " + $0.shown } ?? "and is missing"
     return DataError("must be \(expectation), \(found)", place: "key \"\(place).\(key)\"")
   }
 }

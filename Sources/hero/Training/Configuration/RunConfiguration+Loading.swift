@@ -99,7 +99,7 @@ extension RunConfiguration {
     if let value = object[RunOptions.shared.task.name] {
       guard let task = RunTask(json: value) else {
         throw DataError(
-          "must be \(RunTask.expectation), not \(value.encoded(style: .python))", file: file,
+          "must be \(RunTask.expectation), not \(value.shown)", file: file,
           place: "key \"task\"")
       }
       return task

@@ -97,7 +97,7 @@ public struct RunConfiguration: Equatable, Sendable {
       }
       guard let accepted = option.accepted(value) else {
         throw DataError(
-          "must be \(option.expectation), not \(value.encoded(style: .python))", file: file,
+          "must be \(option.expectation), not \(value.shown)", file: file,
           place: "key \"\(key)\"", cure: Self.cure(value, option))
       }
       // The published files have an alias beside nothing or beside the key itself, which then

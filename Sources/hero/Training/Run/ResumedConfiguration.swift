@@ -33,7 +33,7 @@ extension RunConfiguration {
     let changed = changes(since: other)
     guard !changed.isEmpty else { return }
     let list = changed.map {
-      "\($0.name) was \($0.before.encoded(style: .python)), now \($0.now.encoded(style: .python))"
+      "\($0.name) was \($0.before.shown), now \($0.now.shown)"
     }
     throw DataError(
       "the run was begun with other options: \(list.joined(separator: "; "))", file: folder.path,

@@ -176,6 +176,9 @@ public struct RunFolder: Equatable, Sendable {
       return (try Self.weights(name), URL(fileURLWithPath: name).lastPathComponent)
     }
     guard let found else {
+      guard FileManager.default.isFolder(path) else {
+        throw DataError("there is no such run's folder", file: path, cure: "Check the path")
+      }
       let there = saved.map(\.name).joined(separator: ", ")
       throw DataError(
         "has no checkpoint \"\(name)\"", file: checkpoints,

@@ -16,9 +16,11 @@ enum PredictionFile {
   /// - Throws: `DataError` for a file that is none of these.
   static func read(path: String) throws -> PredictionFile {
     let rows: [JSON]
+    var isList = false
     if let document = try? JSON.read(path: path) {
       if RetrievalResults.recognizes(document) { return .retrieval(document) }
       rows = document.array ?? [document]
+      isList = document.array != nil
     } else {
       var lines: [JSON] = []
       try JSONLines.read(path: path) { _, row in lines.append(row) }
@@ -31,7 +33,7 @@ enum PredictionFile {
       return .windows(rows)
     }
     if first["descs"] != nil || first["clip_id"] != nil { return .captions(rows) }
-    guard rows.count == 1, first.object != nil else {
+    guard rows.count == 1, !isList, first.object != nil else {
       throw DataError(
         "holds no predictions of a known form", file: path,
         cure: "Give a result file of retrieval, answers, captions or windows (Docs/Formats.md)")

@@ -65,7 +65,7 @@ public struct PredictionScoring {
     return try DataError.locating(file: predictions) {
       let results = try RetrievalResults(json: json, numbers: try numbers())
       for (task, queries) in results.tasks {
-        let answered = Set(queries.map(\.id))
+        let answered = Set(queries.lazy.filter { !$0.predictions.isEmpty }.map(\.id))
         tell(
           truths.count { !answered.contains($0.id) }, "queries have no prediction of \(task.rawValue)", warn)
         let moments = queries.lazy.flatMap(\.predictions)

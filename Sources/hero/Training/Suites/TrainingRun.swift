@@ -28,7 +28,7 @@ public struct TrainingRun {
     let precision = backend.precision
     if let asked = context.configuration.precisionInFile, asked != .string(precision.rawValue) {
       context.log.warning(
-        "\"precision\" is \(asked.encoded(style: .python)) in the file, which has no effect: this run computes in "
+        "\"precision\" is \(asked.shown) in the file, which has no effect: this run computes in "
           + "\(precision.rawValue), as --precision says")
     }
     run.context.configuration.recordedPrecision = precision
