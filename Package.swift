@@ -26,7 +26,7 @@ let package = Package(
     // For the fuzz targets, which are a package of their own.
     .library(
       name: "HeroModules",
-      targets: ["Formats", "Text", "Corpus", "Metrics", "Model", "Training", "Search", "Serve"]),
+      targets: ["Formats", "Text", "Corpus", "Metrics", "Model", "Training", "Bench", "Search", "Serve"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -65,9 +65,11 @@ let package = Package(
     module("Model", ["Engine", "Formats"]),
     module("Tasks", ["Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
     module("Training", ["Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
+    module("Bench", ["Tasks", "Model", "Corpus", "Metrics", "Engine", "Formats"]),
     module("Demo", ["Text", "Formats"]),
     module("Vision", ["CFFmpeg", "CDNNL", "Formats"]),
-    module("Search", ["Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
+    module(
+      "Search", ["Bench", "Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
     .target(
       name: "Serve",
       dependencies: [
@@ -84,7 +86,8 @@ let package = Package(
     .executableTarget(
       name: "hero",
       dependencies: [
-        "Search", "Serve", "Training", "Model", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Formats",
+        "Search", "Serve", "Bench", "Training", "Model", "Demo", "Vision", "Metrics", "Corpus", "Engine",
+        "Formats",
         "CFFmpeg",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -108,6 +111,7 @@ let package = Package(
     tests("Corpus", ["Text", "Formats"]),
     tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
     tests("Training", ["Tasks", "Model", "Corpus", "Metrics", "Engine", "Formats"]),
+    tests("Bench", ["Model", "Metrics", "Engine", "Formats"]),
     tests("Demo", ["Text", "Formats"]),
     tests(
       "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),

@@ -68,13 +68,15 @@ struct DocumentationTests {
     let file = options.config.map { SharedData.repository.appendingPathComponent($0).path }
     let shipped = file.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
     if options.config?.hasPrefix("Configs/") == true { #expect(shipped != nil, "\(options.config ?? "")") }
-    return try RunConfiguration.load(task: task, file: shipped, arguments: options.overrides).0
+    let (run, _) = try RunConfiguration.load(task: task, file: shipped, arguments: options.overrides)
+    _ = try TrainingRun(run, log: RunLog())
+    return run
   }
 
   private func check(_ overrides: [String], of task: RunTask, for work: RunWork) throws {
     var configuration = RunConfiguration(task: task)
     try configuration.apply(try RunArguments(overrides), for: work)
-    try configuration.validate()
+    _ = try TrainingRun(configuration, log: RunLog())
   }
 
   /// The pages of the tasks, each followed from its first command to its last on a corpus of a few

@@ -65,6 +65,13 @@ struct SearchCommandTests {
     #expect(
       moments.count == 3 && moments.allSatisfy { ($0["end"]?.double ?? 0) > ($0["start"]?.double ?? 0) })
     #expect(try corpus.run(search + ["a", "man", "walks"]).output.contains("said there"))
+    // Options of the run stand anywhere, each with its own words.
+    for words in [
+      ["--nms-thd=-1", "a man"], ["--nms-thd", "-1", "a man"], ["a", "--nms-thd", "-1", "man"],
+    ] {
+      let overruled = try JSON.parse(try corpus.run(search + ["--json"] + words).output)
+      #expect(overruled["query"] == "a man")
+    }
     let refused = try HeroProcess(
       arguments: search + ["--model-dir", "run2", "a"], folder: corpus.folder.root)
     #expect(refused.status == 1 && refused.errors.contains("weights differ"))

@@ -52,15 +52,16 @@ public struct SmallModel {
 
   public func open() throws -> SearchModel {
     try SearchModel(
-      folder: folder.path("run"), checkpoint: "latest", tokenizer: folder.path("tokenizer"), arguments: [],
-      log: RunLog(), backend: try CPUBackend())
+      folder: folder.path("run"), checkpoint: "latest", tokenizer: folder.path("tokenizer"), log: RunLog(),
+      backend: try CPUBackend())
   }
 
   public func searcher(_ index: String, arguments: [String] = [], rowsRead: Int = 40_000) throws
     -> MomentSearcher
   {
     try MomentSearcher(
-      index: index, checkpoint: "latest", arguments: arguments, rowsRead: rowsRead, log: RunLog(),
+      index: index, checkpoint: "latest", arguments: RunArguments(arguments), rowsRead: rowsRead,
+      log: RunLog(),
       backend: try CPUBackend())
   }
 

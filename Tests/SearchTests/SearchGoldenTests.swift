@@ -34,7 +34,7 @@ struct SearchGoldenTests {
     _ = try folder.file("run/log/model_config.json", shape)
     model = try SearchModel(
       folder: folder.path("run"), checkpoint: Self.golden + "/expected/tvr.pt",
-      tokenizer: Self.golden + "/corpus/tokenizer", arguments: [], log: RunLog(), backend: try CPUBackend())
+      tokenizer: Self.golden + "/corpus/tokenizer", log: RunLog(), backend: try CPUBackend())
     reader = try model.opened.reader(
       features: Self.golden + "/db/video_db/tv", subtitles: Self.golden + "/db/txt_db/tv_subtitles.db",
       cls: model.tokenizer.cls)

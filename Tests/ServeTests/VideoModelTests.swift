@@ -39,23 +39,26 @@ struct VideoModelTests {
 
   private func weights(_ task: String) -> String { Self.golden + "/expected/\(task).pt" }
   private var tokenizer: String { Self.golden + "/corpus/tokenizer" }
-  private var stores: [String] {
-    IndexWork(index: folder.path("index")).arguments(
+  private func stores() throws -> RunArguments {
+    try IndexWork(index: folder.path("index")).arguments(
       features: Self.golden + "/db/video_db/tv", subtitles: Self.golden + "/db/txt_db/tv_subtitles.db")
+  }
+
+  /// A run of the reference's weights that reads those stores.
+  private func saved(_ task: String, _ stores: RunArguments? = nil) throws -> SavedRun {
+    try SavedRun(
+      path: folder.path(task), checkpoint: weights(task), stores ?? self.stores(), for: .description,
+      log: RunLog())
   }
 
   private func captioning(_ task: String = "tvc", options: DecodingOptions = DecodingOptions()) throws
     -> OpenedCaptioning
   {
-    try OpenedCaptioning(
-      path: folder.path(task), checkpoint: weights(task), tokenizer: tokenizer, options, arguments: stores,
-      log: RunLog(), backend: backend)
+    try OpenedCaptioning(saved(task), tokenizer: tokenizer, options, backend: backend)
   }
 
   private func answering(_ task: String = "tvqa", tokenizer: String? = nil) throws -> OpenedAnswering {
-    try OpenedAnswering(
-      path: folder.path(task), checkpoint: weights(task), tokenizer: tokenizer ?? self.tokenizer,
-      arguments: stores, log: RunLog(), backend: backend)
+    try OpenedAnswering(saved(task), tokenizer: tokenizer ?? self.tokenizer, backend: backend)
   }
 
   /// A site over an index of the reference's videos, and their numbers.
@@ -63,8 +66,8 @@ struct VideoModelTests {
     site: SearchSite, numbers: [String: Int]
   ) {
     let model = try SearchModel(
-      folder: folder.path("tvr"), checkpoint: weights("tvr"), tokenizer: tokenizer, arguments: [],
-      log: RunLog(), backend: backend)
+      folder: folder.path("tvr"), checkpoint: weights("tvr"), tokenizer: tokenizer, log: RunLog(),
+      backend: backend)
     let reader = try model.opened.reader(
       features: Self.golden + "/db/video_db/tv", subtitles: Self.golden + "/db/txt_db/tv_subtitles.db",
       cls: model.tokenizer.cls)
@@ -94,9 +97,8 @@ struct VideoModelTests {
     var options = DecodingOptions()
     options.beams = beams
     let clips = Self.golden + "/corpus/ann/tvc_val.jsonl"
-    let wanted = try CaptioningRun(path: folder.path("tvc"), arguments: stores, log: RunLog()).run(
-      checkpoint: weights("tvc"), clips: clips, output: folder.path("captions.jsonl"), tokenizer: tokenizer,
-      options, backend: backend
+    let wanted = try saved("tvc").caption(
+      clips, to: folder.path("captions.jsonl"), tokenizer: tokenizer, options, backend: backend
     ).captions
     let (site, numbers) = try site(try captioning(options: options), nil)
     var compared = 0
@@ -111,9 +113,9 @@ struct VideoModelTests {
 
   @Test func answersAreThoseOfTheEvaluation() async throws {
     let store = Self.golden + "/db/txt_db/tvqa_val.db"
-    let outcome = try EvaluationRun(path: folder.path("tvqa"), task: nil, arguments: stores, log: RunLog())
-      .run(
-        checkpoint: weights("tvqa"), split: "val", store: store, backend: backend)
+    let run = try SavedRun(
+      path: folder.path("tvqa"), checkpoint: weights("tvqa"), stores(), for: .evaluation, log: RunLog())
+    let outcome = try EvaluationRun([run]).run(split: "val", store: store, backend: backend)
     let results = try #require(try JSON.read(path: outcome.path).object)
     let (site, numbers) = try site(nil, try answering())
     var (loss, known) = (0.0, 0)
@@ -144,13 +146,11 @@ struct VideoModelTests {
   /// has it; one that has more frames, and a whole video that has, are refused.
   @Test func momentsOfLongVideos() async throws {
     let part = 8
-    let cut = stores + ["--max-clip-len", "\(part)"]
+    var cut = try stores()
+    try cut.set(\.maxClipLength, part)
     let captioning = try OpenedCaptioning(
-      path: folder.path("tvc"), checkpoint: weights("tvc"), tokenizer: tokenizer, DecodingOptions(),
-      arguments: cut, log: RunLog(), backend: backend)
-    let answering = try OpenedAnswering(
-      path: folder.path("tvqa"), checkpoint: weights("tvqa"), tokenizer: tokenizer, arguments: cut,
-      log: RunLog(), backend: backend)
+      saved("tvc", cut), tokenizer: tokenizer, DecodingOptions(), backend: backend)
+    let answering = try OpenedAnswering(saved("tvqa", cut), tokenizer: tokenizer, backend: backend)
     let (site, numbers) = try site(captioning, answering)
     let reader = captioning.videos
     let name = try #require(

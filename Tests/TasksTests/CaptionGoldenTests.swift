@@ -64,7 +64,7 @@ struct CaptionGoldenTests {
     options.beams = beams
     options.maximumSteps = try #require(try Golden.options()["caption_steps"]?.int)
     return CaptionGenerator(
-      model: model, videos: try GoldenStores.videos(),
+      [(model, try GoldenStores.videos())],
       tokenizer: try Tokenizer(directory: GoldenStores.path("corpus/tokenizer")), options: options,
       frameInterval: try GoldenStores.interval(), videoBatch: videoBatch, clipBatch: clipBatch)
   }

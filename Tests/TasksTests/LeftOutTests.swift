@@ -56,7 +56,7 @@ import Testing
     let index = try RetrievalIndex(
       videos, reader: reader, model: model, batchSize: options.videoBatch, skips: skips, among: ranks)
     return try RetrievalEvaluator(
-      model: model, queries: queries, index: index, options: options, skips: skips
+      [(model, index)], queries: queries, options: options, skips: skips
     ).run(among: ranks)
   }
 

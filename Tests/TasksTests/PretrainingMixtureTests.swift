@@ -84,7 +84,7 @@ struct PretrainingMixtureTests {
 
   private func own<S: Source>(_ source: S, _ number: Int, of plan: BatchPlan) throws -> String {
     let input = try source.loader.batch(number, of: plan).map {
-      S.prepare($0, for: source.configuration, on: source.store.backend)
+      $0.prepared(for: source.configuration, on: source.store.backend)
     }
     return try Self.describe(Mixture.Batch(source: 0, input: input))
   }
@@ -120,12 +120,12 @@ struct PretrainingMixtureTests {
   }
 
   /// A batch's losses without dropout.
-  private static func losses<S: Source>(of source: S, items: [Int]) throws -> [LossPart] {
+  private static func losses<S: Source>(of source: S, items: [Int]) throws -> [LossPart<Float>] {
     let backend = source.store.backend
     let batch = try #require(
       try source.loader.batch(of: items, random: RandomStream(seed: 0, step: 0, for: .validationBatch)))
     var random = RandomStream(seed: 1, stream: 2)
-    let input = S.prepare(batch, for: source.configuration, on: backend)
+    let input = batch.prepared(for: source.configuration, on: backend)
     return source.loss(.inference(backend), input, update: 0, random: &random).read(on: backend)
   }
 

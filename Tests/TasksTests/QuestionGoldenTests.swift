@@ -100,7 +100,7 @@ struct QuestionGoldenTests {
 
   @Test(arguments: ["val", "test"]) func answers(_ split: String) throws {
     let evaluator = QuestionEvaluator(
-      model: try Self.questionModel(), loader: try GoldenStores.questions(split, .evaluation), batchSize: 4)
+      [(try Self.questionModel(), try GoldenStores.questions(split, .evaluation))], batchSize: 4)
     var done: [Int] = []
     let evaluation = try evaluator.run { done.append($0) }
     #expect(done.last == evaluation.results.rows.count)
@@ -111,8 +111,7 @@ struct QuestionGoldenTests {
 
   @Test(arguments: ["val", "test"]) func judgements(_ split: String) throws {
     let evaluator = QuestionEvaluator(
-      model: try Self.statementModel(), loader: try GoldenStores.statements(split, .evaluation),
-      batchSize: 7)
+      [(try Self.statementModel(), try GoldenStores.statements(split, .evaluation))], batchSize: 7)
     let evaluation = try evaluator.run()
     try expectResults(
       evaluation, "violin_\(split)", loss: "valid/\(split)_loss", accuracy: "valid/\(split)_acc",

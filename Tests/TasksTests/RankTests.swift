@@ -23,9 +23,9 @@ struct RankTests {
     try Device.link(backend, among: ranks) { _ in }
     let plan = BatchPlan(batchSize: batchSize, seed: 3, rank: ranks.rank, of: ranks.size)
     let input = try task.loader.batch(number, of: plan).map {
-      Task.prepare($0, for: task.configuration, on: backend)
+      $0.prepared(for: task.configuration, on: backend)
     }
-    let share = BatchShare(task.counts(of: input), among: ranks)
+    let share = BatchShare(input?.counts ?? [:], among: ranks)
     var random = RandomStream(seed: 3, step: UInt64(number), for: .loss)
     let tape = Tape.training(backend, seed: 3, step: UInt64(number), communicator: ranks)
     let terms = task.loss(tape, input, among: share, update: number, random: &random)
@@ -114,9 +114,9 @@ struct RankTests {
     var losses: [Float] = []
     for update in 0..<5 {
       let input = try task.loader.batch(update, of: plan).map {
-        RetrievalSource.prepare($0, for: task.configuration, on: backend)
+        $0.prepared(for: task.configuration, on: backend)
       }
-      let share = BatchShare(task.counts(of: input), among: ranks)
+      let share = BatchShare(input?.counts ?? [:], among: ranks)
       var random = RandomStream(seed: 3, step: UInt64(update), for: .loss)
       let tape = Tape.training(backend, seed: 3, step: UInt64(update), communicator: ranks)
       let terms = task.loss(tape, input, among: share, update: update, random: &random)
@@ -218,7 +218,7 @@ struct RankTests {
   private static func evaluate(_ ranks: any Communicator) throws -> [String] {
     let model = try QuestionGoldenTests.questionModel()
     let answers = try QuestionEvaluator(
-      model: model, loader: try GoldenStores.questions("val", .evaluation), batchSize: 2
+      [(model, try GoldenStores.questions("val", .evaluation))], batchSize: 2
     ).run(among: ranks)
     let learning = try retrieval { _ in }
     let losses = try learning.validationLosses(learning.loader, batchSize: 3, among: ranks)

@@ -42,7 +42,7 @@ struct RetrievalEvaluationGoldenTests {
     let model = try RetrievalGoldenTests.model("tvr", on: device)
     let videos = try CandidateVideos(split: split, queries: queries, subtitles: subtitles, features: features)
     let index = try RetrievalIndex(videos, reader: reader, model: model, batchSize: options.videoBatch)
-    return try RetrievalEvaluator(model: model, queries: queries, index: index, options: options).run()
+    return try RetrievalEvaluator([(model, index)], queries: queries, options: options).run()
   }
 
   @Test(arguments: ["val", "test"], TestDevice.exact)

@@ -107,7 +107,7 @@ struct ValueChannelGoldenTests {
     let path = try #require(SharedData.valueGolden).path + "/violin_val.\(name).json"
     let wanted = try JSON.read(path: path)
     let evaluator = QuestionEvaluator(
-      model: model, loader: try GoldenStores.statements("val", .evaluation), batchSize: 7)
+      [(model, try GoldenStores.statements("val", .evaluation))], batchSize: 7)
     let evaluation = try evaluator.run()
     let answers = try #require(wanted["answers"]?.object)
     #expect(evaluation.results.rows.count == answers.count)

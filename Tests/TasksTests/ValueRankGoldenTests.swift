@@ -103,8 +103,12 @@ struct ValueRankGoldenTests {
     let answers = try #require(wanted["answers"]?.object)
     let ranks = try ThreadRanks.run(2) { ranks in
       let evaluator = QuestionEvaluator(
-        model: try ValueChannelGoldenTests.statementModel("tvqa"),
-        loader: try GoldenStores.statements("val", .evaluation), batchSize: 7)
+        [
+          (
+            try ValueChannelGoldenTests.statementModel("tvqa"),
+            try GoldenStores.statements("val", .evaluation)
+          )
+        ], batchSize: 7)
       let evaluation = try evaluator.run(among: ranks)
       return (
         rows: evaluation.results.rows, metrics: evaluator.metrics(evaluation, split: "val").map { ($0, $1) }

@@ -156,8 +156,8 @@ struct FirstValidationTests {
       try AtomicFile.write(saved.encoded(), to: file)
       let flag = "--\(name.replacing("_", with: "-"))"
       func open(_ arguments: [String]) throws {
-        _ = try EvaluationRun(
-          path: run.folder.path("run"), task: nil, arguments: arguments, log: Said().log)
+        _ = try SavedRun(
+          path: run.folder.path("run"), RunArguments(arguments), for: .evaluation, log: Said().log)
       }
       let error = #expect(throws: DataError.self) { try open([]) }
       #expect(error?.file == file && error?.cure == "Give \(flag)")

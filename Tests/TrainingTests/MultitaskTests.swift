@@ -45,16 +45,15 @@ struct MultitaskTests {
       ("tvr", TinyRun.store("tvr_val")), ("tvqa", TinyRun.store("tvqa_val")),
       ("violin_video_sub", TinyRun.store("violin_val")), ("tvc", "\(golden)/corpus/ann/tvc_val.jsonl"),
     ] {
-      let evaluation = try EvaluationRun(
-        path: folder.path, task: RunTask(rawValue: task), arguments: [], log: Said().log)
-      let outcome = try evaluation.run(
-        checkpoint: "best", split: "val", store: store, backend: try CPUBackend())
+      let saved = try SavedRun(
+        path: folder.path, task: RunTask(rawValue: task), for: .evaluation, log: Said().log)
+      let outcome = try EvaluationRun([saved]).run(split: "val", store: store, backend: try CPUBackend())
       #expect(!outcome.report.scalars.isEmpty, "\(task)")
     }
     // Of several tasks one must be named, and it must be one of them.
     for task in [nil, RunTask(rawValue: "yc2r")] {
       let error = try #require(throws: DataError.self) {
-        try EvaluationRun(path: folder.path, task: task, arguments: [], log: Said().log)
+        try SavedRun(path: folder.path, task: task, for: .evaluation, log: Said().log)
       }
       #expect("\(error)".contains("tvr_video_sub, tvqa_video_sub, violin_video_sub, tvc_video_sub"))
     }

@@ -122,18 +122,14 @@ struct OptionUseTests {
     let run = try TinyRun()
     let options = try run.options(task)
     try run.train(task, options)
-    let evaluation = try EvaluationRun(
-      path: run.folder.path("run"), task: nil, arguments: ["--fp16"], batchSize: 3, log: Said().log)
+    let saved = try SavedRun(
+      path: run.folder.path("run"), RunArguments(["--fp16"]), batchSize: 3, for: .evaluation, log: Said().log)
     let store = options["val_query_txt_db"]?.string ?? options["val_db"]?.string
-    _ = try evaluation.run(
-      checkpoint: "best", split: "train", store: try #require(store).replacing("_val", with: "_train"),
-      backend: try CPUBackend())
-    let configuration = evaluation.made.context.configuration
+    _ = try EvaluationRun([saved]).run(
+      split: "train", store: try #require(store).replacing("_val", with: "_train"), backend: try CPUBackend())
+    let configuration = saved.configuration
     #expect(configuration.use.read == Set(RunOptions.read(by: .evaluation, task).map(\.name)))
-    for name in task.passOptions {
-      let option = try #require(RunOptions.named(name))
-      #expect(configuration.value(of: option) == 3)
-    }
+    for option in task.passOptions { #expect(configuration[dynamicMember: option] == 3) }
   }
 
   @Test(arguments: [RunTask.tvr, task("msrvtt_video_only")])
@@ -144,7 +140,7 @@ struct OptionUseTests {
     let backend = try CPUBackend()
     func opened(_ work: RunWork) throws -> OpenedRetrieval {
       try OpenedRetrieval(
-        path: run.folder.path("run"), checkpoint: "best", for: work, log: Said().log, backend: backend)
+        SavedRun(path: run.folder.path("run"), for: work, log: Said().log), backend: backend)
     }
     let encoding = try opened(.encoding)
     _ = try encoding.reader(
@@ -192,7 +188,7 @@ struct OptionUseTests {
     let run = try TinyRun()
     try run.train(.tvr, run.options(.tvr))
     let error = #expect(throws: DataError.self) {
-      try EvaluationRun(path: run.folder.path("run"), task: .tvqa, arguments: [], log: Said().log)
+      try SavedRun(path: run.folder.path("run"), task: .tvqa, for: .evaluation, log: Said().log)
     }
     #expect(error?.description.contains("was trained for tvr") == true)
   }

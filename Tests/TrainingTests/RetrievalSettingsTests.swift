@@ -7,7 +7,7 @@ import Testing
 struct RetrievalSettingsTests {
   private func run(_ arguments: [String], task: RunTask = .tvr) throws -> RetrievalSettings {
     let (configuration, _) = try RunConfiguration.load(task: task, file: nil, arguments: arguments)
-    return RetrievalSettings(configuration)
+    return try RetrievalSettings(configuration)
   }
 
   @Test func oneNegativeIsDrawnUnlessAllAreWanted() throws {

@@ -87,6 +87,19 @@ struct RunConfigurationTests {
     #expect(error?.description.contains(hint) == true)
   }
 
+  /// What is no flag and no flag's is handed on where a command takes a sentence.
+  @Test func wordsThatAreNoFlagsAreHandedOn() throws {
+    var others: [String] = []
+    let words = ["a", "--nms-thd", "0.5", "man", "--full-eval-tasks=VCMR", "--eval-with-query-type", "walks"]
+    var arguments = try RunArguments(words, others: &others)
+    #expect(others == ["a", "man", "walks"])
+    #expect(arguments.flags == "--nms-thd --full-eval-tasks --eval-with-query-type")
+    try arguments.set(\.suppressionThreshold, 0.7)
+    #expect(arguments.value(of: RunOptions.shared.suppressionThreshold) == 0.7)
+    let error = #expect(throws: UsageError.self) { try arguments.set(\.maxGenerationSteps, 0) }
+    #expect(error?.description.contains("--max-gen-step must be a whole number, 1 or more") == true)
+  }
+
   @Test func aTaskIsNeeded() {
     #expect(throws: UsageError.self) { try RunConfiguration.load(file: nil, arguments: []) }
   }
@@ -166,7 +179,8 @@ struct RunConfigurationTests {
 
   @Test func optionsMustGoTogether() throws {
     for flags in [["--hard-pool-size", "20", "30"], ["--min-pred-l", "16"], ["--full-eval-tasks", "[]"]] {
-      #expect(throws: DataError.self) { try RunConfiguration.load(task: .tvr, file: nil, arguments: flags) }
+      let (run, _) = try RunConfiguration.load(task: .tvr, file: nil, arguments: flags)
+      #expect(throws: DataError.self) { try TrainingRun(run, log: Said().log) }
     }
   }
 

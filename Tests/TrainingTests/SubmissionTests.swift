@@ -65,11 +65,11 @@ struct SubmissionTests {
     let form = submission.form
     let folder = run.folder
     @Sendable func evaluate(_ backend: any Backend, _ ranks: any Communicator) throws -> [String: Double] {
-      let outcome = try EvaluationRun(
-        path: folder.path("run"), task: nil, arguments: [], log: Said().log, communicator: ranks
-      ).run(
-        checkpoint: SharedData.golden.path + "/expected/\(weights).pt", split: "val",
-        store: TinyRun.store(store), submission: Submission(path, form: form), backend: backend)
+      let saved = try SavedRun(
+        path: folder.path("run"), checkpoint: SharedData.golden.path + "/expected/\(weights).pt",
+        for: .evaluation, log: Said().log, communicator: ranks)
+      let outcome = try EvaluationRun([saved]).run(
+        split: "val", store: TinyRun.store(store), submission: Submission(path, form: form), backend: backend)
       return Dictionary(uniqueKeysWithValues: outcome.report.scalars.map { ($0.name, $0.value) })
     }
     let figures =

@@ -8,15 +8,23 @@ import Testing
 
 @testable import Training
 
+/// Where weights are pulled.
+private struct Target: TaskBatch, TaskInput {
+  let values: [Float]
+  var counts: [Counted: Int] { [.targets: 1] }
+
+  func prepared(for model: ModelConfiguration, on backend: any Backend) -> Target { self }
+}
+
 /// Four weights that are pulled towards numbers drawn for every batch.
 private final class Pull: Source {
   struct Loader: BatchLoader {
     let itemCount = 64
     let skips = SkipReport()
 
-    func batch(of items: [Int], random: RandomStream) throws -> [Float]? {
+    func batch(of items: [Int], random: RandomStream) throws -> Target? {
       var random = random
-      return (0..<4).map { _ in random.uniform() }
+      return Target(values: (0..<4).map { _ in random.uniform() })
     }
   }
 
@@ -37,20 +45,18 @@ private final class Pull: Source {
     store.initialize(seed: 1)
   }
 
-  var configuration: ModelConfiguration { Bench.fullSize }
-
-  static func prepare(
-    _ batch: [Float], for model: ModelConfiguration, on backend: any Backend
-  ) -> [Float] { batch }
-
-  func counts(of input: [Float]?) -> [Counted: Int] { [.targets: input == nil ? 0 : 1] }
+  var configuration: ModelConfiguration {
+    let part = TransformerConfiguration(
+      hiddenSize: 4, layers: 0, heads: 1, intermediateSize: 4, positions: 4, vocabulary: 4)
+    return ModelConfiguration(cross: part, temporal: part, query: part, featureWidth: 4)
+  }
 
   func loss(
-    _ tape: Tape, _ input: [Float]?, among share: BatchShare, update: Int, random: inout RandomStream
+    _ tape: Tape, _ input: Target?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
     guard let input else { return [LossTerm("pull", nil)] }
     let place = tape.gatherSum([(weights.tensor, nil)])
-    let target = tape.backend.makeTensor(input, rows: 1, columns: 4)
+    let target = tape.backend.makeTensor(input.values, rows: 1, columns: 4)
     if update == poisoned { tape.backend.fill(target, with: .nan) }
     let weight: Float = update == endless ? .infinity : 1
     return [LossTerm("pull", tape.sum([tape.distances(place, targets: target, weight: weight)], scale: 1))]

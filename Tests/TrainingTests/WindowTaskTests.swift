@@ -99,9 +99,10 @@ struct WindowTaskTests {
     #expect(best["metric"]?.string == (name == "qvhighlights" ? "MR-full-mAP" : "mIoU"))
 
     let log = Said().log
-    let outcome = try EvaluationRun(
-      path: made.run.folder.path("run"), task: nil, arguments: ["--max-pred-l", "20"], log: log
-    ).run(checkpoint: "latest", split: "val", store: store, backend: try CPUBackend())
+    let saved = try SavedRun(
+      path: made.run.folder.path("run"), checkpoint: "latest", RunArguments(["--max-pred-l", "20"]),
+      for: .evaluation, log: log)
+    let outcome = try EvaluationRun([saved]).run(split: "val", store: store, backend: try CPUBackend())
     #expect(outcome.path.hasSuffix("results_2_all.jsonl"))
     let own = Dictionary(uniqueKeysWithValues: outcome.report.scalars.map { ($0.name, $0.value) })
     #expect(own["mIoU"] != nil && own["MR-full-mAP"] != nil && own["R5@0.3"] != nil)

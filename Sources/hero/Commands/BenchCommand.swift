@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bench
 import Engine
 import Formats
 import Foundation
@@ -34,25 +35,19 @@ struct BenchSteps: ParsableCommand {
   @Argument(help: "What to time.")
   var kinds: [BenchKind] = []
 
-  @Option(help: ArgumentHelp("JSON of the batch's lengths.", valueName: "file"), completion: .file())
+  @Option(file: "JSON of the batch's lengths.")
   var batch: String?
 
   @Option(help: "Steps to time, after one that is not timed.")
   var steps = 3
 
-  @Option(
-    help: ArgumentHelp(
-      "Also add a line a kind to this history: commit, day, machine, kernels and figures.", valueName: "file"),
-    completion: .file())
+  @Option(file: "Also add a line a kind to this history: commit, day, machine, kernels and figures.")
   var record: String?
 
-  @Option(
-    help: ArgumentHelp("Print the newest figures of a history as a table.", valueName: "file"),
-    completion: .file())
+  @Option(file: "Print the newest figures of a history as a table.")
   var table: String?
 
-  @Option(
-    help: ArgumentHelp("Put the table between this page's markers.", valueName: "file"), completion: .file())
+  @Option(file: "Put the table between this page's markers.")
   var into: String?
 
   @OptionGroup var device: DeviceArguments
@@ -78,7 +73,7 @@ struct BenchSteps: ParsableCommand {
     }
     for kind in kinds {
       let (result, kernels) = try profile.follow(device) { backend in
-        let bench = Bench(backend: backend, communicator: Processes.communicator)
+        let bench = StepBench(backend: backend, communicator: Processes.communicator)
         return (try bench.run(kind, batch: batch, steps: steps), backend.summary)
       }
       print(result.json.encoded(style: .python))

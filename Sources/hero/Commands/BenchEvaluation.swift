@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bench
 import Foundation
 import Formats
 import Training
@@ -48,7 +49,11 @@ struct BenchEvaluation: ParsableCommand {
     InterruptHandler.install()
     var work = EvaluationBench.Work()
     (work.queries, work.videos, work.frames) = (queries, videos, frames)
-    let result = try profile.follow(device) { try EvaluationBench(work, backend: $0).run(output: output) }
+    let result = try profile.follow(device) { backend in
+      try ProgressReporter.follow("Ranking", total: queries, unit: "queries") {
+        try EvaluationBench(work, backend: backend).run(output: output, progress: $0)
+      }
+    }
     print(result.encoded(style: .python))
   }
 }

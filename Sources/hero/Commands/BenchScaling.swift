@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bench
 import Engine
 import Formats
 import Foundation
@@ -61,7 +62,10 @@ struct BenchScaling: ParsableCommand {
     extent.longest = longest.value
     let all = Processes.threads() ?? ProcessInfo.processInfo.activeProcessorCount
     extent.threads = threads.isEmpty ? Self.doublings(to: all) : threads.sorted()
-    let note = Console.standardError.print
+    let note = { (line: String) in
+      Console.standardError.print(line)
+      try InterruptHandler.check()
+    }
     let precision = try device.chosenPrecision()
     let sample = try Device.open("cpu", precision: precision)
     var series = try ScalingBench(
@@ -89,7 +93,7 @@ struct BenchScaling: ParsableCommand {
   }
 
   /// A query, from its tokens to moments, in an index that grows.
-  private func corpus(_ note: (String) -> Void) throws -> ScalingSeries {
+  private func corpus(_ note: (String) throws -> Void) throws -> ScalingSeries {
     var series = ScalingSeries(
       axis: .corpus, name: "query", what: "clips of \(Self.clipFrames) frames, one query")
     let folder = URL(fileURLWithPath: scratch).appendingPathComponent("hero-scaling-\(UUID().uuidString)")
@@ -106,7 +110,7 @@ struct BenchScaling: ParsableCommand {
           2 * 1700 * Self.clipFrames * count, in: folder.path, for: "an index of \(count) clips")
       } catch let error as DataError {
         series.remarks.append("\(ScalingReport.grouped(count)) clips: \(error.problem)")
-        note("\(count) clips: left out; \(error)")
+        try note("\(count) clips: left out; \(error)")
         break
       }
       work.videos = count
@@ -116,7 +120,7 @@ struct BenchScaling: ParsableCommand {
       let seconds = result["query_seconds"]?.double ?? 0
       series.points.append(
         .init(value: count, seconds: seconds, memory: result["private_memory"]?.int ?? 0))
-      note(String(format: "query among %d clips: %.4f s", count, seconds))
+      try note(String(format: "query among %d clips: %.4f s", count, seconds))
     }
     return series
   }

@@ -34,7 +34,7 @@ struct BenchSearch: ParsableCommand {
   @Flag(help: "Of CLIP's rows, 512 elements, with its text tower (ViT-B/32's) in place of a trained HERO.")
   var clip = false
 
-  @Option(help: ArgumentHelp("The index to make.", valueName: "file"), completion: .file())
+  @Option(file: "The index to make.")
   var output: String
 
   @OptionGroup var device: DeviceArguments

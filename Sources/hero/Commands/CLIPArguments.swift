@@ -4,10 +4,9 @@ import Formats
 /// What CLIP's weights may not say themselves.
 struct CLIPArguments: ParsableArguments {
   @Option(
-    name: .customLong("clip-vocabulary"),
-    help: ArgumentHelp(
+    file:
       "CLIP's words: bpe_simple_vocab_16e6.txt.gz, or a folder with vocab.json and merges.txt; by default beside its weights.",
-      valueName: "path"), completion: .file())
+    "path", name: .customLong("clip-vocabulary"))
   var vocabulary: String?
 
   @Option(

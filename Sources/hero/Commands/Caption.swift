@@ -16,25 +16,22 @@ struct Caption: ParsableCommand {
           --output captions.jsonl --score
       """)
 
-  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Folder of the run.")
   var modelDir: String
 
-  @Option(
-    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
+  @Option(checkpoint: "A step, 'best', 'latest' or a file.")
   var ckptStep = "best"
 
-  @Option(help: ArgumentHelp("JSON lines of the clips.", valueName: "file"), completion: .file())
+  @Option(file: "JSON lines of the clips.")
   var targetClip: String
 
-  @Option(help: ArgumentHelp("File to write.", valueName: "file"), completion: .file())
+  @Option(file: "File to write.")
   var output: String
 
   @Flag(help: "Replace the file to write, if it is there.")
   var overwrite = false
 
-  @Option(
-    help: ArgumentHelp("Tokenizer; by default the one that made the stores.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Tokenizer; by default the one that made the stores.")
   var tokenizer: String?
 
   @OptionGroup var decoding: DecodingArguments
@@ -48,9 +45,7 @@ struct Caption: ParsableCommand {
   @Flag(help: "Score the captions against those that the clips come with.")
   var score = false
 
-  @Option(
-    help: ArgumentHelp("METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "METEOR 1.5's data, for synonyms and paraphrases.")
   var meteorData: String?
 
   @Flag(help: "Print the scores as JSON.")
@@ -70,17 +65,19 @@ struct Caption: ParsableCommand {
     let meteor = score ? try meteorData.map { try MeteorResources(folder: $0) } : nil
     let (captions, clips) = try captions(log)
     log.info("captions: \(output)")
-    if score {
-      try CaptionScores.show(
-        try CaptionScorer(captions, references: clips, meteor: meteor), json: json, log: log)
-    }
+    guard score else { return }
+    let scores = try CaptionScorer(captions, references: clips, meteor: meteor)
+    if !scores.hasMeteorData { log.info(MetricsTable.noMeteorData) }
+    print(
+      json
+        ? JSON(figures: scores.corpus).encoded(style: .python)
+        : MetricsTable(scores, title: "captions").rendered())
   }
 
   /// Writes the captions.
   /// - Returns: them, and the clips.
   func captions(_ log: RunLog) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
     let options = try decoding.options()
-    if let maxGenStep, maxGenStep < 1 { throw UsageError("--max-gen-step must be at least 1") }
     try BatchSize.require(batchSize)
     try FileConflicts.refuse(
       written: ["--output": output, "--profile": profile.profile],
@@ -89,29 +86,14 @@ struct Caption: ParsableCommand {
       try FlagConflicts.refuse(
         ["--meteor-data": meteorData != nil, "--json": json], "there are scores with --score only")
     }
-    let communicator = Processes.communicator
-    let arguments = overrides + (maxGenStep.map { ["--max-gen-step", String($0)] } ?? [])
-    let captioning = try CaptioningRun(
-      path: modelDir, arguments: arguments, batchSize: batchSize, log: log, communicator: communicator)
+    var arguments = try RunArguments(overrides)
+    if let maxGenStep { try arguments.set(\.maxGenerationSteps, maxGenStep) }
+    let run = try SavedRun(
+      path: modelDir, checkpoint: ckptStep, usual: .tvc, arguments, batchSize: batchSize, for: .description,
+      log: log, communicator: Processes.communicator)
     return try profile.follow(device) { backend in
-      try captioning.run(
-        checkpoint: ckptStep, clips: targetClip, output: output, overwrites: overwrite, tokenizer: tokenizer,
-        options, backend: backend)
-    }
-  }
-}
-
-/// Prints caption scores.
-enum CaptionScores {
-  static func show(_ scores: CaptionScorer, json: Bool, log: RunLog) throws {
-    if !scores.hasMeteorData {
-      log.info(MetricsTable.noMeteorData)
-    }
-    if json {
-      let object = JSONObject(scores.corpus.map { (key: $0.name, value: JSON.double($0.value)) })
-      print(JSON.object(object).encoded(style: .python))
-    } else {
-      print(MetricsTable(scores, title: "captions").rendered())
+      try run.caption(
+        targetClip, to: output, overwrites: overwrite, tokenizer: tokenizer, options, backend: backend)
     }
   }
 }

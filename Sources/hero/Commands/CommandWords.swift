@@ -15,7 +15,7 @@ enum CommandWords {
     }
     let repeated = values.filter { Set($0.value).count > 1 }
     guard !repeated.isEmpty else { return [] }
-    let adding = try addingFlags(of: words.first ?? "")
+    let adding = Set(try arguments(of: words.first ?? "").filter(\.isRepeating).flatMap(\.spellings))
     return repeated.keys.filter { !adding.contains($0) }.sorted().map { flag in
       "warning: \(flag) is given \(values[flag]?.count ?? 0) times; the last counts"
     }
@@ -60,19 +60,18 @@ enum CommandWords {
   private static func isNegative(_ word: String) -> Bool { word.hasPrefix("-") && Double(word) != nil }
 
   private static func takesValue(_ flag: String, of command: String) throws -> Bool {
-    func takes(_ command: CommandDescription) -> Bool {
-      (command.arguments ?? []).contains { argument in
-        argument.kind == .option && (argument.names ?? []).contains { $0.spelling == flag }
-      } || (command.subcommands ?? []).contains(where: takes)
-    }
+    try arguments(of: command).contains { $0.kind == .option && $0.spellings.contains(flag) }
+  }
+
+  private static func arguments(of command: String) throws -> [CommandDescription.Argument] {
     let commands = try CommandDescription.program().subcommands ?? []
-    return commands.contains { $0.commandName == command && takes($0) }
+    return commands.filter { $0.commandName == command }.flatMap(\.allArguments)
   }
 
   /// The commands that have a flag, of which another was asked.
   static func owners(of flag: String) throws -> [String] {
     func owners(_ command: CommandDescription, _ path: String) -> [String] {
-      let own = (command.arguments ?? []).contains { ($0.names ?? []).contains { $0.spelling == flag } }
+      let own = (command.arguments ?? []).contains { $0.spellings.contains(flag) }
       return (own ? [path] : [])
         + command.displayedCommands.flatMap { owners($0, path + " " + $0.commandName) }
     }
@@ -117,16 +116,6 @@ enum CommandWords {
   private static func canonical(_ flag: String) -> String {
     let key = key(flag)
     let positive = key.hasPrefix("no_") ? String(key.dropFirst(3)) : key
-    guard let option = RunOptions.named(key) ?? RunOptions.named(positive) else { return flag }
-    return "--" + option.name.replacing("_", with: "-")
-  }
-
-  private static func addingFlags(of command: String) throws -> Set<String> {
-    func adding(_ command: CommandDescription) -> [String] {
-      (command.arguments ?? []).filter(\.isRepeating).flatMap { ($0.names ?? []).map(\.spelling) }
-        + (command.subcommands ?? []).flatMap(adding)
-    }
-    let commands = try CommandDescription.program().subcommands ?? []
-    return Set(commands.filter { $0.commandName == command }.flatMap(adding))
+    return (RunOptions.named(key) ?? RunOptions.named(positive))?.flag ?? flag
   }
 }

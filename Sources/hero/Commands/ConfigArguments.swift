@@ -1,13 +1,12 @@
 import ArgumentParser
+import Engine
 import Training
 
 /// The options of commands that train: a JSON file, and a flag for every key that it can have.
 ///
 /// The keys come from ``RunOptions``; give the command's help their table by `discussion(for:)`.
 struct ConfigArguments: ParsableArguments {
-  @Option(
-    help: ArgumentHelp("JSON file of options, as the reference's config/*.json.", valueName: "file"),
-    completion: .file())
+  @Option(file: "JSON file of options, as the reference's config/*.json.")
   var config: String?
 
   @Flag(
@@ -40,6 +39,22 @@ struct ConfigArguments: ParsableArguments {
     let (configuration, warnings) = try RunConfiguration.load(task: task, file: config, arguments: overrides)
     warnings.forEach(log.warning)
     return configuration
+  }
+
+  /// Trains what the options say.
+  /// - Parameters:
+  ///   - task: the task, for a command that has only one.
+  ///   - follow: gives the work its device.
+  func train(
+    task: RunTask? = nil, follow: ((any Backend) throws -> Void) throws -> Void
+  ) throws {
+    let communicator = Processes.communicator
+    let log = RunLog(rank: communicator.rank)
+    InterruptHandler.install(launched: communicator.size > 1)
+    let configuration = try load(task: task, log: log)
+    if communicator.size == 1 { try InterruptHandler.check() }
+    let run = try TrainingRun(configuration, log: log, communicator: communicator)
+    try follow { try run.run(beginning, backend: $0) }
   }
 
   /// The part of a command's help that lists every key with its default.

@@ -26,17 +26,13 @@ struct ConvertVideodb: ParsableCommand {
         + "what --feat-version says, else resnet,slowfast).", valueName: "names"))
   var features: String?
 
-  @Option(
-    help: ArgumentHelp("Folder with resnet_features and slowfast_features.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Folder with resnet_features and slowfast_features.")
   var featureDir: String?
 
-  @Option(
-    help: ArgumentHelp("The reference's video_feat_info.pkl, in place of --feature-dir.", valueName: "file"),
-    completion: .file())
+  @Option(file: "The reference's video_feat_info.pkl, in place of --feature-dir.")
   var vfeatInfoFile: String?
 
-  @Option(help: ArgumentHelp("Folder of all feature stores.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Folder of all feature stores.")
   var output: String
 
   @Option(help: ArgumentHelp("Name of the store's folder in it.", valueName: "name"))

@@ -42,12 +42,10 @@ struct CreateTxtdb: ParsableCommand {
     completion: .file())
   var annotation: [String]
 
-  @Option(help: ArgumentHelp("Folder to make.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Folder to make.")
   var output: String
 
-  @Option(
-    name: [.long, .customLong("toker")],
-    help: ArgumentHelp("Folder with vocab.json and merges.txt.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Folder with vocab.json and merges.txt.", name: [.long, .customLong("toker")])
   var tokenizer: String
 
   @Option(help: "Compression of values; the reference reads lz4 only.")
@@ -56,17 +54,11 @@ struct CreateTxtdb: ParsableCommand {
   @Option(help: ArgumentHelp("Which part to take of a file that holds several.", valueName: "split"))
   var split: String?
 
-  @Option(
-    name: .customLong("vid2nframe"),
-    help: ArgumentHelp("Frames of each video, for subtitles: JSON {video: frames}.", valueName: "file"),
-    completion: .file())
+  @Option(file: "Frames of each video, for subtitles: JSON {video: frames}.", name: .customLong("vid2nframe"))
   var frameCounts: String?
 
   @Option(
-    name: .customLong("vfeat-db"),
-    help: ArgumentHelp(
-      "In place of --vid2nframe: the feature store that has the frames.", valueName: "folder"),
-    completion: .directory)
+    folder: "In place of --vid2nframe: the feature store that has the frames.", name: .customLong("vfeat-db"))
   var featureStore: String?
 
   @Option(help: ArgumentHelp("Seconds per frame, for subtitles.", valueName: "seconds"))
@@ -80,15 +72,11 @@ struct CreateTxtdb: ParsableCommand {
   var frameGroup = 5
 
   @Option(
-    name: .customLong("vid2dur-idx"),
-    help: ArgumentHelp(
-      "The candidates of retrieval, copied into the store: JSON {split: {video: [seconds, index]}}.",
-      valueName: "file"), completion: .file())
+    file: "The candidates of retrieval, copied into the store: JSON {split: {video: [seconds, index]}}.",
+    name: .customLong("vid2dur-idx"))
   var durations: String?
 
-  @Option(
-    help: ArgumentHelp("JSON lines of the videos' subtitles, for tvc.", valueName: "file"),
-    completion: .file())
+  @Option(file: "JSON lines of the videos' subtitles, for tvc.")
   var subtitles: String?
 
   @Option(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Corpus
 import Formats
 import Metrics
 import Training
@@ -47,13 +48,11 @@ struct Eval: ParsableCommand {
   var split = "val"
 
   @Option(
-    name: [.long, .customLong("db")],
-    help: ArgumentHelp(
-      "The split's store of queries, questions, statements or captions.", valueName: "folder"),
-    completion: .directory)
+    folder: "The split's store of queries, questions, statements or captions.",
+    name: [.long, .customLong("db")])
   var queryTxtDb: String?
 
-  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Folder of the run.")
   var outputDir: String?
 
   @Option(
@@ -63,73 +62,49 @@ struct Eval: ParsableCommand {
     completion: .directory)
   var ensemble: [String] = []
 
-  @Option(
-    help: ArgumentHelp("Of two streams the run that reads frames alone.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Of two streams the run that reads frames alone.")
   var videoOnlyModelDir: String?
 
-  @Option(
-    help: ArgumentHelp("Of two streams the run that reads subtitles alone.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Of two streams the run that reads subtitles alone.")
   var subOnlyModelDir: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "The checkpoint of --video-only-model-dir, else --checkpoint.", valueName: "checkpoint"),
-    completion: .file())
+  @Option(file: "The checkpoint of --video-only-model-dir, else --checkpoint.", "checkpoint")
   var videoOnlyCheckpoint: String?
 
-  @Option(
-    help: ArgumentHelp("The checkpoint of --sub-only-model-dir, else --checkpoint.", valueName: "checkpoint"),
-    completion: .file())
+  @Option(file: "The checkpoint of --sub-only-model-dir, else --checkpoint.", "checkpoint")
   var subOnlyCheckpoint: String?
 
   @Option(
-    help: ArgumentHelp(
-      "Instead of a run: predictions to score, of any task, in hero's, the reference's, VALUE's or "
-        + "QVHighlights' form.", valueName: "file"),
-    completion: .file())
+    file: "Instead of a run: predictions to score, of any task, in hero's, the reference's, VALUE's or "
+      + "QVHighlights' form.")
   var predictions: String?
 
-  @Option(
-    help: ArgumentHelp("The annotation with the truth, or a store made of it.", valueName: "path"),
-    completion: .file())
+  @Option(file: "The annotation with the truth, or a store made of it.", "path")
   var references: String?
 
   @Option(
-    name: .customLong("vid2dur-idx"),
-    help: ArgumentHelp(
+    file:
       "JSON file {split: {video: [seconds, number]}}: the candidates, in place of the subtitle store's; with "
-        + "--predictions the numbers of videos that they do not name.",
-      valueName: "file"),
-    completion: .file())
+      + "--predictions the numbers of videos that they do not name.", name: .customLong("vid2dur-idx"))
   var vid2durIdx: String?
 
-  @Option(
-    help: ArgumentHelp("For captions: METEOR 1.5's data, for synonyms and paraphrases.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "For captions: METEOR 1.5's data, for synonyms and paraphrases.")
   var meteorData: String?
 
-  @Option(
-    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
+  @Option(checkpoint: "A step, 'best', 'latest' or a file.")
   var checkpoint = "best"
 
   @Option(help: "Items a pass: questions, statements or videos, and of retrieval queries and videos.")
   var batchSize: Int?
 
   @Option(
-    help: ArgumentHelp(
+    file:
       "Also write the submission format; into a folder as results_TASK_SPLIT/results_CHECKPOINT_all.json.",
-      valueName: "path"),
-    completion: .file()
-  )
+    "path")
   var submission: String?
 
   @Option(
-    help: ArgumentHelp(
-      "Also write what answers to questions and statements were chosen by, pickled as the reference does.",
-      valueName: "file"),
-    completion: .file()
+    file: "Also write what answers to questions and statements were chosen by, pickled as the reference does."
   )
   var saveLogits: String?
 
@@ -180,16 +155,8 @@ struct Eval: ParsableCommand {
     }
   }
 
-  /// The runs that are measured, as the flags name them.
-  private struct Runs {
-    var first: String
-    var arguments: [String] = []
-    var others: EvaluationRun.Others?
-    var checkpoint: String
-    var otherCheckpoints: [String]?
-  }
-
-  private func runs() throws -> Runs {
+  /// The runs that are measured, as the flags name them, and what several are called together.
+  private func runs(_ log: RunLog) throws -> (runs: [SavedRun], name: String?) {
     let streams = [videoOnlyModelDir, subOnlyModelDir]
     let ways = [outputDir != nil, !ensemble.isEmpty, streams.contains { $0 != nil }]
     guard ways.count(where: { $0 }) < 2 else {
@@ -201,19 +168,25 @@ struct Eval: ParsableCommand {
         "--video-only-checkpoint and --sub-only-checkpoint go with --video-only-model-dir and --sub-only-model-dir"
       )
     }
-    if let outputDir { return Runs(first: outputDir, checkpoint: checkpoint) }
+    let meteor = try meteorData.map { try MeteorResources(folder: $0) }
+    func saved(_ path: String, _ own: String? = nil, _ channels: VideoChannels? = nil) throws -> SavedRun {
+      var arguments = try RunArguments(overrides)
+      if let channels { try arguments.set(\.channels, channels) }
+      return try SavedRun(
+        path: path, checkpoint: own ?? checkpoint, task: task?.task, arguments, batchSize: batchSize,
+        for: .evaluation, log: log, communicator: Processes.communicator, meteor: meteor,
+        vid2durIdx: vid2durIdx)
+    }
+    if let outputDir { return ([try saved(outputDir)], nil) }
     if ways[2] {
       guard let videoOnlyModelDir, let subOnlyModelDir else {
         throw UsageError(
           "give both of --video-only-model-dir and --sub-only-model-dir, or --output-dir for one run")
       }
-      return Runs(
-        first: videoOnlyModelDir, arguments: ["--channels", "video"],
-        others: EvaluationRun.Others(
-          [(subOnlyModelDir, overrides + ["--channels", "subtitles"])], name: "two_stream"),
-        checkpoint: videoOnlyCheckpoint ?? checkpoint, otherCheckpoints: [subOnlyCheckpoint ?? checkpoint])
+      let video = try saved(videoOnlyModelDir, videoOnlyCheckpoint, .video)
+      return ([video, try saved(subOnlyModelDir, subOnlyCheckpoint, .subtitles)], "two_stream")
     }
-    guard let first = ensemble.first else { throw UsageError("give --query-txt-db and --output-dir") }
+    guard !ensemble.isEmpty else { throw UsageError("give --query-txt-db and --output-dir") }
     guard ensemble.count > 1 else {
       throw UsageError("--ensemble takes two runs or more; give one as --output-dir")
     }
@@ -222,27 +195,21 @@ struct Eval: ParsableCommand {
         throw UsageError("--ensemble names one run twice: \(run) and \(other), which would count double")
       }
     }
-    return Runs(
-      first: first,
-      others: EvaluationRun.Others(ensemble.dropFirst().map { ($0, overrides) }, name: "ensemble"),
-      checkpoint: checkpoint)
+    return (try ensemble.map { try saved($0) }, "ensemble")
   }
 
   /// Measures a run, or several together.
   func outcome(_ log: RunLog) throws -> EvaluationRun.Outcome {
-    let runs = try runs()
-    guard let queryTxtDb else { throw UsageError("give --query-txt-db and --output-dir") }
     try BatchSize.require(batchSize)
     guard !split.isEmpty, !split.contains("/") else {
       throw UsageError("--split must be a name, such as val, not '\(split)'")
     }
-    let evaluation = try EvaluationRun(
-      path: runs.first, task: task?.task, arguments: overrides + runs.arguments, others: runs.others,
-      batchSize: batchSize, meteor: try meteorData.map { try MeteorResources(folder: $0) },
-      vid2durIdx: vid2durIdx, log: log, communicator: Processes.communicator)
+    guard let queryTxtDb else { throw UsageError("give --query-txt-db and --output-dir") }
+    let (runs, name) = try runs(log)
+    let evaluation = try EvaluationRun(runs, named: name)
     return try profile.follow(device) { backend in
       try evaluation.run(
-        checkpoint: runs.checkpoint, others: runs.otherCheckpoints, split: split, store: queryTxtDb,
+        split: split, store: queryTxtDb,
         submission: submission.map { Submission($0, form: submissionForm ?? .task) }, logits: saveLogits,
         overwrites: overwrite, backend: backend)
     }
@@ -274,11 +241,6 @@ struct Eval: ParsableCommand {
     if let submission { try OutputFile.require(submission, overwrites: overwrite) }
     let scores = try scoring.run(log: log)
     if let submission { try scoring.writeSubmission(to: submission) }
-    if json {
-      let object = JSONObject(scores.figures.map { (key: $0.name, value: JSON.double($0.value)) })
-      print(JSON.object(object).encoded(style: .python))
-    } else {
-      print(scores.table.rendered())
-    }
+    print(json ? JSON(figures: scores.figures).encoded(style: .python) : scores.table.rendered())
   }
 }

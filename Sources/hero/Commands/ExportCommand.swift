@@ -1,7 +1,7 @@
 import ArgumentParser
 import Training
 
-extension RunExport.Format: ExpressibleByArgument {}
+extension RunCheckpoint.Format: ExpressibleByArgument {}
 
 /// `hero export`: a run's weights for another program.
 struct ExportCommand: ParsableCommand {
@@ -15,17 +15,16 @@ struct ExportCommand: ParsableCommand {
         hero export --output-dir runs/tvr --checkpoint best --format pt
       """)
 
-  @Option(help: ArgumentHelp("Folder of the run.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Folder of the run.")
   var outputDir: String
 
-  @Option(
-    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
+  @Option(checkpoint: "A step, 'best', 'latest' or a file.")
   var checkpoint = "best"
 
   @Option(help: "The format: PyTorch's, or safetensors.")
-  var format = RunExport.Format.pt
+  var format = RunCheckpoint.Format.pt
 
-  @Option(help: ArgumentHelp("File to write.", valueName: "file"), completion: .file())
+  @Option(file: "File to write.")
   var output: String?
 
   @Flag(help: "Replace the file to write, if it is there.")

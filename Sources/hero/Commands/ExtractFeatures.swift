@@ -23,22 +23,16 @@ struct ExtractFeatures: ParsableCommand {
   @Argument(help: ArgumentHelp("Videos, and folders of videos.", valueName: "videos"), completion: .file())
   var videos: [String]
 
-  @Option(help: ArgumentHelp("Folder of the features.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Folder of the features.")
   var output: String
 
-  @Option(
-    help: ArgumentHelp("Weights of torchvision's ResNet-152 (.pth).", valueName: "file"), completion: .file())
+  @Option(file: "Weights of torchvision's ResNet-152 (.pth).")
   var resnet: String?
 
-  @Option(
-    help: ArgumentHelp("Weights of SlowFast 8x8 R50 (.pkl, .pyth).", valueName: "file"), completion: .file())
+  @Option(file: "Weights of SlowFast 8x8 R50 (.pkl, .pyth).")
   var slowfast: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Weights of CLIP ViT-B/32, B/16 or L/14: OpenAI's .pt, Hugging Face's folder or open_clip's.",
-      valueName: "file"),
-    completion: .file())
+  @Option(file: "Weights of CLIP ViT-B/32, B/16 or L/14: OpenAI's .pt, Hugging Face's folder or open_clip's.")
   var clip: String?
 
   @Option(

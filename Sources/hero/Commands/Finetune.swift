@@ -18,13 +18,5 @@ struct Finetune: ParsableCommand {
   @OptionGroup var device: DeviceArguments
   @OptionGroup var profile: ProfileArguments
 
-  func run() throws {
-    let communicator = Processes.communicator
-    let log = RunLog(rank: communicator.rank)
-    InterruptHandler.install(launched: communicator.size > 1)
-    let configuration = try options.load(log: log)
-    if communicator.size == 1 { try InterruptHandler.check() }
-    let run = TrainingRun(configuration, log: log, communicator: communicator)
-    try profile.follow(device) { try run.run(options.beginning, backend: $0) }
-  }
+  func run() throws { try options.train { try profile.follow(device, $0) } }
 }

@@ -35,32 +35,25 @@ struct IndexCommand: ParsableCommand {
         hero index --list --output clips.index
       """)
 
-  @Option(
-    help: ArgumentHelp("Folder of the run whose model encodes.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Folder of the run whose model encodes.")
   var modelDir: String?
 
-  @Option(
-    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
+  @Option(checkpoint: "A step, 'best', 'latest' or a file.")
   var checkpoint = "best"
 
-  @Option(
-    help: ArgumentHelp("Folder of videos to index, in place of stores.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Folder of videos to index, in place of stores.")
   var videos: String?
 
-  @Option(
-    help: ArgumentHelp("For --videos: weights of torchvision's ResNet-152.", valueName: "file"),
-    completion: .file())
+  @Option(file: "For --videos: weights of torchvision's ResNet-152.")
   var resnet: String?
 
-  @Option(
-    help: ArgumentHelp("For --videos: weights of SlowFast 8x8 R50.", valueName: "file"), completion: .file())
+  @Option(file: "For --videos: weights of SlowFast 8x8 R50.")
   var slowfast: String?
 
   @Option(
-    help: ArgumentHelp(
-      "For --videos: CLIP's weights, OpenAI's .pt, Hugging Face's folder or open_clip's. Without --model-dir they alone encode.",
-      valueName: "file"), completion: .file())
+    file:
+      "For --videos: CLIP's weights, OpenAI's .pt, Hugging Face's folder or open_clip's. Without --model-dir they alone encode."
+  )
   var clip: String?
 
   @OptionGroup var clipWords: CLIPArguments
@@ -70,26 +63,19 @@ struct IndexCommand: ParsableCommand {
       "For --clip without --model-dir: seconds between frames (default: 1.5).", valueName: "seconds"))
   var frameLength: DecimalNumber?
 
-  @Option(help: ArgumentHelp("Feature store.", valueName: "folder"), completion: .directory)
+  @Option(folder: "Feature store.")
   var vfeatDb: String?
 
-  @Option(
-    help: ArgumentHelp("Subtitle store; without it frames alone are encoded.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Subtitle store; without it frames alone are encoded.")
   var subTxtDb: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Folder with the files of the videos, each named after its video, to be played.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Folder with the files of the videos, each named after its video, to be played.")
   var videoFiles: String?
 
-  @Option(help: ArgumentHelp("The index to make or to add to.", valueName: "file"), completion: .file())
+  @Option(file: "The index to make or to add to.")
   var output: String
 
-  @Option(
-    help: ArgumentHelp("Tokenizer; by default the one that made the subtitle store.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Tokenizer; by default the one that made the subtitle store.")
   var tokenizer: String?
 
   @Option(help: "Videos a pass.")
@@ -102,10 +88,9 @@ struct IndexCommand: ParsableCommand {
   var encoding: String?
 
   @Option(
-    help: ArgumentHelp(
-      "For --videos: a model of whisper.cpp (ggml-base.bin), whose program writes subtitles for videos that have none.",
-      valueName: "file"),
-    completion: .file())
+    file:
+      "For --videos: a model of whisper.cpp (ggml-base.bin), whose program writes subtitles for videos that have none."
+  )
   var transcribe: String?
 
   @Flag(help: "Remove every video whose file is missing, also where its whole folder is.")
@@ -131,11 +116,43 @@ struct IndexCommand: ParsableCommand {
   func run() throws {
     InterruptHandler.install()
     guard !(list && check) else { throw UsageError("give one of --list and --check") }
-    if list || check { try refuseMaking(beside: list ? "--list" : "--check") }
+    if list || check {
+      try FlagConflicts.refuse(
+        flagsOfRuns, and: flagsOfVideos, "\(list ? "--list" : "--check") reads the index alone")
+    }
     if list { return try IndexReport(path: output).list() }
     if check { return try IndexReport(path: output).check() }
     try BatchSize.require(batchSize)
-    if modelDir == nil, let clip { return try runCLIP(clip) }
+    let log = RunLog()
+    let work = try clip.flatMap { modelDir == nil ? try indexing(byCLIP: $0, log) : nil } ?? indexing(log)
+    let report = try IndexProgress.follow { progress in
+      try work.indexing.run(
+        batchSize: batchSize, onSkip: { log.warning("left out: \($0)") }, progress: progress)
+    }
+    let index = try IndexFile(path: output)
+    guard index.count > 0 || report.skipped == 0 else {
+      throw DataError(
+        "all \(report.skipped) videos were left out", file: output, cure: "See the warnings for the reasons")
+    }
+    if !report.removed.isEmpty {
+      log.info("removed, for their files are gone from their folders: \(Self.names(report.removed))")
+    }
+    work.tell(report)
+    try tellMissing(index, log)
+    let changes = [
+      (report.replaced, "encoded anew"), (report.moved, "at another path"), (report.removed.count, "removed"),
+    ]
+    print(
+      "\(output): \(report.added) videos added, \(report.known) were there, \(report.skipped) left out; "
+        + changes.filter { $0.0 > 0 }.map { "\($0.0) \($0.1); " }.joined()
+        + "\(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB")
+  }
+
+  /// What is to be done, and what a person may not expect of what was done.
+  private typealias Work = (indexing: Indexing, tell: (Indexing.Report) -> Void)
+
+  /// By the model of a run.
+  private func indexing(_ log: RunLog) throws -> Work {
     guard let modelDir, (videos == nil) != (vfeatDb == nil) else {
       throw UsageError(
         "give --model-dir, and one of --videos and --vfeat-db; or --videos and --clip alone")
@@ -156,27 +173,20 @@ struct IndexCommand: ParsableCommand {
       try FlagConflicts.refuse(
         ["--sub-txt-db": subTxtDb != nil], "the subtitles of --videos lie beside them or inside of them")
     }
-    if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
-    // Before anything is opened that takes its time.
-    let recognizer = try transcribe.map { try SpeechRecognizer(model: $0) }
-    let log = RunLog()
+    let recognizer = try recognizer()
     let store = try subTxtDb.map { try SubtitleStore(path: $0) }
     let tokenizer = try SearchModel.tokenizer(option: tokenizer, subtitles: store?.meta)
     let model = try SearchModel(
       folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, subtitles: store?.meta,
-      arguments: overrides, for: .encoding, log: log, backend: try device.open())
+      arguments: try RunArguments(overrides), for: .encoding, log: log, backend: try device.open())
     var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
     var files = Indexing.Files()
     if remove { files.isGone = { $0.file.map { FileMark.isMissing($0.path) } ?? false } }
     if let videos {
-      let own = OwnVideos(
-        videos: videos, index: IndexWork(index: output),
-        networks: try OwnNetworks(
-          version: model.opened.configuration.featureVersion, resnet: resnet, slowfast: slowfast, clip: clip,
-          clipActivation: clipWords.activation),
-        frameLength: model.head.frameInterval, encoding: encoding, recognizer: recognizer)
-      try own.networks.require(width: model.model.configuration.featureWidth)
-      let prepared = try own.prepare(for: output, tokenizer: tokenizer) { log.warning($0) }
+      let prepared = try own(
+        videos, model.opened.configuration.featureVersion, width: model.model.configuration.featureWidth,
+        model.head, recognizer
+      ).prepare(for: output, tokenizer: tokenizer) { log.warning($0) }
       stores = (prepared.features, prepared.subtitles)
       files = prepared.library.files(removes: remove)
     }
@@ -188,98 +198,80 @@ struct IndexCommand: ParsableCommand {
     let reader = try model.opened.reader(
       features: stores.features, subtitles: stores.subtitles, cls: model.tokenizer.cls)
     if let media { tellUnmatched(media, reader.features.videos, log) }
-    let indexing = Indexing(path: output, model: model, reader: reader, files: files)
-    let report = try IndexProgress.follow { progress in
-      try indexing.run(batchSize: batchSize, onSkip: { log.warning("left out: \($0)") }, progress: progress)
-    }
-    let index = try IndexFile(path: output)
-    guard index.count > 0 || report.skipped == 0 else {
-      throw DataError(
-        "all \(report.skipped) videos were left out", file: output, cure: "See the warnings for the reasons")
-    }
-    tell(report, model, reader.maxClipLength, log)
-    try tellMissing(index, log)
-    printResult(report, index)
+    return (
+      Indexing(path: output, model: model, reader: reader, files: files),
+      { tell($0, model, reader.maxClipLength, log) }
+    )
   }
 
-  /// Indexes videos by CLIP's rows, with no trained model.
-  private func runCLIP(_ clip: String) throws {
+  /// By CLIP's rows, with no trained model.
+  private func indexing(byCLIP clip: String, _ log: RunLog) throws -> Work {
     guard let videos else { throw UsageError("--clip without --model-dir needs --videos") }
     try FlagConflicts.refuse(
-      [
-        "--checkpoint": checkpoint != "best", "--resnet": resnet != nil, "--slowfast": slowfast != nil,
-        "--vfeat-db": vfeatDb != nil, "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil,
-        "--tokenizer": tokenizer != nil, "--batch-size": batchSize != 16,
-        overrides.joined(separator: " "): !overrides.isEmpty,
-      ], "without --model-dir CLIP's rows of --videos are all that is indexed")
-    if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
+      flagsOfRuns, "without --model-dir CLIP's rows of --videos are all that is indexed")
     let interval = frameLength?.value ?? Self.usualFrameLength
     guard FrameInterval(seconds: interval) != nil else {
       throw UsageError("--frame-length must be a whole number of 30ths of a second above 0, such as 1.5 or 2")
     }
-    let recognizer = try transcribe.map { try SpeechRecognizer(model: $0) }
-    let log = RunLog()
+    let recognizer = try recognizer()
     let model = try CLIPModel(
       weights: clip, vocabulary: clipWords.vocabulary, activation: clipWords.activation,
       frameInterval: interval, log: log, backend: try device.open())
     if FileManager.default.fileExists(atPath: output) {
       try IndexFile(path: output).head.requireSame(as: model.head, file: output)
     }
-    let own = OwnVideos(
-      videos: videos, index: IndexWork(index: output),
-      networks: try OwnNetworks(
-        version: CLIPModel.features, resnet: nil, slowfast: nil, clip: clip,
-        clipActivation: clipWords.activation),
-      frameLength: interval, encoding: encoding, recognizer: recognizer)
-    try own.networks.require(width: model.head.width)
-    let prepared = try own.prepareCLIP(for: output, width: model.head.width) { log.warning($0) }
-    let indexing = Indexing(
-      path: output, model: model, videos: prepared.videos, files: prepared.library.files(removes: remove))
-    let report = try IndexProgress.follow { progress in
-      try indexing.run(batchSize: batchSize, onSkip: { log.warning("left out: \($0)") }, progress: progress)
-    }
-    let index = try IndexFile(path: output)
-    guard index.count > 0 || report.skipped == 0 else {
-      throw DataError(
-        "all \(report.skipped) videos were left out", file: output, cure: "See the warnings for the reasons")
-    }
-    if !report.removed.isEmpty {
-      log.info("removed, for their files are gone from their folders: \(Self.names(report.removed))")
-    }
-    try tellMissing(index, log)
-    printResult(report, index)
+    let prepared = try own(videos, CLIPModel.features, width: model.head.width, model.head, recognizer)
+      .prepareCLIP(for: output, width: model.head.width) { log.warning($0) }
+    return (
+      Indexing(
+        path: output, model: model, videos: prepared.videos, files: prepared.library.files(removes: remove)),
+      { _ in }
+    )
   }
 
   /// Seconds between CLIP's frames where nobody says it.
   private static let usualFrameLength = 1.5
 
-  private func printResult(_ report: Indexing.Report, _ index: IndexFile) {
-    let changes = [
-      (report.replaced, "encoded anew"), (report.moved, "at another path"), (report.removed.count, "removed"),
-    ]
-    print(
-      "\(output): \(report.added) videos added, \(report.known) were there, \(report.skipped) left out; "
-        + changes.filter { $0.0 > 0 }.map { "\($0.0) \($0.1); " }.joined()
-        + "\(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB")
+  /// Opened before anything that takes its time.
+  private func recognizer() throws -> SpeechRecognizer? {
+    if let encoding, !TextEncoding.isKnown(encoding) { throw UsageError.unknownEncoding(encoding) }
+    return try transcribe.map { try SpeechRecognizer(model: $0) }
+  }
+
+  /// The folder of `--videos`, whose features are those of a version, so many wide.
+  private func own(
+    _ videos: String, _ version: String, width: Int, _ head: IndexHead, _ recognizer: SpeechRecognizer?
+  ) throws -> OwnVideos {
+    let networks = try OwnNetworks(
+      version: version, resnet: resnet, slowfast: slowfast, clip: clip, clipActivation: clipWords.activation)
+    try networks.require(width: width)
+    return OwnVideos(
+      videos: videos, index: IndexWork(index: output), networks: networks, frameLength: head.frameInterval,
+      encoding: encoding, recognizer: recognizer)
   }
 
   private static func names(_ names: [String]) -> String {
     names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and \(names.count - 10) more" : "")
   }
 
-  /// Refuses flags of making an index beside those that only read it.
-  private func refuseMaking(beside flag: String) throws {
-    try FlagConflicts.refuse(
-      [
-        "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best", "--videos": videos != nil,
-        "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--clip": clip != nil,
-        "--clip-vocabulary": clipWords.vocabulary != nil, "--clip-activation": clipWords.activation != nil,
-        "--frame-length": frameLength != nil, "--vfeat-db": vfeatDb != nil,
-        "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
-        "--batch-size": batchSize != 16, "--remove": remove, "--encoding": encoding != nil,
-        "--transcribe": transcribe != nil, "--device or --precision": device.isGiven,
-        overrides.joined(separator: " "): !overrides.isEmpty,
-      ], "\(flag) reads the index alone")
+  /// Those of making an index with a trained model, of stores or with other networks than CLIP.
+  private var flagsOfRuns: KeyValuePairs<String, Bool> {
+    [
+      "--checkpoint": checkpoint != "best", "--resnet": resnet != nil, "--slowfast": slowfast != nil,
+      "--vfeat-db": vfeatDb != nil, "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil,
+      "--tokenizer": tokenizer != nil, "--batch-size": batchSize != 16,
+      overrides.joined(separator: " "): !overrides.isEmpty,
+    ]
+  }
+
+  /// The others of making an index.
+  private var flagsOfVideos: KeyValuePairs<String, Bool> {
+    [
+      "--model-dir": modelDir != nil, "--videos": videos != nil, "--clip": clip != nil,
+      "--clip-vocabulary": clipWords.vocabulary != nil, "--clip-activation": clipWords.activation != nil,
+      "--frame-length": frameLength != nil, "--remove": remove, "--encoding": encoding != nil,
+      "--transcribe": transcribe != nil, "--device or --precision": device.isGiven,
+    ]
   }
 
   /// Videos without a file to play, and files that are of no video.
@@ -298,9 +290,6 @@ struct IndexCommand: ParsableCommand {
 
   /// What a person may not expect of what was done.
   private func tell(_ report: Indexing.Report, _ model: SearchModel, _ clip: Int?, _ log: RunLog) {
-    if !report.removed.isEmpty {
-      log.info("removed, for their files are gone from their folders: \(Self.names(report.removed))")
-    }
     if report.windowed > 0, let clip {
       let seconds = Double(clip) * model.head.frameInterval
       log.info(

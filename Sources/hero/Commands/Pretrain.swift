@@ -18,13 +18,5 @@ struct Pretrain: ParsableCommand {
   @OptionGroup var options: ConfigArguments
   @OptionGroup var device: DeviceArguments
 
-  func run() throws {
-    let communicator = Processes.communicator
-    let log = RunLog(rank: communicator.rank)
-    InterruptHandler.install(launched: communicator.size > 1)
-    let configuration = try options.load(task: .pretrain, log: log)
-    if communicator.size == 1 { try InterruptHandler.check() }
-    try TrainingRun(configuration, log: log, communicator: communicator).run(
-      options.beginning, backend: try device.open())
-  }
+  func run() throws { try options.train(task: .pretrain) { try $0(device.open()) } }
 }

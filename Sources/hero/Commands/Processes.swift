@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import Synchronization
 import Training
 
 /// The processes that this one works with.
@@ -7,7 +8,7 @@ enum Processes {
   /// The job that a launcher of MPI made this process part of; itself alone where none did.
   static var communicator: any Communicator { joined.withLock { $0 } }
 
-  private static let joined = Locked<any Communicator>(SoleCommunicator.shared)
+  private static let joined = Mutex<any Communicator>(SoleCommunicator.shared)
 
   /// Joins the job. From here on the first rank alone speaks; the others tell what is wrong with
   /// them.
@@ -60,19 +61,5 @@ enum Processes {
     if isFailure { job.abort(status: status) }
     fflush(nil)
     job.close(status: status)
-  }
-}
-
-/// A value behind a lock.
-final class Locked<Value>: @unchecked Sendable {
-  private let lock = NSLock()
-  private var value: Value
-
-  init(_ value: Value) { self.value = value }
-
-  func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
-    lock.lock()
-    defer { lock.unlock() }
-    return try body(&value)
   }
 }

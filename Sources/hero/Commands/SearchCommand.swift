@@ -6,28 +6,19 @@ import Training
 
 /// What commands that search have in common.
 struct SearchArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("The index.", valueName: "file"), completion: .file())
+  @Option(file: "The index.")
   var index: String
 
-  @Option(
-    help: ArgumentHelp(
-      "Folder of the model's run; by default where it was when the index was made.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Folder of the model's run; by default where it was when the index was made.")
   var modelDir: String?
 
-  @Option(
-    help: ArgumentHelp("A step, 'best', 'latest' or a file.", valueName: "checkpoint"), completion: .file())
+  @Option(checkpoint: "A step, 'best', 'latest' or a file.")
   var checkpoint = "best"
 
-  @Option(
-    help: ArgumentHelp("Tokenizer; by default the one that the index was made with.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Tokenizer; by default the one that the index was made with.")
   var tokenizer: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "CLIP's weights, of an index of CLIP's; by default those that made the index.", valueName: "file"),
-    completion: .file())
+  @Option(file: "CLIP's weights, of an index of CLIP's; by default those that made the index.")
   var clip: String?
 
   @OptionGroup var clipWords: CLIPArguments
@@ -40,13 +31,13 @@ struct SearchArguments: ParsableArguments {
 
   @OptionGroup var device: DeviceArguments
 
-  func open(overrides: [String], log: RunLog) throws -> any VideoSearcher {
+  func open(_ overrides: RunArguments, log: RunLog) throws -> any VideoSearcher {
     guard rowsRead > 0 else { throw UsageError("--rows-read must be at least 1") }
     if case .clip = try IndexFile(path: index).head.kind {
       try FlagConflicts.refuse(
         [
           "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best",
-          "--tokenizer": tokenizer != nil, overrides.joined(separator: " "): !overrides.isEmpty,
+          "--tokenizer": tokenizer != nil, overrides.flags: !overrides.flags.isEmpty,
         ], "\(index) was made with CLIP, not with a trained run")
       return try CLIPSearcher(
         index: index, weights: clip, vocabulary: clipWords.vocabulary, activation: clipWords.activation,
@@ -113,22 +104,16 @@ struct SearchCommand: ParsableCommand {
     guard [json, m3u, edl].count(where: { $0 }) <= 1 else {
       throw UsageError("give one of --json, --m3u and --edl")
     }
-    // Options may stand before the sentence and behind it.
-    let first = words.firstIndex { $0.hasPrefix("--") } ?? words.count
-    let options = Array(words[first...])
-    var query = words[..<first].joined(separator: " ")
-    var overrides = options
-    if query.isEmpty, !interactive, let last = options.last, !last.hasPrefix("--"), options.count > 2 {
-      query = last
-      overrides.removeLast()
-    }
+    var sentence: [String] = []
+    let overrides = try RunArguments(words, others: &sentence)
+    let query = sentence.joined(separator: " ")
     guard interactive != !query.isEmpty else {
       throw UsageError(
         interactive
           ? "--interactive reads sentences from standard input; leave the sentence out"
           : "give a sentence in quotation marks, or --interactive")
     }
-    let searcher = try search.open(overrides: overrides, log: RunLog())
+    let searcher = try search.open(overrides, log: RunLog())
     guard interactive else { return try show(query, searcher) }
     let asks = isatty(STDIN_FILENO) == 1
     while true {

@@ -35,31 +35,21 @@ struct ServeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The address to listen at.", valueName: "address"))
   var host = "127.0.0.1"
 
-  @Option(
-    help: ArgumentHelp("A captioning run's folder: describes moments.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "A captioning run's folder: describes moments.")
   var captionModelDir: String?
 
-  @Option(
-    help: ArgumentHelp("A tvqa or how2qa run's folder: answers questions.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "A tvqa or how2qa run's folder: answers questions.")
   var qaModelDir: String?
 
-  @Option(
-    help: ArgumentHelp("Feature store of the videos, for these two.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Feature store of the videos, for these two.")
   var vfeatDb: String?
 
-  @Option(
-    help: ArgumentHelp("Subtitle store of the videos, for these two.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Subtitle store of the videos, for these two.")
   var subTxtDb: String?
 
   @OptionGroup var decoding: DecodingArguments
 
-  @Option(
-    help: ArgumentHelp("JSON lines or the query store of a split to browse.", valueName: "file"),
-    completion: .file())
+  @Option(file: "JSON lines or the query store of a split to browse.")
   var annotations: String?
 
   @Argument(
@@ -71,7 +61,7 @@ struct ServeCommand: ParsableCommand {
     InterruptHandler.install()
     signal(SIGPIPE, SIG_IGN)
     let log = RunLog()
-    let searcher = try search.open(overrides: overrides, log: log)
+    let searcher = try search.open(try RunArguments(overrides), log: log)
     let trained = searcher as? MomentSearcher
     if trained == nil {
       try FlagConflicts.refuse(
@@ -126,20 +116,18 @@ struct ServeCommand: ParsableCommand {
         "an index holds what is searched; they are for --caption-model-dir and --qa-model-dir")
       return nil
     }
-    let arguments = IndexWork(index: search.index).arguments(features: vfeatDb, subtitles: subTxtDb)
+    let arguments = try IndexWork(index: search.index).arguments(features: vfeatDb, subtitles: subTxtDb)
     let tokenizer = searcher.model.tokenizerFolder
     let backend = searcher.model.model.store.backend
     let models = VideoModels(
       searcher: searcher,
       captioning: try captionModelDir.map {
-        try OpenedCaptioning(
-          path: $0, checkpoint: "best", tokenizer: tokenizer, options, arguments: arguments, log: log,
-          backend: backend)
+        let run = try SavedRun(path: $0, usual: .tvc, arguments, for: .description, log: log)
+        return try OpenedCaptioning(run, tokenizer: tokenizer, options, backend: backend)
       },
       answering: try qaModelDir.map {
-        try OpenedAnswering(
-          path: $0, checkpoint: "best", tokenizer: tokenizer, arguments: arguments, log: log, backend: backend
-        )
+        let run = try SavedRun(path: $0, usual: .tvqa, arguments, for: .description, log: log)
+        return try OpenedAnswering(run, tokenizer: tokenizer, backend: backend)
       })
     let missing = try models.missing()
     if missing > 0 {

@@ -1,4 +1,5 @@
 import Foundation
+import Training
 
 /// The folder beside an index in which `hero index --videos` keeps what it makes on the way.
 public struct IndexWork: Sendable {
@@ -20,11 +21,14 @@ public struct IndexWork: Sendable {
   /// - Parameters:
   ///   - features: a feature store.
   ///   - subtitles: a subtitle store.
-  public func arguments(features: String?, subtitles: String?) -> [String] {
-    func option(_ name: String, _ given: String?, _ own: String) -> [String] {
+  public func arguments(features: String?, subtitles: String?) throws -> RunArguments {
+    var arguments = RunArguments()
+    for (option, given, own) in [
+      (\RunOptions.videos, features, self.features), (\.subtitles, subtitles, self.subtitles),
+    ] {
       let path = given ?? (FileManager.default.fileExists(atPath: own) ? own : nil)
-      return path.map { [name, $0] } ?? []
+      if let path { try arguments.set(option, path) }
     }
-    return option("--vfeat-db", features, self.features) + option("--sub-txt-db", subtitles, self.subtitles)
+    return arguments
   }
 }

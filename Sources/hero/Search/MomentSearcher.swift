@@ -89,7 +89,8 @@ public final class MomentSearcher: @unchecked Sendable {
   /// - Throws: `DataError` where the model is not the one that made the index.
   public init(
     index path: String, folder: String? = nil, checkpoint: String = "best", tokenizer: String? = nil,
-    arguments: [String] = [], rowsRead: Int = IndexedVideos.usualRowsRead, log: RunLog, backend: any Backend
+    arguments: RunArguments = RunArguments(), rowsRead: Int = IndexedVideos.usualRowsRead, log: RunLog,
+    backend: any Backend
   ) throws {
     index = try IndexFile(path: path)
     model = try SearchModel(

@@ -1,9 +1,9 @@
+import Bench
 import Engine
 import Formats
 import Foundation
 import Model
 import Tasks
-import Training
 
 /// Times searching among many videos of random frames, with a full-size model of random weights.
 public struct SearchBench {
@@ -36,7 +36,7 @@ public struct SearchBench {
 
   /// - Parameter progress: called with the number of videos written.
   public func run(progress: (Int) throws -> Void) throws -> JSON {
-    let shape = Bench.fullSize
+    let shape = StepBench.fullSize
     let head = IndexHead(
       width: work.isCLIP ? CLIPTextEncoder.Shape.base.width : shape.cross.hiddenSize, frameInterval: 1.5,
       model: ModelIdentity(
@@ -103,7 +103,7 @@ public struct SearchBench {
   }
 
   private func trained(_ videos: IndexedVideos) -> Asked {
-    let shape = Bench.fullSize
+    let shape = StepBench.fullSize
     let model = RetrievalModel(shape, backend: backend)
     model.store.initialize(seed: 1)
     let search = MomentSearch(model: model, videos: videos, options: RetrievalEvaluationOptions())

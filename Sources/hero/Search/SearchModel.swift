@@ -26,15 +26,12 @@ public struct SearchModel {
   ///   - work: whether videos are encoded or searched.
   public init(
     folder: String, checkpoint: String, tokenizer path: String, subtitles: StoreMeta? = nil,
-    arguments: [String], for work: RunWork = .search, log: RunLog, backend: any Backend
+    arguments: RunArguments = RunArguments(), for work: RunWork = .search, log: RunLog, backend: any Backend
   ) throws {
-    opened = try OpenedRetrieval(
-      path: folder, checkpoint: checkpoint, arguments: arguments, for: work, log: log, backend: backend)
-    tokenizer = try TokenizerFolder.open(path)
+    let run = try SavedRun(path: folder, checkpoint: checkpoint, arguments, for: work, log: log)
+    opened = try OpenedRetrieval(run, backend: backend)
+    tokenizer = try run.tokenizer(path, [subtitles].compactMap { $0 }, opened.model.configuration)
     tokenizerFolder = path
-    try TokenizerFit.require(
-      tokenizer, in: path, subtitles.map { [$0] } ?? [], opened.model.configuration,
-      named: "the model of \(folder)", log: log)
     let configuration = opened.configuration
     // What an encoded frame depends on besides the weights.
     let cut: JSON = [
@@ -44,14 +41,14 @@ public struct SearchModel {
       "sub_ctx_len": .int(configuration.subtitleContext),
     ]
     var shape = ContentHash()
-    shape.update(try JSON.read(path: opened.modelConfiguration).encodedBytes())
+    shape.update(try JSON.read(path: run.modelConfiguration).encodedBytes())
     shape.update(cut.encodedBytes())
     var words = ContentHash()
     for file in tokenizer.files { words.update(try FileBytes.read(path: file)) }
     head = IndexHead(
       width: opened.model.configuration.cross.hiddenSize, frameInterval: configuration.frameInterval,
       model: ModelIdentity(
-        checkpoint: try ContentHash.text(ofFile: opened.checkpoint), configuration: shape.text,
+        checkpoint: try ContentHash.text(ofFile: run.weights), configuration: shape.text,
         tokenizer: words.text),
       modelFolder: Self.absolute(folder), tokenizer: Self.absolute(path))
   }

@@ -32,9 +32,7 @@ public struct SplitQueries: Sendable {
   ) throws {
     var places: [Name: Int] = [:]
     for video in 0..<index.count { places[try index.name(of: video)] = video }
-    var isFolder: ObjCBool = false
-    let isStore = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
-    let store = isStore ? try QueryStore(path: path) : nil
+    let store = FileManager.default.isFolder(path) ? try QueryStore(path: path) : nil
     let file = store?.annotationPath ?? path
     let skips = log.map { SkipReport(log: $0) }
     try JSONLines.read(path: file) { line, row in

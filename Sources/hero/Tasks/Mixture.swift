@@ -75,7 +75,7 @@ public struct Mixture {
   public struct Batch: Sendable {
     public let source: Int
     /// Nil where this rank has none of the batch.
-    let input: (any Sendable)?
+    let input: (any TaskInput)?
   }
 
   /// Makes the run's batches by their numbers; for loading threads. A batch is a function of its
@@ -101,8 +101,8 @@ public struct Mixture {
     entries[source].batchSize ?? plan.batchSize
   }
 
-  /// `Source.counts` of a batch.
-  public func counts(of batch: Batch) -> [Counted: Int] { entries[batch.source].source.counts(of: batch) }
+  /// What the losses of a batch are means over.
+  public func counts(of batch: Batch) -> [Counted: Int] { batch.input?.counts ?? [:] }
 
   /// `Source.loss` of a batch.
   public func loss(
@@ -154,24 +154,18 @@ extension Source {
   fileprivate var skippedCount: Int { loader.skips.itemCount }
   fileprivate var summary: String { loader.summary }
 
-  fileprivate func reading(_ plan: BatchPlan) -> @Sendable (_ number: Int) throws -> (any Sendable)? {
+  fileprivate func reading(_ plan: BatchPlan) -> @Sendable (_ number: Int) throws -> (any TaskInput)? {
     let (loader, shape, backend) = (loader, configuration, store.backend)
     return { number in
-      try loader.batch(number, of: plan).map { Self.prepare($0, for: shape, on: backend) }
+      try loader.batch(number, of: plan).map { $0.prepared(for: shape, on: backend) }
     }
   }
-
-  private func input(of batch: Mixture.Batch) -> Input? {
-    guard let input = batch.input else { return nil }
-    guard let own = input as? Input else { preconditionFailure("a batch of another source") }
-    return own
-  }
-
-  fileprivate func counts(of batch: Mixture.Batch) -> [Counted: Int] { counts(of: input(of: batch)) }
 
   fileprivate func loss(
     _ tape: Tape, _ batch: Mixture.Batch, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {
-    loss(tape, input(of: batch), among: share, update: update, random: &random)
+    let own = batch.input as? Input
+    precondition(batch.input == nil || own != nil, "a batch of another source")
+    return loss(tape, own, among: share, update: update, random: &random)
   }
 }

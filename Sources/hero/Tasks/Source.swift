@@ -1,43 +1,33 @@
 import Engine
 import Model
 
-/// One named part of a loss while its value is still on the device. The whole loss of a source has
-/// no name.
-public struct LossTerm {
+/// One named part of a loss, without the weight that it has in the sum. The whole loss of a source
+/// has no name.
+public struct LossPart<Value> {
   public var name: String
-  /// One float64, without the weight; nil for a part that does not count now.
-  public var value: Tensor?
+  public var value: Value
   public var weight: Float
 
-  public init(_ name: String, _ value: Tensor?, weight: Float = 1) {
-    self.name = name
-    self.value = value
-    self.weight = weight
+  public init(_ name: String, _ value: Value, weight: Float = 1) {
+    (self.name, self.value, self.weight) = (name, value, weight)
   }
+
+  /// The same part with another value.
+  public func with<Other>(_ value: Other) -> LossPart<Other> { LossPart<Other>(name, value, weight: weight) }
 }
+
+/// A part whose value is still on the device, one float64; nil where it does not count now.
+public typealias LossTerm = LossPart<Tensor?>
 
 extension [LossTerm] {
   /// Waits for the device, once, and reads the values.
-  public func read(on backend: any Backend) -> [LossPart] {
+  public func read(on backend: any Backend) -> [LossPart<Float>] {
     var values = backend.numbers(of: compactMap(\.value))[...]
-    return map { LossPart($0.name, $0.value == nil ? 0 : Float(values.removeFirst()), weight: $0.weight) }
+    return map { $0.with($0.value == nil ? 0 : Float(values.removeFirst())) }
   }
 }
 
-/// One named part of a loss: its value without the weight it has in the sum.
-public struct LossPart: Equatable, Sendable {
-  public var name: String
-  public var value: Float
-  public var weight: Float
-
-  public init(_ name: String, _ value: Float, weight: Float = 1) {
-    self.name = name
-    self.value = value
-    self.weight = weight
-  }
-}
-
-extension [LossPart] {
+extension [LossPart<Float>] {
   /// What training minimises.
   public var total: Float { reduce(0) { $0 + $1.weight * $1.value } }
 }
@@ -73,9 +63,22 @@ public struct BatchPlan: Equatable, Sendable {
   }
 }
 
+/// A batch as a loading thread makes it.
+public protocol TaskBatch: Sendable {
+  associatedtype Input: TaskInput
+  /// Puts the batch into a device's memory; loading threads do it.
+  func prepared(for model: ModelConfiguration, on backend: any Backend) -> Input
+}
+
+/// A batch in a device's memory.
+public protocol TaskInput: Sendable {
+  /// What the losses are means over, so many of each; what is not named is not there.
+  var counts: [Counted: Int] { get }
+}
+
 /// Makes batches of a source's items, which a run visits epoch by epoch. Used by loading threads.
 public protocol BatchLoader: Sendable {
-  associatedtype Batch: Sendable
+  associatedtype Batch: TaskBatch
   /// Items in all.
   var itemCount: Int { get }
   /// Told of every item that cannot be used.
@@ -108,26 +111,18 @@ extension BatchLoader {
 /// nothing else of tasks.
 public protocol Source: AnyObject, SendableMetatype {
   associatedtype Loader: BatchLoader
-  /// A batch in a device's memory.
-  associatedtype Input: Sendable
+  typealias Input = Loader.Batch.Input
   /// As logs name it, after the reference: `tvr`, `mlm_tv_all`.
   var name: String { get }
   var store: ParameterStore { get }
   var configuration: ModelConfiguration { get }
   var loader: Loader { get }
-  /// Puts a batch into the device's memory; called by loading threads.
-  static func prepare(
-    _ batch: Loader.Batch, for model: ModelConfiguration, on backend: any Backend
-  ) -> Input
-  /// What the losses are means over, so many of each; what is not named is not there.
-  /// - Parameter input: nil where this rank has no batch.
-  func counts(of input: Input?) -> [Counted: Int]
   /// Computes this rank's part of a batch's loss on a training tape. The parts of all ranks add up
   /// to the loss of the batch; their names are the same on all ranks. A rank without a batch takes
   /// part in what the ranks do together.
   /// - Parameters:
   ///   - input: nil where this rank has no batch.
-  ///   - share: what each rank has, by `counts`.
+  ///   - share: what each rank has, by `TaskInput.counts`.
   ///   - update: counted from 0; some losses begin late.
   ///   - random: the update's own, the same on all ranks.
   func loss(
@@ -138,12 +133,12 @@ public protocol Source: AnyObject, SendableMetatype {
 extension Source {
   /// The loss of a process that is alone.
   public func loss(_ tape: Tape, _ input: Input, update: Int, random: inout RandomStream) -> [LossTerm] {
-    loss(tape, input, among: BatchShare(alone: counts(of: input)), update: update, random: &random)
+    loss(tape, input, among: BatchShare(alone: input.counts), update: update, random: &random)
   }
 
   /// How logs name a part of the loss: `tvr_st_ed`; a part without a name is the source's whole
   /// loss.
-  public func label(of part: LossPart) -> String { part.name.isEmpty ? name : "\(name)_\(part.name)" }
+  public func label(of part: LossPart<Float>) -> String { part.name.isEmpty ? name : "\(name)_\(part.name)" }
 }
 
 /// A source that one of HERO's models learns from.

@@ -11,8 +11,7 @@ struct DemoFigures {
 
   /// Writes them as a JSON object.
   func write(to path: String) throws {
-    let object = JSONObject(values.map { (key: $0.name, value: JSON.double($0.value)) })
-    try AtomicFile.write(JSON.object(object).encoded(style: .pretty), to: path)
+    try AtomicFile.write(JSON(figures: values).encoded(style: .pretty), to: path)
   }
 
   /// Each figure beside its band.

@@ -35,6 +35,9 @@ struct CommandDescription: Decodable {
     let allValues: [String]?
     let abstract: String?
     let discussion: String?
+
+    /// Its names as they are typed.
+    var spellings: [String] { (names ?? []).map(\.spelling) }
   }
 
   /// The program's, of `--experimental-dump-help`.
@@ -54,6 +57,9 @@ struct CommandDescription: Decodable {
     }
     throw UsageError("ArgumentParser does not describe commands")
   }
+
+  /// Those of the command and of all its subcommands.
+  var allArguments: [Argument] { (arguments ?? []) + (subcommands ?? []).flatMap(\.allArguments) }
 
   var displayedArguments: [Argument] { (arguments ?? []).filter(\.shouldDisplay) }
 

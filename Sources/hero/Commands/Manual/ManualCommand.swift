@@ -15,9 +15,7 @@ struct ManualCommand: ParsableCommand {
       """,
     shouldDisplay: false)
 
-  @Option(
-    help: ArgumentHelp("Folder for hero.1, hero-finetune.1 and so on.", valueName: "folder"),
-    completion: .directory)
+  @Option(folder: "Folder for hero.1, hero-finetune.1 and so on.")
   var output: String
 
   func run() throws {

@@ -79,7 +79,7 @@ struct ManualPage {
   private static func term(_ argument: CommandDescription.Argument) -> String {
     let value = Roff.italic(argument.valueName ?? "")
     guard argument.kind != .positional else { return value }
-    let names = (argument.names ?? []).map { Roff.bold($0.spelling) }.joined(separator: ", ")
+    let names = argument.spellings.map(Roff.bold).joined(separator: ", ")
     return argument.kind == .option ? "\(names) \(value)" : names
   }
 

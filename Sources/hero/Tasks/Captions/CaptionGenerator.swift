@@ -21,23 +21,14 @@ public struct CaptionGenerator {
   private var videos: VideoReader { members[0].videos }
 
   /// - Parameters:
+  ///   - members: models that write together, at least one, of one vocabulary; a clip needs all of
+  ///     them.
   ///   - options: how captions are searched for.
   ///   - frameInterval: seconds between frames.
   ///   - videoBatch: videos a pass.
   ///   - clipBatch: clips that are decoded together, at most.
   ///   - skips: told of every clip without a place in its video and every video that cannot be
   ///     read; their captions are left empty.
-  public init(
-    model: CaptionModel, videos: VideoReader, tokenizer: Tokenizer, options: DecodingOptions,
-    frameInterval: Double, videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()
-  ) {
-    self.init(
-      [(model, videos)], tokenizer: tokenizer, options: options, frameInterval: frameInterval,
-      videoBatch: videoBatch, clipBatch: clipBatch, skips: skips)
-  }
-
-  /// - Parameter members: models that write together, at least one, of one vocabulary; a clip needs
-  ///   all of them.
   public init(
     _ members: [Member], tokenizer: Tokenizer, options: DecodingOptions, frameInterval: Double,
     videoBatch: Int, clipBatch: Int = 256, skips: SkipReport = SkipReport()

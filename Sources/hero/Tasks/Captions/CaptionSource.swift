@@ -1,6 +1,11 @@
 import Engine
 import Model
 
+extension CaptionBatch: TaskBatch {}
+extension CaptionInput: TaskInput {
+  public var counts: [Counted: Int] { [.targets: targets.count] }
+}
+
 extension CaptionModel {
   /// Mean over all words of all captions of the divergence between the smoothed target and the
   /// prediction.
@@ -39,12 +44,6 @@ public final class CaptionSource: ModelSource {
     self.smoothing = smoothing
     self.loader = loader
   }
-
-  public static func prepare(
-    _ batch: CaptionBatch, for model: ModelConfiguration, on backend: any Backend
-  ) -> CaptionInput { batch.prepared(for: model, on: backend) }
-
-  public func counts(of input: CaptionInput?) -> [Counted: Int] { [.targets: input?.targets.count ?? 0] }
 
   public func loss(
     _ tape: Tape, _ input: CaptionInput?, among share: BatchShare, update: Int, random: inout RandomStream

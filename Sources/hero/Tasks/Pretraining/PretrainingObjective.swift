@@ -8,9 +8,8 @@ import Model
 /// A new objective is a type of its own in a file of its own, and a row of
 /// ``PretrainingObjective/allCases``.
 public protocol Objective: Sendable {
-  associatedtype Batch: Sendable
-  /// A batch in a device's memory.
-  associatedtype Input: Sendable
+  associatedtype Batch: TaskBatch
+  typealias Input = Batch.Input
   /// The reference's name.
   static var name: String { get }
   /// The settings that it reads.
@@ -18,10 +17,6 @@ public protocol Objective: Sendable {
   init(_ settings: PretrainingSettings)
   /// A batch of these videos; nil where there is nothing to ask of any of them.
   func batch(of videos: [PretrainingVideo], for model: ModelConfiguration) throws -> Batch?
-  /// Puts a batch into the device's memory.
-  static func prepare(_ batch: Batch, for model: ModelConfiguration, on backend: any Backend) -> Input
-  /// `Source.counts`.
-  static func counts(of input: Input?) -> [Counted: Int]
   /// `Source.loss`.
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: Input?, among share: BatchShare, update: Int,
@@ -64,25 +59,18 @@ public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible 
   public let name: String
   /// The settings that it reads.
   public let settings: Set<PretrainingSettings.Kind>
-  private let make: @Sendable (Making) throws -> any PretrainingSource
-
-  /// What a source is made of.
-  private struct Making {
-    let name: String
-    let model: PretrainingModel
-    let videos: PretrainingVideos
-    let settings: PretrainingSettings
-    let skips: SkipReport
-  }
+  private let make:
+    @Sendable (
+      _ name: String, PretrainingModel, PretrainingVideos, PretrainingSettings, SkipReport
+    ) throws -> any PretrainingSource
 
   private init<Asked: Objective>(_: Asked.Type) {
-    name = Asked.name
-    settings = Asked.settings
-    make = { making in
+    (name, settings) = (Asked.name, Asked.settings)
+    make = { name, model, videos, settings, skips in
       let loader = try PretrainingLoader(
-        Asked(making.settings), videos: making.videos, maxTextLength: making.settings.maxTextLength,
-        model: making.model.configuration, skips: making.skips)
-      return ObjectiveSource(name: making.name, model: making.model, loader: loader)
+        Asked(settings), videos: videos, maxTextLength: settings.maxTextLength, model: model.configuration,
+        skips: skips)
+      return ObjectiveSource(name: name, model: model, loader: loader)
     }
   }
 
@@ -107,7 +95,7 @@ public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible 
     named name: String, _ model: PretrainingModel, _ videos: PretrainingVideos,
     _ settings: PretrainingSettings, skips: SkipReport = SkipReport()
   ) throws -> any PretrainingSource {
-    try make(Making(name: name, model: model, videos: videos, settings: settings, skips: skips))
+    try make(name, model, videos, settings, skips)
   }
 
   public var description: String { name }

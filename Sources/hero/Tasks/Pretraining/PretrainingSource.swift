@@ -30,14 +30,9 @@ final class ObjectiveSource<Asked: Objective>: PretrainingSource {
 
   var videoCount: Int { loader.itemCount }
 
-  static func prepare(
-    _ batch: Asked.Batch, for model: ModelConfiguration, on backend: any Backend
-  ) -> Asked.Input { Asked.prepare(batch, for: model, on: backend) }
-
-  func counts(of input: Asked.Input?) -> [Counted: Int] { Asked.counts(of: input) }
-
   func loss(
-    _ tape: Tape, _ input: Asked.Input?, among share: BatchShare, update: Int, random: inout RandomStream
+    _ tape: Tape, _ input: Asked.Batch.Input?, among share: BatchShare, update: Int,
+    random: inout RandomStream
   ) -> [LossTerm] {
     loader.objective.loss(model, tape, input, among: share, update: update, random: &random)
   }
@@ -51,9 +46,7 @@ final class ObjectiveSource<Asked: Objective>: PretrainingSource {
       let random = RandomStream(seed: 0, step: UInt64(items.lowerBound), for: .validationBatch)
       return (
         first: items.lowerBound,
-        input: try loader.batch(of: Array(items), random: random).map {
-          Asked.prepare($0, for: shape, on: backend)
-        }
+        input: try loader.batch(of: Array(items), random: random)?.prepared(for: shape, on: backend)
       )
     } work: { batch -> [PretrainingSums] in
       guard let input = batch.input else { return [] }

@@ -50,14 +50,9 @@ public struct QuestionEvaluator<Model: AnsweringModel> {
   private let batchSize: Int
 
   /// - Parameters:
-  ///   - loader: of the split, made for evaluation.
+  ///   - members: models whose probabilities are averaged, at least one. Their loaders are of one
+  ///     store's split, made for evaluation.
   ///   - batchSize: entries a pass.
-  public init(model: Model, loader: QuestionLoader<Model.Store>, batchSize: Int) {
-    self.init([(model, loader)], batchSize: batchSize)
-  }
-
-  /// - Parameter members: models whose probabilities are averaged, at least one. Their loaders are
-  ///   of one store.
   public init(_ members: [Member], batchSize: Int) {
     precondition(!members.isEmpty)
     self.members = members

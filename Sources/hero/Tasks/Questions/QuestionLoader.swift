@@ -67,7 +67,8 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
 
   /// A batch and the ids of its entries; those that cannot be used are left out of both.
   func load(_ items: [Int]) throws -> (ids: [String], batch: QuestionBatch)? {
-    var asked = AskedVideos(videos, model: model)
+    var read = BatchVideos(videos, model: model)
+    var passes: [(video: Int, text: [Int32])] = []
     var used: [String] = []
     var (counts, targets): ([Int], [Int]) = ([], [])
     var spans: [FrameSpan] = []
@@ -76,20 +77,25 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
       do {
         let entry = try store.asked(id)
         guard let video = entry.video else { throw DataError("its video is not known") }
-        let frames = try asked.ask(video, entry.texts, item: name)
+        for text in entry.texts { try checkTokens(text, model, name) }
+        let place = try read.place(of: video)
+        passes += entry.texts.map { (place, $0) }
         used.append(id)
         counts.append(entry.texts.count)
         targets.append(entry.target ?? -1)
         if Store.hasMoments {
           // Where a moment is not annotated ("nan-nan"), the answer alone teaches.
           spans.append(
-            entry.span?.target(frames: frames, interval: frameInterval) ?? .unknown)
+            entry.span?.target(frames: read.items[place].frameCount, interval: frameInterval) ?? .unknown)
         }
       } catch let error as DataError {
         skips.skip(name, file: store.path, error)
       }
     }
     guard !used.isEmpty else { return nil }
-    return (used, try asked.batch(pairsPerQuestion: counts, targets: targets, spans: spans))
+    let batch = QuestionBatch(
+      videos: try VideoBatch(read.items, passes: passes, model: model), texts: passes.map(\.text),
+      pairsPerQuestion: counts, targets: targets, spans: spans)
+    return (used, batch)
   }
 }

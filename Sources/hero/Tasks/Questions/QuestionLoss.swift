@@ -1,8 +1,9 @@
 import Engine
 import Model
 
-extension QuestionInput {
-  var counts: [Counted: Int] { [.targets: knownTargets, .moments: knownSpans] }
+extension QuestionBatch: TaskBatch {}
+extension QuestionInput: TaskInput {
+  public var counts: [Counted: Int] { [.targets: knownTargets, .moments: knownSpans] }
 }
 
 extension QuestionModel {

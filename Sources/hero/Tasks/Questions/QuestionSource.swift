@@ -16,12 +16,6 @@ public final class QuestionSource<Answering: AnsweringModel>: ModelSource {
     self.spanWeight = spanWeight
   }
 
-  public static func prepare(
-    _ batch: QuestionBatch, for model: ModelConfiguration, on backend: any Backend
-  ) -> QuestionInput { batch.prepared(for: model, on: backend) }
-
-  public func counts(of input: QuestionInput?) -> [Counted: Int] { input?.counts ?? [:] }
-
   public func loss(
     _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {

@@ -52,17 +52,6 @@ public struct RetrievalEvaluator {
   private let skips: SkipReport
   private var index: RetrievalIndex { members[0].index }
 
-  /// - Parameter skips: told of every query that cannot be asked.
-  public init(
-    model: RetrievalModel, queries: QueryStore, index: RetrievalIndex, options: RetrievalEvaluationOptions,
-    skips: SkipReport = SkipReport()
-  ) {
-    self.skips = skips
-    members = [(model, index)]
-    self.queries = queries
-    self.options = options
-  }
-
   /// - Parameters:
   ///   - members: models that rank together, at least one.
   ///   - skips: told of every query that cannot be asked.

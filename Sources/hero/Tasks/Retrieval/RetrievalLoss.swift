@@ -17,8 +17,8 @@ public struct RetrievalLossOptions: Equatable, Sendable {
   public init() {}
 }
 
-extension RetrievalInput {
-  /// What the losses are means over.
+extension RetrievalBatch: TaskBatch {}
+extension RetrievalInput: TaskInput {
   public var counts: [Counted: Int] {
     [
       .starts: starts.known, .ends: ends.known, .queries: queries.segments.count, .slots: slots.count,

@@ -44,12 +44,6 @@ public final class RetrievalSource: ModelSource {
     self.curriculum = curriculum
   }
 
-  public static func prepare(
-    _ batch: RetrievalBatch, for model: ModelConfiguration, on backend: any Backend
-  ) -> RetrievalInput { batch.prepared(for: model, on: backend) }
-
-  public func counts(of input: RetrievalInput?) -> [Counted: Int] { input?.counts ?? [:] }
-
   public func loss(
     _ tape: Tape, _ input: RetrievalInput?, among share: BatchShare, update: Int,
     random: inout RandomStream
@@ -63,7 +57,7 @@ public final class RetrievalSource: ModelSource {
   public func validationLosses(
     _ loader: RetrievalLoader, batchSize: Int, among communicator: any Communicator = SoleCommunicator.shared,
     progress: (Int) throws -> Void = { _ in }
-  ) throws -> [LossPart] {
+  ) throws -> [LossPart<Float>] {
     var validation = options
     validation.spanDropProbability = 0
     let (backend, shape) = (store.backend, model.configuration)
@@ -78,13 +72,13 @@ public final class RetrievalSource: ModelSource {
       let parts = model.loss(.inference(backend), input, validation, random: &random).read(on: backend)
       return [[Float(queries)] + parts.map(\.value)]
     }
-    var sums = RetrievalModel.parts(validation).map { LossPart($0.name, 0, weight: $0.weight) }
+    var sums = RetrievalModel.parts(validation).map { $0.with(Float(0)) }
     var count: Float = 0
     for figures in found.joined() {
       for place in sums.indices { sums[place].value += figures[0] * figures[1 + place] }
       count += figures[0]
     }
     guard count > 0 else { return [] }
-    return sums.map { LossPart($0.name, $0.value / count, weight: $0.weight) }
+    return sums.map { $0.with($0.value / count) }
   }
 }

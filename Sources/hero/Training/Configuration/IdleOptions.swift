@@ -13,26 +13,12 @@ extension RunConfiguration {
   /// reference's ways to compute, and those that other options make idle. Values that are the
   /// defaults are not among them: nobody asked for them.
   var idleOptions: [IdleOption] {
-    let configuration = unobserved
-    let rules = Self.idleRules.filter { $0.holds(configuration) }
+    let reason = idleReasons()
     return RunOptions.all.compactMap { option in
-      guard let value = value(of: option), !isDefault(value, of: option),
-        let reason = configuration.reason(option, rules)
+      guard let value = value(of: option), !isDefault(value, of: option), let reason = reason(option)
       else { return nil }
       return IdleOption(name: option.name, reason: reason)
     }
-  }
-
-  private func reason(_ option: any AnyRunOption, _ rules: [IdleRule]) -> String? {
-    if option.group == .ignored { return option.help }
-    guard option.families.contains(family) || option.name == RunOptions.shared.task.name else {
-      // What one task reads, a run of several with it reads too.
-      let all = TaskFamily.allCases.filter(option.families.contains)
-      let readers = (all.count > 1 ? all.filter { $0 != .multitask } : all).map(\.rawValue)
-      return "only \(readers.joined(separator: ", ")) reads it"
-    }
-    if family == .multitask { return reasonOfAll(option) }
-    return rules.first { $0.options.contains(option.name) }?.reason
   }
 
   private func isDefault(_ value: JSON, of option: any AnyRunOption) -> Bool {
@@ -43,30 +29,38 @@ extension RunConfiguration {
   /// The names of the options that no training of this task reads as it is configured, whatever
   /// their values.
   var idleNames: Set<String> {
-    let configuration = unobserved
-    let rules = Self.idleRules.filter { $0.holds(configuration) }
-    return Set(
-      RunOptions.used(by: family).filter { configuration.reason($0, rules) != nil }.map(\.name))
+    let reason = idleReasons()
+    return Set(RunOptions.used(by: family).filter { reason($0) != nil }.map(\.name))
   }
 
-  /// Why no task of a run of several reads an option.
-  private func reasonOfAll(_ option: any AnyRunOption) -> String? {
-    let own = [
-      RunOptions.named(\.trainDatasets), RunOptions.named(\.valDatasets), RunOptions.shared.task.name,
-    ]
-    guard let parts = try? parts(), !own.contains(option.name) else { return nil }
-    if option.name == RunOptions.named(\.questionSpanWeight) {
-      return parts.contains { $0.task.family == .questionAnswering } ? nil : "no task answers questions"
+  /// Why a training would not read an option; nil of one that it reads.
+  private func idleReasons() -> (any AnyRunOption) -> String? {
+    let configuration = unobserved
+    let rules = Self.idleRules.filter { $0.holds(configuration) }
+    let parts = family == .multitask ? (try? configuration.parts()) ?? [] : []
+    let reasons = parts.map { (family: $0.task.family, reason: $0.configuration.idleReasons()) }
+    let own: [PartialKeyPath<RunOptions>] = [\.task, \.trainDatasets, \.valDatasets]
+    return { option in
+      if option.group == .ignored { return option.help }
+      guard option.families.contains(family) || option.name == RunOptions.shared.task.name else {
+        // What one task reads, a run of several with it reads too.
+        let all = TaskFamily.allCases.filter(option.families.contains)
+        let readers = (all.count > 1 ? all.filter { $0 != .multitask } : all).map(\.rawValue)
+        return "only \(readers.joined(separator: ", ")) reads it"
+      }
+      guard family == .multitask else { return rules.first { $0.options.contains(option.name) }?.reason }
+      guard !reasons.isEmpty, !own.contains(where: { RunOptions.named($0) == option.name }) else {
+        return nil
+      }
+      if option.name == RunOptions.shared.questionSpanWeight.name {
+        return reasons.contains { $0.family == .questionAnswering } ? nil : "no task answers questions"
+      }
+      // No task may read it.
+      let told = reasons.compactMap { $0.reason(option) }
+      guard told.count == reasons.count else { return nil }
+      return reasons.contains { option.families.contains($0.family) }
+        ? told[0] : "no task of the run reads it"
     }
-    var first: String?
-    for part in parts {
-      let configuration = part.configuration
-      guard
-        let reason = configuration.reason(option, Self.idleRules.filter { $0.holds(configuration) })
-      else { return nil }
-      first = first ?? reason
-    }
-    return parts.contains { option.families.contains($0.task.family) } ? first : "no task of the run reads it"
   }
 
   // MARK: Rules

@@ -11,22 +11,33 @@ public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
   }
 }
 
-/// The flags `--key value` of a command line, for any key of ``RunOptions``.
+/// Options that overrule a run's: the flags `--key value` of a command line, for any key of
+/// ``RunOptions``.
 ///
 /// `--learning-rate 1e-4`, `--learning_rate 1e-4` and `--learning-rate=1e-4` are the same. A
 /// boolean is `--compressed-db`, `--no-compressed-db` or `--compressed-db true`. A list takes the
 /// words up to the next flag. Settings with a structure are JSON texts.
 public struct RunArguments: Sendable {
   /// Option and value, in order.
-  let settings: [(option: any AnyRunOption, value: JSON)]
+  private(set) var settings: [(option: any AnyRunOption, value: JSON)] = []
 
-  /// - Throws: `UsageError` for an unknown flag, a missing value or a value of the wrong kind.
+  public init() {}
+
+  /// - Throws: `UsageError` for an unknown flag, a missing value, a value of the wrong kind or a word
+  ///   that is no flag's.
   public init(_ words: [String]) throws {
-    var settings: [(any AnyRunOption, JSON)] = []
+    var others: [String] = []
+    try self.init(words, others: &others)
+    if let other = others.first { throw UsageError("unexpected argument '\(other)'") }
+  }
+
+  /// - Parameter others: takes the words that are no flags and no flags' values.
+  public init(_ words: [String], others: inout [String]) throws {
     var rest = words[...]
     while let word = rest.popFirst() {
       guard word.hasPrefix("--"), word.count > 2 else {
-        throw UsageError("unexpected argument '\(word)'")
+        others.append(word)
+        continue
       }
       let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let key = String(parts[0]).replacing("-", with: "_")
@@ -40,8 +51,20 @@ public struct RunArguments: Sendable {
       let value = attached.map { [$0] } ?? Self.values(of: option, from: &rest)
       settings.append((option, try Self.read(value, for: option, flag: String(parts[0]))))
     }
-    self.settings = settings
   }
+
+  /// Takes a value as if it came last.
+  /// - Throws: `UsageError` where the option takes no such value.
+  public mutating func set<Value>(_ option: KeyPath<RunOptions, RunOption<Value>>, _ value: Value) throws {
+    let option = RunOptions.shared[keyPath: option]
+    guard let accepted = option.accepted(value.json) else {
+      throw UsageError("\(option.flag) must be \(option.expectation), not \(value.json.encoded())")
+    }
+    settings.append((option, accepted))
+  }
+
+  /// The flags that were given.
+  public var flags: String { settings.map(\.option.flag).joined(separator: " ") }
 
   private static func option(_ key: String, flag: String) throws -> (any AnyRunOption, isNegated: Bool) {
     if let option = RunOptions.named(key) { return (option, false) }
@@ -51,7 +74,7 @@ public struct RunArguments: Sendable {
     let hint = nearestName(to: key, among: RunOptions.all.map(\.name))
     throw UsageError(
       "unknown option '--\(flag)'"
-        + (hint.map { "; did you mean '--\($0.replacing("_", with: "-"))'?" } ?? ""),
+        + (hint.flatMap(RunOptions.named).map { "; did you mean '\($0.flag)'?" } ?? ""),
       unknownFlag: "--" + flag.replacing("_", with: "-"))
   }
 
@@ -85,21 +108,20 @@ extension RunConfiguration {
   /// - Parameter work: what is done with the run.
   /// - Throws: `UsageError` for an option that the work does not read of the task.
   public mutating func apply(_ arguments: RunArguments, for work: RunWork = .training) throws {
-    let read = Set(RunOptions.read(by: work, task).map(\.name))
+    let read = Set(RunOptions.read(by: work, task).map(\.flag))
     for (option, value) in arguments.settings {
-      let flag = option.name.replacing("_", with: "-")
       if option.name == RunOptions.shared.task.name {
         // A training has taken it already.
         guard work == .training else { throw UsageError("the task of a run is its own; leave --task out") }
         continue
       }
       guard option.families.contains(family) else {
-        throw UsageError("--\(flag) means nothing to task \(task.rawValue)")
+        throw UsageError("\(option.flag) means nothing to task \(task.rawValue)")
       }
-      guard read.contains(option.name) || option.group == .ignored else {
+      guard read.contains(option.flag) || option.group == .ignored else {
         throw UsageError(
-          "--\(flag) means nothing to 'hero \(work.rawValue)' of a run of \(task.rawValue), which reads "
-            + read.sorted().map { "--\($0.replacing("_", with: "-"))" }.joined(separator: ", "))
+          "\(option.flag) means nothing to 'hero \(work.rawValue)' of a run of \(task.rawValue), which reads "
+            + read.sorted().joined(separator: ", "))
       }
       set(option, value)
     }

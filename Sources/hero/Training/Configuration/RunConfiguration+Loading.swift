@@ -6,7 +6,7 @@ extension RunConfiguration {
   /// - Parameters:
   ///   - command: `.pretrain` for pre-training; nil where a flag or the file names the task.
   /// - Returns: the configuration and warnings for the user.
-  /// - Throws: `UsageError` for flags, `DataError` for the file or options that do not go together.
+  /// - Throws: `UsageError` for flags, `DataError` for the file.
   public static func load(task fixed: RunTask? = nil, file: String?, arguments: [String]) throws
     -> (configuration: RunConfiguration, warnings: [String])
   {
@@ -28,7 +28,6 @@ extension RunConfiguration {
     var configuration = RunConfiguration(task: task)
     warnings += try configuration.apply(object, file: file ?? "")
     try configuration.apply(flags)
-    try configuration.validate()
     return (configuration, warnings)
   }
 

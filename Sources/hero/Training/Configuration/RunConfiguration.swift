@@ -134,12 +134,4 @@ public struct RunConfiguration: Equatable, Sendable {
     let hint = nearestName(to: key, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
     return "unknown key \"\(key)\" has no effect\(hint)"
   }
-
-  /// What options must be to one another.
-  ///
-  /// - Throws: `DataError` naming the options and the cure.
-  public func validate() throws {
-    try checkChannels()
-    try family.suite.check(self)
-  }
 }

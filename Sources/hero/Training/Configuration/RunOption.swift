@@ -31,6 +31,11 @@ public protocol AnyRunOption: Sendable {
   func accepted(words: [String]) -> JSON?
 }
 
+extension AnyRunOption {
+  /// As it stands on a command line.
+  public var flag: String { "--" + name.replacing("_", with: "-") }
+}
+
 /// One option of a run: a key of the reference's JSON files and a flag of the command line.
 public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
   public let name: String

@@ -19,7 +19,7 @@ extension RunOptions {
   }
 
   private static func entry(_ option: any AnyRunOption, _ families: Set<TaskFamily>) -> String {
-    let flag = "  --" + option.name.replacing("_", with: "-")
+    let flag = "  " + option.flag
     var text = option.help
     let users = families.intersection(option.families)
     if users != families {

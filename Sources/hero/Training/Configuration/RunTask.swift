@@ -76,11 +76,8 @@ public struct RunTask: ConfigurationName, Hashable {
       self = task
       return
     }
-    let endings: [(String, VideoChannels)] = [
-      ("_video_sub", .both), ("_video_only", .video), ("_sub_only", .subtitles),
-    ]
-    for (ending, channels) in endings where rawValue.hasSuffix(ending) {
-      let base = rawValue.dropLast(ending.count)
+    for channels in VideoChannels.allCases where rawValue.hasSuffix(channels.ending) {
+      let base = rawValue.dropLast(channels.ending.count)
       let task = Self.allCases.first { $0.rawValue == base || $0.rawValue == base + "_video_sub" }
       guard let task, task.family.isSingle else { continue }
       self.init(rawValue, task.family, channels, windows: task.windowHeadline)
@@ -91,16 +88,8 @@ public struct RunTask: ConfigurationName, Hashable {
 
   /// Whether two names mean one task, with the channels or without.
   func isSame(as other: RunTask) -> Bool {
-    rawValue == other.rawValue || rawValue == other.rawValue + "_\(Self.ending(channels))"
-      || other.rawValue == rawValue + "_\(Self.ending(other.channels))"
-  }
-
-  private static func ending(_ channels: VideoChannels) -> String {
-    switch channels {
-    case .both: "video_sub"
-    case .video: "video_only"
-    case .subtitles: "sub_only"
-    }
+    rawValue == other.rawValue || rawValue == other.rawValue + channels.ending
+      || other.rawValue == rawValue + other.channels.ending
   }
 
   /// The annotation that the task's stores are made of; nil of pre-training.
@@ -115,11 +104,11 @@ public struct RunTask: ConfigurationName, Hashable {
   var resultEnding: String { family == .captioning || findsWindows ? "jsonl" : "json" }
 
   /// The options that say how many items a pass of an evaluation has.
-  public var passOptions: [String] {
+  var passOptions: [KeyPath<RunOptions, RunOption<Int>>] {
     switch family {
-    case .momentRetrieval: ["vcmr_eval_q_batch_size", "vcmr_eval_video_batch_size"]
-    case .videoRetrieval: ["vr_eval_q_batch_size", "vr_eval_video_batch_size"]
-    default: ["val_batch_size"]
+    case .momentRetrieval: [\.evaluationQueryBatchSize, \.evaluationVideoBatchSize]
+    case .videoRetrieval: [\.retrievalQueryBatchSize, \.retrievalVideoBatchSize]
+    default: [\.valBatchSize]
     }
   }
 
@@ -152,6 +141,15 @@ extension RunConfiguration {
 }
 
 extension OptimizerKind: ConfigurationName {}
-extension VideoChannels: ConfigurationName {}
+extension VideoChannels: ConfigurationName {
+  /// As a task's name ends that says them.
+  fileprivate var ending: String {
+    switch self {
+    case .both: "_video_sub"
+    case .video: "_video_only"
+    case .subtitles: "_sub_only"
+    }
+  }
+}
 extension RankingKind: ConfigurationName {}
 extension RetrievalTask: ConfigurationName {}

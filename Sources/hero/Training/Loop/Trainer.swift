@@ -158,7 +158,7 @@ public final class Trainer {
   /// before clipping, and the signal that any rank was sent.
   private func update(
     _ step: Int, _ queue: Prefetch<Mixture.Batch>
-  ) throws -> (source: Int, losses: [LossPart], norm: Double, signal: Int32?) {
+  ) throws -> (source: Int, losses: [LossPart<Float>], norm: Double, signal: Int32?) {
     let backend = store.backend
     var source = 0
     var terms: [LossTerm] = []
@@ -182,7 +182,7 @@ public final class Trainer {
 
     // The one place where an update waits for the device.
     let (read, sums) = (terms.read(on: backend), backend.numbers(of: [squares]))
-    var losses: [LossPart] = []
+    var losses: [LossPart<Float>] = []
     for part in read {
       if let place = losses.firstIndex(where: { $0.name == part.name }) {
         losses[place].value += part.value
@@ -194,14 +194,12 @@ public final class Trainer {
     guard losses.total.isFinite else { throw notFinite("loss", step) }
     let norm = sums[0].squareRoot()
     guard norm.isFinite else { throw notFinite("gradient", step) }
-    return (
-      source, losses.map { LossPart($0.name, $0.value / Float(parts), weight: $0.weight) }, norm, signal
-    )
+    return (source, losses.map { $0.with($0.value / Float(parts)) }, norm, signal)
   }
 
   /// Adds the ranks' parts of the losses up, and asks whether any rank was sent a signal: all stop
   /// after one update then.
-  private func combine(_ losses: inout [LossPart]) -> Int32? {
+  private func combine(_ losses: inout [LossPart<Float>]) -> Int32? {
     let own = InterruptHandler.signalReceived
     guard communicator.size > 1 else { return own }
     let signals: [Int32] = [SIGINT, SIGTERM, SIGHUP]
@@ -218,7 +216,7 @@ public final class Trainer {
   }
 
   private func record(
-    _ losses: [LossPart], of source: any Source, _ norm: Double, _ step: Int, _ events: EventWriter?
+    _ losses: [LossPart<Float>], of source: any Source, _ norm: Double, _ step: Int, _ events: EventWriter?
   ) {
     guard let events else { return }
     do {

@@ -45,6 +45,13 @@ public struct MetricsTable: Equatable, Sendable {
   }
 }
 
+extension JSON {
+  /// Figures by their names.
+  public init(figures: [(name: String, value: Double)]) {
+    self = .object(JSONObject(figures.map { (key: $0.name, value: .double($0.value)) }))
+  }
+}
+
 extension MetricsTable {
   /// One row per source, one column per measure that any of them has, in the order in which
   /// measures first come up.

@@ -1,9 +1,9 @@
 /// One file of weights in a run's `ckpt` folder.
 public struct RunCheckpoint: Equatable, Sendable {
   public enum Format: String, CaseIterable, Sendable {
-    case safetensors
-    /// PyTorch's, as the reference saves.
+    /// PyTorch's, as the reference saves and its evaluation reads.
     case pt
+    case safetensors
   }
 
   /// Updates done when it was saved.

@@ -4,13 +4,6 @@ import Model
 
 /// `hero export`: a checkpoint of a run as another program takes it.
 public struct RunExport {
-  /// The file format.
-  public enum Format: String, CaseIterable, Sendable {
-    /// PyTorch's, as the reference saves and its evaluation reads.
-    case pt
-    case safetensors
-  }
-
   private let folder: RunFolder
 
   /// - Parameter path: the folder of a run of this program or of the reference.
@@ -26,7 +19,7 @@ public struct RunExport {
   /// - Returns: the file.
   /// - Throws: `DataError` where the weights cannot be read, or the file is there.
   public func run(
-    checkpoint: String, format: Format, output: String? = nil, overwrites: Bool = false
+    checkpoint: String, format: RunCheckpoint.Format, output: String? = nil, overwrites: Bool = false
   ) throws -> String {
     let (path, label) = try folder.checkpoint(named: checkpoint)
     let output = output ?? "\(folder.checkpoints)/model_step_\(label).\(format.rawValue)"

@@ -94,13 +94,8 @@ struct CaptionSuite: EvaluableSuite {
     let store = references != nil || FileManager.default.isFolder(path) ? try opened(path) : nil
     if let references, let store { try requireSame(references, store, split: split) }
     let metas = [store?.meta].compactMap { $0 } + members.compactMap { $0.videos.subtitles?.meta }
-    let folder = try TokenizerFolder.find(
-      option: configuration.tokenizer, note: metas.lazy.compactMap(\.tokenizer).first)
-    let tokenizer = try TokenizerFolder.open(folder)
-    for (model, _) in members {
-      try TokenizerFit.require(
-        tokenizer, in: folder, metas, model.configuration, named: "the model", log: log)
-    }
+    let tokenizer = try TokenizerFit.open(
+      configuration.tokenizer, metas, members.map(\.model.configuration), named: "the model", log: log)
     let rows = try references ?? store?.rows(skips: SkipReport(log: log)) ?? self.rows(path)
     return Captioned(
       split: split, references: rows, generator: generator(members, tokenizer, DecodingOptions()))
@@ -135,12 +130,7 @@ struct CaptionSuite: EvaluableSuite {
     for captioned in splits {
       let report = try report(captioned, title: "\(captioned.split), update \(step)")
       try report.write("\(results)/\(captioned.split)_captions_\(step).jsonl", communicator)
-      let isValidation = captioned.split == "val"
-      result.scalars += report.scalars.map {
-        ("\(isValidation ? "valid" : captioned.split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
-      }
-      result.tables += [report.table].compactMap { $0 }
-      if isValidation { (result.headline, result.figure) = (report.headline, report.figure) }
+      result.add(report, of: captioned.split, group: group(of: captioned.split))
     }
     return result
   }

@@ -2,7 +2,7 @@ import Engine
 import Formats
 import Metrics
 
-/// `hero eval`: a checkpoint of a run against a split.
+/// `hero eval`: checkpoints of one run or several against a split.
 public struct EvaluationRun {
   /// What an evaluation leaves.
   public struct Outcome {
@@ -20,59 +20,39 @@ public struct EvaluationRun {
   }
 
   /// The run, and those whose scores are averaged with its.
-  private let members: [RunMade]
-  var made: RunMade { members[0] }
+  private let runs: [SavedRun]
+  private var made: SavedRun { runs[0] }
+  private var context: RunContext { made.context }
   /// What the results of several runs are told apart by.
   private let joining: String
 
-  /// Runs beside the first, and how they are called together.
-  public struct Others {
-    /// Their folders, with the options of each that overrule its own.
-    public var runs: [(path: String, arguments: [String])]
-    /// Such as `ensemble`: ends the name of the folder of the results.
-    public var name: String
-
-    public init(_ runs: [(path: String, arguments: [String])], name: String) {
-      (self.runs, self.name) = (runs, name)
-    }
-  }
+  /// What the run was trained for.
+  public var task: RunTask { made.configuration.task }
 
   /// - Parameters:
-  ///   - path: the folder of a run of this program or of the reference.
-  ///   - task: the task, where the run does not say.
-  ///   - arguments: options that overrule the run's.
-  ///   - others: runs whose scores are averaged with this one's.
-  ///   - batchSize: items a pass, in place of the run's; queries and videos of retrieval.
-  ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
-  ///   - vid2durIdx: the file with the candidates of retrieval; nil for the subtitle store's.
-  ///   - communicator: the ranks that the work is divided among.
+  ///   - runs: one at least; the scores of several are averaged, and their results lie with the
+  ///     first.
+  ///   - name: what several are called together, such as `ensemble`: ends the name of the folder of
+  ///     the results.
   /// - Throws: `UsageError` for options that mean nothing to the run's task, `DataError` for runs
   ///   that do not go together.
-  public init(
-    path: String, task: RunTask?, arguments: [String], others: Others? = nil, batchSize: Int? = nil,
-    meteor: MeteorResources? = nil, vid2durIdx: String? = nil, log: RunLog,
-    communicator: any Communicator = SoleCommunicator.shared
-  ) throws {
-    members = try ([(path, arguments)] + (others?.runs ?? [])).map { path, arguments in
-      try RunMade(
-        path: path, task: task, arguments: arguments, batchSize: batchSize, for: .evaluation, log: log,
-        communicator: communicator, meteor: meteor, vid2durIdx: vid2durIdx)
+  public init(_ runs: [SavedRun], named name: String? = nil) throws {
+    self.runs = runs
+    joining = name.map { "_" + $0 } ?? ""
+    guard context.vid2durIdx == nil || Set<TaskFamily>.retrieval.contains(task.family) else {
+      throw UsageError("--vid2dur-idx lists what is searched, and \(task.rawValue) searches nothing")
     }
-    joining = others.map { "_" + $0.name } ?? ""
-    guard vid2durIdx == nil || Set<TaskFamily>.retrieval.contains(self.task.family) else {
-      throw UsageError("--vid2dur-idx lists what is searched, and \(self.task.rawValue) searches nothing")
-    }
-    guard meteor == nil || self.task.family == .captioning else {
-      throw UsageError("--meteor-data scores captions, and the run was trained for \(self.task.rawValue)")
+    guard context.meteor == nil || task.family == .captioning else {
+      throw UsageError("--meteor-data scores captions, and the run was trained for \(task.rawValue)")
     }
     try requireOneKind()
   }
 
   /// - Throws: `DataError` where the runs' scores are not of one kind.
   private func requireOneKind() throws {
-    let mine = made.context.configuration
-    for other in members.dropFirst() {
-      let theirs = other.context.configuration
+    let mine = made.configuration
+    for other in runs.dropFirst() {
+      let theirs = other.configuration
       guard theirs.family == mine.family, theirs.task.annotation == mine.task.annotation else {
         throw DataError(
           "was trained for \(theirs.task.rawValue), \(made.folder.path) for \(mine.task.rawValue)",
@@ -87,28 +67,24 @@ public struct EvaluationRun {
     }
   }
 
-  /// What the run was trained for.
-  public var task: RunTask { made.context.configuration.task }
-
   /// - Parameters:
-  ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - others: the checkpoints of the other runs; nil for `checkpoint` of each.
   ///   - store: the split's store of queries, questions, statements or captions.
   ///   - submission: what is written beside the results, if anything is.
   ///   - logits: a file for the scores that answers were chosen by, if one is wanted.
   ///   - overwrites: whether files that are there may be replaced: those two, and results of an
   ///     earlier evaluation, beside which others are written otherwise.
   public func run(
-    checkpoint: String, others: [String]? = nil, split: String, store: String, submission: Submission? = nil,
-    logits: String? = nil, overwrites: Bool = false, backend: any Backend
+    split: String, store: String, submission: Submission? = nil, logits: String? = nil,
+    overwrites: Bool = false, backend: any Backend
   ) throws -> Outcome {
     guard logits == nil || [.questionAnswering, .inference].contains(task.family) else {
       throw UsageError(
         "--save-logits is for questions and statements, and the run was trained for \(task.rawValue)")
     }
-    let label = try made.folder.checkpoint(named: checkpoint).label
+    let isFirst = context.communicator.isFirst
+    let label = made.checkpoint.label
     let submitted = submission?.path(task: task, split: split, checkpoint: label)
-    if made.context.communicator.isFirst {
+    if isFirst {
       if let submission, let submitted { try submission.require(submitted, overwrites: overwrites) }
       if let logits { try OutputFile.require(logits, overwrites: overwrites) }
       try made.folder.requireResults(split: split + joining)
@@ -116,53 +92,50 @@ public struct EvaluationRun {
     if submission?.form == .value, task.findsWindows {
       throw UsageError("--submission-form value: VALUE has no task \(task.rawValue)")
     }
-    guard let suite = made.context.configuration.family.suite as? any EvaluableSuite.Type else {
+    guard let suite = made.suite as? any EvaluableSuite else {
       throw UsageError("a pre-trained model is evaluated by fine-tuning it")
     }
-    let checkpoints = [checkpoint] + (others ?? members.dropFirst().map { _ in checkpoint })
-    let (report, path) = try evaluate(
-      suite, checkpoints: checkpoints, split: split, store: store, overwrites: overwrites, backend: backend)
-    if let submission, let submitted, made.context.communicator.isFirst {
+    let report = try evaluate(suite, split: split, store: store, backend: backend)
+    let path = try write(report, split: split, overwrites: overwrites)
+    if let submission, let submitted, isFirst {
       try submission.write(report, to: submitted, checkpoint: label)
     }
-    if let logits, let scores = report.logits, made.context.communicator.isFirst {
-      try AtomicFile.write(scores.pickled, to: logits)
-    }
+    if let logits, let scores = report.logits, isFirst { try AtomicFile.write(scores.pickled, to: logits) }
     return Outcome(path: path, report: report)
   }
 
   private func evaluate<Suite: EvaluableSuite>(
-    _: Suite.Type, checkpoints: [String], split: String, store: String, overwrites: Bool,
-    backend: any Backend
-  ) throws -> (report: SplitReport, path: String) {
-    let opened = try zip(members, checkpoints).map { made, checkpoint in
-      let suite = try Suite(run: made.context)
-      let videos = try suite.open(toEvaluate: store)
-      let (model, label) = try made.model(
-        of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend)
-      return (suite: suite, videos: videos, model: model, label: label)
+    _ suite: Suite, split: String, store: String, backend: any Backend
+  ) throws -> SplitReport {
+    // Runs of one kind have suites of one type.
+    let members = try runs.compactMap { run in
+      try (run.suite as? Suite).map { try run.open($0, store: store, backend: backend) }
     }
-    let (suite, label) = (opened[0].suite, opened[0].label)
-    for other in opened.dropFirst() where other.model.vocabulary != opened[0].model.vocabulary {
+    for (model, _) in members.dropFirst() where model.vocabulary != members[0].model.vocabulary {
       throw DataError(
-        "the runs' models know \(opened[0].model.vocabulary) and \(other.model.vocabulary) words",
+        "the runs' models know \(members[0].model.vocabulary) and \(model.vocabulary) words",
         cure: "Give runs of one tokenizer")
     }
-    let report = try suite.evaluate(
-      opened.map { (model: $0.model, videos: $0.videos) }, store: store, split: split)
+    return try suite.evaluate(members, store: store, split: split)
+  }
+
+  /// Writes the predictions into the run's folder.
+  /// - Returns: the file.
+  private func write(_ report: SplitReport, split: String, overwrites: Bool) throws -> String {
     let results = made.folder.evaluationResults(split: split + joining)
-    if suite.communicator.isFirst { try made.folder.make(results) }
-    let path = "\(results)/results_\(label)_all.\(task.resultEnding)"
-    guard !overwrites, suite.communicator.isFirst else {
-      try report.write(path, suite.communicator)
-      return (report, path)
+    let path = "\(results)/results_\(made.checkpoint.label)_all.\(task.resultEnding)"
+    guard context.communicator.isFirst else { return path }
+    try made.folder.make(results)
+    guard !overwrites else {
+      try report.write(path, form: .task)
+      return path
     }
-    let written = try OutputFile.writeBeside(path) { try report.write($0, suite.communicator) }
+    let written = try OutputFile.writeBeside(path) { try report.write($0, form: .task) }
     if written != path {
-      suite.log.warning(
+      context.log.warning(
         "\(path) has other predictions of an earlier evaluation and is kept; these are in \(written). --overwrite "
           + "replaces it")
     }
-    return (report, written)
+    return written
   }
 }

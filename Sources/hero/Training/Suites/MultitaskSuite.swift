@@ -27,27 +27,24 @@ struct MultitaskSuite: TaskSuite {
   }
 
   let run: RunContext
-  private let parts: [RunPart]
-
-  static func check(_ configuration: RunConfiguration) throws {
-    for part in try configuration.parts() { try part.configuration.validate() }
-  }
+  private let parts: [(part: RunPart, suite: any TaskSuite)]
 
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .query, .decoder] }
 
   init(run: RunContext) throws {
     self.run = run
-    parts = try run.configuration.parts()
+    parts = try run.configuration.parts().map { part in
+      var context = run
+      context.configuration = part.configuration
+      return (part, try part.task.family.suite.init(run: context))
+    }
   }
 
   func openForTraining() throws -> [OpenedPart] {
-    try parts.map { try open($0.task.family.suite, $0) }
+    try parts.map { part, suite in try open(suite, part) }
   }
 
-  private func open<Suite: TaskSuite>(_: Suite.Type, _ part: RunPart) throws -> OpenedPart {
-    var context = run
-    context.configuration = part.configuration
-    let suite = try Suite(run: context)
+  private func open<Suite: TaskSuite>(_ suite: Suite, _ part: RunPart) throws -> OpenedPart {
     let videos = try suite.openForTraining()
     return OpenedPart(
       part: part, featureWidth: try suite.featureWidth(of: videos), check: suite.check,

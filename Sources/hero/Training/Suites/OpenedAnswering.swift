@@ -3,7 +3,6 @@ import Engine
 import Formats
 import Model
 import Tasks
-import Text
 
 /// The model of a run that answers questions with the stores that it reads, opened to be asked
 /// about videos.
@@ -14,41 +13,25 @@ public struct OpenedAnswering {
   public let answersPerQuestion: Int
   private let answerer: QuestionAnswerer
 
-  /// - Parameters:
-  ///   - path: the folder of a run of this program or of the reference.
-  ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - tokenizer: its folder; nil for the one that the subtitles' store was made with.
-  ///   - arguments: options that overrule the run's, such as the stores.
+  /// - Parameter tokenizer: its folder; nil for the one that the subtitles' store was made with.
   /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does
   ///   not fit.
-  public init(
-    path: String, checkpoint: String, tokenizer: String?, arguments: [String] = [], log: RunLog,
-    backend: any Backend
-  ) throws {
-    let made = try RunMade(
-      path: path, usual: .tvqa, arguments: arguments, for: .description, log: log,
-      communicator: SoleCommunicator.shared)
+  public init(_ run: SavedRun, tokenizer: String?, backend: any Backend) throws {
     let cure = "Give a run that 'hero finetune' trained for tvqa or how2qa"
-    try made.require(.questionAnswering, cure: cure)
-    let configuration = made.context.configuration
-    guard let answers = configuration.task.annotation?.answersPerQuestion else {
+    let suite = try run.suite(as: QuestionSuite<QuestionModel>.self, cure: cure)
+    guard let answers = run.configuration.task.annotation?.answersPerQuestion else {
       throw DataError(
-        "was trained for \(configuration.task.rawValue), which takes no questions", file: path,
-        place: "log/hps.json", cure: cure)
+        "was trained for \(run.configuration.task.rawValue), which takes no questions",
+        file: run.folder.path, place: "log/hps.json", cure: cure)
     }
     answersPerQuestion = answers
-    let suite = QuestionSuite<QuestionModel>(run: made.context)
-    videos = try suite.open(toEvaluate: "")
-    try made.require(videos.features, checkpoint: checkpoint)
-    let model = try made.model(
-      of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend
-    ).model
-    let folder = try TokenizerFolder.find(option: tokenizer, note: videos.subtitles?.meta.tokenizer)
-    let text = try TokenizerFolder.open(folder)
-    try made.require(text, at: folder, videos.subtitles, model.configuration)
+    let model: QuestionModel
+    (model, videos) = try run.open(suite, backend: backend)
     answerer = QuestionAnswerer(
-      model: model, videos: videos, tokenizer: text, frameInterval: configuration.frameInterval,
-      findsMoments: configuration.spanWeight > 0)
+      model: model, videos: videos,
+      tokenizer: try run.tokenizer(
+        tokenizer, [videos.subtitles?.meta].compactMap { $0 }, model.configuration),
+      frameInterval: run.configuration.frameInterval, findsMoments: run.configuration.spanWeight > 0)
   }
 
   /// How the model answers a question about a video.

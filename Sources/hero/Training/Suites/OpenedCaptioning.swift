@@ -10,46 +10,25 @@ import Text
 public struct OpenedCaptioning {
   /// Where the videos come from.
   public let videos: VideoReader
-  let suite: CaptionSuite
+  private let suite: CaptionSuite
   private let model: CaptionModel
   private let tokenizer: Tokenizer
   private let options: DecodingOptions
 
   /// - Parameters:
-  ///   - path: the folder of a run of this program or of the reference.
-  ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - tokenizer: its folder; nil for the one that the subtitles' store was made with.
+  ///   - tokenizer: its folder; nil for the run's own, or the one that the subtitles' store was made
+  ///     with.
   ///   - options: how captions are searched for.
-  ///   - arguments: options that overrule the run's, such as the stores.
   /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does
   ///   not fit.
   public init(
-    path: String, checkpoint: String, tokenizer: String?, _ options: DecodingOptions,
-    arguments: [String] = [],
-    log: RunLog, backend: any Backend
+    _ run: SavedRun, tokenizer path: String?, _ options: DecodingOptions, backend: any Backend
   ) throws {
-    let made = try RunMade(
-      path: path, usual: .tvc, arguments: arguments, for: .description, log: log,
-      communicator: SoleCommunicator.shared)
-    try self.init(made, checkpoint: checkpoint, tokenizer: tokenizer, options, backend: backend)
-  }
-
-  init(
-    _ made: RunMade, checkpoint: String, tokenizer path: String?, _ options: DecodingOptions,
-    backend: any Backend
-  ) throws {
-    try made.require(
-      .captioning, cure: "Give a run that 'hero finetune' trained for tvc, yc2c or vatex_en_c")
-    suite = CaptionSuite(run: made.context)
-    videos = try suite.open(toEvaluate: "")
-    try made.require(videos.features, checkpoint: checkpoint)
-    model = try made.model(
-      of: suite, featureWidth: try suite.featureWidth(of: videos), checkpoint: checkpoint, backend: backend
-    ).model
-    let folder = try TokenizerFolder.find(
-      option: path ?? made.context.configuration.tokenizer, note: videos.subtitles?.meta.tokenizer)
-    tokenizer = try TokenizerFolder.open(folder)
-    try made.require(tokenizer, at: folder, videos.subtitles, model.configuration)
+    suite = try run.suite(
+      as: CaptionSuite.self, cure: "Give a run that 'hero finetune' trained for tvc, yc2c or vatex_en_c")
+    (model, videos) = try run.open(suite, backend: backend)
+    tokenizer = try run.tokenizer(
+      path ?? run.configuration.tokenizer, [videos.subtitles?.meta].compactMap { $0 }, model.configuration)
     self.options = options
   }
 
@@ -66,5 +45,39 @@ public struct OpenedCaptioning {
   ///   that begins after its end or is longer than what the model reads.
   public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
     try generator().caption(video, span)
+  }
+}
+
+extension SavedRun {
+  /// `hero caption`: captions for the clips of a file.
+  /// - Parameters:
+  ///   - clips: JSON lines with `vid_name`, `clip_id`, `ts`.
+  ///   - tokenizer: its folder; nil for the one that the run's stores were made with.
+  ///   - overwrites: whether an `output` that is there may be replaced.
+  ///   - options: how captions are searched for.
+  /// - Returns: the captioned rows, which stand in `output` too, and the rows of `clips`.
+  public func caption(
+    _ clips: String, to output: String, overwrites: Bool = false, tokenizer: String?,
+    _ options: DecodingOptions,
+    backend: any Backend
+  ) throws -> (captions: [CaptionRow], clips: [CaptionRow]) {
+    let (log, communicator) = (context.log, context.communicator)
+    if communicator.isFirst { try OutputFile.require(output, overwrites: overwrites) }
+    let rows = try CaptionRow.read(path: clips, skips: SkipReport(log: log))
+    var seen: Set<QueryID> = []
+    let repeated = rows.map(\.clip).filter { !seen.insert($0).inserted }
+    if let first = repeated.first {
+      log.warning(
+        "\(clips): \(repeated.count) rows repeat the id of a clip, the first \(first). Each gets a caption of "
+          + "its own; scores take a clip once")
+    }
+    let opened = try OpenedCaptioning(self, tokenizer: tokenizer, options, backend: backend)
+    let (captions, leftOut) = try CaptionSuite.caption(rows, opened.generator(), communicator)
+    if leftOut > 0 {
+      log.warning(
+        "\(leftOut) of \(rows.count) clips could not be described; their captions are empty")
+    }
+    if communicator.isFirst { try CaptionRow.write(captions, to: output) }
+    return (captions, rows)
   }
 }

@@ -18,41 +18,35 @@ struct OpenedModel {
   /// - Parameters:
   ///   - parts: those that the model is built of.
   ///   - featureWidth: of the feature stores.
-  ///   - folder: a run to evaluate; its own model configuration counts then.
-  ///   - path: the checkpoint to evaluate; else the configuration's.
+  ///   - saved: a run and its weights to evaluate; its own model configuration counts then.
   init(
     _ configuration: RunConfiguration, parts: Set<ModelKeys.Part>, featureWidth: Int,
-    folder: RunFolder? = nil,
-    checkpoint path: String? = nil,
-    log: RunLog
+    saved: (run: RunFolder, weights: Checkpoint)? = nil, log: RunLog
   ) throws {
     (self.configuration, self.log) = (configuration, log)
-    file =
-      try folder?.modelConfiguration
-      ?? configuration.required(\.modelConfiguration)
+    file = try saved?.run.modelConfiguration ?? configuration.required(\.modelConfiguration)
     json = try JSON.read(path: file)
-    let keys = try ModelKeys(
-      json, file: file, parts: parts, dropout: folder == nil ? Float(configuration.dropout) : nil)
+    let dropout = saved == nil ? Float(configuration.dropout) : nil
+    let keys = try ModelKeys(json, file: file, parts: parts, dropout: dropout)
     for key in keys.unknown { log.warning("\(file): \(key)") }
-    if folder == nil, !keys.idle.isEmpty {
+    if saved == nil, !keys.idle.isEmpty {
       log.info("\(file): keys without effect here: \(keys.idle.joined(separator: "; "))")
     }
-    checkpoint = try (path ?? configuration.checkpoint.map(RunFolder.weights)).map {
-      try Checkpoint(path: $0)
-    }
+    checkpoint =
+      try saved?.weights ?? configuration.checkpoint.map { try Checkpoint(path: RunFolder.weights($0)) }
     checkpoint?.notes.forEach(log.info)
     // A model to evaluate is as its checkpoint says; one to train may have longer clips than what
     // it starts from.
     shape = try ModelConfiguration(
       json, file: file, featureWidth: featureWidth, checkpoint: checkpoint,
-      clipLength: folder == nil ? configuration.maxClipLength : 0)
+      clipLength: saved == nil ? configuration.maxClipLength : 0)
     guard configuration.maxClipLength <= shape.temporal.positions else {
       throw DataError(
         "\"max_clip_len\" is \(configuration.maxClipLength), the model has \(shape.temporal.positions) positions",
         file: file, cure: "Lower --max-clip-len or raise \"max_position_embeddings\" of \"c_config\"")
     }
     var dropped = shape
-    if folder == nil { dropped.setDropout(Float(configuration.dropout)) }
+    if let dropout { dropped.setDropout(dropout) }
     training = dropped
     try checkFusion()
   }

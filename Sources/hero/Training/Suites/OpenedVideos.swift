@@ -12,7 +12,7 @@ extension RunConfiguration {
     let name = RunOptions.named(option)
     return DataError(
       "\"\(name)\" is not given",
-      cure: "Set it in the configuration file or as --\(name.replacing("_", with: "-"))")
+      cure: "Set it in the configuration file or as \(RunOptions.named(name)?.flag ?? name)")
   }
 
   /// What is read of a video.
@@ -30,17 +30,26 @@ extension RunConfiguration {
   /// - Parameter store: the text store that goes with them; where no subtitles are read its `[CLS]`
   ///   is their text.
   func videoReader(for store: String) throws -> VideoReader {
+    try videoReader(
+      required(\.videos), subtitles: videoChannels == .video ? nil : required(\.subtitles),
+      cls: StoreMeta(path: store + "/meta.json").cls)
+  }
+
+  /// A reader of stores, as the options say to cut videos and to put them together.
+  /// - Parameters:
+  ///   - subtitles: nil for frames alone.
+  ///   - cls: the id of `[CLS]`.
+  func videoReader(
+    _ features: String, subtitles: String?, cls: @autoclosure () throws -> Int32
+  ) throws -> VideoReader {
     let features = try FeatureStore(
-      path: try required(\.videos), featureVersion: self.featureVersion, frameLength: self.frameInterval,
+      path: features, featureVersion: self.featureVersion, frameLength: self.frameInterval,
       compressed: self.compressed)
-    if videoChannels == .video {
-      return VideoReader(
-        features: features, videoOnly: try StoreMeta(path: store + "/meta.json").cls,
-        maxClipLength: self.maxClipLength)
+    guard let subtitles, videoChannels != .video else {
+      return VideoReader(features: features, videoOnly: try cls(), maxClipLength: self.maxClipLength)
     }
     return VideoReader(
-      features: features, subtitles: try SubtitleStore(path: try required(\.subtitles)),
-      maxClipLength: self.maxClipLength, contextLength: self.subtitleContext,
-      textAlone: videoChannels == .subtitles)
+      features: features, subtitles: try SubtitleStore(path: subtitles), maxClipLength: self.maxClipLength,
+      contextLength: self.subtitleContext, textAlone: videoChannels == .subtitles)
   }
 }

@@ -16,14 +16,9 @@ struct PretrainingSuite: TaskSuite {
   private let ranking: RetrievalSettings
   private let targets: [PretrainingTarget]
 
-  static func check(_ configuration: RunConfiguration) throws {
-    try RetrievalSettings.check(configuration)
-    _ = try configuration.pretrainingTargets()
-  }
-
   init(run: RunContext) throws {
     self.run = run
-    ranking = RetrievalSettings(run.configuration)
+    ranking = try RetrievalSettings(run.configuration)
     targets = try run.configuration.pretrainingTargets(warn: run.log.warning)
   }
 

@@ -28,45 +28,28 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
       model: model.configuration, skips: SkipReport(log: log))
   }
 
-  /// What is asked of a split, opened.
-  private struct Asked {
-    let split: String
-    let evaluator: QuestionEvaluator<Model>
-  }
-
-  private func validated(_ model: Model, _ videos: VideoReader) throws -> [Asked] {
+  /// Splits with what answers them, opened.
+  private func validated(
+    _ model: Model, _ videos: VideoReader
+  ) throws -> [(split: String, evaluator: QuestionEvaluator<Model>)] {
     try [("val", configuration.valQueries), ("test", configuration.testQueries)].compactMap { split, store in
       try store.map { store in
         let loader = try loader(model, videos, store, .evaluation)
         try loader.requireUsable()
-        return Asked(
-          split: split,
-          evaluator: QuestionEvaluator(model: model, loader: loader, batchSize: configuration.valBatchSize))
+        return (split, QuestionEvaluator([(model, loader)], batchSize: configuration.valBatchSize))
       }
     }
   }
 
-  private func evaluator(
-    _ members: [(model: Model, videos: VideoReader)], _ store: String
-  ) throws -> QuestionEvaluator<Model> {
-    QuestionEvaluator(
-      try members.map { ($0.model, try loader($0.model, $0.videos, store, .evaluation)) },
-      batchSize: configuration.valBatchSize)
-  }
-
-  private func validate(_ splits: [Asked], step: Int, results: String) throws -> Validation {
+  private func validate(
+    _ splits: [(split: String, evaluator: QuestionEvaluator<Model>)], step: Int, results: String
+  ) throws -> Validation {
     var result = Validation()
-    for asked in splits {
-      let split = asked.split
-      let report = try report(asked.evaluator, split: split, title: "\(split), update \(step)")
+    for (split, evaluator) in splits {
+      let report = try report(evaluator, split: split, title: "\(split), update \(step)")
       try report.write("\(results)/\(split)_results_\(step).json", communicator)
-      let isValidation = split == "val"
-      result.scalars += report.scalars.map {
-        ("\(isValidation ? "valid" : split)_\(configuration.task.rawValue)/\($0.name)", $0.value)
-      }
       // Where the answers are hidden there are predictions only.
-      result.tables += [report.table].compactMap { $0 }
-      if isValidation { (result.headline, result.figure) = (report.headline, report.figure) }
+      result.add(report, of: split, group: group(of: split))
     }
     return result
   }
@@ -74,8 +57,10 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   func evaluate(
     _ members: [(model: Model, videos: VideoReader)], store: String, split: String
   ) throws -> SplitReport {
-    try report(
-      evaluator(members, store), split: split, title: "\(configuration.task.rawValue), \(split)")
+    let evaluator = QuestionEvaluator(
+      try members.map { ($0.model, try loader($0.model, $0.videos, store, .evaluation)) },
+      batchSize: configuration.valBatchSize)
+    return try report(evaluator, split: split, title: "\(configuration.task.rawValue), \(split)")
   }
 
   private func report(

@@ -3,41 +3,42 @@ import Formats
 import Metrics
 import Tasks
 
-/// A split's predictions, cut and suppressed as the result file holds them, and their recalls where
-/// its truth is known.
-///
-/// Recalls are of the queries that could be asked and whose truth is known.
-struct RetrievalReport {
-  /// The predictions that the result file holds: the best `max_after_nms`. Where truth is known
-  /// they are then suppressed; those of a hidden split are not, as the reference hands them in and
-  /// TVR's submission format wants them.
-  let final: RetrievalResults
-  /// The queries that the recalls count.
-  let counted: Int
-  /// Nil for a hidden split.
-  let recalls: [Recall]?
-  /// After non-maximum suppression, with its threshold; nil where there is none.
-  let suppressed: (threshold: Float, recalls: [Recall])?
-
-  init(_ results: RetrievalResults, options: RetrievalEvaluationOptions, queries: KnownQueries) throws {
-    let leftOut = Set(results.leftOut)
-    let truths = queries.truths.filter { !leftOut.contains($0.id) }
-    let isKnown = !truths.isEmpty
-    counted = truths.count
+extension SplitReport {
+  /// A split's predictions, cut and suppressed as the result file holds them, and their recalls
+  /// where its truth is known.
+  ///
+  /// The result file holds the best `max_after_nms`. Where truth is known they are then suppressed;
+  /// those of a hidden split are not, as the reference hands them in and TVR's submission format
+  /// wants them.
+  /// - Parameters:
+  ///   - truths: of the queries that the recalls count; none for a hidden split.
+  ///   - title: of the table.
+  ///   - idsAreText: whether VALUE writes the queries' ids as text, which it does where whole
+  ///     videos are searched for.
+  init(
+    _ results: RetrievalResults, options: RetrievalEvaluationOptions, truths: [RetrievalTruth],
+    split: String, title: String, idsAreText: Bool
+  ) throws {
     // The reference cuts to `max_after_nms` before it measures.
-    let ranked = results.truncated(to: options.keptAfterSuppression)
-    let suppressed = (isKnown ? options.suppression : nil).map {
-      (
-        threshold: $0,
-        results: results.suppressed(
-          by: NonMaximumSuppression(threshold: $0, limit: options.keptAfterSuppression))
-      )
+    let limit = options.keptAfterSuppression
+    let ranked = results.truncated(to: limit)
+    let threshold = truths.isEmpty ? nil : options.suppression
+    let suppressed = threshold.map {
+      results.suppressed(by: NonMaximumSuppression(threshold: $0, limit: limit))
     }
-    var all = ranked
-    for (task, queries) in suppressed?.results.tasks ?? [] {
-      if let place = all.tasks.firstIndex(where: { $0.task == task }) { all.tasks[place].queries = queries }
+    var final = ranked
+    for (task, queries) in suppressed?.tasks ?? [] {
+      if let place = final.tasks.firstIndex(where: { $0.task == task }) {
+        final.tasks[place].queries = queries
+      }
     }
-    final = all
+    self.init(writeAs: { [final] path, form in
+      switch form {
+      case .task: try final.write(path: path)
+      case .value: try final.writeForValue(path: path, idsAreText: idsAreText)
+      }
+    })
+    guard !truths.isEmpty else { return }
     let known = Set(truths.map(\.id))
     let measure = { (results: RetrievalResults) in
       try RetrievalMetrics(
@@ -46,36 +47,18 @@ struct RetrievalReport {
         truth: truths, byQueryType: options.byQueryType
       ).recalls
     }
-    recalls = isKnown ? try measure(ranked) : nil
-    self.suppressed = isKnown ? try suppressed.map { ($0.threshold, try measure($0.results)) } : nil
-  }
-
-  /// - Parameters:
-  ///   - title: of the table.
-  ///   - idsAreText: whether VALUE writes the queries' ids as text, which it does where whole
-  ///     videos are searched for.
-  func report(split: String, title: String, idsAreText: Bool) -> SplitReport {
-    var report = SplitReport(writeAs: { [final] path, form in
-      switch form {
-      case .task: try final.write(path: path)
-      case .value: try final.writeForValue(path: path, idsAreText: idsAreText)
-      }
-    })
-    guard let recalls else { return report }
+    let (recalls, after) = (try measure(ranked), try suppressed.map(measure) ?? [])
     let prefix = "valid_\(split)"
-    report.scalars =
+    scalars =
       recalls.map { ($0.name(prefix: prefix), $0.value) }
-      + (suppressed?.recalls ?? []).map {
-        ($0.name(prefix: prefix, suppression: suppressed?.threshold), $0.value)
-      }
-    report.table = MetricsTable.retrieval(recalls, suppressed: suppressed, title: title)
+      + after.map { ($0.name(prefix: prefix, suppression: threshold), $0.value) }
+    table = MetricsTable.retrieval(recalls, suppressed: threshold.map { ($0, after) }, title: title)
     // What tells the best checkpoint: VCMR at rank 1 and IoU 0.7, else VR at rank 1.
-    let headline =
+    let best =
       recalls.first { $0.task == .videoCorpusMoment && $0.overlap == 0.7 && $0.depth == 1 && $0.type == nil }
       ?? recalls.first { $0.task == .video && $0.depth == 1 && $0.type == nil }
-    report.headline = headline.map { ($0.name(prefix: prefix), $0.value, true) }
-    report.figure = .recalls(recalls)
-    return report
+    headline = best.map { ($0.name(prefix: prefix), $0.value, true) }
+    figure = .recalls(recalls)
   }
 }
 

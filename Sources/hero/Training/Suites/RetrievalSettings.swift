@@ -6,13 +6,11 @@ import Tasks
 struct RetrievalSettings {
   private let configuration: RunConfiguration
 
-  init(_ configuration: RunConfiguration) { self.configuration = configuration }
-
-  /// Whether queries are about moments, and not about whole videos.
-  var hasSpans: Bool { configuration.family != .videoRetrieval }
-
   /// - Throws: `DataError` naming options that do not go together.
-  static func check(_ configuration: RunConfiguration) throws {
+  init(_ given: RunConfiguration) throws {
+    self.configuration = given
+    // What is looked at here has no effect yet.
+    let configuration = given.unobserved
     let (starts, pools) = (configuration.hardNegativeStarts, configuration.hardPoolSizes)
     let weights = configuration.hardNegativeWeights
     guard starts.count == pools.count, pools.count == weights.count else {
@@ -21,25 +19,27 @@ struct RetrievalSettings {
           + "\(starts.count) values",
         cure: "Give each as many values as there are stages of hard negatives")
     }
-    guard
-      configuration.family != .momentRetrieval || configuration.minSpanLength < configuration.maxSpanLength
-    else {
+    guard configuration.family == .momentRetrieval else { return }
+    guard configuration.minSpanLength < configuration.maxSpanLength else {
       throw DataError(
         "min_pred_l is \(configuration.minSpanLength) and max_pred_l \(configuration.maxSpanLength), which allows "
           + "no moment", cure: "Make max_pred_l larger than min_pred_l")
     }
     // Beyond 1e9 the smallest difference of two scores in 32 bits outweighs every span.
-    guard configuration.family != .momentRetrieval || configuration.spanScoreSharpness <= 1e9 else {
+    guard configuration.spanScoreSharpness <= 1e9 else {
       throw DataError(
         "q2c_alpha is \(configuration.spanScoreSharpness), more than 1e9",
         cure: "Give --q2c-alpha 20, as the reference does")
     }
-    guard configuration.family != .momentRetrieval || !configuration.rankings.isEmpty else {
+    guard !configuration.rankings.isEmpty else {
       throw DataError(
         "full_eval_tasks is empty, so that nothing would be measured",
         cure: "Give " + RetrievalTask.allCases.map(\.rawValue).joined(separator: ", ") + " or some of them")
     }
   }
+
+  /// Whether queries are about moments, and not about whole videos.
+  var hasSpans: Bool { configuration.family != .videoRetrieval }
 
   private var learnsSpans: Bool { hasSpans && configuration.spanWeight != 0 }
 

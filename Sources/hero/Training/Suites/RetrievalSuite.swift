@@ -8,14 +8,13 @@ import Tasks
 /// Finding moments and videos: TVR, How2R, DiDeMo, MSR-VTT, VALUE's retrieval.
 struct RetrievalSuite: EvaluableSuite {
   let run: RunContext
-  private let settings: RetrievalSettings
+  let settings: RetrievalSettings
 
-  static func check(_ configuration: RunConfiguration) throws { try RetrievalSettings.check(configuration) }
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal, .query] }
 
   init(run: RunContext) throws {
     self.run = run
-    settings = RetrievalSettings(run.configuration)
+    settings = try RetrievalSettings(run.configuration)
   }
 
   func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> Learning {
@@ -28,7 +27,9 @@ struct RetrievalSuite: EvaluableSuite {
         queriesPerVideo: configuration.queriesPerVideo),
       options: settings.loss, curriculum: settings.curriculum)
     let validated = try validated(model, videos)
-    return Learning(mixture: Mixture(source)) { try validate(source, validated, step: $0, results: $1) }
+    return Learning(mixture: Mixture(source)) {
+      try validate(source, validated, videos, step: $0, results: $1)
+    }
   }
 
   private func loader(
@@ -42,7 +43,6 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   private var findsWindows: Bool { configuration.task.findsWindows }
-  private var resultEnding: String { configuration.task.resultEnding }
 
   private func known(_ path: String) throws -> KnownQueries {
     try KnownQueries(path: path, findsWindows: findsWindows, skips: SkipReport(log: log))
@@ -50,30 +50,28 @@ struct RetrievalSuite: EvaluableSuite {
 
   // MARK: Validation
 
+  /// Queries to validate on.
   private struct Validated {
-    /// The queries to validate on, with the loader of their losses.
-    var validation: (queries: KnownQueries, candidates: String, loader: RetrievalLoader)?
-    var test: (queries: KnownQueries, candidates: String)?
-    var videos: VideoReader
+    let split: String
+    let queries: KnownQueries
+    /// The split of `vid2dur_idx.json` that they search.
+    let candidates: String
+    /// Of their losses; nil where these are not looked at.
+    let loader: RetrievalLoader?
   }
 
-  private func validated(_ model: RetrievalModel, _ videos: VideoReader) throws -> Validated {
-    var validated = Validated(videos: videos)
-    if let path = configuration.valQueries {
-      let queries = try known(path)
-      let split = try splitName("val", of: queries.store, videos, option: \.valSplit)
-      try require(queries, in: split, for: model, videos)
-      validated.validation = (
-        queries, split, try loader(model, queries.store, videos, maxTextLength: -1)
-      )
+  private func validated(_ model: RetrievalModel, _ videos: VideoReader) throws -> [Validated] {
+    try [
+      ("val", configuration.valQueries, \RunOptions.valSplit),
+      ("test", configuration.testQueries, \.testSplit),
+    ].compactMap { split, path, option in
+      guard let queries = try path.map(known) else { return nil }
+      let candidates = try splitName(split, of: queries.store, videos, option: option)
+      try require(queries, in: candidates, for: model, videos)
+      return Validated(
+        split: split, queries: queries, candidates: candidates,
+        loader: split == "val" ? try loader(model, queries.store, videos, maxTextLength: -1) : nil)
     }
-    if let path = configuration.testQueries {
-      let queries = try known(path)
-      let split = try splitName("test", of: queries.store, videos, option: \.testSplit)
-      try require(queries, in: split, for: model, videos)
-      validated.test = (queries, split)
-    }
-    return validated
   }
 
   /// Looks whether a validation can measure what it is asked to.
@@ -113,43 +111,30 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   private func validate(
-    _ source: RetrievalSource, _ validated: Validated, step: Int, results: String
+    _ source: RetrievalSource, _ validated: [Validated], _ videos: VideoReader, step: Int, results: String
   ) throws -> Validation {
     var result = Validation()
-    if let (queries, candidates, loader) = validated.validation {
-      let losses = try ProgressReporter.follow(
-        "Validation losses", total: loader.itemCount, unit: "queries"
-      ) { progress in
-        try source.validationLosses(
-          loader, batchSize: configuration.valBatchSize, among: communicator, progress: progress)
-      }
-      result.scalars += losses.map {
-        ("valid_\(source.name)/\(source.name)_loss_\($0.name)", Double($0.value))
+    for asked in validated {
+      let split = asked.split
+      if let loader = asked.loader {
+        let losses = try ProgressReporter.follow(
+          "Validation losses", total: loader.itemCount, unit: "queries"
+        ) { progress in
+          try source.validationLosses(
+            loader, batchSize: configuration.valBatchSize, among: communicator, progress: progress)
+        }
+        result.scalars += losses.map {
+          ("valid_\(source.name)/\(source.name)_loss_\($0.name)", Double($0.value))
+        }
       }
       let report = try evaluate(
-        [(source.model, validated.videos)], queries, split: "val", candidates: candidates,
-        title: "val, update \(step)")
-      try report.write("\(results)/val_results_\(step).\(resultEnding)", communicator)
-      result.scalars += tags(report, "val")
-      result.tables += [report.table].compactMap { $0 }
-      result.headline = report.headline
-      result.figure = report.figure
-    }
-    if let (queries, candidates) = validated.test {
-      let report = try evaluate(
-        [(source.model, validated.videos)], queries, split: "test", candidates: candidates,
-        title: "test, update \(step)")
-      try report.write("\(results)/test_results_\(step).\(resultEnding)", communicator)
-      result.scalars += tags(report, "test")
-      result.tables += [report.table].compactMap { $0 }
+        [(source.model, videos)], asked.queries, split: split, candidates: asked.candidates,
+        title: "\(split), update \(step)")
+      try report.write("\(results)/\(split)_results_\(step).\(configuration.task.resultEnding)", communicator)
+      // The names of retrieval's figures have the split in them.
+      result.add(report, of: split, group: findsWindows ? "valid_\(split)" : nil)
     }
     return result
-  }
-
-  /// The figures' names in a run, where splits stand side by side. Those of retrieval have the
-  /// split in them.
-  private func tags(_ report: SplitReport, _ split: String) -> [(name: String, value: Double)] {
-    findsWindows ? report.scalars.map { ("valid_\(split)/\($0.name)", $0.value) } : report.scalars
   }
 
   // MARK: Evaluation
@@ -158,8 +143,7 @@ struct RetrievalSuite: EvaluableSuite {
     _ members: [(model: RetrievalModel, videos: VideoReader)], store: String, split: String
   ) throws -> SplitReport {
     try evaluate(
-      members, try known(store), split: split,
-      candidates: split,
+      members, known(store), split: split, candidates: split,
       title: "\(configuration.task.rawValue), \(split)")
   }
 
@@ -192,20 +176,27 @@ struct RetrievalSuite: EvaluableSuite {
         "\(split): \(candidates.count - index.videos.count) of \(candidates.count) candidate videos are left out, "
           + "and so are their queries")
     }
+    // Figures are of the queries that could be asked and whose truth is known.
+    let leftOut = Set(results.leftOut)
     if let headline = configuration.task.windowHeadline {
-      let report = try WindowReport(results, options: options, queries: queries)
-      tell(split, counted: report.counted, leftOut: results.leftOut.count, queries)
-      if report.tooLong.windows > 0 {
+      let truths = queries.windows.filter { !leftOut.contains($0.id) }
+      tell(split, counted: truths.count, leftOut: leftOut.count, queries)
+      let windows = truths.flatMap(\.windows)
+      let longest = Double(options.maxLength) * options.frameInterval
+      let tooLong = windows.count { $0.end - $0.start > longest }
+      if tooLong > 0 {
         log.warning(
-          "\(split): \(report.tooLong.windows) of \(report.tooLong.of) true windows are longer than max_pred_l "
+          "\(split): \(tooLong) of \(windows.count) true windows are longer than max_pred_l "
             + "(\(options.maxLength)) frames allow")
       }
-      return report.report(headline: headline, title: title)
+      return try SplitReport(
+        results, options: options, facts: queries.facts, truths: truths, headline: headline, title: title)
     }
-    let report = try RetrievalReport(results, options: options, queries: queries)
-    tell(split, counted: report.counted, leftOut: results.leftOut.count, queries)
-    tellOptions(split, isHidden: report.counted == 0)
-    return report.report(split: split, title: title, idsAreText: !settings.hasSpans)
+    let truths = queries.truths.filter { !leftOut.contains($0.id) }
+    tell(split, counted: truths.count, leftOut: leftOut.count, queries)
+    tellOptions(split, isHidden: truths.isEmpty)
+    return try SplitReport(
+      results, options: options, truths: truths, split: split, title: title, idsAreText: !settings.hasSpans)
   }
 
   /// Says what figures do not count.

@@ -12,6 +12,14 @@ struct RunContext {
   /// What METEOR scores captions with; nil for words and stems alone.
   var meteor: MeteorResources?
 
+  /// What trains and measures the task, its options decoded.
+  /// - Throws: `DataError` for options that do not go together.
+  func suite() throws -> any TaskSuite {
+    try configuration.checkChannels()
+    configuration.use.begin()
+    return try configuration.family.suite.init(run: self)
+  }
+
   /// Says once which options change nothing.
   func tellIdle(_ options: [IdleOption]) {
     guard !options.isEmpty else { return }

@@ -52,6 +52,6 @@ struct SplitChoice {
       : holding.isEmpty ? "none holds its videos" : "\(holding.count) of them hold its videos"
     throw DataError(
       "there is no split \"\(usual)\" for \(queries.path), only \(names), and \(found)", file: file,
-      cure: "Name the split by --\(option.replacing("_", with: "-"))")
+      cure: "Name the split by \(RunOptions.named(option)?.flag ?? option)")
   }
 }

@@ -17,11 +17,7 @@ public struct Submission: Sendable {
 
   public init(_ path: String, form: Form = .task) { (self.path, self.form) = (path, form) }
 
-  private var isFolder: Bool {
-    var isFolder: ObjCBool = false
-    return path.hasSuffix("/")
-      || (FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue)
-  }
+  private var isFolder: Bool { path.hasSuffix("/") || FileManager.default.isFolder(path) }
 
   /// The file to write: `results_TASK_SPLIT/results_CHECKPOINT_all.json` in a folder.
   func path(task: RunTask, split: String, checkpoint: String) -> String {
@@ -49,8 +45,7 @@ public struct Submission: Sendable {
     }
     try report.write(file, form: form)
     guard !report.scalars.isEmpty else { return }
-    let scores = JSONObject(report.scalars.map { (key: $0.name, value: JSON.double($0.value)) })
     try AtomicFile.write(
-      JSON.object(scores).encoded(style: .python), to: "\(folder)/scores_\(checkpoint).json")
+      JSON(figures: report.scalars).encoded(style: .python), to: "\(folder)/scores_\(checkpoint).json")
   }
 }

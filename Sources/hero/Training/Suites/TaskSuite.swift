@@ -12,11 +12,10 @@ protocol TaskSuite {
   /// The stores that videos are read from, opened.
   associatedtype Videos
 
-  /// - Throws: `DataError` for options that do not go together.
-  static func check(_ configuration: RunConfiguration) throws
   /// The parts of a model configuration that the family's model is built of.
   static var modelParts: Set<ModelKeys.Part> { get }
   /// Decodes the options that the family reads, once.
+  /// - Throws: `DataError` for options that do not go together.
   init(run: RunContext) throws
   var run: RunContext { get }
   /// - Throws: `DataError` for a model that lacks a part that the family needs.
@@ -40,27 +39,24 @@ extension TaskSuite {
   var log: RunLog { run.log }
   var communicator: any Communicator { run.communicator }
 
-  static func check(_ configuration: RunConfiguration) throws {}
   static var modelParts: Set<ModelKeys.Part> { [.cross, .temporal] }
   func check(_ model: ModelConfiguration) throws {}
 }
 
-/// A family whose models are measured on splits.
-protocol EvaluableSuite: TaskSuite {
+/// A family whose models are measured on splits, and read the videos of one corpus.
+protocol EvaluableSuite: TaskSuite where Videos == VideoReader {
   /// The text stores to train on, one at least.
   func trainingStores() throws -> [String]
   /// - Parameter store: the split's text store.
-  func open(toEvaluate store: String) throws -> Videos
+  func open(toEvaluate store: String) throws -> VideoReader
   /// The answers to a split of a model, or of several together, each with the videos that it reads;
   /// measured where the truth is known.
   func evaluate(
-    _ members: [(model: Model, videos: Videos)], store: String, split: String
+    _ members: [(model: Model, videos: VideoReader)], store: String, split: String
   ) throws -> SplitReport
 }
 
-/// Families that read the videos of one corpus.
-extension EvaluableSuite where Videos == VideoReader {
-
+extension EvaluableSuite {
   func trainingStores() throws -> [String] { [try configuration.required(\.trainQueries)] }
   func openForTraining() throws -> VideoReader { try open(toEvaluate: trainingStores()[0]) }
   func open(toEvaluate store: String) throws -> VideoReader {
@@ -111,6 +107,21 @@ public struct Validation {
   public var tables: [MetricsTable] = []
 
   public init() {}
+
+  /// Takes in what was made of a split; that of `val` tells which checkpoint is best.
+  /// - Parameter group: of the figures' names, as `valid_tvqa`; nil where they have one.
+  mutating func add(_ report: SplitReport, of split: String, group: String?) {
+    scalars += report.scalars.map { ((group.map { $0 + "/" } ?? "") + $0.name, $0.value) }
+    tables += [report.table].compactMap { $0 }
+    if split == "val" { (headline, figure) = (report.headline, report.figure) }
+  }
+}
+
+extension TaskSuite {
+  /// What the reference puts before the names of a split's figures.
+  func group(of split: String) -> String {
+    "\(split == "val" ? "valid" : split)_\(configuration.task.rawValue)"
+  }
 }
 
 extension TaskFamily {

@@ -4,42 +4,46 @@ import Model
 import Text
 
 /// Whether a tokenizer is the one that stores and a model were made with.
-public enum TokenizerFit {
+enum TokenizerFit {
   /// Tables of words are padded to a multiple of some power of two; a model with more rows than
   /// that has another vocabulary.
   private static let padding = 128
 
+  /// Opens the tokenizer of stores and models.
   /// - Parameters:
-  ///   - tokenizer: as it was opened.
-  ///   - folder: its folder.
+  ///   - option: the folder that the user gave; nil for the one that a store names.
   ///   - meta: what the stores say that are read with it.
-  ///   - model: the model that reads its tokens.
-  ///   - name: what to call the model.
-  ///   - log: told where the model has many more words.
-  /// - Throws: `DataError` where tokenizer, stores and model are not of one vocabulary.
-  public static func require(
-    _ tokenizer: Tokenizer, in folder: String, _ meta: [StoreMeta], _ model: ModelConfiguration,
-    named name: String,
-    log: RunLog
-  ) throws {
-    let (known, rows) = (tokenizer.vocabularySize, model.vocabularyRows)
-    guard known <= rows else {
-      throw DataError(
-        "knows \(known) words, \(name) \(rows)", file: folder, place: "vocab.json",
-        cure: "Give --tokenizer the one that the stores were made with")
-    }
-    if rows - known >= padding {
-      log.warning(
-        "the tokenizer \(folder) knows \(known) words, \(name) \(rows): is it the one that the model was trained with?"
-      )
-    }
+  ///   - models: those that read its tokens.
+  ///   - name: what to call a model.
+  ///   - log: told where a model has many more words.
+  /// - Throws: `DataError` where there is none, or tokenizer, stores and models are not of one
+  ///   vocabulary.
+  static func open(
+    _ option: String?, _ meta: [StoreMeta], _ models: [ModelConfiguration], named name: String, log: RunLog
+  ) throws -> Tokenizer {
+    let folder = try TokenizerFolder.find(option: option, note: meta.lazy.compactMap(\.tokenizer).first)
+    let tokenizer = try TokenizerFolder.open(folder)
     let own = Special(tokenizer)
+    for model in models {
+      let (known, rows) = (tokenizer.vocabularySize, model.vocabularyRows)
+      guard known <= rows else {
+        throw DataError(
+          "knows \(known) words, \(name) \(rows)", file: folder, place: "vocab.json",
+          cure: "Give --tokenizer the one that the stores were made with")
+      }
+      if rows - known >= padding {
+        log.warning(
+          "the tokenizer \(folder) knows \(known) words, \(name) \(rows): is it the one that the model was trained with?"
+        )
+      }
+    }
     for meta in meta where Special(meta) != own {
       throw DataError(
         "its special tokens are \(Special(meta)), those of the tokenizer \(folder) are \(own)",
         file: meta.path,
         cure: "Give stores and --tokenizer that belong together")
     }
+    return tokenizer
   }
 
   /// The ids that a store's `meta.json` repeats.

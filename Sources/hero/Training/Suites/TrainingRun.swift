@@ -4,13 +4,14 @@ import Formats
 /// `hero finetune` and `hero pretrain`: from a configuration to a folder of checkpoints, whatever
 /// the task.
 public struct TrainingRun {
-  private var context: RunContext
+  private let suite: any TaskSuite
 
   /// - Parameter communicator: the ranks that train together.
+  /// - Throws: `DataError` for options that do not go together.
   public init(
     _ configuration: RunConfiguration, log: RunLog, communicator: any Communicator = SoleCommunicator.shared
-  ) {
-    context = RunContext(configuration: configuration, log: log, communicator: communicator)
+  ) throws {
+    suite = try RunContext(configuration: configuration, log: log, communicator: communicator).suite()
   }
 
   /// How a run begins.
@@ -24,21 +25,22 @@ public struct TrainingRun {
   }
 
   public func run(_ beginning: Beginning, backend: any Backend) throws {
-    var run = self
-    let precision = backend.precision
-    if let asked = context.configuration.precisionInFile, asked != .string(precision.rawValue) {
+    let (context, precision) = (suite.run, backend.precision)
+    var configuration = context.configuration
+    if let asked = configuration.precisionInFile, asked != .string(precision.rawValue) {
       context.log.warning(
         "\"precision\" is \(asked.shown) in the file, which has no effect: this run computes in "
           + "\(precision.rawValue), as --precision says")
     }
-    run.context.configuration.recordedPrecision = precision
-    context.tellIdle(context.configuration.idleOptions)
-    context.configuration.use.begin()
-    try run.train(context.configuration.family.suite, beginning, backend: backend)
+    configuration.recordedPrecision = precision
+    context.tellIdle(configuration.idleOptions)
+    try train(suite, configuration, beginning, backend: backend)
   }
 
-  private func train<Suite: TaskSuite>(_: Suite.Type, _ beginning: Beginning, backend: any Backend) throws {
-    let (configuration, log, communicator) = (context.configuration, context.log, context.communicator)
+  private func train<Suite: TaskSuite>(
+    _ suite: Suite, _ configuration: RunConfiguration, _ beginning: Beginning, backend: any Backend
+  ) throws {
+    let (log, communicator) = (suite.log, suite.communicator)
     let folder = RunFolder(path: try configuration.required(\.outputDirectory))
     let resume = beginning != .anew
     // The first rank alone has to do with the folder.
@@ -61,7 +63,6 @@ public struct TrainingRun {
       try configuration.requireUnchanged(
         since: try folder.configuration(task: configuration.task), folder: folder)
     }
-    let suite = try Suite(run: context)
     let videos = try suite.openForTraining()
     let opened = try OpenedModel(
       configuration, parts: Suite.modelParts, featureWidth: try suite.featureWidth(of: videos), log: log)
@@ -82,6 +83,6 @@ public struct TrainingRun {
     if communicator.isFirst { try opened.begin(folder, resume: resume) }
     hasBegun = true
     try trainer.run(resume: resume)
-    context.tellUnread()
+    suite.run.tellUnread()
   }
 }

@@ -14,12 +14,6 @@ struct FeatureRegression: Objective {
     try MaskedFrameBatch(of: videos, probability, for: model)
   }
 
-  static func prepare(
-    _ batch: MaskedFrameBatch, for model: ModelConfiguration, on backend: any Backend
-  ) -> MaskedFrameInput { batch.prepared(for: model, on: backend) }
-
-  static func counts(of input: MaskedFrameInput?) -> [Counted: Int] { [.targets: input?.hidden.count ?? 0] }
-
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: MaskedFrameInput?, among share: BatchShare, update: Int,
     random: inout RandomStream

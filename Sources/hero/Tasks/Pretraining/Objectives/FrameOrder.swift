@@ -2,6 +2,11 @@ import Corpus
 import Engine
 import Model
 
+extension FrameOrderBatch: TaskBatch {}
+extension FrameOrderInput: TaskInput {
+  public var counts: [Counted: Int] { [.targets: targets.count] }
+}
+
 /// FOM: where moved frames came from.
 struct FrameOrder: Objective {
   static let name = "fom"
@@ -30,12 +35,6 @@ struct FrameOrder: Objective {
     }
     return batch.places.isEmpty ? nil : batch
   }
-
-  static func prepare(
-    _ batch: FrameOrderBatch, for model: ModelConfiguration, on backend: any Backend
-  ) -> FrameOrderInput { batch.prepared(for: model, on: backend) }
-
-  static func counts(of input: FrameOrderInput?) -> [Counted: Int] { [.targets: input?.targets.count ?? 0] }
 
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: FrameOrderInput?, among share: BatchShare, update: Int,

@@ -2,6 +2,11 @@ import Corpus
 import Engine
 import Model
 
+extension MaskedFrameBatch: TaskBatch {}
+extension MaskedFrameInput: TaskInput {
+  public var counts: [Counted: Int] { [.targets: hidden.count, .others: others.count] }
+}
+
 /// MFM by contrast: a masked frame's feature, told from the batch's other frames.
 struct MaskedFrames: Objective {
   static let name = "mfm-nce"
@@ -16,14 +21,6 @@ struct MaskedFrames: Objective {
 
   func batch(of videos: [PretrainingVideo], for model: ModelConfiguration) throws -> MaskedFrameBatch? {
     try MaskedFrameBatch(of: videos, probability, for: model)
-  }
-
-  static func prepare(
-    _ batch: MaskedFrameBatch, for model: ModelConfiguration, on backend: any Backend
-  ) -> MaskedFrameInput { batch.prepared(for: model, on: backend) }
-
-  static func counts(of input: MaskedFrameInput?) -> [Counted: Int] {
-    input.map { [.targets: $0.hidden.count, .others: $0.others.count] } ?? [:]
   }
 
   func loss(

@@ -3,6 +3,11 @@ import Engine
 import Formats
 import Model
 
+extension MaskedTextBatch: TaskBatch {}
+extension MaskedTextInput: TaskInput {
+  public var counts: [Counted: Int] { [.targets: targets.count] }
+}
+
 /// MLM: masked words from a sentence's frames and other words.
 struct MaskedWords: Objective {
   static let name = "mlm"
@@ -44,12 +49,6 @@ struct MaskedWords: Objective {
     }
     return batch.masked.isEmpty ? nil : batch
   }
-
-  static func prepare(
-    _ batch: MaskedTextBatch, for model: ModelConfiguration, on backend: any Backend
-  ) -> MaskedTextInput { batch.prepared(for: model, on: backend) }
-
-  static func counts(of input: MaskedTextInput?) -> [Counted: Int] { [.targets: input?.targets.count ?? 0] }
 
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: MaskedTextInput?, among share: BatchShare, update: Int,

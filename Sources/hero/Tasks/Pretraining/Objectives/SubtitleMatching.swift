@@ -52,12 +52,6 @@ struct SubtitleMatching: Objective {
       queriesPerSlot: queriesPerVideo, targets: targets)
   }
 
-  static func prepare(
-    _ batch: RetrievalBatch, for model: ModelConfiguration, on backend: any Backend
-  ) -> RetrievalInput { batch.prepared(for: model, on: backend) }
-
-  static func counts(of input: RetrievalInput?) -> [Counted: Int] { input?.counts ?? [:] }
-
   func loss(
     _ model: PretrainingModel, _ tape: Tape, _ input: RetrievalInput?, among share: BatchShare, update: Int,
     random: inout RandomStream

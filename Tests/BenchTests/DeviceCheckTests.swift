@@ -2,7 +2,7 @@ import Engine
 import TestSupport
 import Testing
 
-@testable import Training
+@testable import Bench
 
 /// `hero gpu-check` on the emulated device.
 @Suite(.serialized) struct DeviceCheckTests {

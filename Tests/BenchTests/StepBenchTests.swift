@@ -4,9 +4,9 @@ import Model
 import TestSupport
 import Testing
 
-@testable import Training
+@testable import Bench
 
-struct BenchTests {
+struct StepBenchTests {
   private static let model: ModelConfiguration = {
     func part(_ layers: Int, vocabulary: Int? = nil) -> TransformerConfiguration {
       TransformerConfiguration(
@@ -29,7 +29,7 @@ struct BenchTests {
     kind: BenchKind
   ) throws {
     let batch = try folder.file("batch.json", Self.oneVideo)
-    let result = try Bench(backend: try CPUBackend(threads: 1), model: Self.model).run(
+    let result = try StepBench(backend: try CPUBackend(threads: 1), model: Self.model).run(
       kind, batch: batch, steps: 2)
     let line = result.json
     #expect(line["kind"] == .string(kind.rawValue))
@@ -52,7 +52,8 @@ struct BenchTests {
   func aBatchThatIsNoneIsNamed(text: String, what: String) throws {
     let batch = try folder.file("batch.json", text)
     let error = try #require(throws: DataError.self) {
-      try Bench(backend: try CPUBackend(threads: 1), model: Self.model).run(.encode, batch: batch, steps: 1)
+      try StepBench(backend: try CPUBackend(threads: 1), model: Self.model).run(
+        .encode, batch: batch, steps: 1)
     }
     #expect(error.file == batch && error.description.contains(what))
   }

@@ -1,13 +1,13 @@
 import Foundation
 
 /// Lines of points over two logarithmic axes, as SVG that is readable on light and on dark pages.
-public struct LinePlot {
-  public struct Line {
-    public var name: String
+package struct LinePlot {
+  package struct Line {
+    package var name: String
     /// Positive numbers, the horizontal ones ascending.
-    public var points: [(x: Double, y: Double)]
+    package var points: [(x: Double, y: Double)]
 
-    public init(name: String, points: [(x: Double, y: Double)]) { (self.name, self.points) = (name, points) }
+    package init(name: String, points: [(x: Double, y: Double)]) { (self.name, self.points) = (name, points) }
   }
 
   private let title: String
@@ -23,7 +23,7 @@ public struct LinePlot {
   ///   - horizontal: the unit of x.
   ///   - vertical: the unit of y.
   ///   - falls: the dashed line, where cost is proportional, falls with x.
-  public init(title: String, horizontal: String, vertical: String, lines: [Line], falls: Bool = false) {
+  package init(title: String, horizontal: String, vertical: String, lines: [Line], falls: Bool = false) {
     (self.title, self.horizontal, self.vertical) = (title, horizontal, vertical)
     self.lines = lines.map { line in
       Line(
@@ -33,7 +33,7 @@ public struct LinePlot {
     self.falls = falls
   }
 
-  public var svg: String {
+  package var svg: String {
     let all = lines.flatMap(\.points)
     let x = Scale(all.map(\.x), from: Self.left, to: Self.width - Self.right, isTight: true)
     let y = Scale(all.map(\.y), from: Self.height - Self.bottom, to: Self.top, isTight: false)

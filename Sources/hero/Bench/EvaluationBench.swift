@@ -8,15 +8,15 @@ import Tasks
 
 /// Times searching and ranking as an evaluation does once queries and videos are encoded
 /// (Docs/Computation.md §5).
-public struct EvaluationBench {
+package struct EvaluationBench {
   /// What is ranked. The defaults are the size of TVR's validation split.
-  public struct Work: Sendable {
-    public var queries = 10_895
-    public var videos = 2_179
+  package struct Work: Sendable {
+    package var queries = 10_895
+    package var videos = 2_179
     /// Frames of a video on average; lengths vary from half to one and a half of it.
-    public var frames = 50
+    package var frames = 50
 
-    public init() {}
+    package init() {}
   }
 
   private let work: Work
@@ -24,25 +24,23 @@ public struct EvaluationBench {
   private let shape: ModelConfiguration
 
   /// Full width, without the encoders, which have no part in this.
-  static let headsOnly: ModelConfiguration = {
-    var shape = Bench.fullSize
+  package static let headsOnly: ModelConfiguration = {
+    var shape = StepBench.fullSize
     (shape.cross.layers, shape.cross.vocabulary, shape.temporal.layers) = (0, 8, 0)
     return shape
   }()
 
-  public init(_ work: Work, backend: any Backend) {
-    self.init(work, backend: backend, model: Self.headsOnly)
-  }
-
-  init(_ work: Work, backend: any Backend, model: ModelConfiguration) {
+  package init(_ work: Work, backend: any Backend, model: ModelConfiguration = headsOnly) {
     (self.work, self.backend, shape) = (work, backend, model)
   }
 
   /// The names of the files that are written.
-  public static let files = ["inputs.safetensors", "results.json", "results_nms.json"]
+  package static let files = ["inputs.safetensors", "results.json", "results_nms.json"]
 
-  /// - Parameter folder: where what was ranked and what was found are written, if they are wanted.
-  public func run(output folder: String? = nil) throws -> JSON {
+  /// - Parameters:
+  ///   - folder: where what was ranked and what was found are written, if they are wanted.
+  ///   - progress: called with the number of queries done; what it throws ends the work.
+  package func run(output folder: String? = nil, progress: (Int) throws -> Void) throws -> JSON {
     let model = RetrievalModel(shape, backend: backend)
     model.store.initialize(seed: 1)
     let split = RandomSplit(work, width: shape.cross.hiddenSize, on: backend)
@@ -59,19 +57,17 @@ public struct EvaluationBench {
       CandidateVideos(numbers), frames: split.frames, segments: split.segments, on: backend)
     let search = MomentSearch(model: model, videos: index, options: options)
     var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
-    try ProgressReporter.follow("Ranking", total: work.queries, unit: "queries") { progress in
-      let together = options.queriesTogether(of: work.queries)
-      for first in stride(from: 0, to: work.queries, by: together) {
-        let some = first..<min(work.queries, first + together)
-        let answers = try search.rank(split.queries.rowsView(some), own: split.own[some].map { $0 })
-        for (query, answer) in zip(some, answers) {
-          let lists = [answer.moments, answer.ownMoments ?? [], answer.videos]
-          for (place, list) in lists.enumerated() {
-            found[place].queries.append(QueryPredictions(id: QueryID(String(query)), predictions: list))
-          }
+    let together = options.queriesTogether(of: work.queries)
+    for first in stride(from: 0, to: work.queries, by: together) {
+      let some = first..<min(work.queries, first + together)
+      let answers = try search.rank(split.queries.rowsView(some), own: split.own[some].map { $0 })
+      for (query, answer) in zip(some, answers) {
+        let lists = [answer.moments, answer.ownMoments ?? [], answer.videos]
+        for (place, list) in lists.enumerated() {
+          found[place].queries.append(QueryPredictions(id: QueryID(String(query)), predictions: list))
         }
-        try progress(some.upperBound)
       }
+      try progress(some.upperBound)
     }
     let results = RetrievalResults(
       videoIndex: Dictionary(uniqueKeysWithValues: numbers.map { (Name($0.name), $0.index) }), tasks: found)

@@ -4,20 +4,20 @@ import Foundation
 import Model
 
 /// Holds a device against the CPU: every operation with its gradients, and updates of a model.
-public struct DeviceCheck {
+package struct DeviceCheck {
   /// One thing that was compared.
-  public struct Row: Sendable {
-    public let name: String
+  package struct Row: Sendable {
+    package let name: String
     /// The norm of the difference, relative to that of the CPU's answer: the largest of the results
     /// and gradients.
-    public let error: Double
-    public let tolerance: Double
+    package let error: Double
+    package let tolerance: Double
     /// Once through, forwards and backwards, on the device and on the CPU.
-    public let seconds: (device: Double, cpu: Double)
+    package let seconds: (device: Double, cpu: Double)
 
-    public var passes: Bool { error <= tolerance }
+    package var passes: Bool { error <= tolerance }
 
-    public var json: JSON {
+    package var json: JSON {
       .object([
         "name": .string(name), "error": .double(error), "tolerance": .double(tolerance),
         "seconds": .double(seconds.device), "cpu_seconds": .double(seconds.cpu), "passes": .bool(passes),
@@ -26,7 +26,7 @@ public struct DeviceCheck {
   }
 
   /// How much work an operation is given.
-  public enum Size: String, CaseIterable, Sendable {
+  package enum Size: String, CaseIterable, Sendable {
     /// As in a full-size model.
     case full
     /// Enough to meet every branch.
@@ -42,7 +42,7 @@ public struct DeviceCheck {
   let cpu: any Backend
   let size: Size
 
-  public init(device: any Backend, cpu: any Backend, size: Size = .full) {
+  package init(device: any Backend, cpu: any Backend, size: Size = .full) {
     (self.device, self.cpu, self.size) = (device, cpu, size)
   }
 
@@ -65,22 +65,16 @@ public struct DeviceCheck {
   }
 
   /// Everything; `report` hears of each row as it is done.
-  public func run(updates: Int = 50, report: (Row) -> Void = { _ in }) -> [Row] {
+  package func run(updates: Int = 50, report: (Row) -> Void = { _ in }) -> [Row] {
     var rows: [Row] = []
-    for operation in operations {
-      rows.append(check(operation))
-      report(rows[rows.count - 1])
+    func add(_ row: Row) {
+      rows.append(row)
+      report(row)
     }
-    for kind in OptimizerKind.allCases {
-      rows.append(check(kind))
-      report(rows[rows.count - 1])
-    }
-    rows.append(checkTraining(updates: updates))
-    report(rows[rows.count - 1])
-    if device.link != nil {
-      rows.append(checkLink())
-      report(rows[rows.count - 1])
-    }
+    for operation in operations { add(check(operation)) }
+    for kind in OptimizerKind.allCases { add(check(kind)) }
+    add(checkTraining(updates: updates))
+    if device.link != nil { add(checkLink()) }
     return rows
   }
 

@@ -1,12 +1,12 @@
 import Engine
 
 /// Random numbers for what a bench only times: many of them, quickly.
-public enum RandomRows {
+package enum RandomRows {
   /// Uniform numbers of mean zero, four of a draw.
   /// - Parameters:
   ///   - deviation: the square root of their variance.
   ///   - centre: as many numbers to add to them.
-  public static func fill(
+  package static func fill(
     _ values: UnsafeMutableBufferPointer<Float>, deviation: Float, _ random: inout RandomStream,
     adding centre: [Float]? = nil
   ) {

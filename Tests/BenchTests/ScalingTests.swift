@@ -6,7 +6,7 @@ import Model
 import TestSupport
 import Testing
 
-@testable import Training
+@testable import Bench
 
 /// What the work costs as it grows, on a small model.
 struct ScalingTests {

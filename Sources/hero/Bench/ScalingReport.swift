@@ -1,12 +1,12 @@
 import Foundation
 
 /// Scaling as a page shows it: a table and a plot for each thing that grows.
-public struct ScalingReport {
+package struct ScalingReport {
   private let series: [ScalingSeries]
   private let title: String
 
   /// - Parameter title: what was measured, where and when.
-  public init(_ series: [ScalingSeries], title: String) { (self.series, self.title) = (series, title) }
+  package init(_ series: [ScalingSeries], title: String) { (self.series, self.title) = (series, title) }
 
   private func of(_ axis: ScalingSeries.Axis) -> [ScalingSeries] {
     series.filter { $0.axis == axis && !$0.points.isEmpty }
@@ -24,7 +24,7 @@ public struct ScalingReport {
   }
 
   /// - Parameter page: the page's name without its ending, with which the names of the plots begin.
-  public func markdown(page: String) -> String {
+  package func markdown(page: String) -> String {
     var text = title + "\n"
     for axis in ScalingSeries.Axis.allCases where !of(axis).isEmpty {
       let own = of(axis)
@@ -59,7 +59,7 @@ public struct ScalingReport {
   }
 
   /// The plots by their files' names.
-  public func plots(page: String) -> [(name: String, svg: String)] {
+  package func plots(page: String) -> [(name: String, svg: String)] {
     ScalingSeries.Axis.allCases.filter { !of($0).isEmpty }.map { axis in
       let plot = LinePlot(
         title: Self.heading(axis), horizontal: axis.unit, vertical: "seconds",
@@ -76,7 +76,7 @@ public struct ScalingReport {
   }
 
   /// A number with commas between thousands.
-  public static func grouped(_ value: Int) -> String {
+  package static func grouped(_ value: Int) -> String {
     var digits = Array(String(value))
     for place in stride(from: digits.count - 3, to: 0, by: -3) { digits.insert(",", at: place) }
     return String(digits)

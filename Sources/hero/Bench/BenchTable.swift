@@ -3,7 +3,7 @@ import Foundation
 
 /// The table of a bench's history that a page shows: the newest figures of this program on one
 /// machine, each beside another program's on the same work and machine, where there are such.
-public struct BenchTable {
+package struct BenchTable {
   private let rows: [Row]
   private let others: String?
   private let measured: BenchRecord
@@ -15,7 +15,7 @@ public struct BenchTable {
   }
 
   /// - Throws: `DataError` where the history holds nothing of this program.
-  public init(_ history: [BenchRecord]) throws {
+  package init(_ history: [BenchRecord]) throws {
     let own = history.filter { $0.program == "hero" }
     guard let newest = own.last else {
       throw DataError("holds no record of this program", cure: "Make one with 'hero bench --record'")
@@ -36,7 +36,7 @@ public struct BenchTable {
   }
 
   /// As Markdown: what was measured, and the table.
-  public var markdown: String {
+  package var markdown: String {
     var headings = ["", "hero", "of the products' peak", "peak memory"]
     if let others { headings = ["", others, "hero", "ratio", "of the products' peak", "peak memory"] }
     var lines = [
@@ -67,7 +67,7 @@ public struct BenchTable {
 
   /// Puts the table between a page's markers, in the place of what is there.
   /// - Throws: `DataError` where the page has not both markers in their order.
-  public func write(into path: String) throws {
+  package func write(into path: String) throws {
     try PageSection(name: "bench", maker: "hero bench --table").write(markdown, into: path)
   }
 }

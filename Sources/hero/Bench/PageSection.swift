@@ -2,20 +2,20 @@ import Formats
 
 /// A part of a page that a command writes: what stands between `<!-- NAME: COMMAND -->` and `<!--
 /// /NAME -->`.
-public struct PageSection {
+package struct PageSection {
   private let opening: String
   private let closing: String
 
   /// - Parameters:
   ///   - name: of the section, for its markers.
   ///   - maker: the command that writes it.
-  public init(name: String, maker: String) {
+  package init(name: String, maker: String) {
     (opening, closing) = ("<!-- \(name): \(maker) -->", "<!-- /\(name) -->")
   }
 
   /// Puts text between a page's markers, in the place of what is there.
   /// - Throws: `DataError` where the page has not both markers in their order.
-  public func write(_ markdown: String, into path: String) throws {
+  package func write(_ markdown: String, into path: String) throws {
     let text = String(decoding: try FileBytes.read(path: path), as: UTF8.self)
     guard let start = text.range(of: opening),
       let end = text.range(of: closing, range: start.upperBound..<text.endIndex)

@@ -6,7 +6,7 @@ import Model
 import TestSupport
 import Testing
 
-@testable import Training
+@testable import Bench
 
 /// Ranking of random videos, against what the formulas say of the numbers that it wrote.
 struct EvaluationBenchTests {
@@ -25,7 +25,7 @@ struct EvaluationBenchTests {
     var work = EvaluationBench.Work()
     (work.queries, work.videos, work.frames) = (60, 7, 8)
     let line = try EvaluationBench(work, backend: try CPUBackend(threads: 2), model: Self.model).run(
-      output: folder.path("out"))
+      output: folder.path("out"), progress: { _ in })
     #expect(line["queries"] == 60 && line["videos"] == 7)
     #expect(try #require(line["flops"]?.int) > 2 * 60 * 7 * 4 * 16)
     for name in ["seconds", "peak_memory", "encoded_bytes"] {

@@ -5,21 +5,21 @@ import Model
 import Tasks
 
 /// Times full-size updates and encodings as the batch, the videos and the threads grow.
-public struct ScalingBench {
+package struct ScalingBench {
   /// How far each is taken.
-  public struct Extent: Sendable {
-    public var batches = [1, 2, 4, 8, 16, 32, 64]
+  package struct Extent: Sendable {
+    package var batches = [1, 2, 4, 8, 16, 32, 64]
     /// Frames of each of four videos.
-    public var lengths = [10, 25, 50, 100, 200, 400]
+    package var lengths = [10, 25, 50, 100, 200, 400]
     /// Of eight videos.
-    public var threads = [1, 2]
+    package var threads = [1, 2]
     /// Seconds that an update may take, as the smaller ones tell; longer ones are left out.
-    public var longest = 60.0
+    package var longest = 60.0
 
-    public init() {}
+    package init() {}
 
     /// Frames of a video where their number is not what grows.
-    public static let frames = 60
+    package static let frames = 60
     static let videosOfLengths = 4
     static let videosOfThreads = 8
   }
@@ -27,28 +27,21 @@ public struct ScalingBench {
   private let extent: Extent
   private let shape: ModelConfiguration
   private let open: (_ threads: Int?) throws -> any Backend
-  private let note: (String) -> Void
+  private let note: (String) throws -> Void
 
   /// - Parameters:
   ///   - open: a device with so many threads.
-  ///   - note: told what is done, and what is left out and why.
-  public init(
-    _ extent: Extent, open: @escaping (_ threads: Int?) throws -> any Backend,
-    note: @escaping (String) -> Void
-  ) {
-    self.init(extent, model: Bench.fullSize, open: open, note: note)
-  }
-
-  init(
-    _ extent: Extent, model: ModelConfiguration, open: @escaping (_ threads: Int?) throws -> any Backend,
-    note: @escaping (String) -> Void
+  ///   - note: told what is done, and what is left out and why; what it throws ends the work.
+  package init(
+    _ extent: Extent, model: ModelConfiguration = StepBench.fullSize,
+    open: @escaping (_ threads: Int?) throws -> any Backend, note: @escaping (String) throws -> Void
   ) {
     var shape = model
     shape.framePositions = max(shape.framePositions, extent.lengths.max() ?? 0)
     (self.extent, self.shape, self.open, self.note) = (extent, shape, open, note)
   }
 
-  public func run() throws -> [ScalingSeries] {
+  package func run() throws -> [ScalingSeries] {
     var series: [ScalingSeries] = []
     do {
       let subject = Subject(shape, try open(nil))
@@ -113,7 +106,6 @@ public struct ScalingBench {
     var encodings = ScalingSeries(axis: axis, name: "encode", what: what)
     let backend = subject.backend
     for value in values {
-      try InterruptHandler.check()
       let (videos, frames) = batch(value)
       let work = try BenchWork(Self.batch(videos: videos, frames: frames), path: "a batch", model: shape)
       let input = work.videos.prepared(for: shape, on: backend)
@@ -122,10 +114,10 @@ public struct ScalingBench {
           _ = subject.update.model.retrieval.videoEncoder(.inference(backend), input)
           backend.synchronize()
         })
-      tell("encode", encodings, axis)
+      try tell("encode", encodings, axis)
       if axis != .threads, let reason = subject.reason(against: videos * frames, longest: extent.longest) {
         updates.remarks.append("update of \(value) \(axis.unit), which \(reason)")
-        note("left out: " + updates.remarks[updates.remarks.count - 1])
+        try note("left out: " + updates.remarks[updates.remarks.count - 1])
         continue
       }
       let queries = RetrievalBatch(
@@ -138,14 +130,14 @@ public struct ScalingBench {
           }
         })
       if let point = updates.points.last { subject.note(point, rows: videos * frames) }
-      tell("update", updates, axis)
+      try tell("update", updates, axis)
     }
     return [updates, encodings]
   }
 
-  private func tell(_ name: String, _ series: ScalingSeries, _ axis: ScalingSeries.Axis) {
+  private func tell(_ name: String, _ series: ScalingSeries, _ axis: ScalingSeries.Axis) throws {
     guard let point = series.points.last else { return }
-    note(String(format: "%@, %d %@: %.3f s", name, point.value, axis.unit, point.seconds))
+    try note(String(format: "%@, %d %@: %.3f s", name, point.value, axis.unit, point.seconds))
   }
 
   /// The median of up to three, after one that is not counted; of those that take long fewer.

@@ -4,24 +4,24 @@ import Foundation
 /// A line of a bench's history: what was timed, when, of which commit and on which machine.
 public struct BenchRecord: Equatable, Sendable {
   /// Whose time it is: `hero`, or another program that does the same work.
-  public var program = "hero"
+  package var program = "hero"
   /// The commit of the sources, shortened; `-dirty` where they were changed since.
-  public var commit: String
+  package var commit: String
   /// The day, as 2026-01-31.
-  public var date: String
-  public var machine: String
+  package var date: String
+  package var machine: String
   /// The device with its kernels, as it describes itself.
-  public var kernels: String
-  public var kind: BenchKind
-  public var seconds: Double
+  package var kernels: String
+  package var kind: BenchKind
+  package var seconds: Double
   /// Share of the device's best rate of products; nil where it was not measured.
-  public var fractionOfPeak: Double?
+  package var fractionOfPeak: Double?
   /// Bytes; nil where they were not measured.
-  public var peakMemory: Int?
-  public var precision: String
+  package var peakMemory: Int?
+  package var precision: String
 
   /// A measurement as it is recorded.
-  public init(_ result: Bench.Result, kernels: String, commit: String, date: String, machine: String) {
+  package init(_ result: StepBench.Result, kernels: String, commit: String, date: String, machine: String) {
     self.commit = commit
     self.date = date
     self.machine = machine
@@ -34,7 +34,7 @@ public struct BenchRecord: Equatable, Sendable {
   }
 
   /// - Throws: `DataError` without a file's name where the JSON is no record.
-  public init(json: JSON) throws {
+  package init(json: JSON) throws {
     func text(_ key: String) throws -> String {
       guard let text = json[key]?.string else {
         throw DataError("\"\(key)\" is missing or no text", cure: "Correct the line or remove it")
@@ -60,7 +60,7 @@ public struct BenchRecord: Equatable, Sendable {
     peakMemory = json["peak_memory"]?.int
   }
 
-  public var json: JSON {
+  package var json: JSON {
     var object: JSONObject = [
       "program": .string(program), "commit": .string(commit), "date": .string(date),
       "machine": .string(machine), "kernels": .string(kernels), "kind": .string(kind.rawValue),
@@ -81,7 +81,7 @@ extension BenchRecord {
   }
 
   /// Adds a record at the end of a file, which is made if there is none.
-  public func append(to path: String) throws {
+  package func append(to path: String) throws {
     let before = FileManager.default.fileExists(atPath: path) ? try FileBytes.read(path: path) : []
     let isWhole = before.isEmpty || before.last == UInt8(ascii: "\n")
     let line = (isWhole ? "" : "\n") + json.encoded(style: .python) + "\n"
@@ -94,7 +94,7 @@ extension BenchRecord {
 
 extension BenchRecord {
   /// The commit of the sources in a folder, from `git`; `unknown` where there is none.
-  public static func commit(in folder: String) -> String {
+  package static func commit(in folder: String) -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [
@@ -111,7 +111,7 @@ extension BenchRecord {
   }
 
   /// The processor's name and how many of its cores there are.
-  public static var machine: String {
+  package static var machine: String {
     let information = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let name = information.split(separator: "\n").first { $0.hasPrefix("model name") }?
       .split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) }
@@ -119,5 +119,5 @@ extension BenchRecord {
   }
 
   /// Today.
-  public static var date: String { Date().formatted(.iso8601.year().month().day()) }
+  package static var date: String { Date().formatted(.iso8601.year().month().day()) }
 }

@@ -5,7 +5,7 @@ import Model
 import Tasks
 
 /// What `hero bench` can time.
-public enum BenchKind: String, CaseIterable, Sendable {
+package enum BenchKind: String, CaseIterable, Sendable {
   /// One update: forward, backward, clipping, AdamW.
   case finetune
   /// Encoding the videos.
@@ -20,14 +20,14 @@ public enum BenchKind: String, CaseIterable, Sendable {
 
 /// Times full-size steps on described work, against the best rate of products measured in the same
 /// run.
-public struct Bench {
+package struct StepBench {
   private let backend: any Backend
   private let communicator: any Communicator
   private let model: ModelConfiguration
   private let memory = PeakMemory()
 
   /// The paper's size: 768 wide, 6 + 3 layers, 4,352-wide features, a decoder of 2 layers.
-  public static let fullSize: ModelConfiguration = {
+  package static let fullSize: ModelConfiguration = {
     func part(_ layers: Int, positions: Int = 514, vocabulary: Int? = nil) -> TransformerConfiguration {
       TransformerConfiguration(
         hiddenSize: 768, layers: layers, heads: 12, intermediateSize: 3072, positions: positions,
@@ -41,7 +41,7 @@ public struct Bench {
 
   /// - Parameter communicator: ranks that make an update together, with a batch each; only
   ///   `finetune` is timed so.
-  public init(
+  package init(
     backend: any Backend, communicator: any Communicator = SoleCommunicator.shared,
     model: ModelConfiguration = fullSize
   ) {
@@ -51,26 +51,26 @@ public struct Bench {
   }
 
   /// One step's figures.
-  public struct Result {
-    public let kind: BenchKind
+  package struct Result {
+    package let kind: BenchKind
     /// Median over the steps.
-    public let seconds: Double
-    public let realTokens: Int
+    package let seconds: Double
+    package let realTokens: Int
     /// Operations of products in a step.
-    public let operations: Int
+    package let operations: Int
     /// Products' best rate in this run, operations a second.
-    public let peak: Double
+    package let peak: Double
     /// Most memory the process held since the bench was made, in bytes.
-    public let peakMemory: Int
+    package let peakMemory: Int
     /// Seconds of the captions' decoding alone.
-    public let decodingSeconds: Double?
-    public let precision: Precision
+    package let decodingSeconds: Double?
+    package let precision: Precision
     /// What the exchange of gradients took, of several processes.
-    public let exchange: GradientExchange.Timing?
+    package let exchange: GradientExchange.Timing?
     /// Processes that made the update together.
-    public let processes: Int
+    package let processes: Int
 
-    public var json: JSON {
+    package var json: JSON {
       var object: JSONObject = [
         "kind": .string(kind.rawValue), "seconds": .double(rounded(seconds)),
         "precision": .string(precision.rawValue),
@@ -97,7 +97,7 @@ public struct Bench {
   /// - Parameters:
   ///   - path: the described batch.
   ///   - steps: how many to time, after one that is not.
-  public func run(_ kind: BenchKind, batch path: String, steps: Int) throws -> Result {
+  package func run(_ kind: BenchKind, batch path: String, steps: Int) throws -> Result {
     let work = try BenchWork(path: path, model: model)
     switch kind {
     case .finetune:
