@@ -86,7 +86,8 @@ let package = Package(
     .executableTarget(
       name: "hero",
       dependencies: [
-        "Search", "Serve", "Bench", "Training", "Model", "Demo", "Vision", "Metrics", "Corpus", "Engine", "Text",
+        "Search", "Serve", "Bench", "Training", "Model", "Demo", "Vision", "Metrics", "Corpus", "Engine",
+        "Text",
         "Formats",
         "CFFmpeg",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
