@@ -3,6 +3,7 @@ import Foundation
 import Metrics
 import Model
 
+@testable import Bench
 @testable import Corpus
 @testable import Text
 @testable import Training
