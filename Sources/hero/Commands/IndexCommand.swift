@@ -58,6 +58,11 @@ struct IndexCommand: ParsableCommand {
   var slowfast: String?
 
   @Option(
+    help: ArgumentHelp("For --videos: weights of MIL-NCE's S3D, s3d_howto100m.pth.", valueName: "file"),
+    completion: .file())
+  var s3d: String?
+
+  @Option(
     help: ArgumentHelp(
       "For --videos: CLIP's weights, OpenAI's .pt, Hugging Face's folder or open_clip's. Without --model-dir they alone encode.",
       valueName: "file"), completion: .file())
@@ -149,7 +154,8 @@ struct IndexCommand: ParsableCommand {
     if videos == nil {
       try FlagConflicts.refuse(
         [
-          "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--clip": clip != nil,
+          "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--s3d": s3d != nil,
+          "--clip": clip != nil,
           "--encoding": encoding != nil, "--transcribe": transcribe != nil,
         ], "features and subtitles are made of --videos only")
     } else {
@@ -172,8 +178,8 @@ struct IndexCommand: ParsableCommand {
       let own = OwnVideos(
         videos: videos, index: IndexWork(index: output),
         networks: try OwnNetworks(
-          version: model.opened.configuration.featureVersion, resnet: resnet, slowfast: slowfast, clip: clip,
-          clipActivation: clipWords.activation),
+          version: model.opened.configuration.featureVersion, resnet: resnet, slowfast: slowfast, s3d: s3d,
+          clip: clip, clipActivation: clipWords.activation),
         frameLength: model.head.frameInterval, encoding: encoding, recognizer: recognizer)
       try own.networks.require(width: model.model.configuration.featureWidth)
       let prepared = try own.prepare(for: output, tokenizer: tokenizer) { log.warning($0) }
@@ -208,6 +214,7 @@ struct IndexCommand: ParsableCommand {
     try FlagConflicts.refuse(
       [
         "--checkpoint": checkpoint != "best", "--resnet": resnet != nil, "--slowfast": slowfast != nil,
+        "--s3d": s3d != nil,
         "--vfeat-db": vfeatDb != nil, "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil,
         "--tokenizer": tokenizer != nil, "--batch-size": batchSize != 16,
         overrides.joined(separator: " "): !overrides.isEmpty,
@@ -228,7 +235,7 @@ struct IndexCommand: ParsableCommand {
     let own = OwnVideos(
       videos: videos, index: IndexWork(index: output),
       networks: try OwnNetworks(
-        version: CLIPModel.features, resnet: nil, slowfast: nil, clip: clip,
+        version: model.files.imageNetwork, clip: clip,
         clipActivation: clipWords.activation),
       frameLength: interval, encoding: encoding, recognizer: recognizer)
     try own.networks.require(width: model.head.width)
@@ -272,7 +279,7 @@ struct IndexCommand: ParsableCommand {
     try FlagConflicts.refuse(
       [
         "--model-dir": modelDir != nil, "--checkpoint": checkpoint != "best", "--videos": videos != nil,
-        "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--clip": clip != nil,
+        "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--s3d": s3d != nil, "--clip": clip != nil,
         "--clip-vocabulary": clipWords.vocabulary != nil, "--clip-activation": clipWords.activation != nil,
         "--frame-length": frameLength != nil, "--vfeat-db": vfeatDb != nil,
         "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil,
