@@ -61,6 +61,30 @@ import Testing
     #expect(try hero("index", "--check", "--output", own.index).output.contains("made with the CLIP of"))
   }
 
+  /// Moments become files, one whose video is gone is told; nothing is overwritten.
+  @Test func momentsAreCutOut() throws {
+    #expect(try index(words[0], words[1]).status == 0)
+    try FileManager.default.removeItem(atPath: own.folder.path("v/sub/two.mkv"))
+    let cuts = own.folder.path("cuts/deep")
+    let run = try hero("search", "--index", own.index, "--json", "--cut", cuts, "a door")
+    #expect(run.status == 0 && run.errors.contains("two.mkv: the video's file is not there"), "\(run.errors)")
+    let moments = try #require(try JSON.parse(run.output)["moments"]?.array)
+    let files = Set(moments.compactMap { $0["cut"]?.string })
+    #expect(files.count >= 2 && moments.contains { $0["video"]?.string == "two" && $0["cut"] == .null })
+    for file in files {
+      let name = (file as NSString).lastPathComponent
+      #expect(name.wholeMatch(of: /(one|three)_[0-9]+\.[0-9]-[0-9]+\.[0-9]\.(mp4|mkv)/) != nil)
+    }
+    #expect(try Set(FileManager.default.contentsOfDirectory(atPath: cuts).map { "\(cuts)/\($0)" }) == files)
+    let again = try hero("search", "--index", own.index, "--cut", cuts, "a door")
+    #expect(again.status == 1 && again.errors.contains("exists already") && again.output.contains("one"))
+    let shown = try hero(
+      "search", "--index", own.index, "--limit", "1", "--cut", own.folder.path("c"), "zebra")
+    #expect(shown.status == 0 && shown.output.contains("c/one_") && shown.output.contains("shown from"))
+    let playlist = try hero("search", "--index", own.index, "--m3u", "--cut", cuts, "a door")
+    #expect(playlist.status == 2 && playlist.errors.contains("--cut"))
+  }
+
   /// Neither another CLIP, nor a trained run, nor their flags.
   @Test func nothingIsMixed() throws {
     #expect(try index(words[0], words[1]).status == 0)

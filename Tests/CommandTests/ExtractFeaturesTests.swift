@@ -87,6 +87,16 @@ struct ExtractFeaturesTests {
     for more in [
       [], ["--resnet", "x", "--frame-length", "1.51"], ["--resnet", "x", "--jobs", "0"],
       ["--resnet", "x", "--precision", "int8"], ["--resnet", "x", "--device", "gpu"],
+      ["--resnet", "x", "--clip_len", "3/0"], ["--resnet", "x", "--frame-rate", "0"],
+      ["--resnet", "x", "--half_precision", "2"], ["--resnet", "x", "--pix_fmt", "yuv420p"],
+      ["--resnet", "x", "--target_framerate", "24"], ["--resnet", "x", "--type", "3d"],
+      ["--slowfast", "x", "--l2_normalize", "0"],
+      ["--resnet", "x", "--jobs", "2", "--num_decoding_thread", "2"],
+      ["--resnet", "x", "--csv", "x"], ["--resnet", "x", "--queries", "x"],
+      ["--clip", "x", "--queries", "x"],
+      ["--resnet", "x", "--model_version", "RN50x4"], ["--clip", "x", "--model_version", "RN50"],
+      ["--resnet", "x", "TEST.CHECKPOINT_FILE_PATH"], ["--resnet", "x", "--clip-vocabulary", "x"],
+      ["--slowfast", "x", "TEST.CHECKPOINT_FILE_PATH", "x"], ["--resnet", "x", "--batch_size", "0"],
     ] {
       let run = try HeroProcess(arguments: base + more)
       #expect(run.status == 2, "\(more): \(run.errors)")
@@ -98,5 +108,118 @@ struct ExtractFeaturesTests {
       "extract-features", video, "--output", folder.path("features"), "--resnet", folder.path("none.pth"))
     #expect(run.status == 1)
     #expect(run.errors.contains("none.pth"))
+  }
+
+  /// The reference's command line: a list of videos and files, its flags, weights behind a key.
+  @Test func theReferencesListIsTaken() throws {
+    let weights = try weights()
+    let csv = try folder.file(
+      "csv/info.csv",
+      """
+      video_path,feature_path
+      \(video), features/plain.npz
+      "\(folder.path("none, at all.mp4"))",features/none.npz
+      \(video),features/other.npz
+      \(Fixtures.path("Vision/plain.mkv")),features/plain
+      only
+      \(Fixtures.path("Vision/one.mp4")),deep/er/one
+      """)
+    let arguments = [
+      "extract-features", "--csv", csv, "--resnet", weights, "--clip_len", "3/2", "--half_precision", "0",
+      "--num_decoding_thread", "0", "--batch_size", "64", "--dataflow", "--pix_fmt", "rgb24", "--type", "2d",
+      "--precision", "fp32",
+    ]
+    let run = try HeroProcess(arguments: arguments, folder: folder.root)
+    #expect(run.status == 0 && run.output.contains("2 videos in \(csv)"), "\(run.errors)")
+    for line in [
+      "line 4: ", "line 5: ", "line 6: ", "none, at all.mp4", "--batch-size and --dataflow: changes nothing",
+    ] {
+      #expect(run.errors.contains(line), "\(line): \(run.errors)")
+    }
+    let array = try NPZ.read(path: folder.path("features/plain.npz"), name: "features")
+    #expect(array.shape == [2, 4] && array.type == .float32)
+    let length = array.floats()[0..<4].reduce(0) { $0 + $1 * $1 }
+    #expect(abs(length - 1) < 1e-5)
+    #expect(try NPZ.shape(path: folder.path("deep/er/one.npz"), preferring: "features") == [1, 4])
+    #expect(try JSON.read(path: folder.path("csv/info_failed.json")).object?.keys.count == 1)
+
+    // Rows as they are, computed anew where that is asked for.
+    let raw = try HeroProcess(arguments: arguments + ["--l2_normalize", "0"], folder: folder.root)
+    #expect(raw.status == 0 && raw.output.contains("0 videos in") && raw.output.contains("2 were there"))
+    let anew = try HeroProcess(
+      arguments: arguments + ["--l2_normalize", "0", "--overwrite"], folder: folder.root)
+    #expect(anew.status == 0 && anew.output.contains("2 videos in"), "\(anew.errors)")
+    let other = try NPZ.read(path: folder.path("features/plain.npz"), name: "features").floats()
+    #expect(abs(other[0..<4].reduce(0) { $0 + $1 * $1 } - 1) > 1e-3)
+
+    let key = try HeroProcess(
+      arguments: ["extract-features", "--csv", csv, "TEST.CHECKPOINT_FILE_PATH", folder.path("none.pkl")],
+      folder: folder.root)
+    #expect(key.status == 1 && key.errors.contains("none.pkl"))
+    let wrong = try folder.file("wrong.csv", "video,feature\n")
+    let refused = try HeroProcess("extract-features", "--csv", wrong, "--resnet", weights)
+    #expect(refused.status == 1 && refused.errors.contains("video_path"))
+  }
+
+  /// As moment_detr reads QVHighlights: folders, arrays, types and the queries' states.
+  @Test func qvHighlightsLayout() throws {
+    let queries = try folder.file(
+      "queries.jsonl",
+      """
+      {"qid": 7803, "query": "a man opens a door", "vid": "plain", "duration": 3}
+      {"qid": "../x", "query": "a door"}
+      {"qid": 5, "query": " "}
+      {"qid": 7803, "query": "another"}
+      {"qid": "v_1", "query": "a red car drives along the street at night and somebody isn't here, they're laughing"}
+      """)
+    let arguments = [
+      "extract-features", video, "--layout", "qvhighlights", "--output", folder.path("features"), "--clip",
+      CLIPRows.path("openclip-quick"), "--resnet", try weights(), "--queries", queries, "--precision", "fp32",
+    ]
+    let lacking = try HeroProcess(arguments: arguments)
+    #expect(lacking.status == 1 && lacking.errors.contains("--clip-vocabulary"))
+    let words = ["--clip-vocabulary", Fixtures.path("CLIP/words")]
+    let run = try HeroProcess(arguments: arguments + words)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains("2 queries in") && run.errors.contains("1 queries have more tokens"))
+    for line in ["line 2", "line 3", "line 4"] { #expect(run.errors.contains(line), "\(run.errors)") }
+    let file = folder.path("features/clip_features/plain.npz")
+    let array = try NPZ.read(path: file, name: "features")
+    // Half of 3.2 seconds, at a picture every two seconds.
+    #expect(array.shape == [2, 6] && array.type == .float16)
+    #expect(throws: DataError.self) { try NPZ.read(path: file, name: "span") }
+    let text = folder.path("features/clip_text_features/qid7803.npz")
+    let states = try NPZ.read(path: text, name: "last_hidden_state")
+    let pooled = try NPZ.read(path: text, name: "pooler_output")
+    #expect(states.type == .float16 && pooled.type == .float16)
+    let wanted = try CLIPStates().states("quick")[0]
+    #expect(states.shape == [wanted.tokens.count / 8, 8] && pooled.shape == [6])
+    for (found, exact) in [(states.floats(), wanted.tokens), (pooled.floats(), wanted.pooled)] {
+      #expect(zip(found, exact).allSatisfy { abs($0 - $1) <= 1e-3 * max(1, abs($1)) })
+    }
+    #expect(
+      try Set(FileManager.default.contentsOfDirectory(atPath: folder.path("features/clip_text_features")))
+        == ["qid7803.npz", "qidv_1.npz"])
+    let again = try HeroProcess(arguments: arguments + words)
+    #expect(
+      again.status == 0 && again.output.contains("0 queries in") && again.output.contains("2 were there"))
+  }
+
+  @Test func foldersOfPicturesAreVideos() throws {
+    let run = try HeroProcess(
+      "extract-features", Fixtures.path("Vision/frames"), "--frame-rate", "1", "--frame-length", "1",
+      "--output", folder.path("features"), "--clip", CLIPRows.path("openclip-quick"), "--s3d-ckpt",
+      Fixtures.path("Vision/s3d.pth"), "--precision", "fp32")
+    #expect(run.status == 0 && run.output.contains("1 videos in"), "\(run.errors)")
+    let (clip, s3d) = (
+      folder.path("features/clip-vit_features/clip.v2.npz"),
+      folder.path("features/mil-nce_features/clip.v2.npz")
+    )
+    #expect(try NPZ.read(path: clip, name: "features").shape == [3, 6])
+    #expect(try NPZ.read(path: s3d, name: "features").shape == [3, 12])
+    let without = try HeroProcess(
+      "extract-features", Fixtures.path("Vision/frames"), "--output", folder.path("features"), "--resnet",
+      try weights())
+    #expect(without.status == 1 && without.errors.contains("--frame-rate"))
   }
 }

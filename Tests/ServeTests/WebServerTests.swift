@@ -185,6 +185,11 @@ struct WebServerTests {
         #expect(answer.status == 404 && answer.json?["error"]?.string?.hasPrefix("no ") == true)
         continue
       }
+      // No times stand in place of its letters; what it gives is held elsewhere.
+      if address == .cut {
+        #expect(answer.status == 400 && query == "start=a&end=a")
+        continue
+      }
       #expect(answer.status == 200, "\(address)")
       guard let content = described["responses"]?["200"]?["content"]?.object else { continue }
       let type = try #require(content.map(\.key).first { $0 == "*/*" || answer.head.contains($0) })

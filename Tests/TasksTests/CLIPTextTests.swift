@@ -30,6 +30,19 @@ import Text
     }
   }
 
+  /// Tokens' states as moment_detr keeps them, of a vision transformer's CLIP and of a residual one.
+  @Test(arguments: [("quick", CLIPRows.path("openclip-quick")), ("states", CLIPStates.folder)])
+  func statesAgreeWithPyTorch(name: String, path: String) throws {
+    let expected = try CLIPStates()
+    let encoder = try CLIPTextEncoder(CLIPFiles(path: path), backend: CPUBackend())
+    let texts = expected.texts.map { tokenizer.encode($0, most: encoder.context).ids }
+    let (tokens, pooled) = encoder.states(texts)
+    let wanted = expected.states(name)
+    #expect(wanted.count == texts.count && encoder.hidden == 8)
+    #expect(worst(tokens, wanted.flatMap(\.tokens)) < 2e-5)
+    #expect(worst(pooled, wanted.flatMap(\.pooled)) < 2e-5)
+  }
+
   /// The two activations give other rows: what the files say counts, and nothing is guessed.
   @Test func activationIsToldOrAskedFor() throws {
     let folder = try TemporaryFolder()

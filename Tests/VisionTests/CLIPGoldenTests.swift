@@ -9,7 +9,7 @@ import Testing
 @Suite struct CLIPGoldenTests {
   @Test(arguments: CLIPRows.models) func agreesWithPyTorch(model: String) throws {
     let expected = try CLIPRows()
-    let encoder = try CLIPImageEncoder(CLIPFiles(path: CLIPRows.path(model)), precision: .float32)
+    let encoder = try CLIPImageTower.network(CLIPFiles(path: CLIPRows.path(model)), precision: .float32)
     let rows = try encoder.features(
       Pictures(width: expected.side, height: expected.side, bytes: expected.pictures))
     let other = expected.rows(model, "image")

@@ -83,7 +83,7 @@ import Testing
   @Test func channelsAreJoined() throws {
     let arrays = TinyArrays()
     let x = volume([1, 5, 2, 3, 3], arrays)
-    let result = try run(x, shape: x.shape, .float32) { try $0.concatenation($1, $1) }
+    let result = try run(x, shape: x.shape, .float32) { try $0.concatenation([$1, $1]) }
     #expect(result.values.map(Double.init) == x.joined(x).values)
   }
 

@@ -51,6 +51,10 @@ struct IndexCommand: ParsableCommand {
   var slowfast: String?
 
   @Option(
+    file: "For --videos: weights of MIL-NCE's S3D, s3d_howto100m.pth.")
+  var s3d: String?
+
+  @Option(
     file:
       "For --videos: CLIP's weights, OpenAI's .pt, Hugging Face's folder or open_clip's. Without --model-dir they alone encode."
   )
@@ -166,7 +170,8 @@ struct IndexCommand: ParsableCommand {
     if videos == nil {
       try FlagConflicts.refuse(
         [
-          "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--clip": clip != nil,
+          "--resnet": resnet != nil, "--slowfast": slowfast != nil, "--s3d": s3d != nil,
+          "--clip": clip != nil,
           "--encoding": encoding != nil, "--transcribe": transcribe != nil,
         ], "features and subtitles are made of --videos only")
     } else {
@@ -220,7 +225,7 @@ struct IndexCommand: ParsableCommand {
     if FileManager.default.fileExists(atPath: output) {
       try IndexFile(path: output).head.requireSame(as: model.head, file: output)
     }
-    let prepared = try own(videos, CLIPModel.features, width: model.head.width, model.head, recognizer)
+    let prepared = try own(videos, model.files.imageNetwork, width: model.head.width, model.head, recognizer)
       .prepareCLIP(for: output, width: model.head.width) { log.warning($0) }
     return (
       Indexing(
@@ -243,7 +248,8 @@ struct IndexCommand: ParsableCommand {
     _ videos: String, _ version: String, width: Int, _ head: IndexHead, _ recognizer: SpeechRecognizer?
   ) throws -> OwnVideos {
     let networks = try OwnNetworks(
-      version: version, resnet: resnet, slowfast: slowfast, clip: clip, clipActivation: clipWords.activation)
+      version: version, resnet: resnet, slowfast: slowfast, s3d: s3d, clip: clip,
+      clipActivation: clipWords.activation)
     try networks.require(width: width)
     return OwnVideos(
       videos: videos, index: IndexWork(index: output), networks: networks, frameLength: head.frameInterval,
@@ -258,8 +264,8 @@ struct IndexCommand: ParsableCommand {
   private var flagsOfRuns: KeyValuePairs<String, Bool> {
     [
       "--checkpoint": checkpoint != "best", "--resnet": resnet != nil, "--slowfast": slowfast != nil,
-      "--vfeat-db": vfeatDb != nil, "--sub-txt-db": subTxtDb != nil, "--video-files": videoFiles != nil,
-      "--tokenizer": tokenizer != nil, "--batch-size": batchSize != 16,
+      "--s3d": s3d != nil, "--vfeat-db": vfeatDb != nil, "--sub-txt-db": subTxtDb != nil,
+      "--video-files": videoFiles != nil, "--tokenizer": tokenizer != nil, "--batch-size": batchSize != 16,
       overrides.joined(separator: " "): !overrides.isEmpty,
     ]
   }

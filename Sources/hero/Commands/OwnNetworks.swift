@@ -25,10 +25,13 @@ struct OwnNetworks {
   /// - Throws: `UsageError` where weights are missing, or are of a network that the run does not
   ///   read.
   init(
-    version: String, resnet: String?, slowfast: String?, clip: String?, clipActivation: CLIPActivation?
+    version: String, resnet: String? = nil, slowfast: String? = nil, s3d: String? = nil, clip: String?,
+    clipActivation: CLIPActivation?
   ) throws {
+    let clipName = clip.flatMap { try? CLIPFiles(path: $0, activation: clipActivation).imageNetwork }
     let given = [
-      ("resnet", "--resnet", resnet), ("clip-vit", "--clip", clip), ("slowfast", "--slowfast", slowfast),
+      ("resnet", "--resnet", resnet), (clipName ?? CLIPFiles.transformer, "--clip", clip),
+      ("slowfast", "--slowfast", slowfast), ("mil-nce", "--s3d", s3d),
     ]
     self.version = version
     self.clipActivation = clipActivation
@@ -37,13 +40,16 @@ struct OwnNetworks {
       chosen = given.compactMap { name, flag, weights in
         weights.map { Part(name: name, flag: flag, weights: $0) }
       }
-      guard !chosen.isEmpty else { throw UsageError("--videos needs --resnet, --clip or --slowfast") }
+      guard !chosen.isEmpty else { throw UsageError("--videos needs --resnet, --clip, --slowfast or --s3d") }
       return
     }
     chosen = try parts.map { part in
       guard let (_, flag, weights) = given.first(where: { $0.0 == part }) else {
         throw UsageError(
-          "the run reads \(version), and features of \(part) are not made here; give --vfeat-db their store")
+          part == CLIPFiles.transformer
+            ? "the run reads \(version), and the weights of --clip make features of \(clipName ?? "another")"
+            : "the run reads \(version), and features of \(part) are not made here; give --vfeat-db their store"
+        )
       }
       guard let weights else {
         throw UsageError("--videos needs \(flag): the run reads \(version)")
@@ -80,8 +86,9 @@ struct OwnNetworks {
       switch part.name {
       case "resnet": try ResNet(NetworkWeights(path: part.weights), precision: .float32)
       case "slowfast": try SlowFast(NetworkWeights(path: part.weights), precision: .float32)
+      case "mil-nce": try S3D(NetworkWeights(path: part.weights), precision: .float32)
       default:
-        try CLIPImageEncoder(
+        try CLIPImageTower.network(
           CLIPFiles(path: part.weights, activation: clipActivation), precision: .float32)
       }
     }
@@ -108,7 +115,7 @@ struct OwnNetworks {
         FileManager.default.isFolder(part.weights)
         ? try CLIPFiles(path: part.weights, activation: clipActivation).parts : [part.weights]
       for file in files { hash.update(Array(try FileMark(path: file).hash.utf8)) }
-      if part.name == "clip-vit" { hash.update(Array((clipActivation?.rawValue ?? "").utf8)) }
+      if part.flag == "--clip" { hash.update(Array((clipActivation?.rawValue ?? "").utf8)) }
       if let other = known[part.name]?.string, other != hash.text {
         throw DataError(
           "the features of \(part.name) in \(work.path) were made with other weights than \(part.weights)",

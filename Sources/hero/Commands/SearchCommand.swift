@@ -68,6 +68,7 @@ struct SearchCommand: ParsableCommand {
 
         hero search --index tv.index "a man pours coffee while they talk about rent"
         hero search --index tv.index --m3u "somebody laughs" > moments.m3u && vlc moments.m3u
+        hero search --index tv.index --cut moments "somebody laughs"
         hero search --index tv.index --interactive
       """)
 
@@ -84,6 +85,12 @@ struct SearchCommand: ParsableCommand {
 
   @Flag(help: "Print an edit list, which mpv plays as one film.")
   var edl = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Cut the moments out of their videos into this folder, as VIDEO_FROM-TO.mp4 with seconds; nothing is coded anew.",
+      valueName: "folder"), completion: .directory)
+  var cut: String?
 
   @Flag(help: "Read queries from standard input, one a line.")
   var interactive = false
@@ -104,6 +111,8 @@ struct SearchCommand: ParsableCommand {
     guard [json, m3u, edl].count(where: { $0 }) <= 1 else {
       throw UsageError("give one of --json, --m3u and --edl")
     }
+    try FlagConflicts.refuse(
+      ["--cut": cut != nil && (m3u || edl)], "a playlist plays the videos themselves; give one of them")
     var sentence: [String] = []
     let overrides = try RunArguments(words, others: &sentence)
     let query = sentence.joined(separator: " ")
@@ -114,6 +123,7 @@ struct SearchCommand: ParsableCommand {
           : "give a sentence in quotation marks, or --interactive")
     }
     let searcher = try search.open(overrides, log: RunLog())
+    if let cut { try OutputFolder.make(cut) }
     guard interactive else { return try show(query, searcher) }
     let asks = isatty(STDIN_FILENO) == 1
     while true {
@@ -133,7 +143,10 @@ struct SearchCommand: ParsableCommand {
     let moments = try searcher.find(query, limit: limit)
     let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
     if let note = searcher.note(on: query) { Console.standardError.print(note) }
-    if json {
+    let cuts = try cut.map { try MomentCuts(moments, into: $0) }
+    if json, let cuts {
+      print(cuts.added(to: searcher.json(query, moments, seconds: seconds)).encoded(style: .python))
+    } else if json {
       print(searcher.json(query, moments, seconds: seconds).encoded(style: .python))
     } else if m3u {
       print(try Playlist.m3u(moments))
@@ -143,7 +156,9 @@ struct SearchCommand: ParsableCommand {
       print(Self.table(moments).rendered())
       let time = String(format: "%.0f ms", seconds * 1000)
       Console.standardError.print("\(moments.count) moments among \(searcher.index.count) videos in \(time)")
+      cuts?.lines.forEach { print($0) }
     }
+    if !interactive { try cuts?.requireOne() }
   }
 
   private static func table(_ moments: [FoundMoment]) -> MetricsTable {

@@ -11,6 +11,9 @@ public enum FileEndings {
     "ts", "vob", "vro", "webm", "wmv", "wtv", "y4m",
   ]
 
+  /// Pictures, of which a folder is a video.
+  public static let pictures: Set<String> = ["jpeg", "jpg", "png"]
+
   /// What often lies beside videos and is none: subtitles, sounds, pictures, texts, archives and
   /// what programs keep.
   public static let besideVideos: Set<String> = [

@@ -157,6 +157,7 @@ extension HTTPResponse {
     case 414: "URI Too Long"
     case 416: "Range Not Satisfiable"
     case 421: "Misdirected Request"
+    case 422: "Unprocessable Content"
     case 431: "Request Header Fields Too Large"
     case 503: "Service Unavailable"
     default: "Internal Server Error"

@@ -107,11 +107,7 @@ enum FileAnswer {
       .contentType: contentType(of: path), .acceptRanges: "bytes", .cacheControl: "private, no-cache",
     ]
     if isDownload {
-      let name = (path as NSString).lastPathComponent
-      let allowed = CharacterSet(
-        charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
-      let encoded = name.addingPercentEncoding(withAllowedCharacters: allowed) ?? "video"
-      headers[HTTPHeader("Content-Disposition")] = "attachment; filename*=UTF-8''\(encoded)"
+      headers[HTTPHeader("Content-Disposition")] = attachment((path as NSString).lastPathComponent)
     }
     func body(_ range: Range<Int>) -> HTTPBodySequence {
       HTTPBodySequence(
@@ -128,6 +124,14 @@ enum FileAnswer {
     return HTTPResponse(statusCode: .partialContent, headers: headers, body: body(range))
   }
 
+  /// What makes a browser keep an answer under a name (RFC 6266).
+  static func attachment(_ name: String) -> String {
+    let allowed = CharacterSet(
+      charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+    return
+      "attachment; filename*=UTF-8''\(name.addingPercentEncoding(withAllowedCharacters: allowed) ?? "video")"
+  }
+
   /// The bytes of `bytes=a-b`, `bytes=a-` or `bytes=-n`; empty where they lie outside; nil where it
   /// is malformed or asks for several ranges, which means the whole file.
   static func range(_ text: String, size: Int) -> Range<Int>? {
@@ -142,7 +146,7 @@ enum FileAnswer {
     }
   }
 
-  private static func contentType(of path: String) -> String {
+  static func contentType(of path: String) -> String {
     switch (path as NSString).pathExtension.lowercased() {
     case "mp4", "m4v": "video/mp4"
     case "webm": "video/webm"

@@ -9,8 +9,9 @@ import Training
 public struct SearchSite: HTTPHandler {
   let searcher: any VideoSearcher
   let models: VideoModels?
+  let limits: ServerLimits
+  let cutting = Counter()
   private let split: SplitAnswers?
-  private let limits: ServerLimits
   private let isLoopback: Bool
   private let queue = DispatchQueue(label: "hero.search")
   private let waiting = Counter()
@@ -23,7 +24,7 @@ public struct SearchSite: HTTPHandler {
   private static let usualLimit = 20
   private static let largestLimit = 200
 
-  private final class Counter: Sendable { let value = Atomic<Int>(0) }
+  final class Counter: Sendable { let value = Atomic<Int>(0) }
 
   /// - Parameters:
   ///   - models: what describes moments and answers questions, where that is wanted.
@@ -82,6 +83,7 @@ public struct SearchSite: HTTPHandler {
       return try FileAnswer.response(
         file.path, size: file.size, to: request, chunk: limits.chunkBytes,
         isDownload: parameters["download"] != nil)
+    case .cut: return try await cut(try video(number), parameters)
     case .thumbnail: return try await thumbnail(try video(number), parameters)
     case .subtitles:
       let video = try searcher.index.video(try video(number))

@@ -5,6 +5,14 @@ public struct ServerLimits: Sendable {
   public var connections = 64
   /// Searches that wait or run at a time.
   public var searches = 16
+  /// Moments that are cut out at a time.
+  public var cuts = 2
+  /// Seconds of such a moment.
+  public var cutMoment = 600.0
+  /// Bytes of its file, which lies on the disk for temporary files until it is sent.
+  public var cutBytes = 512 << 20
+  /// Seconds in which it must be cut.
+  public var cutSeconds = 20.0
   /// Bytes of a request's line and headers.
   public var headBytes = 32 << 10
   /// Bytes of a request's target.

@@ -19,6 +19,8 @@ enum SiteAddress: String, CaseIterable {
   case ask = "/api/ask/{number}"
   /// A video's file, by ranges.
   case media = "/media/{number}"
+  /// A moment of a video as a file of its own.
+  case cut = "/cut/{number}"
   /// A picture of a video at a time.
   case thumbnail = "/thumbnail/{number}"
   /// A video's subtitles for a player.

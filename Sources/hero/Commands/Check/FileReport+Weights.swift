@@ -23,6 +23,9 @@ extension FileReport {
     if names.contains(where: { $0.hasPrefix("s1.pathway") }) {
       return try network(path, "a SlowFast, a network of moving pictures", flag: "--slowfast")
     }
+    if names.contains(where: { $0.hasPrefix("mixed_5c.") }) {
+      return try network(path, "MIL-NCE's S3D, a network of moving pictures", flag: "--s3d")
+    }
     if isCLIP(names) {
       let files = try CLIPFiles(path: path)
       var report = try network(path, "a CLIP, a network of pictures and sentences", flag: "--clip")

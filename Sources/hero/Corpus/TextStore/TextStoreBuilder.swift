@@ -137,8 +137,8 @@ public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
 }
 
 /// A row of an annotation that cannot be used; the others still can.
-struct BadRow: Error {
-  var reason: String
+public struct BadRow: Error {
+  public var reason: String
 
   init(_ reason: String) { self.reason = reason }
 }

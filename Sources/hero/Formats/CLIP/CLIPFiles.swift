@@ -27,6 +27,9 @@ public struct CLIPFiles: Sendable {
   public let parts: [String]
   public private(set) var image: Tower
   public private(set) var text: Tower
+  /// What the image tower's features are called: `clip-vit`, or `clip-rn50x4` and the like of the
+  /// residual ones, as HERO's extractor names its folders.
+  public let imageNetwork: String
   /// What a person should know of how that was told, a line each.
   public let notes: [String]
 
@@ -36,8 +39,10 @@ public struct CLIPFiles: Sendable {
   private static let openFiles = [
     "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin",
   ]
+  /// Features of a vision transformer.
+  public static let transformer = "clip-vit"
   private static let cure =
-    "Give the weights of CLIP ViT-B/32, B/16 or L/14: OpenAI's .pt, Hugging Face's folder or open_clip's"
+    "Give the weights of CLIP ViT-B/32, B/16, L/14 or RN50x4: OpenAI's .pt, Hugging Face's folder or open_clip's"
 
   /// - Parameters:
   ///   - path: a file, or the folder of one model.
@@ -50,6 +55,7 @@ public struct CLIPFiles: Sendable {
     let file = try DataError.locating(cure: Self.cure) { try WeightFile(path: place) }
     parts = file.files
     let names = Set(file.names)
+    imageNetwork = try Self.imageNetwork(file)
     let parent = (path as NSString).deletingLastPathComponent
     let folder = FileManager.default.isFolder(path) ? path : parent.isEmpty ? "." : parent
     func json(_ name: String) throws -> (file: String, json: JSON)? {
@@ -97,6 +103,22 @@ public struct CLIPFiles: Sendable {
     }
     (image, text) = told
     notes = []
+  }
+
+  /// OpenAI's residual networks by the blocks of their stages and the width of the first.
+  private static let residual: [(name: String, depths: [Int], width: Int)] = [
+    ("rn50", [3, 4, 6, 3], 64), ("rn101", [3, 4, 23, 3], 64), ("rn50x4", [4, 6, 10, 6], 80),
+    ("rn50x16", [6, 8, 18, 8], 96), ("rn50x64", [3, 15, 36, 10], 128),
+  ]
+
+  private static func imageNetwork(_ file: WeightFile) throws -> String {
+    guard file.contains("visual.attnpool.positional_embedding") else { return transformer }
+    let depths = (1...4).map { stage in
+      (0..<1000).first { !file.contains("visual.layer\(stage).\($0).conv1.weight") } ?? 0
+    }
+    let width = try file.shape("visual.layer1.0.conv1.weight")?.first
+    let known = residual.first { $0.depths == depths && $0.width == width }
+    return "clip-\(known?.name ?? "rn")"
   }
 
   private static func file(_ path: String) -> String {
@@ -163,7 +185,10 @@ public struct CLIPFiles: Sendable {
         "its pictures are scaled in another way than CLIP's: mean \(mean)", file, "\"preprocess_cfg\"")
     }
     let activation: CLIPActivation = model["quick_gelu"]?.bool == true ? .quickGELU : .gelu
-    let width = try number(image?["width"], "width", file, "\"vision_cfg\"")
+    // A list of layers is a residual network's, whose last map is 32 times as wide as its first.
+    let width = try number(image?["width"], "width", file, "\"vision_cfg\"").map {
+      image?["layers"]?.array == nil ? $0 : 32 * $0
+    }
     let head = try number(image?["head_width"], "head_width", file, "\"vision_cfg\"") ?? Tower.headWidth
     return (
       Tower(activation: activation, heads: width.map { max(1, $0 / head) }),

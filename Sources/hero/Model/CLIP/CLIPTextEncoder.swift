@@ -24,7 +24,8 @@ public final class CLIPTextEncoder {
   /// Tokens that there are, 49,408.
   public let vocabulary: Int
   public let store: ParameterStore
-  private let hidden: Int
+  /// Elements of a token's state.
+  public let hidden: Int
   private let heads: Int
   private let activation: Activation
   private let words: Embedding
@@ -122,9 +123,30 @@ public final class CLIPTextEncoder {
   /// - Parameter texts: token ids, the special ones included; each of 1 … `context`, below
   ///   `vocabulary`.
   public func rows(_ texts: [[Int32]]) -> [Float] {
-    precondition(texts.allSatisfy { !$0.isEmpty && $0.count <= context })
+    let tape = Tape.inference(store.backend)
+    let lasts = states(tape, texts, of: .lasts)
+    return store.backend.values(of: tape.normalizeRows(projection(tape, lasts), floor: 1e-12))
+  }
+
+  /// Every token's state behind the last norm, [tokens of all texts, `hidden`], and what is
+  /// projected of each text's last token, [texts, `width`], not brought to unit length.
+  /// - Parameter texts: as in ``rows(_:)``.
+  public func states(_ texts: [[Int32]]) -> (tokens: [Float], pooled: [Float]) {
     let backend = store.backend
     let tape = Tape.inference(backend)
+    let all = states(tape, texts, of: .all)
+    var ends: [Int] = []
+    for text in texts { ends.append((ends.last ?? -1) + text.count) }
+    let pooled = projection(tape, tape.gather(all, backend.makeIndices(ends)))
+    return (backend.values(of: all), backend.values(of: pooled))
+  }
+
+  private enum Wanted { case all, lasts }
+
+  /// States behind the last norm, of all tokens or of the last one of each text.
+  private func states(_ tape: Tape, _ texts: [[Int32]], of wanted: Wanted) -> Tensor {
+    precondition(texts.allSatisfy { !$0.isEmpty && $0.count <= context })
+    let backend = store.backend
     let segments = Segments(lengths: texts.map(\.count), on: backend)
     var x = tape.gatherSum([
       (words.weight.tensor, backend.makeIndices(texts.flatMap { $0 })),
@@ -135,7 +157,7 @@ public final class CLIPTextEncoder {
       let states = layer.attentionNorm(tape, x)
       let all = layer.projections(tape, states)
       var context: Tensor
-      if number == layers.count - 1 {
+      if number == layers.count - 1, wanted == .lasts {
         // From here on only the last token's state is wanted, which sees all others.
         x = tape.gather(x, lasts)
         context = tape.attention(
@@ -153,8 +175,7 @@ public final class CLIPTextEncoder {
       let wide = layer.up(tape, layer.feedForwardNorm(tape, x), activation: activation)
       x = tape.add(x, layer.down(tape, wide))
     }
-    if layers.isEmpty { x = tape.gather(x, lasts) }
-    let projected = projection(tape, lastNorm(tape, x))
-    return backend.values(of: tape.normalizeRows(projected, floor: 1e-12))
+    if layers.isEmpty, wanted == .lasts { x = tape.gather(x, lasts) }
+    return lastNorm(tape, x)
   }
 }

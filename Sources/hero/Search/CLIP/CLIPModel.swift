@@ -13,9 +13,6 @@ public struct CLIPModel {
   public let tokenizer: CLIPTokenizer
   public let head: IndexHead
 
-  /// What features of its image tower are called.
-  public static let features = "clip-vit"
-
   /// - Parameters:
   ///   - weights: a file or folder of weights.
   ///   - vocabulary: a file or folder; nil to look beside the weights.
@@ -42,7 +39,7 @@ public struct CLIPModel {
     for tower in [files.image, files.text] {
       shape.update(Array("\(tower.activation.rawValue) \(tower.heads ?? 0);".utf8))
     }
-    shape.update(Array("\(Self.features) \(frameInterval)".utf8))
+    shape.update(Array("\(files.imageNetwork) \(frameInterval)".utf8))
     head = IndexHead(
       width: text.width, frameInterval: frameInterval,
       model: ModelIdentity(

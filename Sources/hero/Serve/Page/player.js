@@ -132,11 +132,21 @@ video.addEventListener("error", async () => {
   if (current === wanted) close("This browser cannot play the file. Another player may.", wanted, about);
 });
 
+// The moment as a file of its own, as it stands beside the player.
+const cut = element("a", { textContent: "Cut the moment out" });
+
+function showCut(wanted) {
+  cut.href = `/cut/${wanted.number}?start=${moment[0].toFixed(2)}&end=${moment[1].toFixed(2)}`;
+  cut.hidden = !(moment[0] < moment[1]);
+  cut.title = `Download ${span(moment[0], moment[1])}`;
+}
+
 // Where the file is, and how to open the moment elsewhere.
 function files(wanted, about) {
   const parts = [];
   if (about.present) {
-    parts.push(element("a", { href: `/media/${wanted.number}?download=1`, textContent: "Download" }));
+    parts.push(element("a", { href: `/media/${wanted.number}?download=1`, textContent: "Download" }), cut);
+    showCut(wanted);
   }
   if (about.path) {
     const quoted = `'${about.path.replaceAll("'", "'\\''")}'`;
@@ -226,6 +236,7 @@ function setMoment(start, end) {
   moment = [Math.max(0, start), Math.max(start, end)];
   $("moment").textContent = span(moment[0], moment[1]);
   $("describe").disabled = !(moment[0] < moment[1]);
+  if (current) showCut(current);
 }
 
 function tell(wanted) {

@@ -21,6 +21,7 @@ typedef const dnnl_memory_desc_t *view;
   X(dnnl_matmul_desc_init)                 \
   X(dnnl_layer_normalization_forward_desc_init) \
   X(dnnl_softmax_forward_desc_init)        \
+  X(dnnl_binary_desc_init)                 \
   X(dnnl_primitive_desc_create)
 #elif DNNL_VERSION_MAJOR == 3
 typedef const_dnnl_memory_desc_t view;
@@ -33,7 +34,8 @@ typedef const_dnnl_memory_desc_t view;
   X(dnnl_pooling_forward_primitive_desc_create)     \
   X(dnnl_matmul_primitive_desc_create)              \
   X(dnnl_layer_normalization_forward_primitive_desc_create) \
-  X(dnnl_softmax_forward_primitive_desc_create)
+  X(dnnl_softmax_forward_primitive_desc_create)           \
+  X(dnnl_binary_primitive_desc_create)
 #else
 #error "oneDNN of version 2 or 3 is needed (libdnnl-dev)"
 #endif
@@ -277,12 +279,14 @@ static dnnl_primitive_attr_t attributes(bool add, bool relu, hero_after after_pr
   if (after_product == HERO_AFTER_QUICK_GELU)
     dnnl.dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_swish, 1.702f, 0);
   if (after_product == HERO_AFTER_GELU) dnnl.dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_gelu_erf, 0, 0);
+  if (after_product == HERO_AFTER_SIGMOID) dnnl.dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_logistic, 0, 0);
 #else
   if (add) dnnl.dnnl_post_ops_append_sum(after, 1, 0, dnnl_data_type_undef);
   if (relu) dnnl.dnnl_post_ops_append_eltwise(after, dnnl_eltwise_relu, 0, 0);
   if (after_product == HERO_AFTER_QUICK_GELU)
     dnnl.dnnl_post_ops_append_eltwise(after, dnnl_eltwise_swish, 1.702f, 0);
   if (after_product == HERO_AFTER_GELU) dnnl.dnnl_post_ops_append_eltwise(after, dnnl_eltwise_gelu_erf, 0, 0);
+  if (after_product == HERO_AFTER_SIGMOID) dnnl.dnnl_post_ops_append_eltwise(after, dnnl_eltwise_logistic, 0, 0);
 #endif
   dnnl.dnnl_primitive_attr_set_post_ops(made, after);
   dnnl.dnnl_post_ops_destroy(after);
@@ -305,7 +309,7 @@ static hero_primitive *finish(
 
 hero_primitive *hero_convolution(
     const hero_layout *source, const hero_layout *weights, const hero_layout *bias, const hero_layout *result,
-    const int64_t *strides, const int64_t *padding, bool add, bool relu, bool winograd) {
+    const int64_t *strides, const int64_t *before, const int64_t *after, bool add, bool relu, bool winograd) {
   const dnnl_alg_kind_t algorithm = winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
   dnnl_primitive_desc_t description = NULL;
   dnnl_primitive_attr_t attr = attributes(add, relu, HERO_AFTER_NOTHING);
@@ -313,35 +317,52 @@ hero_primitive *hero_convolution(
   dnnl_convolution_desc_t wanted;
   dnnl_status_t status = dnnl.dnnl_convolution_forward_desc_init(
       &wanted, dnnl_forward_inference, algorithm, view_of(source), view_of(weights), view_of(bias),
-      view_of(result), strides, padding, padding);
+      view_of(result), strides, before, after);
   if (status == dnnl_success) status = dnnl.dnnl_primitive_desc_create(&description, &wanted, attr, engine, NULL);
 #else
   static const int64_t dense[HERO_MOST_DIMENSIONS];
   dnnl_status_t status = dnnl.dnnl_convolution_forward_primitive_desc_create(
       &description, engine, dnnl_forward_inference, algorithm, view_of(source), view_of(weights),
-      view_of(bias), view_of(result), strides, dense, padding, padding, attr);
+      view_of(bias), view_of(result), strides, dense, before, after, attr);
 #endif
   return finish(status, description, attr, "convolution");
 }
 
-hero_primitive *hero_max_pool(
+hero_primitive *hero_pool(
     const hero_layout *source, const hero_layout *result, const int64_t *kernel, const int64_t *strides,
-    const int64_t *padding) {
+    const int64_t *before, const int64_t *after, bool mean) {
+  const dnnl_alg_kind_t algorithm = mean ? dnnl_pooling_avg_exclude_padding : dnnl_pooling_max;
   dnnl_primitive_desc_t description = NULL;
   dnnl_primitive_attr_t attr = attributes(false, false, HERO_AFTER_NOTHING);
 #if DNNL_VERSION_MAJOR == 2
   dnnl_pooling_desc_t wanted;
   dnnl_status_t status = dnnl.dnnl_pooling_forward_desc_init(
-      &wanted, dnnl_forward_inference, dnnl_pooling_max, view_of(source), view_of(result), strides, kernel, padding,
-      padding);
+      &wanted, dnnl_forward_inference, algorithm, view_of(source), view_of(result), strides, kernel, before, after);
   if (status == dnnl_success) status = dnnl.dnnl_primitive_desc_create(&description, &wanted, attr, engine, NULL);
 #else
   static const int64_t dense[HERO_MOST_DIMENSIONS];
   dnnl_status_t status = dnnl.dnnl_pooling_forward_primitive_desc_create(
-      &description, engine, dnnl_forward_inference, dnnl_pooling_max, view_of(source), view_of(result), strides,
-      kernel, dense, padding, padding, attr);
+      &description, engine, dnnl_forward_inference, algorithm, view_of(source), view_of(result), strides, kernel,
+      dense, before, after, attr);
 #endif
   return finish(status, description, attr, "pooling");
+}
+
+hero_primitive *hero_binary(
+    const hero_layout *source, const hero_layout *second, const hero_layout *result, bool product) {
+  const dnnl_alg_kind_t algorithm = product ? dnnl_binary_mul : dnnl_binary_add;
+  dnnl_primitive_desc_t description = NULL;
+  dnnl_primitive_attr_t attr = attributes(false, false, HERO_AFTER_NOTHING);
+#if DNNL_VERSION_MAJOR == 2
+  dnnl_binary_desc_t wanted;
+  dnnl_status_t status =
+      dnnl.dnnl_binary_desc_init(&wanted, algorithm, view_of(source), view_of(second), view_of(result));
+  if (status == dnnl_success) status = dnnl.dnnl_primitive_desc_create(&description, &wanted, attr, engine, NULL);
+#else
+  dnnl_status_t status = dnnl.dnnl_binary_primitive_desc_create(
+      &description, engine, algorithm, view_of(source), view_of(second), view_of(result), attr);
+#endif
+  return finish(status, description, attr, product ? "product" : "sum");
 }
 
 hero_primitive *hero_matmul(
@@ -435,6 +456,7 @@ static int key_of(hero_argument argument, int place) {
     case HERO_BIAS: return DNNL_ARG_BIAS;
     case HERO_RESULT: return DNNL_ARG_DST;
     case HERO_SCRATCH: return DNNL_ARG_SCRATCHPAD;
+    case HERO_SECOND: return DNNL_ARG_SRC_1;
     case HERO_SCALE: return DNNL_ARG_SCALE;
     case HERO_SHIFT: return DNNL_ARG_SHIFT;
     case HERO_SOURCES: return DNNL_ARG_MULTIPLE_SRC + place;

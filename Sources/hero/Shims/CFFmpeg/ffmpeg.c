@@ -35,6 +35,16 @@ FORWARD(AVStream *, avformat_new_stream, (AVFormatContext *context, const AVCode
 FORWARD(int, avformat_write_header, (AVFormatContext *context, AVDictionary **options), (context, options))
 FORWARD(int, av_interleaved_write_frame, (AVFormatContext *context, AVPacket *packet), (context, packet))
 FORWARD(int, av_write_trailer, (AVFormatContext *context), (context))
+FORWARD(const AVOutputFormat *, av_guess_format, (const char *name, const char *file, const char *type),
+        (name, file, type))
+FORWARD(int, avformat_query_codec, (const AVOutputFormat *format, enum AVCodecID codec, int strictness),
+        (format, codec, strictness))
+#if LIBAVCODEC_VERSION_MAJOR < 61  // From FFmpeg 7 on the parameters have what streams had.
+FORWARD(int, av_stream_add_side_data,
+        (AVStream *stream, enum AVPacketSideDataType type, uint8_t *data, size_t size), (stream, type, data, size))
+FORWARD(void *, av_memdup, (const void *data, size_t size), (data, size))
+FORWARD(void, av_free, (void *data), (data))
+#endif
 FORWARD(void, avformat_free_context, (AVFormatContext *context), (context))
 FORWARD(int, avio_open, (AVIOContext **file, const char *url, int flags), (file, url, flags))
 FORWARD(int, avio_closep, (AVIOContext **file), (file))
@@ -43,6 +53,7 @@ FORWARD(const AVCodec *, avcodec_find_decoder, (enum AVCodecID id), (id))
 FORWARD(const AVCodec *, avcodec_find_encoder, (enum AVCodecID id), (id))
 FORWARD(int, avcodec_parameters_from_context, (AVCodecParameters *parameters, const AVCodecContext *context),
         (parameters, context))
+FORWARD(int, avcodec_parameters_copy, (AVCodecParameters *to, const AVCodecParameters *from), (to, from))
 FORWARD(void, av_packet_rescale_ts, (AVPacket *packet, AVRational from, AVRational to), (packet, from, to))
 FORWARD(const AVCodecDescriptor *, avcodec_descriptor_get, (enum AVCodecID id), (id))
 FORWARD(const char *, avcodec_get_name, (enum AVCodecID id), (id))
@@ -66,6 +77,7 @@ FORWARD(int, avcodec_decode_subtitle2,
         (context, subtitle, got, packet))
 FORWARD(void, avsubtitle_free, (AVSubtitle *subtitle), (subtitle))
 FORWARD(AVPacket *, av_packet_alloc, (void), ())
+FORWARD(int, av_new_packet, (AVPacket *packet, int size), (packet, size))
 FORWARD(void, av_packet_free, (AVPacket **packet), (packet))
 FORWARD(void, av_packet_unref, (AVPacket *packet), (packet))
 
@@ -138,7 +150,15 @@ static const struct {
     FIND(FORMAT, avio_closep),
     FIND(CODEC, avcodec_find_decoder),
     FIND(CODEC, avcodec_parameters_from_context),
+    FIND(CODEC, avcodec_parameters_copy),
     FIND(CODEC, av_packet_rescale_ts),
+    FIND(FORMAT, av_guess_format),
+    FIND(FORMAT, avformat_query_codec),
+#if LIBAVCODEC_VERSION_MAJOR < 61
+    FIND(FORMAT, av_stream_add_side_data),
+    FIND(UTIL, av_memdup),
+    FIND(UTIL, av_free),
+#endif
     FIND(CODEC, avcodec_find_encoder),
     FIND(CODEC, avcodec_descriptor_get),
     FIND(CODEC, avcodec_get_name),
@@ -153,6 +173,7 @@ static const struct {
     FIND(CODEC, avcodec_decode_subtitle2),
     FIND(CODEC, avsubtitle_free),
     FIND(CODEC, av_packet_alloc),
+    FIND(CODEC, av_new_packet),
     FIND(CODEC, av_packet_free),
     FIND(CODEC, av_packet_unref),
     FIND(FILTER, avfilter_get_by_name),
@@ -240,6 +261,25 @@ const int32_t *hero_av_display_matrix(const AVStream *stream) {
   return matrix_in(stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data);
 #else
   return matrix_in(stream->side_data, stream->nb_side_data);
+#endif
+}
+
+bool hero_av_container_holds(const char *container, enum AVCodecID codec) {
+  const AVOutputFormat *format = av_guess_format(container, NULL, NULL);
+  return format && avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1;
+}
+
+int hero_av_copy_display_matrix(AVStream *to, const AVStream *from) {
+#if LIBAVCODEC_VERSION_MAJOR < 61
+  const int32_t *matrix = hero_av_display_matrix(from);
+  if (!matrix) return 0;
+  uint8_t *copy = av_memdup(matrix, 9 * sizeof(int32_t));
+  if (!copy) return AVERROR(ENOMEM);
+  const int code = av_stream_add_side_data(to, AV_PKT_DATA_DISPLAYMATRIX, copy, 9 * sizeof(int32_t));
+  if (code < 0) av_free(copy);
+  return code;
+#else
+  return 0;
 #endif
 }
 

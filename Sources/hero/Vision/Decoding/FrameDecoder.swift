@@ -73,14 +73,7 @@ final class FrameDecoder {
   /// Goes on reading from the last picture that can be decoded alone before `time`, in seconds from
   /// the file's beginning.
   func seek(to time: Double) {
-    let unit = file.stream.pointee.time_base.value ?? 0
-    // Streams without times are read from their beginning.
-    guard file.context.pointee.iformat.pointee.flags & AVFMT_NOTIMESTAMPS == 0, unit > 0, time.isFinite,
-      let wanted = Int64(exactly: (time / unit).rounded(.down))
-    else { return }
-    let start = av_rescale_q(file.startMicroseconds, hero_av_microseconds(), file.stream.pointee.time_base)
-    let (place, overflow) = wanted.addingReportingOverflow(start)
-    if !overflow { _ = avformat_seek_file(file.context, file.stream.pointee.index, .min, place, place, 0) }
+    file.seek(to: time)
     clock.begin()
   }
 

@@ -18,7 +18,7 @@ public enum Scaling: String, Sendable, CaseIterable {
 ///
 ///     fps=R, scale=W:H [, crop=S:S:X:Y], format=rgb24
 final class PictureFilter {
-  private let file: VideoFile
+  private let file: any PictureSource
   private var graph: UnsafeMutablePointer<AVFilterGraph>?
   private var source: UnsafeMutablePointer<AVFilterContext>?
   private var sink: UnsafeMutablePointer<AVFilterContext>?
@@ -29,7 +29,8 @@ final class PictureFilter {
   ///   - frame: one of the pictures to come, for their size and kind.
   ///   - filters: names and options; what turns pictures upright comes before them.
   init(
-    _ file: VideoFile, like frame: UnsafeMutablePointer<AVFrame>, filters: [(name: String, options: String)]
+    _ file: any PictureSource, like frame: UnsafeMutablePointer<AVFrame>,
+    filters: [(name: String, options: String)]
   ) throws {
     self.file = file
     format = Self.format(of: frame)
@@ -37,12 +38,12 @@ final class PictureFilter {
     output = av_frame_alloc()
     guard let graph, output != nil else { throw DataError("out of memory", file: file.path) }
     graph.pointee.nb_threads = 1
-    let unit = file.stream.pointee.time_base
+    let unit = file.timeBase
     let aspect = frame.pointee.sample_aspect_ratio
     var options =
       "video_size=\(frame.pointee.width)x\(frame.pointee.height):pix_fmt=\(frame.pointee.format)"
       + ":time_base=\(unit.num)/\(unit.den):pixel_aspect=\(aspect.num)/\(max(aspect.den, 1))"
-    let rate = av_guess_frame_rate(file.context, file.stream, nil)
+    let rate = file.guessedRate
     if rate.num > 0, rate.den > 0 { options += ":frame_rate=\(rate.num)/\(rate.den)" }
     let first = try make("buffer", options, in: graph)
     source = first

@@ -2,15 +2,49 @@ import CFFmpeg
 import Formats
 
 /// So many pictures a second.
-struct PictureRate: Equatable {
-  var numerator: Int
-  var denominator: Int
+public struct PictureRate: Equatable, Sendable {
+  public var numerator: Int
+  public var denominator: Int
+
+  public init(numerator: Int, denominator: Int) {
+    (self.numerator, self.denominator) = (numerator, denominator)
+  }
+
+  /// A number in decimal digits, or two with a stroke between them; Swift reads hexadecimal ones
+  /// too.
+  static func fraction(_ text: String) -> (Double, Double)? {
+    guard text.utf8.allSatisfy({ "0123456789./eE+-".utf8.contains($0) }) else { return nil }
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { Double($0) }
+    guard parts.count <= 2, let first = parts[0], let second = parts.count == 2 ? parts[1] : 1 else {
+      return nil
+    }
+    return (first, second)
+  }
+
+  /// - Parameter text: `3`, `23.976` or `30000/1001`, from one an hour to 1,000 a second; nil for
+  ///   anything else.
+  public init?(_ text: String) {
+    guard let (first, second) = Self.fraction(text), case let rate = first / second, rate.isFinite, (1.0 / 3600...1000).contains(rate),
+      first.magnitude < 1e6, second.magnitude < 1e6
+    else { return nil }
+    let unit = [1.0, 1000].first {
+      (first * $0).rounded() == first * $0 && (second * $0).rounded() == second * $0
+    }
+    let pair =
+      unit.map { (Int(first.magnitude * $0), Int(second.magnitude * $0)) } ?? (
+        Int((rate * 1e5).rounded()), 100_000
+      )
+    guard pair.0 > 0, pair.1 > 0 else { return nil }
+    var (a, b) = pair
+    while b > 0 { (a, b) = (b, a % b) }
+    (numerator, denominator) = (pair.0 / a, pair.1 / a)
+  }
 }
 
 /// What one network sees of a video, and how far it is: filters, and the constant rate of FFmpeg's
 /// raw output.
 final class PictureStream {
-  private let file: VideoFile
+  private let file: any PictureSource
   private let filters: [(name: String, options: String)]
   private let rate: PictureRate
   /// Of the pictures that come out.
@@ -32,7 +66,7 @@ final class PictureStream {
   /// - Parameters:
   ///   - body: is given each picture: width·height·3 bytes, red, green and blue, row by row.
   init(
-    _ file: VideoFile, rate: PictureRate, input: NetworkInput, scaling: Scaling,
+    _ file: any PictureSource, rate: PictureRate, input: NetworkInput, scaling: Scaling,
     _ body: @escaping (UnsafeBufferPointer<UInt8>) throws -> Void
   ) throws {
     self.file = file
@@ -59,7 +93,7 @@ final class PictureStream {
   deinit { av_frame_free(&first) }
 
   /// The size in which a network sees the pictures of a file.
-  static func size(of file: VideoFile, for input: NetworkInput) -> (width: Int, height: Int) {
+  static func size(of file: any PictureSource, for input: NetworkInput) -> (width: Int, height: Int) {
     input.isCropped
       ? (width: input.side, height: input.side)
       : scaledSize(width: file.width, height: file.height, side: input.side)
@@ -109,7 +143,7 @@ final class PictureStream {
 
   /// Between two times of the stream.
   private func seconds(from start: Int64, to end: Int64) -> Double {
-    (Double(end) - Double(start)) * (file.stream.pointee.time_base.value ?? 0)
+    (Double(end) - Double(start)) * (file.timeBase.value ?? 0)
   }
 
   private func drain() throws {

@@ -11,9 +11,11 @@ public struct VideoFeatures: Sendable {
 
   public var rows: Int { values.count / width }
 
-  /// As files hold them: [rows, width], float16.
-  public func array() throws -> NDArray {
-    try NDArray(floats: values, shape: [rows, width]).asHalfPrecision(.float16)
+  /// As files hold them: [rows, width].
+  /// - Parameter isHalf: float16, else float32.
+  public func array(isHalf: Bool = true) throws -> NDArray {
+    let array = NDArray(floats: values, shape: [rows, width])
+    return isHalf ? try array.asHalfPrecision(.float16) : array
   }
 }
 
@@ -51,6 +53,9 @@ public final class FeatureExtractor {
     public var jobs = 1
     /// Threads that decode one video.
     public var decodingThreads = 2
+    /// Where paths are folders of pictures, how many of these are a second; nil where they are
+    /// files of videos.
+    public var frameRate: PictureRate?
 
     public init(interval: FrameInterval) { self.interval = interval }
   }

@@ -1,38 +1,96 @@
 import Formats
 import Foundation
 
-/// The folder that features are written to, as `convert-videodb` reads it:
-/// `NETWORK_features/VIDEO.npz` with an array `features` of [rows, width] float16, and
-/// `failed.json` with what could not be read.
-public final class FeatureFolder {
-  public let path: String
-  private var failures: [(path: String, reason: String)] = []
-  private var failuresFile: String { "\(path)/failed.json" }
+/// How files of features are laid out, and what is in them.
+public struct FeatureForm: Sendable {
+  /// Whose readers the files are for.
+  public enum Layout: String, Sendable, CaseIterable {
+    /// `NETWORK_features/VIDEO.npz` with `features` and `span`, as `convert-videodb` reads it.
+    case hero
+    /// As moment_detr and lighthouse read QVHighlights: `clip_features`, `slowfast_features`, of
+    /// which each file has `features` alone.
+    case qvhighlights
+  }
 
-  /// Makes the folder, with one for each network.
+  public var layout = Layout.hero
+  /// Whether numbers are float16, else float32.
+  public var isHalf = true
+  /// Whether a video is a folder of pictures, and called what the folder is.
+  public var isOfFolders = false
+
+  public init() {}
+
+  /// A network's folder.
+  func folder(of network: String) -> String {
+    layout == .qvhighlights && network == CLIPFiles.transformer ? "clip_features" : "\(network)_features"
+  }
+
+  /// What a video is called.
+  func name(of video: String) -> String {
+    guard isOfFolders else { return FileEndings.stem(of: video) }
+    func last(_ path: String) -> String {
+      path.utf8.split(separator: UInt8(ascii: "/")).last.flatMap { String($0) } ?? ""
+    }
+    let name = last(video)
+    guard ["", ".", ".."].contains(name), let resolved = realpath(video, nil) else { return name }
+    defer { free(resolved) }
+    return last(String(cString: resolved))
+  }
+}
+
+/// The files that features are written to, and the list of what could not be read.
+///
+/// Either a folder, in which a file's place follows from its video's name, or files that a list
+/// names one by one.
+public final class FeatureFolder {
+  /// Where features go, for messages.
+  public let path: String
+  /// A list of the videos that could not be read, with the reasons.
+  public let failuresFile: String
+  private let form: FeatureForm
+  /// The file of each video, where a list names it.
+  private let listed: [Name: String]?
+  private var failures: [(path: String, reason: String)] = []
+
+  /// Makes the folder, with one for each network; `failed.json` in it lists failures.
   ///
   /// Throws `DataError` if it cannot, and where a `failed.json` is there that no list of failures
   /// is.
-  public init(path: String, networks: [String]) throws {
-    self.path = path
-    if FileManager.default.fileExists(atPath: "\(path)/failed.json") {
-      let list = try? JSON.read(path: "\(path)/failed.json").object
-      guard let list, list.values.allSatisfy({ $0.string != nil }) else {
-        throw DataError(
-          "is in the way: it is no list of failures", file: "\(path)/failed.json",
-          cure: "Move it, or give another --output")
-      }
+  public init(path: String, networks: [String], form: FeatureForm = FeatureForm()) throws {
+    (self.path, self.form, listed) = (path, form, nil)
+    failuresFile = "\(path)/failed.json"
+    try Self.refuseOther(failuresFile)
+    for network in networks { try OutputFolder.make("\(path)/\(form.folder(of: network))") }
+  }
+
+  /// - Parameters:
+  ///   - files: the file of each video's features.
+  ///   - list: the path of the list that names them; failures are listed beside it.
+  ///
+  /// Throws `DataError` where something else has the name of the list of failures.
+  public init(files: [Name: String], list: String, form: FeatureForm = FeatureForm()) throws {
+    (path, self.form, listed) = (list, form, files)
+    let stem = list.hasSuffix(".csv") ? String(list.dropLast(4)) : list
+    failuresFile = "\(stem)_failed.json"
+    try Self.refuseOther(failuresFile)
+  }
+
+  private static func refuseOther(_ file: String) throws {
+    guard FileManager.default.fileExists(atPath: file) else { return }
+    let list = try? JSON.read(path: file).object
+    guard let list, list.values.allSatisfy({ $0.string != nil }) else {
+      throw DataError(
+        "is in the way: it is no list of failures", file: file, cure: "Move it, or write elsewhere")
     }
-    for network in networks { try OutputFolder.make("\(path)/\(network)_features") }
   }
 
   /// Where a network's features of a video are.
   public func file(of video: String, network: String) -> String {
-    "\(path)/\(network)_features/\(Self.identifier(of: video)).npz"
+    listed?[Name(video)] ?? "\(path)/\(form.folder(of: network))/\(form.name(of: video)).npz"
   }
 
   /// What a video is called: its file's name without the ending.
-  public static func identifier(of video: String) -> String { FileEndings.stem(of: video) }
+  public static func identifier(of video: String) -> String { FeatureForm().name(of: video) }
 
   /// Bytes that a video's name may have: a file system takes 255 with the ending.
   static let longestName = 255 - ".npz".utf8.count
@@ -50,12 +108,11 @@ public final class FeatureFolder {
       try writeFailures()
     }
     for (network, features) in video.features {
-      try NPZ.write(
-        path: file(of: video.path, network: network),
-        [
-          (name: "features", array: features.array()),
-          (name: "span", array: try Self.array(of: video.span)),
-        ])
+      let file = file(of: video.path, network: network)
+      if listed != nil { try OutputFolder.make((file as NSString).deletingLastPathComponent) }
+      var arrays = [(name: "features", array: try features.array(isHalf: form.isHalf))]
+      if form.layout == .hero { arrays.append((name: "span", array: try Self.array(of: video.span))) }
+      try NPZ.write(path: file, arrays)
     }
   }
 

@@ -14,13 +14,21 @@ public struct FrameInterval: Equatable, Sendable {
   /// Nil where it is not a whole number of 30ths of a second, up to an hour.
   public init?(seconds: Double) {
     let parts = seconds * Double(Self.clipRate)
-    guard parts > 0.5, parts < Double(3600 * Self.clipRate), abs(parts - parts.rounded()) < 1e-6 else {
+    guard parts.isFinite, parts > 0.5, parts < Double(3600 * Self.clipRate),
+      abs(parts - parts.rounded()) < 1e-6
+    else {
       return nil
     }
     var (a, b) = (Int(parts.rounded()), Self.clipRate)
     while b > 0 { (a, b) = (b, a % b) }
     numerator = Int(parts.rounded()) / a
     denominator = Self.clipRate / a
+  }
+
+  /// - Parameter text: seconds, `1.5`, or a fraction of them, `3/2`.
+  public init?(_ text: String) {
+    guard let (first, second) = PictureRate.fraction(text) else { return nil }
+    self.init(seconds: first / second)
   }
 
   public var seconds: Double { Double(numerator) / Double(denominator) }

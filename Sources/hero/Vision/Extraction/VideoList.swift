@@ -14,11 +14,56 @@ public enum VideoList {
   public static func videos(
     at paths: [String], onLeftOut: (String) -> Void = { _ in }
   ) throws -> [String] {
+    try distinct(at: paths, form: FeatureForm(), onLeftOut: onLeftOut)
+  }
+
+  /// The folders that hold pictures, each a video: those named, and the ones in them.
+  ///
+  /// - Parameter onLeftOut: is given a line for whatever is not taken.
+  /// - Throws: `DataError` where nothing is left.
+  public static func frameFolders(
+    at paths: [String], onLeftOut: (String) -> Void = { _ in }
+  ) throws -> [String] {
+    var form = FeatureForm()
+    form.isOfFolders = true
+    return try distinct(at: paths, form: form, onLeftOut: onLeftOut)
+  }
+
+  private static func foundFolders(_ path: String, onLeftOut: (String) -> Void) throws -> [String] {
+    guard FileManager.default.isFolder(path) else {
+      throw DataError(
+        "is no folder, and --frame-rate reads folders of pictures", file: path,
+        cure: "Give videos in a run of their own, without --frame-rate")
+    }
+    let files = try FolderFiles.list(
+      path, endings: FileEndings.pictures, passing: FileEndings.besideVideos, onLeftOut: onLeftOut)
+    guard !files.isEmpty else {
+      throw DataError(
+        "there are no pictures in the folder", file: path,
+        cure: "Give a folder of .jpg or .png files, or videos without --frame-rate")
+    }
+    var folders: [String] = []
+    for file in files {
+      let parent = (file as NSString).deletingLastPathComponent
+      // Files stand in the order of their paths, in which a folder's own do not follow on one
+      // another.
+      if folders.last != parent { folders.append(parent) }
+    }
+    var seen: Set<[UInt8]> = []
+    return folders.filter { seen.insert(Array($0.utf8)).inserted }.map {
+      $0.isEmpty ? path : path.hasSuffix("/") ? path + $0 : "\(path)/\($0)"
+    }
+  }
+
+  private static func distinct(
+    at paths: [String], form: FeatureForm, onLeftOut: (String) -> Void
+  ) throws -> [String] {
     var videos: [String] = []
     var problems: [DataError] = []
     for path in paths {
       do {
-        videos += try found(at: path, onLeftOut: onLeftOut)
+        videos +=
+          try form.isOfFolders ? foundFolders(path, onLeftOut: onLeftOut) : found(path, onLeftOut: onLeftOut)
       } catch let error as DataError {
         problems.append(error)
       }
@@ -28,11 +73,11 @@ public enum VideoList {
     // Names are what their bytes are; Swift's strings are equal where a reader sees no difference.
     var known: [[UInt8]: String] = [:]
     let kept = videos.filter { video in
-      let name = FeatureFolder.identifier(of: video)
+      let name = form.name(of: video)
       if name.utf8.count > FeatureFolder.longestName {
         problems.append(
           DataError(
-            "the name has more than \(FeatureFolder.longestName) bytes without its ending", file: video,
+            "the name has more than \(FeatureFolder.longestName) bytes without an ending", file: video,
             cure: "Give it a shorter name"))
       } else if let other = known[Array(name.utf8)] {
         // Named twice is once.
@@ -52,7 +97,7 @@ public enum VideoList {
     return kept
   }
 
-  private static func found(at path: String, onLeftOut: (String) -> Void) throws -> [String] {
+  private static func found(_ path: String, onLeftOut: (String) -> Void) throws -> [String] {
     guard FileManager.default.isFolder(path) else {
       try PlainFile.size(path)
       return [path]
@@ -61,7 +106,8 @@ public enum VideoList {
       path, endings: FileEndings.videos, passing: FileEndings.besideVideos, onLeftOut: onLeftOut)
     guard !files.isEmpty else {
       throw DataError(
-        "there are no videos in the folder", file: path, cure: "Name files of other endings one by one")
+        "there are no videos in the folder", file: path,
+        cure: "Name files of other endings one by one; folders of pictures need --frame-rate")
     }
     return files.map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
   }

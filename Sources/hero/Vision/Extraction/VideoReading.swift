@@ -38,15 +38,16 @@ struct VideoReading {
     var (span, damages) = (VideoSpan(start: 0, duration: 0), 0)
     var failure: DataError?
     do {
-      let file = try VideoFile(path: path)
-      let decoder = try FrameDecoder(file, threads: options.decodingThreads)
+      let file: any PictureSource =
+        try options.frameRate.map { try FrameFolder(path: path, rate: $0) } ?? VideoFile(path: path)
+      let decoder = try file.decoder(threads: options.decodingThreads)
       let feeds = try networks.map {
         try Feed($0, file, options, parts: networks.count, send: send(to: queue))
       }
       while let frame = try decoder.next() {
         for feed in feeds { try feed.stream.push(frame) }
       }
-      let unit = file.stream.pointee.time_base.value ?? 0
+      let unit = file.timeBase.value ?? 0
       let end = decoder.end == FFmpeg.noTime ? nil : Double(decoder.end) * unit
       for feed in feeds { try feed.finish(at: decoder.end, seconds: end) }
       damages = decoder.damages
@@ -70,7 +71,7 @@ struct VideoReading {
     let gatherer: any PictureGatherer
 
     init(
-      _ network: Network, _ file: VideoFile, _ options: FeatureExtractor.Options, parts: Int,
+      _ network: Network, _ file: any PictureSource, _ options: FeatureExtractor.Options, parts: Int,
       send: @escaping (String, Pictures, Double) throws -> Void
     ) throws {
       let size = PictureStream.size(of: file, for: network.input)

@@ -1,10 +1,11 @@
+import CDNNL
 import Formats
 
 /// CLIP's vision transformer (Radford et al., ICML 2021): the projected state of the class token.
 ///
 /// Pre-norm layers. Reads OpenAI's names, which open_clip shares, and Hugging Face's; widths and
 /// depth are those of the weights. Source: OpenAI's `clip/model.py`.
-public final class CLIPImageEncoder: FeatureNetwork {
+final class CLIPImageEncoder: FeatureNetwork {
   private struct Norm {
     var scale: Weight
     var shift: Weight
@@ -30,11 +31,11 @@ public final class CLIPImageEncoder: FeatureNetwork {
 
   private typealias Planned = (plan: Plan, input: Value, output: Value)
 
-  public let name = "clip-vit"
-  public let width: Int
-  public let input: NetworkInput
-  public let batch = 16
-  public let summary: String
+  let name: String
+  let width: Int
+  let input: NetworkInput
+  let batch = 16
+  let summary: String
   private let precision: NetworkPrecision
   private let side: Int
   /// Pixels of a patch's sides.
@@ -54,18 +55,17 @@ public final class CLIPImageEncoder: FeatureNetwork {
 
   private static let epsilon: Float = 1e-5
 
-  /// The image tower of a CLIP's files.
+  /// - Parameters:
+  ///   - name: of its features.
+  ///   - tower: what the weights do not say of their shape.
   ///
   /// Throws `DataError` if the weights are not such an encoder's, or oneDNN is not installed.
-  public convenience init(_ files: CLIPFiles, precision: NetworkPrecision) throws {
-    try self.init(NetworkWeights(path: files.weights), files.image, precision: precision)
-  }
-
-  /// - Parameter tower: what the weights do not say of their shape.
-  ///
-  /// Throws `DataError` if the weights are not such an encoder's, or oneDNN is not installed.
-  init(_ weights: NetworkWeights, _ tower: CLIPFiles.Tower, precision: NetworkPrecision) throws {
+  init(
+    _ weights: NetworkWeights, _ tower: CLIPFiles.Tower, name: String = CLIPFiles.transformer,
+    precision: NetworkPrecision
+  ) throws {
     try OneDNN.load()
+    self.name = name
     let source = try CLIPNames(weights)
     self.precision = precision
     activation = tower.activation
@@ -86,7 +86,7 @@ public final class CLIPImageEncoder: FeatureNetwork {
     side = edge * patch
     let headWidth = hidden / heads
     input = .pictures(side: side, isCropped: true)
-    patches = try Self.transposed(kernel.floats(), rows: hidden)
+    patches = try Weight.transposed(kernel.floats(), rows: hidden)
     var values = positions.floats()
     for (place, value) in try weights.floats(source.classToken, count: hidden).enumerated() {
       values[place] += value
@@ -102,7 +102,7 @@ public final class CLIPImageEncoder: FeatureNetwork {
       let weight = try weights.array(name + ".weight", dimensions: 2)
       let bias = try weights.floats(name + ".bias", count: weight.shape[0])
       return Linear(
-        weight: try Self.transposed(weight.floats(), rows: weight.shape[0]),
+        weight: try Weight.transposed(weight.floats(), rows: weight.shape[0]),
         bias: try Weight(bias, shape: [1, bias.count]))
     }
     firstNorm = try norm(source.firstNorm)
@@ -113,10 +113,10 @@ public final class CLIPImageEncoder: FeatureNetwork {
       return Layer(
         attentionNorm: try norm(source.attentionNorm(number)),
         queries: Linear(
-          weight: try Self.transposed(weight[..<(hidden * hidden)].map { $0 * scale }, rows: hidden),
+          weight: try Weight.transposed(weight[..<(hidden * hidden)].map { $0 * scale }, rows: hidden),
           bias: try Weight(bias[..<hidden].map { $0 * scale }, shape: [1, hidden])),
         keysValues: Linear(
-          weight: try Self.transposed(Array(weight[(hidden * hidden)...]), rows: 2 * hidden),
+          weight: try Weight.transposed(Array(weight[(hidden * hidden)...]), rows: 2 * hidden),
           bias: try Weight(Array(bias[hidden...]), shape: [1, 2 * hidden])),
         result: try linear(source.attentionResult(number)),
         feedForwardNorm: try norm(source.feedForwardNorm(number)),
@@ -133,20 +133,10 @@ public final class CLIPImageEncoder: FeatureNetwork {
     }
     self.projection =
       isTransposed
-      ? try Self.transposed(projection.floats(), rows: width)
+      ? try Weight.transposed(projection.floats(), rows: width)
       : try Weight(projection.floats(), shape: projection.shape)
     summary =
       "CLIP ViT/\(patch), \(layers.count) layers of \(hidden), \(activation.rawValue), \(width) wide"
-  }
-
-  /// [rows, columns] as [columns, rows].
-  private static func transposed(_ values: [Float], rows: Int) throws -> Weight {
-    let columns = values.count / rows
-    var result = [Float](repeating: 0, count: values.count)
-    for row in 0..<rows {
-      for column in 0..<columns { result[column * rows + row] = values[row * columns + column] }
-    }
-    return try Weight(result, shape: [columns, rows])
   }
 
   private var tokens: Int { positions.count / hidden }
@@ -175,11 +165,18 @@ public final class CLIPImageEncoder: FeatureNetwork {
       x = try builder.linear(attended, layer.result.weight, layer.result.bias, adding: x)
       let wide = try builder.linear(
         norm(builder, x, layer.feedForwardNorm), layer.up.weight, layer.up.bias,
-        activation: activation)
+        then: Self.after(activation))
       x = try builder.linear(wide, layer.down.weight, layer.down.bias, adding: x)
     }
     let output = try builder.output(builder.linear(norm(builder, x, lastNorm), projection, nil))
     return (try builder.finish(), input, output)
+  }
+
+  private static func after(_ activation: CLIPActivation) -> hero_after {
+    switch activation {
+    case .quickGELU: HERO_AFTER_QUICK_GELU
+    case .gelu: HERO_AFTER_GELU
+    }
   }
 
   /// The rows of the class tokens.
@@ -193,30 +190,17 @@ public final class CLIPImageEncoder: FeatureNetwork {
     try builder.layerNorm(x, scale: norm.scale, shift: norm.shift, epsilon: Self.epsilon)
   }
 
-  /// Attention of all or some of every picture's tokens to all of them, head by head.
+  /// Attention of all or some of every picture's tokens to all of them.
   private func attention(
     _ builder: PlanBuilder, _ asking: Value, to states: Value, _ layer: Layer, pictures: Int
   ) throws -> Value {
-    let (head, askers) = (hidden / heads, asking.shape[0] / pictures)
-    let asked = try builder.linear(asking, layer.queries.weight, layer.queries.bias)
-    let pairs = try builder.linear(states, layer.keysValues.weight, layer.keysValues.bias)
-    let shape = [pictures, heads, askers, head]
-    let strides = [askers * hidden, head, hidden, 1]
-    let queries = try asked.view(shape: shape, strides: strides)
-    let keys = try pairs.view(
-      shape: [pictures, heads, head, tokens], strides: [tokens * 2 * hidden, head, 1, 2 * hidden])
-    let values = try pairs.view(
-      shape: [pictures, heads, tokens, head], strides: [tokens * 2 * hidden, head, 2 * hidden, 1],
-      offset: hidden)
-    let scores = try builder.value([pictures, heads, askers, tokens])
-    try builder.product(queries, keys, into: scores)
-    try builder.softmax(scores)
-    let result = try builder.value([pictures * askers, hidden])
-    try builder.product(scores, values, into: result.view(shape: shape, strides: strides))
-    return result
+    try builder.attention(
+      builder.linear(asking, layer.queries.weight, layer.queries.bias),
+      keysValues: builder.linear(states, layer.keysValues.weight, layer.keysValues.bias), heads: heads,
+      items: pictures)
   }
 
-  public func features(_ pictures: Pictures) throws -> [Float] {
+  func features(_ pictures: Pictures) throws -> [Float] {
     guard pictures.width == side, pictures.height == side else {
       throw DataError("pictures of \(pictures.width)×\(pictures.height) for an encoder of \(side)×\(side)")
     }

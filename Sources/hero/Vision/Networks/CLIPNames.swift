@@ -5,7 +5,7 @@ struct CLIPNames {
   let isHuggingFace: Bool
   private let weights: NetworkWeights
 
-  static let cure = "Give the weights of CLIP ViT-B/32, B/16 or L/14"
+  static let cure = "Give the weights of CLIP ViT-B/32, B/16, L/14 or RN50x4"
 
   init(_ weights: NetworkWeights) throws {
     self.weights = weights

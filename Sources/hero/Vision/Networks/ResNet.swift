@@ -17,16 +17,21 @@ public final class ResNet: FeatureNetwork {
   public let batch = 16
   public let summary: String
   private let precision: NetworkPrecision
+  private let isUnit: Bool
   private let stem: Convolution
   private let blocks: [Block]
   private var plans = PlanCache<(plan: Plan, input: Value, output: Value)>()
 
-  /// - Parameter side: pixels of a picture's shorter side.
+  /// - Parameters:
+  ///   - side: pixels of a picture's shorter side.
+  ///   - isUnit: whether rows are brought to unit length.
   ///
   /// Throws `DataError` if the weights are not such a network's, or oneDNN is not installed.
-  public init(_ weights: NetworkWeights, precision: NetworkPrecision, side: Int = 224) throws {
+  public init(
+    _ weights: NetworkWeights, precision: NetworkPrecision, side: Int = 224, isUnit: Bool = true
+  ) throws {
     try OneDNN.load()
-    self.precision = precision
+    (self.precision, self.isUnit) = (precision, isUnit)
     input = .pictures(side: side, isCropped: false)
     stem = try Convolution("conv1", norm: "bn1", strides: [2, 2], from: weights)
     var blocks: [Block] = []
@@ -94,7 +99,8 @@ public final class ResNet: FeatureNetwork {
         }
       }
       try plan.run()
-      rows += unitRows(means(plan.elements(of: output), shape: output.shape, rows: items.count))
+      let rowMeans = means(plan.elements(of: output), shape: output.shape, rows: items.count)
+      rows += isUnit ? unitRows(rowMeans) : rowMeans
     }
     return rows
   }

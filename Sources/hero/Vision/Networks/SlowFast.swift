@@ -92,8 +92,9 @@ public final class SlowFast: FeatureNetwork {
         strides: [1, 2, 2], padding: [0, 1, 1])
     }
     for (stage, bridge) in zip(stages, bridges) {
-      pathways[0] = try builder.concatenation(
-        pathways[0], builder.convolution(pathways[1], bridge, relu: true))
+      pathways[0] = try builder.concatenation([
+        pathways[0], builder.convolution(pathways[1], bridge, relu: true),
+      ])
       for (pathway, blocks) in stage.enumerated() {
         var x = pathways[pathway]
         for block in blocks {

@@ -8,13 +8,15 @@ struct Convolution {
   /// [outputs]
   let bias: Weight
   let strides: [Int]
-  let padding: [Int]
+  /// Zeros before and after the input, along each dimension.
+  let before: [Int]
+  let after: [Int]
 
-  /// Of [batch, inputs, sizes…]: [batch, outputs, (size + 2·padding − kernel)/stride + 1 …].
+  /// Of [batch, inputs, sizes…]: [batch, outputs, (size + before + after − kernel)/stride + 1 …].
   func resultShape(of shape: [Int]) -> [Int] {
     [shape[0], weight.shape[0]]
       + strides.indices.map {
-        (shape[$0 + 2] + 2 * padding[$0] - weight.shape[$0 + 2]) / strides[$0] + 1
+        (shape[$0 + 2] + before[$0] + after[$0] - weight.shape[$0 + 2]) / strides[$0] + 1
       }
   }
 
@@ -35,10 +37,11 @@ struct Convolution {
   ///   - name: of the convolution; its array is `name.weight`.
   ///   - norm: of the batch norm; its arrays are `weight`, `bias`, `running_mean` and
   ///     `running_var`.
-  ///   - strides: as many as the kernel has dimensions. Zeros as wide as half the kernel surround
-  ///     the input.
+  ///   - strides: as many as the kernel has dimensions.
+  ///   - padding: zeros before and after the input; as wide as half the kernel by default.
   init(
-    _ name: String, norm: String, strides: [Int], from weights: NetworkWeights, epsilon: Float = 1e-5
+    _ name: String, norm: String, strides: [Int], padding: (before: [Int], after: [Int])? = nil,
+    from weights: NetworkWeights, epsilon: Float = 1e-5
   ) throws {
     let kernel = try weights.array(name + ".weight", dimensions: strides.count + 2)
     let outputs = kernel.shape[0]
@@ -60,6 +63,7 @@ struct Convolution {
     weight = try Weight(values, shape: kernel.shape)
     self.bias = try Weight(bias, shape: [outputs])
     self.strides = strides
-    padding = kernel.shape.dropFirst(2).map { $0 / 2 }
+    let half = kernel.shape.dropFirst(2).map { $0 / 2 }
+    (before, after) = padding ?? (half, half)
   }
 }

@@ -146,6 +146,13 @@ final class PlanBuilder {
     return result
   }
 
+  /// `x`, written where `place` is: a view of a tensor that is put together of several.
+  func copy(_ x: Value, into place: Value) throws {
+    try add(
+      Primitive(hero_reorder(x.layout.handle, place.layout.handle)),
+      [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, place)])
+  }
+
   /// A constant, written into a tensor anew in each run, so that products may be added to it.
   func constant(_ weight: Weight) throws -> Value {
     let result = try value(weight.shape)
@@ -171,7 +178,7 @@ final class PlanBuilder {
       try Primitive(
         hero_convolution(
           source.handle, weights.handle, biasLayout.handle, result.handle, layer.strides.map(Int64.init),
-          layer.padding.map(Int64.init), residual != nil, relu, winograd))
+          layer.before.map(Int64.init), layer.after.map(Int64.init), residual != nil, relu, winograd))
     }
     let suits = precision == .float32 && layer.suitsWinograd(result: result.shape)
     let primitive = try (suits ? try? make(winograd: true) : nil) ?? make(winograd: false)
@@ -191,40 +198,12 @@ final class PlanBuilder {
     return output
   }
 
-  /// The largest of each window.
-  func maxPool(_ x: Value, kernel: [Int], strides: [Int], padding: [Int]) throws -> Value {
-    let shape =
-      x.shape.prefix(2)
-      + kernel.indices.map { (x.shape[$0 + 2] + 2 * padding[$0] - kernel[$0]) / strides[$0] + 1 }
-    let wanted = try Layout(any: Array(shape), precision)
-    let primitive = try Primitive(
-      hero_max_pool(
-        x.layout.handle, wanted.handle, kernel.map(Int64.init), strides.map(Int64.init),
-        padding.map(Int64.init)))
-    let result = try value(primitive.layout(HERO_RESULT, like: wanted))
-    try add(primitive, [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, result)])
-    return result
-  }
-
-  /// The channels of `x`, then those of `y`.
-  func concatenation(_ x: Value, _ y: Value) throws -> Value {
-    var shape = x.shape
-    shape[1] += y.shape[1]
-    let wanted = try Layout(any: shape, precision)
-    let primitive = try withExtendedLifetime((x, y)) {
-      try Primitive(hero_concatenation(2, [x.layout.handle, y.layout.handle], wanted.handle))
-    }
-    let result = try value(primitive.layout(HERO_RESULT, like: wanted))
-    try add(primitive, [(HERO_SOURCES, 0, x), (HERO_SOURCES, 1, y), (HERO_RESULT, 0, result)])
-    return result
-  }
-
-  /// x·weights + bias, then the activation if there is one; added to `residual`, which is then
-  /// gone, if there is one.
+  /// x·weights + bias, then what `after` says; added to `residual`, which is then gone, if there is
+  /// one.
   /// - Parameter weights: [inputs, outputs]
   func linear(
     _ x: Value, _ weights: Weight, _ bias: Weight?, adding residual: Value? = nil,
-    activation: CLIPActivation? = nil
+    then after: hero_after = HERO_AFTER_NOTHING
   ) throws -> Value {
     let shape = Array(x.shape.dropLast()) + [weights.shape[1]]
     let wanted = try Layout(any: weights.shape, precision)
@@ -233,20 +212,12 @@ final class PlanBuilder {
     let primitive = try Primitive(
       hero_matmul(
         x.layout.handle, wanted.handle, bias?.plainElements.layout.handle, result.layout.handle,
-        residual != nil, Self.after(activation)))
+        residual != nil, after))
     let chosen = try primitive.layout(HERO_WEIGHTS, like: wanted)
     try primitive.bind(HERO_WEIGHTS, chosen, weights.elements(in: chosen))
     if let (layout, elements) = bias?.plainElements { try primitive.bind(HERO_BIAS, layout, elements) }
     try add(primitive, [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, result)])
     return result
-  }
-
-  private static func after(_ activation: CLIPActivation?) -> hero_after {
-    switch activation {
-    case nil: HERO_AFTER_NOTHING
-    case .quickGELU: HERO_AFTER_QUICK_GELU
-    case .gelu: HERO_AFTER_GELU
-    }
   }
 
   /// x·y into `result`, batch by batch.
@@ -275,7 +246,7 @@ final class PlanBuilder {
     try add(primitive, [(HERO_SOURCE, 0, x), (HERO_RESULT, 0, x)])
   }
 
-  private func add(
+  func add(
     _ primitive: Primitive, _ arguments: [(argument: hero_argument, place: Int, value: Value)]
   ) throws {
     for (argument, place, value) in arguments {

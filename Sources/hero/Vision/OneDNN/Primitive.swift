@@ -69,6 +69,16 @@ final class Weight {
     values.withUnsafeBytes { self.values.pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
   }
 
+  /// A matrix whose rows are to be columns: `values` as [columns, rows].
+  static func transposed(_ values: [Float], rows: Int) throws -> Weight {
+    let columns = values.count / rows
+    var result = [Float](repeating: 0, count: values.count)
+    for row in 0..<rows {
+      for column in 0..<columns { result[column * rows + row] = values[row * columns + column] }
+    }
+    return try Weight(result, shape: [columns, rows])
+  }
+
   /// The elements in a layout; made at the first use.
   func elements(in layout: Layout) throws -> UnsafeMutableRawPointer {
     if layout.equals(plain) { return values.pointer }

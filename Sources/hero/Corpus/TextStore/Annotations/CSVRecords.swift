@@ -2,7 +2,7 @@ import Formats
 
 /// Comma-separated values as Python's `csv` reads them: quoted fields may hold commas, doubled
 /// quotes and line feeds; a quote inside a field that does not start with one stands for itself.
-enum CSVRecords {
+public enum CSVRecords {
   /// A record with a quote left open would swallow the rest of the file; one may not be longer than
   /// this.
   private static let longestRecord = 1 << 16
@@ -14,7 +14,9 @@ enum CSVRecords {
   /// passed over. A record that cannot be read is a failure, and reading goes on behind its first
   /// line.
   /// - Throws: `DataError` for a file whose quotes do not match at all, and what `body` throws.
-  static func read(path: String, _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void)
+  public static func read(
+    path: String, _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void
+  )
     throws
   {
     var reader = Reader(path: path)

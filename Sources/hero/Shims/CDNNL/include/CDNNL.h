@@ -25,6 +25,8 @@ typedef enum {
   HERO_BIAS,
   HERO_RESULT,
   HERO_SCRATCH,
+  /// Of two sources the second.
+  HERO_SECOND,
   HERO_SCALE,
   HERO_SHIFT,
   /// The first of several sources; the others follow.
@@ -56,18 +58,27 @@ bool hero_layout_equal(const hero_layout *a, const hero_layout *b);
 size_t hero_layout_bytes(const hero_layout *layout);
 void hero_layout_free(hero_layout *layout);
 
-/// result = relu?(convolution(source, weights) + bias [+ result]). Strides and padding for each of
-/// the spatial dimensions; as much padding after as before. With `winograd` by that algorithm, of
-/// which oneDNN has 3×3 kernels in float32 only.
+/// result = relu?(convolution(source, weights) + bias [+ result]). Strides, and zeros before and
+/// after, for each of the spatial dimensions. With `winograd` by that algorithm, of which oneDNN
+/// has 3×3 kernels in float32 only.
 hero_primitive *hero_convolution(
     const hero_layout *source, const hero_layout *weights, const hero_layout *bias, const hero_layout *result,
-    const int64_t *strides, const int64_t *padding, bool add, bool relu, bool winograd);
-/// The largest of each window; padding never wins.
-hero_primitive *hero_max_pool(
+    const int64_t *strides, const int64_t *before, const int64_t *after, bool add, bool relu, bool winograd);
+/// The largest of each window, or the mean; padding never counts.
+hero_primitive *hero_pool(
     const hero_layout *source, const hero_layout *result, const int64_t *kernel, const int64_t *strides,
-    const int64_t *padding);
-/// What is done to a product's result: nothing, x·sigmoid(1.702x), x·Φ(x).
-typedef enum { HERO_AFTER_NOTHING, HERO_AFTER_QUICK_GELU, HERO_AFTER_GELU } hero_after;
+    const int64_t *before, const int64_t *after, bool mean);
+/// result = source · second or source + second, element by element; a dimension of `second` may be
+/// 1 and counts for all of `source`.
+hero_primitive *hero_binary(
+    const hero_layout *source, const hero_layout *second, const hero_layout *result, bool product);
+/// What is done to a product's result: nothing, x·sigmoid(1.702x), x·Φ(x), sigmoid(x).
+typedef enum {
+  HERO_AFTER_NOTHING,
+  HERO_AFTER_QUICK_GELU,
+  HERO_AFTER_GELU,
+  HERO_AFTER_SIGMOID,
+} hero_after;
 
 /// result = source·weights [+ bias] [+ result], then what `after` says. Leading dimensions are
 /// batches.

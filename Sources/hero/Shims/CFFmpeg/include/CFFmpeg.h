@@ -12,6 +12,7 @@
 #include <libavutil/error.h>
 #include <libavutil/mathematics.h>
 #include <libavutil/pixdesc.h>
+#include <stdbool.h>
 
 /// Loads FFmpeg's libraries at run time, of the versions that these headers describe. No function
 /// of theirs may be called before.
@@ -35,6 +36,11 @@ AVRational hero_av_microseconds(void);
 
 /// The nine numbers by which a stream's pictures are turned to be shown; NULL if there are none.
 const int32_t *hero_av_display_matrix(const AVStream *stream);
+/// Whether a container that FFmpeg writes, "mp4" or "matroska", holds a codec.
+bool hero_av_container_holds(const char *container, enum AVCodecID codec);
+/// Copies the nine numbers to a stream whose parameters were copied; where these have them already,
+/// nothing is left to do. Less than 0 where memory is short.
+int hero_av_copy_display_matrix(AVStream *to, const AVStream *from);
 /// How long a picture is shown, in the stream's unit; 0 if nobody says.
 int64_t hero_av_duration(const AVFrame *frame);
 /// The channels of a sound, as the filter "abuffer" takes them among its options, cut to `size`

@@ -1,0 +1,89 @@
+import CFFmpeg
+import Formats
+import Foundation
+
+/// The file that packets are copied into.
+final class CutSink {
+  private let path: String
+  private var container: UnsafeMutablePointer<AVFormatContext>?
+  /// The last decoding time of each stream, in its own unit: they only grow.
+  private var last: [Int64]
+  /// Bytes of the packets so far.
+  private(set) var bytes = 0
+
+  init(_ source: CutSource, path: String) throws {
+    self.path = path
+    last = source.parts.map { _ in .min }
+    do {
+      try open(source)
+    } catch {
+      close()
+      throw error
+    }
+  }
+
+  deinit { close() }
+
+  private func open(_ source: CutSource) throws {
+    try FFmpeg.check(
+      avformat_alloc_output_context2(&container, nil, source.ending == "mp4" ? "mp4" : "matroska", nil),
+      "write a video", file: path)
+    guard let container else { throw DataError("out of memory", file: path) }
+    for part in source.parts {
+      guard let stream = avformat_new_stream(container, nil) else {
+        throw DataError("out of memory", file: path)
+      }
+      try FFmpeg.check(
+        avcodec_parameters_copy(stream.pointee.codecpar, part.stream.pointee.codecpar), "write a video",
+        file: path)
+      // The tag is another container's.
+      stream.pointee.codecpar.pointee.codec_tag = 0
+      stream.pointee.time_base = part.stream.pointee.time_base
+      stream.pointee.avg_frame_rate = part.stream.pointee.avg_frame_rate
+      stream.pointee.sample_aspect_ratio = part.stream.pointee.sample_aspect_ratio
+      stream.pointee.disposition = part.stream.pointee.disposition
+      try FFmpeg.check(hero_av_copy_display_matrix(stream, part.stream), "write a video", file: path)
+    }
+    try FFmpeg.check(
+      avio_open(&container.pointee.pb, "file:" + path, AVIO_FLAG_WRITE), "write", file: path)
+    try FFmpeg.check(avformat_write_header(container, nil), "write", file: path)
+  }
+
+  /// - Parameters:
+  ///   - packet: with times from the video's beginning on.
+  ///   - unit: of its times.
+  ///   - origin: seconds of the video that become 0.
+  func write(
+    _ packet: UnsafeMutablePointer<AVPacket>, of number: Int, from unit: AVRational, origin: Double
+  ) throws {
+    guard let container, let stream = container.pointee.streams[number] else { return }
+    let shift = Int64((origin / (unit.value ?? 1)).rounded())
+    packet.pointee.pts = packet.pointee.pts &- shift
+    packet.pointee.dts = packet.pointee.dts &- shift
+    packet.pointee.stream_index = Int32(number)
+    packet.pointee.pos = -1
+    av_packet_rescale_ts(packet, unit, stream.pointee.time_base)
+    if packet.pointee.dts <= last[number] { packet.pointee.dts = last[number] &+ 1 }
+    packet.pointee.pts = max(packet.pointee.pts, packet.pointee.dts)
+    last[number] = packet.pointee.dts
+    bytes += Int(packet.pointee.size)
+    try FFmpeg.check(av_interleaved_write_frame(container, packet), "write", file: path)
+  }
+
+  /// Ends the file.
+  /// - Returns: its bytes.
+  func finish() throws -> Int {
+    guard let container else { return 0 }
+    try FFmpeg.check(av_write_trailer(container), "write", file: path)
+    try FFmpeg.check(avio_closep(&container.pointee.pb), "write", file: path)
+    close()
+    return try PlainFile.size(path)
+  }
+
+  private func close() {
+    guard let container else { return }
+    if container.pointee.pb != nil { avio_closep(&container.pointee.pb) }
+    avformat_free_context(container)
+    self.container = nil
+  }
+}

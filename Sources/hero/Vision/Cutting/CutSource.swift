@@ -1,0 +1,137 @@
+import CFFmpeg
+import Formats
+import Foundation
+
+/// A video's file, read packet by packet from a place on: its pictures and its sounds.
+final class CutSource {
+  /// A stream that is copied.
+  struct Part {
+    var stream: UnsafeMutablePointer<AVStream>
+    var clock: PacketClock
+    /// Whether it has come to the moment's end.
+    var isDone = false
+  }
+
+  let path: String
+  let ending: String
+  private(set) var parts: [Part]
+  private let video: VideoFile
+
+  /// Sounds that are copied: a film's languages.
+  private static let mostSounds = 8
+  /// Seconds that sounds may lag behind the pictures in a file.
+  private static let lag = 10.0
+
+  init(_ path: String) throws {
+    self.path = path
+    video = try VideoFile(path: path)
+    let context = video.context
+    let sounds = (0..<Int(context.pointee.nb_streams)).compactMap { context.pointee.streams[$0] }.filter {
+      $0.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_AUDIO
+    }.prefix(Self.mostSounds)
+    let streams = [video.stream] + sounds
+    let holds = { (container: String) in
+      streams.map { hero_av_container_holds(container, $0.pointee.codecpar.pointee.codec_id) }
+    }
+    let inMP4 = holds("mp4")
+    ending = inMP4.allSatisfy { $0 } ? "mp4" : "mkv"
+    let kept = zip(streams, ending == "mp4" ? inMP4 : holds("matroska")).filter(\.1).map(\.0)
+    guard kept.first == video.stream else {
+      throw DataError(
+        "no container that is written here holds \(video.codec)", file: path,
+        cure: "Convert the video to H.264")
+    }
+    let start = video.startMicroseconds
+    parts = kept.map { stream in
+      stream.pointee.discard = AVDISCARD_DEFAULT
+      let isPictures = stream.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
+      return Part(
+        stream: stream,
+        clock: PacketClock(
+          stream, in: context, start: start,
+          delay: isPictures ? Int(stream.pointee.codecpar.pointee.video_delay) : 0))
+    }
+  }
+
+  /// Copies what lies in a moment, from the key picture before it on.
+  /// - Returns: seconds of the video at the key picture.
+  func copy(
+    from start: Double, to end: Double, into sink: CutSink, limits: VideoCut.Limits, check: () throws -> Void
+  ) throws -> Double {
+    video.seek(to: start)
+    for number in parts.indices { parts[number].clock.begin() }
+    var packet = av_packet_alloc()
+    defer { av_packet_free(&packet) }
+    guard let packet else { throw DataError("out of memory", file: path) }
+    let clock = ContinuousClock()
+    let deadline = clock.now + .seconds(limits.time)
+    // Where sounds begin to count: at the key picture where the file will begin there.
+    let isShown = ending == "mp4"
+    var key: Double?
+    /// Packets since the last key picture before the moment, where seeking did not lead to it.
+    var pictures = 0.0
+    while parts.contains(where: { !$0.isDone }) {
+      try check()
+      guard clock.now < deadline else {
+        throw DataError(
+          "cutting takes more than \(Int(limits.time)) s", file: path, cure: "Cut a shorter moment")
+      }
+      guard av_read_frame(video.context, packet) >= 0 else { break }
+      defer { av_packet_unref(packet) }
+      guard let number = parts.firstIndex(where: { $0.stream.pointee.index == packet.pointee.stream_index })
+      else { continue }
+      parts[number].clock.set(packet)
+      let unit = parts[number].stream.pointee.time_base.value ?? 0
+      try fillTime(of: packet, parts[number].stream)
+      let (decoded, shown) = (Double(packet.pointee.dts) * unit, Double(packet.pointee.pts) * unit)
+      if number == 0 {
+        pictures = decoded
+        if decoded >= end { parts[0].isDone = true }
+        if key == nil, !parts[0].isDone, packet.pointee.flags & AV_PKT_FLAG_KEY != 0 { key = shown }
+      } else if decoded >= end || pictures > end + Self.lag {
+        parts[number].isDone = true
+      }
+      guard !parts[number].isDone, let key else { continue }
+      if number > 0, shown + Double(packet.pointee.duration) * unit <= (isShown ? max(start, key) : key) {
+        continue
+      }
+      guard sink.bytes + Int(packet.pointee.size) <= limits.bytes else {
+        throw DataError(
+          "the moment has more than \(limits.bytes >> 20) MB", file: path, cure: "Cut a shorter moment")
+      }
+      try sink.write(packet, of: number, from: parts[number].stream.pointee.time_base, origin: start)
+    }
+    guard let key else {
+      throw DataError("there is no picture from \(start) s on that can be shown by itself", file: path)
+    }
+    return key
+  }
+
+  /// When a picture is shown, where its container does not say it.
+  private func fillTime(
+    of packet: UnsafeMutablePointer<AVPacket>, _ stream: UnsafeMutablePointer<AVStream>
+  ) throws {
+    guard packet.pointee.pts == FFmpeg.noTime else { return }
+    guard stream.pointee.codecpar.pointee.video_delay == 0 else {
+      throw DataError(
+        "its container does not say when pictures are shown, so that nothing can be cut out without coding it anew",
+        file: path,
+        cure: "Bring it into another container first: ffmpeg -fflags +genpts -i FILE -c copy FILE.mkv")
+    }
+    packet.pointee.pts = packet.pointee.dts
+  }
+}
+
+extension VideoFile {
+  /// Goes on reading from the last key picture before `time`, in seconds from the file's beginning.
+  func seek(to time: Double) {
+    let unit = stream.pointee.time_base.value ?? 0
+    // Streams without times are read from their beginning.
+    guard context.pointee.iformat.pointee.flags & AVFMT_NOTIMESTAMPS == 0, unit > 0, time.isFinite,
+      let wanted = Int64(exactly: (time / unit).rounded(.down))
+    else { return }
+    let start = av_rescale_q(startMicroseconds, hero_av_microseconds(), stream.pointee.time_base)
+    let (place, overflow) = wanted.addingReportingOverflow(start)
+    if !overflow { _ = avformat_seek_file(context, stream.pointee.index, .min, place, place, 0) }
+  }
+}

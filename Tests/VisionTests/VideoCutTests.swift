@@ -1,0 +1,112 @@
+import CFFmpeg
+import Formats
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Vision
+
+/// Moments cut out of videos without coding anything anew.
+@Suite struct VideoCutTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func path(_ name: String) -> String { Fixtures.path("Vision/\(name)") }
+
+  /// The numbers of the pictures that a player shows, each a grey of its own.
+  private func numbers(_ path: String) throws -> [Int] {
+    let decoder = try FrameDecoder(VideoFile(path: path), threads: 1)
+    var numbers: [Int] = []
+    while let frame = try decoder.next() {
+      guard let luma = frame.pointee.data.0 else { continue }
+      let middle =
+        Int(frame.pointee.height) / 2 * Int(frame.pointee.linesize.0) + Int(frame.pointee.width) / 2
+      numbers.append(Int((Double(luma[middle]) - 16) / 6 + 0.5))
+    }
+    return numbers
+  }
+
+  /// H.264 with a key picture every two seconds: what is shown begins with the moment.
+  @Test func anEditListHidesWhatIsBefore() throws {
+    let file = folder.path("moment.mp4")
+    #expect(try VideoCut.ending(of: path("restarts.ts")) == "mp4")
+    let cut = try VideoCut.write(path("restarts.ts"), from: 2.5, to: 3.5, into: file)
+    #expect(cut.isExact && abs(cut.begins - 2) < 0.05 && cut.bytes == (try PlainFile.size(file)))
+    let shown = try numbers(file)
+    #expect(shown.prefix(10) == [25, 26, 27, 28, 29, 30, 31, 32, 33, 34] && shown.count <= 13, "\(shown)")
+    let made = try VideoFile(path: file)
+    #expect(made.codec == "h264" && made.width == 80 && abs((made.duration ?? 0) - 1) <= 0.31)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root) == ["moment.mp4"])
+  }
+
+  /// What MP4 does not hold goes into Matroska; a moment beyond the end has what there is.
+  @Test func othersAreMatroska() throws {
+    #expect(try VideoCut.ending(of: path("late.mkv")) == "mkv")
+    let file = folder.path("moment.mkv")
+    let cut = try VideoCut.write(path("late.mkv"), from: 1.5, to: 20, into: file)
+    #expect(!cut.isExact && cut.begins <= 1.5 && cut.begins >= 1)
+    let shown = try numbers(file)
+    #expect(shown.first.map { $0 <= 5 } == true && shown.last == 19, "\(shown)")
+    #expect(try VideoSound(path: file) != nil)
+  }
+
+  @Test func turnedPicturesStayTurned() throws {
+    let file = folder.path("moment.mp4")
+    _ = try VideoCut.write(path("rotated.mp4"), from: 0.5, to: 1, into: file)
+    let (before, after) = (try VideoFile(path: path("rotated.mp4")), try VideoFile(path: file))
+    #expect(after.width == before.width && after.height == before.height && after.width < after.height)
+  }
+
+  @Test func nothingIsOverwritten() throws {
+    let file = try folder.file("moment.mp4", "mine")
+    let error = try #require(throws: DataError.self) {
+      try VideoCut.write(path("plain.mp4"), from: 0, to: 1, into: file)
+    }
+    #expect(error.problem.contains("exists") && (try String(contentsOfFile: file, encoding: .utf8)) == "mine")
+    symlink("nowhere", folder.path("link.mp4"))
+    #expect(throws: DataError.self) {
+      try VideoCut.write(path("plain.mp4"), from: 0, to: 1, into: folder.path("link.mp4"))
+    }
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.root).sorted() == ["link.mp4", "moment.mp4"])
+  }
+
+  /// A limit that is passed, no moment, no video: nothing is left.
+  @Test func whatCannotBeCutIsTold() throws {
+    struct Stop: Error {}
+    var small = VideoCut.Limits()
+    small.bytes = 500
+    var short = VideoCut.Limits()
+    short.moment = 0.5
+    var hasty = VideoCut.Limits()
+    hasty.time = 0
+    let (video, file) = (path("plain.mp4"), folder.path("moment.mp4"))
+    for limits in [small, short, hasty] {
+      #expect(throws: DataError.self) {
+        try VideoCut.write(video, from: 0, to: 3, into: file, limits: limits)
+      }
+    }
+    for (start, end) in [(1.0, 1.0), (-1, 1), (0, .infinity), (.nan, 1), (50, 60)] {
+      #expect(throws: DataError.self) { try VideoCut.write(video, from: start, to: end, into: file) }
+    }
+    #expect(throws: Stop.self) { try VideoCut.write(video, from: 0, to: 3, into: file) { throw Stop() } }
+    // Raw H.264 with pictures out of order, of which nothing says when they are shown.
+    let raw = try #require(throws: DataError.self) {
+      try VideoCut.write(path("raw.h264"), from: 0, to: 1, into: file)
+    }
+    #expect(raw.cure != nil)
+    let garbage = try folder.file("garbage.mp4", "garbage")
+    #expect(throws: DataError.self) { try VideoCut.ending(of: garbage) }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root) == ["garbage.mp4"])
+  }
+
+  @Test func namesSayVideoAndTimes() {
+    #expect(VideoCut.name(of: "clip é", from: 83, to: 90.46, ending: "mp4") == "clip é_83.0-90.5.mp4")
+    #expect(
+      VideoCut.name(of: "../a\u{1B}[31m\\b", from: 0, to: 1, ending: "mkv") == "_.._a_[31m_b_0.0-1.0.mkv")
+    #expect(VideoCut.name(of: "", from: 0, to: 1, ending: "mkv") == "__0.0-1.0.mkv")
+    let long = VideoCut.name(of: String(repeating: "é", count: 300), from: 0, to: 1e6, ending: "mp4")
+    #expect(long.utf8.count < 255 && long.hasPrefix("éé"))
+  }
+}
