@@ -24,8 +24,8 @@ public struct PictureRate: Equatable, Sendable {
   /// - Parameter text: `3`, `23.976` or `30000/1001`, from one an hour to 1,000 a second; nil for
   ///   anything else.
   public init?(_ text: String) {
-    guard let (first, second) = Self.fraction(text), case let rate = first / second, rate.isFinite, (1.0 / 3600...1000).contains(rate),
-      first.magnitude < 1e6, second.magnitude < 1e6
+    guard let (first, second) = Self.fraction(text), case let rate = first / second, rate.isFinite,
+      (1.0 / 3600...1000).contains(rate), first.magnitude < 1e6, second.magnitude < 1e6
     else { return nil }
     let unit = [1.0, 1000].first {
       (first * $0).rounded() == first * $0 && (second * $0).rounded() == second * $0
