@@ -16,7 +16,7 @@ import Testing
       }
       let tensor = backend.makeTensor(values, rows: 4, columns: columns + 3)
       let places = backend.makeIndices(count: 4)
-      backend.argmax(tensor, columns: columns, places: places)
+      backend.run(Argmax(tensor, columns: columns, places: places))
       #expect(backend.values(of: places) == expected)
     }
   }
@@ -26,7 +26,7 @@ import Testing
     try Backends.forEach { backend in
       let x = backend.makeTensor([3, 1, 3, .nan, 2, -1, .nan, .nan, 7, .nan], rows: 2, columns: 5)
       let (values, places) = (backend.makeTensor(rows: 2, columns: 3), backend.makeIndices(count: 6))
-      backend.topK(x, values: values, places: places)
+      backend.run(TopK(x, values: values, places: places))
       #expect(backend.values(of: places) == [0, 2, 4, 3, 0, -1])
       #expect(backend.values(of: values) == [3, 3, 2, 7, -1, -.infinity])
     }
@@ -36,7 +36,7 @@ import Testing
     let x = Matrix.random(5, 300, seed: 3)
     try Backends.forEach { backend in
       let (values, places) = (backend.makeTensor(rows: 5, columns: 40), backend.makeIndices(count: 200))
-      backend.topK(leaf(x, on: backend), values: values, places: places)
+      backend.run(TopK(leaf(x, on: backend), values: values, places: places))
       let expected = (0..<5).flatMap { row in
         (0..<300).sorted { x[row, $0] > x[row, $1] }.prefix(40).map { Int32($0) }
       }
@@ -53,7 +53,7 @@ import Testing
     for column in 0..<columns where column != 80 { x[3, column] = .nan }
     try Backends.forEach { backend in
       let whole = (backend.makeTensor(rows: rows, columns: kept), backend.makeIndices(count: rows * kept))
-      backend.topK(leaf(x, on: backend), values: whole.0, places: whole.1)
+      backend.run(TopK(leaf(x, on: backend), values: whole.0, places: whole.1))
       var best: (values: Tensor, places: Indices)?
       for piece in [0..<5, 5..<60, 60..<90] {
         let part = Matrix(rows: rows, columns: piece.count) { x[$0, piece.lowerBound + $1] }
@@ -61,9 +61,10 @@ import Testing
           values: backend.makeTensor(rows: rows, columns: kept),
           places: backend.makeIndices(count: rows * kept)
         )
-        backend.topK(
-          leaf(part, on: backend), firstColumn: piece.lowerBound, earlier: best, values: found.values,
-          places: found.places)
+        backend.run(
+          TopK(
+            leaf(part, on: backend), firstColumn: piece.lowerBound, earlier: best, values: found.values,
+            places: found.places))
         best = found
       }
       let found = try #require(best)

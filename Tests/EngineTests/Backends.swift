@@ -45,7 +45,7 @@ enum Backends {
       for quarter in 4..<8 {
         for _ in 0..<10 {
           let tensor = backend.makeTensor(rows: 1, columns: (1 << power) / 4 * quarter)
-          backend.fill(tensor, with: .nan)
+          backend.run(Fill(tensor, with: .nan))
           held.append(tensor)
         }
       }

@@ -65,9 +65,7 @@ import Testing
       let results = try [1, 2, 3, 8].map { threads in
         let backend = try CPUBackend(threads: threads, emulating: .bf16)
         let out = backend.makeTensor(rows: m, columns: n)
-        backend.linear(
-          leaf(x, on: backend), weight: leaf(w, on: backend), bias: nil, activation: .none, pre: out, out: out
-        )
+        backend.run(Product(leaf(x, on: backend), weight: leaf(w, on: backend), out: out))
         return backend.values(of: out)
       }
       #expect(Set(results).count == 1)
@@ -83,21 +81,21 @@ import Testing
     let x = leaf(.random(8, 40, seed: 1), on: backend)
     func product(_ weight: Tensor) -> [Float] {
       let out = backend.makeTensor(rows: 8, columns: 70)
-      backend.linear(x, weight: weight, bias: nil, activation: .none, pre: out, out: out)
+      backend.run(Product(x, weight: weight, out: out))
       return backend.values(of: out)
     }
     func check(_ change: String) {
       let plain = leaf(Matrix(rows: 70, columns: 40) { _, _ in 0 }, on: backend)
-      backend.copy(weight.tensor, to: plain)
+      backend.run(Copy(weight.tensor, to: plain))
       let expected = product(plain)
       for _ in 0..<3 { #expect(product(weight.tensor) == expected, "after \(change)") }
     }
     check("the start")
     store.set(weight, to: Matrix.random(70, 40, seed: 5).floats)
     check("an upload")
-    backend.scale(weight.tensor, by: 2)
+    backend.run(Scale(weight.tensor, by: 2))
     check("scaling")
-    backend.add(leaf(.random(70, 40, seed: 6), on: backend), to: weight.tensor)
+    backend.run(Add(leaf(.random(70, 40, seed: 6), on: backend), to: weight.tensor))
     check("an addition")
     let optimizer = Optimizer(.adamw, store: store, betas: (0.9, 0.98), weightDecay: { _ in 0 })
     store.clearGradients()
@@ -107,7 +105,7 @@ import Testing
     tape.backward()
     optimizer.step(learningRate: 0.1)
     check("an update")
-    backend.fill(weight.tensor, with: 3)
+    backend.run(Fill(weight.tensor, with: 3))
     check("filling")
   }
 }
@@ -154,12 +152,12 @@ struct BrainValueTests {
         (ElementType.float32, ElementType.bfloat16), (.bfloat16, .float32), (.bfloat16, .bfloat16),
       ] {
         let (source, target) = (leaf(x, type: from, on: backend), leaf(y, type: to, on: backend))
-        backend.add(source, to: target)
+        backend.run(Add(source, to: target))
         #expect(backend.values(of: target) == (to == .bfloat16 ? sum.asHalf : sum).floats)
-        backend.copy(source, to: target)
-        backend.scale(target, by: -2)
+        backend.run(Copy(source, to: target))
+        backend.run(Scale(target, by: -2))
         #expect(backend.values(of: target) == x.floats.map { -2 * $0 })
-        backend.fill(target, with: 1.5)
+        backend.run(Fill(target, with: 1.5))
         #expect(backend.values(of: target) == [Float](repeating: 1.5, count: 2 * count))
       }
     }

@@ -58,7 +58,7 @@ import Testing
     let runs = try (0..<2).map { run in
       let backend = try TestGPU.open(precision)
       // The second run's launches have the other parity.
-      if run == 1 { backend.fill(backend.makeTensor(rows: 1, columns: 1), with: 0) }
+      if run == 1 { backend.run(Fill(backend.makeTensor(rows: 1, columns: 1), with: 0)) }
       let network = Network(backend, seed: 9)
       let losses = (0..<5).map { network.step($0, seed: 9) }
       return losses + backend.values(of: network.store.values)

@@ -18,7 +18,7 @@ import Testing
       let x = backend.makeTensor(rows.flatMap { $0 }, rows: rows.count, columns: 8)
       let segments = Segments(lengths: [4, 2, 0, 2], on: backend)
       let (places, out) = (backend.makeIndices(count: 12), backend.makeTensor(rows: 3, columns: 4))
-      backend.segmentMax(x, segments: segments, places: places, out: out)
+      backend.run(SegmentMax(x: x, segments: segments, places: places, out: out))
       #expect(backend.values(of: places) == wanted.flatMap { $0 }, "\(backend.summary)")
       let values = backend.values(of: out)
       for (number, place) in wanted.joined().enumerated() {
@@ -35,10 +35,9 @@ import Testing
     try Backends.forEach { backend in
       let scores = backend.makeTensor([1, .nan, 0, 1], rows: 2, columns: 2)
       let losses = backend.makeSums(2)
-      backend.ranking(
-        RankingInput(
-          scores: scores, slots: backend.makeIndices([0, 1]), queriesPerSlot: 1, kind: .hinge, margin: 0.1),
-        weights: (1, 1), gradient: nil, losses: losses)
+      let input = RankingInput(
+        scores: scores, slots: backend.makeIndices([0, 1]), queriesPerSlot: 1, kind: .hinge, margin: 0.1)
+      backend.run(Ranking(input: input, weights: (1, 1), gradient: nil, losses: losses))
       let found = backend.numbers(of: [losses])
       #expect(found.allSatisfy { $0.isNaN }, "\(backend.summary)")
     }
@@ -117,7 +116,7 @@ import Testing
   private static func gather(_ row: Int32) throws {
     let backend = try TestGPU.open()
     let (table, out) = (backend.makeTensor(rows: 3, columns: 4), backend.makeTensor(rows: 1, columns: 4))
-    backend.gatherSum([(table, backend.makeIndices([row]))], out: out)
+    backend.run(GatherSum(terms: [(table, backend.makeIndices([row]))], out: out))
     backend.synchronize()
   }
 
@@ -125,9 +124,11 @@ import Testing
   private static func target(_ place: Int32) throws {
     let backend = try TestGPU.open()
     let logits = backend.makeTensor([1, 2, 3, 4, 5], rows: 1, columns: 5)
-    backend.segmentCrossEntropy(
-      logits, segments: Segments(lengths: [3, 2], on: backend), targets: backend.makeIndices([2, place]),
-      gradientScale: nil, losses: backend.makeTensor(rows: 1, columns: 2))
+    backend.run(
+      SegmentCrossEntropy(
+        x: logits, segments: Segments(lengths: [3, 2], on: backend),
+        targets: backend.makeIndices([2, place]), gradientScale: nil,
+        losses: backend.makeTensor(rows: 1, columns: 2)))
     backend.synchronize()
   }
 }

@@ -25,15 +25,15 @@ struct DeviceLinkTests {
       let sum = backend.makeTensor([own, 1], rows: 1, columns: 2)
       let beside = backend.makeTensor([own, 2], rows: 1, columns: 2)
       let halves = Tensor(rows: 1, columns: 2, storage: backend.makeStorage(count: 2, type: .bfloat16))
-      backend.fill(halves, with: own)
+      backend.run(Fill(halves, with: own))
       let sums = backend.makeSums()
-      backend.fill(sums, with: own)
+      backend.run(Fill(sums, with: own))
       link.beginSum(beside)
       link.sum(sum)
       link.sum(halves)
       link.sum(sums)
       link.finishSums()
-      backend.scale(beside, by: 2)
+      backend.run(Scale(beside, by: 2))
       // Rank r has r rows.
       let rows = backend.makeTensor(
         [Float](repeating: own, count: 3 * ranks.rank), rows: ranks.rank, columns: 3)
@@ -77,7 +77,7 @@ struct DeviceLinkTests {
           counts[ranks.rank] > 0 ? tape.gather(weight.tensor, own) : backend.makeTensor(rows: 0, columns: 2)
         let all = tape.gatherRows(rows, counts: counts)
         let zero = backend.makeTensor(rows: 3, columns: 2)
-        backend.fill(zero, with: 0)
+        backend.run(Fill(zero, with: 0))
         _ = tape.distances(tape.scale(all, by: 1), targets: zero, weight: factor)
       }
       exchange.backward(tape)

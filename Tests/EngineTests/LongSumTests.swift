@@ -17,7 +17,7 @@ import Testing
 
   private func target(_ columns: Int, _ backend: any Backend) -> GradientTarget {
     let tensor = backend.makeTensor(rows: 1, columns: columns)
-    backend.fill(tensor, with: 0.5)
+    backend.run(Fill(tensor, with: 0.5))
     return GradientTarget(tensor: tensor, accumulate: true)
   }
 
@@ -33,7 +33,7 @@ import Testing
 
   private func constant(_ rows: Int, _ columns: Int, _ value: Float, _ backend: any Backend) -> Tensor {
     let tensor = backend.makeTensor(rows: rows, columns: columns)
-    backend.fill(tensor, with: value)
+    backend.run(Fill(tensor, with: value))
     return tensor
   }
 
@@ -44,9 +44,7 @@ import Testing
   @Test func biases() throws {
     for backend in try Self.devices() {
       let (dy, bias) = (constant(Self.rows, 5, Self.value, backend), target(5, backend))
-      backend.linearBackward(
-        dy, x: constant(Self.rows, 1, 1, backend), weight: constant(5, 1, 1, backend), activation: .none,
-        saved: dy, dx: nil, dWeight: nil, dBias: bias)
+      backend.run(ColumnSums(x: dy, out: bias))
       expectExact(bias, Self.expected, backend)
     }
   }
@@ -60,13 +58,15 @@ import Testing
       let (gamma, beta) = (constant(1, 4, 1, backend), constant(1, 4, 0, backend))
       let statistics = backend.makeTensor(rows: 2, columns: Self.rows)
       let out = backend.makeTensor(rows: Self.rows, columns: 4)
-      backend.layerNorm(
-        x, residual: nil, gamma: gamma, beta: beta, epsilon: 0, inner: nil, outer: nil, sum: x,
-        statistics: statistics, out: out)
+      backend.run(
+        LayerNorm(
+          x: x, residual: nil, gamma: gamma, beta: beta, epsilon: 0, inner: nil, outer: nil, sum: x,
+          statistics: statistics, out: out))
       let (dGamma, dBeta) = (target(4, backend), target(4, backend))
-      backend.layerNormBackward(
-        constant(Self.rows, 4, Self.value, backend), sum: x, statistics: statistics, gamma: gamma, inner: nil,
-        outer: nil, dx: nil, dResidual: nil, dGamma: dGamma, dBeta: dBeta)
+      backend.run(
+        LayerNormBackward(
+          dy: constant(Self.rows, 4, Self.value, backend), sum: x, statistics: statistics, gamma: gamma,
+          inner: nil, outer: nil, dx: nil, dResidual: nil, dGamma: dGamma, dBeta: dBeta))
       expectExact(dBeta, Self.expected, backend)
       for (found, sign) in zip(backend.values(of: dGamma.tensor), row) {
         let error = abs(Double(found) - 0.5 - Double(sign) * Self.expected) / Self.expected
@@ -79,9 +79,10 @@ import Testing
     for backend in try Self.devices() {
       let to = target(8, backend)
       let places = backend.makeIndices((0..<Self.rows).map { $0 % 2 })
-      backend.scatterAdd(
-        constant(Self.rows, 4, Self.value, backend), indices: places,
-        to: Tensor(rows: 2, columns: 4, storage: to.tensor.storage))
+      backend.run(
+        ScatterAdd(
+          constant(Self.rows, 4, Self.value, backend), indices: places,
+          to: Tensor(rows: 2, columns: 4, storage: to.tensor.storage)))
       expectExact(to, Self.expected / 2, backend)
     }
   }
@@ -91,9 +92,10 @@ import Testing
       let segments = Segments(lengths: [Int](repeating: 100, count: Self.rows / 100), on: backend)
       let kernel = target(1, backend)
       let x = constant(1, Self.rows, 1, backend)
-      backend.convolveBackward(
-        constant(1, Self.rows, Self.value, backend), x: x, kernel: constant(1, 1, 1, backend),
-        segments: segments, dx: nil, dKernel: kernel)
+      backend.run(
+        ConvolveBackward(
+          dy: constant(1, Self.rows, Self.value, backend), x: x, kernel: constant(1, 1, 1, backend),
+          segments: segments, dx: nil, dKernel: kernel))
       expectExact(kernel, Self.expected, backend)
     }
   }

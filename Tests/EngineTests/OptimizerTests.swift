@@ -119,7 +119,7 @@ import Testing
   /// PyTorch adds).
   private func clipping(to factor: Float, _ backend: any Backend) -> GradientClipping {
     let squares = backend.makeSums()
-    backend.fill(squares, with: 1)
+    backend.run(Fill(squares, with: 1))
     return GradientClipping(sumOfSquares: squares, limit: Double(factor) * (1 + 1e-6))
   }
 
@@ -133,11 +133,12 @@ import Testing
         // Second moments are not negative.
         let second = backend.values(of: tensors[3]).map { abs($0) }
         second.withUnsafeBufferPointer { backend.upload($0, to: tensors[3]) }
-        backend.optimizerStep(
-          kind,
-          slices: pieces.map { OptimizerSlice(range: $0, weightDecay: 0.01, learningRate: 0.1, step: 4) },
-          parameters: tensors[0], gradients: tensors[1], first: tensors[2], second: tensors[3],
-          betas: (0.9, 0.98), epsilon: 1e-6, clipping: clipping(to: 0.7, backend))
+        backend.run(
+          OptimizerStep(
+            kind: kind,
+            slices: pieces.map { OptimizerSlice(range: $0, weightDecay: 0.01, learningRate: 0.1, step: 4) },
+            parameters: tensors[0], gradients: tensors[1], first: tensors[2], second: tensors[3],
+            betas: (0.9, 0.98), epsilon: 1e-6, clipping: clipping(to: 0.7, backend)))
         return backend.values(of: tensors[0])
       }
       #expect(update([0..<10_000]) == update([0..<3, 3..<20, 20..<20, 20..<8_191, 8_191..<10_000]))
@@ -150,13 +151,16 @@ import Testing
     try Backends.forEach { backend in
       func moved(_ squares: Float, limit: Double) -> Float {
         let tensors = (0..<4).map { _ in backend.makeTensor(rows: 1, columns: 1) }
-        for (tensor, value) in zip(tensors, [Float(0), 1, 0, 0]) { backend.fill(tensor, with: value) }
+        for (tensor, value) in zip(tensors, [Float(0), 1, 0, 0]) { backend.run(Fill(tensor, with: value)) }
         let sum = backend.makeSums()
-        backend.fill(sum, with: squares)
-        backend.optimizerStep(
-          .adamw, slices: [OptimizerSlice(range: 0..<1, weightDecay: 0, learningRate: 1, step: 1)],
-          parameters: tensors[0], gradients: tensors[1], first: tensors[2], second: tensors[3],
-          betas: (0.9, 0.98), epsilon: 1e-6, clipping: GradientClipping(sumOfSquares: sum, limit: limit))
+        backend.run(Fill(sum, with: squares))
+        backend.run(
+          OptimizerStep(
+            kind: .adamw,
+            slices: [OptimizerSlice(range: 0..<1, weightDecay: 0, learningRate: 1, step: 1)],
+            parameters: tensors[0], gradients: tensors[1], first: tensors[2], second: tensors[3],
+            betas: (0.9, 0.98), epsilon: 1e-6,
+            clipping: GradientClipping(sumOfSquares: sum, limit: limit)))
         return backend.values(of: tensors[2])[0]
       }
       #expect(moved(4, limit: 3) == moved(1, limit: -1))

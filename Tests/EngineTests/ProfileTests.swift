@@ -22,16 +22,15 @@ import Testing
 
     let totals = Dictionary(uniqueKeysWithValues: profiled.profile.totals.map { ($0.operation, $0.total) })
     // Two layers: a fused product, two of the feed-forward part, in three steps.
-    for operation in [ProfiledOperation.linear, .linearBackward] {
-      #expect(try #require(totals[operation]).calls >= 18, "\(operation)")
-    }
-    #expect(totals[.attention]?.calls == 6 && totals[.attentionBackward]?.calls == 6)
-    #expect(totals[.optimizerStep]?.calls == 3)
+    #expect(try #require(totals["product"]).calls >= 3 * 18)
+    #expect(totals["attention"]?.calls == 6 && totals["attention backward"]?.calls == 6)
+    #expect(totals["optimizer step"]?.calls == 3)
     let elements = plain.store.parameters.reduce(0) { $0 + $1.count }
-    #expect(totals[.optimizerStep]?.bytes == 3 * 7 * 4 * elements)
+    // Weights, gradients and two moments are read, all but the gradients written; and the norm.
+    #expect(totals["optimizer step"]?.bytes == 3 * (7 * 4 * elements + 8))
     // Every product is some operation's, and only products count.
     #expect(totals.values.reduce(0) { $0 + $1.operations } == profiled.operations - before)
-    #expect(totals[.linear].map { $0.operations > 0 } == true && totals[.layerNorm]?.operations == 0)
+    #expect(totals["product"].map { $0.operations > 0 } == true && totals["layer norm"]?.operations == 0)
     let seconds = totals.values.reduce(0) { $0 + $1.seconds }
     #expect(seconds > 0 && seconds <= profiled.profile.elapsed)
     for (operation, total) in totals {
@@ -52,15 +51,14 @@ import Testing
       #expect(own.reduce(0) { $0 + $1.operations } == total.operations, "\(operation)")
     }
     for (a, b) in zip(events, events.dropFirst()) { #expect(a.start + a.nanoseconds <= b.start) }
-    let product = try #require(events.first { $0.operation == .linear })
+    let product = try #require(events.first { $0.operation == "product" })
     #expect(product.shape == [35, 32, 96] && product.thread == 1)
     // Weights, bias, input and result, once each.
     #expect(product.bytes == 4 * (35 * 32 + 96 * 32 + 96 + 35 * 96))
   }
 
   @Test func namesAreWords() {
-    #expect(ProfiledOperation.layerNormBackward.name == "layer norm backward")
-    #expect(ProfiledOperation.topK.name == "top k")
-    #expect(Set(ProfiledOperation.allCases.map(\.name)).count == ProfiledOperation.allCases.count)
+    #expect(LayerNormBackward.name == "layer norm backward")
+    #expect(TopK.name == "top k")
   }
 }

@@ -96,7 +96,7 @@ import Testing
     let expected = segments.ranges.flatMap { Referee.softmax(Array(x.values[$0])) }
     try Backends.forEach { backend in
       let tensor = leaf(x, on: backend)
-      backend.segmentSoftmax(tensor, segments: segments.on(backend))
+      backend.run(SegmentSoftmax(tensor, segments: segments.on(backend)))
       for (value, wanted) in zip(backend.values(of: tensor), expected) {
         #expect(abs(Double(value) - wanted) <= 1e-6)
       }

@@ -32,8 +32,19 @@ public final class ChoosingBackend: ForwardingBackend, @unchecked Sendable {
     super.init(base)
   }
 
-  public override func segmentMax(_ x: Tensor, segments: Segments, places: Indices, out: Tensor) {
-    base.segmentMax(x, segments: segments, places: places, out: out)
+  public override func run(_ operation: some Engine.Operation) {
+    if let operation = operation as? SegmentMax {
+      choose(operation)
+    } else if let operation = operation as? Ranking {
+      rank(operation)
+    } else {
+      base.run(operation)
+    }
+  }
+
+  private func choose(_ operation: SegmentMax) {
+    let (x, segments, places, out) = (operation.x, operation.segments, operation.places, operation.out)
+    base.run(operation)
     let (own, found) = (base.values(of: x), base.values(of: places))
     guard isFollowing else {
       choices.maxima.append((own, found))
@@ -55,27 +66,27 @@ public final class ChoosingBackend: ForwardingBackend, @unchecked Sendable {
     most.withUnsafeBufferPointer { base.upload($0, to: out) }
   }
 
-  public override func ranking(
-    _ input: RankingInput, weights: (context: Float, query: Float), gradient: Tensor?, losses: Tensor
-  ) {
+  private func rank(_ operation: Ranking) {
+    let input = operation.input
     let own = base.values(of: input.scores)
     guard isFollowing else {
       choices.rankings.append(own)
-      return base.ranking(input, weights: weights, gradient: gradient, losses: losses)
+      return base.run(operation)
     }
     var pass = RankingPass(
       input, slots: base.values(of: input.slots).map { Int($0) },
       drawn: input.drawn.map { base.values(of: $0).map { Int($0) } }, own: own,
       chosen: choices.rankings[rankings])
     rankings += 1
-    pass.run(weights)
+    pass.run(operation.weights)
     count += pass.count
     gaps += pass.gaps
-    base.fill(losses, with: 0)
+    base.run(Fill(operation.losses, with: 0))
     for (place, loss) in [pass.context, pass.query].enumerated() {
-      base.addSum(base.makeTensor([Float(loss)], rows: 1, columns: 1), scale: 1, to: losses, at: place)
+      let loss = base.makeTensor([Float(loss)], rows: 1, columns: 1)
+      base.run(AddSum(loss, scale: 1, to: operation.losses, at: place))
     }
-    if let gradient {
+    if let gradient = operation.gradient {
       pass.gradient.map { Float($0) }.withUnsafeBufferPointer { base.upload($0, to: gradient) }
     }
   }

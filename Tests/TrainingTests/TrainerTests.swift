@@ -57,7 +57,7 @@ private final class Pull: Source {
     guard let input else { return [LossTerm("pull", nil)] }
     let place = tape.gatherSum([(weights.tensor, nil)])
     let target = tape.backend.makeTensor(input.values, rows: 1, columns: 4)
-    if update == poisoned { tape.backend.fill(target, with: .nan) }
+    if update == poisoned { tape.backend.run(Fill(target, with: .nan)) }
     let weight: Float = update == endless ? .infinity : 1
     return [LossTerm("pull", tape.sum([tape.distances(place, targets: target, weight: weight)], scale: 1))]
   }

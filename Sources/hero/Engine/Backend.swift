@@ -1,20 +1,49 @@
-/// The short list of fused operations that model code stands on. CPU is one implementation, CUDA
-/// another.
+import Dispatch
+
+/// A device: its memory, and what runs operations on it. CPU is one, CUDA another.
 ///
-/// Shapes are preconditions (a mismatch is a programmer's error; what comes from files was checked
-/// before). Outputs are written whole unless a `GradientTarget` says to accumulate. No operation
-/// allocates beyond the backend's reused buffers, none waits for the device (`MemoryOperations`
-/// names those that do), and none depends on how sequences are batched. One thread issues
-/// operations; loading threads only make and fill memory.
-public protocol Backend: AnyObject, Sendable, MemoryOperations, ProductOperations, RowOperations,
-  SequenceOperations, LossOperations, UpdateOperations
-{
+/// Work is queued: only `values`, `numbers` and `synchronize` wait for it. One thread issues
+/// operations; loading threads only make and fill memory, while a step may be under way.
+public protocol Backend: AnyObject, Sendable {
   /// What runs the operations: processor, kernels, threads.
   var summary: String { get }
   /// Where there is one, the way to the devices of other ranks (`Device.link`).
   var link: (any DeviceLink)? { get }
   /// What is too wide for its kernels; a model is held against it before it is made.
   var limits: BackendLimits { get }
+  /// How exactly this device computes.
+  var precision: Precision { get }
+  /// Steps of a loop, such as a decoder's, to ask for before reading what they came to: 1 where
+  /// reading costs nothing.
+  var stepsBetweenReads: Int { get }
+  /// Whether the backward pass of an attention reads its probabilities, or makes them again of the
+  /// logarithms of their sums.
+  var keepsProbabilities: Bool { get }
+  /// Rows and columns of a product, by a square, that is large enough for the best rate.
+  var largeProduct: (rows: Int, columns: Int) { get }
+  /// Multiplications and additions that products (attention's included) have done so far.
+  var operations: Int { get }
+
+  /// Queues an operation.
+  func run(_ operation: some Operation)
+  /// Waits until everything that was asked for is done.
+  func synchronize()
+
+  /// Bytes of tensor memory held at most so far, and now.
+  var memory: (peak: Int, now: Int) { get }
+  /// Memory for `count` elements, whose values are whatever was there.
+  func makeStorage(count: Int, type: ElementType) -> Storage
+  /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply
+  /// with in bfloat16.
+  func makeWeights(count: Int) -> Storage
+  func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor)
+  /// Waits, and copies the elements of a tensor of values, as float32.
+  func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>)
+  func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices)
+  /// Waits, and copies row numbers.
+  func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>)
+  /// Waits once for all of them: the elements of float64 tensors, end to end.
+  func numbers(of tensors: [Tensor]) -> [Double]
 }
 
 /// How wide rows may be on a backend. Nil where there is no limit.
@@ -30,5 +59,76 @@ public struct BackendLimits: Equatable, Sendable {
 }
 
 extension Backend {
-  public var limits: BackendLimits { BackendLimits() }
+  /// A float32 matrix: inputs, statistics, losses, scores, gradients of weights, moments.
+  public func makeTensor(rows: Int, columns: Int) -> Tensor {
+    Tensor(rows: rows, columns: columns, storage: makeStorage(count: rows * columns, type: .float32))
+  }
+
+  /// Sums in double precision, which start at zero: losses, norms.
+  public func makeSums(_ count: Int = 1) -> Tensor {
+    let sums = Tensor(rows: 1, columns: count, storage: makeStorage(count: count, type: .float64))
+    run(Fill(sums, with: 0))
+    return sums
+  }
+
+  /// A matrix with these elements, row by row.
+  public func makeTensor(_ values: [Float], rows: Int, columns: Int) -> Tensor {
+    precondition(values.count == rows * columns)
+    let tensor = makeTensor(rows: rows, columns: columns)
+    values.withUnsafeBufferPointer { upload($0, to: tensor) }
+    return tensor
+  }
+
+  /// Room for row numbers.
+  public func makeIndices(count: Int) -> Indices {
+    Indices(count: count, storage: makeStorage(count: count, type: .int32))
+  }
+
+  /// Row numbers in the device's memory.
+  public func makeIndices(_ values: [Int32]) -> Indices {
+    let indices = Indices(
+      count: values.count, storage: makeStorage(count: values.count, type: .int32), given: values)
+    values.withUnsafeBufferPointer { upload($0, to: indices) }
+    return indices
+  }
+
+  public func makeIndices(_ values: some Sequence<Int>) -> Indices { makeIndices(values.map { Int32($0) }) }
+
+  /// The elements, row by row.
+  public func values(of tensor: Tensor) -> [Float] {
+    [Float](unsafeUninitializedCapacity: tensor.count) { buffer, count in
+      download(tensor, to: UnsafeMutableBufferPointer(rebasing: buffer[..<tensor.count]))
+      count = tensor.count
+    }
+  }
+
+  /// The row numbers.
+  public func values(of indices: Indices) -> [Int32] {
+    [Int32](unsafeUninitializedCapacity: indices.count) { buffer, count in
+      download(indices, to: UnsafeMutableBufferPointer(rebasing: buffer[..<indices.count]))
+      count = indices.count
+    }
+  }
+
+  /// The best rate of large float32 products here, in operations a second, of six: what
+  /// `operations` compare with.
+  public func measurePeak() -> Double {
+    let (rows, side) = largeProduct
+    func matrix(_ rows: Int) -> Tensor {
+      let storage = makeStorage(count: rows * side, type: precision.activations)
+      return Tensor(rows: rows, columns: side, storage: storage)
+    }
+    let (x, weight, out) = (matrix(rows), matrix(side), matrix(rows))
+    for tensor in [x, weight] { run(Fill(tensor, with: 0.5)) }
+    var best = 0.0
+    for _ in 0..<6 {
+      synchronize()
+      let before = (operations, DispatchTime.now().uptimeNanoseconds)
+      run(Product(x, weight: weight, out: out))
+      synchronize()
+      let seconds = Double(DispatchTime.now().uptimeNanoseconds - before.1) * 1e-9
+      best = max(best, Double(operations - before.0) / seconds)
+    }
+    return best
+  }
 }

@@ -1,5 +1,12 @@
 import Foundation
 
+/// Something is wrong with the machine the engine is to run on.
+public struct EngineError: Error, CustomStringConvertible {
+  public let description: String
+
+  public init(_ description: String) { self.description = description }
+}
+
 /// Ends the program as a wrong input does: operations cannot fail one by one, and what a run has
 /// saved is whole.
 func endProgram(_ problem: String) -> Never {

@@ -29,8 +29,8 @@ public final class Optimizer {
     self.learningRateFactor = learningRateFactor
     first = store.backend.makeTensor(rows: 1, columns: store.count)
     second = store.backend.makeTensor(rows: 1, columns: store.count)
-    store.backend.fill(first, with: 0)
-    store.backend.fill(second, with: 0)
+    store.backend.run(Fill(first, with: 0))
+    store.backend.run(Fill(second, with: 0))
   }
 
   /// One update from the gradients in the store, after which they are cleared; what is clipped by
@@ -68,10 +68,10 @@ public final class Optimizer {
         slices.append(slice)
       }
     }
-    store.backend.optimizerStep(
-      kind, slices: slices, parameters: store.values, gradients: store.gradients, first: first,
-      second: second,
-      betas: betas, epsilon: epsilon, clipping: clipping)
+    store.backend.run(
+      OptimizerStep(
+        kind: kind, slices: slices, parameters: store.values, gradients: store.gradients, first: first,
+        second: second, betas: betas, epsilon: epsilon, clipping: clipping))
   }
 }
 

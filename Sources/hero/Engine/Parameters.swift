@@ -92,7 +92,7 @@ public final class ParameterStore {
   public private(set) lazy var values: Tensor = {
     isSealed = true
     let values = Tensor(rows: 1, columns: size, storage: backend.makeWeights(count: size))
-    for gap in gaps { backend.fill(values.slice(gap, rows: 1, columns: gap.count), with: 0) }
+    for gap in gaps { backend.run(Fill(values.slice(gap, rows: 1, columns: gap.count), with: 0)) }
     return values
   }()
 
@@ -124,7 +124,7 @@ public final class ParameterStore {
   private func initialize(_ parameter: Parameter, seed: UInt64, stream: UInt32) {
     switch parameter.initializer {
     case .constant(let value):
-      backend.fill(parameter.tensor, with: value)
+      backend.run(Fill(parameter.tensor, with: value))
     case .normal(let deviation, let zeroRows):
       var random = RandomStream(seed: seed, stream: stream)
       var values: [Float] = []
@@ -161,7 +161,7 @@ public final class ParameterStore {
   /// Gives a parameter that has no gradient in this step one of zeros.
   func completeGradient(of parameter: Parameter) {
     guard !parameter.hasGradient else { return }
-    backend.fill(gradients.slice(parameter.range, rows: 1, columns: parameter.count), with: 0)
+    backend.run(Fill(gradients.slice(parameter.range, rows: 1, columns: parameter.count), with: 0))
     parameter.hasGradient = true
   }
 
@@ -181,8 +181,9 @@ public final class ParameterStore {
   /// Adds the sum of the squares of all gradients to a float64.
   public func addGradientSquares(to sums: Tensor, at place: Int) {
     for range in gradientRanges {
-      backend.addSumOfSquares(
-        gradients.slice(range, rows: 1, columns: range.count), to: sums, at: place)
+      backend.run(
+        AddSumOfSquares(
+          x: gradients.slice(range, rows: 1, columns: range.count), sums: sums, place: place))
     }
   }
 
@@ -192,7 +193,7 @@ public final class ParameterStore {
     let accumulate = fresh.count < group.count
     for parameter in fresh {
       if accumulate {
-        backend.fill(gradients.slice(parameter.range, rows: 1, columns: parameter.count), with: 0)
+        backend.run(Fill(gradients.slice(parameter.range, rows: 1, columns: parameter.count), with: 0))
       }
       parameter.hasGradient = true
     }

@@ -80,7 +80,7 @@ public final class Tensor {
 }
 
 /// Row numbers in a backend's memory, −1 for "none". Loading threads make them
-/// (`MemoryOperations.makeIndices`), and operations may write them (`argmax`).
+/// (`Backend.makeIndices`), and operations may write them (`argmax`).
 public final class Indices: @unchecked Sendable {
   public let count: Int
   /// Where the numbers are; `offset` counts them from its start.
@@ -124,7 +124,7 @@ public final class Segments: Sendable {
   public let starts: Indices
 
   /// - Parameter lengths: rows of each sequence, in order; zero is allowed.
-  public init(lengths: some Sequence<Int>, on backend: some MemoryOperations) {
+  public init(lengths: some Sequence<Int>, on backend: any Backend) {
     var offsets = [0]
     for length in lengths {
       precondition(length >= 0)
@@ -149,7 +149,7 @@ public final class RowRanges: Sendable {
   public let starts: Indices
   public let ends: Indices
 
-  public init(_ ranges: [Range<Int>], on backend: some MemoryOperations) {
+  public init(_ ranges: [Range<Int>], on backend: any Backend) {
     self.ranges = ranges
     let bounds = backend.makeIndices(ranges.map(\.lowerBound) + ranges.map(\.upperBound))
     starts = bounds.view(0..<ranges.count)

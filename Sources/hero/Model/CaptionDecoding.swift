@@ -120,7 +120,7 @@ public struct CaptionWriter {
       let words = backend.makeIndices(count: ahead * count)
       for step in 0..<ahead {
         let places = words.view(step * count..<(step + 1) * count)
-        backend.argmax(progress.step(tape, last: last), columns: vocabulary, places: places)
+        backend.run(Argmax(progress.step(tape, last: last), columns: vocabulary, places: places))
         last = places
       }
       let read = backend.values(of: words)

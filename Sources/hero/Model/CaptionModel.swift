@@ -102,7 +102,7 @@ final class CaptionDecoder {
   func makeCache(_ tape: Tape, memory: Tensor, memoryRanges: RowRanges, capacity: Int) -> Cache {
     let own = layers.map { _ in
       let rows = tape.backend.makeTensor(rows: memoryRanges.count * capacity, columns: 2 * width)
-      tape.backend.fill(rows, with: 0)
+      tape.backend.run(Fill(rows, with: 0))
       return rows
     }
     return Cache(
@@ -124,7 +124,7 @@ final class CaptionDecoder {
       positions: backend.makeIndices([Int32](repeating: Int32(cache.length), count: last.count)))
     for (number, layer) in layers.enumerated() {
       // The cache's new rows are zero: adding writes them.
-      backend.scatterAdd(layer.own.project(tape, x), indices: place, to: cache.own[number])
+      backend.run(ScatterAdd(layer.own.project(tape, x), indices: place, to: cache.own[number]))
       x = layer.own.attend(tape, x, segments, keysValues: cache.own[number], seen)
       x = layer.cross.attend(tape, x, segments, keysValues: cache.memory[number], cache.memoryRanges)
       x = layer.feedForward(tape, x)

@@ -36,7 +36,7 @@ struct FeatureFusion {
   private func matched(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Tensor {
     guard input.plan.segments.count > 0 else {
       let nothing = tape.backend.makeTensor(rows: input.segments.rows, columns: width)
-      tape.backend.fill(nothing, with: 0)
+      tape.backend.run(Fill(nothing, with: 0))
       return nothing
     }
     return tape.gather(cross.maxima(tape, input.plan), input.slots)

@@ -68,9 +68,9 @@ extension DeviceCheck {
         let (values, places) = (
           backend.makeTensor(rows: x[0].rows, columns: 8), backend.makeIndices(count: 8 * x[0].rows)
         )
-        backend.topK(x[0], values: values, places: places)
+        backend.run(TopK(x[0], values: values, places: places))
         let first = backend.makeIndices(count: x[0].rows)
-        backend.argmax(x[0], columns: size.columns, places: first)
+        backend.run(Argmax(x[0], columns: size.columns, places: first))
         let found =
           backend.values(of: values)
           + (backend.values(of: places) + backend.values(of: first)).map { Float($0) }
@@ -124,7 +124,7 @@ extension DeviceCheck {
         let out = Tape.inference(tape.backend).pairDot(
           x[0], queryRows: pairs.indices.map { $0 % 4 }, x[1], pairs: RowRanges(pairs, on: tape.backend),
           places: places)
-        tape.backend.segmentSoftmax(out, segments: places)
+        tape.backend.run(SegmentSoftmax(out, segments: places))
         return out
       },
     ]
@@ -166,7 +166,7 @@ extension DeviceCheck {
       },
       Operation(name: "distances", inputs: [(n, c)], isLoss: true) { tape, x in
         let targets = tape.backend.makeTensor(rows: n, columns: c)
-        tape.backend.fill(targets, with: 0.25)
+        tape.backend.run(Fill(targets, with: 0.25))
         return tape.distances(tape.scale(x[0], by: 1), targets: targets, weight: 0.1)
       },
       ranking("ranking, hinge", .hinge), ranking("ranking, log-sum-exp", .lse),
@@ -225,7 +225,7 @@ extension DeviceCheck {
           for parameter in parameters.prefix(update + 1) {
             let x = parameter.tensor
             let targets = backend.makeTensor(rows: x.rows, columns: x.columns)
-            backend.fill(targets, with: 0.5)
+            backend.run(Fill(targets, with: 0.5))
             _ = tape.distances(tape.scale(x, by: 2), targets: targets, weight: 1)
           }
           tape.backward()

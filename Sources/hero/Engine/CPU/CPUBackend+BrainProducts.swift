@@ -187,7 +187,7 @@ extension CPUBackend {
           product.out = out + at
           product.out_stride = result.out.columns
           product.bias = bias.map { UnsafePointer($0 + columns.lowerBound + firstColumn) }
-          product.activation = result.activation.code
+          product.activation = result.activation.rawValue
           product.pre = pre.map { $0 + at }
           product.accumulate = result.accumulate
           resultLoops.brain_product(&product, rows.count, some)
@@ -237,16 +237,4 @@ final class WeightPackings {
 extension HostStorage {
   /// The memory as words, which the kernels alone read and write.
   fileprivate var words: UnsafeMutablePointer<UInt32> { bytes.assumingMemoryBound(to: UInt32.self) }
-}
-
-extension Activation {
-  /// The kernels' number.
-  fileprivate var code: Int32 {
-    switch self {
-    case .none: Int32(HERO_NO_ACTIVATION)
-    case .relu: Int32(HERO_RELU)
-    case .gelu: Int32(HERO_GELU)
-    case .quickGELU: Int32(HERO_QUICK_GELU)
-    }
-  }
 }

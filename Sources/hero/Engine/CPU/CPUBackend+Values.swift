@@ -7,6 +7,11 @@ extension CPUBackend {
     (type == .bfloat16 ? kernels.brains : kernels.floats).pointee
   }
 
+  /// Rows of `count` that one float32 sum is of.
+  static func summedRows(_ count: Int) -> Int {
+    count > Int(HERO_SUMMED_ROWS) ? Int(HERO_SUMMED_STRETCH) : max(1, count)
+  }
+
   /// Rounds to bfloat16, or the other way.
   func convert(_ x: Tensor, to y: Tensor) {
     precondition(x.count == y.count && x.storage.type != y.storage.type)
@@ -108,5 +113,17 @@ extension Tensor {
   var brains: UnsafeMutablePointer<hero_brain> {
     precondition(storage.type == .bfloat16)
     return values.assumingMemoryBound(to: hero_brain.self)
+  }
+}
+
+extension Optional where Wrapped == Dropout {
+  /// Calls `body` with the kernels' form of this dropout, or with nil where nothing is to be
+  /// dropped.
+  func withKernelForm<Result>(_ body: (UnsafePointer<hero_dropout>?) -> Result) -> Result {
+    guard let self, self.threshold > 0 else { return body(nil) }
+    var form = hero_dropout(
+      key: (UInt32(truncatingIfNeeded: self.seed), UInt32(truncatingIfNeeded: self.seed >> 32)),
+      stream: self.stream, step: self.step, threshold: self.threshold)
+    return withUnsafePointer(to: &form) { body($0) }
   }
 }

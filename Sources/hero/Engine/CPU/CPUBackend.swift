@@ -96,6 +96,12 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   public internal(set) var operations = 0
 
+  public var link: (any DeviceLink)? { nil }
+  public var limits: BackendLimits { BackendLimits() }
+  public var stepsBetweenReads: Int { 1 }
+  public var keepsProbabilities: Bool { true }
+  public var largeProduct: (rows: Int, columns: Int) { (2048 * pool.threads, 2048) }
+
   public var memory: (peak: Int, now: Int) { host.use }
 
   public func makeStorage(count: Int, type: ElementType) -> Storage {
@@ -149,71 +155,10 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   /// Every operation is done when its call returns.
   public func synchronize() {}
 
-  public func fill(_ tensor: Tensor, with value: Float) {
-    if tensor.storage.type == .float64 {
-      return tensor.sums.update(repeating: Double(value), count: tensor.count)
-    }
-    tensor.storage.onHost.changes()
-    if tensor.storage.type == .bfloat16 {
-      let (p, brain) = (tensor.brains, hero_brain(bits: BFloat16.bits(value)))
-      return pool.split(tensor.count, grain: 1 << 17) { range, _ in
-        (p + range.lowerBound).update(repeating: brain, count: range.count)
-      }
-    }
-    let p = tensor.pointer
-    pool.split(tensor.count, grain: 1 << 16) { range, _ in
-      (p + range.lowerBound).update(repeating: value, count: range.count)
-    }
+  public func run(_ operation: some Operation) {
+    operation.check()
+    operation.run(on: self)
   }
-
-  public func add(_ x: Tensor, to y: Tensor) {
-    precondition(x.count == y.count)
-    y.storage.onHost.changes()
-    switch (x.storage.type, y.storage.type) {
-    case (.bfloat16, .bfloat16):
-      let from = x.brains
-      return changeWidened(y) { kernels.add_brains($0, from + $1.lowerBound, $1.count) }
-    case (_, .bfloat16):
-      let from = x.pointer
-      return changeWidened(y) { kernels.add($0, from + $1.lowerBound, $1.count) }
-    case (.bfloat16, _):
-      let (from, to) = (x.brains, y.pointer)
-      return pool.split(x.count, grain: 1 << 14) { range, _ in
-        kernels.add_brains(to + range.lowerBound, from + range.lowerBound, range.count)
-      }
-    default: break
-    }
-    let (from, to) = (x.pointer, y.pointer)
-    pool.split(x.count, grain: 1 << 14) { range, _ in
-      kernels.add(to + range.lowerBound, from + range.lowerBound, range.count)
-    }
-  }
-
-  public func copy(_ x: Tensor, to y: Tensor) {
-    precondition(x.count == y.count)
-    y.storage.onHost.changes()
-    guard x.storage.type == y.storage.type else { return convert(x, to: y) }
-    let (from, to, size) = (x.values, y.values, x.storage.type.size)
-    pool.split(x.count, grain: 1 << 14) { range, _ in
-      let at = range.lowerBound * size
-      (to + at).copyMemory(from: from + at, byteCount: range.count * size)
-    }
-  }
-
-  public func scale(_ x: Tensor, by factor: Float) {
-    x.storage.onHost.changes()
-    if x.storage.type == .bfloat16 { return changeWidened(x) { kernels.scale($0, factor, $1.count) } }
-    let p = x.pointer
-    pool.split(x.count, grain: 1 << 14) { range, _ in kernels.scale(p + range.lowerBound, factor, range.count)
-    }
-  }
-}
-
-/// Something is wrong with the machine the engine is to run on.
-public struct EngineError: Error, CustomStringConvertible {
-  public let description: String
-
-  public init(_ description: String) { self.description = description }
 }
 
 extension Tensor {

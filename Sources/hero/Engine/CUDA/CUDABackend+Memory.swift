@@ -70,29 +70,4 @@ extension CUDABackend {
 
   /// What keeps a copy of the weights must know that they change.
   func changes(_ tensor: Tensor) { tensor.storage.onDevice.copyIsOld = true }
-
-  public func fill(_ tensor: Tensor, with value: Float) {
-    changes(tensor)
-    var arguments = hero_fill_arguments()
-    (arguments.value, arguments.count) = (value, Int64(tensor.count))
-    if tensor.storage.type == .float64 {
-      arguments.sums = tensor.doubles
-    } else {
-      arguments.y = tensor.view
-    }
-    launch(.fill, elements: tensor.count, each: 4, arguments)
-  }
-
-  public func add(_ x: Tensor, to y: Tensor) { copy(x, to: y, factor: 1, accumulate: true) }
-  public func copy(_ x: Tensor, to y: Tensor) { copy(x, to: y, factor: 1, accumulate: false) }
-  public func scale(_ x: Tensor, by factor: Float) { copy(x, to: x, factor: factor, accumulate: false) }
-
-  private func copy(_ x: Tensor, to y: Tensor, factor: Float, accumulate: Bool) {
-    precondition(x.count == y.count)
-    changes(y)
-    launch(
-      .copy, elements: x.count, each: 4,
-      hero_copy_arguments(
-        x: x.view, y: y.view, factor: factor, accumulate: accumulate ? 1 : 0, count: Int64(x.count)))
-  }
 }

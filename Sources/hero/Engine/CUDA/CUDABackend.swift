@@ -111,6 +111,13 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   public var memory: (peak: Int, now: Int) { deviceMemory.use }
   /// A wait for the device costs about as much as a decoder's step.
   public var stepsBetweenReads: Int { 8 }
+  public var keepsProbabilities: Bool { false }
+  public var largeProduct: (rows: Int, columns: Int) { (8192, 8192) }
+
+  public func run(_ operation: some Operation) {
+    operation.check()
+    operation.run(on: self)
+  }
 
   /// Queues a kernel.
   /// - Parameters:

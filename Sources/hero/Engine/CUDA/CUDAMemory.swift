@@ -174,3 +174,7 @@ extension Indices {
   var address: UInt64 { storage.onDevice.address + UInt64(4 * offset) }
   var numbers: UnsafeMutablePointer<Int32>? { UnsafeMutablePointer(bitPattern: UInt(address)) }
 }
+
+extension Segments {
+  var numbers: UnsafePointer<Int32>? { starts.numbers.map { UnsafePointer($0) } }
+}

@@ -32,7 +32,7 @@ extension Communicator {
       rows: counts.reduce(0, +), columns: own.columns,
       storage: backend.makeStorage(count: counts.reduce(0, +) * own.columns, type: own.storage.type))
     let start = counts[..<rank].reduce(0, +)
-    if own.count > 0 { backend.copy(own, to: all.rowsView(start..<start + own.rows)) }
+    if own.count > 0 { backend.run(Copy(own, to: all.rowsView(start..<start + own.rows))) }
     all.withHostElements(on: backend, writesBack: true) {
       gather(
         UnsafeMutableRawBufferPointer($0),

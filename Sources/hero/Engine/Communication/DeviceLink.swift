@@ -18,8 +18,3 @@ public protocol DeviceLink: AnyObject, Sendable {
   /// - Parameter counts: rows of each rank.
   func gatherRows(_ own: Tensor, counts: [Int]) -> Tensor
 }
-
-extension Backend {
-  /// What has no way of its own goes through the host's memory.
-  public var link: (any DeviceLink)? { nil }
-}

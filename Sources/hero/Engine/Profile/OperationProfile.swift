@@ -7,7 +7,8 @@ import Foundation
 public final class OperationProfile: @unchecked Sendable {
   /// A call of an operation.
   public struct Event: Sendable {
-    public let operation: ProfiledOperation
+    /// Its name in words.
+    public let operation: String
     /// Nanoseconds since the profile began.
     public let start: UInt64
     public let nanoseconds: UInt64
@@ -47,7 +48,7 @@ public final class OperationProfile: @unchecked Sendable {
   private let lock = NSLock()
   private let begun = DispatchTime.now().uptimeNanoseconds
   private var kept: [Event] = []
-  private var sums = [Total](repeating: Total(), count: ProfiledOperation.allCases.count)
+  private var sums: [String: Total] = [:]
   private var threads: [UInt: Int] = [:]
 
   init(limits: Limits) { self.limits = limits }
@@ -59,53 +60,30 @@ public final class OperationProfile: @unchecked Sendable {
   public var events: [Event] { lock.withLock { kept } }
 
   /// What was called at all, what took longest first.
-  public var totals: [(operation: ProfiledOperation, total: Total)] {
-    lock.withLock {
-      zip(ProfiledOperation.allCases, sums).filter { $0.1.calls > 0 }.sorted { $0.1.seconds > $1.1.seconds }
-        .map { ($0.0, $0.1) }
-    }
+  public var totals: [(operation: String, total: Total)] {
+    lock.withLock { sums.sorted { $0.value.seconds > $1.value.seconds }.map { ($0.key, $0.value) } }
   }
 
   /// - Parameters:
   ///   - start: on the clock of `DispatchTime`.
   ///   - end: on the same clock.
-  func add(
-    _ operation: ProfiledOperation, start: UInt64, end: UInt64, operations: Int, bytes: Int, shape: [Int32]
-  ) {
+  func add(_ operation: String, start: UInt64, end: UInt64, operations: Int, bytes: Int, shape: [Int]) {
     let seconds = Double(end - start) * 1e-9
     lock.withLock {
-      let place = operation.rawValue
-      sums[place].calls += 1
-      sums[place].seconds += seconds
-      sums[place].operations += operations
-      sums[place].bytes += bytes
-      sums[place].limitSeconds += max(Double(operations) / limits.peak, Double(bytes) / limits.bandwidth)
+      var total = sums[operation] ?? Total()
+      total.calls += 1
+      total.seconds += seconds
+      total.operations += operations
+      total.bytes += bytes
+      total.limitSeconds += max(Double(operations) / limits.peak, Double(bytes) / limits.bandwidth)
+      sums[operation] = total
       guard kept.count < Self.eventLimit else { return }
       let thread = UInt(pthread_self())
       if threads[thread] == nil { threads[thread] = threads.count + 1 }
       kept.append(
         Event(
           operation: operation, start: start - begun, nanoseconds: end - start, operations: operations,
-          bytes: bytes, shape: shape, thread: threads[thread] ?? 0))
+          bytes: bytes, shape: shape.map { Int32(truncatingIfNeeded: $0) }, thread: threads[thread] ?? 0))
     }
-  }
-}
-
-/// Operations of a `Backend`, by the names that a profile gives them.
-public enum ProfiledOperation: Int, CaseIterable, Sendable {
-  case linear, linearBackward, geluAgain
-  case attention, attentionBackward, softmaxPool, softmaxPoolBackward, segmentMax, segmentMaxBackward, pairDot
-  case pairDotBackward, convolve, convolveBackward, segmentSoftmax
-  case gatherSum, scatterAdd, dropout, transpose, layerNorm, layerNormBackward, normalizeRows
-  case normalizeRowsBackward, argmax, topK
-  case crossEntropy, segmentCrossEntropy, binaryCrossEntropy, distances, ranking, addSum
-  case addSumOfSquares, optimizerStep
-  case fill, add, copy, scale, upload, download, read, wait
-
-  /// In words: `layerNormBackward` is "layer norm backward".
-  public var name: String {
-    var words = ""
-    for letter in "\(self)" { words += letter.isUppercase ? " " + letter.lowercased() : String(letter) }
-    return words
   }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import Dispatch
 
 /// A device whose operations are recorded, each once, before another does them.
 ///
@@ -12,7 +12,7 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
   /// Measures the device's limits, which takes some seconds.
   public convenience init(_ base: any Backend) {
     self.init(
-      base, limits: OperationProfile.Limits(peak: base.measurePeak(), bandwidth: Self.bandwidth(base)))
+      base, limits: OperationProfile.Limits(peak: base.measurePeak(), bandwidth: base.measureBandwidth()))
   }
 
   init(_ base: any Backend, limits: OperationProfile.Limits) {
@@ -20,73 +20,71 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
     profile = OperationProfile(limits: limits)
   }
 
-  /// The best of several copies and sums of 128 MB, bytes read and written a second.
-  private static func bandwidth(_ backend: any Backend) -> Double {
-    let (x, y) = (
-      backend.makeTensor(rows: 1, columns: 1 << 25), backend.makeTensor(rows: 1, columns: 1 << 25)
-    )
-    for tensor in [x, y] { backend.fill(tensor, with: 0) }
-    var best = 0.0
-    for _ in 0..<4 {
-      for (tensors, run) in [(2, { backend.copy(x, to: y) }), (3, { backend.add(x, to: y) })] {
-        backend.synchronize()
-        let start = DispatchTime.now().uptimeNanoseconds
-        run()
-        backend.synchronize()
-        let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
-        best = max(best, Double(tensors * x.bytes) / seconds)
-      }
-    }
-    return best
-  }
-
-  /// Records what one thread issues: products are counted by the device.
-  func measured<Result>(
-    _ operation: ProfiledOperation, bytes: Int, shape: [Int] = [], _ body: () -> Result
-  ) -> Result {
-    let before = base.operations
-    let start = DispatchTime.now().uptimeNanoseconds
-    let result = body()
-    base.synchronize()
-    profile.add(
-      operation, start: start, end: DispatchTime.now().uptimeNanoseconds,
-      operations: base.operations - before, bytes: bytes, shape: shape.map { Int32(truncatingIfNeeded: $0) })
-    return result
-  }
-
-  /// Records what loading threads do too, which neither multiplies nor is waited for.
-  func moved<Result>(_ operation: ProfiledOperation, bytes: Int, _ body: () -> Result) -> Result {
-    let start = DispatchTime.now().uptimeNanoseconds
-    let result = body()
-    profile.add(
-      operation, start: start, end: DispatchTime.now().uptimeNanoseconds, operations: 0, bytes: bytes,
-      shape: [])
-    return result
-  }
-
   public var summary: String { base.summary }
   public var link: (any DeviceLink)? { base.link }
   public var limits: BackendLimits { base.limits }
+  public var precision: Precision { base.precision }
+  public var stepsBetweenReads: Int { base.stepsBetweenReads }
+  public var keepsProbabilities: Bool { base.keepsProbabilities }
+  public var largeProduct: (rows: Int, columns: Int) { base.largeProduct }
+  public var operations: Int { base.operations }
+  public var memory: (peak: Int, now: Int) { base.memory }
+
+  /// Products are counted by the device.
+  public func run<O: Operation>(_ operation: O) {
+    let before = base.operations
+    let start = DispatchTime.now().uptimeNanoseconds
+    base.run(operation)
+    base.synchronize()
+    let end = DispatchTime.now().uptimeNanoseconds
+    profile.add(
+      O.name, start: start, end: end, operations: base.operations - before, bytes: operation.bytes,
+      shape: operation.shape)
+  }
+
+  /// Records what loading threads do too, which neither multiplies nor is waited for.
+  private func moved<Result>(_ name: String, bytes: Int, _ body: () -> Result) -> Result {
+    let start = DispatchTime.now().uptimeNanoseconds
+    let result = body()
+    let end = DispatchTime.now().uptimeNanoseconds
+    profile.add(name, start: start, end: end, operations: 0, bytes: bytes, shape: [])
+    return result
+  }
+
+  public func synchronize() { moved("wait", bytes: 0) { base.synchronize() } }
+  public func makeStorage(count: Int, type: ElementType) -> Storage {
+    base.makeStorage(count: count, type: type)
+  }
+  public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
+  public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
+    moved("upload", bytes: 2 * tensor.bytes) { base.upload(values, to: tensor) }
+  }
+  public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
+    moved("download", bytes: 2 * tensor.bytes) { base.download(tensor, to: values) }
+  }
+  public func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices) {
+    moved("upload", bytes: 2 * indices.bytes) { base.upload(values, to: indices) }
+  }
+  public func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>) {
+    moved("download", bytes: 2 * indices.bytes) { base.download(indices, to: values) }
+  }
+  public func numbers(of tensors: [Tensor]) -> [Double] {
+    moved("read", bytes: tensors.reduce(0) { $0 + $1.bytes }) { base.numbers(of: tensors) }
+  }
 }
 
-extension Tensor {
-  var bytes: Int { count * storage.type.size }
-  var shape: [Int] { [rows, columns] }
-}
-
-extension Indices {
-  var bytes: Int { 4 * count }
-}
-
-extension Optional where Wrapped == Tensor {
-  var bytes: Int { self?.bytes ?? 0 }
-}
-
-extension Optional where Wrapped == GradientTarget {
-  /// Written, and read before that where something is added to it.
-  var bytes: Int { map { $0.tensor.bytes * ($0.accumulate ? 2 : 1) } ?? 0 }
-}
-
-extension GradientTarget {
-  var bytes: Int { Optional(self).bytes }
+extension Backend {
+  /// The best of several copies and sums of 128 MB, bytes read and written a second.
+  fileprivate func measureBandwidth() -> Double {
+    let (x, y) = (makeTensor(rows: 1, columns: 1 << 25), makeTensor(rows: 1, columns: 1 << 25))
+    for tensor in [x, y] { run(Fill(tensor, with: 0)) }
+    func rate(_ operation: some Operation) -> Double {
+      synchronize()
+      let start = DispatchTime.now().uptimeNanoseconds
+      run(operation)
+      synchronize()
+      return Double(operation.bytes) / (Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9)
+    }
+    return (0..<4).reduce(0) { best, _ in max(best, rate(Copy(x, to: y)), rate(Add(x, to: y))) }
+  }
 }

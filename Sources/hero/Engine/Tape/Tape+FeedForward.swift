@@ -17,22 +17,20 @@ extension Tape {
     let pre = output(rows: x.rows, columns: up.weight.rows, from: [])
     do {
       let inner = out.needsGradient ? makeTensor(like: pre) : pre
-      backend.linear(x, weight: up.weight, bias: up.bias, activation: .gelu, pre: pre, out: inner)
-      backend.linear(inner, weight: down.weight, bias: down.bias, activation: .none, pre: out, out: out)
+      backend.run(
+        Product(x, weight: up.weight, bias: up.bias, activation: .gelu, pre: pre, out: inner))
+      backend.run(Product(inner, weight: down.weight, bias: down.bias, out: out))
     }
     record(out) { [unowned self] dy in
       let (inner, dInner) = (makeTensor(like: pre), makeTensor(like: pre))
-      backend.linearBackward(
-        dy, x: inner, weight: down.weight, activation: .none, saved: dy,
-        dx: GradientTarget(tensor: dInner, accumulate: false), dWeight: nil, dBias: target(down.bias))
-      backend.geluAgain(pre, dy: dInner, out: inner)
-      backend.linearBackward(
-        dy, x: inner, weight: down.weight, activation: .none, saved: dy, dx: nil,
-        dWeight: target(down.weight),
-        dBias: nil)
-      backend.linearBackward(
-        dInner, x: x, weight: up.weight, activation: .none, saved: dInner, dx: target(x),
-        dWeight: target(up.weight), dBias: target(up.bias))
+      if let dBias = target(down.bias) { backend.run(ColumnSums(x: dy, out: dBias)) }
+      backend.run(
+        Product(.init(dy), .init(down.weight), to: GradientTarget(tensor: dInner, accumulate: false)))
+      backend.run(Slope(dy: dInner, argument: pre, activation: .gelu, again: inner))
+      if let dWeight = target(down.weight) {
+        backend.run(Product(.init(dy, transposed: true), .init(inner), to: dWeight))
+      }
+      backward(dInner, x, up.weight, up.bias)
     }
     return out
   }

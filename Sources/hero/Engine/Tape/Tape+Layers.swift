@@ -18,15 +18,25 @@ extension Tape {
     let pre =
       activation == .gelu && out.needsGradient
       ? makeTensor(like: out) : out
-    backend.linear(x, weight: weight, bias: bias, activation: activation, pre: pre, out: out)
-    let saved = activation == .relu ? out.withoutGradient : pre.withoutGradient
+    backend.run(Product(x, weight: weight, bias: bias, activation: activation, pre: pre, out: out))
+    let argument = pre.withoutGradient
     record(out) { [unowned self] dy in
-      backend.linearBackward(
-        dy, x: x, weight: weight, activation: activation, saved: saved, dx: target(x),
-        dWeight: target(weight),
-        dBias: target(bias))
+      if activation != .none {
+        backend.run(Slope(dy: dy, argument: argument, activation: activation))
+      }
+      backward(dy, x, weight, bias)
     }
     return out
+  }
+
+  /// The way back through x·weightᵀ + bias. Of x·xᵀ both products go to one tensor, and the second
+  /// adds to what the first wrote.
+  func backward(_ dy: Tensor, _ x: Tensor, _ weight: Tensor, _ bias: Tensor?) {
+    if let dBias = target(bias) { backend.run(ColumnSums(x: dy, out: dBias)) }
+    if let dx = target(x) { backend.run(Product(.init(dy), .init(weight), to: dx)) }
+    if let dWeight = target(weight) {
+      backend.run(Product(.init(dy, transposed: true), .init(x), to: dWeight))
+    }
   }
 
   /// dropout(LN(residual + dropout(x))): a transformer sublayer's end, or an embedding's.
@@ -48,16 +58,18 @@ extension Tape {
     let sum =
       untouched || overwriting ? x.withoutGradient : makeTensor(like: out)
     let statistics = backend.makeTensor(rows: 2, columns: x.rows)
-    backend.layerNorm(
-      x, residual: residual, gamma: gamma, beta: beta, epsilon: epsilon, inner: inner, outer: outer, sum: sum,
-      statistics: statistics, out: out)
+    backend.run(
+      LayerNorm(
+        x: x, residual: residual, gamma: gamma, beta: beta, epsilon: epsilon, inner: inner, outer: outer,
+        sum: sum, statistics: statistics, out: out))
     record(out) { [unowned self] dy in
       guard let dGamma = target(gamma), let dBeta = target(beta) else {
         preconditionFailure("norms are trained")
       }
-      backend.layerNormBackward(
-        dy, sum: sum, statistics: statistics, gamma: gamma, inner: inner, outer: outer, dx: target(x),
-        dResidual: target(residual), dGamma: dGamma, dBeta: dBeta)
+      backend.run(
+        LayerNormBackward(
+          dy: dy, sum: sum, statistics: statistics, gamma: gamma, inner: inner, outer: outer, dx: target(x),
+          dResidual: target(residual), dGamma: dGamma, dBeta: dBeta))
     }
     return out
   }
@@ -68,13 +80,13 @@ extension Tape {
   public func gatherSum(_ terms: [(table: Tensor, indices: Indices?)]) -> Tensor {
     let rows = terms[0].indices?.count ?? terms[0].table.rows
     let out = output(rows: rows, columns: terms[0].table.columns, from: terms.map(\.table))
-    backend.gatherSum(terms, out: out)
+    backend.run(GatherSum(terms: terms, out: out))
     record(out) { [unowned self] dy in
       let identity = terms.lastIndex { $0.indices == nil }
-      for (number, term) in terms.enumerated() where term.indices != nil && term.table.needsGradient {
-        guard let target = target(term.table) else { continue }
-        if !target.accumulate { backend.fill(target.tensor, with: 0) }
-        backend.scatterAdd(dy, indices: terms[number].indices, to: target.tensor)
+      for term in terms {
+        guard let indices = term.indices, let target = target(term.table) else { continue }
+        if !target.accumulate { backend.run(Fill(target.tensor, with: 0)) }
+        backend.run(ScatterAdd(dy, indices: indices, to: target.tensor))
       }
       for (number, term) in terms.enumerated() where term.indices == nil {
         accumulate(dy, to: term.table, mayKeep: number == identity)
@@ -92,10 +104,10 @@ extension Tape {
   /// x times a number.
   public func scale(_ x: Tensor, by factor: Float) -> Tensor {
     let out = output(rows: x.rows, columns: x.columns, from: [x], type: x.storage.type)
-    backend.copy(x, to: out)
-    backend.scale(out, by: factor)
+    backend.run(Copy(x, to: out))
+    backend.run(Scale(out, by: factor))
     record(out) { [unowned self] dy in
-      backend.scale(dy, by: factor)
+      backend.run(Scale(dy, by: factor))
       accumulate(dy, to: x, mayKeep: true)
     }
     return out
@@ -105,9 +117,9 @@ extension Tape {
   public func dropout(_ x: Tensor, probability: Float) -> Tensor {
     guard let dropout = dropout(probability) else { return x }
     let out = output(rows: x.rows, columns: x.columns, from: [x], type: x.storage.type)
-    backend.dropout(x, dropout, out: out)
+    backend.run(DropElements(x: x, dropout: dropout, out: out))
     record(out) { [unowned self] dy in
-      backend.dropout(dy, dropout, out: dy)
+      backend.run(DropElements(x: dy, dropout: dropout, out: dy))
       accumulate(dy, to: x, mayKeep: true)
     }
     return out
@@ -116,10 +128,10 @@ extension Tape {
   /// [n, m] → [m, n], for the few columns of a prediction head.
   public func transpose(_ x: Tensor) -> Tensor {
     let out = output(rows: x.columns, columns: x.rows, from: [x], type: x.storage.type)
-    backend.transpose(x, out: out)
+    backend.run(Transpose(x: x, out: out))
     record(out) { [unowned self] dy in
       let dx = makeTensor(like: x)
-      backend.transpose(dy, out: dx)
+      backend.run(Transpose(x: dy, out: dx))
       accumulate(dx, to: x, mayKeep: true)
     }
     return out
@@ -142,11 +154,11 @@ extension Tape {
   public func normalizeRows(_ x: Tensor, floor: Float) -> Tensor {
     let out = output(rows: x.rows, columns: x.columns, from: [x])
     let lengths = backend.makeTensor(rows: 1, columns: x.rows)
-    backend.normalizeRows(x, floor: floor, lengths: lengths, out: out)
+    backend.run(NormalizeRows(x: x, floor: floor, lengths: lengths, out: out))
     let unit = out.withoutGradient
     record(out) { [unowned self] dy in
       guard let dx = target(x) else { return }
-      backend.normalizeRowsBackward(dy, out: unit, floor: floor, lengths: lengths, dx: dx)
+      backend.run(NormalizeRowsBackward(dy: dy, out: unit, floor: floor, lengths: lengths, dx: dx))
     }
     return out
   }

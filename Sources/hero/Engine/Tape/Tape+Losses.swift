@@ -1,4 +1,4 @@
-/// Losses. What they come to stays on the device (`MemoryOperations.numbers` reads it); on a
+/// Losses. What they come to stays on the device (`Backend.numbers` reads it); on a
 /// training tape the gradient of `weight` times the sum of the rows' losses flows back.
 extension Tape {
   /// Cross-entropy of each row against its target.
@@ -13,10 +13,10 @@ extension Tape {
   public func crossEntropy(
     _ logits: Tensor, columns: Int? = nil, targets: Indices, smoothing: Float = 0, weight: Float
   ) -> Tensor {
-    losses(logits.rows, logits, weight) { gradientScale, losses in
-      backend.crossEntropy(
-        logits, columns: columns ?? logits.columns, targets: targets, smoothing: smoothing,
-        gradientScale: gradientScale, losses: losses)
+    losses(logits.rows, logits, weight) {
+      CrossEntropy(
+        x: logits, columns: columns ?? logits.columns, targets: targets, smoothing: smoothing,
+        gradientScale: $0, losses: $1)
     }
   }
 
@@ -29,9 +29,8 @@ extension Tape {
   public func segmentCrossEntropy(
     _ logits: Tensor, segments: Segments, targets: Indices, weight: Float
   ) -> Tensor {
-    losses(logits.rows * segments.count, logits, weight) { gradientScale, losses in
-      backend.segmentCrossEntropy(
-        logits, segments: segments, targets: targets, gradientScale: gradientScale, losses: losses)
+    losses(logits.rows * segments.count, logits, weight) {
+      SegmentCrossEntropy(x: logits, segments: segments, targets: targets, gradientScale: $0, losses: $1)
     }
   }
 
@@ -39,30 +38,28 @@ extension Tape {
   /// reused.
   /// - Returns: unweighted losses: [1, logits].
   public func binaryCrossEntropy(_ logits: Tensor, targets: Indices, weight: Float) -> Tensor {
-    losses(logits.count, logits, weight) { gradientScale, losses in
-      backend.binaryCrossEntropy(logits, targets: targets, gradientScale: gradientScale, losses: losses)
+    losses(logits.count, logits, weight) {
+      BinaryCrossEntropy(x: logits, targets: targets, gradientScale: $0, losses: $1)
     }
   }
 
   /// L2 distance of each row from the same row of `targets`. The memory of `x` is reused.
   /// - Returns: unweighted losses: [1, rows].
   public func distances(_ x: Tensor, targets: Tensor, weight: Float) -> Tensor {
-    losses(x.rows, x, weight) { gradientScale, losses in
-      backend.distances(x, targets: targets, gradientScale: gradientScale, losses: losses)
-    }
+    losses(x.rows, x, weight) { Distances(x: x, targets: targets, gradientScale: $0, losses: $1) }
   }
 
   /// Both ranking losses; the gradient of their weighted sum flows back.
   /// - Returns: the context loss and the query loss, unweighted: [1, 2], float64.
   public func ranking(_ input: RankingInput, weights: (context: Float, query: Float)) -> Tensor {
     let (scores, sums) = (input.scores, backend.makeSums(2))
-    guard isTraining && scores.needsGradient else {
-      backend.ranking(input, weights: weights, gradient: nil, losses: sums)
-      return sums
+    let gradient =
+      isTraining && scores.needsGradient
+      ? backend.makeTensor(rows: scores.rows, columns: scores.columns) : nil
+    backend.run(Ranking(input: input, weights: weights, gradient: gradient, losses: sums))
+    if let gradient {
+      recordLoss { [unowned self] in accumulate(gradient, to: scores, mayKeep: true) }
     }
-    let gradient = backend.makeTensor(rows: scores.rows, columns: scores.columns)
-    backend.ranking(input, weights: weights, gradient: gradient, losses: sums)
-    recordLoss { [unowned self] in accumulate(gradient, to: scores, mayKeep: true) }
     return sums
   }
 
@@ -70,17 +67,18 @@ extension Tape {
   /// - Returns: one float64.
   public func sum(_ losses: [Tensor], scale: Double) -> Tensor {
     let sum = backend.makeSums()
-    for losses in losses { backend.addSum(losses, scale: scale, to: sum, at: 0) }
+    for losses in losses { backend.run(AddSum(losses, scale: scale, to: sum, at: 0)) }
     return sum
   }
 
   private func losses(
-    _ count: Int, _ logits: Tensor, _ weight: Float, _ compute: (_ gradientScale: Float?, Tensor) -> Void
+    _ count: Int, _ logits: Tensor, _ weight: Float,
+    _ operation: (_ gradientScale: Float?, _ losses: Tensor) -> some Operation
   ) -> Tensor {
     let goesBack = isTraining && logits.needsGradient
     precondition(!goesBack || logits.parameters.isEmpty, "a loss would overwrite a parameter")
     let losses = backend.makeTensor(rows: 1, columns: count)
-    compute(goesBack ? weight : nil, losses)
+    backend.run(operation(goesBack ? weight : nil, losses))
     if goesBack {
       let gradient = logits.withoutGradient
       recordLoss { [unowned self] in accumulate(gradient, to: logits, mayKeep: true) }

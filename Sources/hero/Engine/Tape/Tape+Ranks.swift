@@ -13,7 +13,7 @@ extension Tape {
     // Every rank takes part in the sum, whether or not it computed anything.
     recordExchange { [unowned self] in
       let gradient = all.gradient ?? backend.makeTensor(rows: all.rows, columns: all.columns)
-      if all.gradient == nil { backend.fill(gradient, with: 0) }
+      if all.gradient == nil { backend.run(Fill(gradient, with: 0)) }
       all.gradient = nil
       communicator.sum(gradient, on: backend)
       accumulateRows(own, of: gradient, to: x)

@@ -13,23 +13,17 @@ extension Tape {
     heads: Int, querySegments: Segments, keyRanges: RowRanges, causal: Bool = false,
     dropout probability: Float
   ) -> Tensor {
-    precondition(querySegments.count == keyRanges.count && width % heads == 0)
-    precondition(
-      querySegments.rows == queries.rows
-        && keyRanges.ranges.allSatisfy { $0.isEmpty || $0.isWithin(keysValues.rows) })
-    precondition(queryColumn >= 0 && queryColumn + width <= queries.columns)
-    precondition(
-      min(keyColumn, valueColumn) >= 0 && max(keyColumn, valueColumn) + width <= keysValues.columns)
     let input = AttentionInput(
       queries: queries, queryColumn: queryColumn, keysValues: keysValues, keyColumn: keyColumn,
       valueColumn: valueColumn, width: width, heads: heads, querySegments: querySegments,
       keyRanges: keyRanges,
       causal: causal, dropout: dropout(probability))
     let out = output(rows: queries.rows, columns: width, from: [queries, keysValues])
-    let kept = backend.attention(input, keepsForBackward: out.needsGradient, out: out)
+    let kept = out.needsGradient ? input.makeKept(on: backend, out: out) : nil
+    backend.run(Attention(input: input, out: out, kept: kept))
     let result = out.withoutGradient
     record(out) { [unowned self] dy in
-      guard let dQueries = target(queries),
+      guard let kept, let dQueries = target(queries),
         let dKeysValues = queries === keysValues ? dQueries : target(keysValues)
       else { preconditionFailure("queries, keys and values are trained") }
       // What is written to the columns of q, k and v is the whole gradient of their tensors, which
@@ -40,8 +34,10 @@ extension Tape {
           ? queries.columns == 3 * width : queries.columns == width && keysValues.columns == 2 * width)
       precondition(
         keyRanges.ranges.reduce(0) { $0 + $1.count } == keysValues.rows, "every key needs a gradient")
-      backend.attentionBackward(
-        dy, input, out: result, kept: kept, dQueries: dQueries.tensor, dKeysValues: dKeysValues.tensor)
+      backend.run(
+        AttentionBackward(
+          dy: dy, input: input, out: result, kept: kept, dQueries: dQueries.tensor,
+          dKeysValues: dKeysValues.tensor))
     }
     return out
   }
@@ -67,10 +63,11 @@ extension Tape {
     precondition(x !== scores, "two gradients would go to one place")
     let out = output(rows: segments.count, columns: x.columns, from: [x, scores])
     let weights = backend.makeTensor(rows: 1, columns: x.rows)
-    backend.softmaxPool(x, scores: scores, segments: segments, weights: weights, out: out)
+    backend.run(SoftmaxPool(x: x, scores: scores, segments: segments, weights: weights, out: out))
     record(out) { [unowned self] dy in
-      backend.softmaxPoolBackward(
-        dy, x: x, segments: segments, weights: weights, dx: target(x), dScores: target(scores))
+      backend.run(
+        SoftmaxPoolBackward(
+          dy: dy, x: x, segments: segments, weights: weights, dx: target(x), dScores: target(scores)))
     }
     return out
   }
@@ -79,10 +76,10 @@ extension Tape {
   public func segmentMax(_ x: Tensor, segments: Segments) -> Tensor {
     let out = output(rows: x.rows, columns: segments.count, from: [x], type: .float32)
     let places = backend.makeIndices(count: x.rows * segments.count)
-    backend.segmentMax(x, segments: segments, places: places, out: out)
+    backend.run(SegmentMax(x: x, segments: segments, places: places, out: out))
     record(out) { [unowned self] dy in
       guard let dx = target(x) else { return }
-      backend.segmentMaxBackward(dy, segments: segments, places: places, dx: dx)
+      backend.run(SegmentMaxBackward(dy: dy, segments: segments, places: places, dx: dx))
     }
     return out
   }
@@ -91,14 +88,13 @@ extension Tape {
   /// - Parameter places: as long as the pairs: where their products lie.
   /// - Returns: [1, places.rows]
   public func pairDot(_ queries: Tensor, _ x: Tensor, pairs: RowRanges, places: Segments) -> Tensor {
-    precondition(
-      queries.columns == x.columns && pairs.count == queries.rows && pairs.lengths == places.lengths)
-    precondition(pairs.ranges.allSatisfy { $0.isEmpty || $0.isWithin(x.rows) })
     let out = output(rows: 1, columns: places.rows, from: [queries, x], type: .float32)
-    backend.pairDot(queries, queryRows: nil, x, pairs: pairs, places: places, out: out)
+    backend.run(PairDot(queries: queries, x: x, pairs: pairs, places: places, out: out))
     record(out) { [unowned self] dy in
-      backend.pairDotBackward(
-        dy, queries, x, pairs: pairs, places: places, dQueries: target(queries), dx: target(x))
+      backend.run(
+        PairDotBackward(
+          dy: dy, queries: queries, x: x, pairs: pairs, places: places, dQueries: target(queries),
+          dx: target(x)))
     }
     return out
   }
@@ -111,25 +107,24 @@ extension Tape {
     _ queries: Tensor, queryRows: [Int], _ x: Tensor, pairs: RowRanges, places: Segments
   ) -> Tensor {
     precondition(!isTraining, "pairs with chosen queries have no gradient")
-    precondition(
-      queries.columns == x.columns && pairs.count == queryRows.count && pairs.lengths == places.lengths)
-    precondition(pairs.ranges.allSatisfy { $0.isEmpty || $0.isWithin(x.rows) })
     precondition(queryRows.allSatisfy { (0..<queries.rows).contains($0) })
     let out = backend.makeTensor(rows: 1, columns: places.rows)
-    backend.pairDot(
-      queries, queryRows: backend.makeIndices(queryRows), x, pairs: pairs, places: places, out: out)
+    backend.run(
+      PairDot(
+        queries: queries, queryRows: backend.makeIndices(queryRows), x: x, pairs: pairs, places: places,
+        out: out))
     return out
   }
 
   /// A centred 1-D convolution of every segment by itself. x: [1, rows]; kernel: odd number of
   /// elements.
   public func convolve(_ x: Tensor, kernel: Tensor, segments: Segments) -> Tensor {
-    precondition(x.count == segments.rows && kernel.count % 2 == 1)
     let out = output(rows: 1, columns: x.count, from: [x, kernel], type: .float32)
-    backend.convolve(x, kernel: kernel, segments: segments, out: out)
+    backend.run(Convolve(x: x, kernel: kernel, segments: segments, out: out))
     record(out) { [unowned self] dy in
-      backend.convolveBackward(
-        dy, x: x, kernel: kernel, segments: segments, dx: target(x), dKernel: target(kernel))
+      backend.run(
+        ConvolveBackward(
+          dy: dy, x: x, kernel: kernel, segments: segments, dx: target(x), dKernel: target(kernel)))
     }
     return out
   }

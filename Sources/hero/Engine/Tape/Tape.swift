@@ -134,9 +134,9 @@ public final class Tape {
     }
     guard let target = target(tensor) else { return }
     if target.accumulate {
-      backend.add(gradient, to: target.tensor)
+      backend.run(Add(gradient, to: target.tensor))
     } else {
-      backend.copy(gradient, to: target.tensor)
+      backend.run(Copy(gradient, to: target.tensor))
     }
   }
 

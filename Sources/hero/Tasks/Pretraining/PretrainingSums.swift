@@ -40,7 +40,7 @@ extension PretrainingSums {
     losses: (Tensor) -> Tensor
   ) {
     let places = backend.makeIndices(count: scores.rows)
-    backend.argmax(scores, columns: columns ?? scores.columns, places: places)
+    backend.run(Argmax(scores, columns: columns ?? scores.columns, places: places))
     let choices = backend.values(of: places)
     add(choices: choices, targets: backend.values(of: targets), losses: backend.values(of: losses(scores)))
   }

@@ -45,7 +45,8 @@ struct EnsembleSearch {
     let (backend, kept) = (members[0].model.store.backend, members[0].kept)
     let values = backend.makeTensor(rows: queries, columns: kept)
     let places = backend.makeIndices(count: queries * kept)
-    backend.topK(backend.makeTensor(together, rows: queries, columns: count), values: values, places: places)
+    backend.run(
+      TopK(backend.makeTensor(together, rows: queries, columns: count), values: values, places: places))
     let (found, best) = (backend.values(of: places), backend.values(of: values))
     return (0..<queries).map { query in
       (query * kept..<(query + 1) * kept).prefix { found[$0] >= 0 }.map { (Int(found[$0]), best[$0]) }

@@ -183,7 +183,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
     let backend = tape.backend
     let (similarity, segments) = try videos.products(model.spanQueries(tape, encoded), pairs, tape: tape)
     let logits = model.spanLogits(tape, similarity: similarity, segments)
-    for side in [logits.start, logits.end] { backend.segmentSoftmax(side, segments: segments) }
+    for side in [logits.start, logits.end] { backend.run(SegmentSoftmax(side, segments: segments)) }
     return Spans(
       start: backend.values(of: logits.start), end: backend.values(of: logits.end), segments: segments)
   }

@@ -168,7 +168,7 @@ public struct RetrievalEvaluator {
     let all = backend.makeTensor(rows: texts.count, columns: model.configuration.cross.hiddenSize)
     for pass in 0..<passes.batches {
       let text = TextInput(Array(texts[passes[pass]]), for: model.configuration, on: backend)
-      backend.copy(model.encodeQueries(tape, text), to: all.rowsView(passes[pass]))
+      backend.run(Copy(model.encodeQueries(tape, text), to: all.rowsView(passes[pass])))
     }
     return all
   }

@@ -70,7 +70,7 @@ public final class RetrievalIndex {
       rows: parts.reduce(0) { $0 + $1.rows }, columns: model.configuration.cross.hiddenSize)
     var row = 0
     for part in parts {
-      backend.copy(part, to: own.rowsView(row..<row + part.rows))
+      backend.run(Copy(part, to: own.rowsView(row..<row + part.rows)))
       row += part.rows
     }
     frames = communicator.gatherRows(own, counts: lengths.map { $0.reduce(0, +) }, on: backend)
@@ -155,9 +155,10 @@ extension RetrievalIndex: SearchableVideos {
         values: backend.makeTensor(rows: queries.rows, columns: kept),
         places: backend.makeIndices(count: queries.rows * kept)
       )
-      backend.topK(
-        scores, firstColumn: block.videos.lowerBound, earlier: best, values: found.values,
-        places: found.places)
+      backend.run(
+        TopK(
+          scores, firstColumn: block.videos.lowerBound, earlier: best, values: found.values,
+          places: found.places))
       best = found
     }
     guard let best else { return [[(place: Int, score: Float)]](repeating: [], count: queries.rows) }

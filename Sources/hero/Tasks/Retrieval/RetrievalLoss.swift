@@ -116,7 +116,7 @@ extension RetrievalModel {
     ] where targets.known > 0 {
       let losses = tape.segmentCrossEntropy(
         values, segments: input.places, targets: targets.places, weight: weight / Float(known))
-      tape.backend.addSum(losses, scale: 1 / Double(known), to: total, at: 0)
+      tape.backend.run(AddSum(losses, scale: 1 / Double(known), to: total, at: 0))
     }
     return total
   }

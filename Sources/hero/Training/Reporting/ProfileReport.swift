@@ -27,7 +27,7 @@ public struct ProfileReport {
     if event.operations > 0 { arguments["operations"] = .int(event.operations) }
     if !event.shape.isEmpty { arguments["shape"] = .array(event.shape.map { .int(Int($0)) }) }
     return [
-      "name": .string(event.operation.name), "ph": "X", "ts": .double(Double(event.start) / 1000),
+      "name": .string(event.operation), "ph": "X", "ts": .double(Double(event.start) / 1000),
       "dur": .double(Double(event.nanoseconds) / 1000), "pid": 1, "tid": .int(event.thread),
       "args": .object(arguments),
     ]
@@ -46,7 +46,7 @@ public struct ProfileReport {
     var outside = profile.elapsed
     for (operation, total) in totals {
       outside -= total.seconds
-      table.rows.append(row(operation.name, total))
+      table.rows.append(row(operation, total))
     }
     // Loading threads may have been at work beside the operations.
     table.rows.append(["outside of operations", seconds(max(0, outside)), share(max(0, outside))])

@@ -1,37 +1,43 @@
+import CCUDA
 import HeapModule
 
-/// The largest of a row and where they are.
-extension CPUBackend {
-  public func argmax(_ x: Tensor, columns: Int, places: Indices) {
-    precondition(columns > 0 && columns <= x.columns && places.count == x.rows)
-    var staged = Staged(self)
-    defer { staged.finish() }
-    let x = staged.reading(x)
-    let (from, to) = (UnsafePointer(x.pointer), places.pointer)
-    pool.split(x.rows, grain: 1 + (1 << 14) / columns) { range, _ in
-      for r in range {
-        let row = UnsafeBufferPointer(start: from + r * x.columns, count: columns)
-        let most = Self.largest(row)
-        to[r] = Int32(row.firstIndex(of: most) ?? 0)
-      }
-    }
-  }
+/// The `values.columns` largest elements of each row and of what was found before, the largest
+/// first, with their columns, which count from `firstColumn`; of equals the first. A row with fewer
+/// numbers (not-a-numbers never count) is filled with −∞ and −1.
+public struct TopK: Operation {
+  let x: Tensor
+  let firstColumn: Int
+  /// What earlier calls, for lower columns, found in the same rows; other memory than the result's.
+  let earlier: (values: Tensor, places: Indices)?
+  let values: Tensor
+  let places: Indices
 
-  public func topK(
-    _ x: Tensor, firstColumn: Int, earlier: (values: Tensor, places: Indices)?, values: Tensor,
+  public init(
+    _ x: Tensor, firstColumn: Int = 0, earlier: (values: Tensor, places: Indices)? = nil, values: Tensor,
     places: Indices
   ) {
-    let kept = values.columns
+    (self.x, self.firstColumn, self.earlier) = (x, firstColumn, earlier)
+    (self.values, self.places) = (values, places)
+  }
+
+  public func check() {
     precondition(values.rows == x.rows && places.count == values.count)
     precondition(earlier.map { $0.values.rows == x.rows && $0.places.count == $0.values.count } ?? true)
-    var staged = Staged(self)
+  }
+
+  public var reads: [(any Operand)?] { [x, earlier?.values, earlier?.places] }
+  public var writes: [(any Operand)?] { [values, places] }
+
+  public func run(on cpu: CPUBackend) {
+    let kept = values.columns
+    var staged = Staged(cpu)
     defer { staged.finish() }
     let x = staged.reading(x)
     let (from, best, to) = (UnsafePointer(x.pointer), values.pointer, places.pointer)
     let before = earlier.map {
       (values: $0.values.pointer, places: $0.places.pointer, count: $0.values.columns)
     }
-    pool.split(x.rows) { range, _ in
+    cpu.pool.split(x.rows) { range, _ in
       var found: [Ranked] = []
       for r in range {
         let row = UnsafeBufferPointer(start: from + r * x.columns, count: x.columns)
@@ -87,15 +93,17 @@ extension CPUBackend {
     found.sort(by: >)
   }
 
-  private static func largest(_ row: UnsafeBufferPointer<Float>) -> Float {
-    let raw = UnsafeRawBufferPointer(row)
-    var most = SIMD16<Float>(repeating: -.infinity)
-    let blocks = row.count / 16
-    for block in 0..<blocks {
-      let values = raw.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self)
-      most.replace(with: values, where: values .> most)
-    }
-    return row[(blocks * 16)...].reduce(most.max()) { max($0, $1) }
+  public func run(on gpu: CUDABackend) {
+    var arguments = hero_top_arguments()
+    (arguments.x, arguments.values, arguments.places) = (x.view, values.floats, places.numbers)
+    (arguments.columns, arguments.stride, arguments.kept) = (
+      Int64(x.columns), Int64(x.columns), Int64(values.columns)
+    )
+    arguments.first_column = Int64(firstColumn)
+    arguments.earlier_values = earlier?.values.floats.map { UnsafePointer($0) }
+    arguments.earlier_places = earlier?.places.numbers.map { UnsafePointer($0) }
+    arguments.earlier = Int64(earlier?.values.columns ?? 0)
+    gpu.launch(.top, rows: x.rows, block: 1024, arguments)
   }
 }
 

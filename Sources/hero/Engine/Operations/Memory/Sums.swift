@@ -1,0 +1,75 @@
+import CCUDA
+
+/// sums[place] += scale·Σ x. sums: float64.
+public struct AddSum: Operation {
+  let x: Tensor
+  let scale: Double
+  let sums: Tensor
+  let place: Int
+
+  public init(_ x: Tensor, scale: Double, to sums: Tensor, at place: Int) {
+    (self.x, self.scale, self.sums, self.place) = (x, scale, sums, place)
+  }
+
+  public func check() { precondition(sums.storage.type == .float64 && (0..<sums.count).contains(place)) }
+  public var reads: [(any Operand)?] { [x] }
+  public var writes: [(any Operand)?] {
+    [GradientTarget(tensor: sums.element(place), accumulate: true)]
+  }
+
+  public func run(on cpu: CPUBackend) {
+    sums.sums[place] +=
+      scale * UnsafeBufferPointer(start: x.pointer, count: x.count).reduce(0) { $0 + Double($1) }
+  }
+
+  public func run(on gpu: CUDABackend) {
+    gpu.addSum(x, squared: false, scale: scale, to: sums.element(place))
+  }
+}
+
+/// sums[place] += Σ x². sums: float64.
+struct AddSumOfSquares: Operation {
+  let x: Tensor
+  let sums: Tensor
+  let place: Int
+
+  func check() { precondition(sums.storage.type == .float64 && (0..<sums.count).contains(place)) }
+  var reads: [(any Operand)?] { [x] }
+  var writes: [(any Operand)?] { [GradientTarget(tensor: sums.element(place), accumulate: true)] }
+
+  func run(on cpu: CPUBackend) {
+    let p = x.pointer
+    var parts = [Double](repeating: 0, count: cpu.pool.threads)
+    parts.withUnsafeMutableBufferPointer { parts in
+      nonisolated(unsafe) let parts = parts
+      // Blocks of 4,096 start at the same places whatever the thread count.
+      cpu.pool.split(x.count, grain: 1 << 16, multiple: 4096) { range, part in
+        parts[part] = cpu.kernels.sum_of_squares(p + range.lowerBound, range.count)
+      }
+    }
+    sums.sums[place] += parts.reduce(0, +)
+  }
+
+  func run(on gpu: CUDABackend) { gpu.addSum(x, squared: true, scale: 1, to: sums.element(place)) }
+}
+
+extension CUDABackend {
+  /// Every block sums a stretch of its own, whose length depends on nothing but the count; one
+  /// block then sums the stretches.
+  fileprivate func addSum(_ x: Tensor, squared: Bool, scale: Double, to sum: Tensor) {
+    guard x.count > 0 else { return }
+    let stretch = max(8192, (x.count + 1023) / 1024)
+    let count = (x.count + stretch - 1) / stretch
+    let parts = Tensor(rows: 1, columns: count, storage: makeStorage(count: count, type: .float64))
+    launch(
+      .sumElements, grid: (count, 1, 1), block: 256,
+      hero_sum_arguments(
+        x: x.view, parts: parts.doubles, count: Int64(x.count), stretch: Int64(stretch),
+        squares: squared ? 1 : 0))
+    launch(
+      .addTotal, grid: (1, 1, 1), block: 256,
+      hero_total_arguments(
+        parts: parts.doubles.map { UnsafePointer($0) }, to: sum.doubles, scale: scale,
+        part_count: Int32(count)))
+  }
+}

@@ -1,0 +1,45 @@
+import CCUDA
+
+/// dy becomes the gradient of an activation's argument: dy·activation′(argument).
+struct Slope: Operation {
+  let dy: Tensor
+  /// Of a ReLU its result serves as well, which has the same slope.
+  let argument: Tensor
+  let activation: Activation
+  /// Where given, it becomes the activation's result once more, which nobody kept: of a GELU alone.
+  var again: Tensor?
+
+  func check() {
+    precondition(argument.count == dy.count && again?.count ?? dy.count == dy.count)
+    precondition(activation == .relu && again == nil || activation == .gelu)
+  }
+
+  var reads: [(any Operand)?] { [dy, argument] }
+  var writes: [(any Operand)?] { [dy, again] }
+
+  func run(on cpu: CPUBackend) {
+    var staged = Staged(cpu, either: argument, dy, again)
+    defer { staged.finish() }
+    let (loops, size) = (cpu.loops(staged.type), staged.type.size)
+    let (kept, gradient) = (staged.reading(argument).values, staged.writing(dy, keeps: true).values)
+    let result = again.map { staged.writing($0).values }
+    cpu.pool.split(dy.count, grain: 1 << 13, multiple: 16) { range, _ in
+      let at = range.lowerBound * size
+      if let result {
+        loops.gelu_again(result + at, gradient + at, kept + at, range.count)
+      } else if activation == .relu {
+        loops.relu_backward(gradient + at, gradient + at, kept + at, range.count)
+      } else {
+        loops.gelu_backward(gradient + at, gradient + at, kept + at, range.count)
+      }
+    }
+  }
+
+  func run(on gpu: CUDABackend) {
+    gpu.launch(
+      .slope, elements: dy.count, each: 4,
+      hero_slope_arguments(
+        dy: dy.view, saved: argument.view, out: again.view, count: Int64(dy.count),
+        activation: activation.rawValue))
+  }
+}

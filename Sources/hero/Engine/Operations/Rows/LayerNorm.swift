@@ -1,0 +1,166 @@
+import CCUDA
+
+/// out = dropout(gamma·(s − mean)/σ + beta) with s = residual + dropout(x).
+struct LayerNorm: Operation {
+  let x: Tensor
+  let residual: Tensor?
+  let gamma: Tensor
+  let beta: Tensor
+  let epsilon: Float
+  let inner: Dropout?
+  let outer: Dropout?
+  /// s, which may share memory with x.
+  let sum: Tensor
+  /// [2, rows]: means, then inverse deviations.
+  let statistics: Tensor
+  let out: Tensor
+
+  func check() {
+    precondition(
+      gamma.count == x.columns && beta.count == x.columns && statistics.count == 2 * x.rows)
+    precondition(sum.count == x.count && out.count == x.count && residual?.count ?? x.count == x.count)
+  }
+
+  var reads: [(any Operand)?] { [x, residual, gamma, beta] }
+  var writes: [(any Operand)?] { [residual == nil && inner == nil ? nil : sum, statistics, out] }
+
+  func run(on cpu: CPUBackend) {
+    let (rows, columns) = (x.rows, x.columns)
+    var staged = Staged(cpu, either: x, residual, sum, out)
+    defer { staged.finish() }
+    let (loops, size) = (cpu.loops(staged.type), staged.type.size)
+    let (from, other) = (staged.reading(x).values, residual.map { staged.reading($0).values })
+    let (kept, result) = (staged.writing(sum).values, staged.writing(out).values)
+    let (means, inverses) = (statistics.pointer, statistics.pointer + rows)
+    let (g, b) = (gamma.pointer, beta.pointer)
+    let storage = cpu.scratch(parts: cpu.pool.threads, each: columns)
+    let room = storage.pointer
+    defer { withExtendedLifetime(storage) {} }
+    inner.withKernelForm { inner in
+      outer.withKernelForm { outer in
+        cpu.pool.split(rows, grain: 1 + (1 << 12) / max(1, columns)) { range, part in
+          let at = range.lowerBound * columns * size
+          loops.norm(
+            result + at, kept + at, means + range.lowerBound, inverses + range.lowerBound, from + at,
+            other.map { $0 + at }, g, b, epsilon, range.lowerBound, range.count, columns, inner, outer,
+            room + part * columns)
+        }
+      }
+    }
+  }
+
+  func run(on gpu: CUDABackend) {
+    let (rows, columns) = (x.rows, x.columns)
+    let isSum = residual == nil && inner == nil && sum.address == x.address
+    let shape = NormShape(columns: columns)
+    gpu.launch(
+      shape.isWide ? .layerNormWide : .layerNorm, grid: ((rows + shape.lines - 1) / shape.lines, 1, 1),
+      block: shape.block,
+      hero_norm_arguments(
+        x: x.view, residual: residual.view, sum: sum.view, out: out.view, gamma: gamma.floats,
+        beta: beta.floats,
+        statistics: statistics.floats, rows: Int64(rows), columns: Int64(columns), epsilon: epsilon,
+        keeps_sum: isSum ? 0 : 1, inner: hero_drop(inner), outer: hero_drop(outer)))
+  }
+}
+
+struct LayerNormBackward: Operation {
+  let dy: Tensor
+  let sum: Tensor
+  let statistics: Tensor
+  let gamma: Tensor
+  let inner: Dropout?
+  let outer: Dropout?
+  let dx: GradientTarget?
+  let dResidual: GradientTarget?
+  let dGamma: GradientTarget
+  let dBeta: GradientTarget
+
+  func check() {
+    precondition(dy.count == sum.count && statistics.count == 2 * sum.rows && gamma.count == sum.columns)
+  }
+
+  var reads: [(any Operand)?] { [dy, sum, statistics, gamma] }
+  var writes: [(any Operand)?] { [dx, dResidual, dGamma, dBeta] }
+
+  func run(on cpu: CPUBackend) {
+    let (rows, columns) = (sum.rows, sum.columns)
+    var staged = Staged(cpu, either: dy, sum, dx?.tensor, dResidual?.tensor)
+    defer { staged.finish() }
+    let (loops, size) = (cpu.loops(staged.type), staged.type.size)
+    let (gradient, kept, g) = (staged.reading(dy).values, staged.reading(sum).values, gamma.pointer)
+    let (dx, dResidual) = (staged.writing(dx), staged.writing(dResidual))
+    let (means, inverses) = (statistics.pointer, statistics.pointer + rows)
+    let (toX, toResidual) = (dx?.tensor.values, dResidual?.tensor.values)
+    // Each part sums its own gamma and beta gradients (2 rows), a stretch of rows at a time (2
+    // rows), and has 2 rows of scratch.
+    let each = 6 * columns
+    let storage = cpu.scratch(parts: cpu.pool.threads, each: each)
+    let parts = storage.pointer
+    parts.update(repeating: 0, count: cpu.pool.threads * each)
+    inner.withKernelForm { inner in
+      outer.withKernelForm { outer in
+        cpu.pool.split(rows, grain: 1 + (1 << 12) / max(1, columns)) { range, part in
+          let own = parts + part * each
+          let most = CPUBackend.summedRows(range.count)
+          let isLong = most < range.count
+          // Of many rows, sums of stretches are added up in double precision.
+          var total = [Double](repeating: 0, count: isLong ? 2 * columns : 0)
+          for first in stride(from: range.lowerBound, to: range.upperBound, by: most) {
+            let at = first * columns * size
+            let sums = isLong ? own + 4 * columns : own
+            if isLong { sums.update(repeating: 0, count: 2 * columns) }
+            loops.norm_backward(
+              toX.map { $0 + at }, dx?.accumulate ?? false, toResidual.map { $0 + at },
+              dResidual?.accumulate ?? false, sums, sums + columns, gradient + at, kept + at,
+              means + first, inverses + first, g, first, min(most, range.upperBound - first), columns,
+              inner, outer, own + 2 * columns)
+            for c in total.indices { total[c] += Double(sums[c]) }
+          }
+          for c in total.indices { own[c] += Float(total[c]) }
+        }
+      }
+    }
+    for (target, start) in [(dGamma, 0), (dBeta, columns)] {
+      let to = target.tensor.pointer
+      if !target.accumulate { to.update(repeating: 0, count: columns) }
+      for part in 0..<cpu.pool.threads { cpu.kernels.add(to, parts + part * each + start, columns) }
+    }
+    withExtendedLifetime(storage) {}
+  }
+
+  func run(on gpu: CUDABackend) {
+    let (rows, columns) = (sum.rows, sum.columns)
+    let shape = NormShape(columns: columns)
+    // As many blocks as two for each processor of a large device, each with a row for every line at
+    // least.
+    let each = max(shape.lines, (rows + 255) / 256)
+    let parts = (rows + each - 1) / each
+    let sums = gpu.scratch(2 * parts * columns)
+    gpu.launch(
+      shape.isWide ? .layerNormBackwardWide : .layerNormBackward, grid: (parts, 1, 1), block: shape.block,
+      hero_norm_backward_arguments(
+        dy: dy.view, sum: sum.view, dx: dx.view, d_residual: dResidual.view, gamma: gamma.floats,
+        statistics: statistics.floats, parts: sums.floats, rows: Int64(rows), columns: Int64(columns),
+        rows_per_part: Int64(each), accumulate_x: dx.adds, accumulate_residual: dResidual.adds,
+        inner: hero_drop(inner), outer: hero_drop(outer)))
+    for (target, place) in [(dGamma, 0), (dBeta, 1)] {
+      gpu.addParts(
+        sums, offset: place * columns, count: columns, stride: 2 * columns, parts: parts, to: target)
+    }
+  }
+}
+
+/// How a norm's rows lie among threads, 32 columns each: a warp has a row, eight of them a block;
+/// of a wide row a block has one.
+private struct NormShape {
+  let isWide: Bool
+  let block: Int
+  var lines: Int { isWide ? 1 : 8 }
+
+  init(columns: Int) {
+    isWide = columns > HERO_WARP_COLUMNS
+    precondition(columns <= HERO_BLOCK_COLUMNS, "a norm's width, which `limits` rules out")
+    block = isWide ? (columns + 1023) / 1024 * 32 : 256
+  }
+}

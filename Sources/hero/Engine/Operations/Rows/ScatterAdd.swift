@@ -1,0 +1,120 @@
+import CCUDA
+import CKernels
+
+/// to[index[r]] += from[r]; index −1 is nowhere.
+public struct ScatterAdd: Operation {
+  let from: Tensor
+  let indices: Indices
+  let to: Tensor
+
+  public init(_ from: Tensor, indices: Indices, to: Tensor) {
+    (self.from, self.indices, self.to) = (from, indices, to)
+  }
+
+  public func check() {
+    precondition(from.columns == to.columns && indices.count == from.rows && indices.areBelow(to.rows))
+  }
+
+  public var reads: [(any Operand)?] { [from, indices] }
+  /// As many rows as are added.
+  public var writes: [(any Operand)?] { [Part(to, count: 2 * from.count)] }
+
+  /// Divided by columns: two rows may go to the same place, and their sum must not depend on who
+  /// came first.
+  public func run(on cpu: CPUBackend) {
+    let places = indices.onHost
+    precondition(places.allSatisfy { $0 < to.rows })
+    var staged = Staged(cpu)
+    defer { staged.finish() }
+    let (sums, columns, kernels) = (staged.writing(to, keeps: true), from.columns, cpu.kernels)
+    let grain = from.count < 1 << 13 ? columns : 16
+    // Of many rows with few places, the sums of stretches are added up: a type's gradient is that
+    // of all its rows.
+    if from.rows > Int(HERO_SUMMED_ROWS), to.rows <= Int(HERO_SUMMED_STRETCH) / 4 {
+      return scatterStretches(cpu, places, to: sums, stretch: Int(HERO_SUMMED_STRETCH), grain: grain)
+    }
+    if from.storage.type == .bfloat16 {
+      let (source, target) = (from.brains, sums.pointer)
+      return cpu.pool.split(columns, grain: grain, multiple: 16) { range, _ in
+        for (r, index) in places.enumerated() where index >= 0 {
+          kernels.add_brains(
+            target + Int(index) * columns + range.lowerBound, source + r * columns + range.lowerBound,
+            range.count)
+        }
+      }
+    }
+    let (source, target) = (from.pointer, sums.pointer)
+    cpu.pool.split(columns, grain: grain, multiple: 16) { range, _ in
+      for (r, index) in places.enumerated() where index >= 0 {
+        kernels.add(
+          target + Int(index) * columns + range.lowerBound, source + r * columns + range.lowerBound,
+          range.count)
+      }
+    }
+  }
+
+  /// to[places[r]] += from[r], where a place gets the sum of each stretch of rows at once.
+  private func scatterStretches(
+    _ cpu: CPUBackend, _ places: UnsafeBufferPointer<Int32>, to: Tensor, stretch: Int, grain: Int
+  ) {
+    let (columns, isBrain) = (from.columns, from.storage.type == .bfloat16)
+    let storage = cpu.scratch(parts: 1, each: to.count)
+    let (sums, target) = (storage.pointer, to.pointer)
+    let (size, source) = (from.storage.type.size, from.values)
+    cpu.pool.split(columns, grain: grain, multiple: 16) { range, _ in
+      var total = [Double](repeating: 0, count: to.rows * range.count)
+      for first in stride(from: 0, to: from.rows, by: stretch) {
+        for place in 0..<to.rows {
+          (sums + place * columns + range.lowerBound).update(repeating: 0, count: range.count)
+        }
+        for r in first..<min(first + stretch, from.rows) where places[r] >= 0 {
+          let sum = sums + Int(places[r]) * columns + range.lowerBound
+          let row = source + (r * columns + range.lowerBound) * size
+          if isBrain {
+            cpu.kernels.add_brains(sum, row.assumingMemoryBound(to: hero_brain.self), range.count)
+          } else {
+            cpu.kernels.add(sum, row.assumingMemoryBound(to: Float.self), range.count)
+          }
+        }
+        for at in total.indices {
+          total[at] += Double(sums[at / range.count * columns + range.lowerBound + at % range.count])
+        }
+      }
+      for at in total.indices {
+        target[at / range.count * columns + range.lowerBound + at % range.count] += Float(total[at])
+      }
+    }
+    withExtendedLifetime(storage) {}
+  }
+
+  /// A row whose index no other has is added where it belongs. Of the others the first row of a
+  /// stretch with an index adds up the stretch's, the first of all adds up the stretches: the order
+  /// is that of the rows, whatever runs when.
+  public func run(on gpu: CUDABackend) {
+    gpu.changes(to)
+    // Threads of a block that has a row, four columns each: whole warps, eight at most.
+    let block = min(8, max(1, (from.columns + 127) / 128)) * 32
+    var arguments = hero_scatter_arguments()
+    (arguments.from, arguments.to, arguments.indices) = (
+      from.view, to.view, indices.numbers.map { UnsafePointer($0) }
+    )
+    (arguments.rows, arguments.columns) = (Int64(from.rows), Int64(from.columns))
+    guard from.rows > HERO_SCATTER_STRETCH else {
+      return gpu.launch(.scatterParts, rows: from.rows, block: block, arguments)
+    }
+    let (leaders, counts, parts) = (
+      gpu.makeIndices(count: from.rows), gpu.makeIndices(count: 3 * to.rows), gpu.scratch(from.count)
+    )
+    // The bits of 0 are the same for whole numbers.
+    gpu.launch(
+      .fill, elements: counts.count, each: 4,
+      hero_fill_arguments(
+        y: hero_view(data: counts.numbers, half: 0), sums: nil, value: 0, count: Int64(counts.count)))
+    (arguments.leaders, arguments.parts, arguments.uses) = (leaders.numbers, parts.floats, counts.numbers)
+    arguments.leads = counts.numbers.map { $0 + to.rows }
+    arguments.firsts = counts.numbers.map { $0 + 2 * to.rows }
+    gpu.launch(.scatterCount, elements: from.rows, arguments)
+    gpu.launch(.scatterParts, rows: from.rows, block: block, arguments)
+    gpu.launch(.scatterAdd, rows: from.rows, block: block, arguments)
+  }
+}

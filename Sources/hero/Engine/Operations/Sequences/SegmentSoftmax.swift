@@ -1,0 +1,38 @@
+import CCUDA
+import Foundation
+
+/// Each segment of x, [1, segments.rows], becomes its softmax.
+public struct SegmentSoftmax: Operation {
+  let x: Tensor
+  let segments: Segments
+
+  public init(_ x: Tensor, segments: Segments) { (self.x, self.segments) = (x, segments) }
+
+  public func check() { precondition(x.count == segments.rows) }
+  public var reads: [(any Operand)?] { [x, segments.starts] }
+  public var writes: [(any Operand)?] { [x] }
+
+  public func run(on cpu: CPUBackend) {
+    var staged = Staged(cpu)
+    defer { staged.finish() }
+    let p = staged.writing(x, keeps: true).pointer
+    cpu.pool.split(segments.count, grain: 32) { range, _ in
+      for s in range where !segments[s].isEmpty {
+        let row = UnsafeMutableBufferPointer(start: p + segments[s].lowerBound, count: segments[s].count)
+        let most = row.max() ?? 0
+        var total: Float = 0
+        for i in row.indices {
+          row[i] = exp(row[i] - most)
+          total += row[i]
+        }
+        for i in row.indices { row[i] /= total }
+      }
+    }
+  }
+
+  public func run(on gpu: CUDABackend) {
+    var arguments = hero_pool_arguments()
+    (arguments.x, arguments.starts) = (x.view, segments.numbers)
+    gpu.launch(.segmentSoftmax, rows: segments.count, arguments)
+  }
+}

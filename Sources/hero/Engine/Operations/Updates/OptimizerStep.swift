@@ -1,0 +1,136 @@
+import CCUDA
+import CKernels
+import Foundation
+
+/// Adam's settings for one run of parameters with the same history and decay.
+struct OptimizerSlice {
+  var range: Range<Int>
+  var weightDecay: Float
+  var learningRate: Float
+  /// Updates these parameters have seen, this one included.
+  var step: Int
+}
+
+public enum OptimizerKind: String, Sendable, CaseIterable {
+  case adam, adamax, adamw
+}
+
+extension OptimizerSlice {
+  /// The step with its bias corrections, and what the formula wants besides: the rate itself for
+  /// AdamW's decay, the square root of the second moment's correction for Adam.
+  func rates(_ kind: OptimizerKind, betas: (Float, Float)) -> (step: Float, carried: Float) {
+    let correction1 = 1 - pow(Double(betas.0), Double(step))
+    let correction2 = 1 - pow(Double(betas.1), Double(step))
+    let rate = Double(learningRate)
+    switch kind {
+    case .adamw: return (Float(rate * correction2.squareRoot() / correction1), Float(rate))
+    case .adam: return (Float(rate / correction1), Float(correction2.squareRoot()))
+    case .adamax: return (Float(rate / correction1), Float(rate))
+    }
+  }
+}
+
+/// Gradients scaled down to a norm, as PyTorch does it: to limit / (norm + 1e-6) where that is
+/// below 1.
+public struct GradientClipping {
+  /// The sum of the squares of all gradients: one float64. Where it is not a finite number, the
+  /// update changes nothing.
+  public var sumOfSquares: Tensor
+  /// The norm to keep to; no limit if it is not positive.
+  public var limit: Double
+
+  public init(sumOfSquares: Tensor, limit: Double) {
+    self.sumOfSquares = sumOfSquares
+    self.limit = limit
+  }
+}
+
+/// One update of the slices of `parameters`; `first` and `second` are the moments in the same
+/// places.
+struct OptimizerStep: Operation {
+  let kind: OptimizerKind
+  let slices: [OptimizerSlice]
+  let parameters: Tensor
+  let gradients: Tensor
+  let first: Tensor
+  let second: Tensor
+  let betas: (Float, Float)
+  let epsilon: Float
+  /// What every gradient is multiplied by first, found on the device.
+  let clipping: GradientClipping?
+
+  func check() {
+    precondition([gradients, first, second].allSatisfy { $0.count == parameters.count })
+    precondition(slices.allSatisfy { $0.range.isWithin(parameters.count) && $0.step > 0 })
+  }
+
+  private var count: Int { slices.reduce(0) { $0 + $1.range.count } }
+  private var moved: [(any Operand)?] { [parameters, first, second].map { Part($0, count: count) } }
+  var reads: [(any Operand)?] { moved + [Part(gradients, count: count), clipping?.sumOfSquares] }
+  var writes: [(any Operand)?] { moved }
+  var shape: [Int] { [1, count] }
+
+  func run(on cpu: CPUBackend) {
+    parameters.storage.onHost.changes()
+    var gradientScale: Float = 1
+    if let clipping {
+      let norm = clipping.sumOfSquares.sums[0].squareRoot()
+      guard norm.isFinite else { return }
+      if clipping.limit > 0 { gradientScale = Float(min(1, clipping.limit / (norm + 1e-6))) }
+    }
+    let (p, g, m, v) = (parameters.pointer, gradients.pointer, first.pointer, second.pointer)
+    for slice in slices {
+      let rates = slice.rates(kind, betas: betas)
+      var settings = hero_adam(
+        learning_rate: rates.carried, beta1: betas.0, beta2: betas.1, epsilon: epsilon,
+        weight_decay: slice.weightDecay, step_size: rates.step, gradient_scale: gradientScale)
+      withUnsafePointer(to: &settings) { settings in
+        cpu.pool.split(slice.range.count, grain: 1 << 12, multiple: 16) { range, _ in
+          let at = slice.range.lowerBound + range.lowerBound
+          switch kind {
+          case .adamw: cpu.kernels.adamw(p + at, g + at, m + at, v + at, range.count, settings)
+          case .adam: cpu.kernels.adam(p + at, g + at, m + at, v + at, range.count, settings)
+          case .adamax: cpu.kernels.adamax(p + at, g + at, m + at, v + at, range.count, settings)
+          }
+        }
+      }
+    }
+  }
+
+  func run(on gpu: CUDABackend) {
+    let stretch = HERO_UPDATE_STRETCH
+    var blocks = 0
+    let table = slices.map { slice in
+      let rates = slice.rates(kind, betas: betas)
+      defer { blocks += (slice.range.count + stretch - 1) / stretch }
+      return hero_slice(
+        start: Int64(slice.range.lowerBound), count: Int64(slice.range.count), first_block: Int64(blocks),
+        weight_decay: slice.weightDecay, rate: rates.carried, step_size: rates.step)
+    }
+    guard blocks > 0 else { return }
+    let bytes = table.count * MemoryLayout<hero_slice>.stride
+    let slicesOnDevice = gpu.makeStorage(count: bytes / 4, type: .int32).onDevice
+    table.withUnsafeBytes { gpu.deviceMemory.upload($0, to: slicesOnDevice.address) }
+    let storage = parameters.storage.onDevice
+    var arguments = hero_update_arguments()
+    (arguments.values, arguments.gradients) = (parameters.floats, gradients.floats.map { UnsafePointer($0) })
+    (arguments.first, arguments.second) = (first.floats, second.floats)
+    // A copy that is old anyway is made anew as a whole.
+    if let copy = storage.copy, !storage.copyIsOld {
+      arguments.copy = UnsafeMutablePointer(bitPattern: UInt(copy.address) + UInt(2 * parameters.offset))
+    }
+    arguments.slices = UnsafePointer(bitPattern: UInt(slicesOnDevice.address))
+    arguments.squares = clipping?.sumOfSquares.doubles.map { UnsafePointer($0) }
+    arguments.limit = clipping?.limit ?? 0
+    arguments.slice_count = Int32(table.count)
+    arguments.kind =
+      switch kind {
+      case .adam: 0
+      case .adamax: 1
+      case .adamw: 2
+      }
+    (arguments.beta1, arguments.beta2, arguments.epsilon) = (betas.0, betas.1, epsilon)
+    gpu.launch(.update, grid: (blocks, 1, 1), block: 256, arguments)
+    withExtendedLifetime(slicesOnDevice) {}
+  }
+}
