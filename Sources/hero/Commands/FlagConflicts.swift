@@ -4,8 +4,8 @@ import Training
 enum FlagConflicts {
   /// Refuses flags that would change nothing.
   /// - Parameters:
-  ///   - flags: as `others`, each with whether it was given another value than its default, which asks for
-  ///     nothing.
+  ///   - flags: as `others`, each with whether it was given another value than its default, which
+  ///     asks for nothing.
   ///   - reason: a clause, as in "--resnet has no effect: …".
   /// - Throws: `UsageError` naming those that were given.
   static func refuse(

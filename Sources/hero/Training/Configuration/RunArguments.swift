@@ -23,8 +23,8 @@ public struct RunArguments: Sendable {
 
   public init() {}
 
-  /// - Throws: `UsageError` for an unknown flag, a missing value, a value of the wrong kind or a word
-  ///   that is no flag's.
+  /// - Throws: `UsageError` for an unknown flag, a missing value, a value of the wrong kind or a
+  ///   word that is no flag's.
   public init(_ words: [String]) throws {
     var others: [String] = []
     try self.init(words, others: &others)

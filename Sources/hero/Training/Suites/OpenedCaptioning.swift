@@ -16,8 +16,8 @@ public struct OpenedCaptioning {
   private let options: DecodingOptions
 
   /// - Parameters:
-  ///   - tokenizer: its folder; nil for the run's own, or the one that the subtitles' store was made
-  ///     with.
+  ///   - tokenizer: its folder; nil for the run's own, or the one that the subtitles' store was
+  ///     made with.
   ///   - options: how captions are searched for.
   /// - Throws: `DataError` where the run's task, the width of the features or the tokenizer does
   ///   not fit.
