@@ -30,8 +30,7 @@ import Text
     }
   }
 
-  /// Tokens' states as moment_detr keeps them, of a vision transformer's CLIP and of a residual
-  /// one.
+  /// Tokens' states as moment_detr keeps them, of a CLIP of each kind of image tower.
   @Test(arguments: [("quick", CLIPRows.path("openclip-quick")), ("states", CLIPStates.folder)])
   func statesAgreeWithPyTorch(name: String, path: String) throws {
     let expected = try CLIPStates()

@@ -18,7 +18,7 @@ import Testing
     ]
     #expect(
       names.sorted(by: NaturalOrder.precedes) == [
-        "00003.jpg", "4.jpg", "a", "a2.jpg", "a02.png", "a2.png", "a002x", "a2b1.png", "a10.png", "b",
+        "00003.jpg", "4.jpg", "a", "a2.jpg", "a02.png", "a2.png", "a2b1.png", "a002x", "a10.png", "b",
       ])
   }
 

@@ -51,8 +51,11 @@ public enum FeatureVersion {
     names.filter { $0.width == width }.map(\.name)
   }
 
-  /// The folders in which the files of a part may lie, the program's own first, then VALUE's.
+  /// The folders in which the files of a part may lie, the program's own first, then VALUE's or
+  /// those of QVHighlights' features.
   static func folders(of part: String) -> [String] {
-    ["\(part)_features", part] + (part == "mil-nce" ? ["mil-nce-s3d_features", "mil-nce-s3d"] : [])
+    ["\(part)_features", part]
+      + (part == "mil-nce" ? ["mil-nce-s3d_features", "mil-nce-s3d"] : [])
+      + (part == "clip-vit" ? ["clip_features"] : [])
   }
 }

@@ -21,6 +21,8 @@ final class CutSource {
   private static let mostSounds = 8
   /// Seconds that sounds may lag behind the pictures in a file.
   private static let lag = 10.0
+  /// Seconds by which times of packets are rounded.
+  private static let rounding = 0.002
 
   init(_ path: String) throws {
     self.path = path
@@ -54,28 +56,29 @@ final class CutSource {
   }
 
   /// Copies what lies in a moment, from the key picture before it on.
-  /// - Returns: seconds of the video at the key picture.
+  /// - Parameters:
+  ///   - place: seconds at which the file is entered; nil for its beginning.
+  ///   - first: when that key picture is shown, where it is known; else the first that comes.
+  ///   - deadline: when the work ends unfinished.
+  /// - Returns: seconds of the video at the key picture; nil where none at or before the moment's
+  ///   beginning was come to, and nothing was copied.
   func copy(
-    from start: Double, to end: Double, into sink: CutSink, limits: VideoCut.Limits, check: () throws -> Void
-  ) throws -> Double {
-    video.seek(to: start)
-    for number in parts.indices { parts[number].clock.begin() }
+    from start: Double, to end: Double, entering place: Double?, first: Double? = nil, into sink: CutSink,
+    limits: VideoCut.Limits,
+    deadline: ContinuousClock.Instant, check: () throws -> Void
+  ) throws -> Double? {
+    enter(place)
     var packet = av_packet_alloc()
     defer { av_packet_free(&packet) }
     guard let packet else { throw DataError("out of memory", file: path) }
-    let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(limits.time)
     // Where sounds begin to count: at the key picture where the file will begin there.
     let isShown = ending == "mp4"
     var key: Double?
-    /// Packets since the last key picture before the moment, where seeking did not lead to it.
-    var pictures = 0.0
+    /// When the picture that was read last is decoded, and until when pictures are shown.
+    var (pictures, covered) = (-Double.infinity, -Double.infinity)
     while parts.contains(where: { !$0.isDone }) {
       try check()
-      guard clock.now < deadline else {
-        throw DataError(
-          "cutting takes more than \(Int(limits.time)) s", file: path, cure: "Cut a shorter moment")
-      }
+      try require(deadline, limits)
       guard av_read_frame(video.context, packet) >= 0 else { break }
       defer { av_packet_unref(packet) }
       guard let number = parts.firstIndex(where: { $0.stream.pointee.index == packet.pointee.stream_index })
@@ -87,7 +90,16 @@ final class CutSource {
       if number == 0 {
         pictures = decoded
         if decoded >= end { parts[0].isDone = true }
-        if key == nil, !parts[0].isDone, packet.pointee.flags & AV_PKT_FLAG_KEY != 0 { key = shown }
+        if key == nil, packet.pointee.flags & AV_PKT_FLAG_KEY != 0,
+          first.map({ shown >= $0 - Self.rounding }) ?? true
+        {
+          // What lies between is not there: the file was not entered where its times say.
+          guard shown <= start + Self.rounding || first != nil else { return nil }
+          key = shown
+        }
+        if key != nil, !parts[0].isDone {
+          covered = max(covered, shown + max(Double(packet.pointee.duration) * unit, Self.rounding))
+        }
       } else if decoded >= end || pictures > end + Self.lag {
         parts[number].isDone = true
       }
@@ -101,10 +113,55 @@ final class CutSource {
       }
       try sink.write(packet, of: number, from: parts[number].stream.pointee.time_base, origin: start)
     }
-    guard let key else {
-      throw DataError("there is no picture from \(start) s on that can be shown by itself", file: path)
+    guard let key else { return nil }
+    guard covered > start else {
+      throw DataError("its pictures end before \(start) s", file: path, cure: "Cut an earlier moment")
     }
     return key
+  }
+
+  /// When the last key picture at or before a moment's beginning is shown, found by reading what is
+  /// before it: in containers without an index, as MPEG-TS, seeking leads to any picture.
+  /// - Parameter place: seconds at which the file is entered; nil for its beginning.
+  /// - Returns: from the file's beginning on also the first key picture within the moment; nil
+  ///   where there is none.
+  func key(
+    before start: Double, end: Double, entering place: Double?, limits: VideoCut.Limits,
+    deadline: ContinuousClock.Instant,
+    check: () throws -> Void
+  ) throws -> Double? {
+    var packet = av_packet_alloc()
+    defer { av_packet_free(&packet) }
+    guard let packet else { throw DataError("out of memory", file: path) }
+    enter(place)
+    var found: Double?
+    while av_read_frame(video.context, packet) >= 0 {
+      defer { av_packet_unref(packet) }
+      try check()
+      try require(deadline, limits)
+      guard packet.pointee.stream_index == parts[0].stream.pointee.index else { continue }
+      parts[0].clock.set(packet)
+      try fillTime(of: packet, parts[0].stream)
+      let unit = parts[0].stream.pointee.time_base.value ?? 0
+      if Double(packet.pointee.dts) * unit >= end { break }
+      guard packet.pointee.flags & AV_PKT_FLAG_KEY != 0 else { continue }
+      let shown = Double(packet.pointee.pts) * unit
+      if shown > start + Self.rounding, found != nil || place != nil { break }
+      found = shown
+    }
+    return found
+  }
+
+  private func enter(_ place: Double?) {
+    guard let place else { return }
+    video.seek(to: place)
+    for number in parts.indices { parts[number].clock.begin() }
+  }
+
+  private func require(_ deadline: ContinuousClock.Instant, _ limits: VideoCut.Limits) throws {
+    guard ContinuousClock.now >= deadline else { return }
+    throw DataError(
+      "cutting takes more than \(Int(limits.time)) s", file: path, cure: "Cut a shorter moment")
   }
 
   /// When a picture is shown, where its container does not say it.

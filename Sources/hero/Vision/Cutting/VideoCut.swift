@@ -61,11 +61,31 @@ public struct VideoCut: Sendable {
         cure: "Ask for a part of it")
     }
     guard !exists(file) else { throw existsAlready(file) }
-    let source = try CutSource(video)
     let temporary = "\(file).\(getpid()).\(UInt32.random(in: 0 ... .max)).part"
     defer { unlink(temporary) }
-    let sink = try CutSink(source, path: temporary)
-    let begins = try source.copy(from: start, to: end, into: sink, limits: limits, check: check)
+    let deadline = ContinuousClock.now + .seconds(limits.time)
+    var source = try CutSource(video)
+    var sink = try CutSink(source, path: temporary)
+    var begins = try source.copy(
+      from: start, to: end, entering: start, into: sink, limits: limits, deadline: deadline, check: check)
+    // Where the key picture was not come to, it is looked for before, at last from the beginning.
+    for back in [10, 60, nil] as [Double?] where begins == nil {
+      let place = back.map { start - $0 }
+      if let place, place <= 0 { continue }
+      let first = try CutSource(video).key(
+        before: start, end: end, entering: place, limits: limits, deadline: deadline, check: check)
+      guard let first else { continue }
+      source = try CutSource(video)
+      sink = try CutSink(source, path: temporary)
+      begins = try source.copy(
+        from: start, to: end, entering: place, first: first, into: sink, limits: limits,
+        deadline: deadline, check: check)
+    }
+    guard let begins else {
+      throw DataError(
+        "there is no picture from \(start) to \(end) s that can be shown by itself", file: video,
+        cure: "Cut another moment")
+    }
     let bytes = try sink.finish()
     // A link never takes another file's place; file systems without links have to be asked before.
     if link(temporary, file) != 0 {
