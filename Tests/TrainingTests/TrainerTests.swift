@@ -163,7 +163,7 @@ struct TrainerTests {
       batchSize: RunConfiguration(task: .tvr).trainBatchSize, batchesPerUpdate: parts,
       seed: UInt64(RunConfiguration(task: .tvr).seed))
     for part in 0..<parts {
-      let target = try #require(try Pull.Loader().batch(part, of: plan)).map { Double($0) }
+      let target = try #require(try Pull.Loader().batch(part, of: plan)).values.map { Double($0) }
       let length = target.reduce(0) { $0 + $1 * $1 }.squareRoot()
       for place in 0..<4 { expected[place] -= target[place] / length }
     }
