@@ -29,7 +29,9 @@ import Testing
       file: nil, arguments: ["--task", "msrvtt_video_only", "--channels", "video"])
     #expect(same.configuration.videoChannels == .video)
     #expect(throws: DataError.self) {
-      try RunConfiguration.load(file: nil, arguments: ["--task", "tvr_sub_only", "--channels", "both"])
+      let (run, _) = try RunConfiguration.load(
+        file: nil, arguments: ["--task", "tvr_sub_only", "--channels", "both"])
+      _ = try TrainingRun(run, log: RunLog())
     }
     #expect(throws: UsageError.self) {
       try RunConfiguration.load(file: nil, arguments: ["--task", "tvr", "--channels", "audio"])
