@@ -47,7 +47,6 @@ struct GatherSum: Operation {
 
   /// The same of values of either type: a row is added up in float32 and rounded once.
   private func gatherEither(_ cpu: CPUBackend) {
-    let kernels = cpu.kernels
     let (columns, type) = (out.columns, out.storage.type)
     let (result, row) = (out.values, columns * type.size)
     let sources = terms.map { (table: $0.table, start: $0.table.values, indices: $0.indices?.pointer) }
