@@ -205,6 +205,32 @@ import Testing
     }
   }
 
+  /// A path that is no store's folder says what it is.
+  @Test func whatIsNoStoreOfTextsIsNamed() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(atPath: folder.path("empty"), withIntermediateDirectories: true)
+    for (path, says) in [
+      (try folder.file("rows.jsonl", "{}"), "is a file, not a store's folder"),
+      (folder.path("empty"), "no store of texts"),
+      (folder.path("none"), "there is no such store"),
+      ("~/none.db", "~ and $NAME mean something to a shell alone"),
+    ] {
+      let error = try #require(throws: DataError.self) { try QueryStore(path: path) }
+      #expect(error.description.contains(says) && error.cure != nil, "\(error)")
+    }
+  }
+
+  /// Two files of a store that say another video of one row.
+  @Test func videosThatContradictAreTold() throws {
+    let folder = try TemporaryFolder()
+    try Self.makeQueries(folder.path("q"), [("1", ["input_ids": [1], "vid_name": "a"])], sideFiles: true)
+    try AtomicFile.write("{\"1\": \"b\"}", to: folder.path("q/query2video.json"))
+    let notices = NoticeLog.shared
+    #expect(try QueryStore(path: folder.path("q")).query("1").video == "b")
+    let told = notices.about(folder.path("q/query2video.json"))
+    #expect(told.count == 1 && told[0].contains("about \"b\", its row that it is about \"a\""), "\(told)")
+  }
+
   @Test func spansOfTextAreReadLeniently() {
     #expect(
       TimeSpan("0.44-4.17") == TimeSpan(start: 0.44, end: 4.17)
