@@ -124,7 +124,7 @@ struct TrainingCommandTests {
     }
     #expect(try weights("profiled") == weights("plain"))
     for text in [
-      "profile: ", "GFLOP/s and", "│ linear backward", "│ optimizer step", "outside of operations",
+      "profile: ", "GFLOP/s and", "│ column sums", "│ optimizer step", "outside of operations",
     ] {
       #expect(run.errors.contains(text), "\(text)")
     }
@@ -132,7 +132,7 @@ struct TrainingCommandTests {
     let calls = events.filter { $0["ph"] == "X" }
     let names = Set(calls.compactMap { $0["name"]?.string })
     let expected: Set = [
-      "linear", "linear backward", "attention", "attention backward", "layer norm", "ranking",
+      "product", "slope", "column sums", "attention", "attention backward", "layer norm", "ranking",
       "optimizer step", "upload",
     ]
     #expect(expected.isSubset(of: names), "\(names)")

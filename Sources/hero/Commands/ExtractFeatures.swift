@@ -151,7 +151,9 @@ struct ExtractFeatures: ParsableCommand {
     let isOfQueries = layout == .qvhighlights
     let usual = FrameInterval(seconds: isOfQueries ? 2 : 1.5)
     guard let interval = frameLength.map({ FrameInterval($0) }) ?? usual else {
-      throw UsageError("--frame-length must be a whole number of 30ths of a second above 0, such as 1.5 or 2")
+      throw UsageError(
+        "--frame-length must be a whole number of 30ths of a second above 0, such as 1.5 or 3/2, not \(frameLength ?? "")"
+      )
     }
     if clip == nil {
       try FlagConflicts.refuse(
