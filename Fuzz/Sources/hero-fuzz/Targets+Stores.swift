@@ -53,8 +53,8 @@ extension Target {
   /// What `create-txtdb` makes of cues is read as training reads it.
   private static func store(_ cues: [SubtitleCue], frames: Int, interval: Double) throws {
     let row: JSONObject = ["vid_name": "v", "sub": .array(cues.map(\.json))]
-    let entry = try SubtitleRow(row, video: "v").entry(
-      frames: frames, frameLength: interval, group: 5, tokenizer: tokenizer)
+    let entry = try SubtitleRow(row, video: "v", frameLength: interval).entry(
+      frames: frames, group: 5, tokenizer: tokenizer)
     let bytes = MessagePack(.object(entry.fields)).encode()
     let record = StoreRecord(value: try MessagePack.decode(bytes), file: "store", key: "v")
     let text = try Subtitles(record, of: "v")
