@@ -30,7 +30,8 @@ import Testing
   @Test func everythingThatARunReadsAndMakes() throws {
     let kinds = [
       "run": "a run of tvr", "run/ckpt/model_step_1.safetensors": "a HERO", "tv.index": "an index",
-      "txt_db/val.db": "a store of texts of tvr", "txt_db/subtitles.db": "a store of subtitles",
+      "txt_db/val.db": "a store of texts of tvr", "txt_db/val.db/data.mdb": "a store of texts of tvr",
+      "txt_db/subtitles.db": "a store of subtitles",
       "video_db/tv": "a folder of 1 stores", "video_db/tv/resnet_slowfast_1.5": "a store of features",
       "corpus/tokenizer": "a tokenizer",
       "corpus/features": "a folder of features",

@@ -9,8 +9,8 @@ struct CheckCommand: ParsableCommand {
     abstract: "Tell what files and folders are, whether they can be read, and which commands take them.",
     discussion: """
       Takes weights, folders of runs, stores, features, annotations, subtitles, configurations, tokenizers, indexes \
-      and videos. Weights are read as a whole, of a store its lists and first row. The exit status is 1 where one of \
-      the paths is damaged or nothing that hero knows.
+      and videos. Weights of HERO and RoBERTa are read as a whole, of other networks the names, of a store its lists. \
+      The exit status is 1 where one of the paths is damaged or nothing that hero knows.
 
         hero check hero-tv-ht100.pt txt_db/tvr_val.db video_db/tv
       """)

@@ -16,21 +16,27 @@ extension FileReport {
 
   /// A file of weights, read as a whole.
   static func weights(_ path: String) throws -> FileReport {
-    let names = Set(try NetworkWeights(path: path).names)
+    let weights = try NetworkWeights(path: path)
+    let names = Set(weights.names)
     if names.contains("layer1.0.conv1.weight"), names.contains("conv1.weight") {
-      return try network(path, "a ResNet, a network of pictures", flag: "--resnet")
+      return network(weights, "a ResNet, a network of pictures", flag: "--resnet")
     }
     if names.contains(where: { $0.hasPrefix("s1.pathway") }) {
-      return try network(path, "a SlowFast, a network of moving pictures", flag: "--slowfast")
+      return network(weights, "a SlowFast, a network of moving pictures", flag: "--slowfast")
     }
     if names.contains(where: { $0.hasPrefix("mixed_5c.") }) {
-      return try network(path, "MIL-NCE's S3D, a network of moving pictures", flag: "--s3d")
+      return network(weights, "MIL-NCE's S3D, a network of moving pictures", flag: "--s3d")
     }
     if isCLIP(names) {
-      let files = try CLIPFiles(path: path)
-      var report = try network(path, "a CLIP, a network of pictures and sentences", flag: "--clip")
-      report.facts.append(("activation", files.image.activation.rawValue))
-      report.notes += files.notes
+      var report = network(weights, "a CLIP, a network of pictures and sentences", flag: "--clip")
+      do {
+        let files = try CLIPFiles(path: path)
+        report.facts.append(("activation", files.image.activation.rawValue))
+        report.notes += files.notes
+      } catch let error as DataError {
+        // Beside these weights something is missing.
+        report.notes.append(error.sentence)
+      }
       report.uses.append("hero index --videos FOLDER --clip \(ShellWords.line([path])) --output FILE")
       return report
     }
@@ -44,12 +50,11 @@ extension FileReport {
     return own.contains(where: names.contains)
   }
 
-  private static func network(_ path: String, _ kind: String, flag: String) throws -> FileReport {
-    let weights = try NetworkWeights(path: path)
-    var report = FileReport(path: path, kind: kind)
+  private static func network(_ weights: NetworkWeights, _ kind: String, flag: String) -> FileReport {
+    var report = FileReport(path: weights.path, kind: kind)
     report.facts.append(("arrays", "\(weights.names.count)"))
     report.notes = weights.notes
-    report.uses = ["hero extract-features VIDEOS \(flag) \(ShellWords.line([path]))"]
+    report.uses = ["hero extract-features VIDEOS \(flag) \(ShellWords.line([weights.path]))"]
     return report
   }
 

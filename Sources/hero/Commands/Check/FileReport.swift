@@ -84,7 +84,10 @@ struct FileReport {
     let ending = ending(of: path)
     if try IndexFile.recognizes(path) { return try index(path) }
     switch ending {
-    case "mdb": return try folder((path as NSString).deletingLastPathComponent)
+    case "mdb" where (path as NSString).lastPathComponent == "data.mdb":
+      let parent = (path as NSString).deletingLastPathComponent
+      return try folder(parent.isEmpty ? "." : parent)
+    case "mdb": return try features(path)
     case "json", "jsonl": return try document(path)
     case "npz", "npy":
       if let frames = try frames(path) { return frames }
