@@ -67,7 +67,9 @@ let package = Package(
     module("Training", ["Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
     module("Demo", ["Text", "Formats"]),
     module("Vision", ["CFFmpeg", "CDNNL", "Formats"]),
-    module("Search", ["Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
+    module(
+      "Search",
+      ["Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats", "CKernels"]),
     .target(
       name: "Serve",
       dependencies: [
@@ -91,7 +93,7 @@ let package = Package(
       path: "Sources/hero/Commands"),
 
     .target(
-      name: "TestSupport", dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CLMDB"],
+      name: "TestSupport", dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CKernels", "CLMDB"],
       path: "Tests/TestSupport"),
     // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
     .target(
@@ -110,7 +112,10 @@ let package = Package(
     tests("Training", ["Tasks", "Model", "Corpus", "Metrics", "Engine", "Formats"]),
     tests("Demo", ["Text", "Formats"]),
     tests(
-      "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),
+      "Search",
+      [
+        "SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats", "CKernels",
+      ]),
     tests(
       "Serve",
       [
