@@ -69,7 +69,10 @@ let package = Package(
     module("Demo", ["Text", "Formats"]),
     module("Vision", ["CFFmpeg", "CDNNL", "Formats"]),
     module(
-      "Search", ["Bench", "Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats"]),
+      "Search",
+      [
+        "Bench", "Training", "Tasks", "Model", "Corpus", "Metrics", "Text", "Engine", "Formats", "CKernels",
+      ]),
     .target(
       name: "Serve",
       dependencies: [
@@ -95,7 +98,7 @@ let package = Package(
       path: "Sources/hero/Commands"),
 
     .target(
-      name: "TestSupport", dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CLMDB"],
+      name: "TestSupport", dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CKernels", "CLMDB"],
       path: "Tests/TestSupport"),
     // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
     .target(
@@ -115,7 +118,10 @@ let package = Package(
     tests("Bench", ["Model", "Metrics", "Engine", "Formats"]),
     tests("Demo", ["Text", "Formats"]),
     tests(
-      "Search", ["SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats"]),
+      "Search",
+      [
+        "SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats", "CKernels",
+      ]),
     tests(
       "Serve",
       [

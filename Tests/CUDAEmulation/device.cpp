@@ -46,7 +46,6 @@ int error_string(int error, const char **text) {
 }
 
 int init(unsigned) { return SUCCESS; }
-int driver_version(int *version) { return *version = 12090, SUCCESS; }
 int device_count(int *count) { return *count = 1, SUCCESS; }
 int device_get(int *device, int ordinal) { return *device = ordinal, ordinal == 0 ? SUCCESS : INVALID_VALUE; }
 
@@ -126,13 +125,6 @@ int event_query(void *event) {
   Lock lock(device);
   auto own = static_cast<Event *>(event);
   return own->done == own->recorded ? SUCCESS : NOT_READY;
-}
-
-int event_synchronize(void *event) {
-  Lock lock(device);
-  auto own = static_cast<Event *>(event);
-  if (own->done != own->recorded) fail("nothing here waits for events");
-  return SUCCESS;
 }
 
 // The mark of now: the event may be recorded again.
@@ -415,9 +407,9 @@ int multiply(void *, void *product, const void *alpha, const void *a, void *a_la
 
 const hero_cuda_functions *hero_cuda_emulation(void) {
   static const hero_cuda_functions functions = {
-      error_string, init, driver_version, device_count, device_get, device_name, device_attribute, device_memory,
+      error_string, init, device_count, device_get, device_name, device_attribute, device_memory,
       device_uuid, retain_context, release_context, set_context, stream_create, stream_destroy, stream_synchronize, stream_wait, event_create,
-      event_destroy, event_record, event_query, event_synchronize, default_pool, set_pool_attribute, allocate, release,
+      event_destroy, event_record, event_query, default_pool, set_pool_attribute, allocate, release,
       allocate_host, release_host, upload, download, load_module, unload_module, get_function, set_function_attribute,
       launch, compiler_version, program_create, program_compile, program_log_size, program_log, program_binary_size,
       program_binary, program_destroy, products_version, products_create, products_destroy, product_create,

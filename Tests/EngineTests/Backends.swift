@@ -1,4 +1,3 @@
-import CKernels
 import TestSupport
 
 @testable import Engine
@@ -6,14 +5,8 @@ import TestSupport
 /// The backends a check runs on: every kernel set of this processor, with 1, 2 and 3 threads, the
 /// GPU of the tests, and one that is profiled.
 enum Backends {
-  static var kernelSets: [hero_kernels] {
-    var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: Int(HERO_KERNEL_SETS))
-    let count = sets.withUnsafeMutableBufferPointer { hero_kernels_all($0.baseAddress) }
-    return sets.prefix(Int(count)).compactMap { $0?.pointee }
-  }
-
   static func forEach(_ body: (any Backend) throws -> Void) throws {
-    for kernels in kernelSets {
+    for kernels in KernelSets.all {
       for threads in 1...3 {
         let backend = try CPUBackend(threads: threads, kernels: kernels)
         poison(backend)
@@ -29,8 +22,8 @@ enum Backends {
 
   /// The processor's in bfloat16: what only some processors can do themselves, the other kernels do
   /// as well.
-  static func forEachHalf(_ body: (CPUBackend) throws -> Void) throws {
-    for kernels in kernelSets {
+  static func forEachBF16(_ body: (CPUBackend) throws -> Void) throws {
+    for kernels in KernelSets.all {
       let backend = try CPUBackend(threads: 2, kernels: kernels, precision: .bf16)
       poison(backend)
       try body(backend)

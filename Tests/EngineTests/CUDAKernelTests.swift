@@ -31,9 +31,8 @@ struct CUDAKernelTests {
     let (binary, log) = try program.compile(functions.functions)
     #expect(binary.starts(with: [0x7F] + Array("ELF".utf8)))
     for kernel in CUDAKernel.all(in: target.precision) {
-      for width in kernel.headWidths ?? [0] {
-        let suffix = width > 0 ? CUDAProgram.suffix(target.precision, headWidth: width) : ""
-        #expect(log.contains("'\(kernel.rawValue + suffix)'"))
+      for width in kernel.headWidths {
+        #expect(log.contains("'\(kernel.name(target.precision, headWidth: width))'"))
       }
     }
     let spills = log.split(separator: "\n").filter {

@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -10,7 +11,7 @@ struct FunctionTests {
   private static let arguments = (0...60_000).map { Float($0) * 0.001 - 30 }
 
   @Test func exponential() {
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       let arguments = Self.arguments + [-87, -80, 80, 87, 0]
       var values = arguments
       kernels.exp_shift_scale(&values, 0, 1, values.count)
@@ -22,7 +23,7 @@ struct FunctionTests {
 
   /// Far below, what is left is nothing that a sum could notice; far above, it stays finite.
   @Test func exponentialOfExtremes() {
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       var values: [Float] = [-88, -100, -1e10, -.infinity, -.greatestFiniteMagnitude, 89, 1e10]
       kernels.exp_shift_scale(&values, 0, 1, values.count)
       #expect(values.prefix(5).allSatisfy { $0 >= 0 && $0 < 2e-38 })
@@ -31,7 +32,7 @@ struct FunctionTests {
   }
 
   @Test func geluAndItsSlope() {
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       var (pre, out) = (Self.arguments, [Float](repeating: .nan, count: Self.arguments.count))
       kernels.bias_gelu(&pre, &out, nil, 1, pre.count)
       #expect(pre == Self.arguments)
@@ -47,7 +48,7 @@ struct FunctionTests {
 
   @Test(arguments: [1, 2, 15, 16, 17, 50, 1000, 50_265])
   func logSumExp(count: Int) {
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       for (scale, shift) in [(1.0, 0.0), (20, 0), (1, 1e4), (1, -1e4), (3e3, 0)] {
         var x = Matrix.random(1, count, scale: scale, seed: 3)
         for c in 0..<count { x.values[c] = Double(Float(x.values[c] + shift)) }
@@ -59,7 +60,7 @@ struct FunctionTests {
   }
 
   @Test func logSumExpOfExtremes() {
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       for count in [3, 16, 21, 40] {
         var row = [Float](repeating: -1e10, count: count)
         row[1] = 5
@@ -76,7 +77,7 @@ struct FunctionTests {
   func sums(count: Int) throws {
     let (x, y) = (Matrix.random(1, count, seed: 1), Matrix.random(1, count, seed: 2))
     let sizes = zip(x.values, y.values).reduce(0) { $0 + abs($1.0 * $1.1) }
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       let dot = zip(x.values, y.values).reduce(0) { $0 + $1.0 * $1.1 }
       #expect(abs(Double(kernels.dot(x.floats, y.floats, count)) - dot) <= 1e-6 * sizes)
       let sum = x.values.reduce(0, +)
@@ -93,7 +94,7 @@ struct FunctionTests {
 
   /// A NaN stays one: training that has diverged must not look as if it had not.
   @Test func notANumberIsPassedOn() {
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       for count in [5, 16, 40] {
         var row = [Float](repeating: 1, count: count)
         row[count - 2] = .nan

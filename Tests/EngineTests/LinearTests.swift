@@ -19,7 +19,7 @@ import Testing
         Referee.linear(m[0], m[1], hasBias ? m[2] : nil, activation)
       }
       // A rounded argument may lie on the other side of a ReLU's kink, and its whole slope with it.
-      if activation == .relu { check.halfGradientTolerance = 0.1 }
+      if activation == .relu { check.bf16GradientTolerance = 0.1 }
       try check.run()
     }
   }

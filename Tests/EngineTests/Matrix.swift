@@ -37,7 +37,7 @@ struct Matrix {
   var magnitude: Double { values.reduce(0) { max($0, abs($1)) } }
 
   /// The elements as bfloat16 holds them.
-  var asHalf: Matrix {
+  var asBF16: Matrix {
     Matrix(rows: rows, columns: columns) { Double(BFloat16.float(BFloat16.bits(Float(self[$0, $1])))) }
   }
 

@@ -14,10 +14,10 @@ struct OperationCheck {
   /// Of all gradients of one input, relative to their norm.
   var gradientTolerance = 1e-4
   /// The same in bfloat16, whose 8 bits round by up to 0.4 %, some times on the way.
-  var halfForwardTolerance = 0.02
-  var halfGradientTolerance = 0.03
+  var bf16ForwardTolerance = 0.02
+  var bf16GradientTolerance = 0.03
   /// Whether inputs may be rounded to bfloat16, where some become equal.
-  var hasHalfInputs = true
+  var hasBF16Inputs = true
   /// Whether the tape's closure leaves its inputs as they are.
   var keepsInputs = true
   var inputs: [Matrix]
@@ -64,17 +64,17 @@ struct OperationCheck {
   /// embeddings and weights are, once with all but vectors in bfloat16, as results of layers are.
   func run(sourceLocation: SourceLocation = #_sourceLocation) throws {
     try run(of: .float32, sourceLocation: sourceLocation) { try Backends.forEach($0) }
-    var half = self
-    (half.forwardTolerance, half.gradientTolerance) = (
-      max(forwardTolerance, halfForwardTolerance), max(gradientTolerance, halfGradientTolerance)
+    var bf16 = self
+    (bf16.forwardTolerance, bf16.gradientTolerance) = (
+      max(forwardTolerance, bf16ForwardTolerance), max(gradientTolerance, bf16GradientTolerance)
     )
-    try half.run(of: .float32, sourceLocation: sourceLocation) { body in
-      try Backends.forEachHalf { try body($0) }
+    try bf16.run(of: .float32, sourceLocation: sourceLocation) { body in
+      try Backends.forEachBF16 { try body($0) }
     }
-    guard hasHalfInputs else { return }
-    half.inputs = inputs.map { $0.rows > 1 ? $0.asHalf : $0 }
-    try half.run(of: .bfloat16, sourceLocation: sourceLocation) { body in
-      try Backends.forEachHalf { try body($0) }
+    guard hasBF16Inputs else { return }
+    bf16.inputs = inputs.map { $0.rows > 1 ? $0.asBF16 : $0 }
+    try bf16.run(of: .bfloat16, sourceLocation: sourceLocation) { body in
+      try Backends.forEachBF16 { try body($0) }
     }
   }
 

@@ -57,16 +57,6 @@ import Testing
     }.run()
   }
 
-  @Test(arguments: [1, 15, 128, 300], [Float(0.1), 0.5])
-  func dropoutEqualsReferee(columns: Int, probability: Float) throws {
-    let mask = Referee.dropoutFactors(rows: 40, columns: columns, probability: probability, stream: 1)
-    try OperationCheck([.random(40, columns, seed: 1)]) { tape, t in
-      tape.dropout(t[0], probability: probability)
-    } referee: { m in
-      Referee.times(m[0], mask)
-    }.run()
-  }
-
   @Test(arguments: [2, 16, 45, 256])
   func normalizeRowsEqualsReferee(columns: Int) throws {
     var x = Matrix.random(12, columns, seed: 1)

@@ -37,7 +37,7 @@ import Testing
     } referee: { m in
       Referee.segmentMax(m[0], segments)
     }
-    check.hasHalfInputs = false
+    check.hasBF16Inputs = false
     try check.run()
   }
 

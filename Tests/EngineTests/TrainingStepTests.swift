@@ -84,14 +84,14 @@ import Testing
       #expect(backend.memory.peak >= backend.memory.now)
     }
     try Backends.forEach(check)
-    try Backends.forEachHalf(check)
+    try Backends.forEachBF16(check)
   }
 
   /// bfloat16 follows float32 from a distance.
-  @Test func halfPrecisionStaysNear() throws {
+  @Test func bf16StaysNear() throws {
     let exact = Network(try CPUBackend(threads: 2), seed: 3)
     let losses = (0..<5).map { exact.step($0, seed: 3) }
-    try Backends.forEachHalf { backend in
+    try Backends.forEachBF16 { backend in
       let network = Network(backend, seed: 3)
       for (number, expected) in losses.enumerated() {
         #expect(abs(network.step(number, seed: 3) - expected) <= 0.03 * expected, "update \(number)")
@@ -125,7 +125,7 @@ import Testing
   }
 
   @Test func runsRepeatBitForBit() throws {
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       for (threads, precision) in [(1, Precision.fp32), (2, .fp32), (3, .fp32), (2, .bf16)] {
         let runs = try (0..<2).map { _ in
           let backend = try CPUBackend(threads: threads, kernels: kernels, precision: precision)

@@ -1,11 +1,11 @@
 /// The upper half of a float32.
-enum BFloat16 {
+package enum BFloat16 {
   /// To the nearest, of two to the even one.
-  static func bits(_ value: Float) -> UInt16 {
+  package static func bits(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     if value.isNaN { return UInt16(bits >> 16) | 0x40 }
     return UInt16(truncatingIfNeeded: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16)
   }
 
-  static func float(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
+  package static func float(_ bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 }

@@ -62,7 +62,7 @@ public enum Device {
   }
 
   private static func openCPU(_ precision: Precision?, _ threads: Int?) throws -> CPUBackend {
-    let fastest = CPUBackend.multipliesBrains ? Precision.bf16 : .fp32
+    let fastest = CPUBackend.multipliesBF16 ? Precision.bf16 : .fp32
     return try CPUBackend(threads: threads, precision: precision ?? fastest)
   }
 
@@ -81,8 +81,8 @@ public enum Device {
   public static func list() -> [Description] {
     var list: [Description] = []
     do {
-      let half = CPUBackend.multipliesBrains ? "fp32 and bf16" : "fp32 (bf16 needs AVX512-BF16)"
-      list.append(Description(name: "cpu", text: "\(try CPUBackend().summary), \(half)", isUsable: true))
+      let precisions = CPUBackend.multipliesBF16 ? "fp32 and bf16" : "fp32 (bf16 needs AVX512-BF16)"
+      list.append(Description(name: "cpu", text: "\(try CPUBackend().summary), \(precisions)", isUsable: true))
     } catch {
       list.append(Description(name: "cpu", text: "\(error)", isUsable: false))
     }

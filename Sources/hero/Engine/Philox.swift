@@ -84,16 +84,3 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     return (Float(radius * cos(angle)), Float(radius * sin(angle)))
   }
 }
-
-/// One use of dropout: which of a step's random streams it draws from and how much it drops.
-public struct Dropout: Sendable {
-  public var seed: UInt64
-  public var step: UInt32
-  public var stream: UInt32
-  /// 0 ..< 1, in steps of 1/65,536.
-  public var probability: Float
-
-  /// Elements whose 16 random bits lie below this are dropped; the others are scaled by 65,536 /
-  /// (65,536 − threshold).
-  public var threshold: UInt32 { UInt32((probability * 65_536).rounded()) }
-}

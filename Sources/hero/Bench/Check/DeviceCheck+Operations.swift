@@ -59,7 +59,6 @@ extension DeviceCheck {
       Operation(name: "gather and scatter", inputs: [(n / 3, d), (n, d)]) { tape, x in
         tape.gatherSum([(x[0], tape.backend.makeIndices(indices)), (x[1], nil)])
       },
-      Operation(name: "dropout", inputs: [(n, d)]) { tape, x in tape.dropout(x[0], probability: 0.3) },
       Operation(name: "transpose", inputs: [(n, 2)]) { tape, x in tape.transpose(x[0]) },
       Operation(name: "normalize rows", inputs: [(n, d)]) { tape, x in tape.normalizeRows(x[0], floor: 1e-5)
       },

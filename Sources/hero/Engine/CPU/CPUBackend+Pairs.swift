@@ -17,8 +17,8 @@ extension CPUBackend {
     }
     operations += 2 * places.rows * columns
     // Rows of bfloat16 become floats a group at a time: x may be a whole corpus.
-    let isBrain = x.storage.type == .bfloat16
-    let each = most.queries * (columns + most.rows) + (isBrain ? most.rows * columns : 0)
+    let isBF16 = x.storage.type == .bfloat16
+    let each = most.queries * (columns + most.rows) + (isBF16 ? most.rows * columns : 0)
     let lanes = min(pool.threads, max(1, groups.count))
     let storage = scratch(parts: lanes, each: each)
     var staged = Staged(self)
@@ -36,9 +36,9 @@ extension CPUBackend {
           (packed + place * columns).update(from: q + Int(numbers[pair]) * columns, count: columns)
         }
         var from: UnsafeMutablePointer<Float>
-        if isBrain {
+        if isBF16 {
           from = products + most.queries * most.rows
-          kernels.widen(from, x.brains + rows.lowerBound * columns, rows.count * columns)
+          kernels.widen(from, x.bf16 + rows.lowerBound * columns, rows.count * columns)
         } else {
           from = x.pointer + rows.lowerBound * columns
         }

@@ -4,7 +4,7 @@ import CKernels
 extension CPUBackend {
   /// The loops over values of a type.
   func loops(_ type: ElementType) -> hero_value_loops {
-    (type == .bfloat16 ? kernels.brains : kernels.floats).pointee
+    (type == .bfloat16 ? kernels.bf16 : kernels.floats).pointee
   }
 
   /// Rows of `count` that one float32 sum is of.
@@ -16,12 +16,12 @@ extension CPUBackend {
   func convert(_ x: Tensor, to y: Tensor) {
     precondition(x.count == y.count && x.storage.type != y.storage.type)
     if x.storage.type == .bfloat16 {
-      let (from, to) = (x.brains, y.pointer)
+      let (from, to) = (x.bf16, y.pointer)
       pool.split(x.count, grain: 1 << 14, multiple: 16) { range, _ in
         kernels.widen(to + range.lowerBound, from + range.lowerBound, range.count)
       }
     } else {
-      let (from, to) = (x.pointer, y.brains)
+      let (from, to) = (x.pointer, y.bf16)
       pool.split(x.count, grain: 1 << 14, multiple: 16) { range, _ in
         kernels.narrow(to + range.lowerBound, from + range.lowerBound, range.count)
       }
@@ -32,7 +32,7 @@ extension CPUBackend {
   func changeWidened(
     _ y: Tensor, _ change: (UnsafeMutablePointer<Float>, _ range: Range<Int>) -> Void
   ) {
-    let (to, most) = (y.brains, 1024)
+    let (to, most) = (y.bf16, 1024)
     pool.split(y.count, grain: 1 << 14, multiple: most) { range, _ in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: most) { room in
         guard let floats = room.baseAddress else { return }
@@ -110,20 +110,8 @@ extension Tensor {
   }
 
   /// The elements of a bfloat16 tensor.
-  var brains: UnsafeMutablePointer<hero_brain> {
+  var bf16: UnsafeMutablePointer<hero_bf16> {
     precondition(storage.type == .bfloat16)
-    return values.assumingMemoryBound(to: hero_brain.self)
-  }
-}
-
-extension Optional where Wrapped == Dropout {
-  /// Calls `body` with the kernels' form of this dropout, or with nil where nothing is to be
-  /// dropped.
-  func withKernelForm<Result>(_ body: (UnsafePointer<hero_dropout>?) -> Result) -> Result {
-    guard let self, self.threshold > 0 else { return body(nil) }
-    var form = hero_dropout(
-      key: (UInt32(truncatingIfNeeded: self.seed), UInt32(truncatingIfNeeded: self.seed >> 32)),
-      stream: self.stream, step: self.step, threshold: self.threshold)
-    return withUnsafePointer(to: &form) { body($0) }
+    return values.bindMemory(to: hero_bf16.self, capacity: count)
   }
 }

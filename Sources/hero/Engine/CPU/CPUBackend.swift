@@ -5,7 +5,7 @@ import Foundation
 /// The engine on the processor: OpenBLAS for products, vectorised loops for the rest, one pool of
 /// threads for both.
 ///
-/// In bf16 products are our own too (`brainProduct`), and loops that much time goes into read and
+/// In bf16 products are our own too (`bf16Product`), and loops that much time goes into read and
 /// write bfloat16.
 public final class CPUBackend: Backend, @unchecked Sendable {
   let pool: ThreadPool
@@ -26,7 +26,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     switch precision {
     case .fp32: break
     case .bf16:
-      guard Self.multipliesBrains else {
+      guard Self.multipliesBF16 else {
         throw EngineError(
           "this processor has no products in bfloat16 (AVX512-BF16), which --precision bf16 is for; give "
             + "--precision auto, which takes it where it is there, or fp32")
@@ -44,8 +44,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   /// Whether bf16 is faster here than fp32. The tests let any processor compute in it, by
   /// `HERO_EMULATE_BF16=1`.
-  static var multipliesBrains: Bool {
-    hero_kernels_best().pointee.multiplies_brains
+  static var multipliesBF16: Bool {
+    hero_kernels_best().pointee.multiplies_bf16
       || ProcessInfo.processInfo.environment["HERO_EMULATE_BF16"] == "1"
   }
 
@@ -77,7 +77,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     munmap(memory, bytes)
   }
 
-  static var defaultThreads: Int { chosenThreads ?? ProcessInfo.processInfo.activeProcessorCount }
+  package static var defaultThreads: Int { chosenThreads ?? ProcessInfo.processInfo.activeProcessorCount }
 
   /// What the environment says (`HERO_NUM_THREADS`, `OMP_NUM_THREADS`).
   public static var chosenThreads: Int? {
@@ -122,7 +122,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     guard let base = values.baseAddress else { return }
     tensor.storage.onHost.changes()
     if tensor.storage.type == .bfloat16 {
-      kernels.narrow(tensor.brains, base, values.count)
+      kernels.narrow(tensor.bf16, base, values.count)
     } else {
       tensor.pointer.update(from: base, count: values.count)
     }
@@ -132,7 +132,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     precondition(values.count == tensor.count)
     guard let base = values.baseAddress else { return }
     if tensor.storage.type == .bfloat16 {
-      kernels.widen(base, tensor.brains, values.count)
+      kernels.widen(base, tensor.bf16, values.count)
     } else {
       base.update(from: tensor.pointer, count: values.count)
     }

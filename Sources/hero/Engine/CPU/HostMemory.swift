@@ -25,7 +25,7 @@ extension BufferPool<HostAddress> {
 }
 
 /// A buffer on loan from `HostMemory`; it goes back when the last tensor that looks at it is gone.
-/// Its memory is bound to the storage's type of element for as long.
+/// Its memory is raw: whoever reads or writes elements binds them.
 final class HostStorage: Storage {
   private let address: HostAddress
   private let capacity: Int
@@ -38,12 +38,6 @@ final class HostStorage: Storage {
     (address, capacity) = memory.take((count * type.size + 3) / 4)
     self.memory = memory
     super.init(count: count, type: type)
-    switch type {
-    case .float32: bytes.bindMemory(to: Float.self, capacity: count)
-    case .float64: bytes.bindMemory(to: Double.self, capacity: count)
-    case .int32: bytes.bindMemory(to: Int32.self, capacity: count)
-    case .bfloat16: bytes.bindMemory(to: hero_brain.self, capacity: count)
-    }
   }
 
   /// The elements, whatever their type.
@@ -52,19 +46,19 @@ final class HostStorage: Storage {
   /// The elements of a storage of float32.
   var pointer: UnsafeMutablePointer<Float> {
     precondition(type == .float32)
-    return bytes.assumingMemoryBound(to: Float.self)
+    return bytes.bindMemory(to: Float.self, capacity: count)
   }
 
   /// The elements of a storage of sums.
   var sums: UnsafeMutablePointer<Double> {
     precondition(type == .float64)
-    return bytes.assumingMemoryBound(to: Double.self)
+    return bytes.bindMemory(to: Double.self, capacity: count)
   }
 
   /// The elements of a storage of row numbers.
   var rowNumbers: UnsafeMutablePointer<Int32> {
     precondition(type == .int32)
-    return bytes.assumingMemoryBound(to: Int32.self)
+    return bytes.bindMemory(to: Int32.self, capacity: count)
   }
 
   /// Elements are about to change.

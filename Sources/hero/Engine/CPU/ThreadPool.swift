@@ -7,9 +7,9 @@ import Synchronization
 /// The engine's only threads: OpenBLAS is told to use one, and products are divided here, so that
 /// the two never compete for cores. Between loops the workers spin for some microseconds (the next
 /// operation usually follows at once), then sleep.
-final class ThreadPool: @unchecked Sendable {
+package final class ThreadPool: @unchecked Sendable {
   /// How many threads share a loop, the caller's included.
-  let threads: Int
+  package let threads: Int
   /// The loop's number in the upper half, how many of its indices nobody has taken in the lower.
   /// One word, so that who takes an index takes it of the loop that it saw.
   private let turn = Atomic<UInt64>(0)
@@ -23,7 +23,7 @@ final class ThreadPool: @unchecked Sendable {
   /// waits.
   private var body: (Int) -> Void = { _ in }
 
-  init(threads: Int) {
+  package init(threads: Int) {
     self.threads = max(1, threads)
     for number in 1..<max(2, self.threads) where self.threads > 1 {
       let worker = Thread { [self] in work() }
@@ -34,7 +34,7 @@ final class ThreadPool: @unchecked Sendable {
   }
 
   /// Lets the threads end, and with them the pool; loops still work, on the calling thread.
-  func stop() {
+  package func stop() {
     stopping.store(true, ordering: .sequentiallyConsistent)
     lock.lock()
     lock.broadcast()
@@ -46,7 +46,7 @@ final class ThreadPool: @unchecked Sendable {
   ///
   /// A thread that is asleep or has no core is not waited for: the others take its share. A loop
   /// that starts while another is under way (from its body) runs on the calling thread.
-  func run(_ count: Int, _ body: (Int) -> Void) {
+  package func run(_ count: Int, _ body: (Int) -> Void) {
     guard count > 1, threads > 1, !stopping.load(ordering: .relaxed),
       !busy.exchange(true, ordering: .acquiring)
     else {

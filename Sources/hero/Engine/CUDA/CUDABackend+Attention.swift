@@ -41,7 +41,7 @@ extension CUDABackend {
     // A grid is at most 65,535 deep.
     for first in stride(from: 0, to: sequences, by: Self.gridDepth) {
       launch(
-        kernel, suffix: CUDAProgram.suffix(precision, headWidth: width),
+        kernel, headWidth: width,
         grid: (tiles, input.heads, min(Self.gridDepth, sequences - first)), block: shape.block,
         sharedBytes: shape.sharedBytes(kernel), arguments)
       arguments.query_starts = arguments.query_starts.map { $0 + Self.gridDepth }

@@ -30,12 +30,12 @@ extension CUDABackend {
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
     precondition(values.count == tensor.count)
     if tensor.storage.type == .bfloat16 {
-      var halves = [UInt16](repeating: 0, count: values.count)
-      halves.withUnsafeMutableBytes {
+      var narrow = [UInt16](repeating: 0, count: values.count)
+      narrow.withUnsafeMutableBytes {
         deviceMemory.download(tensor.address, to: $0)
         synchronize()
       }
-      for (place, half) in halves.enumerated() { values[place] = BFloat16.float(half) }
+      for (place, bits) in narrow.enumerated() { values[place] = BFloat16.float(bits) }
     } else {
       precondition(tensor.storage.type == .float32)
       deviceMemory.download(tensor.address, to: UnsafeMutableRawBufferPointer(values))

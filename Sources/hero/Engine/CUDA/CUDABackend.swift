@@ -13,7 +13,8 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   public let precision: Precision
   public internal(set) var link: (any DeviceLink)?
   private let module: UnsafeMutableRawPointer
-  private let kernels: [String: UnsafeMutableRawPointer]
+  /// By `CUDAKernel.place`; nil for what a program or a device does not have.
+  private let kernels: [UnsafeMutableRawPointer?]
   private let name: String
 
   /// - Parameters:
@@ -49,7 +50,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   /// The kernels of a compiled program.
   private static func load(
     _ binary: [UInt8], _ functions: hero_cuda_functions, _ precision: Precision, room: Int
-  ) throws -> (module: UnsafeMutableRawPointer, kernels: [String: UnsafeMutableRawPointer]) {
+  ) throws -> (module: UnsafeMutableRawPointer, kernels: [UnsafeMutableRawPointer?]) {
     var module: UnsafeMutableRawPointer?
     try binary.withUnsafeBytes {
       try CUDAStream.check(functions, functions.load_module(&module, $0.baseAddress), "load the kernels")
@@ -63,14 +64,14 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     }
   }
 
-  /// Every kernel by its name in the program.
+  /// Every kernel, found by its name once.
   private static func functions(
     of module: UnsafeMutableRawPointer, _ functions: hero_cuda_functions, _ precision: Precision, room: Int
-  ) throws -> [String: UnsafeMutableRawPointer] {
-    var found: [String: UnsafeMutableRawPointer] = [:]
+  ) throws -> [UnsafeMutableRawPointer?] {
+    var found = [UnsafeMutableRawPointer?](repeating: nil, count: CUDAKernel.places)
     for kernel in CUDAKernel.all(in: precision) {
-      for width in kernel.headWidths ?? [0] {
-        let name = kernel.rawValue + (width > 0 ? CUDAProgram.suffix(precision, headWidth: width) : "")
+      for width in kernel.headWidths {
+        let name = kernel.name(precision, headWidth: width)
         var function: UnsafeMutableRawPointer?
         try CUDAStream.check(
           functions, functions.get_function(&function, module, name), "find kernel \(name)")
@@ -79,9 +80,9 @@ public final class CUDABackend: Backend, @unchecked Sendable {
           // Devices with little shared memory go without the widest heads.
           guard shared <= room else { continue }
           try CUDAStream.check(
-            functions, functions.set_function_attribute(function, 8, Int32(shared)), "make room for \(name)")
+            functions, functions.set_function_attribute(function, DriverCode.sharedBytes, Int32(shared)), "make room for \(name)")
         }
-        found[name] = function
+        found[kernel.place(headWidth: width)] = function
       }
     }
     return found
@@ -102,7 +103,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   public var limits: BackendLimits {
     let heads = CUDAProgram.headWidths.filter { width in
       CUDAKernel.allCases.allSatisfy {
-        $0.headWidths == nil || kernels[$0.rawValue + CUDAProgram.suffix(precision, headWidth: width)] != nil
+        $0.headWidths == [0] || kernels[$0.place(headWidth: width)] != nil
       }
     }
     return BackendLimits(normColumns: Int(HERO_BLOCK_COLUMNS), headColumns: heads.max() ?? 0)
@@ -122,15 +123,15 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   /// Queues a kernel.
   /// - Parameters:
   ///   - grid: blocks; none is no work.
-  ///   - suffix: the end of an attention's kernel's name.
+  ///   - headWidth: of an attention's kernel.
   func launch<Argument>(
-    _ kernel: CUDAKernel, suffix: String = "", grid: (x: Int, y: Int, z: Int), block: Int,
+    _ kernel: CUDAKernel, headWidth: Int = 0, grid: (x: Int, y: Int, z: Int), block: Int,
     sharedBytes: Int = 0,
     _ argument: Argument
   ) {
     guard grid.x > 0, grid.y > 0, grid.z > 0 else { return }
-    guard let function = kernels[kernel.rawValue + suffix] else {
-      preconditionFailure("no room for \(kernel.rawValue + suffix), which `limits` rules out")
+    guard let function = kernels[kernel.place(headWidth: headWidth)] else {
+      preconditionFailure("no room for \(kernel), which `limits` rules out")
     }
     stream.enter()
     let failure = withUnsafePointer(to: argument) { argument in
@@ -139,7 +140,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         function, UInt32(grid.x), UInt32(grid.y), UInt32(grid.z), UInt32(block), 1, 1, UInt32(sharedBytes),
         stream.handle, &pointer, nil)
     }
-    stream.check(failure, "start \(kernel.rawValue)")
+    guard failure == 0 else { return stream.check(failure, "start \(kernel)") }
   }
 
   /// One block a row.
@@ -154,14 +155,4 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 
   /// Room of the kernels' own, float32.
   func scratch(_ count: Int) -> Tensor { makeTensor(rows: 1, columns: count) }
-}
-
-extension hero_drop {
-  init(_ dropout: Dropout?) {
-    self.init()
-    guard let dropout else { return }
-    key0 = UInt32(truncatingIfNeeded: dropout.seed)
-    key1 = UInt32(truncatingIfNeeded: dropout.seed >> 32)
-    (stream, step, threshold) = (dropout.stream, dropout.step, dropout.threshold)
-  }
 }

@@ -1,62 +1,45 @@
 import CCUDA
 import Foundation
 
-/// What the kernels are called, as in their sources.
-enum CUDAKernel: String, CaseIterable {
-  case fill, copy, dropout, bias, slope
-  case columnSums = "column_sums"
-  case addParts = "add_parts"
-  case sumElements = "sum_elements"
-  case addTotal = "add_total"
-  case gatherSum = "gather_sum"
-  case scatterCount = "scatter_count"
-  case scatterParts = "scatter_parts"
-  case scatterAdd = "scatter_add"
-  case transpose
-  case layerNorm = "layer_norm"
-  case layerNormWide = "layer_norm_wide"
-  case layerNormBackward = "layer_norm_backward"
-  case layerNormBackwardWide = "layer_norm_backward_wide"
-  case normalizeRows = "normalize_rows"
-  case normalizeRowsBackward = "normalize_rows_backward"
-  case top
-  case crossEntropy = "cross_entropy"
-  case segmentCrossEntropy = "segment_cross_entropy"
-  case binaryCrossEntropy = "binary_cross_entropy"
-  case rowDistances = "row_distances"
-  case rankingRanks = "ranking_ranks"
-  case rankingLosses = "ranking_losses"
-  case rankingGradient = "ranking_gradient"
-  case softmaxPool = "softmax_pool"
-  case softmaxPoolBackward = "softmax_pool_backward"
-  case segmentMax = "segment_max"
-  case segmentMaxBackward = "segment_max_backward"
-  case pairDot = "pair_dot"
-  case pairDotQueries = "pair_dot_queries"
-  case pairDotRows = "pair_dot_rows"
-  case convolve
-  case convolveRows = "convolve_rows"
-  case convolveKernel = "convolve_kernel"
-  case segmentSoftmax = "segment_softmax"
-  case thinProduct = "thin_product"
-  case update
-  case attentionDeltas = "attention_deltas"
-  case attentionForward = "attention_forward"
-  case attentionQueries = "attention_queries"
-  case attentionKeys = "attention_keys"
+/// The kernels, by the names of their sources: `layerNorm` is `layer_norm`.
+enum CUDAKernel: Int, CaseIterable {
+  case fill, copy, bias, slope, columnSums, addParts, sumElements, addTotal
+  case gatherSum, scatterCount, scatterParts, scatterAdd, transpose
+  case layerNorm, layerNormWide, layerNormBackward, layerNormBackwardWide
+  case normalizeRows, normalizeRowsBackward, top
+  case crossEntropy, segmentCrossEntropy, binaryCrossEntropy, rowDistances
+  case rankingRanks, rankingLosses, rankingGradient
+  case softmaxPool, softmaxPoolBackward, segmentMax, segmentMaxBackward
+  case pairDot, pairDotQueries, pairDotRows, convolve, convolveRows, convolveKernel, segmentSoftmax
+  case thinProduct, update, attentionDeltas, attentionForward, attentionQueries, attentionKeys
 
   /// Those that a program of this precision has.
   static func all(in precision: Precision) -> [CUDAKernel] {
     precision == .bf16 ? allCases : allCases.filter { $0 != .thinProduct }
   }
 
-  /// Columns of a head that an attention's kernel has room for; nil for the other kernels, of which
+  /// Columns of a head that an attention's kernel has room for; 0 for the other kernels, of which
   /// there is one.
-  var headWidths: [Int]? {
+  var headWidths: [Int] {
     switch self {
     case .attentionForward, .attentionQueries, .attentionKeys: CUDAProgram.headWidths
-    default: nil
+    default: [0]
     }
+  }
+
+  /// Its place among the functions of a program.
+  func place(headWidth: Int) -> Int {
+    rawValue * CUDAProgram.headWidths.count + (CUDAProgram.headWidths.firstIndex(of: headWidth) ?? 0)
+  }
+
+  /// Places of all kernels.
+  static var places: Int { allCases.count * CUDAProgram.headWidths.count }
+
+  /// Its name in a program, such as `attention_keys_bf16_64`.
+  func name(_ precision: Precision, headWidth: Int) -> String {
+    var name = ""
+    for letter in "\(self)" { name += letter.isUppercase ? "_" + letter.lowercased() : String(letter) }
+    return headWidth > 0 ? "\(name)_\(precision == .bf16 ? "bf16" : "fp32")_\(headWidth)" : name
   }
 }
 
@@ -82,11 +65,6 @@ struct CUDAProgram {
     options =
       ["--gpu-architecture=sm_\(architecture)", "--std=c++17"]
       + (precision == .bf16 ? ["--define-macro=HERO_BF16"] : []) + (verbose ? ["--ptxas-options=-v"] : [])
-  }
-
-  /// The end of the names of an attention's kernels.
-  static func suffix(_ precision: Precision, headWidth: Int) -> String {
-    "_\(precision == .bf16 ? "bf16" : "fp32")_\(headWidth)"
   }
 
   /// Machine code for the device, and what the compiler said.

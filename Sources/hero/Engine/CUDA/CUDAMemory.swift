@@ -69,8 +69,7 @@ private final class CUDAStaging: @unchecked Sendable {
     pool = BufferPool { bytes in
       stream.enter()
       var memory: UnsafeMutableRawPointer?
-      // Pinned for every context.
-      guard stream.functions.allocate_host(&memory, bytes, 1) == 0 else { return nil }
+      guard stream.functions.allocate_host(&memory, bytes, DriverCode.pinnedForAll) == 0 else { return nil }
       return memory.map { Pinned(memory: $0) }
     } release: {
       _ = stream.functions.release_host($0.memory)
@@ -145,7 +144,7 @@ extension Tensor {
   var view: hero_view {
     precondition(storage.type == .float32 || storage.type == .bfloat16)
     return hero_view(
-      data: UnsafeMutableRawPointer(bitPattern: UInt(address)), half: storage.type == .bfloat16 ? 1 : 0)
+      data: UnsafeMutableRawPointer(bitPattern: UInt(address)), bf16: storage.type == .bfloat16 ? 1 : 0)
   }
 
   /// The same of a tensor that must be float32.

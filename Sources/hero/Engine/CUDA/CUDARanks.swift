@@ -62,6 +62,9 @@ final class CUDARanks: DeviceLink, @unchecked Sendable {
     return "NCCL \(code / unit).\(code % unit / 100).\(code % 100)"
   }
 
+  /// NCCL's numbers: an operation and a state.
+  private enum Code { static let (sum, underWay): (Int32, Int32) = (0, 7) }
+
   /// NCCL's numbers of types.
   private func type(of tensor: Tensor) -> Int32 {
     switch tensor.storage.type {
@@ -76,10 +79,9 @@ final class CUDARanks: DeviceLink, @unchecked Sendable {
     let elements = UnsafeMutableRawPointer(bitPattern: UInt(tensor.address))
     tensor.storage.onDevice.copyIsOld = true
     stream.enter()
-    // 0 adds up.
     check(
       functions.ranks_sum(
-        elements, elements, tensor.count, type(of: tensor), 0, handle, stream.handle), "add up")
+        elements, elements, tensor.count, type(of: tensor), Code.sum, handle, stream.handle), "add up")
   }
 
   func sum(_ tensor: Tensor) { sum(tensor, on: stream) }
@@ -159,9 +161,8 @@ extension CUDARanks {
   private func isSound() -> Bool {
     var error: Int32 = 0
     let failure = functions.ranks_failure(handle, &error)
-    // 7 is under way.
     let found = failure != 0 ? failure : error
-    guard found != 0, found != 7 else { return true }
+    guard found != 0, found != Code.underWay else { return true }
     // Frees whoever waits for the device.
     _ = functions.ranks_abort(handle)
     communicator.fail("NCCL failed: \(Self.text(functions, found))")

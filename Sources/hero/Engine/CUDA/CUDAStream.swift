@@ -1,6 +1,20 @@
 import CCUDA
 import Foundation
 
+/// The driver's numbers.
+enum DriverCode {
+  /// Of a function: the most shared memory that a block asks for.
+  static let sharedBytes: Int32 = 8
+  /// Of a pool: bytes that are kept when they are given back.
+  static let keptBytes: Int32 = 4
+  /// Not synchronised with the stream that others may use by default.
+  static let ownStream: UInt32 = 1
+  /// An event without a time.
+  static let untimed: UInt32 = 2
+  /// Pinned for every context.
+  static let pinnedForAll: UInt32 = 1
+}
+
 /// A device's context and the one stream on which all of its work is queued, in the order in which
 /// it was asked for.
 ///
@@ -31,8 +45,7 @@ final class CUDAStream: @unchecked Sendable {
     try Self.check(functions, functions.device_get(&device, Int32(ordinal)), "find device \(ordinal)")
     try Self.check(functions, functions.retain_context(&context, device), "open device \(ordinal)")
     try Self.check(functions, functions.set_context(context), "use device \(ordinal)")
-    // Not synchronised with the stream that others may use by default.
-    try Self.check(functions, functions.stream_create(&stream, 1), "make a stream")
+    try Self.check(functions, functions.stream_create(&stream, DriverCode.ownStream), "make a stream")
     guard let context, let stream else { throw EngineError("CUDA gave no context") }
     (self.device, self.context, handle) = (device, context, stream)
     guard try attribute(.memoryPools) == 1 else {
@@ -42,7 +55,7 @@ final class CUDAStream: @unchecked Sendable {
     var pool: UnsafeMutableRawPointer?
     var threshold = UInt64.max
     try Self.check(functions, functions.default_pool(&pool, device), "find the memory pool")
-    try Self.check(functions, functions.set_pool_attribute(pool, 4, &threshold), "set up the memory pool")
+    try Self.check(functions, functions.set_pool_attribute(pool, DriverCode.keptBytes, &threshold), "set up the memory pool")
   }
 
   deinit {
@@ -132,11 +145,10 @@ final class CUDAStream: @unchecked Sendable {
 // MARK: - Events
 
 extension CUDAStream {
-  /// An event, without a time.
   func makeEvent() -> UnsafeMutableRawPointer {
     enter()
     var event: UnsafeMutableRawPointer?
-    check(functions.event_create(&event, 2), "make an event")
+    check(functions.event_create(&event, DriverCode.untimed), "make an event")
     guard let event else { deviceFailed("CUDA gave no event") }
     return event
   }

@@ -113,18 +113,6 @@ extension Tape {
     return out
   }
 
-  /// Each element kept with probability 1 − p and scaled to keep the mean.
-  public func dropout(_ x: Tensor, probability: Float) -> Tensor {
-    guard let dropout = dropout(probability) else { return x }
-    let out = output(rows: x.rows, columns: x.columns, from: [x], type: x.storage.type)
-    backend.run(DropElements(x: x, dropout: dropout, out: out))
-    record(out) { [unowned self] dy in
-      backend.run(DropElements(x: dy, dropout: dropout, out: dy))
-      accumulate(dy, to: x, mayKeep: true)
-    }
-    return out
-  }
-
   /// [n, m] → [m, n], for the few columns of a prediction head.
   public func transpose(_ x: Tensor) -> Tensor {
     let out = output(rows: x.columns, columns: x.rows, from: [x], type: x.storage.type)

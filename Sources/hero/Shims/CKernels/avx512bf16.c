@@ -7,7 +7,7 @@
 #define SET_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,bmi2,popcnt"
 #define SET_FUSES
 #define SET_WIDE
-#define SET_BRAIN
+#define SET_BF16
 
 #if defined(__x86_64__)
 #include <immintrin.h>

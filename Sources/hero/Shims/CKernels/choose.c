@@ -40,6 +40,6 @@ long hero_attention_scratch(long query_count, long key_count, long head) {
   long keys = hero_padded(key_count), width = hero_padded(head), queries = hero_padded(query_count);
   long most = query_count > key_count ? query_count : key_count;
   long floats = head * keys + 2 * most * width;
-  long brains = queries * (width + keys) / 2 + (queries + keys) * width / 2;
-  return (floats > brains ? floats : brains) + 2 * query_count * keys;
+  long bf16 = queries * (width + keys) / 2 + (queries + keys) * width / 2;
+  return (floats > bf16 ? floats : bf16) + 2 * query_count * keys;
 }

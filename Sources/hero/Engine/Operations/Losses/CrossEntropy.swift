@@ -23,11 +23,11 @@ struct CrossEntropy: LossOperation {
   var reads: [(any Operand)?] { [x, targets] }
 
   func run(on cpu: CPUBackend) {
-    let (start, width, isBrain) = (x.values, x.columns, x.storage.type == .bfloat16)
+    let (start, width, isBF16) = (x.values, x.columns, x.storage.type == .bfloat16)
     let size = x.storage.type.size
     // Rows of bfloat16 are worked on as floats, one at a time: a batch's words have some hundred
     // megabytes of logits.
-    let storage = isBrain ? cpu.scratch(parts: cpu.pool.threads, each: width) : nil
+    let storage = isBF16 ? cpu.scratch(parts: cpu.pool.threads, each: width) : nil
     let room = storage?.pointer
     let other = columns > 1 ? smoothing / Float(columns - 1) : 0
     // Σ t·log t of the smoothed target, the constant part of the divergence.
@@ -36,11 +36,11 @@ struct CrossEntropy: LossOperation {
     cpu.pool.split(x.rows, grain: 1 + (1 << 12) / max(1, columns)) { range, part in
       for r in range {
         let own = start + r * width * size
-        let row = room.map { $0 + part * width } ?? own.assumingMemoryBound(to: Float.self)
-        if isBrain { cpu.kernels.widen(row, own.assumingMemoryBound(to: hero_brain.self), width) }
+        let row = room.map { $0 + part * width } ?? own.bindMemory(to: Float.self, capacity: width)
+        if isBF16 { cpu.kernels.widen(row, own.bindMemory(to: hero_bf16.self, capacity: width), width) }
         defer {
-          if isBrain, gradientScale != nil {
-            cpu.kernels.narrow(own.assumingMemoryBound(to: hero_brain.self), row, width)
+          if isBF16, gradientScale != nil {
+            cpu.kernels.narrow(own.bindMemory(to: hero_bf16.self, capacity: width), row, width)
           }
         }
         let target = Int(wanted[r])

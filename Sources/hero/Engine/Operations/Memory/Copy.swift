@@ -40,15 +40,15 @@ public struct Add: Operation {
     y.storage.onHost.changes()
     switch (x.storage.type, y.storage.type) {
     case (.bfloat16, .bfloat16):
-      let from = x.brains
-      cpu.changeWidened(y) { kernels.add_brains($0, from + $1.lowerBound, $1.count) }
+      let from = x.bf16
+      cpu.changeWidened(y) { kernels.add_bf16($0, from + $1.lowerBound, $1.count) }
     case (_, .bfloat16):
       let from = x.pointer
       cpu.changeWidened(y) { kernels.add($0, from + $1.lowerBound, $1.count) }
     case (.bfloat16, _):
-      let (from, to) = (x.brains, y.pointer)
+      let (from, to) = (x.bf16, y.pointer)
       cpu.pool.split(x.count, grain: 1 << 14) { range, _ in
-        kernels.add_brains(to + range.lowerBound, from + range.lowerBound, range.count)
+        kernels.add_bf16(to + range.lowerBound, from + range.lowerBound, range.count)
       }
     default:
       let (from, to) = (x.pointer, y.pointer)

@@ -17,7 +17,7 @@ public struct Fill: Operation {
     if x.storage.type == .float64 { return x.sums.update(repeating: Double(value), count: x.count) }
     x.storage.onHost.changes()
     if x.storage.type == .bfloat16 {
-      let (p, element) = (x.brains, hero_brain(bits: BFloat16.bits(value)))
+      let (p, element) = (x.bf16, hero_bf16(bits: BFloat16.bits(value)))
       return cpu.pool.split(x.count, grain: 1 << 17) { range, _ in
         (p + range.lowerBound).update(repeating: element, count: range.count)
       }

@@ -68,10 +68,10 @@ struct Product: Operation {
   func run(on cpu: CPUBackend) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns)
     if cpu.precision == .bf16 {
-      return cpu.brainProduct(
-        BrainFactor(tensor: left.tensor, isAcross: left.isTransposed),
-        BrainFactor(tensor: right.tensor, isAcross: !right.isTransposed), m: rows, n: columns, k: inner,
-        BrainResult(
+      return cpu.bf16Product(
+        BF16Factor(tensor: left.tensor, isAcross: left.isTransposed),
+        BF16Factor(tensor: right.tensor, isAcross: !right.isTransposed), m: rows, n: columns, k: inner,
+        BF16Result(
           out: out.tensor, accumulate: out.accumulate, bias: bias, activation: activation, pre: pre))
     }
     if isOfRows, rows <= CPUBackend.thinRows, columns >= 64 {

@@ -62,16 +62,16 @@ struct GatherSum: Operation {
           let from = source.indices.map { Int($0[r]) } ?? r
           if from < 0 { continue }
           precondition(from < source.table.rows)
-          let isBrain = source.table.storage.type == .bfloat16
+          let isBF16 = source.table.storage.type == .bfloat16
           let start = source.start + from * columns * source.table.storage.type.size
           sole = written || source.table.storage.type != type ? nil : start
-          switch (written, isBrain) {
-          case (false, true): cpu.kernels.widen(sums, start.assumingMemoryBound(to: hero_brain.self), columns)
+          switch (written, isBF16) {
+          case (false, true): cpu.kernels.widen(sums, start.bindMemory(to: hero_bf16.self, capacity: columns), columns)
           case (false, false):
-            sums.update(from: start.assumingMemoryBound(to: Float.self), count: columns)
+            sums.update(from: start.bindMemory(to: Float.self, capacity: columns), count: columns)
           case (true, true):
-            cpu.kernels.add_brains(sums, start.assumingMemoryBound(to: hero_brain.self), columns)
-          case (true, false): cpu.kernels.add(sums, start.assumingMemoryBound(to: Float.self), columns)
+            cpu.kernels.add_bf16(sums, start.bindMemory(to: hero_bf16.self, capacity: columns), columns)
+          case (true, false): cpu.kernels.add(sums, start.bindMemory(to: Float.self, capacity: columns), columns)
           }
           written = true
         }
@@ -81,7 +81,7 @@ struct GatherSum: Operation {
         } else if let sole {
           to.copyMemory(from: sole, byteCount: row)
         } else if type == .bfloat16 {
-          cpu.kernels.narrow(to.assumingMemoryBound(to: hero_brain.self), sums, columns)
+          cpu.kernels.narrow(to.bindMemory(to: hero_bf16.self, capacity: columns), sums, columns)
         } else {
           to.copyMemory(from: sums, byteCount: row)
         }

@@ -34,10 +34,10 @@ public struct ScatterAdd: Operation {
       return scatterStretches(cpu, places, to: sums, stretch: Int(HERO_SUMMED_STRETCH), grain: grain)
     }
     if from.storage.type == .bfloat16 {
-      let (source, target) = (from.brains, sums.pointer)
+      let (source, target) = (from.bf16, sums.pointer)
       return cpu.pool.split(columns, grain: grain, multiple: 16) { range, _ in
         for (r, index) in places.enumerated() where index >= 0 {
-          kernels.add_brains(
+          kernels.add_bf16(
             target + Int(index) * columns + range.lowerBound, source + r * columns + range.lowerBound,
             range.count)
         }
@@ -57,7 +57,7 @@ public struct ScatterAdd: Operation {
   private func scatterStretches(
     _ cpu: CPUBackend, _ places: UnsafeBufferPointer<Int32>, to: Tensor, stretch: Int, grain: Int
   ) {
-    let (columns, isBrain) = (from.columns, from.storage.type == .bfloat16)
+    let (columns, isBF16) = (from.columns, from.storage.type == .bfloat16)
     let storage = cpu.scratch(parts: 1, each: to.count)
     let (sums, target) = (storage.pointer, to.pointer)
     let (size, source) = (from.storage.type.size, from.values)
@@ -70,10 +70,10 @@ public struct ScatterAdd: Operation {
         for r in first..<min(first + stretch, from.rows) where places[r] >= 0 {
           let sum = sums + Int(places[r]) * columns + range.lowerBound
           let row = source + (r * columns + range.lowerBound) * size
-          if isBrain {
-            cpu.kernels.add_brains(sum, row.assumingMemoryBound(to: hero_brain.self), range.count)
+          if isBF16 {
+            cpu.kernels.add_bf16(sum, row.bindMemory(to: hero_bf16.self, capacity: range.count), range.count)
           } else {
-            cpu.kernels.add(sum, row.assumingMemoryBound(to: Float.self), range.count)
+            cpu.kernels.add(sum, row.bindMemory(to: Float.self, capacity: range.count), range.count)
           }
         }
         for at in total.indices {
@@ -109,7 +109,7 @@ public struct ScatterAdd: Operation {
     gpu.launch(
       .fill, elements: counts.count, each: 4,
       hero_fill_arguments(
-        y: hero_view(data: counts.numbers, half: 0), sums: nil, value: 0, count: Int64(counts.count)))
+        y: hero_view(data: counts.numbers, bf16: 0), sums: nil, value: 0, count: Int64(counts.count)))
     (arguments.leaders, arguments.parts, arguments.uses) = (leaders.numbers, parts.floats, counts.numbers)
     arguments.leads = counts.numbers.map { $0 + to.rows }
     arguments.firsts = counts.numbers.map { $0 + 2 * to.rows }

@@ -18,7 +18,6 @@ typedef struct {
   // Driver (libcuda.so.1)
   int (*error_string)(int error, const char **text);
   int (*start)(unsigned flags);
-  int (*driver_version)(int *version);
   int (*device_count)(int *count);
   int (*device_get)(int *device, int ordinal);
   int (*device_name)(char *name, int size, int device);
@@ -36,7 +35,6 @@ typedef struct {
   int (*event_destroy)(void *event);
   int (*event_record)(void *event, void *stream);
   int (*event_query)(void *event);
-  int (*event_synchronize)(void *event);
   int (*default_pool)(void **pool, int device);
   int (*set_pool_attribute)(void *pool, int attribute, void *value);
   int (*allocate)(uint64_t *address, size_t bytes, void *stream);

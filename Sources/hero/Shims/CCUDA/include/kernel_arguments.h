@@ -5,10 +5,10 @@
 // emulation. Pointers are addresses of the device. Rows follow one another without gaps unless
 // there is a distance `ld`.
 
-/// Elements of a tensor: float32, or bfloat16 where `half` is set.
+/// Elements of a tensor: float32, or bfloat16 where `bf16` is set.
 typedef struct {
   void *data;
-  int half;
+  int bf16;
 } hero_view;
 
 /// Dropout as `hero_dropout` of the CPU's loops describes it; threshold 0 drops nothing.
@@ -21,7 +21,6 @@ typedef struct {
 typedef struct { hero_view y; double *sums; float value; long long count; } hero_fill_arguments;
 /// y = factor·x + (accumulate ? y : 0)
 typedef struct { hero_view x, y; float factor; int accumulate; long long count; } hero_copy_arguments;
-typedef struct { hero_view x, y; long long rows, columns; hero_drop drop; } hero_dropout_arguments;
 /// pre += bias (none: no pointer; float32), out = gelu(pre) or relu(pre) or pre.
 typedef struct { hero_view pre, out; const float *bias; long long rows, columns; int activation; } hero_bias_arguments;
 /// dy *= activation'(saved); where `out` is given it becomes gelu(saved).

@@ -109,7 +109,7 @@ __device__ inline void multiply(
 // Whether a tile's rows can be copied as they are, eight elements at a time.
 __device__ inline bool copies(const float *, const hero_view &, long long, long long, int) { return false; }
 __device__ inline bool copies(const bfloat *, const hero_view &x, long long ld, long long column, int head) {
-  return x.half && ((unsigned long long)x.data % 16 | ld % 8 | column % 8 | head % 8) == 0;
+  return x.bf16 && ((unsigned long long)x.data % 16 | ld % 8 | column % 8 | head % 8) == 0;
 }
 
 template <int D>
@@ -204,7 +204,7 @@ __device__ inline void put_rows(
       int r = row + g + half * 8, own = 8 * j + 2 * t;
       long long at = r * ld + column + own;
       if (r >= last || own >= head) continue;
-      if (to.half && own + 1 < head && (unsigned long long)((bfloat *)to.data + at) % 4 == 0) {
+      if (to.bf16 && own + 1 < head && (unsigned long long)((bfloat *)to.data + at) % 4 == 0) {
         *(u32 *)((bfloat *)to.data + at) = pair(c[j][2 * half], c[j][2 * half + 1]);
       } else {
         put(to, at, c[j][2 * half]);

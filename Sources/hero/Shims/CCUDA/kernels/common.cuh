@@ -23,11 +23,11 @@ __device__ inline bfloat narrow(float x) {
 }
 
 __device__ inline float get(const hero_view &v, long long i) {
-  return v.half ? widen(((const bfloat *)v.data)[i]) : ((const float *)v.data)[i];
+  return v.bf16 ? widen(((const bfloat *)v.data)[i]) : ((const float *)v.data)[i];
 }
 
 __device__ inline void put(const hero_view &v, long long i, float x) {
-  if (v.half) ((bfloat *)v.data)[i] = narrow(x);
+  if (v.bf16) ((bfloat *)v.data)[i] = narrow(x);
   else ((float *)v.data)[i] = x;
 }
 
@@ -58,14 +58,14 @@ __device__ inline uint2 narrow_four(const Four &f) {
 }
 
 __device__ inline bool reaches(const hero_view &v, long long i) {
-  return ((unsigned long long)v.data + (unsigned long long)i * (v.half ? 2 : 4)) % (v.half ? 8 : 16) == 0;
+  return ((unsigned long long)v.data + (unsigned long long)i * (v.bf16 ? 2 : 4)) % (v.bf16 ? 8 : 16) == 0;
 }
 
 __device__ inline Four get_four(const hero_view &v, long long i) {
   Four f;
   if (!reaches(v, i)) {
     for (int k = 0; k < 4; k++) f.x[k] = get(v, i + k);
-  } else if (v.half) {
+  } else if (v.bf16) {
     f = widen_four(*(const uint2 *)((const bfloat *)v.data + i));
   } else {
     float4 w = *(const float4 *)((const float *)v.data + i);
@@ -79,7 +79,7 @@ __device__ inline Four get_four(const hero_view &v, long long i) {
 
 // Writes four elements and returns them as they can be read again.
 __device__ inline Four put_four(const hero_view &v, long long i, const Four &f) {
-  if (!v.half) {
+  if (!v.bf16) {
     if (reaches(v, i)) {
       float4 w;
       w.x = f.x[0];

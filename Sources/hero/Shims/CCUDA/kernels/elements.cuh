@@ -24,11 +24,6 @@ KERNEL copy(const hero_copy_arguments a) {
   }
 }
 
-KERNEL dropout(const hero_dropout_arguments a) {
-  long long row = blockIdx.x, start = row * a.columns;
-  for_columns(a.drop, row, a.columns, [&](long long c, float factor) { put(a.y, start + c, get(a.x, start + c) * factor); });
-}
-
 // Not a maximum, where a ReLU is meant: that would make 0 of NaN.
 __device__ inline float activated(float x, int activation) {
   if (activation == ACTIVATION_RELU) return x < 0 ? 0.0f : x;
@@ -100,7 +95,7 @@ KERNEL column_sums(const hero_columns_arguments a) {
   Four sum = {{0, 0, 0, 0}};
   long long r = first + line;
   // Four rows are asked for before the first is waited for.
-  if (a.x.half && a.columns % 4 == 0 && reaches(a.x, 0) && column < a.columns)
+  if (a.x.bf16 && a.columns % 4 == 0 && reaches(a.x, 0) && column < a.columns)
     for (; r + 24 < last; r += 32) {
       uint2 w[4];
 #pragma unroll

@@ -139,7 +139,7 @@ __device__ inline void get_row(const hero_view &v, long long start, u32 unit, lo
   int first = (int)column_of(unit, 0);
   if (!reaches_row(v, start, columns)) {
     for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = get_columns(v, start, column_of(unit, slot), columns);
-  } else if (v.half) {
+  } else if (v.bf16) {
     const bfloat *from = (const bfloat *)v.data + start + first;
     uint2 w[GROUP_SLOTS];
 #pragma unroll
@@ -170,7 +170,7 @@ __device__ inline void get_row(const float *from, u32 unit, long long columns, F
 // The same for writing; x becomes what can be read again.
 __device__ inline void put_row(const hero_view &v, long long start, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
   int first = (int)column_of(unit, 0);
-  if (!v.half || !reaches_row(v, start, columns)) {
+  if (!v.bf16 || !reaches_row(v, start, columns)) {
 #pragma unroll
     for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = put_columns(v, start, column_of(unit, slot), columns, x[slot]);
     return;

@@ -14,7 +14,7 @@
 /// A bfloat16: the upper half of a float32.
 typedef struct {
   uint16_t bits;
-} hero_brain;
+} hero_bf16;
 
 /// Dropout of one tensor: element (row, column) is kept iff the 16 bits that Philox4x32-10 gives
 /// for it are at least `threshold`. A row takes ceil(columns / 128) groups of 128 elements; group g
@@ -60,7 +60,7 @@ typedef struct {
   int activation;
   void *pre;                       // a GELU's argument, like `out`, which it may be
   bool accumulate;                 // adds to what is in `out`; without activation
-} hero_brain_product;
+} hero_bf16_product;
 
 /// What a query reads of the planes of bits of many frames: the planes in groups of sixteen, each
 /// group of planes that are weighed alike. HERO_NO_PLANE fills a group up.
@@ -85,7 +85,6 @@ typedef struct {
   // out = gelu(pre), and dy becomes dy * gelu'(pre).
   void (*gelu_again)(void *out, void *dy, const void *pre, long n);
   void (*column_sums)(float *sums, const void *x, long ldx, long rows, long columns, bool accumulate);
-  void (*dropout)(void *y, const void *x, long first_row, long rows, long columns, const hero_dropout *drop);
 
   // Layer norm over s = residual + dropout(x), with dropout on the result as well. scratch:
   // `columns` floats.
@@ -115,13 +114,13 @@ typedef struct {
   void (*pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
   void (*pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
   // A product whose result is of these values.
-  void (*brain_product)(const hero_brain_product *product, long rows, long columns);
+  void (*bf16_product)(const hero_bf16_product *product, long rows, long columns);
 } hero_value_loops;
 
 typedef struct {
   const char *name;
-  bool multiplies_brains;  // whether the processor multiplies bfloat16 itself
-  const hero_value_loops *floats, *brains;
+  bool multiplies_bf16;  // whether the processor multiplies bfloat16 itself
+  const hero_value_loops *floats, *bf16;
 
   // Element-wise
   void (*add)(float *y, const float *x, long n);                       // y += x
@@ -132,9 +131,9 @@ typedef struct {
   void (*bias_gelu)(float *pre, float *out, const float *bias, long rows, long columns);
   // x * sigmoid(1.702 x) of x = y + bias.
   void (*bias_quick_gelu)(float *y, const float *bias, long rows, long columns);
-  void (*widen)(float *to, const hero_brain *from, long n);
-  void (*narrow)(hero_brain *to, const float *from, long n);           // rounds to the nearest
-  void (*add_brains)(float *y, const hero_brain *x, long n);           // y += x
+  void (*widen)(float *to, const hero_bf16 *from, long n);
+  void (*narrow)(hero_bf16 *to, const float *from, long n);           // rounds to the nearest
+  void (*add_bf16)(float *y, const hero_bf16 *x, long n);           // y += x
 
   // C = X Wᵀ for at most 32 rows: x is transposed, [inner x padded(rows)]; w is [columns x inner],
   // c [rows x columns].
@@ -155,7 +154,7 @@ typedef struct {
 
   // Searching among rows that are stored in few bits, at any address.
   // x . row, of bfloat16 and of signed bytes.
-  float (*brain_dot)(const float *x, const void *row, long n);
+  float (*bf16_dot)(const float *x, const void *row, long n);
   float (*byte_dot)(const float *x, const int8_t *row, long n);
   // For each record of a float f and `words` words of bits, f * (scale * sum + offset * ones -
   // shift), where `sum` adds up 2^k * |bits & plane k| over the four planes, [4][words], and `ones`

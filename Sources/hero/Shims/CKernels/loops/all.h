@@ -3,22 +3,22 @@
 #include "vector.h"
 #include "philox.h"
 #include "elementwise.h"
-#include "brain.h"
+#include "bf16.h"
 #include "flat.h"
-#include "brain_product.h"
+#include "bf16_product.h"
 // What works on values of either type, once for each.
 #define VALUE float
 #define NAME(loop) loop##_of_floats
 #include "values/all.h"
 #undef VALUE
 #undef NAME
-#define VALUE hero_brain
-#define NAME(loop) loop##_of_brains
+#define VALUE hero_bf16
+#define NAME(loop) loop##_of_bf16
 #include "values/all.h"
 #undef VALUE
 #undef NAME
 #include "attention.h"
-#include "brain_attention.h"
+#include "bf16_attention.h"
 #include "thin.h"
 #include "loss.h"
 #include "optimizer.h"

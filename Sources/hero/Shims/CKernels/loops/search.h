@@ -1,7 +1,7 @@
 // Searching among stored rows: products with what is stored in fewer bits than a float has.
 
 // x . row, the row being bfloat16 (the upper halves of floats), at any address.
-static float brain_dot(const float *x, const void *row, long n) {
+static float bf16_dot(const float *x, const void *row, long n) {
   typedef uint16_t vh __attribute__((ext_vector_type(16)));
   const uint8_t *from = row;
   vf a = 0, b = 0;

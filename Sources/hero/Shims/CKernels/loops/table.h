@@ -6,16 +6,15 @@
     .gelu_backward = gelu_backward_of_##values,           \
     .gelu_again = gelu_again_of_##values,                 \
     .column_sums = column_sums_of_##values,               \
-    .dropout = dropout_of_##values,                       \
     .norm = norm_of_##values,                             \
     .norm_backward = norm_backward_of_##values,           \
     .attention = attention_of_##values,                   \
     .attention_backward = attention_backward_of_##values, \
     .pack_along = pack_along_of_##values,                 \
     .pack_across = pack_across_of_##values,               \
-    .brain_product = brain_product_of_##values,           \
+    .bf16_product = bf16_product_of_##values,           \
   }
-static const hero_value_loops loops_of_floats = LOOPS_OF(floats), loops_of_brains = LOOPS_OF(brains);
+static const hero_value_loops loops_of_floats = LOOPS_OF(floats), loops_of_bf16 = LOOPS_OF(bf16);
 #undef LOOPS_OF
 
 #define JOIN_(a, b) a##b
@@ -23,11 +22,11 @@ static const hero_value_loops loops_of_floats = LOOPS_OF(floats), loops_of_brain
 
 const hero_kernels JOIN(hero_kernels_, SET) = {
     .name = SET_NAME,
-#if defined(SET_BRAIN)
-    .multiplies_brains = true,
+#if defined(SET_BF16)
+    .multiplies_bf16 = true,
 #endif
     .floats = &loops_of_floats,
-    .brains = &loops_of_brains,
+    .bf16 = &loops_of_bf16,
     .add = add,
     .scale = scale,
     .sum_of_squares = sum_of_squares,
@@ -37,7 +36,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .bias_quick_gelu = bias_quick_gelu,
     .widen = widen,
     .narrow = narrow,
-    .add_brains = add_brains,
+    .add_bf16 = add_bf16,
     .thin_product = thin_product,
     .log_sum_exp = log_sum_exp,
     .exp_shift_scale = exp_shift_scale,
@@ -47,7 +46,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .adamw = adamw,
     .adam = adam,
     .adamax = adamax,
-    .brain_dot = brain_dot,
+    .bf16_dot = bf16_dot,
     .byte_dot = byte_dot,
     .sign_products = sign_products,
     .plane_estimates = plane_estimates,

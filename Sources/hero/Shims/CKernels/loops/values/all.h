@@ -1,3 +1,3 @@
 #include "slopes.h"
 #include "norm.h"
-#include "brain_product.h"
+#include "bf16_product.h"

@@ -1,4 +1,4 @@
-// Backward passes of activations, sums of columns, dropout.
+// Backward passes of activations, sums of columns, dropout of a row.
 
 static void NAME(relu_backward)(void *dx, const void *dy, const void *y, long n) {
   VALUE *to = dx;
@@ -83,13 +83,4 @@ INLINE EITHER void drop_row(VALUE *x, long row, long columns, const hero_dropout
 
 INLINE EITHER void drop_probabilities(VALUE *x, long row, long keys, const hero_dropout *drop) {
   drop_groups(x, row, keys, drop, true);
-}
-
-static void NAME(dropout)(void *to, const void *from, long first_row, long rows, long columns, const hero_dropout *drop) {
-  VALUE *y = to;
-  const VALUE *x = from;
-  for (long r = 0; r < rows; r++) {
-    if (y != x) memcpy(y + r * columns, x + r * columns, (size_t)columns * sizeof *y);
-    if (drops(drop)) drop_row(y + r * columns, first_row + r, columns, drop);
-  }
 }

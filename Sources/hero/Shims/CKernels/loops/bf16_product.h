@@ -13,7 +13,7 @@ enum {
 
 // sum + left . right, pair by pair.
 INLINE vf pair_product(vf sum, uint32_t left, vu right) {
-#if defined(SET_BRAIN)
+#if defined(SET_BF16)
   return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(vu)left, (__m512bh)right);
 #else
   vu pair = left;
@@ -24,7 +24,7 @@ INLINE vf pair_product(vf sum, uint32_t left, vu right) {
 
 // sums[8 x 16 groups] (+)= the products of eight rows of a group of the left with some groups of
 // the right, `stride` apart.
-INLINE void brain_tile(int groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
+INLINE void bf16_tile(int groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
                        long ld, bool fresh) {
   vf own[TILE_ROWS][TILE_GROUPS];
   _Pragma("clang loop unroll(full)")
@@ -47,12 +47,12 @@ INLINE void brain_tile(int groups, const uint32_t *left, const uint32_t *right, 
 }
 
 // The same for any number of groups up to three.
-static void brain_tiles(long groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
+static void bf16_tiles(long groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
                         long ld, bool fresh) {
   switch (groups) {
-    case 1: brain_tile(1, left, right, stride, pairs, sums, ld, fresh); break;
-    case 2: brain_tile(2, left, right, stride, pairs, sums, ld, fresh); break;
-    default: brain_tile(3, left, right, stride, pairs, sums, ld, fresh); break;
+    case 1: bf16_tile(1, left, right, stride, pairs, sums, ld, fresh); break;
+    case 2: bf16_tile(2, left, right, stride, pairs, sums, ld, fresh); break;
+    default: bf16_tile(3, left, right, stride, pairs, sums, ld, fresh); break;
   }
 }
 
@@ -78,7 +78,7 @@ INLINE void turn(vu rows[LANES]) {
 
 // The first n of sixteen values as bfloat16, and of 32 as sixteen pairs.
 INLINE EITHER vh halves(const float *p, long n) { return narrowed(load_up_to(p, n)); }
-INLINE EITHER vh halves(const hero_brain *p, long n) {
+INLINE EITHER vh halves(const hero_bf16 *p, long n) {
   vh h = 0;
   if (n >= LANES) memcpy(&h, p, sizeof h); else memcpy(&h, p, (size_t)n * sizeof *p);
   return h;
@@ -89,7 +89,7 @@ INLINE EITHER vu pairs_of(const float *p, long n) {
                                       28, 29, 30, 31);
   return (vu)both;
 }
-INLINE EITHER vu pairs_of(const hero_brain *p, long n) {
+INLINE EITHER vu pairs_of(const hero_bf16 *p, long n) {
   vu both = 0;
   if (n >= 2 * LANES) memcpy(&both, p, sizeof both); else memcpy(&both, p, (size_t)n * sizeof *p);
   return both;

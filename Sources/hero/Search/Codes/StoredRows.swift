@@ -1,3 +1,5 @@
+import Engine
+
 /// How encoded frames lie in a file exactly: a row is a float, 1 / max(‖x‖, 1e-5), and x in
 /// bfloat16. `FrameCodeLayout` says what lies beside them to find out which rows are worth reading.
 public struct StoredRowLayout: Sendable, Equatable {
@@ -47,7 +49,7 @@ public struct RowEncoder {
       rows.withUnsafeMutableBytes { rows in
         var squares: Float = 0
         for i in 0..<width {
-          let bits = Self.brain(frames[start + i])
+          let bits = BFloat16.bits(frames[start + i])
           let value = Float(bitPattern: UInt32(bits) << 16)
           squares += value * value
           rows.storeBytes(of: bits.littleEndian, toByteOffset: place + 4 + 2 * i, as: UInt16.self)
@@ -56,12 +58,5 @@ public struct RowEncoder {
         rows.storeBytes(of: inverse.bitPattern.littleEndian, toByteOffset: place, as: UInt32.self)
       }
     }
-  }
-
-  /// The bits of the bfloat16 nearest to a value, ties to even.
-  static func brain(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    if bits & 0x7fff_ffff > 0x7f80_0000 { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
-    return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) >> 16)
   }
 }

@@ -1,3 +1,5 @@
+import Engine
+
 /// A fixed rotation that spreads a vector's length evenly over its elements, so that their signs
 /// say as much as they can.
 ///

@@ -1,11 +1,12 @@
 import CKernels
+import TestSupport
 import Testing
 
 @testable import Engine
 
 /// Products in bfloat16 against double precision, in all shapes that their blocks and stretches can
 /// take.
-@Suite(.serialized) struct BrainProductTests {
+@Suite(.serialized) struct BF16ProductTests {
   struct Shape: CustomTestStringConvertible {
     var m: Int
     var n: Int
@@ -40,16 +41,16 @@ import Testing
       }
     }
     let turned = { (x: Matrix) in Matrix(rows: x.columns, columns: x.rows) { x[$1, $0] } }
-    try Backends.forEachHalf { backend in
+    try Backends.forEachBF16 { backend in
       for type in [ElementType.float32, .bfloat16] {
         for (acrossLeft, acrossRight) in [(false, false), (false, true), (true, true)] {
           let out = Self.tensor(before, .float32, on: backend)
           let factors = [(left, acrossLeft), (right, acrossRight)].map { matrix, isAcross in
-            BrainFactor(
+            BF16Factor(
               tensor: Self.tensor(isAcross ? turned(matrix) : matrix, type, on: backend), isAcross: isAcross)
           }
-          backend.brainProduct(
-            factors[0], factors[1], m: m, n: n, k: k, BrainResult(out: out, accumulate: true))
+          backend.bf16Product(
+            factors[0], factors[1], m: m, n: n, k: k, BF16Result(out: out, accumulate: true))
           #expect(
             backend.values(of: out) == expected.floats,
             "\(backend.summary) \(type) \(acrossLeft) \(acrossRight)")
@@ -111,7 +112,7 @@ import Testing
 }
 
 /// Conversions between float32 and bfloat16.
-struct BrainValueTests {
+struct BF16ValueTests {
   /// To the nearest, of two to the even one; infinities and NaN stay what they are.
   @Test func rounding() throws {
     var values: [Float] = [
@@ -119,8 +120,8 @@ struct BrainValueTests {
     ]
     var random = TestRandom(seed: 1)
     values += (0..<1000).map { _ in Float(random.normal()) * 100 }
-    for kernels in Backends.kernelSets {
-      var halves = [hero_brain](repeating: hero_brain(bits: 0), count: values.count)
+    for kernels in KernelSets.all {
+      var halves = [hero_bf16](repeating: hero_bf16(bits: 0), count: values.count)
       kernels.narrow(&halves, values, values.count)
       #expect(halves.map(\.bits) == values.map { BFloat16.bits($0) })
       var back = [Float](repeating: .nan, count: values.count)
@@ -133,11 +134,10 @@ struct BrainValueTests {
 
   /// What is dropped does not depend on the type.
   @Test func dropoutDropsTheSame() throws {
-    try Backends.forEachHalf { backend in
+    try Backends.forEachBF16 { backend in
       let results = [ElementType.float32, .bfloat16].map { type in
-        let x = leaf(Matrix(rows: 37, columns: 150, repeating: 1), type: type, on: backend)
-        return backend.values(of: Tape.training(backend, seed: 5, step: 2).dropout(x, probability: 0.3))
-          .map { $0 == 0 }
+        let tape = Tape.training(backend, seed: 5, step: 2)
+        return backend.values(of: tape.dropoutFactors(37, 150, probability: 0.3, type: type)).map { $0 == 0 }
       }
       #expect(results[0] == results[1] && results[0].contains(true))
     }
@@ -145,15 +145,15 @@ struct BrainValueTests {
 
   /// Sums, copies and factors between the types.
   @Test(arguments: [1, 17, 5000]) func mixtures(count: Int) throws {
-    let (x, y) = (Matrix.random(2, count, seed: 1).asHalf, Matrix.random(2, count, seed: 2).asHalf)
+    let (x, y) = (Matrix.random(2, count, seed: 1).asBF16, Matrix.random(2, count, seed: 2).asBF16)
     let sum = Matrix(rows: 2, columns: count) { x[$0, $1] + y[$0, $1] }
-    try Backends.forEachHalf { backend in
+    try Backends.forEachBF16 { backend in
       for (from, to) in [
         (ElementType.float32, ElementType.bfloat16), (.bfloat16, .float32), (.bfloat16, .bfloat16),
       ] {
         let (source, target) = (leaf(x, type: from, on: backend), leaf(y, type: to, on: backend))
         backend.run(Add(source, to: target))
-        #expect(backend.values(of: target) == (to == .bfloat16 ? sum.asHalf : sum).floats)
+        #expect(backend.values(of: target) == (to == .bfloat16 ? sum.asBF16 : sum).floats)
         backend.run(Copy(source, to: target))
         backend.run(Scale(target, by: -2))
         #expect(backend.values(of: target) == x.floats.map { -2 * $0 })
@@ -172,7 +172,7 @@ struct CPUPrecisionTests {
   }
 
   @Test func theFastestIsChosen() throws {
-    let multiplies = hero_kernels_best().pointee.multiplies_brains
+    let multiplies = hero_kernels_best().pointee.multiplies_bf16
     #expect(try Device.open("cpu", precision: nil).precision == (multiplies ? .bf16 : .fp32))
     if multiplies {
       #expect(try Device.open("cpu", precision: .bf16).summary.contains("bf16"))

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A factor of a product in bfloat16: values of either type, which are rounded when they are
 /// packed.
-struct BrainFactor {
+struct BF16Factor {
   let tensor: Tensor
   /// Whether the rows (of the left) or the columns (of the right) lie along a row of the tensor, so
   /// that the inner dimension goes from row to row.
@@ -27,7 +27,7 @@ struct BrainFactor {
 }
 
 /// What becomes of a product's sums.
-struct BrainResult {
+struct BF16Result {
   let out: Tensor
   var accumulate = false
   var bias: Tensor?
@@ -60,8 +60,8 @@ extension CPUBackend {
   private static var itemColumns: Int { 768 }
 
   /// out = activation(left·right + bias), or out += left·right. left: [m, k], right: [k, n].
-  func brainProduct(
-    _ left: BrainFactor, _ right: BrainFactor, m: Int, n: Int, k: Int, _ result: BrainResult
+  func bf16Product(
+    _ left: BF16Factor, _ right: BF16Factor, m: Int, n: Int, k: Int, _ result: BF16Result
   ) {
     guard m > 0, n > 0 else { return }
     operations += 2 * m * n * k
@@ -105,7 +105,7 @@ extension CPUBackend {
   }
 
   private func pack(
-    _ right: BrainFactor, _ columns: Range<Int>, _ inner: Range<Int>, to packed: PackedColumns
+    _ right: BF16Factor, _ columns: Range<Int>, _ inner: Range<Int>, to packed: PackedColumns
   ) {
     let loops = loops(right.tensor.storage.type)
     // Of neighbours in memory, as many as make whole lines.
@@ -126,8 +126,8 @@ extension CPUBackend {
 
   /// The products of all rows with a block of columns over a stretch of the inner dimension.
   private func multiply(
-    _ left: BrainFactor, _ right: PackedColumns, rows m: Int, columns: Range<Int>, inner: Range<Int>,
-    _ result: BrainResult, sums global: (start: UnsafeMutablePointer<Float>, stride: Int)?, isFirst: Bool,
+    _ left: BF16Factor, _ right: PackedColumns, rows m: Int, columns: Range<Int>, inner: Range<Int>,
+    _ result: BF16Result, sums global: (start: UnsafeMutablePointer<Float>, stride: Int)?, isFirst: Bool,
     isLast: Bool
   ) {
     let stretches = Self.stretches(inner, upTo: 1024, whole: 1536)
@@ -155,7 +155,10 @@ extension CPUBackend {
     let (out, pre, bias) = (result.out.values, result.pre?.values, result.bias?.pointer)
     let next = Atomic<Int>(0)
     pool.run(lanes) { (lane: Int) -> Void in
-      let words = storage.words + lane * each
+      // Packed words, then sums.
+      let room = storage.bytes + 4 * lane * each
+      let words = room.bindMemory(to: UInt32.self, capacity: packedWords)
+      let sums = (room + 4 * packedWords).bindMemory(to: Float.self, capacity: each - packedWords)
       while true {
         let item: Int = next.add(1, ordering: .relaxed).oldValue
         guard item < items else { return }
@@ -167,7 +170,7 @@ extension CPUBackend {
         for (number, stretch) in stretches.enumerated() {
           let ownPairs = (stretch.count + 1) / 2
           left.pack(rows, stretch, to: words, stride: 16 * ownPairs, leftLoops)
-          var product = hero_brain_product()
+          var product = hero_bf16_product()
           product.left = UnsafePointer(words)
           product.left_stride = 16 * ownPairs
           let strip = (columns.lowerBound + firstColumn - right.firstColumn) / 16
@@ -179,7 +182,7 @@ extension CPUBackend {
             product.sums = global.start + firstRow * global.stride + firstColumn
             product.sums_stride = global.stride
           } else if keepsSums {
-            product.sums = storage.pointer + lane * each + packedWords
+            product.sums = sums
             product.sums_stride = width + 16
           }
           product.is_first = isFirst && number == 0
@@ -190,7 +193,7 @@ extension CPUBackend {
           product.activation = result.activation.rawValue
           product.pre = pre.map { $0 + at }
           product.accumulate = result.accumulate
-          resultLoops.brain_product(&product, rows.count, some)
+          resultLoops.bf16_product(&product, rows.count, some)
         }
       }
     }
@@ -211,7 +214,7 @@ extension CPUBackend {
     let pairs = (weight.columns + 1) / 2
     let storage = scratch(parts: 1, each: (weight.rows + 15) / 16 * 16 * pairs)
     pack(
-      BrainFactor(tensor: weight, isAcross: false), 0..<weight.rows, 0..<weight.columns,
+      BF16Factor(tensor: weight, isAcross: false), 0..<weight.rows, 0..<weight.columns,
       to: PackedColumns(words: storage.words, stride: 16 * pairs, firstPair: 0, firstColumn: 0))
     packings.kept[place] = storage
     return storage
@@ -236,5 +239,7 @@ final class WeightPackings {
 
 extension HostStorage {
   /// The memory as words, which the kernels alone read and write.
-  fileprivate var words: UnsafeMutablePointer<UInt32> { bytes.assumingMemoryBound(to: UInt32.self) }
+  fileprivate var words: UnsafeMutablePointer<UInt32> {
+    bytes.bindMemory(to: UInt32.self, capacity: count)
+  }
 }

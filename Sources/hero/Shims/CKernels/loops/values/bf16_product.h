@@ -43,7 +43,7 @@ static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long 
 }
 
 // Makes results of a tile's sums; the tile begins at (row, column) of the product.
-INLINE EITHER void finish(VALUE *out, const hero_brain_product *p, const float *sums, long ld, long row, long rows,
+INLINE EITHER void finish(VALUE *out, const hero_bf16_product *p, const float *sums, long ld, long row, long rows,
                           long column, long columns) {
   for (long i = 0; i < rows; i++)
     for (long c = 0; c < columns; c += LANES) {
@@ -69,7 +69,7 @@ INLINE EITHER void finish(VALUE *out, const hero_brain_product *p, const float *
     }
 }
 
-static void NAME(brain_product)(const hero_brain_product *p, long rows, long columns) {
+static void NAME(bf16_product)(const hero_bf16_product *p, long rows, long columns) {
   float tile[TILE_ROWS * TILE_GROUPS * LANES];
   long ld = p->sums ? p->sums_stride : TILE_GROUPS * LANES;
   for (long c = 0; c < columns; c += TILE_GROUPS * LANES) {
@@ -77,7 +77,7 @@ static void NAME(brain_product)(const hero_brain_product *p, long rows, long col
     const uint32_t *right = p->right + c / LANES * p->right_stride;
     for (long r = 0; r < rows; r += TILE_ROWS) {
       float *sums = p->sums ? p->sums + r * ld + c : tile;
-      brain_tiles((width + LANES - 1) / LANES, p->left + r / LANES * p->left_stride + r % LANES, right,
+      bf16_tiles((width + LANES - 1) / LANES, p->left + r / LANES * p->left_stride + r % LANES, right,
                   p->right_stride, p->pairs, sums, ld, p->is_first);
       if (p->is_last)
         finish((VALUE *)p->out, p, sums, ld, r, rows - r < TILE_ROWS ? rows - r : TILE_ROWS, c, width);

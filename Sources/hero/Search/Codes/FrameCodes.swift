@@ -1,4 +1,5 @@
 import CKernels
+import Engine
 
 /// How the codes of frames that were added together lie in a file. They say of a frame's unit
 /// vector u what r = R(u − c) is, R being a fixed rotation and c the mean of all the unit vectors,
@@ -155,7 +156,7 @@ public struct FrameCodeEncoder {
           (start, squares / sizes), (start + 2 * filled, squares / max(product, 1e-30)),
         ] {
           codes.storeBytes(
-            of: RowEncoder.brain(factor).littleEndian, toByteOffset: place + 2 * number, as: UInt16.self)
+            of: RowEncoder.bf16(factor).littleEndian, toByteOffset: place + 2 * number, as: UInt16.self)
         }
       }
     }

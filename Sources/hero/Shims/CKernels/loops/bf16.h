@@ -7,7 +7,7 @@ typedef uint16_t vh32 __attribute__((ext_vector_type(32)));
 INLINE vf widened(vh h) { return (vf)(__builtin_convertvector(h, vu) << 16); }
 
 INLINE vh narrowed(vf v) {
-#if defined(SET_BRAIN)
+#if defined(SET_BF16)
   return (vh)_mm512_cvtneps_pbh((__m512)v);
 #else
   vu bits = (vu)v;
@@ -18,46 +18,46 @@ INLINE vh narrowed(vf v) {
 #endif
 }
 
-INLINE EITHER vf load(const hero_brain *p) { vh h; memcpy(&h, p, sizeof h); return widened(h); }
-INLINE EITHER void store(hero_brain *p, vf v) { vh h = narrowed(v); memcpy(p, &h, sizeof h); }
-INLINE EITHER vf load_part(const hero_brain *p, long n) {
+INLINE EITHER vf load(const hero_bf16 *p) { vh h; memcpy(&h, p, sizeof h); return widened(h); }
+INLINE EITHER void store(hero_bf16 *p, vf v) { vh h = narrowed(v); memcpy(p, &h, sizeof h); }
+INLINE EITHER vf load_part(const hero_bf16 *p, long n) {
   vh h = 0;
   memcpy(&h, p, (size_t)n * sizeof *p);
   return widened(h);
 }
-INLINE EITHER void store_part(hero_brain *p, vf v, long n) {
+INLINE EITHER void store_part(hero_bf16 *p, vf v, long n) {
   vh h = narrowed(v);
   memcpy(p, &h, (size_t)n * sizeof *p);
 }
-INLINE EITHER vf load_up_to(const hero_brain *p, long n) { return n >= LANES ? load(p) : load_part(p, n); }
-INLINE EITHER void store_up_to(hero_brain *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
+INLINE EITHER vf load_up_to(const hero_bf16 *p, long n) { return n >= LANES ? load(p) : load_part(p, n); }
+INLINE EITHER void store_up_to(hero_bf16 *p, vf v, long n) { if (n >= LANES) store(p, v); else store_part(p, v, n); }
 
 // A row to work on as floats: the row itself where it is of floats, else `room`.
 INLINE EITHER float *workable(float *row, float *room) { (void)room; return row; }
-INLINE EITHER float *workable(hero_brain *row, float *room) { (void)row; return room; }
+INLINE EITHER float *workable(hero_bf16 *row, float *room) { (void)row; return room; }
 
 // A row as floats to read: itself, or a copy in `room`.
 INLINE EITHER const float *readable(const float *row, float *room, long n) { (void)room, (void)n; return row; }
-INLINE EITHER const float *readable(const hero_brain *row, float *room, long n) {
+INLINE EITHER const float *readable(const hero_bf16 *row, float *room, long n) {
   for (long i = 0; i < n; i += LANES) store_up_to(room + i, load_up_to(row + i, n - i), n - i);
   return room;
 }
 
 // A copy of a row as floats.
 INLINE EITHER void take(float *to, const float *row, long n) { memcpy(to, row, (size_t)n * sizeof *to); }
-INLINE EITHER void take(float *to, const hero_brain *row, long n) { readable(row, to, n); }
+INLINE EITHER void take(float *to, const hero_bf16 *row, long n) { readable(row, to, n); }
 
 // Puts floats where a row is kept, unless they lie there already.
 INLINE EITHER void give(float *row, const float *from, long n) {
   if (row != from) memcpy(row, from, (size_t)n * sizeof *row);
 }
-INLINE EITHER void give(hero_brain *row, const float *from, long n) {
+INLINE EITHER void give(hero_bf16 *row, const float *from, long n) {
   for (long i = 0; i < n; i += LANES) store_up_to(row + i, load_up_to(from + i, n - i), n - i);
 }
 
-// A vector as it will be read again: rounded where the row is of brains.
+// A vector as it will be read again: rounded where the row is of bf16.
 INLINE EITHER vf kept(const float *row, vf v) { (void)row; return v; }
-INLINE EITHER vf kept(const hero_brain *row, vf v) { (void)row; return widened(narrowed(v)); }
+INLINE EITHER vf kept(const hero_bf16 *row, vf v) { (void)row; return widened(narrowed(v)); }
 
 // The normal distribution's density and integral, as exactly as the type of what they are for can
 // tell.
@@ -69,7 +69,7 @@ INLINE EITHER void normal_of(const float *values, vf x, vf *density, vf *integra
 // To a part in 2,000, the tail's too: e^(-x^2/2) with a Taylor polynomial of degree 4, times Mills'
 // ratio, a polynomial fitted on 0 ... 5. Without a division it takes less than half of the time,
 // which was a tenth of a product's.
-INLINE EITHER void normal_of(const hero_brain *values, vf x, vf *density, vf *integral) {
+INLINE EITHER void normal_of(const hero_bf16 *values, vf x, vf *density, vf *integral) {
   (void)values;
   vf z = vabs(x);
   vf bounded = vmax(z * z * -0.72134752f, (vf)-126.0f);
@@ -96,9 +96,9 @@ INLINE EITHER void normal_of(const hero_brain *values, vf x, vf *density, vf *in
   *density = e * 0.39894228f;
 }
 
-static void widen(float *to, const hero_brain *from, long n) { take(to, from, n); }
-static void narrow(hero_brain *to, const float *from, long n) { give(to, from, n); }
+static void widen(float *to, const hero_bf16 *from, long n) { take(to, from, n); }
+static void narrow(hero_bf16 *to, const float *from, long n) { give(to, from, n); }
 
-static void add_brains(float *y, const hero_brain *x, long n) {
+static void add_bf16(float *y, const hero_bf16 *x, long n) {
   for (long i = 0; i < n; i += LANES) store_up_to(y + i, load_up_to(y + i, n - i) + load_up_to(x + i, n - i), n - i);
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Engine
 
 /// A query, ready to be compared with codes.
 public struct CodedQuery: Sendable {
@@ -250,7 +251,7 @@ public final class RowScanner: @unchecked Sendable {
     guard let base = rows.baseAddress else { return }
     for r in out.indices {
       let row = base + r * layout.rowBytes
-      let product = kernels.brain_dot(x, row + 4, layout.width)
+      let product = kernels.bf16_dot(x, row + 4, layout.width)
       let inverse = Float(bitPattern: UInt32(littleEndian: row.loadUnaligned(as: UInt32.self)))
       out[r] = normalized ? product * inverse : product
     }

@@ -1,7 +1,9 @@
 import CKernels
+import Engine
+import TestSupport
 import Testing
 
-@testable import Engine
+@testable import Search
 
 @Suite("Rows in files and their codes")
 struct StoredRowTests {
@@ -131,7 +133,7 @@ struct StoredRowTests {
     let (planes, places, inverted) = groups(of: weights)
     let total = weights.reduce(0) { $0 + abs($1) }
     try #require(total < 4096)
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       for (first, count) in [(0, frames), (frames - 512, 512)] {
         var out = [Float](repeating: 0, count: count)
         var query = hero_plane_query()
@@ -192,7 +194,7 @@ struct StoredRowTests {
     let factors = (0..<count).flatMap { number -> [UInt8] in [UInt8(number), 0x3f] }
     let query = (0..<128 * groups).map { $0 < 128 ? Int8(127) : Int8(random.uniform() * 254 - 127) }
     let numbers = (0..<UInt32(count)).filter { $0 % 3 != 1 }
-    for kernels in Backends.kernelSets {
+    for kernels in KernelSets.all {
       var out = [Float](repeating: 0, count: numbers.count)
       kernels.code_estimates(&out, records, factors, numbers, numbers.count, groups, query, 2, 5, -1)
       for (value, number) in zip(out, numbers) {
@@ -211,7 +213,7 @@ struct StoredRowTests {
     let odd: [Float] = [.nan, 1, 2, -.infinity, .infinity, 1.5]
     for count in [0, 1, 5, 16, 17, 31, 32, 100] {
       let x = (0..<count).map { odd[$0 % odd.count] }
-      for kernels in Backends.kernelSets {
+      for kernels in KernelSets.all {
         for threshold: Float in [1.5, -.infinity, .infinity, .nan] {
           var numbers = [UInt32](repeating: 0, count: count)
           let found = kernels.reaching(&numbers, x, count, threshold)

@@ -1,0 +1,38 @@
+import CCUDA
+import CKernels
+
+/// One use of dropout: which of a step's random streams it draws from and how much it drops.
+public struct Dropout: Sendable {
+  public var seed: UInt64
+  public var step: UInt32
+  public var stream: UInt32
+  /// 0 ..< 1, in steps of 1/65,536.
+  public var probability: Float
+
+  /// Elements whose 16 random bits lie below this are dropped; the others are scaled by 65,536 /
+  /// (65,536 − threshold).
+  public var threshold: UInt32 { UInt32((probability * 65_536).rounded()) }
+}
+
+extension Optional where Wrapped == Dropout {
+  /// Calls `body` with the kernels' form of this dropout, or with nil where nothing is to be
+  /// dropped.
+  func withKernelForm<Result>(_ body: (UnsafePointer<hero_dropout>?) -> Result) -> Result {
+    guard let self, self.threshold > 0 else { return body(nil) }
+    var form = hero_dropout(
+      key: (UInt32(truncatingIfNeeded: self.seed), UInt32(truncatingIfNeeded: self.seed >> 32)),
+      stream: self.stream, step: self.step, threshold: self.threshold)
+    return withUnsafePointer(to: &form) { body($0) }
+  }
+}
+
+extension hero_drop {
+  /// The form of the GPU's kernels, in which nothing is dropped where there is no dropout.
+  init(_ dropout: Dropout?) {
+    self.init()
+    guard let dropout else { return }
+    key0 = UInt32(truncatingIfNeeded: dropout.seed)
+    key1 = UInt32(truncatingIfNeeded: dropout.seed >> 32)
+    (stream, step, threshold) = (dropout.stream, dropout.step, dropout.threshold)
+  }
+}

@@ -1,0 +1,10 @@
+import CKernels
+
+public enum KernelSets {
+  /// Every kernel set of this processor.
+  public static var all: [hero_kernels] {
+    var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: Int(HERO_KERNEL_SETS))
+    let count = sets.withUnsafeMutableBufferPointer { hero_kernels_all($0.baseAddress) }
+    return sets.prefix(Int(count)).compactMap { $0?.pointee }
+  }
+}
