@@ -98,7 +98,8 @@ let package = Package(
       path: "Sources/hero/Commands"),
 
     .target(
-      name: "TestSupport", dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CKernels", "CLMDB"],
+      name: "TestSupport",
+      dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CKernels", "CLMDB"],
       path: "Tests/TestSupport"),
     // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
     .target(
@@ -120,7 +121,8 @@ let package = Package(
     tests(
       "Search",
       [
-        "SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats", "CKernels",
+        "SearchTestSupport", "Training", "Tasks", "Model", "Engine", "Corpus", "Metrics", "Formats",
+        "CKernels",
       ]),
     tests(
       "Serve",
