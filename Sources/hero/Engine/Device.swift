@@ -82,7 +82,8 @@ public enum Device {
     var list: [Description] = []
     do {
       let precisions = CPUBackend.multipliesBF16 ? "fp32 and bf16" : "fp32 (bf16 needs AVX512-BF16)"
-      list.append(Description(name: "cpu", text: "\(try CPUBackend().summary), \(precisions)", isUsable: true))
+      list.append(
+        Description(name: "cpu", text: "\(try CPUBackend().summary), \(precisions)", isUsable: true))
     } catch {
       list.append(Description(name: "cpu", text: "\(error)", isUsable: false))
     }

@@ -80,7 +80,8 @@ public final class CUDABackend: Backend, @unchecked Sendable {
           // Devices with little shared memory go without the widest heads.
           guard shared <= room else { continue }
           try CUDAStream.check(
-            functions, functions.set_function_attribute(function, DriverCode.sharedBytes, Int32(shared)), "make room for \(name)")
+            functions, functions.set_function_attribute(function, DriverCode.sharedBytes, Int32(shared)),
+            "make room for \(name)")
         }
         found[kernel.place(headWidth: width)] = function
       }

@@ -55,7 +55,9 @@ final class CUDAStream: @unchecked Sendable {
     var pool: UnsafeMutableRawPointer?
     var threshold = UInt64.max
     try Self.check(functions, functions.default_pool(&pool, device), "find the memory pool")
-    try Self.check(functions, functions.set_pool_attribute(pool, DriverCode.keptBytes, &threshold), "set up the memory pool")
+    try Self.check(
+      functions, functions.set_pool_attribute(pool, DriverCode.keptBytes, &threshold),
+      "set up the memory pool")
   }
 
   deinit {

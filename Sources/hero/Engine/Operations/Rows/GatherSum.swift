@@ -66,12 +66,14 @@ struct GatherSum: Operation {
           let start = source.start + from * columns * source.table.storage.type.size
           sole = written || source.table.storage.type != type ? nil : start
           switch (written, isBF16) {
-          case (false, true): cpu.kernels.widen(sums, start.bindMemory(to: hero_bf16.self, capacity: columns), columns)
+          case (false, true):
+            cpu.kernels.widen(sums, start.bindMemory(to: hero_bf16.self, capacity: columns), columns)
           case (false, false):
             sums.update(from: start.bindMemory(to: Float.self, capacity: columns), count: columns)
           case (true, true):
             cpu.kernels.add_bf16(sums, start.bindMemory(to: hero_bf16.self, capacity: columns), columns)
-          case (true, false): cpu.kernels.add(sums, start.bindMemory(to: Float.self, capacity: columns), columns)
+          case (true, false):
+            cpu.kernels.add(sums, start.bindMemory(to: Float.self, capacity: columns), columns)
           }
           written = true
         }
