@@ -100,6 +100,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   public var limits: BackendLimits { BackendLimits() }
   public var stepsBetweenReads: Int { 1 }
   public var keepsProbabilities: Bool { true }
+  public var gradientBlock: Int { 1 << 21 }
   public var largeProduct: (rows: Int, columns: Int) { (2048 * pool.threads, 2048) }
 
   public var memory: (peak: Int, now: Int) { host.use }
@@ -107,6 +108,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     HostStorage(count: count, type: type, memory: host)
   }
+
+  public func makeZeros(count: Int) -> Storage { HostStorage(zeros: count) }
 
   /// In bf16, weights that are multiplied with again and again are kept packed besides.
   public func makeWeights(count: Int) -> Storage {

@@ -5,6 +5,12 @@ extension CUDABackend {
     CUDAStorage(count: count, type: type, memory: deviceMemory)
   }
 
+  public func makeZeros(count: Int) -> Storage {
+    let storage = makeStorage(count: count, type: .float32)
+    run(Fill(Tensor(rows: 1, columns: count, storage: storage), with: 0))
+    return storage
+  }
+
   public func makeWeights(count: Int) -> Storage {
     let copy =
       precision == .bf16 ? CUDAStorage(count: count, type: .bfloat16, memory: deviceMemory) : nil

@@ -114,6 +114,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   /// A wait for the device costs about as much as a decoder's step.
   public var stepsBetweenReads: Int { 8 }
   public var keepsProbabilities: Bool { false }
+  public var gradientBlock: Int { .max }
   public var largeProduct: (rows: Int, columns: Int) { (8192, 8192) }
 
   public func run(_ operation: some Operation) {

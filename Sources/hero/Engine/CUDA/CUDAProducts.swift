@@ -75,7 +75,7 @@ final class CUDAProducts {
 
   deinit {
     for plan in plans.values { discard(plan) }
-    memory.give(workspace.address, capacity: workspace.capacity)
+    memory.give(workspace)
     _ = stream.functions.products_destroy(handle)
   }
 

@@ -1,6 +1,6 @@
 /// Adds the gradients of an update up over all ranks, while its backward pass goes on.
 ///
-/// The arena is divided into buckets of parameters that lie side by side. A bucket leaves as soon
+/// Buckets of parameters lie side by side. A bucket leaves as soon
 /// as the backward pass has left its last parameter, in an order that all ranks agree on before:
 /// buckets that are ready early go early. What the backward pass itself asks of all ranks has its
 /// place in that order, since devices keep to one. A parameter that any rank has a gradient for
@@ -40,7 +40,7 @@ public final class GradientExchange {
     self.bucketSize = max(1, bucketSize)
   }
 
-  /// The backward pass of an update's last batch, after which the arena holds the sums over all
+  /// The backward pass of an update's last batch, after which the store holds the sums over all
   /// ranks.
   /// - Parameter tape: nil where no rank has a batch: gradients of earlier ones may still have to
   ///   be exchanged.
@@ -59,7 +59,7 @@ public final class GradientExchange {
           tables.append(table)
         } else {
           sums += begin(
-            store.gradients.slice(buckets[next].range, rows: 1, columns: buckets[next].range.count))
+            store.gradients(buckets[next].range, rows: 1, columns: buckets[next].range.count))
         }
         next += 1
       }
@@ -130,7 +130,7 @@ public final class GradientExchange {
       guard turn >= 0, parameter.count > 0 else { continue }
       if let last = buckets.last, !last.isTable, !SharedTable.isMeant(for: parameter),
         last.range.upperBound == parameter.range.lowerBound,
-        last.range.count + parameter.count <= bucketSize
+        last.range.count + parameter.count <= bucketSize, store.share(last.parameters[0], parameter)
       {
         buckets[buckets.count - 1].range = last.range.lowerBound..<parameter.range.upperBound
         buckets[buckets.count - 1].parameters.append(parameter)

@@ -154,14 +154,15 @@ typedef struct {
 
 // Updates
 
+/// Elements of the weights from `start` on; their gradients have a place of their own.
 typedef struct {
+  const float *gradients;
   long long start, count, first_block;
   float weight_decay, rate, step_size;
 } hero_slice;
 typedef struct {
   float *values;
   unsigned short *copy;
-  const float *gradients;
   float *first, *second;
   const hero_slice *slices;
   const double *squares;
