@@ -16,7 +16,7 @@ extension BufferPool<HostAddress> {
     self.init { bytes in
       let huge = 2 << 20
       var raw: UnsafeMutableRawPointer?
-      let failure = posix_memalign(&raw, bytes >= huge ? huge : alignment, bytes)
+      let failure = posix_memalign(&raw, bytes >= huge ? huge : Self.alignment, bytes)
       guard failure == 0, let raw else { return nil }
       if bytes >= huge { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
       return HostAddress(bytes: raw)

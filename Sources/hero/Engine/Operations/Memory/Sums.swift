@@ -1,4 +1,5 @@
 import CCUDA
+import CKernels
 
 /// sums[place] += scale·Σ x. sums: float64.
 public struct AddSum: Operation {
