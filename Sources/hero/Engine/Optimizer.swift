@@ -62,7 +62,8 @@ public final class Optimizer {
       let updates = (parameter.updates ?? 0) + 1
       parameter.updates = updates
       var slice = OptimizerSlice(
-        range: parameter.range, gradients: store.gradients(parameter.range, rows: 1, columns: parameter.count),
+        range: parameter.range,
+        gradients: store.gradients(parameter.range, rows: 1, columns: parameter.count),
         weightDecay: weightDecay(parameter), learningRate: learningRate * learningRateFactor(parameter),
         step: updates)
       if let before = slices.last, let last, before.continues(in: slice), store.share(last, parameter) {
