@@ -12,6 +12,7 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   public var precision: Precision { base.precision }
   public var stepsBetweenReads: Int { base.stepsBetweenReads }
   public var keepsProbabilities: Bool { base.keepsProbabilities }
+  public var gradientBlock: Int { base.gradientBlock }
   public var largeProduct: (rows: Int, columns: Int) { base.largeProduct }
   public var operations: Int { base.operations }
   public var memory: (peak: Int, now: Int) { base.memory }
@@ -21,6 +22,7 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     base.makeStorage(count: count, type: type)
   }
+  public func makeZeros(count: Int) -> Storage { base.makeZeros(count: count) }
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
   public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
     base.upload(values, to: tensor)
