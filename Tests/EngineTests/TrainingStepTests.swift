@@ -18,7 +18,7 @@ import Testing
       store = ParameterStore(backend: backend)
       _ = store.add("word", [words, width], .normal(deviation: 0.5))
       for layer in 0..<2 {
-        let (parts, store) = (["query", "key", "value"], store)
+        let (parts, store, width) = (["query", "key", "value"], store, width)
         store.join(
           parts.map { store.add("\(layer).\($0).weight", [width, width], .normal(deviation: 0.2)) })
         store.join(parts.map { store.add("\(layer).\($0).bias", [width], .constant(0)) })
