@@ -2,10 +2,12 @@ import Formats
 
 /// A command line that asks for what there is not: exit status 2.
 public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
+  /// The message, such as `unexpected argument 'x'`.
   public let description: String
   /// The flag that no option of a run has, where that is what is wrong.
   public let unknownFlag: String?
 
+  /// - Parameter unknownFlag: the flag as given, `--` included.
   public init(_ description: String, unknownFlag: String? = nil) {
     (self.description, self.unknownFlag) = (description, unknownFlag)
   }
@@ -21,6 +23,7 @@ public struct RunArguments: Sendable {
   /// Option and value, in order.
   private(set) var settings: [(option: any AnyRunOption, value: JSON)] = []
 
+  /// No option: every default holds.
   public init() {}
 
   /// - Throws: `UsageError` for an unknown flag, a missing value, a value of the wrong kind or a

@@ -28,6 +28,11 @@ public final class Trainer {
   /// As the reference's.
   private static var updatesBetweenRates: Int { 100 }
 
+  /// - Parameters:
+  ///   - mixture: what batches are drawn from; its parameters are trained.
+  ///   - folder: where checkpoints and states go; the first rank writes.
+  ///   - communicator: sums the gradients of the ranks.
+  ///   - validate: called on every rank after every `valid_steps` updates and at the end.
   public init(
     _ mixture: Mixture, configuration: RunConfiguration, folder: RunFolder, log: RunLog,
     communicator: any Communicator = SoleCommunicator.shared,

@@ -10,17 +10,25 @@ import Foundation
 ///
 /// Folders that the reference made are read too: their checkpoints are `ckpt/model_step_N.pt`.
 public struct RunFolder: Equatable, Sendable {
+  /// Without a slash at its end.
   public let path: String
 
+  /// Touches no file. The folder need not exist.
   public init(path: String) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
   }
 
+  /// Holds what describes the run: options, model configuration, log, TensorBoard events.
   public var logs: String { "\(path)/log" }
+  /// The run's options, with the reference's keys.
   public var hyperparameters: String { "\(path)/log/hps.json" }
+  /// The shape of the model, as the reference's `model_config`.
   public var modelConfiguration: String { "\(path)/log/model_config.json" }
+  /// The log in the layout of Python's `logging`.
   public var logFile: String { "\(path)/log/log.txt" }
+  /// Holds weights and training states.
   public var checkpoints: String { "\(path)/ckpt" }
+  /// Holds the predictions of every validation.
   public var results: String { "\(path)/results" }
   private var bestRecord: String { "\(path)/log/best.json" }
 
@@ -209,11 +217,15 @@ public struct RunFolder: Equatable, Sendable {
 
   /// The best validation so far.
   public struct Best: Equatable, Sendable {
+    /// Updates done at that validation.
     public let step: Int
+    /// The name of the headline figure.
     public let metric: String
+    /// The headline figure; a loss is better when lower.
     public let value: Double
   }
 
+  /// Reads `log/best.json`; nil where it is missing or damaged.
   public func best() -> Best? {
     guard let record = try? JSON.read(path: bestRecord), let step = record["step"]?.int,
       let metric = record["metric"]?.string, let value = record["value"]?.double

@@ -16,6 +16,7 @@ public struct SavedRun {
   let checkpoint: (path: String, label: String)
 
   var context: RunContext { suite.run }
+  /// The run's saved options with the overrides applied.
   public var configuration: RunConfiguration { context.configuration }
   /// The file of the weights.
   public var weights: String { checkpoint.path }

@@ -7,6 +7,7 @@ import Tasks
 /// Scores a file of predictions against annotations, without a model and without stores: what
 /// `hero eval --predictions F --references F` runs.
 public struct PredictionScoring {
+  /// The path of a file of predictions in any form that this program or the reference writes.
   public var predictions: String
   /// An annotation as its authors publish it, JSON lines, or a text store.
   public var references: String
@@ -16,8 +17,12 @@ public struct PredictionScoring {
   public var split = "val"
   /// JSON file {split: {video: [seconds, number]}}, for predictions that do not name their videos.
   public var vid2durIdx: String?
+  /// The data of METEOR; nil leaves that figure out.
   public var meteor: MeteorResources?
 
+  /// - Parameters:
+  ///   - predictions: the path of the file to score.
+  ///   - references: the path of an annotation or a text store.
   public init(predictions: String, references: String) {
     self.predictions = predictions
     self.references = references

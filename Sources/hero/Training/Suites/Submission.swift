@@ -13,8 +13,10 @@ public struct Submission: Sendable {
 
   /// The file; or a folder, whose name ends in `/` or which is there, that gets VALUE's layout.
   public var path: String
+  /// The authors' own form by default.
   public var form: Form
 
+  /// - Parameter path: a file, or a folder for VALUE's layout.
   public init(_ path: String, form: Form = .task) { (self.path, self.form) = (path, form) }
 
   private var isFolder: Bool { path.hasSuffix("/") || FileManager.default.isFolder(path) }
