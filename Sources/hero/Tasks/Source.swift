@@ -4,10 +4,14 @@ import Model
 /// One named part of a loss, without the weight that it has in the sum. The whole loss of a source
 /// has no name.
 public struct LossPart<Value> {
+  /// What logs put behind the source's name, such as `st_ed`; empty for the whole loss.
   public var name: String
+  /// Unweighted: logs show it as it is.
   public var value: Value
+  /// Its factor in the sum that is minimized.
   public var weight: Float
 
+  /// - Parameter weight: the factor in the sum.
   public init(_ name: String, _ value: Value, weight: Float = 1) {
     (self.name, self.value, self.weight) = (name, value, weight)
   }
@@ -38,11 +42,14 @@ public struct BatchPlan: Equatable, Sendable {
   public var batchSize: Int
   /// `gradient_accumulation_steps`: batches in a row that make one update.
   public var batchesPerUpdate: Int
+  /// Of the order of items and of what is drawn for each.
   public var seed: UInt64
   /// The ranks that a batch is divided among, and which of them this is.
   public var ranks: Int
+  /// Which of ``ranks`` this is, from 0.
   public var rank: Int
 
+  /// A plan for one process, unless ranks are given. Fewer than one batch an update counts as one.
   public init(batchSize: Int, batchesPerUpdate: Int = 1, seed: UInt64, rank: Int = 0, of ranks: Int = 1) {
     self.batchSize = batchSize
     self.batchesPerUpdate = max(1, batchesPerUpdate)
@@ -93,6 +100,7 @@ public protocol BatchLoader: Sendable {
 }
 
 extension BatchLoader {
+  /// As in "4000 items".
   public var summary: String { "\(itemCount) items" }
 
   /// Batch `number` of a run, counted from its first: a function of the number and the plan alone,
@@ -148,6 +156,8 @@ public protocol ModelSource: Source {
 }
 
 extension ModelSource {
+  /// The model's parameters, which the run trains.
   public var store: ParameterStore { model.store }
+  /// The model's shape, which batches are checked against.
   public var configuration: ModelConfiguration { model.configuration }
 }

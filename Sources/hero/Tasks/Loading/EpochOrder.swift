@@ -12,7 +12,9 @@ import Synchronization
 /// items come from anywhere, and yet what lies on the same pages of a store is read while those are
 /// in memory.
 public struct EpochOrder: Sendable {
+  /// Items of an epoch.
   public let items: Int
+  /// Items of a batch; the last of an epoch may have fewer.
   public let batchSize: Int
   private let seed: UInt64
   /// Items that stay together until a stretch is shuffled.
@@ -32,6 +34,7 @@ public struct EpochOrder: Sendable {
     self.stretch = stretch
   }
 
+  /// ⌈items / batchSize⌉.
   public var batchesPerEpoch: Int { (items + batchSize - 1) / batchSize }
 
   /// The items of batch `number`, counted from the first batch of the first epoch.

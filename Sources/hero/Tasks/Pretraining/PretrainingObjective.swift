@@ -44,12 +44,14 @@ public struct PretrainingSettings: Sendable {
   public var temperature: Float = 1
   /// Weights of VSM's losses, and when they come in.
   public var ranking = RetrievalLossOptions()
+  /// The updates from which VSM's spans and hard negatives count.
   public var curriculum = RetrievalCurriculum()
   /// Sentences of a video that VSM makes queries.
   public var queriesPerVideo = 5
   /// `max_txt_len`: tokens kept of a sentence that MLM masks or VSM asks for; all if not positive.
   public var maxTextLength = 60
 
+  /// The defaults above; a run's options override each.
   public init() {}
 }
 
@@ -98,7 +100,10 @@ public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible 
     try make(name, model, videos, settings, skips)
   }
 
+  /// The name in the reference's `tasks`.
   public var description: String { name }
+  /// By name: the table has one row of each.
   public static func == (a: PretrainingObjective, b: PretrainingObjective) -> Bool { a.name == b.name }
+  /// By name, as equality.
   public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }

@@ -14,6 +14,7 @@ public struct AnswerEvaluation: Equatable, Sendable {
   public internal(set) var scores: [[Float]] = []
   /// Questions whose answer is known.
   public internal(set) var known = 0
+  /// Questions among ``known`` that the model answered as the annotation does.
   public internal(set) var right = 0
   var totalLoss = 0.0
 

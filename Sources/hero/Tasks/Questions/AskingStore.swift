@@ -14,6 +14,7 @@ public protocol AskingStore: AnnotationStore {
 
 /// What is asked about a video.
 public struct AskedEntry: Sendable {
+  /// The video's name; nil where the entry has none that is known.
   public var video: String?
   /// What follows the video's sentences: one text for each answer, or a statement.
   public var texts: [[Int32]]
@@ -29,11 +30,17 @@ public struct AskedEntry: Sendable {
 }
 
 extension QAStore: AskingStore {
+  /// As in "question 123 has no answer".
   public static var entryName: String { "question" }
+  /// An entry may have a span, which trains the span loss.
   public static var hasMoments: Bool { true }
 
+  /// The question alone: answers are compared within it.
   public func group(of id: String) -> [String] { [id] }
 
+  /// Reads a question with its answers.
+  ///
+  /// - Throws: `DataError` where the store lacks or cannot decode it.
   public func asked(_ id: String) throws -> AskedEntry {
     let question = try question(id)
     return AskedEntry(
@@ -44,12 +51,17 @@ extension QAStore: AskingStore {
 }
 
 extension ViolinStore: AskingStore {
+  /// As in "statement 123".
   public static var entryName: String { "statement" }
+  /// Statements are about whole clips; there is no span loss.
   public static var hasMoments: Bool { false }
 
   /// A statement and its opposite.
   public func group(of id: String) -> [String] { [id] + (pair(of: id).map { [$0] } ?? []) }
 
+  /// Reads a statement; its target is 1 if it is labelled true, 0 if false.
+  ///
+  /// - Throws: `DataError` where the store lacks or cannot decode it.
   public func asked(_ id: String) throws -> AskedEntry {
     let statement = try statement(id)
     return AskedEntry(

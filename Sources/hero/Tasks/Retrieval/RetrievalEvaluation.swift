@@ -15,9 +15,11 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
   public var videosSearched = 100
   /// `min_pred_l`, `max_pred_l`
   public var minLength = 2
+  /// In frames: end − start stays below this.
   public var maxLength = 16
   /// `max_before_nms`, `max_after_nms`
   public var kept = 200
+  /// Cuts the list before suppression and again after it.
   public var keptAfterSuppression = 100
   /// `nms_thd`; nil (−1 in the reference) for none.
   public var suppression: Float?
@@ -25,12 +27,14 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
   public var frameInterval = 1.5
   /// Queries a pass, videos a pass.
   public var queryBatch = 50
+  /// Videos encoded in one pass; costs memory, changes no result.
   public var videoBatch = 16
   /// `eval_with_query_type`
   public var byQueryType = true
   /// Whether every frame of a query's own video is given a score.
   public var ratesFrames = false
 
+  /// The defaults above; a run's options override each.
   public init() {}
 
   /// Queries that are ranked together, whatever the number of processes: twenty passes, because a

@@ -107,7 +107,8 @@ public struct RunOptions: Sendable {
   /// `max_clip_len`: a longer video keeps its first frames.
   public let maxClipLength = RunOption<Int>(
     "max_clip_len", .data, 100, .atLeast(1), help: "frames kept of a video")
-  /// `max_txt_len`: validation leaves none out; pre-training cuts sentences to it. -1 for no limit.
+  /// `max_txt_len`: validation leaves none out; pre-training and captioning cut texts to it. -1 for
+  /// no limit.
   public let maxTextLength = RunOption<Int>(
     "max_txt_len", .data, 60, .atLeast(1, or: -1),
     help: "tokens of a query; longer ones are left out of training")

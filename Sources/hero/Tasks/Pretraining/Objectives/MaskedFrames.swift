@@ -4,6 +4,7 @@ import Model
 
 extension MaskedFrameBatch: TaskBatch {}
 extension MaskedFrameInput: TaskInput {
+  /// `.targets`: the masked frames; `.others`: the frames that they are compared with.
   public var counts: [Counted: Int] { [.targets: hidden.count, .others: others.count] }
 }
 
