@@ -7,7 +7,9 @@ import Formats
 /// Opening reads the head and the list of videos; names, subtitles and frames are read when they
 /// are asked for.
 public final class IndexFile: Sendable {
+  /// As the user named it.
   public let path: String
+  /// What all videos have in common: width, interval, model.
   public let head: IndexHead
   /// How rows lie in it.
   public let layout: StoredRowLayout

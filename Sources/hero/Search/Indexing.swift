@@ -14,6 +14,7 @@ import Tasks
 public struct Indexing {
   /// What came of it.
   public struct Report: Equatable, Sendable {
+    /// New videos.
     public var added = 0
     /// Videos that were in the index before and are as they were.
     public var known = 0
@@ -44,6 +45,7 @@ public struct Indexing {
     /// Whether a video without subtitles has none. Else those that the index has of it are kept.
     public var subtitlesAreKnown = false
 
+    /// Nothing is known: durations follow from frames, no file plays, nothing is removed.
     public init() {}
 
     /// Seconds of a video of so many frames. What its file says is believed within the seconds of a

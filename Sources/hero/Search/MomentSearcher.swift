@@ -12,6 +12,7 @@ import Training
 public struct FoundMoment: Sendable, Equatable {
   /// The video's number in the index.
   public var number: Int
+  /// What the index knows of it.
   public var video: IndexedVideo
   /// Seconds from the video's start.
   public var start: Double
@@ -28,6 +29,7 @@ public struct FoundMoment: Sendable, Equatable {
     public var cosine: Float?
     /// From 1.
     public var pictureRank: Int?
+    /// The score of the subtitles' words; nil where the query shares none with them.
     public var bm25: Float?
     /// From 1.
     public var subtitleRank: Int?
@@ -65,7 +67,9 @@ public struct Alignment: Sendable {
 
 /// Answers queries from an index. Threads may share it; they take turns.
 public final class MomentSearcher: @unchecked Sendable {
+  /// The index that is searched.
   public let index: IndexFile
+  /// The model that made it, which encodes queries.
   public let model: SearchModel
   private let search: MomentSearch<IndexedVideos>
   private let options: RetrievalEvaluationOptions

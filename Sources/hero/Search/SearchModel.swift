@@ -9,12 +9,16 @@ import Training
 
 /// A model with its tokenizer: what turns videos and queries into vectors that can be compared.
 public struct SearchModel {
+  /// The retrieval model with the run's options.
   public let opened: OpenedRetrieval
+  /// Turns a typed query into the model's tokens.
   public let tokenizer: Tokenizer
   /// The tokenizer's folder.
   public let tokenizerFolder: String
+  /// What an index of this model's rows says of it.
   public let head: IndexHead
 
+  /// The network itself.
   public var model: RetrievalModel { opened.model }
 
   /// - Parameters:

@@ -7,9 +7,11 @@ import Training
 
 /// A query whose answer is known.
 public struct SplitQuery: Sendable {
+  /// The sentence as people read it.
   public var text: String
   /// Token ids, the leading special token included.
   public var tokens: [Int32]
+  /// The annotated video and its moments.
   public var truth: RetrievalTruth
   /// The true video's number in the index.
   public var video: Int
@@ -17,6 +19,7 @@ public struct SplitQuery: Sendable {
 
 /// The queries of a split whose videos an index holds.
 public struct SplitQueries: Sendable {
+  /// In the file's order.
   public var queries: [SplitQuery] = []
   /// Rows that cannot be asked: without a video, of one that the index lacks, without a sentence,
   /// with one that the model cannot read.

@@ -30,6 +30,8 @@ extension VideoSearcher {
 }
 
 extension MomentSearcher: VideoSearcher {
+  /// `{"by": "hero"}`.
   public var ranking: JSON { ["by": "hero"] }
+  /// nil: a trained model reads every query that it takes.
   public func note(on text: String) -> String? { nil }
 }
