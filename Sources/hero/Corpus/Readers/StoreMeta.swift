@@ -4,12 +4,19 @@ import Text
 
 /// What a text store's `meta.json` says: the special tokens it was made with.
 public struct StoreMeta: Sendable, Equatable {
+  /// `<pad>`
   public let pad: Int32
+  /// `<s>`, which begins a caption.
   public let bos: Int32
+  /// `</s>`, which ends a caption.
   public let eos: Int32
+  /// `</s>`, which separates two texts.
   public let sep: Int32
+  /// `<s>`, which leads a query.
   public let cls: Int32
+  /// `<mask>`, which hides a word in masked language modelling.
   public let mask: Int32
+  /// `<unk>`
   public let unk: Int32
   /// The ids that a random replacement in masked language modelling is drawn from.
   public let vRange: Range<Int32>

@@ -117,6 +117,7 @@ extension AnnotationStore {
   /// The folder, as the user named it.
   public var path: String { texts.path }
 
+  /// The special tokens that the store was made with.
   public var meta: StoreMeta { texts.meta }
 
   /// The ids in the order of `id2len.json`.

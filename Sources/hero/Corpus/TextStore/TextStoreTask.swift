@@ -24,6 +24,7 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     case subtitles
   }
 
+  /// The name that `hero create-txtdb --task` takes and `meta.json` holds.
   public let rawValue: String
   let content: Content
 
@@ -51,9 +52,13 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   ]
 
   // Those of TV, and those that are published in forms of their own.
+  /// TVR: queries about moments.
   public static let tvr = TextStoreTask("tvr", .queries)
+  /// TVQA: questions with five answers.
   public static let tvqa = TextStoreTask("tvqa", .questions(answers: 5))
+  /// TVC: captions of moments.
   public static let tvc = TextStoreTask("tvc", .clips)
+  /// Subtitles, which every task reads beside its own store.
   public static let subtitles = TextStoreTask("subtitles", .subtitles)
   /// The form of all moments within given videos.
   public static let qvhighlights = TextStoreTask("qvhighlights", .windows)

@@ -2,11 +2,14 @@ import Formats
 
 /// The processes that encode videos together, as one of them sees them. The first writes the store.
 public struct EncodingRanks {
+  /// This process among ``size``, from 0.
   public var rank: Int
+  /// How many processes there are.
   public var size: Int
   /// Every process's bytes, in the order of the ranks. All call it at the same time.
   public var gather: ([UInt8]) throws -> [[UInt8]]
 
+  /// - Parameter gather: exchanges bytes; all processes call it at the same time.
   public init(rank: Int, size: Int, gather: @escaping ([UInt8]) throws -> [[UInt8]]) {
     (self.rank, self.size, self.gather) = (rank, size, gather)
   }
