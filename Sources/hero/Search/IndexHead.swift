@@ -91,8 +91,8 @@ public struct ModelIdentity: Equatable, Sendable {
 
   /// - Parameters:
   ///   - checkpoint: hash of the weights.
-  ///   - configuration: hash of the options that vectors depend on.
-  ///   - tokenizer: hash of its files.
+  ///   - configuration: hash of the model's shape and of how videos are cut.
+  ///   - tokenizer: hash of vocabulary and merges.
   public init(checkpoint: String, configuration: String, tokenizer: String) {
     self.checkpoint = checkpoint
     self.configuration = configuration

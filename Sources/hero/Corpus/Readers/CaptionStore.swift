@@ -17,7 +17,7 @@ public struct CaptionClip: Sendable, Equatable {
   public let video: String
   /// Nil where it is the whole video.
   public let span: TimeSpan?
-  /// At least one on annotated splits.
+  /// In the store's order; none on hidden splits.
   public let captions: [Caption]
 }
 

@@ -7,7 +7,7 @@ public struct SpokenSentence: Sendable, Equatable {
   public var start: Double
   /// Seconds from the video's start.
   public var end: Double
-  /// Without line breaks and markup.
+  /// As the store holds it, HTML references replaced.
   public var text: String
 
   /// - Parameters:

@@ -4,19 +4,19 @@ import Text
 
 /// What a text store's `meta.json` says: the special tokens it was made with.
 public struct StoreMeta: Sendable, Equatable {
-  /// `<pad>`
+  /// `[PAD]`
   public let pad: Int32
-  /// `<s>`, which begins a caption.
+  /// `[BOS]`, which begins a caption.
   public let bos: Int32
-  /// `</s>`, which ends a caption.
+  /// `[EOS]`, which ends a caption.
   public let eos: Int32
-  /// `</s>`, which separates two texts.
+  /// `[SEP]`, which leads each subtitle and separates a question from its answer.
   public let sep: Int32
-  /// `<s>`, which leads a query.
+  /// `[CLS]`, which leads a query, and a video that is read by one channel.
   public let cls: Int32
-  /// `<mask>`, which hides a word in masked language modelling.
+  /// `[MASK]`, which hides a word in masked language modelling.
   public let mask: Int32
-  /// `<unk>`
+  /// `[UNK]`
   public let unk: Int32
   /// The ids that a random replacement in masked language modelling is drawn from.
   public let vRange: Range<Int32>

@@ -144,7 +144,7 @@ public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
 
 /// A row of an annotation that cannot be used; the others still can.
 public struct BadRow: Error {
-  /// As a clause, such as "has no video".
+  /// As a clause, such as `there is no video "x"`.
   public var reason: String
 
   init(_ reason: String) { self.reason = reason }

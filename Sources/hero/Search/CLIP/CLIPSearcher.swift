@@ -63,7 +63,7 @@ public final class CLIPSearcher: VideoSearcher, @unchecked Sendable {
     return .object(json)
   }
 
-  /// A line about what CLIP leaves out of a query that is too long for it; nil where it reads all.
+  /// How many tokens of a long query CLIP reads; nil where it reads all.
   public func note(on text: String) -> String? { model.cut(text) }
 
   /// The row of a query that somebody typed.
