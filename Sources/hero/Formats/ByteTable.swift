@@ -15,6 +15,7 @@ public struct ByteTable: Sendable {
     slots = [Int32](repeating: -1, count: size)
   }
 
+  /// Keys so far, which is the number of the next one.
   @inlinable public var count: Int { hashes.count }
 
   /// The number of the key with this hash for which `isKey` holds, or nil.

@@ -12,6 +12,11 @@ public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
   /// What the user can do, as a sentence without a full stop.
   public var cure: String?
 
+  /// - Parameters:
+  ///   - problem: what is wrong, with the value, as a clause.
+  ///   - file: the path as the user named it.
+  ///   - place: where in the file, such as `line 41`.
+  ///   - cure: what the user can do, as a sentence without a full stop.
   public init(_ problem: String, file: String? = nil, place: String? = nil, cure: String? = nil) {
     self.problem = problem
     self.file = file
@@ -35,6 +40,7 @@ public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
     }
   }
 
+  /// `file, place: problem. cure.`
   public var description: String { sentence + "." }
 
   /// The error without its full stop, for a message that goes on.

@@ -8,6 +8,7 @@ import Foundation
 public struct FileKind: Equatable, Sendable {
   /// As in "is …".
   public let name: String
+  /// What to do to get the file that was meant, as a sentence without a full stop.
   public let cure: String
 
   /// Bytes that tell any of them.

@@ -68,6 +68,7 @@ public enum OutputFile {
 public struct MadeFolders {
   private var made: [String] = []
 
+  /// No folder yet.
   public init() {}
 
   /// Makes a folder and those around it, where they are not there.

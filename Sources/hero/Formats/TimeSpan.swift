@@ -7,6 +7,9 @@ public struct TimeSpan: Equatable, Sendable {
   /// Seconds from the video's start.
   public var end: Double
 
+  /// - Parameters:
+  ///   - start: seconds from the video's start.
+  ///   - end: seconds from the video's start.
   public init(start: Double, end: Double) {
     self.start = start
     self.end = end

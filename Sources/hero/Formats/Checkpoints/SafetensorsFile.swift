@@ -8,8 +8,11 @@ import Foundation
 public final class SafetensorsFile: Sendable {
   /// What the header says of one tensor.
   public struct Entry: Equatable, Sendable {
+    /// As the header has it; identity is by bytes.
     public var name: String
+    /// `dtype` of the header.
     public var type: ScalarType
+    /// `shape` of the header, row-major; empty for a scalar.
     public var shape: [Int]
     /// Where the elements are, from the file's beginning.
     var range: Range<Int>

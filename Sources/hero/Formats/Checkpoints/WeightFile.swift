@@ -57,6 +57,7 @@ public final class WeightFile: Sendable {
     for source in sources { try source.verify() }
   }
 
+  /// Whether there is an array of this name, readable or not.
   public func contains(_ name: String) -> Bool { places[name] != nil }
 
   /// The shape of the array of this name; nil if there is none, or none of a type that is read.

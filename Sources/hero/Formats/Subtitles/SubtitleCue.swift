@@ -8,6 +8,10 @@ public struct SubtitleCue: Equatable, Sendable {
   /// annotations.
   public var lines: [String]
 
+  /// - Parameters:
+  ///   - start: seconds.
+  ///   - end: seconds.
+  ///   - lines: without tags.
   public init(start: Double, end: Double, lines: [String]) {
     self.start = start
     self.end = end
