@@ -8,8 +8,13 @@ public struct MomentPrediction: Sendable, Equatable {
   public var start: Float
   /// Where the moment ends, in seconds; 0 for video retrieval.
   public var end: Float
+  /// What the ranking sorts by; higher is better.
   public var score: Float
 
+  /// - Parameters:
+  ///   - video: its index in the result file.
+  ///   - start: seconds.
+  ///   - end: seconds.
   public init(video: Int, start: Float, end: Float, score: Float) {
     self.video = video
     self.start = start

@@ -47,6 +47,7 @@ public struct VideoWeight: Sendable, Equatable {
   /// α
   public let factor: Float
 
+  /// - Parameter factor: α; 20 in the reference.
   public init(_ factor: Float) { self.factor = factor }
 
   /// Whether scores are logarithms.

@@ -12,11 +12,13 @@ import Foundation
 public struct MomentScorer {
   /// A moment in frames of the whole video that `add` was told.
   public struct Moment: Sendable, Equatable {
+    /// The video's number, as `add` was told.
     public var video: Int
     /// The first frame.
     public var start: Int
     /// The last frame, itself part of the moment.
     public var end: Int
+    /// factor · start[i] · end[j], or its logarithm.
     public var score: Float
   }
 

@@ -9,6 +9,9 @@ public struct NonMaximumSuppression: Sendable {
   /// How many moments of one video are kept at most.
   public static let limitPerVideo = 100
 
+  /// - Parameters:
+  ///   - threshold: IoU.
+  ///   - limit: candidates that are looked at, the best first.
   public init(threshold: Float, limit: Int = 100) {
     self.threshold = threshold
     self.limit = limit
