@@ -23,11 +23,13 @@ public struct VideoCut: Sendable {
     /// Seconds of work.
     public var time = 3600.0
 
+    /// The defaults above.
     public init() {}
   }
 
   /// The file's path.
   public let path: String
+  /// Size of the file.
   public let bytes: Int
   /// Seconds of the video at which what is in the file begins: its key picture.
   public let begins: Double

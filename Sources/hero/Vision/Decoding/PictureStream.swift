@@ -3,9 +3,12 @@ import Formats
 
 /// So many pictures a second.
 public struct PictureRate: Equatable, Sendable {
+  /// Pictures in ``denominator`` seconds.
   public var numerator: Int
+  /// Seconds.
   public var denominator: Int
 
+  /// numerator / denominator pictures a second; 30000/1001 is NTSC's.
   public init(numerator: Int, denominator: Int) {
     (self.numerator, self.denominator) = (numerator, denominator)
   }

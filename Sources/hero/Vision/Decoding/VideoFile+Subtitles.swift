@@ -6,6 +6,7 @@ import Foundation
 public struct SubtitleCue: Equatable, Sendable {
   /// Seconds from the beginning of the video.
   public let start: Double
+  /// Seconds from the beginning of the video.
   public let end: Double
   /// Plain text; lines end with a line feed.
   public let text: String

@@ -17,6 +17,7 @@ public final class VideoFile {
   public var start: Double { Double(startMicroseconds) / 1e6 }
   /// Pixels of a picture as it is shown, after the rotation that the file asks for.
   public let width: Int
+  /// Pixels, after the same rotation.
   public let height: Int
   /// Average frames a second; nil if unknown.
   public let frameRate: Double?

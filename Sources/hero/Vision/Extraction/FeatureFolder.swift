@@ -12,12 +12,14 @@ public struct FeatureForm: Sendable {
     case qvhighlights
   }
 
+  /// Which tool's folders and keys the files follow.
   public var layout = Layout.hero
   /// Whether numbers are float16, else float32.
   public var isHalf = true
   /// Whether a video is a folder of pictures, and called what the folder is.
   public var isOfFolders = false
 
+  /// hero's layout in float16, one video a file.
   public init() {}
 
   /// A network's folder.

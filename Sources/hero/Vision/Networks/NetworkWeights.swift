@@ -47,6 +47,7 @@ public struct NetworkWeights {
     known = Set(names)
   }
 
+  /// Whether there is an array of this name, readable or not.
   public func contains(_ name: String) -> Bool { known.contains(name) }
 
   /// The array of this name, which must have so many dimensions and at least one element.

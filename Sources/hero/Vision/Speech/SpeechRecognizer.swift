@@ -51,6 +51,7 @@ public struct SpeechRecognizer: Sendable {
 
   /// What was said.
   public struct Transcript: Sendable {
+    /// In order, in seconds from the sound's beginning.
     public var cues: [Formats.SubtitleCue]
     /// As whisper.cpp abbreviates it; nil where it does not say.
     public var language: String?
