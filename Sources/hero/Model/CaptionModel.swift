@@ -3,6 +3,7 @@ import Engine
 /// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over
 /// a clip's encoded frames.
 public final class CaptionModel: HeroModel {
+  /// Parameters, configuration and video encoder.
   public let trunk: ModelTrunk
   let decoder: CaptionDecoder
 

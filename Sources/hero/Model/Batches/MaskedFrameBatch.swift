@@ -7,6 +7,7 @@ public struct MaskedFrameBatch: Sendable {
   /// What the hidden frames were, end to end.
   public var targets: [Float]
 
+  /// - Precondition: `targets` has `featureWidth` numbers for each masked frame.
   public init(videos: VideoBatch, targets: [Float]) {
     precondition(targets.count == videos.maskedFrames.count * videos.featureWidth)
     self.videos = videos
