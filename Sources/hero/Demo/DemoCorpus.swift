@@ -22,6 +22,7 @@ public enum DemoTask: String, CaseIterable, Sendable {
 /// videos combine known people, actions, objects, places and topics in ways that training videos do
 /// not.
 public struct DemoCorpus: Sendable {
+  /// The options that the corpus follows from.
   public let options: DemoOptions
   let scenarios: [Scenario]
 

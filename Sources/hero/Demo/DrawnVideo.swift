@@ -4,12 +4,14 @@ import Foundation
 /// a person a figure in clothes of one colour, an object a coloured shape, an action the way in
 /// which that shape moves. The corpus's features are computed from these pictures.
 public struct DrawnVideo: Sendable {
+  /// As the corpus's stores name the video.
   public let name: String
   /// Seconds.
   public let duration: Double
   private let scenes: [(end: Double, scene: Scene)]
   private let frameInterval: Double
 
+  /// Pixels of a picture.
   public static let (width, height) = (192, 108)
   /// Pictures a second: enough to see what moves.
   public static let frameRate = 8
