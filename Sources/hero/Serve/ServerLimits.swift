@@ -26,5 +26,6 @@ public struct ServerLimits: Sendable {
   /// Bytes of such a part.
   public var chunkBytes = 256 << 10
 
+  /// The defaults above.
   public init() {}
 }

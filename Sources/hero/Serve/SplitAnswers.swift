@@ -24,6 +24,7 @@ public final class SplitAnswers: Sendable {
   private let answered = Mutex<[Answered]>([])
   private static let right: Float = 0.5
 
+  /// No query answered yet; ``run(searcher:isCancelled:)`` answers them.
   public init(_ queries: SplitQueries) {
     self.queries = queries.queries
     names = Dictionary(queries.queries.map { (Name($0.truth.video), $0.video) }) { first, _ in first }
