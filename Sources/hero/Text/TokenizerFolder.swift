@@ -14,6 +14,9 @@ public enum TokenizerFolder {
     /// The folder that it names.
     public var folder: String
 
+    /// - Parameters:
+    ///   - file: the path of the file.
+    ///   - folder: the path that it names.
     public init(file: String, folder: String) { (self.file, self.folder) = (file, folder) }
   }
 
