@@ -160,7 +160,7 @@ public struct FrameCodeEncoder {
           (start, squares / sizes), (start + 2 * filled, squares / max(product, 1e-30)),
         ] {
           codes.storeBytes(
-            of: RowEncoder.bf16(factor).littleEndian, toByteOffset: place + 2 * number, as: UInt16.self)
+            of: BFloat16.bits(factor).littleEndian, toByteOffset: place + 2 * number, as: UInt16.self)
         }
       }
     }
