@@ -64,9 +64,9 @@ struct QueryFeatures {
 
   private func file(_ query: Query) -> String { "\(folder)/qid\(query.id).npz" }
 
-  /// Writes what is not there.
-  /// - Parameter overwrites: whether also what is there is computed.
-  /// - Returns: how many were written, were there, and were cut.
+  /// Writes the missing files.
+  /// - Parameter overwrites: whether to compute existing ones too.
+  /// - Returns: how many were written, existed, and were cut.
   func write(overwrites: Bool) throws -> (written: Int, known: Int, cut: Int) {
     try OutputFolder.make(folder)
     let missing = overwrites ? queries : queries.filter { !FileManager.default.fileExists(atPath: file($0)) }

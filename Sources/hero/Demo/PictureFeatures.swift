@@ -15,7 +15,7 @@ struct PictureFeatures {
   private static let steps = 16
   /// Pixels of a colour that count as one thing in full.
   private static let wholePixels: Float = 256
-  /// What moves at most so often a frame is told apart.
+  /// The most turns a frame that features distinguish.
   private static let mostTurns = 4
   /// Of the elements of a row, before the noise.
   private static let strength: Float = 0.6

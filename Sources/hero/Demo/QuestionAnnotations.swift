@@ -65,8 +65,8 @@ struct QuestionAnnotations {
     }
   }
 
-  /// VLEP's `{example_id, vid_name, ts, events, answer}`: the event that follows a scene, and one
-  /// of which a part is wrong.
+  /// VLEP's `{example_id, vid_name, ts, events, answer}`: the event that follows a scene, and the
+  /// same with one part wrong.
   func vlepRows(_ scenario: Scenario) -> [JSON] {
     var random = SeededRandom(seed: options.seed, "futures", scenario.index)
     let retrieval = RetrievalAnnotations(options: options)

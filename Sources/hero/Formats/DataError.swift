@@ -1,7 +1,7 @@
-/// What is wrong with somebody's input: which file, where in it, what, and what to do about it.
+/// What is wrong with a person's input: which file, where in it, what, and what to do about it.
 ///
-/// Every reader throws this and nothing else, so that a command can print one clear message and
-/// exit with 1.
+/// Every reader throws this and nothing else, so a command can print one clear message and exit
+/// with 1.
 public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
   /// The file or folder, as the user named it.
   public var file: String?

@@ -103,7 +103,7 @@ public struct LoadReport: Sendable {
 }
 
 extension LoadReport {
-  /// Notes the parameters that nothing was found for.
+  /// Lists the parameters without a value in the checkpoint as missing.
   mutating func complete(_ parameters: [Parameter]) {
     let found = Set(loaded + resized.map(\.name) + mismatched.map(\.name))
     missing = parameters.map(\.name).filter { !found.contains($0) }

@@ -22,7 +22,7 @@ struct FrameEstimates: Sendable {
   }
 
   private static let entriesAStretch = 64
-  /// Steps of frames from whose estimates it is told which are among the best.
+  /// Steps of frames whose estimates decide which are among the best.
   private static let sampled = 64
   /// The part of the records that is read for each row that may be: `least` of all of them
   /// together, and of large indexes `part`, so that no more of the best are lost the more frames

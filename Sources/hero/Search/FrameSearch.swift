@@ -16,7 +16,7 @@ struct FrameSearch: Sendable {
   let rowsRead: Int
   private let estimates: FrameEstimates
 
-  /// Rows that are read before it is told how many more must be.
+  /// Rows to read before deciding how many more are needed.
   private static let firstRows = 1024
   /// A frame is left out where its estimate would have to be off by more than so many deviations.
   private static let deviations: Float = 2.5

@@ -13,7 +13,7 @@ public final class IndexedVideos: SearchableVideos, Sendable {
   private let scanner: RowScanner
   private let search: FrameSearch
 
-  /// What `rowsRead` is where nobody says.
+  /// `rowsRead` by default.
   public static let usualRowsRead = 40_000
 
   /// - Parameter rowsRead: frames that are compared exactly at most. More find the same videos as

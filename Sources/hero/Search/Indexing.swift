@@ -5,12 +5,12 @@ import Foundation
 import Model
 import Tasks
 
-/// Encodes the videos of stores into an index, and brings one that is there up to date.
+/// Encodes the videos of stores into an index, and brings an existing one up to date.
 ///
-/// Videos that the index lacks are appended to it. Where some were replaced, moved or removed, what
-/// is new is encoded into `INDEX.updating` first, and then a merged index takes the place of the
-/// old one as a whole: a run that ends before that has changed nothing, and the next one goes on
-/// with what was encoded.
+/// Appends videos that the index lacks. If some were replaced, moved or removed, it first encodes
+/// what is new into `INDEX.updating`. Then a merged index takes the place of the old one as a
+/// whole. A run that ends before that has changed nothing, and the next one continues with what was
+/// encoded.
 public struct Indexing {
   /// What came of it.
   public struct Report: Equatable, Sendable {
@@ -34,7 +34,7 @@ public struct Indexing {
 
   /// What is known of the files of videos.
   public struct Files {
-    /// Seconds of videos, where somebody knows them; of others their frames tell it.
+    /// Seconds of videos, where known; for others they follow from the frames.
     public var durations: [Name: Double] = [:]
     /// The file to play of a video, where there is one.
     public var media: (String) -> IndexedVideo.MediaFile? = { _ in nil }
@@ -82,7 +82,7 @@ public struct Indexing {
   /// Brings the index up to date.
   /// - Parameters:
   ///   - batchSize: videos, or windows of long ones, a pass.
-  ///   - onSkip: told of every video that cannot be read.
+  ///   - onSkip: called for every video that cannot be read.
   ///   - progress: called with the number of videos done of how many; what it throws ends the work.
   ///     What was encoded until then stays.
   public func run(

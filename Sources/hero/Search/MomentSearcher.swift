@@ -8,7 +8,7 @@ import Tasks
 import Text
 import Training
 
-/// A moment that was found.
+/// A moment that answers a query.
 public struct FoundMoment: Sendable, Equatable {
   /// The video's number in the index.
   public var number: Int
@@ -127,7 +127,7 @@ public final class MomentSearcher: @unchecked Sendable {
     return query
   }
 
-  /// Tokens of a query that somebody typed.
+  /// Tokens of a typed query.
   /// - Throws: `UsageError` for an empty one, an endless one, and one that the model cannot read.
   private func tokens(_ text: String) throws -> [Int32] {
     let query = try Self.checkedQuery(text)

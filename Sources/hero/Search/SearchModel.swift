@@ -26,7 +26,7 @@ public struct SearchModel {
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - tokenizer: the folder with vocab.json and merges.txt.
   ///   - subtitles: what the store says whose subtitles the model will read.
-  ///   - arguments: options that overrule the run's.
+  ///   - arguments: options that override the run's.
   ///   - work: whether videos are encoded or searched.
   public init(
     folder: String, checkpoint: String, tokenizer path: String, subtitles: StoreMeta? = nil,

@@ -27,9 +27,9 @@ public struct SplitQueries: Sendable {
 
   /// - Parameters:
   ///   - path: JSON lines (`desc_id`, `desc`, `vid_name`, `ts`), or a query store.
-  ///   - model: tells the tokens of a sentence where no store does.
-  ///   - log: told of the rows that the model cannot read.
-  /// - Throws: `DataError` for a file that cannot be read or of whose rows none can be asked.
+  ///   - model: makes the tokens of a sentence where no store has them.
+  ///   - log: reports the rows that the model cannot read.
+  /// - Throws: `DataError` for a file that cannot be read or without a single usable row.
   public init(
     path: String, index: IndexFile, model: SearchModel, log: RunLog? = nil
   ) throws {

@@ -7,7 +7,7 @@ import Synchronization
 /// The answers to a split's queries, found one after another while the page is already there, and
 /// their recall so far.
 public final class SplitAnswers: Sendable {
-  /// What was found for one query.
+  /// The answer to one query.
   private struct Answered {
     var query: Int
     var moments: [MomentPrediction]

@@ -88,7 +88,7 @@ public protocol BatchLoader: Sendable {
   associatedtype Batch: TaskBatch
   /// Items in all.
   var itemCount: Int { get }
-  /// Told of every item that cannot be used.
+  /// Reports every item that cannot be used.
   var skips: SkipReport { get }
   /// What the batches are made of, in words: `4000 items`.
   var summary: String { get }
@@ -104,7 +104,7 @@ extension BatchLoader {
   public var summary: String { "\(itemCount) items" }
 
   /// Batch `number` of a run, counted from its first: a function of the number and the plan alone,
-  /// so that a resumed run goes on with the very batch that would have come. Nil where none of its
+  /// so a resumed run continues with the very batch that would have come. nil where none of its
   /// items can be used, or the rank has none.
   public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
     let (items, first) = plan.items(number, of: itemCount)
@@ -112,8 +112,7 @@ extension BatchLoader {
   }
 }
 
-/// What a run learns from: items, what is asked of a model about them, and how wrong the answers
-/// are.
+/// What a run learns from: items, the model's task on them, and its loss.
 ///
 /// A run has one or several (``Mixture``), whose models share their parameters. The trainer knows
 /// nothing else of tasks.

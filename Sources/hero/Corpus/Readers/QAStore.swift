@@ -4,7 +4,7 @@ import Formats
 public struct Question: Sendable, Equatable {
   /// The key in the store, such as TVQA's `qid`.
   public let id: String
-  /// nil where the store does not say which video is asked about.
+  /// nil where the store does not name the question's video.
   public let video: String?
   /// Nil where there is no question, only futures to choose from (VLEP).
   public let tokens: [Int32]?

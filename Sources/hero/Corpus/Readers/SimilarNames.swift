@@ -1,8 +1,7 @@
 import Formats
 
-/// Names of videos that are not found, though one that a person would take for it is there: of
-/// another Unicode normalization, with the ending of a video's file or without it, or in other
-/// case.
+/// Missing names of videos that resemble an existing one: in another Unicode normalization, with or
+/// without the ending of a video's file, or in another case.
 enum SimilarNames {
   /// Names that are looked for; messages tell one.
   private static let mostMissing = 1000

@@ -80,8 +80,8 @@ public struct StoreMeta: Sendable, Equatable {
     self.path = path
   }
 
-  /// Refuses a store that was made for a task of another content; one that does not say, or names a
-  /// task that nobody knows, is taken as it is.
+  /// Refuses a store that was made for a task of another content. Accepts one that names no task,
+  /// or an unknown one.
   func require(_ holds: (TextStoreTask.Content) -> Bool, path: String) throws {
     guard let task, let made = TextStoreTask(rawValue: task), !holds(made.content) else { return }
     throw DataError(

@@ -17,7 +17,7 @@ extension TextStoreBuilder {
     var hasTruth: Bool
   }
 
-  /// Seconds by which a moment may go on after its video's end, as durations are rounded.
+  /// Seconds by which a moment may exceed its video, because durations are rounded.
   private static let looseSeconds = 2.0
 
   func buildQueries(
@@ -79,7 +79,7 @@ extension TextStoreBuilder {
     }
   }
 
-  /// Of fewer answers nobody can tell from what they are counted.
+  /// With fewer answers it is unclear whether they count from 0 or 1.
   private static let fewAnswers = 5
 
   /// The number that a row gives for its answer, whatever it is, and how many answers there are.
@@ -96,7 +96,7 @@ extension TextStoreBuilder {
 
   private static func isBlank(_ text: String) -> Bool { text.utf8.allSatisfy { $0 <= 0x20 } }
 
-  /// Whether a moment goes on when its video has long ended.
+  /// Whether a moment continues long after its video's end.
   private static func isLate(_ row: JSONObject) -> Bool {
     guard let duration = row["duration"]?.double, duration > 0, let ts = row["ts"] else { return false }
     let spans = TimeSpan(ts).map { [$0] } ?? (ts.array ?? []).compactMap { TimeSpan($0) }
@@ -154,7 +154,7 @@ extension TextStoreBuilder {
     return target
   }
 
-  /// Two events, one of which follows the moment (VLEP).
+  /// Two events; one of them follows the moment (VLEP).
   private func futuresEntry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
     guard let events = row["events"]?.array, events.count == 2 else { throw BadRow("no two \"events\"") }
     let texts = try events.map { event in

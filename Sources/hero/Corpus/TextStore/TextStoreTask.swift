@@ -74,11 +74,12 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     self = task
   }
 
-  /// Answers that each question comes with; nil where nothing is asked.
+  /// Answers of each question; nil for stores without questions.
   public var answersPerQuestion: Int? { if case .questions(let answers) = content { answers } else { nil } }
   /// Whether making the store needs the frames of each video (`vid2nframe`).
   public var needsFrameCounts: Bool { content == .subtitles }
-  /// Whether nobody searches the store's videos, so that a list of candidates means nothing to it.
+  /// Whether no search ever covers the store's videos, so that a list of candidates means nothing
+  /// to it.
   public var takesNoCandidates: Bool { content == .clips || content == .videoCaptions }
   /// Whether making the store needs the videos' subtitles.
   public var needsSubtitles: Bool { content == .clips }

@@ -20,10 +20,10 @@ public struct EncodingRanks {
 
 /// Videos' entries in the order of the videos, whoever encodes them.
 ///
-/// Ranks encode a stretch of videos each, round after round, and all receive what the others made.
-/// Only the first needs it, and would not have it sooner if it were sent to nobody else; LMDB has
-/// one writer. A round has as many videos as fit into the bytes that a rank may hold: all ranks
-/// first tell the sizes of a share of the videos' files.
+/// Each rank encodes a stretch of videos, round after round, and receives what the others made.
+/// Only the first needs it, because LMDB has one writer, but it would not get it sooner if the
+/// others got nothing. A round has as many videos as fit into the bytes that a rank may hold: all
+/// ranks first exchange the sizes of a share of the videos' files.
 struct EncodedVideos {
   private let ranks: EncodingRanks
   private let rounds: [[Range<Int>]]

@@ -149,7 +149,7 @@ public final class ZipReader {
     }
   }
 
-  /// Why an entry could not be opened: it may be whole, and packed as nobody here unpacks.
+  /// Why an entry could not be opened: it may be whole, in an unsupported compression.
   private func unopened(_ entry: Entry) -> DataError {
     let problem = "cannot be opened: \(String(cString: zip_strerror(handle)))"
     let unsupported = [ZIP_ER_COMPNOTSUPP, ZIP_ER_ENCRNOTSUPP, ZIP_ER_NOPASSWD, ZIP_ER_WRONGPASSWD]

@@ -34,7 +34,7 @@ public struct CLIPFiles: Sendable {
   /// What the image tower's features are called: `clip-vit`, or `clip-rn50x4` and the like of the
   /// residual ones, as HERO's extractor names its folders.
   public let imageNetwork: String
-  /// What a person should know of how that was told, a line each.
+  /// What a person should know about the choice of activation and heads, a line each.
   public let notes: [String]
 
   private static let configuration = "config.json"

@@ -1,7 +1,6 @@
 import Foundation
 
-/// A safetensors file, mapped into memory: its list is read when it is opened, each tensor when it
-/// is asked for.
+/// A safetensors file, mapped into memory. Opening reads its list; each tensor is read on request.
 ///
 /// Source: the format's description (8 bytes of length, a JSON header, the tensors' bytes without
 /// holes). Safe to use from several threads.

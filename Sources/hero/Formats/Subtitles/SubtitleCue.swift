@@ -36,7 +36,7 @@ extension [SubtitleCue] {
   /// as they are: several people may speak.
   /// - Parameters:
   ///   - mostBytes: of a cue's text; what cues of the same times have beyond is left out.
-  ///   - onCut: told of a cue that loses lines.
+  ///   - onCut: called for a cue that loses lines.
   func inOrder(mostBytes: Int, onCut: (SubtitleCue) -> Void) -> [SubtitleCue] {
     let sorted = enumerated().sorted { a, b in
       a.element.start != b.element.start ? a.element.start < b.element.start : a.offset < b.offset

@@ -57,7 +57,7 @@ public struct CaptionRow: Sendable, Equatable {
   }
 
   /// Reads a file of rows, or a file with one list of them.
-  /// - Parameter onSkip: told of every row that cannot be used, which is left out; nil ends the
+  /// - Parameter onSkip: called for every row that cannot be used, which is left out; nil ends the
   ///   reading at the first.
   /// - Throws: `DataError` where the file cannot be read, or none of its rows.
   public static func read(

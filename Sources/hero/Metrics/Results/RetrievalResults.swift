@@ -6,7 +6,7 @@ public struct QueryPredictions: Sendable, Equatable {
   public var id: QueryID
   /// The best first.
   public var predictions: [MomentPrediction]
-  /// How well each frame of the query's own video fits it; empty where nobody asked.
+  /// How well each frame of the query's own video fits it; empty unless asked for.
   public var frameScores: [Float]
 
   /// - Parameter predictions: the best first.

@@ -12,12 +12,12 @@ public struct WindowTruth: Sendable, Equatable {
   public var id: QueryID
   /// In seconds; at least one.
   public var windows: [TimeSpan]
-  /// Nil where nobody rated the clips.
+  /// nil without ratings of the clips.
   public var saliency: ClipSaliency?
 
   /// - Parameters:
   ///   - windows: at least one.
-  ///   - saliency: nil where nobody rated the clips.
+  ///   - saliency: nil without ratings of the clips.
   public init(id: QueryID, windows: [TimeSpan], saliency: ClipSaliency? = nil) {
     self.id = id
     self.windows = windows

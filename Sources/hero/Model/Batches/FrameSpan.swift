@@ -13,6 +13,6 @@ public struct FrameSpan: Equatable, Sendable {
     self.end = end
   }
 
-  /// A moment that nobody annotated.
+  /// A moment without an annotation.
   public static let unknown = FrameSpan(start: -1, end: -1)
 }

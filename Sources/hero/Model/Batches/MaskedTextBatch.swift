@@ -28,7 +28,7 @@ public struct MaskedTextBatch: Sendable {
 
 /// The same in a device's memory.
 public struct MaskedTextInput: @unchecked Sendable {
-  /// [rows, featureWidth]; nobody changes it, so threads may hand it on.
+  /// [rows, featureWidth]. It never changes, so threads may share it.
   let features: Tensor
   let plan: CrossModalPlan
   let frameRows: Indices

@@ -66,7 +66,7 @@ public final class CLIPSearcher: VideoSearcher, @unchecked Sendable {
   /// How many tokens of a long query CLIP reads; nil where it reads all.
   public func note(on text: String) -> String? { model.cut(text) }
 
-  /// The row of a query that somebody typed.
+  /// The row of a typed query.
   /// - Throws: `UsageError` for an empty one and an endless one.
   private func row(_ text: String) throws -> (query: String, row: [Float]) {
     let query = try MomentSearcher.checkedQuery(text)

@@ -27,7 +27,7 @@ public struct CaptionGenerator {
   ///   - frameInterval: seconds between frames.
   ///   - videoBatch: videos a pass.
   ///   - clipBatch: clips that are decoded together, at most.
-  ///   - skips: told of every clip without a place in its video and every video that cannot be
+  ///   - skips: reports every clip without a place in its video and every video that cannot be
   ///     read; their captions are left empty.
   public init(
     _ members: [Member], tokenizer: Tokenizer, options: DecodingOptions, frameInterval: Double,
@@ -236,7 +236,7 @@ extension CaptionRow {
 
 extension CaptionRow {
   /// The rows of a file that can be used.
-  /// - Parameter skips: told of every other row.
+  /// - Parameter skips: reports every other row.
   /// - Throws: `DataError` where the file cannot be read, or more than half of its rows.
   public static func read(path: String, skips: SkipReport) throws -> [CaptionRow] {
     var errors: [DataError] = []
@@ -251,7 +251,7 @@ extension CaptionRow {
 
 extension CaptionStore {
   /// All clips, with the captions that the annotators gave them.
-  /// - Parameter skips: told of every clip whose row cannot be read; it is left out.
+  /// - Parameter skips: reports every clip whose row cannot be read; it is left out.
   /// - Throws: `DataError` where more than half of the clips cannot be read.
   public func rows(skips: SkipReport = SkipReport()) throws -> [CaptionRow] {
     let rows = try clipIDs.compactMap { id -> CaptionRow? in

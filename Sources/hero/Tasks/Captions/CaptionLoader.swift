@@ -28,7 +28,7 @@ public struct CaptionLoader: BatchLoader {
   ///     decoder holds.
   ///   - captionsPerVideo: `max_cap_per_vid`, drawn from a video's captions if it has more; all are
   ///     used if it is not positive.
-  ///   - skips: told of every video, clip or caption that cannot be used.
+  ///   - skips: reports every video, clip or caption that cannot be used.
   /// - Throws: `DataError` where the stores lack more than half of the videos.
   public init(
     captions stores: [CaptionStore], videos: VideoReader, maxTextLength: Int, captionsPerVideo: Int,

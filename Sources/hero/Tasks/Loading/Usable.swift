@@ -67,7 +67,7 @@ struct ReadableVideos {
 }
 
 extension VideoReader {
-  /// A video for a model; nil where it cannot be used, of which `skips` is told.
+  /// A video for a model; nil where it cannot be used; `skips` reports it.
   func read(_ video: String, for model: ModelConfiguration, _ skips: SkipReport) throws -> VideoItem? {
     do {
       let item = try read(video)

@@ -16,7 +16,7 @@ public struct PretrainingLoader<Asked: Objective>: BatchLoader {
   public let skips: SkipReport
   private let maxTextLength: Int
 
-  /// - Parameter skips: told of every video that cannot be used.
+  /// - Parameter skips: reports every video that cannot be used.
   /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
   public init(
     _ objective: Asked, videos: PretrainingVideos, maxTextLength: Int, model: ModelConfiguration,

@@ -91,7 +91,7 @@ public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible 
 
   /// - Parameters:
   ///   - name: `{objective}_{corpus}_{split}`, as the reference names it in its logs.
-  ///   - skips: told of every video that cannot be used.
+  ///   - skips: reports every video that cannot be used.
   /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
   public func source(
     named name: String, _ model: PretrainingModel, _ videos: PretrainingVideos,

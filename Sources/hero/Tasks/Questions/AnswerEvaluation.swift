@@ -42,7 +42,8 @@ public struct AnswerEvaluation: Equatable, Sendable {
   }
 }
 
-/// Answers what is asked in a split (the reference's `validate_videoQA`, `validate_violin`).
+/// Answers the questions or statements of a split (the reference's `validate_videoQA`,
+/// `validate_violin`).
 public struct QuestionEvaluator<Model: AnsweringModel> {
   /// One of the models that answer together, with what it reads.
   public typealias Member = (model: Model, loader: QuestionLoader<Model.Store>)

@@ -3,7 +3,7 @@ import Engine
 import Foundation
 import Model
 
-/// A model that answers what is asked about videos.
+/// A model that answers questions about videos, or judges statements.
 public protocol AnsweringModel: HeroModel {
   associatedtype Store: AskingStore
   /// The losses by the reference's names.

@@ -1,7 +1,7 @@
 import Corpus
 import Formats
 
-/// A store of what is asked about videos: questions with answers, or statements.
+/// A store of questions with answers, or of statements.
 public protocol AskingStore: AnnotationStore {
   /// What an entry is called in messages.
   static var entryName: String { get }
@@ -12,7 +12,7 @@ public protocol AskingStore: AnnotationStore {
   func asked(_ id: String) throws -> AskedEntry
 }
 
-/// What is asked about a video.
+/// A question with its answers, or a statement, about a video.
 public struct AskedEntry: Sendable {
   /// The video's name; nil where the entry has none that is known.
   public var video: String?
@@ -23,7 +23,7 @@ public struct AskedEntry: Sendable {
   /// The moment that it is about; nil where there is none, or none that parses.
   public var span: TimeSpan?
 
-  /// `[SEP] question [SEP] answer` of each answer; `[SEP] answer` where nothing is asked.
+  /// `[SEP] question [SEP] answer` of each answer; `[SEP] answer` without a question.
   static func texts(question: [Int32]?, answers: [[Int32]], sep: Int32) -> [[Int32]] {
     answers.map { (question.map { [sep] + $0 } ?? []) + [sep] + $0 }
   }

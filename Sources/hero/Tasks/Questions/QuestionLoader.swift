@@ -30,7 +30,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
   /// Which entries went unused, and why.
   public let skips: SkipReport
 
-  /// - Parameter skips: told of every entry that cannot be used.
+  /// - Parameter skips: reports every entry that cannot be used.
   /// - Throws: `DataError` where the stores lack the videos of more than half of the entries.
   public init(
     _ store: Store, videos: VideoReader, purpose: Purpose, frameInterval: Double,

@@ -1,7 +1,7 @@
 import Engine
 import Model
 
-/// Fine-tuning for what is asked about videos: TVQA, How2QA, VIOLIN.
+/// Fine-tuning for questions and statements about videos: TVQA, How2QA, VIOLIN.
 public final class QuestionSource<Answering: AnsweringModel>: ModelSource {
   /// As logs name it, such as `tvqa`.
   public let name: String

@@ -21,7 +21,7 @@ public struct AskableQueries: Sendable {
     (self.models, self.skips) = (models, skips)
   }
 
-  /// Nil for a query that cannot be asked, of which the report is told.
+  /// Nil for a query that cannot be asked, which the report names.
   func query(_ id: String) throws -> Query? {
     do {
       let query = try queries.query(id)

@@ -57,7 +57,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
     self.findsShortVideos = findsShortVideos
   }
 
-  /// What was found for one query.
+  /// The answer to one query.
   public struct Answer: Sendable {
     /// Videos as wholes.
     public var videos: [MomentPrediction] = []

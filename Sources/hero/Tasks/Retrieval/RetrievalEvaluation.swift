@@ -37,9 +37,9 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
   /// The defaults above; a run's options override each.
   public init() {}
 
-  /// Queries that are ranked together, whatever the number of processes: twenty passes, because a
-  /// product with few queries spends half its time on reading the frames; fewer where that would
-  /// leave less than sixteen pieces of work to divide.
+  /// How many queries are ranked together, whatever the number of processes: twenty passes, because
+  /// a product with few queries spends half its time on reading the frames. It is fewer if that
+  /// would leave less than sixteen pieces of work to divide.
   public func queriesTogether(of queries: Int) -> Int {
     max(1, queryBatch) * max(1, min(20, queries / (16 * max(1, queryBatch))))
   }
@@ -58,7 +58,7 @@ public struct RetrievalEvaluator {
 
   /// - Parameters:
   ///   - members: models that rank together, at least one.
-  ///   - skips: told of every query that cannot be asked.
+  ///   - skips: reports every query that cannot be asked.
   /// - Throws: `DataError` where they do not have the same videos of the same frames.
   public init(
     _ members: [Member], queries: QueryStore, options: RetrievalEvaluationOptions,

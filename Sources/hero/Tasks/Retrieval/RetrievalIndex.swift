@@ -9,7 +9,7 @@ import Model
 public final class RetrievalIndex {
   /// The candidates as they were given.
   public let listed: CandidateVideos
-  /// The candidates that could be read: all but those that `skips` was told of.
+  /// The candidates that could be read: all but those that `skips` reported.
   public let videos: CandidateVideos
   /// The candidates' rows of `frames`, in their order.
   public let segments: Segments
@@ -34,7 +34,7 @@ public final class RetrievalIndex {
   /// A candidate that cannot be read is left out, on all ranks.
   /// - Parameters:
   ///   - batchSize: videos a pass.
-  ///   - skips: told of every candidate that is left out.
+  ///   - skips: reports every candidate that is left out.
   ///   - progress: called with the number of videos done; what it throws ends the work.
   /// - Throws: `DataError` where more than half of the candidates cannot be read.
   public init(

@@ -27,11 +27,11 @@ public struct RetrievalLoader: BatchLoader {
   private let groups: (videos: [[Int]], items: [Int])?
 
   /// - Parameters:
-  ///   - maxTextLength: queries with more tokens are left out; none are if it is not positive.
-  ///   - queriesPerVideo: an item is a query if it is 1. Else it is a video with so many of its
-  ///     queries, drawn anew each time; an epoch has as many items of a video as all its queries
+  ///   - maxTextLength: leaves out queries with more tokens, unless it is 0 or negative.
+  ///   - queriesPerVideo: with 1, an item is a query. Else it is a video with so many of its
+  ///     queries, drawn anew each time. An epoch has as many items of a video as all its queries
   ///     fill, and a video with fewer queries repeats them.
-  ///   - skips: told of every query that cannot be used.
+  ///   - skips: reports every query that cannot be used.
   /// - Throws: `DataError` where the stores lack the videos of more than half of the queries.
   public init(
     queries: QueryStore, videos: VideoReader, maxTextLength: Int, queriesPerVideo: Int = 1,

@@ -34,7 +34,7 @@ public struct PretrainingTarget: Equatable, Sendable {
 extension RunConfiguration {
   /// The corpora of pre-training, their paths joined to `txt_db` and `img_db`.
   ///
-  /// - Parameter warn: told of keys that mean nothing.
+  /// - Parameter warn: called for keys that mean nothing.
   /// - Returns: at least one, each with at least one feature folder.
   /// - Throws: `DataError` naming the entry of `targets` that is wrong.
   public func pretrainingTargets(warn: (String) -> Void = { _ in }) throws -> [PretrainingTarget] {

@@ -13,7 +13,7 @@ public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
   }
 }
 
-/// Options that overrule a run's: the flags `--key value` of a command line, for any key of
+/// Options that override a run's: the flags `--key value` of a command line, for any key of
 /// ``RunOptions``.
 ///
 /// `--learning-rate 1e-4`, `--learning_rate 1e-4` and `--learning-rate=1e-4` are the same. A

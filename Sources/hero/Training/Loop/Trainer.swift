@@ -7,8 +7,8 @@ import Tasks
 /// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
 ///
 /// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one
-/// goes on exactly. Of several ranks each has its part of every batch, all make the same updates,
-/// and the first writes.
+/// continues exactly. Each of several ranks takes its part of every batch. All make the same
+/// updates, and the first writes.
 public final class Trainer {
   private let mixture: Mixture
   private let store: ParameterStore
@@ -71,7 +71,7 @@ public final class Trainer {
   }
 
   /// Trains to the last update.
-  /// - Parameter resume: go on from the newest state in the folder, if there is one.
+  /// - Parameter resume: continue from the newest state in the folder, if there is one.
   /// - Throws: `DataError` for a loss that is not finite; `Interruption` once the state is saved.
   public func run(resume: Bool) throws {
     var step = try begin(resume: resume)

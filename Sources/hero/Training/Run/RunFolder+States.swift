@@ -6,7 +6,7 @@ import Foundation
 public struct SavedTrainingState: Sendable {
   /// Everything of the state that is no tensor.
   public let state: TrainingState
-  /// The tensors, such as `model.…`, `exp_avg.…`, `exp_avg_sq.…`, each read when it is asked for.
+  /// The tensors, such as `model.…`, `exp_avg.…`, `exp_avg_sq.…`, each read on request.
   public let tensors: SafetensorsFile
 
   static let metadataKey = "hero_state"

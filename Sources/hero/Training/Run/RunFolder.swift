@@ -110,8 +110,8 @@ public struct RunFolder: Equatable, Sendable {
     try AtomicFile.write(model.encoded(style: .pretty), to: modelConfiguration)
   }
 
-  /// Refuses to go on with a run without a state: the reference's, whose optimizer's state is not
-  /// read, or one whose states were removed.
+  /// Refuses to resume a run without a state: the reference's, whose optimizer's state is not read,
+  /// or one whose states were removed.
   ///
   /// - Throws: `DataError` with the way out.
   func requireOwnStates() throws {
@@ -196,8 +196,8 @@ public struct RunFolder: Equatable, Sendable {
     return (found.path, found.name)
   }
 
-  /// The weights that a path means: of a run's folder its best, or its last where none is known as
-  /// the best; else the path, which is a file or the folder of a model.
+  /// The weights that a path means: of a run's folder its best, or its last without a record of the
+  /// best; else the path, which is a file or the folder of a model.
   static func weights(_ path: String) throws -> String {
     let folder = RunFolder(path: path)
     guard FileManager.default.isFolder(path), folder.holdsRun else { return path }

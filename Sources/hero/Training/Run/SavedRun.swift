@@ -7,7 +7,7 @@ import Model
 import Text
 
 /// A run that was made before, by this program or by the reference, and is put to use: its options
-/// with those that overrule them, and one of its checkpoints.
+/// with those that override them, and one of its checkpoints.
 public struct SavedRun {
   let folder: RunFolder
   /// What its work is done by, and what its options come to.
@@ -28,7 +28,7 @@ public struct SavedRun {
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - task: the task, whatever the run says.
   ///   - usual: the task where the run does not say.
-  ///   - arguments: options that overrule the run's.
+  ///   - arguments: options that override the run's.
   ///   - batchSize: items a pass, whichever options say that of the task.
   ///   - work: what is done with it.
   ///   - communicator: the ranks that the work is divided among.

@@ -31,7 +31,7 @@ public struct PredictionScoring {
   /// Figures by their names, and a table for people.
   public typealias Scores = (figures: [(name: String, value: Double)], table: MetricsTable)
 
-  /// - Parameter log: told of rows that cannot be used and of queries without a prediction.
+  /// - Parameter log: reports unusable rows and queries without a prediction.
   /// - Throws: `DataError` where a file cannot be read, or the two do not belong together.
   public func run(log: RunLog) throws -> Scores {
     switch try PredictionFile.read(path: predictions) {

@@ -33,7 +33,7 @@ public struct OpenedCaptioning {
   }
 
   /// What writes captions for clips.
-  /// - Parameter skips: told of what cannot be captioned; nil for the run's log.
+  /// - Parameter skips: reports what cannot be captioned; nil for the run's log.
   func generator(skips: SkipReport? = nil) -> CaptionGenerator {
     suite.generator([(model, videos)], tokenizer, options, skips: skips)
   }
@@ -53,8 +53,8 @@ extension SavedRun {
   /// - Parameters:
   ///   - clips: JSON lines with `vid_name`, `clip_id`, `ts`.
   ///   - tokenizer: its folder; nil for the one that the run's stores were made with.
-  ///   - overwrites: whether an `output` that is there may be replaced.
-  ///   - options: how captions are searched for.
+  ///   - overwrites: whether an existing `output` may be replaced.
+  ///   - options: greedy or beam search.
   /// - Returns: the captioned rows, which stand in `output` too, and the rows of `clips`.
   public func caption(
     _ clips: String, to output: String, overwrites: Bool = false, tokenizer: String?,

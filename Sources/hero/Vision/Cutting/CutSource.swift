@@ -180,7 +180,8 @@ final class CutSource {
 }
 
 extension VideoFile {
-  /// Goes on reading from the last key picture before `time`, in seconds from the file's beginning.
+  /// Continues reading from the last key picture before `time`, in seconds from the file's
+  /// beginning.
   func seek(to time: Double) {
     let unit = stream.pointee.time_base.value ?? 0
     // Streams without times are read from their beginning.

@@ -50,7 +50,7 @@ final class PictureStream {
   private let file: any PictureSource
   private let filters: [(name: String, options: String)]
   private let rate: PictureRate
-  /// Of the pictures that come out.
+  /// Of the resulting pictures.
   let width: Int
   let height: Int
   private var filter: PictureFilter?
@@ -58,7 +58,7 @@ final class PictureStream {
   private var last: [UInt8]
   private var hasPicture = false
   private var lastTime: Int64?
-  /// The first decoded picture, until one has come out.
+  /// The first decoded picture, until a result exists.
   private var first: UnsafeMutablePointer<AVFrame>?
   private let body: (UnsafeBufferPointer<UInt8>) throws -> Void
 

@@ -73,7 +73,7 @@ private final class SubtitleReader {
   private let start: Double
   private var cues: [SubtitleCue] = []
 
-  /// Seconds that a subtitle is shown if nobody says how long.
+  /// Seconds that a subtitle without a duration is shown.
   private static let usualLength = 3.0
 
   /// Nil where the stream is no text, or nothing decodes it.

@@ -8,8 +8,8 @@ import Formats
 public final class VideoFile {
   /// The path, as the user named it.
   public let path: String
-  /// Seconds: of the stream if its container says so, else of the file; nil if nobody says, or it
-  /// is only guessed from the file's size. What is decoded may be longer or shorter.
+  /// Seconds: of the stream if its container has it, else of the file; nil if it is unknown, or
+  /// only guessed from the file's size. Decoding may give more or less.
   public let duration: Double?
   /// Seconds on the container's own clock at which the file begins. Pictures, rows and subtitles
   /// count from there: what is at `t` is at `start + t` for players that show the container's
@@ -76,9 +76,9 @@ public final class VideoFile {
     avformat_close_input(&closing)
   }
 
-  /// Formats that FFmpeg may find a file to be: containers and raw streams, sounds among them so
-  /// that they are told by their own error. None that leads to other files (`hls`, `dash`,
-  /// `concat`, `image2` …), however the file is called.
+  /// Formats that FFmpeg may recognize in a file: containers and raw streams, with sounds, which
+  /// get an error of their own. None that leads to other files (`hls`, `dash`, `concat`, `image2`
+  /// …), whatever the file is called.
   private static let formats = [
     "3dostr,aac,ac3,aiff,amr,apng,asf,au,av1,avi,avs2,avs3,bink,caf,cavsvideo,cdxl,dirac,dnxhd,dts,dv,dxa,ea,eac3",
     "evc,film_cpk,flac,flic,flv,gif,gxf,h261,h263,h264,hevc,idcin,ipmovie,ivf,ivr,jpeg_pipe,live_flv,lmlm4,m4v",
@@ -113,9 +113,8 @@ public final class VideoFile {
     return opened
   }
 
-  /// The stream of moving pictures that FFmpeg's program takes: one of which there are pictures,
-  /// marked as the default, the largest; of equal ones the first. A cover is none. The others are
-  /// not read.
+  /// The stream of moving pictures that FFmpeg's program takes: one with pictures, marked as the
+  /// default, the largest; of equal ones the first. A cover is none. The others are not read.
   private static func pictures(
     of context: UnsafeMutablePointer<AVFormatContext>, path: String
   ) throws -> UnsafeMutablePointer<AVStream> {

@@ -125,7 +125,7 @@ public final class FeatureFolder {
     return try NDArray(shape: [2], type: .float64, bytes: bytes)
   }
 
-  /// Where a video lies in time, as it was found when a file of its features was made.
+  /// Where a video lies in time, as stored with its features.
   ///
   /// - Parameter file: see ``file(of:network:)``.
   /// - Returns: nil where the file does not say.

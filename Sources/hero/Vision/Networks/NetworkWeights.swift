@@ -16,7 +16,7 @@ public struct NetworkWeights {
   private let known: Set<String>
   private let read: (String) throws -> NDArray?
 
-  /// Opens the file at `path`; its arrays are read one by one as they are asked for.
+  /// Opens the file at `path`; its arrays are read one by one on request.
   ///
   /// Throws `DataError` if it is none of these formats, or damaged.
   public init(path: String) throws {

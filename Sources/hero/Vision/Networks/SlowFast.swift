@@ -4,8 +4,8 @@ import Formats
 /// last maps, the slow one's first.
 ///
 /// The fast pathway sees every frame of a clip with few channels, the slow one every fourth with
-/// many; after each stage the fast one's results are brought to the slow one by a convolution over
-/// time. Depths, widths and kernels are those of the weights. Source: the authors'
+/// many. After each stage a convolution over time brings the fast one's results to the slow one.
+/// Depths, widths and kernels are those of the weights. Source: the authors'
 /// `video_model_builder.py` with `SLOWFAST_8x8_R50.yaml`.
 public final class SlowFast: FeatureNetwork {
   private struct Block {

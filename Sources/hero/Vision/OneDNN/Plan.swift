@@ -43,7 +43,7 @@ final class Value {
 }
 
 /// A network for inputs of one shape: its primitives in order, and one piece of memory in which
-/// tensors take the places of those that nobody needs any more.
+/// tensors reuse the places of dead ones.
 final class Plan {
   private let steps: [Primitive]
   private let memory: AlignedMemory
