@@ -78,7 +78,7 @@ struct OwnVideos {
     let known = try Self.files(of: index)
     let others = library.leaveOutNamesakes(in: known)
     others.forEach(tell)
-    // Where videos are named one by one, nobody else looks through the folder.
+    // If videos are named one by one, nothing else searches the folder.
     if !others.isEmpty { library.leftOut.forEach { tell("left out: \($0)") } }
     guard !library.videos.isEmpty else {
       throw DataError("none of its videos is left", file: videos, cure: "See the lines above")

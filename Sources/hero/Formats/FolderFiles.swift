@@ -217,7 +217,7 @@ public struct FolderFiles {
 public enum PlainFile {
   /// The bytes of a plain file.
   ///
-  /// Asks without opening, so that a pipe nobody writes to makes nobody wait.
+  /// Asks without opening, so that an idle pipe does not block.
   ///
   /// - Throws: `DataError` where there is none, or it is something else.
   @discardableResult

@@ -43,7 +43,7 @@ public final class IndexWriter {
       throw DataError("another run is writing it", file: path, cure: "Wait until it ends")
     }
     do {
-      // Read with the lock held, so that nobody else adds anything in between.
+      // Read with the lock held, so that no other process adds anything in between.
       let file = try MappedFile(path: path)
       let newest = try IndexSlot.newest(in: file)
       let (known, _) = try IndexFile.head(of: file)

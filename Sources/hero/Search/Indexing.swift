@@ -88,7 +88,7 @@ public struct Indexing {
   public func run(
     batchSize: Int, onSkip: @escaping (String) -> Void, progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Report {
-    // Held to the end, so that nobody else writes.
+    // Held to the end, so that no other process writes.
     let writer = try IndexWriter(path: path, head: head)
     let index = try IndexFile(path: path)
     let changes = try IndexChanges(index, names: names, files: files, source: source)
@@ -171,7 +171,7 @@ struct IndexChanges {
         continue
       }
       var video = try index.video(number)
-      // What cannot be read is told when it is encoded.
+      // Encoding reports what cannot be read.
       guard var sources = try? source.marks(of: name) else {
         encoded.append(name)
         replaced.insert(Name(name))

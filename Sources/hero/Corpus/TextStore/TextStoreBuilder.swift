@@ -94,7 +94,7 @@ public struct TextStoreBuilder: Sendable {
     return report
   }
 
-  /// Hands every usable row on; what `handle` throws as `BadRow` is counted and told.
+  /// Passes every usable row on; counts and reports what `handle` throws as `BadRow`.
   func forEachRow(
     report: inout TextStoreReport, onSkip: (String) -> Void, _ handle: (JSONObject) throws -> Void
   ) throws {

@@ -124,7 +124,7 @@ extension TextStoreTask {
     case (.queries, .videoCaptions), (.clips, .videoCaptions): return
     // A moment within a given video.
     case (.queries, .windows): return
-    // A row that lacks something is told by its own name.
+    // The message names what a row lacks.
     case (.videoCaptions, .clips): return
     case (.questions(let found), .questions(let wanted)) where found < wanted: return
     default: break

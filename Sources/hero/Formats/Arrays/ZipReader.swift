@@ -72,7 +72,7 @@ public final class ZipReader {
 
   deinit { zip_discard(handle) }
 
-  /// The most that an entry's bytes may become unless told otherwise: 1 GiB, a day of features.
+  /// The most that an entry's bytes may become by default: 1 GiB, a day of features.
   public static let defaultLimit = 1 << 30
 
   /// The decompressed bytes of `entry`, its checksum verified.

@@ -66,7 +66,7 @@ public struct CaptionGenerator {
     return (rows, leftOut)
   }
 
-  /// Looks whether most clips can be described, before any work is done.
+  /// Checks whether most clips can be described, before any work is done.
   /// - Throws: `DataError` where more than half cannot.
   public func requireUsable(_ clips: [CaptionRow]) throws {
     for (model, videos) in members {

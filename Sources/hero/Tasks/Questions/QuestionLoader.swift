@@ -61,7 +61,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     try load(items)?.batch
   }
 
-  /// Looks whether most entries can be used, before any work is done.
+  /// Checks whether most entries can be used, before any work is done.
   /// - Throws: `DataError` where more than half cannot.
   public func requireUsable() throws {
     var readable = ReadableVideos(videos, for: model)

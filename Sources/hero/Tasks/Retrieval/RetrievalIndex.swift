@@ -60,7 +60,7 @@ public final class RetrievalIndex {
       if let input = batch.input { parts.append(model.videoEncoder(tape, input)) }
       return batch.lengths
     }
-    // A video that was left out has no frames, as every rank is told.
+    // Every rank learns that a left-out video has no frames.
     let all = lengths.flatMap { $0 }
     let usable = all.indices.filter { all[$0] > 0 }
     try requireMost(usable.count, of: all.count, "candidate videos", file: reader.features.path)

@@ -57,7 +57,7 @@ public final class Trainer {
       learningRateFactor: { isTaskHead($0.name) ? headFactor : 1 })
   }
 
-  /// Looks whether a run can begin, before its folder is written.
+  /// Checks whether a run can begin, before its folder is written.
   /// - Throws: `DataError` where there is no item to train on, or no space for what a run keeps.
   public func check() throws {
     guard mixture.itemCount > 0 else {

@@ -35,7 +35,7 @@ public struct RunFolder: Equatable, Sendable {
   /// The folder that `hero eval` writes to for a split.
   func evaluationResults(split: String) -> String { "\(path)/results_\(split)" }
 
-  /// Looks whether results of a split can be written, before any work is done.
+  /// Checks whether results of a split can be written, before any work is done.
   func requireResults(split: String) throws {
     let results = evaluationResults(split: split)
     let exists = FileManager.default.fileExists(atPath: results)
@@ -60,7 +60,7 @@ public struct RunFolder: Equatable, Sendable {
     try DataError.locating(cure: "Check --output-dir and its permissions") { try folders.make(path) }
   }
 
-  /// Looks whether a run can write what it leaves, before any work is done.
+  /// Checks whether a run can write what it leaves, before any work is done.
   func requireWritable() throws {
     for folder in [path, logs, checkpoints, results] where FileManager.default.fileExists(atPath: folder) {
       guard FileManager.default.isFolder(folder) else {

@@ -63,7 +63,7 @@ public struct SavedRun {
     checkpoint = try folder.checkpoint(named: name)
   }
 
-  /// Looks whether the stores that the run was trained on are where it says.
+  /// Checks whether the stores that the run was trained on are where it says.
   /// - Throws: `DataError` naming the flag that says where else.
   private static func requireStores(
     _ configuration: RunConfiguration, given flags: RunArguments, for work: RunWork, file: String

@@ -42,7 +42,7 @@ struct SplitChoice {
       name = split.name
       return
     }
-    // Which videos this one lacks is told where they are looked up.
+    // Looking the videos up reports the missing ones.
     if splits.contains(where: { $0.name == usual }) {
       name = usual
       return

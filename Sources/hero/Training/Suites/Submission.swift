@@ -28,7 +28,7 @@ public struct Submission: Sendable {
     return "\(folder)/results_\(task.rawValue)_\(split)/results_\(checkpoint)_all.\(task.resultEnding)"
   }
 
-  /// Looks whether the file can be written, before any work is done. The layout's folder need not
+  /// Checks whether the file can be written, before any work is done. The layout's folder need not
   /// be there.
   func require(_ file: String, overwrites: Bool) throws {
     let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path

@@ -105,7 +105,7 @@ public final class S3D: FeatureNetwork {
         ]
       }
     }
-    // Blocks whose channels do not follow on one another are told before anything is computed.
+    // Refuses blocks whose channels do not fit before anything is computed.
     var channels = first.weight.shape[0]
     func follow(_ branch: Branch, from start: Int) throws -> Int {
       var width = start

@@ -48,7 +48,7 @@ final class Plan {
   private let steps: [Primitive]
   private let memory: AlignedMemory
   private let scratch: AlignedMemory
-  /// What steps read and nobody else may hold on to.
+  /// What steps read; nothing else may keep it.
   private let constants: [Weight]
 
   fileprivate init(steps: [Primitive], memory: AlignedMemory, scratch: AlignedMemory, constants: [Weight]) {

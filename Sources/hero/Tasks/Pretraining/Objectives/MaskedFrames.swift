@@ -8,7 +8,7 @@ extension MaskedFrameInput: TaskInput {
   public var counts: [Counted: Int] { [.targets: hidden.count, .others: others.count] }
 }
 
-/// MFM by contrast: a masked frame's feature, told from the batch's other frames.
+/// MFM by contrast: a masked frame's feature against those of the batch's other frames.
 struct MaskedFrames: Objective {
   static let name = "mfm-nce"
   static let settings: Set<PretrainingSettings.Kind> = [.masks, .temperature]
