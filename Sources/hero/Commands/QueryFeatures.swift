@@ -5,9 +5,11 @@ import Search
 import Training
 
 /// CLIP's features of queries, as moment_detr and lighthouse read them:
-/// `clip_text_features/qidN.npz` with `last_hidden_state` [tokens, hidden], behind the last norm,
-/// of all tokens and the two that begin and end a text, and `pooler_output` [width], the projected
-/// state of the last one.
+/// `clip_text_features/qidN.npz`.
+///
+/// `last_hidden_state` [tokens, hidden] holds the states behind the last norm, of all tokens and
+/// the two that begin and end a text. `pooler_output` [width] is the projected state of the last
+/// one.
 struct QueryFeatures {
   private struct Query {
     var id: String

@@ -68,8 +68,8 @@ struct PictureFeatures {
     return counts.map { min(1, Float($0) / wholePixels).squareRoot() }
   }
 
-  /// How far what moves goes to and fro (the first half) and up and down (the second), for 1, 2 …
-  /// turns in the time of these pictures: magnitudes of the Fourier series of its centre, in
+  /// How far a moving thing swings sideways (the first half) and up and down (the second), for 1, 2
+  /// … turns in the time of these pictures: magnitudes of the Fourier series of its centre, in
   /// sixteenths of 16 pixels.
   ///
   /// The centre is that of the squared differences from the mean of the pictures.

@@ -118,7 +118,7 @@ struct QuestionAnnotations {
   }
 
   /// The scene with one part changed, in every way that makes a scene that the video does not show,
-  /// in random order: three in ten of the first have the part from another scene of the video.
+  /// in random order. Three in ten of the first take the part from another scene of the video.
   func alternatives(
     to scene: Scene, _ part: Part, in scenario: Scenario, _ random: inout SeededRandom
   ) -> [Scene] {

@@ -5,8 +5,9 @@ import Tasks
 
 /// The videos of an index as something to search among.
 ///
-/// Memory stays bounded however many there are: codes are read where they lie, exact rows for the
-/// frames that the codes find best (`FrameSearch`), and span scores are made for the best entries.
+/// Memory stays bounded however many there are. Codes are read where they lie, exact rows only for
+/// the frames that the codes find best (`FrameSearch`), and span scores are made for the best
+/// entries.
 public final class IndexedVideos: SearchableVideos, Sendable {
   /// Where names, windows and rows are read.
   public let index: IndexFile

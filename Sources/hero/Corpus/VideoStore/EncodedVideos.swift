@@ -77,8 +77,8 @@ struct EncodedVideos {
     }
   }
 
-  /// Who encodes what: in a round every rank some videos that follow each other, as many as the
-  /// round's bytes allow and `each` at most; one video where it alone has more.
+  /// Who encodes what. In a round every rank takes some neighbouring videos, as many as the round's
+  /// bytes allow and `each` at most, or a single larger video.
   static func rounds(_ count: Int, sizes: [Int]?, of ranks: Int) -> [[Range<Int>]] {
     var rounds: [[Range<Int>]] = []
     var next = 0

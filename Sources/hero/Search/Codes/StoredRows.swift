@@ -16,9 +16,9 @@ public struct StoredRowLayout: Sendable, Equatable {
 /// How the codes of one video's frames lie in files of the versions 1 and 2, which are read and no
 /// longer written.
 ///
-/// The mean m of the frames' unit vectors in signed bytes with their scale, then for each frame a
-/// float f and the signs of R(x/‖x‖ − m), R being the same rotation as in `FrameCodeLayout`: with
-/// q' = R(q), q·x/‖x‖ ≈ q·m + f·Σ ±q'.
+/// First comes the mean m of the frames' unit vectors in signed bytes with their scale. Then each
+/// frame has a float f and the signs of R(x/‖x‖ − m), R being the same rotation as in
+/// `FrameCodeLayout`. With q' = R(q), q·x/‖x‖ ≈ q·m + f·Σ ±q'.
 public struct VideoCodeLayout: Sendable, Equatable {
   /// Elements of a frame's vector.
   public let width: Int

@@ -43,11 +43,11 @@ public struct CaptionGenerator {
     self.skips = skips
   }
 
-  /// The clips with a caption each, in the order given; captions that they come with are put aside.
+  /// The clips with a caption each, in the order given; their own captions are put aside.
   ///
-  /// Every video is read and encoded once; the passes are divided among the ranks. A clip whose
-  /// video cannot be read, that starts after its video's last frame or whose `ts` is no moment gets
-  /// an empty caption, so that the result is about all clips.
+  /// Every video is read and encoded once; the passes are divided among the ranks. A clip gets an
+  /// empty caption if its video cannot be read, it starts after its video's last frame, or its `ts`
+  /// is no moment. So the result covers all clips.
   /// - Parameter progress: called with the number of clips done; what it throws ends the work.
   /// - Returns: the rows, and how many of them could not be described.
   /// - Throws: `DataError` where more than half of the clips cannot be described.

@@ -85,8 +85,8 @@ public struct RetrievalEvaluator {
   /// Ranked moments and videos for every query, before non-maximum suppression; the queries are
   /// divided among the ranks.
   ///
-  /// A query is left out whose row cannot be read, that has more tokens than the model reads, or
-  /// whose video is no candidate or was left out itself; `RetrievalResults.leftOut` names it on all
+  /// Leaves out a query whose row cannot be read, with more tokens than the model reads, or whose
+  /// video is no candidate or was left out itself. `RetrievalResults.leftOut` names it on all
   /// ranks.
   /// - Parameter progress: called with the number of queries done; what it throws ends the work.
   /// - Throws: `DataError` where more than half of the queries cannot be asked.

@@ -38,11 +38,11 @@ public struct OpenedCaptioning {
     suite.generator([(model, videos)], tokenizer, options, skips: skips)
   }
 
-  /// The caption that `hero caption` writes for a clip; of clips behind the frames that it reads
-  /// (`max_clip_len`), what it would write of a part of the video with the clip in its middle.
+  /// The caption that `hero caption` writes for a clip. For a clip behind the frames that it reads
+  /// (`max_clip_len`), the caption of a part of the video with the clip in its middle.
   /// - Parameter span: nil for the whole video.
   /// - Throws: `DataError` for a video that the stores lack or that cannot be read, and for a clip
-  ///   that begins after its end or is longer than what the model reads.
+  ///   that begins after its end or is longer than the model's input.
   public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
     try generator().caption(video, span)
   }

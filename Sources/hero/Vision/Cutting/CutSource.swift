@@ -120,8 +120,9 @@ final class CutSource {
     return key
   }
 
-  /// When the last key picture at or before a moment's beginning is shown, found by reading what is
-  /// before it: in containers without an index, as MPEG-TS, seeking leads to any picture.
+  /// When the last key picture at or before a moment's beginning is shown. It is found by reading
+  /// the pictures before it: in containers without an index, as MPEG-TS, seeking leads to any
+  /// picture.
   /// - Parameter place: seconds at which the file is entered; nil for its beginning.
   /// - Returns: from the file's beginning on also the first key picture within the moment; nil
   ///   where there is none.

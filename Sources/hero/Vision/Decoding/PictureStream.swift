@@ -185,8 +185,8 @@ final class PictureStream {
   }
 }
 
-/// How often each picture is written where the output has a constant rate and begins at 0: usually
-/// once, more often if there is a gap before it, never if it comes too late.
+/// How often each picture is written to an output of constant rate that begins at 0. Usually once,
+/// more often after a gap, never if it comes too late.
 ///
 /// Source: FFmpeg's program, whose output of raw pictures is of constant rate (`-vsync cfr`).
 struct ConstantRateClock {

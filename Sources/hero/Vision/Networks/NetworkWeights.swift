@@ -3,9 +3,9 @@ import Foundation
 
 /// The arrays of a trained network, by the names of its PyTorch module.
 ///
-/// Read are what PyTorch's `save` wrote (a state dict, or a dictionary with one in it), what
+/// Reads what PyTorch's `save` wrote (a state dict, or a dictionary with one in it), what
 /// `torch.jit.save` wrote, Hugging Face's safetensors, and Caffe2's pickled blobs of SlowFast,
-/// whose names are translated.
+/// whose names it translates.
 public struct NetworkWeights {
   /// The path, as the user named it.
   public let path: String
