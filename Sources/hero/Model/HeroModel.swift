@@ -33,6 +33,7 @@ public protocol HeroModel: AnyObject {
   /// Declares the parameters of the heads that the trunk does not have yet.
   /// - Precondition: no value of a parameter was asked for so far.
   init(sharing trunk: ModelTrunk)
+  /// Parameters, configuration and video encoder, which several models may share.
   var trunk: ModelTrunk { get }
   /// `ModelTrunk.joinsAnswers` of a trunk of its own.
   static var joinsAnswers: Bool { get }

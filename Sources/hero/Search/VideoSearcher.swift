@@ -2,6 +2,7 @@ import Formats
 
 /// Answers queries from an index. Threads may share it; they take turns.
 public protocol VideoSearcher: AnyObject, Sendable {
+  /// The index that is searched.
   var index: IndexFile { get }
   /// Whether answers may lack a video that comparing with every frame would find.
   var isApproximate: Bool { get }

@@ -72,6 +72,7 @@ public struct BatchPlan: Equatable, Sendable {
 
 /// A batch as a loading thread makes it.
 public protocol TaskBatch: Sendable {
+  /// The batch in a device's memory.
   associatedtype Input: TaskInput
   /// Puts the batch into a device's memory; loading threads do it.
   func prepared(for model: ModelConfiguration, on backend: any Backend) -> Input
@@ -85,6 +86,7 @@ public protocol TaskInput: Sendable {
 
 /// Makes batches of a source's items, which a run visits epoch by epoch. Used by loading threads.
 public protocol BatchLoader: Sendable {
+  /// What a loading thread makes.
   associatedtype Batch: TaskBatch
   /// Items in all.
   var itemCount: Int { get }
@@ -117,12 +119,16 @@ extension BatchLoader {
 /// A run has one or several (``Mixture``), whose models share their parameters. The trainer knows
 /// nothing else of tasks.
 public protocol Source: AnyObject, SendableMetatype {
+  /// Makes the batches.
   associatedtype Loader: BatchLoader
   typealias Input = Loader.Batch.Input
   /// As logs name it, after the reference: `tvr`, `mlm_tv_all`.
   var name: String { get }
+  /// The parameters that the loss trains.
   var store: ParameterStore { get }
+  /// The model's shape, which batches are checked against.
   var configuration: ModelConfiguration { get }
+  /// Makes the source's batches by their numbers.
   var loader: Loader { get }
   /// Computes this rank's part of a batch's loss on a training tape. The parts of all ranks add up
   /// to the loss of the batch; their names are the same on all ranks. A rank without a batch takes
@@ -150,7 +156,9 @@ extension Source {
 
 /// A source that one of HERO's models learns from.
 public protocol ModelSource: Source {
+  /// The model that the source trains.
   associatedtype Model: HeroModel
+  /// Its parameters and shape are the source's.
   var model: Model { get }
 }
 

@@ -8,12 +8,14 @@ import Model
 /// A new objective is a type of its own in a file of its own, and a row of
 /// ``PretrainingObjective/allCases``.
 public protocol Objective: Sendable {
+  /// A batch of the objective, as a loading thread makes it.
   associatedtype Batch: TaskBatch
   typealias Input = Batch.Input
   /// The reference's name.
   static var name: String { get }
   /// The settings that it reads.
   static var settings: Set<PretrainingSettings.Kind> { get }
+  /// Takes the settings that the objective lists.
   init(_ settings: PretrainingSettings)
   /// A batch of these videos; nil where there is nothing to ask of any of them.
   func batch(of videos: [PretrainingVideo], for model: ModelConfiguration) throws -> Batch?

@@ -5,6 +5,7 @@ import Model
 
 /// A model that answers questions about videos, or judges statements.
 public protocol AnsweringModel: HeroModel {
+  /// Where the questions or statements come from.
   associatedtype Store: AskingStore
   /// The losses by the reference's names.
   /// - Parameters:

@@ -9,6 +9,8 @@ public protocol AskingStore: AnnotationStore {
   static var hasMoments: Bool { get }
   /// The entries that are trained on together with `id`, itself among them.
   func group(of id: String) -> [String]
+  /// Reads an entry.
+  /// - Throws: `DataError` where the store lacks or cannot decode it.
   func asked(_ id: String) throws -> AskedEntry
 }
 

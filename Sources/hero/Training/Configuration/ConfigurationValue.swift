@@ -12,6 +12,7 @@ public protocol ConfigurationValue: Sendable, Equatable {
   init?(json: JSON)
   /// nil where the words cannot be read so. There is at least one.
   init?(words: [String])
+  /// As files and `log/hps.json` hold it; `init(json:)` reads it back.
   var json: JSON { get }
 }
 

@@ -16,18 +16,24 @@ public protocol AnyRunOption: Sendable {
   var name: String { get }
   /// Other keys that mean the same.
   var aliases: [String] { get }
+  /// The heading of `--help` that lists the option.
   var group: RunOptionGroup { get }
+  /// The line of `--help`, without a full stop.
   var help: String { get }
   /// Who uses it.
   var families: Set<TaskFamily> { get }
   /// What a value must be, as in "must be …".
   var expectation: String { get }
+  /// Whether the flag exists as `--name` and `--no-name`, without a value.
   var isBoolean: Bool { get }
+  /// Whether the flag takes every word up to the next flag.
   var takesManyWords: Bool { get }
 
+  /// The default for a family's tasks.
   func defaultJSON(for family: TaskFamily) -> JSON
   /// The value as it is kept; nil where it is not what it must be.
   func accepted(_ json: JSON) -> JSON?
+  /// The same for the words of a flag.
   func accepted(words: [String]) -> JSON?
 }
 

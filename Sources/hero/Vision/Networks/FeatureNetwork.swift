@@ -37,6 +37,7 @@ public protocol FeatureNetwork: AnyObject {
   var name: String { get }
   /// Elements of a row.
   var width: Int { get }
+  /// Single pictures, or clips.
   var input: NetworkInput { get }
   /// Intervals that are computed together.
   var batch: Int { get }
