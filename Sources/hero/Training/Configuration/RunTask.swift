@@ -128,12 +128,19 @@ public struct RunTask: ConfigurationName, Hashable {
 /// Tasks that share a model, a training loop and options, as the reference's `train_*.py` scripts
 /// do.
 public enum TaskFamily: String, CaseIterable, Sendable {
+  /// TVR and its like: moments in a corpus, or in the query's own video.
   case momentRetrieval = "moment retrieval"
+  /// MSR-VTT and its like: whole videos.
   case videoRetrieval = "video retrieval"
+  /// TVQA, How2QA and VLEP: one of several answers.
   case questionAnswering = "question answering"
+  /// True or false statements.
   case inference = "VIOLIN"
+  /// TVC and its like: sentences about clips or videos.
   case captioning = "captioning"
+  /// Several tasks in one run.
   case multitask = "several tasks"
+  /// Objectives without labels.
   case pretraining = "pre-training"
 
   /// Whether it is one task that is fine-tuned.
