@@ -7,11 +7,11 @@ private func outOfMemory(_ bytes: Int, beside used: Int) -> Never {
       + "--resume goes on from what was saved.")
 }
 
-/// Buffers that are used again: a training step in steady state takes nothing from the system.
+/// Reuses buffers: a training step in steady state takes nothing from the system.
 ///
-/// Sizes are rounded up to one of four steps between powers of two, and a free buffer of a somewhat
-/// larger size is taken before a new one is made, so that batches of different lengths share
-/// buffers. Counts are of units of four bytes.
+/// Sizes are rounded up to one of four steps between powers of two. A free buffer of a somewhat
+/// larger size serves before a new one is made, so batches of different lengths share buffers.
+/// Counts are of units of four bytes.
 final class BufferPool<Address: Sendable>: @unchecked Sendable {
   private let lock = NSLock()
   private var free: [Int: [Address]] = [:]

@@ -13,6 +13,7 @@ public final class Parameter {
   public let name: String
   /// As in checkpoints, e.g. `[1, 1, 5]` for a convolution.
   public let shape: [Int]
+  /// What the values are drawn from before training.
   public let initializer: Initializer
   /// Updates so far. Nil until a gradient first reaches the parameter: optimizers leave it alone
   /// till then.
@@ -20,6 +21,7 @@ public final class Parameter {
   /// Whether the arena holds this step's gradient.
   public internal(set) var hasGradient = false
   let offset: Int
+  /// The store whose arenas hold the values and gradients.
   public unowned let store: ParameterStore
 
   init(name: String, shape: [Int], initializer: Initializer, offset: Int, store: ParameterStore) {
@@ -30,6 +32,7 @@ public final class Parameter {
     self.store = store
   }
 
+  /// Elements.
   public var count: Int { shape.reduce(1, *) }
   /// Where the elements lie in the store's arenas.
   public var range: Range<Int> { offset..<offset + count }
@@ -48,7 +51,9 @@ public final class Parameter {
 /// All parameters of a model, end to end in one arena, their gradients in another: the optimizer,
 /// the gradient norm and an all-reduce each make one pass.
 public final class ParameterStore {
+  /// The device whose memory holds the arenas.
   public let backend: any Backend
+  /// In the order of declaration, which is that of the arenas.
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var size = 0
@@ -56,6 +61,7 @@ public final class ParameterStore {
   private var gaps: [Range<Int>] = []
   private var isSealed = false
 
+  /// A store without parameters; ``add(_:_:_:)`` declares them.
   public init(backend: any Backend) { self.backend = backend }
 
   /// Declares a parameter. Weights that are multiplied together (query, key, value) are declared
@@ -78,6 +84,7 @@ public final class ParameterStore {
     return parameter
   }
 
+  /// The parameter of this name, or nil.
   public subscript(name: String) -> Parameter? { byName[name] }
 
   /// Elements of an arena: of all parameters together, and of the gaps before some.
