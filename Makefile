@@ -141,8 +141,8 @@ cuda-emulation:
 	@mkdir -p $(EMULATION)
 	cc -O2 -fPIC -c -ISources/hero/Shims/COpenBLAS/include -o $(EMULATION)/openblas.o Sources/hero/Shims/COpenBLAS/openblas.c
 	c++ -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -o $(EMULATION)/libcuda.so.1 \
-	  -I$(EMULATED) -I$(EMULATED)/include -ISources/hero/Shims/CCUDA/include -ISources/hero/Shims/COpenBLAS/include \
-	  $(EMULATED)/*.cpp $(EMULATED)/Libraries/exports.cpp $(EMULATION)/openblas.o -ldl -lpthread
+	  -I$(EMULATED) -I$(EMULATED)/include -ISources/hero/Shims/CCUDA/include -ISources/hero/Shims/CKernels/include \
+	  -ISources/hero/Shims/COpenBLAS/include $(EMULATED)/*.cpp $(EMULATED)/Libraries/exports.cpp $(EMULATION)/openblas.o -ldl -lpthread
 	@ln -sf libcuda.so.1 $(EMULATION)/libnvrtc.so.12 && ln -sf libcuda.so.1 $(EMULATION)/libcublasLt.so.12 && \
 	  ln -sf libcuda.so.1 $(EMULATION)/libnccl.so.2
 

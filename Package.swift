@@ -48,7 +48,8 @@ let package = Package(
     .target(name: "CDNNL", path: "\(shims)/CDNNL", linkerSettings: [.linkedLibrary("dl")]),
 
     .target(
-      name: "CCUDA", path: "\(shims)/CCUDA", exclude: ["kernels"], linkerSettings: [.linkedLibrary("dl")]),
+      name: "CCUDA", dependencies: ["CKernels"], path: "\(shims)/CCUDA", exclude: ["kernels"],
+      linkerSettings: [.linkedLibrary("dl")]),
 
     module(
       "Engine",

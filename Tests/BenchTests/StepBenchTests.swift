@@ -41,6 +41,8 @@ struct StepBenchTests {
     #expect(try #require(line["peak_gflops"]?.double) > 0)
     for name in ["seconds", "fraction_of_peak"] { #expect(line[name]?.double != nil, "\(name)") }
     #expect((line["decoding_seconds"] != nil) == (kind == .caption))
+    #expect((line["queued_seconds"] != nil) == (kind != .caption))
+    #expect(try #require(line["tensor_memory"]?.int) > 0)
   }
 
   @Test(arguments: [

@@ -87,7 +87,7 @@ struct FunctionTests {
     try Backends.forEach { backend in
       let squares = x.values.reduce(0) { $0 + $1 * $1 }
       let sum = backend.makeSums()
-      backend.run(AddSumOfSquares(x: leaf(x, on: backend), sums: sum, place: 0))
+      backend.run(AddSumOfSquares(x: [leaf(x, on: backend)], sums: sum, place: 0))
       #expect(abs(backend.numbers(of: [sum])[0] - squares) <= 1e-6 * squares)
     }
   }

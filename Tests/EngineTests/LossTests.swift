@@ -115,7 +115,7 @@ import Testing
       let tape = Tape.inference(backend)
       let (a, b) = (leaf(Matrix(row: [1, 2, 3]), on: backend), leaf(Matrix(row: [0.5]), on: backend))
       let (one, two) = (tape.sum([a, b], scale: 2), tape.sum([], scale: 1))
-      backend.run(AddSumOfSquares(x: a, sums: two, place: 0))
+      backend.run(AddSumOfSquares(x: [a], sums: two, place: 0))
       #expect(backend.numbers(of: [one, two]) == [13, 14])
     }
   }

@@ -136,8 +136,12 @@ import Testing
         backend.run(
           OptimizerStep(
             kind: kind,
-            slices: pieces.map { OptimizerSlice(range: $0, weightDecay: 0.01, learningRate: 0.1, step: 4) },
-            parameters: tensors[0], gradients: tensors[1], first: tensors[2], second: tensors[3],
+            slices: pieces.map {
+              OptimizerSlice(
+                range: $0, gradients: tensors[1].slice($0, rows: 1, columns: $0.count), weightDecay: 0.01,
+                learningRate: 0.1, step: 4)
+            },
+            parameters: tensors[0], first: tensors[2], second: tensors[3],
             betas: (0.9, 0.98), epsilon: 1e-6, clipping: clipping(to: 0.7, backend)))
         return backend.values(of: tensors[0])
       }
@@ -157,8 +161,10 @@ import Testing
         backend.run(
           OptimizerStep(
             kind: .adamw,
-            slices: [OptimizerSlice(range: 0..<1, weightDecay: 0, learningRate: 1, step: 1)],
-            parameters: tensors[0], gradients: tensors[1], first: tensors[2], second: tensors[3],
+            slices: [
+              OptimizerSlice(range: 0..<1, gradients: tensors[1], weightDecay: 0, learningRate: 1, step: 1)
+            ],
+            parameters: tensors[0], first: tensors[2], second: tensors[3],
             betas: (0.9, 0.98), epsilon: 1e-6,
             clipping: GradientClipping(sumOfSquares: sum, limit: limit)))
         return backend.values(of: tensors[2])[0]

@@ -25,6 +25,7 @@ import Testing
       let store = ParameterStore(backend: backend)
       let weights = ["q", "k", "v"].map { store.add("\($0).weight", [8, 20], .constant(0)) }
       let shifts = ["q", "k", "v"].map { store.add("\($0).bias", [8], .constant(0)) }
+      for group in [weights, shifts] { store.join(group) }
       let untouched = store.add("other", [3, 1, 5], .constant(7))
       store.initialize(seed: 1)
       zip(weights + shifts, parts + biases).forEach { store.set($0, to: $1.floats) }

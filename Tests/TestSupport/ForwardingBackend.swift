@@ -21,6 +21,8 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   /// Handed on to ``base``.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
   /// Handed on to ``base``.
+  public var gradientBlock: Int { base.gradientBlock }
+  /// Handed on to ``base``.
   public var largeProduct: (rows: Int, columns: Int) { base.largeProduct }
   /// Handed on to ``base``.
   public var operations: Int { base.operations }
@@ -34,6 +36,8 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     base.makeStorage(count: count, type: type)
   }
+  /// Handed on to ``base``.
+  public func makeZeros(count: Int) -> Storage { base.makeZeros(count: count) }
   /// Handed on to ``base``.
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
   /// Handed on to ``base``.

@@ -1,3 +1,4 @@
+import Dispatch
 import Engine
 import Model
 
@@ -17,15 +18,19 @@ struct BenchUpdate {
   }
 
   /// One update; returns when the device has done it.
-  func callAsFunction(
+  /// - Returns: the seconds until all of it was asked for.
+  @discardableResult func callAsFunction(
     _ step: UInt64, _ loss: (PretrainingModel, Tape, inout RandomStream) -> Void
-  ) {
+  ) -> Double {
     let backend = model.store.backend
+    let start = DispatchTime.now().uptimeNanoseconds
     let tape = Tape.training(backend, seed: 1, step: step, communicator: communicator)
     var random = RandomStream(seed: 1, step: step, stream: 2)
     loss(model, tape, &random)
     exchange.backward(tape)
     _ = optimizer.step(learningRate: 1e-4, gradientNorm: 1)
+    let queued = Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
     backend.synchronize()
+    return queued
   }
 }

@@ -62,8 +62,12 @@ package struct StepBench {
     package let peak: Double
     /// Most memory the process held since the bench was made, in bytes.
     package let peakMemory: Int
+    /// Most bytes that tensors took on the device.
+    package let tensorMemory: Int
     /// Seconds of the captions' decoding alone.
     package let decodingSeconds: Double?
+    /// Seconds until the host had asked for all of an update.
+    package let queuedSeconds: Double?
     package let precision: Precision
     /// What the exchange of gradients took, of several processes.
     package let exchange: GradientExchange.Timing?
@@ -77,8 +81,10 @@ package struct StepBench {
         "real_tokens": .int(realTokens), "flops": .int(operations),
         "fraction_of_peak": .double(rounded(Double(operations) / seconds / peak)),
         "peak_gflops": .double(rounded(peak * 1e-9)), "peak_memory": .int(peakMemory),
+        "tensor_memory": .int(tensorMemory),
       ]
       if let decodingSeconds { object["decoding_seconds"] = .double(rounded(decodingSeconds)) }
+      if let queuedSeconds { object["queued_seconds"] = .double(rounded(queuedSeconds)) }
       if let exchange, let hidden = exchange.hidden {
         let updates = Double(exchange.updates)
         object["processes"] = .int(processes)
@@ -145,9 +151,8 @@ package struct StepBench {
     let update = BenchUpdate(model, backend: backend, communicator: communicator)
     var step: UInt64 = 0
     return measure(kind, work, steps, update.exchange) {
-      update(step, loss)
-      step += 1
-      return nil
+      defer { step += 1 }
+      return update(step, loss)
     }
   }
 
@@ -184,7 +189,9 @@ package struct StepBench {
     return Result(
       kind: kind, seconds: median(times), realTokens: work.realTokens,
       operations: (backend.operations - before) / times.count, peak: max(peak, backend.measurePeak()),
-      peakMemory: memory.bytes, decodingSeconds: parts.isEmpty ? nil : median(parts),
+      peakMemory: memory.bytes, tensorMemory: backend.memory.peak,
+      decodingSeconds: kind == .caption ? median(parts) : nil,
+      queuedSeconds: exchange == nil ? nil : median(parts),
       precision: backend.precision,
       exchange: exchange.flatMap { exchange in earlier.map { exchange.timing - $0 } },
       processes: communicator.size)

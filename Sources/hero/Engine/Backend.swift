@@ -19,6 +19,9 @@ public protocol Backend: AnyObject, Sendable {
   /// Whether the backward pass of an attention reads its probabilities, or makes them again of the
   /// logarithms of their sums.
   var keepsProbabilities: Bool { get }
+  /// Elements of gradients that take and give back their memory together. Small ones share more of
+  /// it with the results of the forward pass, large ones are fewer operations.
+  var gradientBlock: Int { get }
   /// Rows and columns of a product, by a square, that is large enough for the best rate.
   var largeProduct: (rows: Int, columns: Int) { get }
   /// Multiplications and additions that products (attention's included) have done so far.
@@ -33,6 +36,8 @@ public protocol Backend: AnyObject, Sendable {
   var memory: (peak: Int, now: Int) { get }
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int, type: ElementType) -> Storage
+  /// Zeros of float32. Those that are never written take no memory where the device can tell.
+  func makeZeros(count: Int) -> Storage
   /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply
   /// with in bfloat16.
   func makeWeights(count: Int) -> Storage
@@ -123,7 +128,14 @@ extension Backend {
       return Tensor(rows: rows, columns: side, storage: storage)
     }
     let (x, weight, out) = (matrix(rows), matrix(side), matrix(rows))
-    for tensor in [x, weight] { run(Fill(tensor, with: 0.5)) }
+    // Equal numbers would take less power than a model's, and a GPU's rate is bound by that.
+    var random = RandomStream(seed: 1, stream: 0)
+    let numbers = (0..<64 * side).map { _ in random.normalPair().0 }
+    for tensor in [x, weight] {
+      for row in stride(from: 0, to: tensor.rows, by: 64) {
+        numbers.withUnsafeBufferPointer { upload($0, to: tensor.rowsView(row..<row + 64)) }
+      }
+    }
     var best = 0.0
     for _ in 0..<6 {
       synchronize()

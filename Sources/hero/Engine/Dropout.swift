@@ -22,20 +22,17 @@ extension Optional where Wrapped == Dropout {
   /// dropped.
   func withKernelForm<Result>(_ body: (UnsafePointer<hero_dropout>?) -> Result) -> Result {
     guard let self, self.threshold > 0 else { return body(nil) }
-    var form = hero_dropout(
-      key: (UInt32(truncatingIfNeeded: self.seed), UInt32(truncatingIfNeeded: self.seed >> 32)),
-      stream: self.stream, step: self.step, threshold: self.threshold)
+    var form = hero_dropout(self)
     return withUnsafePointer(to: &form) { body($0) }
   }
 }
 
-extension hero_drop {
-  /// The form of the GPU's kernels, in which nothing is dropped where there is no dropout.
+extension hero_dropout {
+  /// The kernels' form, in which nothing is dropped where there is no dropout.
   init(_ dropout: Dropout?) {
     self.init()
     guard let dropout else { return }
-    key0 = UInt32(truncatingIfNeeded: dropout.seed)
-    key1 = UInt32(truncatingIfNeeded: dropout.seed >> 32)
+    key = (UInt32(truncatingIfNeeded: dropout.seed), UInt32(truncatingIfNeeded: dropout.seed >> 32))
     (stream, step, threshold) = (dropout.stream, dropout.step, dropout.threshold)
   }
 }

@@ -32,10 +32,11 @@ public final class Optimizer {
     self.epsilon = epsilon ?? (kind == .adamw ? 1e-6 : 1e-8)
     self.weightDecay = weightDecay
     self.learningRateFactor = learningRateFactor
-    first = store.backend.makeTensor(rows: 1, columns: store.count)
-    second = store.backend.makeTensor(rows: 1, columns: store.count)
-    store.backend.run(Fill(first, with: 0))
-    store.backend.run(Fill(second, with: 0))
+    // A word that no batch has leaves its moments unwritten.
+    func zeros() -> Tensor {
+      Tensor(rows: 1, columns: store.count, storage: store.backend.makeZeros(count: store.count))
+    }
+    (first, second) = (zeros(), zeros())
   }
 
   /// One update from the gradients in the store, which it then clears. The device reads the norm to
@@ -57,6 +58,7 @@ public final class Optimizer {
   /// - Parameter clipping: how the gradients are scaled down first, if they are.
   public func step(learningRate: Float, clipping: GradientClipping? = nil) {
     var slices: [OptimizerSlice] = []
+    var last: Parameter?
     for parameter in store.parameters where parameter.count > 0 {
       if !parameter.hasGradient {
         if parameter.updates == nil { continue }
@@ -64,19 +66,23 @@ public final class Optimizer {
       }
       let updates = (parameter.updates ?? 0) + 1
       parameter.updates = updates
-      let slice = OptimizerSlice(
-        range: parameter.range, weightDecay: weightDecay(parameter),
-        learningRate: learningRate * learningRateFactor(parameter), step: updates)
-      if let last = slices.last, last.continues(in: slice) {
-        slices[slices.count - 1].range = last.range.lowerBound..<slice.range.upperBound
-      } else {
-        slices.append(slice)
+      var slice = OptimizerSlice(
+        range: parameter.range,
+        gradients: store.gradients(parameter.range, rows: 1, columns: parameter.count),
+        weightDecay: weightDecay(parameter), learningRate: learningRate * learningRateFactor(parameter),
+        step: updates)
+      if let before = slices.last, let last, before.continues(in: slice), store.share(last, parameter) {
+        slice.range = before.range.lowerBound..<slice.range.upperBound
+        slice.gradients = store.gradients(slice.range, rows: 1, columns: slice.range.count)
+        slices.removeLast()
       }
+      slices.append(slice)
+      last = parameter
     }
     store.backend.run(
       OptimizerStep(
-        kind: kind, slices: slices, parameters: store.values, gradients: store.gradients, first: first,
-        second: second, betas: betas, epsilon: epsilon, clipping: clipping))
+        kind: kind, slices: slices, parameters: store.values, first: first, second: second, betas: betas,
+        epsilon: epsilon, clipping: clipping))
   }
 }
 

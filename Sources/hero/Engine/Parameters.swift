@@ -18,7 +18,7 @@ public final class Parameter {
   /// Updates so far. Nil until a gradient first reaches the parameter: optimizers leave it alone
   /// till then.
   public internal(set) var updates: Int?
-  /// Whether the arena holds this step's gradient.
+  /// Whether there is a gradient in this step.
   public internal(set) var hasGradient = false
   let offset: Int
   /// The store whose arenas hold the values and gradients.
@@ -42,14 +42,14 @@ public final class Parameter {
   /// Made anew each time: kept, it and the parameter would keep each other and the arena.
   public var tensor: Tensor { store.stack([self]) }
 
-  /// This step's gradient, a view into the arena.
+  /// This step's gradient.
   public var gradient: Tensor? {
-    hasGradient ? store.gradients.slice(range, rows: tensor.rows, columns: tensor.columns) : nil
+    hasGradient ? store.gradients(range, rows: tensor.rows, columns: tensor.columns) : nil
   }
 }
 
-/// All parameters of a model, end to end in one arena, their gradients in another: the optimizer,
-/// the gradient norm and an all-reduce each make one pass.
+/// All parameters of a model, end to end in one arena, and their gradients: the optimizer and the
+/// gradient norm each make one pass, an all-reduce one for each of some blocks.
 public final class ParameterStore {
   /// The device whose memory holds the arenas.
   public let backend: any Backend
@@ -59,13 +59,15 @@ public final class ParameterStore {
   private var size = 0
   /// Elements that belong to no parameter.
   private var gaps: [Range<Int>] = []
+  /// Where parameters meet that are multiplied with as one matrix.
+  private var joints: Set<Int> = []
   private var isSealed = false
 
   /// A store without parameters; ``add(_:_:_:)`` declares them.
   public init(backend: any Backend) { self.backend = backend }
 
   /// Declares a parameter. Weights that are multiplied together (query, key, value) are declared
-  /// one after the other.
+  /// one after the other, and joined.
   public func add(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Parameter {
     precondition(byName[name] == nil, "parameter \(name) was declared twice")
     precondition(!isSealed, "parameter \(name) was declared after the values were made")
@@ -82,6 +84,12 @@ public final class ParameterStore {
     byName[name] = parameter
     size += count
     return parameter
+  }
+
+  /// Says of parameters that were declared one after the other that `stack` will be asked for them.
+  public func join(_ group: [Parameter]) {
+    precondition(!isSealed, "\(group[0].name) was joined after the values were made")
+    joints.formUnion(group.dropFirst().map(\.offset))
   }
 
   /// The parameter of this name, or nil.
@@ -103,15 +111,27 @@ public final class ParameterStore {
     return values
   }()
 
-  /// Every gradient, in the same places; holds this step's where `hasGradient`.
-  public private(set) lazy var gradients: Tensor = backend.makeTensor(rows: 1, columns: size)
+  /// Every gradient, in the same order; holds this step's where `hasGradient`.
+  private lazy var gradientBlocks = GradientBlocks(
+    parameters, joints: joints, size: backend.gradientBlock, backend: backend)
 
-  /// Several parameters that lie end to end, as one matrix with their rows one below the other.
+  /// The gradients of a range of elements that lies in one block.
+  func gradients(_ range: Range<Int>, rows: Int, columns: Int) -> Tensor {
+    gradientBlocks.slice(range, rows: rows, columns: columns)
+  }
+
+  /// Whether the gradients of two parameters lie in one block.
+  func share(_ left: Parameter, _ right: Parameter) -> Bool {
+    gradientBlocks.number(of: left.offset) == gradientBlocks.number(of: right.offset)
+  }
+
+  /// Several joined parameters as one matrix, with their rows one below the other.
   public func stack(_ group: [Parameter]) -> Tensor {
     let columns = group[0].shape.count == 1 ? group[0].count : group[0].shape.dropFirst().reduce(1, *)
     for (left, right) in zip(group, group.dropFirst()) {
       precondition(
-        left.range.upperBound == right.range.lowerBound, "\(right.name) does not follow \(left.name)")
+        left.range.upperBound == right.offset && joints.contains(right.offset),
+        "\(right.name) is not joined with \(left.name)")
     }
     let count = group.reduce(0) { $0 + $1.count }
     let isVector = group[0].shape.count == 1
@@ -163,16 +183,17 @@ public final class ParameterStore {
   /// overwrites.
   public func clearGradients() {
     for parameter in parameters { parameter.hasGradient = false }
+    gradientBlocks.clear()
   }
 
   /// Gives a parameter that has no gradient in this step one of zeros.
   func completeGradient(of parameter: Parameter) {
     guard !parameter.hasGradient else { return }
-    backend.run(Fill(gradients.slice(parameter.range, rows: 1, columns: parameter.count), with: 0))
+    backend.run(Fill(gradients(parameter.range, rows: 1, columns: parameter.count), with: 0))
     parameter.hasGradient = true
   }
 
-  /// The runs of the arena that hold gradients, as few as possible.
+  /// The runs of elements that have gradients, as few as possible.
   public var gradientRanges: [Range<Int>] {
     var ranges: [Range<Int>] = []
     for parameter in parameters where parameter.hasGradient && parameter.count > 0 {
@@ -188,9 +209,7 @@ public final class ParameterStore {
   /// Adds the sum of the squares of all gradients to a float64.
   public func addGradientSquares(to sums: Tensor, at place: Int) {
     for range in gradientRanges {
-      backend.run(
-        AddSumOfSquares(
-          x: gradients.slice(range, rows: 1, columns: range.count), sums: sums, place: place))
+      backend.run(AddSumOfSquares(x: gradientBlocks.pieces(of: range), sums: sums, place: place))
     }
   }
 
@@ -200,13 +219,13 @@ public final class ParameterStore {
     let accumulate = fresh.count < group.count
     for parameter in fresh {
       if accumulate {
-        backend.run(Fill(gradients.slice(parameter.range, rows: 1, columns: parameter.count), with: 0))
+        backend.run(Fill(gradients(parameter.range, rows: 1, columns: parameter.count), with: 0))
       }
       parameter.hasGradient = true
     }
     let range = group[0].offset..<group[0].offset + rows * columns
     return GradientTarget(
-      tensor: gradients.slice(range, rows: rows, columns: columns), accumulate: accumulate)
+      tensor: gradients(range, rows: rows, columns: columns), accumulate: accumulate)
   }
 }
 

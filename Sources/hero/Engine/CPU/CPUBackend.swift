@@ -107,6 +107,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   public var stepsBetweenReads: Int { 1 }
   /// True: the backward pass of an attention reads the probabilities of its forward pass.
   public var keepsProbabilities: Bool { true }
+  /// 2 million elements, 8 MB.
+  public var gradientBlock: Int { 1 << 21 }
   /// A product that keeps every thread busy, for measuring the best rate.
   public var largeProduct: (rows: Int, columns: Int) { (2048 * pool.threads, 2048) }
 
@@ -117,6 +119,9 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     HostStorage(count: count, type: type, memory: host)
   }
+
+  /// The system's pages of zeros, which take memory only once they are written.
+  public func makeZeros(count: Int) -> Storage { HostStorage(zeros: count) }
 
   /// In bf16, weights that are multiplied with again and again are kept packed besides.
   public func makeWeights(count: Int) -> Storage {

@@ -5,8 +5,10 @@ import Foundation
 typealias HostMemory = BufferPool<HostAddress>
 
 /// The start of a buffer, whose memory has no type till a storage gives it one.
-struct HostAddress: @unchecked Sendable {
+struct HostAddress: MemoryAddress, @unchecked Sendable {
   let bytes: UnsafeMutableRawPointer
+
+  func advanced(by count: Int) -> HostAddress { HostAddress(bytes: bytes + count) }
 }
 
 extension BufferPool<HostAddress> {
@@ -14,7 +16,7 @@ extension BufferPool<HostAddress> {
     self.init { bytes in
       let huge = 2 << 20
       var raw: UnsafeMutableRawPointer?
-      let failure = posix_memalign(&raw, bytes >= huge ? huge : 64, bytes)
+      let failure = posix_memalign(&raw, bytes >= huge ? huge : Self.alignment, bytes)
       guard failure == 0, let raw else { return nil }
       if bytes >= huge { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
       return HostAddress(bytes: raw)
@@ -24,24 +26,36 @@ extension BufferPool<HostAddress> {
   }
 }
 
-/// A buffer on loan from `HostMemory`; it goes back when the last tensor that looks at it is gone.
-/// Its memory is raw: whoever reads or writes elements binds them.
+/// Memory of the host: a buffer on loan from `HostMemory`, or pages of zeros. It goes back when the
+/// last tensor that looks at it is gone. It is raw: whoever reads or writes elements binds them.
 final class HostStorage: Storage {
-  private let address: HostAddress
-  private let capacity: Int
-  private let memory: HostMemory
+  /// The elements, whatever their type.
+  let bytes: UnsafeMutableRawPointer
+  private let giveBack: () -> Void
   /// What is kept of weights to multiply with; nil of anything else.
   let packings: WeightPackings?
 
   init(count: Int, type: ElementType = .float32, memory: HostMemory, packings: WeightPackings? = nil) {
     self.packings = packings
-    (address, capacity) = memory.take((count * type.size + 3) / 4)
-    self.memory = memory
+    let buffer = memory.take(bytes: count * type.size)
+    bytes = buffer.address.bytes
+    giveBack = { memory.give(buffer) }
     super.init(count: count, type: type)
   }
 
-  /// The elements, whatever their type.
-  var bytes: UnsafeMutableRawPointer { address.bytes }
+  /// Zeros of float32, which take memory where they are written: a page of them at a time.
+  init(zeros count: Int) {
+    let size = max(1, count * ElementType.float32.size)
+    guard
+      let pages = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      pages != MAP_FAILED
+    else { outOfMemory(size) }
+    madvise(pages, size, Int32(MADV_NOHUGEPAGE))
+    bytes = pages
+    giveBack = { munmap(pages, size) }
+    packings = nil
+    super.init(count: count, type: .float32)
+  }
 
   /// The elements of a storage of float32.
   var pointer: UnsafeMutablePointer<Float> {
@@ -64,5 +78,5 @@ final class HostStorage: Storage {
   /// Elements are about to change.
   func changes() { packings?.forget() }
 
-  deinit { memory.give(address, capacity: capacity) }
+  deinit { giveBack() }
 }

@@ -65,7 +65,7 @@ extension hero_attention_arguments {
     (ld_out, query_rows) = (Int64(out.columns), Int64(out.rows))
     (heads, head) = (Int32(input.heads), Int32(input.head))
     (causal, scale) = (input.causal ? 1 : 0, input.scale)
-    drop = hero_drop(input.dropout)
+    drop = hero_dropout(input.dropout)
   }
 }
 

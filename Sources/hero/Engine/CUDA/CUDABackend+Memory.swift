@@ -6,6 +6,13 @@ extension CUDABackend {
     CUDAStorage(count: count, type: type, memory: deviceMemory)
   }
 
+  /// Memory of the device, filled by a kernel.
+  public func makeZeros(count: Int) -> Storage {
+    let storage = makeStorage(count: count, type: .float32)
+    run(Fill(Tensor(rows: 1, columns: count, storage: storage), with: 0))
+    return storage
+  }
+
   /// In bf16, weights have a bfloat16 copy for products, which follows their changes.
   public func makeWeights(count: Int) -> Storage {
     let copy =

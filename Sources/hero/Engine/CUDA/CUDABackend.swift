@@ -121,6 +121,8 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   public var stepsBetweenReads: Int { 8 }
   /// False: the backward pass of an attention recomputes its probabilities.
   public var keepsProbabilities: Bool { false }
+  /// One block: each costs launches.
+  public var gradientBlock: Int { .max }
   /// A product that keeps the whole device busy, for measuring the best rate.
   public var largeProduct: (rows: Int, columns: Int) { (8192, 8192) }
 

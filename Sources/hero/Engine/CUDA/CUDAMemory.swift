@@ -1,7 +1,7 @@
 import CCUDA
 import Foundation
 
-/// A device's memory: blocks of its stream-ordered pool, kept and used again by size.
+/// A device's memory: blocks of its stream-ordered pool, kept and used again.
 ///
 /// A block that is given back may be taken at once, by any thread: what it is used for next comes
 /// later in the same stream.
@@ -25,8 +25,8 @@ final class CUDAMemory: @unchecked Sendable {
 
   var use: (peak: Int, now: Int) { pool.use }
 
-  func take(bytes: Int) -> (address: UInt64, capacity: Int) { pool.take((bytes + 3) / 4) }
-  func give(_ address: UInt64, capacity: Int) { pool.give(address, capacity: capacity) }
+  func take(bytes: Int) -> BufferPool<UInt64>.Buffer { pool.take(bytes: bytes) }
+  func give(_ buffer: BufferPool<UInt64>.Buffer) { pool.give(buffer) }
 
   /// Copies to the device without waiting; `values` may be changed afterwards.
   func upload(_ values: UnsafeRawBufferPointer, to address: UInt64) {
@@ -57,11 +57,13 @@ private final class CUDAStaging: @unchecked Sendable {
   private let stream: CUDAStream
   private let lock = NSLock()
   private let pool: BufferPool<Pinned>
-  private var underWay: [(buffer: Pinned, capacity: Int, read: UnsafeMutableRawPointer)] = []
+  private var underWay: [(buffer: BufferPool<Pinned>.Buffer, read: UnsafeMutableRawPointer)] = []
   private var events: [UnsafeMutableRawPointer] = []
 
-  private struct Pinned: @unchecked Sendable {
+  private struct Pinned: MemoryAddress, @unchecked Sendable {
     let memory: UnsafeMutableRawPointer
+
+    func advanced(by bytes: Int) -> Pinned { Pinned(memory: memory + bytes) }
   }
 
   init(_ stream: CUDAStream) {
@@ -81,22 +83,22 @@ private final class CUDAStaging: @unchecked Sendable {
     stream.enter()
     lock.lock()
     takeBack()
-    let (buffer, capacity) = pool.take((count + 3) / 4)
+    let buffer = pool.take(bytes: count)
     let event = events.popLast() ?? stream.makeEvent()
     lock.unlock()
-    fill(UnsafeMutableRawBufferPointer(start: buffer.memory, count: count))
+    fill(UnsafeMutableRawBufferPointer(start: buffer.address.memory, count: count))
     stream.check(
-      stream.functions.upload(address, buffer.memory, count, stream.handle), "copy to the device")
+      stream.functions.upload(address, buffer.address.memory, count, stream.handle), "copy to the device")
     stream.record(event)
     lock.lock()
-    underWay.append((buffer, capacity, event))
+    underWay.append((buffer, event))
     lock.unlock()
   }
 
   private func takeBack() {
     underWay.removeAll { entry in
       guard stream.functions.event_query(entry.read) == 0 else { return false }
-      pool.give(entry.buffer, capacity: entry.capacity)
+      pool.give(entry.buffer)
       events.append(entry.read)
       return true
     }
@@ -111,22 +113,22 @@ private final class CUDAStaging: @unchecked Sendable {
 
 /// A block on loan from `CUDAMemory`; it goes back when the last tensor that looks at it is gone.
 final class CUDAStorage: Storage {
-  let address: UInt64
+  var address: UInt64 { buffer.address }
   /// A bfloat16 copy to multiply with, in the same places; nil where there is none.
   let copy: CUDAStorage?
   /// Whether the elements have changed since the copy was made.
   var copyIsOld = true
-  private let capacity: Int
+  private let buffer: BufferPool<UInt64>.Buffer
   private let memory: CUDAMemory
 
   init(count: Int, type: ElementType, memory: CUDAMemory, copy: CUDAStorage? = nil) {
-    (address, capacity) = memory.take(bytes: count * type.size)
+    buffer = memory.take(bytes: count * type.size)
     self.memory = memory
     self.copy = copy
     super.init(count: count, type: type)
   }
 
-  deinit { memory.give(address, capacity: capacity) }
+  deinit { memory.give(buffer) }
 }
 
 extension Storage {

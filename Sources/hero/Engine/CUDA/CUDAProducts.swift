@@ -6,7 +6,7 @@ final class CUDAProducts {
   private let memory: CUDAMemory
   private let precision: Precision
   private let handle: UnsafeMutableRawPointer
-  private let workspace: (address: UInt64, capacity: Int)
+  private let workspace: BufferPool<UInt64>.Buffer
   private var algorithms: [ShapeClass: hero_cuda_heuristic] = [:]
   private var plans: [Shape: Plan] = [:]
   private(set) var operations = 0
@@ -75,7 +75,7 @@ final class CUDAProducts {
 
   deinit {
     for plan in plans.values { discard(plan) }
-    memory.give(workspace.address, capacity: workspace.capacity)
+    memory.give(workspace)
     _ = stream.functions.products_destroy(handle)
   }
 

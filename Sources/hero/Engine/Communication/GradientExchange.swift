@@ -1,6 +1,6 @@
 /// Sums the gradients of an update over all ranks during its backward pass.
 ///
-/// The arena is divided into buckets of neighbouring parameters. A bucket leaves as soon as the
+/// Neighbouring parameters form buckets. A bucket leaves as soon as the
 /// backward pass has left its last parameter, in an order on which all ranks agree beforehand:
 /// early buckets go early. The collectives of the backward pass itself have their place in that
 /// order, since devices keep to one. If any rank has a gradient for a parameter, all get one, of
@@ -42,7 +42,7 @@ public final class GradientExchange {
     self.bucketSize = max(1, bucketSize)
   }
 
-  /// The backward pass of an update's last batch, after which the arena holds the sums over all
+  /// The backward pass of an update's last batch, after which the store holds the sums over all
   /// ranks.
   /// - Parameter tape: nil where no rank has a batch: gradients of earlier ones may still need the
   ///   exchange.
@@ -61,7 +61,7 @@ public final class GradientExchange {
           tables.append(table)
         } else {
           sums += begin(
-            store.gradients.slice(buckets[next].range, rows: 1, columns: buckets[next].range.count))
+            store.gradients(buckets[next].range, rows: 1, columns: buckets[next].range.count))
         }
         next += 1
       }
@@ -132,7 +132,7 @@ public final class GradientExchange {
       guard turn >= 0, parameter.count > 0 else { continue }
       if let last = buckets.last, !last.isTable, !SharedTable.isMeant(for: parameter),
         last.range.upperBound == parameter.range.lowerBound,
-        last.range.count + parameter.count <= bucketSize
+        last.range.count + parameter.count <= bucketSize, store.share(last.parameters[0], parameter)
       {
         buckets[buckets.count - 1].range = last.range.lowerBound..<parameter.range.upperBound
         buckets[buckets.count - 1].parameters.append(parameter)

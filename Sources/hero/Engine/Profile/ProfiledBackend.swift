@@ -34,6 +34,8 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
   /// The device's own.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
   /// The device's own.
+  public var gradientBlock: Int { base.gradientBlock }
+  /// The device's own.
   public var largeProduct: (rows: Int, columns: Int) { base.largeProduct }
   /// The device's own.
   public var operations: Int { base.operations }
@@ -67,6 +69,8 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     base.makeStorage(count: count, type: type)
   }
+  /// Not recorded.
+  public func makeZeros(count: Int) -> Storage { base.makeZeros(count: count) }
   /// Not recorded.
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
   /// Records "upload", with the tensor read once and written once.

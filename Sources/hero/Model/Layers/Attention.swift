@@ -24,6 +24,7 @@ struct AttentionBlock {
     let parts = ["query", "key", "value"].map { projections[$0] }
     let weights = parts.map { $0.weight(config.hiddenSize, config.hiddenSize) }
     let biases = parts.map { $0.bias(config.hiddenSize) }
+    for group in [weights, biases] { group[0].store.join(group) }
     query = (weights[0], biases[0])
     key = (weights[1], biases[1])
     value = (weights[2], biases[2])

@@ -36,6 +36,9 @@ END
 SOURCE(kernel_arguments_h)
 #embed "include/kernel_arguments.h"
 END
+SOURCE(hero_dropout_h)
+#embed "../CKernels/include/hero_dropout.h"
+END
 
 const hero_cuda_source *hero_cuda_sources(int *count) {
   static const hero_cuda_source sources[] = {
@@ -44,6 +47,7 @@ const hero_cuda_source *hero_cuda_sources(int *count) {
       {"losses.cuh", losses_cuh},       {"sequences.cuh", sequences_cuh},
       {"attention.cuh", attention_cuh}, {"thin.cuh", thin_cuh},
       {"updates.cuh", updates_cuh},     {"kernel_arguments.h", kernel_arguments_h},
+      {"hero_dropout.h", hero_dropout_h},
   };
   *count = sizeof sources / sizeof *sources;
   return sources;

@@ -1,4 +1,5 @@
 import CCUDA
+import CKernels
 
 /// sums[place] += scale·Σ x. sums: float64.
 public struct AddSum: Operation {
@@ -35,30 +36,66 @@ public struct AddSum: Operation {
   }
 }
 
-/// sums[place] += Σ x². sums: float64.
+/// sums[place] += Σ x² of several tensors, as if they lay end to end. sums: float64.
 struct AddSumOfSquares: Operation {
-  let x: Tensor
+  let x: [Tensor]
   let sums: Tensor
   let place: Int
 
   func check() { precondition(sums.storage.type == .float64 && (0..<sums.count).contains(place)) }
-  var reads: [(any Operand)?] { [x] }
+  var reads: [(any Operand)?] { x }
   var writes: [(any Operand)?] { [GradientTarget(tensor: sums.element(place), accumulate: true)] }
 
   func run(on cpu: CPUBackend) {
-    let p = x.pointer
+    nonisolated(unsafe) let pieces = x.map { UnsafeBufferPointer(start: $0.pointer, count: $0.count) }
     var parts = [Double](repeating: 0, count: cpu.pool.threads)
     parts.withUnsafeMutableBufferPointer { parts in
       nonisolated(unsafe) let parts = parts
-      // Blocks of 4,096 start at the same places whatever the thread count.
-      cpu.pool.split(x.count, grain: 1 << 16, multiple: 4096) { range, part in
-        parts[part] = cpu.kernels.sum_of_squares(p + range.lowerBound, range.count)
+      // Blocks start at the same places whatever the thread count.
+      cpu.pool.split(x.reduce(0) { $0 + $1.count }, grain: 1 << 16, multiple: Self.block) { range, part in
+        parts[part] = Self.sumOfSquares(pieces, range, cpu.kernels)
       }
     }
     sums.sums[place] += parts.reduce(0, +)
   }
 
-  func run(on gpu: CUDABackend) { gpu.addSum(x, squared: true, scale: 1, to: sums.element(place)) }
+  func run(on gpu: CUDABackend) {
+    for x in x { gpu.addSum(x, squared: true, scale: 1, to: sums.element(place)) }
+  }
+
+  /// Elements that are added up in float32, as one.
+  private static let block = 4096
+
+  /// A block that lies in several pieces is put together first, so that the sum does not depend on
+  /// where they end.
+  private static func sumOfSquares(
+    _ pieces: [UnsafeBufferPointer<Float>], _ range: Range<Int>, _ kernels: hero_kernels
+  ) -> Double {
+    var total = 0.0
+    var (start, at) = (0, range.lowerBound)
+    var whole: [Float] = []
+    for piece in pieces {
+      let end = start + piece.count
+      defer { start = end }
+      while at < min(end, range.upperBound), let base = piece.baseAddress {
+        let source = base + (at - start)
+        var count = min(end, range.upperBound) - at
+        if whole.isEmpty, end >= range.upperBound || count >= block {
+          if end < range.upperBound { count -= count % block }
+          total += kernels.sum_of_squares(source, count)
+        } else {
+          count = min(count, block - whole.count)
+          whole += UnsafeBufferPointer(start: source, count: count)
+          if whole.count == block || at + count == range.upperBound {
+            total += kernels.sum_of_squares(whole, whole.count)
+            whole.removeAll(keepingCapacity: true)
+          }
+        }
+        at += count
+      }
+    }
+    return total
+  }
 }
 
 extension CUDABackend {

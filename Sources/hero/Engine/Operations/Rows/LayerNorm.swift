@@ -60,7 +60,7 @@ struct LayerNorm: Operation {
         x: x.view, residual: residual.view, sum: sum.view, out: out.view, gamma: gamma.floats,
         beta: beta.floats,
         statistics: statistics.floats, rows: Int64(rows), columns: Int64(columns), epsilon: epsilon,
-        keeps_sum: isSum ? 0 : 1, inner: hero_drop(inner), outer: hero_drop(outer)))
+        keeps_sum: isSum ? 0 : 1, inner: hero_dropout(inner), outer: hero_dropout(outer)))
   }
 }
 
@@ -143,7 +143,7 @@ struct LayerNormBackward: Operation {
         dy: dy.view, sum: sum.view, dx: dx.view, d_residual: dResidual.view, gamma: gamma.floats,
         statistics: statistics.floats, parts: sums.floats, rows: Int64(rows), columns: Int64(columns),
         rows_per_part: Int64(each), accumulate_x: dx.adds, accumulate_residual: dResidual.adds,
-        inner: hero_drop(inner), outer: hero_drop(outer)))
+        inner: hero_dropout(inner), outer: hero_dropout(outer)))
     for (target, place) in [(dGamma, 0), (dBeta, 1)] {
       gpu.addParts(
         sums, offset: place * columns, count: columns, stride: 2 * columns, parts: parts, to: target)

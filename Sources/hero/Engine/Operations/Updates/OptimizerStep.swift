@@ -5,6 +5,7 @@ import Foundation
 /// Adam's settings for one run of parameters with the same history and decay.
 struct OptimizerSlice {
   var range: Range<Int>
+  var gradients: Tensor
   var weightDecay: Float
   var learningRate: Float
   /// Updates these parameters have seen, this one included.
@@ -56,7 +57,6 @@ struct OptimizerStep: Operation {
   let kind: OptimizerKind
   let slices: [OptimizerSlice]
   let parameters: Tensor
-  let gradients: Tensor
   let first: Tensor
   let second: Tensor
   let betas: (Float, Float)
@@ -65,13 +65,16 @@ struct OptimizerStep: Operation {
   let clipping: GradientClipping?
 
   func check() {
-    precondition([gradients, first, second].allSatisfy { $0.count == parameters.count })
-    precondition(slices.allSatisfy { $0.range.isWithin(parameters.count) && $0.step > 0 })
+    precondition([first, second].allSatisfy { $0.count == parameters.count })
+    precondition(
+      slices.allSatisfy {
+        $0.range.isWithin(parameters.count) && $0.gradients.count == $0.range.count && $0.step > 0
+      })
   }
 
   private var count: Int { slices.reduce(0) { $0 + $1.range.count } }
   private var moved: [(any Operand)?] { [parameters, first, second].map { Part($0, count: count) } }
-  var reads: [(any Operand)?] { moved + [Part(gradients, count: count), clipping?.sumOfSquares] }
+  var reads: [(any Operand)?] { moved + slices.map(\.gradients) + [clipping?.sumOfSquares] }
   var writes: [(any Operand)?] { moved }
   var shape: [Int] { [1, count] }
 
@@ -83,19 +86,20 @@ struct OptimizerStep: Operation {
       guard norm.isFinite else { return }
       if clipping.limit > 0 { gradientScale = Float(min(1, clipping.limit / (norm + 1e-6))) }
     }
-    let (p, g, m, v) = (parameters.pointer, gradients.pointer, first.pointer, second.pointer)
+    let (p, m, v) = (parameters.pointer, first.pointer, second.pointer)
     for slice in slices {
+      let gradients = slice.gradients.pointer
       let rates = slice.rates(kind, betas: betas)
       var settings = hero_adam(
         learning_rate: rates.carried, beta1: betas.0, beta2: betas.1, epsilon: epsilon,
         weight_decay: slice.weightDecay, step_size: rates.step, gradient_scale: gradientScale)
       withUnsafePointer(to: &settings) { settings in
         cpu.pool.split(slice.range.count, grain: 1 << 12, multiple: 16) { range, _ in
-          let at = slice.range.lowerBound + range.lowerBound
+          let (at, g) = (slice.range.lowerBound + range.lowerBound, gradients + range.lowerBound)
           switch kind {
-          case .adamw: cpu.kernels.adamw(p + at, g + at, m + at, v + at, range.count, settings)
-          case .adam: cpu.kernels.adam(p + at, g + at, m + at, v + at, range.count, settings)
-          case .adamax: cpu.kernels.adamax(p + at, g + at, m + at, v + at, range.count, settings)
+          case .adamw: cpu.kernels.adamw(p + at, g, m + at, v + at, range.count, settings)
+          case .adam: cpu.kernels.adam(p + at, g, m + at, v + at, range.count, settings)
+          case .adamax: cpu.kernels.adamax(p + at, g, m + at, v + at, range.count, settings)
           }
         }
       }
@@ -109,7 +113,8 @@ struct OptimizerStep: Operation {
       let rates = slice.rates(kind, betas: betas)
       defer { blocks += (slice.range.count + stretch - 1) / stretch }
       return hero_slice(
-        start: Int64(slice.range.lowerBound), count: Int64(slice.range.count), first_block: Int64(blocks),
+        gradients: slice.gradients.floats.map { UnsafePointer($0) }, start: Int64(slice.range.lowerBound),
+        count: Int64(slice.range.count), first_block: Int64(blocks),
         weight_decay: slice.weightDecay, rate: rates.carried, step_size: rates.step)
     }
     guard blocks > 0 else { return }
@@ -118,8 +123,7 @@ struct OptimizerStep: Operation {
     table.withUnsafeBytes { gpu.deviceMemory.upload($0, to: slicesOnDevice.address) }
     let storage = parameters.storage.onDevice
     var arguments = hero_update_arguments()
-    (arguments.values, arguments.gradients) = (parameters.floats, gradients.floats.map { UnsafePointer($0) })
-    (arguments.first, arguments.second) = (first.floats, second.floats)
+    (arguments.values, arguments.first, arguments.second) = (parameters.floats, first.floats, second.floats)
     // A copy that is old anyway is made anew as a whole.
     if let copy = storage.copy, !storage.copyIsOld {
       arguments.copy = UnsafeMutablePointer(bitPattern: UInt(copy.address) + UInt(2 * parameters.offset))

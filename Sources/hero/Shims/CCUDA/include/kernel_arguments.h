@@ -1,6 +1,8 @@
 #ifndef HERO_KERNEL_ARGUMENTS_H
 #define HERO_KERNEL_ARGUMENTS_H
 
+#include "hero_dropout.h"
+
 // What each kernel takes: one structure by value, the same for the host, for NVRTC and for the
 // emulation. Pointers are addresses of the device. Rows follow one another without gaps unless
 // there is a distance `ld`.
@@ -10,11 +12,6 @@ typedef struct {
   void *data;
   int bf16;
 } hero_view;
-
-/// Dropout as `hero_dropout` of the CPU's loops describes it; threshold 0 drops nothing.
-typedef struct {
-  unsigned int key0, key1, stream, step, threshold;
-} hero_drop;
 
 // Elements
 
@@ -74,7 +71,7 @@ typedef struct {
   long long rows, columns;
   float epsilon;
   int keeps_sum;
-  hero_drop inner, outer;
+  hero_dropout inner, outer;
 } hero_norm_arguments;
 typedef struct {
   hero_view dy, sum, dx, d_residual;
@@ -82,7 +79,7 @@ typedef struct {
   float *parts;
   long long rows, columns, rows_per_part;
   int accumulate_x, accumulate_residual;
-  hero_drop inner, outer;
+  hero_dropout inner, outer;
 } hero_norm_backward_arguments;
 typedef struct { hero_view x, out; float *lengths; long long rows, columns; float floor; } hero_unit_arguments;
 typedef struct { hero_view dy, out, dx; const float *lengths; long long rows, columns; float floor; int accumulate; } hero_unit_backward_arguments;
@@ -128,7 +125,7 @@ typedef struct {
   long long ld_queries, ld_keys, ld_out, query_rows;
   int heads, head, causal;
   float scale;
-  hero_drop drop;
+  hero_dropout drop;
 } hero_attention_arguments;
 typedef struct {
   hero_view x, scores, out, dy, dx, d_scores;
@@ -154,14 +151,15 @@ typedef struct {
 
 // Updates
 
+/// Elements of the weights from `start` on; their gradients have a place of their own.
 typedef struct {
+  const float *gradients;
   long long start, count, first_block;
   float weight_decay, rate, step_size;
 } hero_slice;
 typedef struct {
   float *values;
   unsigned short *copy;
-  const float *gradients;
   float *first, *second;
   const hero_slice *slices;
   const double *squares;

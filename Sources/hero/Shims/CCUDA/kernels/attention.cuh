@@ -217,7 +217,7 @@ __device__ inline void put_rows(
 // as dropout counts them), columns from `column` on, a multiple of 32. Columns 16 apart share a
 // counter, and here a thread.
 template <int N, class Body>
-__device__ inline void for_factors(const hero_drop &drop, u32 row, int column, int columns, Body body) {
+__device__ inline void for_factors(const hero_dropout &drop, u32 row, int column, int columns, Body body) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   u32 group = (u32)(column / GROUP);
 #pragma unroll

@@ -196,23 +196,23 @@ __device__ inline Words philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 k0, u32 k1) {
 // once.
 enum { GROUP = 128, GROUP_LANES = 16, GROUP_SLOTS = 8 };
 
-__device__ inline Words drop_words(const hero_drop &drop, u32 row, u32 group, u32 groups, u32 lane) {
-  return philox((row * groups + group) * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu, drop.key0, drop.key1);
+__device__ inline Words drop_words(const hero_dropout &drop, u32 row, u32 group, u32 groups, u32 lane) {
+  return philox((row * groups + group) * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu, drop.key[0], drop.key[1]);
 }
 
 // The same for probabilities, whose rows differ in length: their groups are numbered in a word of
 // their own.
-__device__ inline Words drop_words_of_keys(const hero_drop &drop, u32 row, u32 group, u32 lane) {
-  return philox(row * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu | group << 16, drop.key0, drop.key1);
+__device__ inline Words drop_words_of_keys(const hero_dropout &drop, u32 row, u32 group, u32 lane) {
+  return philox(row * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu | group << 16, drop.key[0], drop.key[1]);
 }
 
 // What half 0 or 1 of a word says of its element.
-__device__ inline float drop_half(const hero_drop &drop, u32 word, int half) {
+__device__ inline float drop_half(const hero_dropout &drop, u32 word, int half) {
   u32 bits = half ? word >> 16 : word & 0xFFFFu;
   return bits >= drop.threshold ? 65536.0f / (65536.0f - (float)drop.threshold) : 0.0f;
 }
 
-__device__ inline float drop_factor(const hero_drop &drop, const Words &words, int slot) {
+__device__ inline float drop_factor(const hero_dropout &drop, const Words &words, int slot) {
   return drop_half(drop, words.w[slot / 2], slot % 2);
 }
 
@@ -224,7 +224,7 @@ __device__ inline u32 word_of(const Words &words, int i) {
 
 // Calls body(column, factor) for this thread's columns of a row.
 template <class Body>
-__device__ inline void for_columns(const hero_drop &drop, long long row, long long columns, Body body) {
+__device__ inline void for_columns(const hero_dropout &drop, long long row, long long columns, Body body) {
   u32 groups = (u32)((columns + GROUP - 1) / GROUP);
   for (u32 unit = threadIdx.x; unit < groups * GROUP_LANES; unit += blockDim.x) {
     u32 group = unit / GROUP_LANES, lane = unit % GROUP_LANES;

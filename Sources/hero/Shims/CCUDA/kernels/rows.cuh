@@ -186,7 +186,7 @@ __device__ inline void put_row(const hero_view &v, long long start, u32 unit, lo
 
 template <bool wide> __device__ inline float row_sum(float x) { return wide ? block_sum(x) : warp_sum(x); }
 
-__device__ inline void drop_columns(const hero_drop &drop, long long row, long long columns, u32 unit, Four (&x)[GROUP_SLOTS]) {
+__device__ inline void drop_columns(const hero_dropout &drop, long long row, long long columns, u32 unit, Four (&x)[GROUP_SLOTS]) {
   u32 groups = (u32)((columns + GROUP - 1) / GROUP);
   if (!drop.threshold || unit / 4 >= groups) return;
 #pragma unroll

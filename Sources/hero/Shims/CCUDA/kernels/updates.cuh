@@ -1,4 +1,4 @@
-// Adam's family over the whole arena; the gradients' norm is read here, on the device.
+// Adam's family over all weights; the gradients' norm is read here, on the device.
 
 enum { UPDATE_ADAM, UPDATE_ADAMAX, UPDATE_ADAMW };
 
@@ -20,7 +20,7 @@ KERNEL update(const hero_update_arguments a) {
   long long first = ((long long)blockIdx.x - slice.first_block) * HERO_UPDATE_STRETCH;
   long long last = first + HERO_UPDATE_STRETCH < slice.count ? first + HERO_UPDATE_STRETCH : slice.count;
   for (long long i = slice.start + first + threadIdx.x; i < slice.start + last; i += blockDim.x) {
-    float value = a.values[i], d = a.gradients[i] * scale;
+    float value = a.values[i], d = slice.gradients[i - slice.start] * scale;
     if (a.kind != UPDATE_ADAMW) d = value * slice.weight_decay + d;
     float first_moment = a.first[i] * a.beta1 + d * (1 - a.beta1), second_moment;
     if (a.kind == UPDATE_ADAMAX) {

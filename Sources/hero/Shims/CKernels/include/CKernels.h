@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hero_dropout.h"
+
 /// The loops that OpenBLAS does not cover, compiled once per instruction set and chosen at run
 /// time.
 ///
@@ -15,21 +17,6 @@
 typedef struct {
   uint16_t bits;
 } hero_bf16;
-
-/// Dropout of one tensor: element (row, column) is kept iff the 16 bits that Philox4x32-10 gives
-/// for it are at least `threshold`. A row takes ceil(columns / 128) groups of 128 elements; group g
-/// of row r is made of the 16 counters (r * groups + g) * 16 + lane; its slot s holds half s % 2 of
-/// word s / 2 for columns 16 s … 16 s + 15. The other counter words are the stream, the step and
-/// 0xD20B, which keeps dropout's numbers apart from all others. Of an attention's probabilities,
-/// whose rows differ in length, group g of row r has the counters r * 16 + lane, and g in the upper
-/// half of the last word: so no two rows of an attention share a counter, however many keys they
-/// have.
-typedef struct {
-  uint32_t key[2];     // the seed
-  uint32_t stream;     // counter word 1: which tensor of the step
-  uint32_t step;       // counter word 2
-  uint32_t threshold;  // drop probability * 65536; 0 = no dropout
-} hero_dropout;
 
 /// Rows that one float32 sum is of at most. Of more rows the sums of stretches are added up, so
 /// that the error does not grow with the rows.
