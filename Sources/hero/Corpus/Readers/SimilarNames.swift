@@ -1,7 +1,8 @@
 import Formats
 
-/// Missing names of videos that resemble an existing one: in another Unicode normalization, with or
-/// without the ending of a video's file, or in another case.
+/// Names of videos that are not found, though one that a person would take for it is there: of
+/// another Unicode normalization, with the ending of a video's file or without it, or in other
+/// case.
 enum SimilarNames {
   /// Names that are looked for; messages tell one.
   private static let mostMissing = 1000

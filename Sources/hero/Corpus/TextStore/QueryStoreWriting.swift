@@ -79,7 +79,7 @@ extension TextStoreBuilder {
     }
   }
 
-  /// With fewer answers it is unclear whether they count from 0 or 1.
+  /// Of fewer answers nobody can tell from what they are counted.
   private static let fewAnswers = 5
 
   /// The number that a row gives for its answer, whatever it is, and how many answers there are.
@@ -96,7 +96,7 @@ extension TextStoreBuilder {
 
   private static func isBlank(_ text: String) -> Bool { text.utf8.allSatisfy { $0 <= 0x20 } }
 
-  /// Whether a moment continues long after its video's end.
+  /// Whether a moment goes on when its video has long ended.
   private static func isLate(_ row: JSONObject) -> Bool {
     guard let duration = row["duration"]?.double, duration > 0, let ts = row["ts"] else { return false }
     let spans = TimeSpan(ts).map { [$0] } ?? (ts.array ?? []).compactMap { TimeSpan($0) }

@@ -1,12 +1,12 @@
 /// The text of a subtitle file, whatever encoding it is in.
 enum SubtitleText {
-  /// The decoded text, and a line to report if nothing in the file says its encoding, or something
-  /// in it is damaged.
+  /// The decoded text, and a line to be told where nothing in the file says what it is in, or
+  /// something in it is damaged.
   ///
-  /// The order is: UTF-8 and UTF-16 with a byte order mark; the given encoding; UTF-16 without a
-  /// mark, by its zero bytes; UTF-8, a few bytes of it damaged; a Japanese or Cyrillic code page,
-  /// by its letters; else Windows-1252, which is Latin-1 with letters in place of control
-  /// characters. What cannot be read becomes U+FFFD.
+  /// UTF-8 and UTF-16 with a byte order mark; then what is given; UTF-16 without a mark, told by
+  /// its zero bytes; UTF-8, a few bytes of it damaged; a Japanese or Cyrillic code page, told by
+  /// its letters; else Windows-1252, which is Latin-1 with letters in place of control characters.
+  /// What cannot be read becomes U+FFFD.
   static func decode(_ bytes: [UInt8], encoding: String? = nil) -> (text: String, note: String?) {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return utf8(bytes.dropFirst(3)) }
     if bytes.starts(with: [0xFF, 0xFE]) { return (utf16(bytes.dropFirst(2), bigEndian: false), nil) }

@@ -113,8 +113,9 @@ public final class VideoFile {
     return opened
   }
 
-  /// The stream of moving pictures that FFmpeg's program takes: one with pictures, marked as the
-  /// default, the largest; of equal ones the first. A cover is none. The others are not read.
+  /// The stream of moving pictures that FFmpeg's program takes: one of which there are pictures,
+  /// marked as the default, the largest; of equal ones the first. A cover is none. The others are
+  /// not read.
   private static func pictures(
     of context: UnsafeMutablePointer<AVFormatContext>, path: String
   ) throws -> UnsafeMutablePointer<AVStream> {
