@@ -58,7 +58,7 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   public static let tvqa = TextStoreTask("tvqa", .questions(answers: 5))
   /// TVC: captions of moments.
   public static let tvc = TextStoreTask("tvc", .clips)
-  /// Subtitles, which every task reads beside its own store.
+  /// Subtitles, which tasks read beside their own store.
   public static let subtitles = TextStoreTask("subtitles", .subtitles)
   /// The form of all moments within given videos.
   public static let qvhighlights = TextStoreTask("qvhighlights", .windows)

@@ -173,7 +173,7 @@ public struct RunOptions: Sendable {
   /// `num_train_steps`: the end of the learning rate's linear decay.
   public let trainSteps = RunOption<Int>(
     "num_train_steps", .training, 100_000, .atLeast(0), help: "updates in all; 0 only validates")
-  /// `optim`: Docs/Computation.md §4 has the formulas.
+  /// `optim`: `adamw` follows Docs/Computation.md §4; `adam` and `adamax` follow PyTorch.
   public let optimizer = RunOption<OptimizerKind>(
     "optim", .training, .adam, except: [.captioning: .adamw], help: "optimiser: adam, adamax or adamw")
   /// `betas`: β₁ of the first moment and β₂ of the second.
@@ -183,7 +183,7 @@ public struct RunOptions: Sendable {
   public let dropout = RunOption<Double>(
     "dropout", .training, 0.1, .probabilityBelowOne,
     help: "probability, in place of the model configuration's")
-  /// `weight_decay`: λ of Docs/Computation.md §4.
+  /// `weight_decay`: of the weights with `adamw`; part of the gradient with `adam` and `adamax`.
   public let weightDecay = RunOption<Double>(
     "weight_decay", .training, 0, except: [.captioning: 0.01], .notNegative,
     help: "decay, but of biases and layer norms")

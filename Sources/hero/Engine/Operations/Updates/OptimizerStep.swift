@@ -12,8 +12,7 @@ struct OptimizerSlice {
   var step: Int
 }
 
-/// Adam, its variant by the largest gradient, and Adam with decoupled weight decay
-/// (Docs/Computation.md §4).
+/// Adam and Adamax as PyTorch has them, and AdamW as the reference has it (Docs/Computation.md §4).
 public enum OptimizerKind: String, Sendable, CaseIterable {
   case adam, adamax, adamw
 }
