@@ -12,7 +12,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   let products: CUDAProducts
   /// What products multiply in, and what results of layers are kept in.
   public let precision: Precision
-  /// NCCL between the ranks' GPUs; nil for a single rank, and where gradients go through the host.
+  /// NCCL between the ranks' GPUs; nil where none was opened.
   public internal(set) var link: (any DeviceLink)?
   private let module: UnsafeMutableRawPointer
   /// By `CUDAKernel.place`; nil for what a program or a device does not have.

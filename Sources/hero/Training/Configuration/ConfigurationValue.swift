@@ -35,7 +35,7 @@ extension ConfigurationName {
     self.init(rawValue: name)
   }
 
-  /// The first word, compared byte for byte with the cases' names.
+  /// The first word as the name of a case.
   public init?(words: [String]) { self.init(rawValue: words[0]) }
   /// The name as a JSON text.
   public var json: JSON { .string(rawValue) }
