@@ -5,7 +5,8 @@ import Testing
 /// The documentation catalogues of the modules.
 struct CatalogueTests {
   private static let modules = [
-    "Engine", "Formats", "Text", "Metrics", "Corpus", "Model", "Tasks", "Training", "Demo",
+    "Engine", "Formats", "Text", "Metrics", "Corpus", "Model", "Tasks", "Training", "Bench", "Demo", "Vision",
+    "Search", "Serve",
   ]
 
   private static func sources(of module: String) throws -> String {
@@ -21,7 +22,7 @@ struct CatalogueTests {
     let page = SharedData.repository.appendingPathComponent(
       "Sources/hero/\(module)/\(module).docc/\(module).md")
     let text = try String(contentsOf: page, encoding: .utf8)
-    let link = try Regex("``([A-Za-z]+)``", as: (Substring, Substring).self)
+    let link = try Regex("``([A-Za-z0-9]+)``", as: (Substring, Substring).self)
     let links = text.matches(of: link).map { String($0.1) }
     #expect(links.first == module && links.count > 1)
     let sources = try Self.sources(of: module)

@@ -11,7 +11,9 @@ import Training
 /// A model of a few random weights with its tokenizer, as a run's folder has them, and indexes of
 /// random frames.
 public struct SmallModel {
+  /// Holds `run` and `tokenizer`; removed with the value.
   public let folder: TemporaryFolder
+  /// Elements of an encoded frame.
   public static let width = 32
 
   /// - Parameters:
@@ -50,12 +52,16 @@ public struct SmallModel {
     try model.store.save(to: folder.path("run/ckpt/model_step_1.safetensors"))
   }
 
+  /// The model's newest checkpoint, on the CPU.
   public func open() throws -> SearchModel {
     try SearchModel(
       folder: folder.path("run"), checkpoint: "latest", tokenizer: folder.path("tokenizer"), log: RunLog(),
       backend: try CPUBackend())
   }
 
+  /// A searcher of an index of this model, on the CPU.
+  ///
+  /// - Parameter index: the index's path.
   public func searcher(_ index: String, arguments: [String] = [], rowsRead: Int = 40_000) throws
     -> MomentSearcher
   {

@@ -6,12 +6,17 @@ import TestSupport
 /// Feature and subtitle stores of a few videos, made from frames that are random but the same every
 /// time.
 public struct SmallStores {
+  /// Holds the stores; removed with the value.
   public let folder: TemporaryFolder
+  /// Numbers per frame.
   public static let width = 8
 
+  /// No store yet; the two methods below make them.
   public init() throws { folder = try TemporaryFolder() }
 
+  /// The path of the feature store.
   public var features: String { folder.path("features/store") }
+  /// The path of the subtitle store.
   public var subtitles: String { folder.path("subtitles") }
 
   /// Makes the feature store anew.

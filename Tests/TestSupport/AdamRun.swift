@@ -10,9 +10,12 @@ import Foundation
 public struct AdamRun: Sendable {
   /// By parameter: the weights, and the exponential means of the gradients and of their squares.
   public var weights: [String: [Float]]
+  /// Exponential means of the gradients.
   public var first: [String: [Float]]
+  /// Exponential means of the gradients' squares.
   public var second: [String: [Float]]
 
+  /// Values by the names of parameters, the same in all three.
   public init(weights: [String: [Float]], first: [String: [Float]], second: [String: [Float]]) {
     (self.weights, self.first, self.second) = (weights, first, second)
   }

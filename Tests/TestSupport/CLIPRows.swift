@@ -2,13 +2,17 @@ import Formats
 
 /// What PyTorch computes with the small CLIPs of the fixtures.
 public struct CLIPRows {
+  /// The fixtures' folders.
   public static let models = ["openclip", "openclip-quick", "huggingface"]
+  /// The texts whose rows PyTorch computed.
   public let texts: [String]
   /// Two pictures' bytes, end to end.
   public let pictures: [UInt8]
+  /// Pixels of a picture's side.
   public let side: Int
   private let json: JSON
 
+  /// - Throws: `DataError` where the fixture cannot be read.
   public init() throws {
     json = try JSON.read(path: Fixtures.path("CLIP/rows.json"))
     texts = (json["texts"]?.array ?? []).compactMap(\.string)
@@ -16,6 +20,7 @@ public struct CLIPRows {
     side = json["side"]?.int ?? 0
   }
 
+  /// The folder of a fixture's weights.
   public static func path(_ model: String) -> String { Fixtures.path("CLIP/\(model)") }
 
   /// Rows of unit length, end to end.

@@ -2,7 +2,9 @@ import Formats
 
 /// What PyTorch computes with the small residual CLIP of the fixtures, and of texts' tokens.
 public struct CLIPStates {
+  /// The texts whose states PyTorch computed.
   public let texts: [String]
+  /// Pixels of a picture's side.
   public let side: Int
   /// Three pictures' bytes, end to end.
   public let pictures: [UInt8]
@@ -10,10 +12,12 @@ public struct CLIPStates {
   public let image: [Float]
   private let json: JSON
 
+  /// The weights in open_clip's layout.
   public static let folder = Fixtures.path("CLIP/resnet")
   /// The same weights as an archive of OpenAI's form.
   public static let archive = Fixtures.path("CLIP/resnet/archive.pt")
 
+  /// - Throws: `DataError` where the fixture cannot be read.
   public init() throws {
     json = try JSON.read(path: Fixtures.path("CLIP/resnet/rows.json"))
     texts = (json["texts"]?.array ?? []).compactMap(\.string)

@@ -7,6 +7,7 @@ public final class Choices: @unchecked Sendable {
   fileprivate var maxima: [(values: [Float], places: [Int32])] = []
   fileprivate var rankings: [[Float]] = []
 
+  /// No choice yet.
   public init() {}
 }
 

@@ -1,5 +1,6 @@
 import CKernels
 
+/// The vector loops by instruction set.
 public enum KernelSets {
   /// Every kernel set of this processor.
   public static var all: [hero_kernels] {

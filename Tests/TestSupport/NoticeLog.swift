@@ -3,6 +3,7 @@ import Synchronization
 
 /// What `Notice` tells in this process, in place of standard error.
 public final class NoticeLog: Sendable {
+  /// The log of this process; the first use begins it.
   public static let shared = NoticeLog()
 
   private let lines = Mutex<[String]>([])

@@ -15,6 +15,7 @@ public enum TestDevice: String, CaseIterable, Sendable {
   /// Those that compute in bfloat16.
   public static let half = TestGPU.isLeftOut ? [cpuBF16] : [cpuBF16, gpuBF16]
 
+  /// Opens the device; each call opens another.
   public func open() throws -> any Backend {
     switch self {
     case .cpu: try CPUBackend()
@@ -29,11 +30,13 @@ public enum TestDevice: String, CaseIterable, Sendable {
 /// `HERO_TEST_GPU=real`, the machine's first.
 public enum TestGPU {
   private static let choice = ProcessInfo.processInfo.environment["HERO_TEST_GPU"]
+  /// Whether the GPU is the tests' own emulation.
   public static let isEmulated = choice != "real"
   /// With `HERO_TEST_GPU=none` models are tested on the CPU only: where the processor is emulated,
   /// a GPU emulated by it takes hours.
   static let isLeftOut = choice == "none"
 
+  /// The emulated GPU, or the machine's first where `HERO_TEST_GPU=real`.
   public static func open(_ precision: Precision = .fp32) throws -> CUDABackend {
     guard !isEmulated else { return try CUDABackend(hero_cuda_emulation().pointee, precision: precision) }
     let device = try Device.open("cuda", precision: precision)

@@ -27,29 +27,37 @@ public struct TorchFile {
     }
   }
 
+  /// - Parameter root: the pickled root object.
   public init(root: [UInt8]) { self.root = root }
 
   // MARK: Pickles
 
+  /// A pickled text.
   public static func text(_ text: String) -> [UInt8] {
     let bytes = Array(text.utf8)
     return [0x58] + withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { Array($0) } + bytes
   }
 
+  /// A pickled whole number.
   public static func number(_ number: Int) -> [UInt8] { Array("I\(number)\n".utf8) }
 
+  /// A pickled tuple of pickled items.
   public static func tuple(_ items: [[UInt8]]) -> [UInt8] { [0x28] + items.flatMap { $0 } + [0x74] }
 
+  /// A pickled dictionary of pickled values.
   public static func dictionary(_ entries: [(key: String, value: [UInt8])]) -> [UInt8] {
     [0x7d, 0x28] + entries.flatMap { text($0.key) + $0.value } + [0x75]
   }
 
+  /// A pickled reference to a global of a module.
   public static func name(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
 
+  /// A pickled call of a global with pickled arguments.
   public static func call(_ module: String, _ function: String, _ arguments: [[UInt8]]) -> [UInt8] {
     name(module, function) + tuple(arguments) + [0x52]
   }
 
+  /// A pickled persistent reference to a storage in the archive.
   public static func storage(_ key: String, _ type: String, count: Int) -> [UInt8] {
     tuple([text("storage"), name("torch", type), text(key), text("cpu"), number(count)]) + [0x51]
   }

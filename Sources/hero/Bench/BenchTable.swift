@@ -65,8 +65,8 @@ package struct BenchTable {
     "|" + cells.map { $0.isEmpty ? " |" : " \($0) |" }.joined()
   }
 
-  /// Puts the table between a page's markers, in the place of what is there.
-  /// - Throws: `DataError` where the page has not both markers in their order.
+  /// Replaces the text between a page's markers by the table.
+  /// - Throws: `DataError` where the page lacks one of the markers, or has them in the wrong order.
   package func write(into path: String) throws {
     try PageSection(name: "bench", maker: "hero bench --table").write(markdown, into: path)
   }

@@ -38,7 +38,7 @@ package struct EvaluationBench {
   package static let files = ["inputs.safetensors", "results.json", "results_nms.json"]
 
   /// - Parameters:
-  ///   - folder: where what was ranked and what was found are written, if they are wanted.
+  ///   - folder: where to write rankings and results; nil for nowhere.
   ///   - progress: called with the number of queries done; what it throws ends the work.
   package func run(output folder: String? = nil, progress: (Int) throws -> Void) throws -> JSON {
     let model = RetrievalModel(shape, backend: backend)

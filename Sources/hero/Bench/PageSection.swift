@@ -13,8 +13,8 @@ package struct PageSection {
     (opening, closing) = ("<!-- \(name): \(maker) -->", "<!-- /\(name) -->")
   }
 
-  /// Puts text between a page's markers, in the place of what is there.
-  /// - Throws: `DataError` where the page has not both markers in their order.
+  /// Replaces the text between a page's markers.
+  /// - Throws: `DataError` where the page lacks one of the markers, or has them in the wrong order.
   package func write(_ markdown: String, into path: String) throws {
     let text = String(decoding: try FileBytes.read(path: path), as: UTF8.self)
     guard let start = text.range(of: opening),

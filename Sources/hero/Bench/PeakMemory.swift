@@ -2,8 +2,7 @@ import Foundation
 
 /// The process's largest resident size since a mark was set.
 struct PeakMemory {
-  /// Sets the mark. Linux can begin the count anew; where that is refused, it goes on from the
-  /// process's start.
+  /// Sets the mark. If Linux refuses to reset the count, it continues from the process's start.
   init() {
     guard let file = FileHandle(forWritingAtPath: "/proc/self/clear_refs") else { return }
     try? file.write(contentsOf: Data("5".utf8))

@@ -31,7 +31,7 @@ package struct ScalingBench {
 
   /// - Parameters:
   ///   - open: a device with so many threads.
-  ///   - note: told what is done, and what is left out and why; what it throws ends the work.
+  ///   - note: reports what is done, and what is left out and why; what it throws ends the work.
   package init(
     _ extent: Extent, model: ModelConfiguration = StepBench.fullSize,
     open: @escaping (_ threads: Int?) throws -> any Backend, note: @escaping (String) throws -> Void

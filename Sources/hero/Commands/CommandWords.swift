@@ -21,7 +21,7 @@ enum CommandWords {
     }
   }
 
-  /// Refuses a value that is empty, as a shell's variable is that nobody has set.
+  /// Refuses an empty value, such as an unset variable of a shell.
   /// - Throws: `UsageError` naming the flag. Options of runs take an empty text for none.
   static func refuseEmptyValues(in words: [String]) throws {
     for (flag, value) in flags(of: words) where RunOptions.named(key(flag)) == nil {
@@ -29,8 +29,8 @@ enum CommandWords {
     }
   }
 
-  /// `--resume auto` is `--resume`: a command that is repeated goes on, and begins where there is
-  /// nothing yet.
+  /// `--resume auto` is `--resume`: a repeated command continues, and begins where there is nothing
+  /// yet.
   static func withoutAuto(_ words: [String]) -> [String] {
     var last = ""
     return words.compactMap { word in

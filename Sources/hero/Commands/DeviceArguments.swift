@@ -41,8 +41,8 @@ struct DeviceArguments: ParsableArguments {
     (device == "auto" ? [] : ["--device", device]) + (precision == "fp32" ? [] : ["--precision", precision])
   }
 
-  /// - Throws: `UsageError` for a name that nobody knows, `EngineError` for a device that this
-  ///   machine lacks.
+  /// - Throws: `UsageError` for an unknown name, `EngineError` for a device that this machine
+  ///   lacks.
   func open() throws -> any Backend {
     guard Device.isName(device) else {
       throw UsageError(
@@ -57,9 +57,9 @@ struct DeviceArguments: ParsableArguments {
     return backend
   }
 
-  /// Nil for what suits the device.
+  /// nil for what suits the device.
   ///
-  /// - Throws: `UsageError` for a name that nobody knows.
+  /// - Throws: `UsageError` for an unknown name.
   func chosenPrecision() throws -> Precision? {
     if precision == "auto" { return nil }
     guard let known = Precision(rawValue: precision) else {

@@ -278,7 +278,7 @@ struct ExtractFeatures: ParsableCommand {
     .filter { !$0.networks.isEmpty }
     let done = list.count - missing.count
     let communicator = Processes.communicator
-    // Nobody writes before all have looked.
+    // All processes check before one writes.
     communicator.barrier()
     let wanted = missing.indices.filter { $0 % communicator.size == communicator.rank }.map { missing[$0] }
     let reporter = ProgressReporter("Features", total: wanted.count + done, unit: "videos", done: done)

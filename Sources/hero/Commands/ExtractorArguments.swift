@@ -3,8 +3,8 @@ import Formats
 import Foundation
 import Training
 
-/// Flags of HERO_Video_Feature_Extractor's scripts, so that their command lines go on working.
-/// Features.md has a table of what became what.
+/// Flags of HERO_Video_Feature_Extractor's scripts, so that their command lines keep working.
+/// Features.md has a table of both.
 struct ExtractorArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(

@@ -234,7 +234,7 @@ struct IndexCommand: ParsableCommand {
     )
   }
 
-  /// Seconds between CLIP's frames where nobody says it.
+  /// Seconds between CLIP's frames by default.
   private static let usualFrameLength = 1.5
 
   /// Opened before anything that takes its time.

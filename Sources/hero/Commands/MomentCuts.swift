@@ -11,7 +11,7 @@ struct MomentCuts {
   private let moments: [FoundMoment]
   private let folder: String
 
-  /// Writes the files; what cannot be cut is told, and the rest goes on.
+  /// Writes the files. Reports a moment that cannot be cut, and cuts the rest.
   /// - Throws: `Interruption` where a signal ends the work.
   init(_ moments: [FoundMoment], into folder: String) throws {
     InterruptHandler.install()

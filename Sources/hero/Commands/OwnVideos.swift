@@ -7,12 +7,12 @@ import Search
 import Training
 import Vision
 
-/// From a folder of videos to stores, in a folder beside the index: what `hero index --videos` does
-/// before it encodes.
+/// From a folder of videos to stores, in a folder beside the index: the first part of `hero index
+/// --videos`.
 ///
-/// Every step is a command that is shown and can be repeated by hand. Features that are there are
-/// kept, so that what was interrupted goes on and new videos cost their own time only; those of
-/// files that were replaced are made anew.
+/// Every step is a command that is shown and can be repeated by hand. Existing features are kept,
+/// so an interrupted run continues and a new video costs only its own time. Replaced files get new
+/// features.
 struct OwnVideos {
   /// The folder of the videos, and of subtitle files if there are any.
   let videos: String
@@ -23,7 +23,7 @@ struct OwnVideos {
   let frameLength: Double
   /// What subtitle files are in that do not say it; guessed if nil.
   let encoding: String?
-  /// What writes down what is said in videos without subtitles; nil for nobody.
+  /// Transcribes videos without subtitles; nil to leave them without.
   let recognizer: SpeechRecognizer?
 
   private var work: String { index.path }
@@ -78,7 +78,7 @@ struct OwnVideos {
     let known = try Self.files(of: index)
     let others = library.leaveOutNamesakes(in: known)
     others.forEach(tell)
-    // Where videos are named one by one, nobody else looks through the folder.
+    // If videos are named one by one, nothing else searches the folder.
     if !others.isEmpty { library.leftOut.forEach { tell("left out: \($0)") } }
     guard !library.videos.isEmpty else {
       throw DataError("none of its videos is left", file: videos, cure: "See the lines above")
@@ -149,11 +149,11 @@ struct OwnVideos {
     }
   }
 
-  /// Folders with subtitle files: that of the videos, and one for the subtitles that are inside of
-  /// them or were made of their sound.
+  /// Folders with subtitle files: that of the videos, and one for subtitles from inside the videos
+  /// or from their sound.
   ///
-  /// What lies beside a video was chosen by somebody; the tracks inside are taken where nothing or
-  /// only forced subtitles lie there, and a transcript where those are no more than that either.
+  /// A file beside a video comes first, because somebody chose it. If it is missing or forced, the
+  /// track inside follows, and then a transcript.
   private func subtitleFolders(
     _ library: VideoLibrary, tell: (String) -> Void
   ) throws -> [String] {

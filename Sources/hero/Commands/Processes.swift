@@ -48,8 +48,8 @@ enum Processes {
     return CoreDivision.threads(job)
   }
 
-  /// Asks all processes, which call it together, whether one was told to stop.
-  /// - Throws: `Interruption` on all of them where one was.
+  /// Asks all processes, which call it together, whether one got a signal to stop.
+  /// - Throws: `Interruption` on all of them if one did.
   static func agreeToGoOn() throws {
     let signal = communicator.maximum([Double(InterruptHandler.signalReceived ?? 0)])[0]
     if signal > 0 { throw Interruption(signal: Int32(signal)) }

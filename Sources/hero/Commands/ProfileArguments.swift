@@ -11,8 +11,8 @@ struct ProfileArguments: ParsableArguments {
       valueName: "file"))
   var profile: String?
 
-  /// Does some work on a device, and tells what its operations took, also where the work was
-  /// stopped or failed. Of several processes the first one's is told.
+  /// Does some work on a device and reports what its operations took, even if the work stopped or
+  /// failed. Of several processes, the first reports.
   func follow<Result>(_ device: DeviceArguments, _ work: (any Backend) throws -> Result) throws -> Result {
     if let profile, Processes.communicator.isFirst {
       try OutputFile.require(profile, overwrites: false, cure: "Remove it, or give another name")

@@ -5,9 +5,11 @@ import Search
 import Training
 
 /// CLIP's features of queries, as moment_detr and lighthouse read them:
-/// `clip_text_features/qidN.npz` with `last_hidden_state` [tokens, hidden], behind the last norm,
-/// of all tokens and the two that begin and end a text, and `pooler_output` [width], the projected
-/// state of the last one.
+/// `clip_text_features/qidN.npz`.
+///
+/// `last_hidden_state` [tokens, hidden] holds the states behind the last norm, of all tokens and
+/// the two that begin and end a text. `pooler_output` [width] is the projected state of the last
+/// one.
 struct QueryFeatures {
   private struct Query {
     var id: String
@@ -64,9 +66,9 @@ struct QueryFeatures {
 
   private func file(_ query: Query) -> String { "\(folder)/qid\(query.id).npz" }
 
-  /// Writes what is not there.
-  /// - Parameter overwrites: whether also what is there is computed.
-  /// - Returns: how many were written, were there, and were cut.
+  /// Writes the missing files.
+  /// - Parameter overwrites: whether to compute existing ones too.
+  /// - Returns: how many were written, existed, and were cut.
   func write(overwrites: Bool) throws -> (written: Int, known: Int, cut: Int) {
     try OutputFolder.make(folder)
     let missing = overwrites ? queries : queries.filter { !FileManager.default.fileExists(atPath: file($0)) }

@@ -102,7 +102,8 @@ struct ServeCommand: ParsableCommand {
     try Self.wait { try await server.run() }
   }
 
-  /// The models that tell of videos, on the searching model's device; nil where none is asked for.
+  /// The models that describe videos and answer questions, on the searching model's device; nil
+  /// without flags for them.
   private func models(of searcher: MomentSearcher, log: RunLog) throws -> VideoModels? {
     let options = try decoding.options()
     if captionModelDir == nil {

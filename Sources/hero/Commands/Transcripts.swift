@@ -12,7 +12,7 @@ import Vision
 /// and where it lies: `OUTPUT.work/transcripts/FILE-MODEL.srt`, both as their hashes.
 struct Transcripts {
   let folder: String
-  /// Nil where only what is there is used.
+  /// nil to use existing transcripts alone.
   let recognizer: SpeechRecognizer?
   private let model: String?
   /// Names of files that are there, in the order in which they were made.

@@ -2,8 +2,8 @@ import Foundation
 
 /// Makes numbered results ahead of their use, on other threads, and hands them out in order.
 ///
-/// Result n is a function of n alone, so what comes out does not depend on how many threads there
-/// are or when they run. A pipeline that nobody holds any more ends its threads.
+/// Result n is a function of n alone, so the results do not depend on the number of threads or on
+/// their timing. A released pipeline ends its threads.
 public final class Prefetch<Output: Sendable>: Sendable {
   private let state: State
 

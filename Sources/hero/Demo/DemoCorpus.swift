@@ -13,15 +13,15 @@ public enum DemoTask: String, CaseIterable, Sendable {
   static let tokenized: [DemoTask] = [.tvr, .how2r, .didemo, .msrvtt, .tvqa, .how2qa, .violin, .tvc]
 }
 
-/// The project's own small synthetic corpus: videos in which people do things to objects at places
-/// and talk, with annotations for every task in the form in which the authors of TVR, TVQA, VIOLIN,
-/// TVC, How2R, How2QA, DiDeMo, MSR-VTT and the VALUE benchmark publish theirs.
+/// The project's own small synthetic corpus. In its videos people do things to objects at places
+/// and talk. It has annotations for every task in the form in which the authors of TVR, TVQA,
+/// VIOLIN, TVC, How2R, How2QA, DiDeMo, MSR-VTT and the VALUE benchmark publish theirs.
 ///
-/// Features are computed from the drawn pictures, so nothing can be known without learning what
-/// colours and movements mean; what people talk about is only in the subtitles. Validation and test
-/// videos combine known people, actions, objects, places and topics in ways that training videos do
-/// not.
+/// Features are computed from the drawn pictures, so a model must learn what colours and movements
+/// mean. What people talk about is only in the subtitles. Validation and test videos combine known
+/// people, actions, objects, places and topics in ways that training videos do not.
 public struct DemoCorpus: Sendable {
+  /// The options that the corpus follows from.
   public let options: DemoOptions
   let scenarios: [Scenario]
 

@@ -4,8 +4,11 @@ import Formats
 public struct DemoOptions: Equatable, Sendable {
   /// The same options give the same files, byte for byte.
   public var seed: UInt64 = 0
+  /// Videos of the training split.
   public var trainVideos = 800
+  /// Videos of the validation split.
   public var valVideos = 80
+  /// Videos of the test split.
   public var testVideos = 80
   /// Queries, questions and statement pairs of a video, for each kind.
   public var queriesPerVideo = 5
@@ -22,6 +25,7 @@ public struct DemoOptions: Equatable, Sendable {
   /// At most this many merges are learnt for the tokenizer.
   public var merges = 800
 
+  /// 800 videos to train on, 80 to validate and 80 to test.
   public init() {}
 
   /// The number of videos of one part.

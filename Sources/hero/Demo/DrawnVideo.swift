@@ -1,15 +1,17 @@
 import Foundation
 
-/// A video of the corpus to look at: a place is a wall and a floor of one colour with an ornament,
-/// a person a figure in clothes of one colour, an object a coloured shape, an action the way in
-/// which that shape moves. The corpus's features are computed from these pictures.
+/// A video of the corpus to look at. A place is a wall and a floor of one colour with an ornament,
+/// a person a figure in clothes of one colour, an object a coloured shape, an action the way that
+/// shape moves. The corpus's features are computed from these pictures.
 public struct DrawnVideo: Sendable {
+  /// As the corpus's stores name the video.
   public let name: String
   /// Seconds.
   public let duration: Double
   private let scenes: [(end: Double, scene: Scene)]
   private let frameInterval: Double
 
+  /// Pixels of a picture.
   public static let (width, height) = (192, 108)
   /// Pictures a second: enough to see what moves.
   public static let frameRate = 8

@@ -15,7 +15,7 @@ struct PictureFeatures {
   private static let steps = 16
   /// Pixels of a colour that count as one thing in full.
   private static let wholePixels: Float = 256
-  /// What moves at most so often a frame is told apart.
+  /// The most turns a frame that features distinguish.
   private static let mostTurns = 4
   /// Of the elements of a row, before the noise.
   private static let strength: Float = 0.6
@@ -68,8 +68,8 @@ struct PictureFeatures {
     return counts.map { min(1, Float($0) / wholePixels).squareRoot() }
   }
 
-  /// How far what moves goes to and fro (the first half) and up and down (the second), for 1, 2 …
-  /// turns in the time of these pictures: magnitudes of the Fourier series of its centre, in
+  /// How far a moving thing swings sideways (the first half) and up and down (the second), for 1, 2
+  /// … turns in the time of these pictures: magnitudes of the Fourier series of its centre, in
   /// sixteenths of 16 pixels.
   ///
   /// The centre is that of the squared differences from the mean of the pictures.

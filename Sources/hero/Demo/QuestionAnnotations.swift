@@ -65,8 +65,8 @@ struct QuestionAnnotations {
     }
   }
 
-  /// VLEP's `{example_id, vid_name, ts, events, answer}`: the event that follows a scene, and one
-  /// of which a part is wrong.
+  /// VLEP's `{example_id, vid_name, ts, events, answer}`: the event that follows a scene, and the
+  /// same with one part wrong.
   func vlepRows(_ scenario: Scenario) -> [JSON] {
     var random = SeededRandom(seed: options.seed, "futures", scenario.index)
     let retrieval = RetrievalAnnotations(options: options)
@@ -118,7 +118,7 @@ struct QuestionAnnotations {
   }
 
   /// The scene with one part changed, in every way that makes a scene that the video does not show,
-  /// in random order: three in ten of the first have the part from another scene of the video.
+  /// in random order. Three in ten of the first take the part from another scene of the video.
   func alternatives(
     to scene: Scene, _ part: Part, in scenario: Scenario, _ random: inout SeededRandom
   ) -> [Scene] {

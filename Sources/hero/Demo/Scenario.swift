@@ -36,13 +36,12 @@ public enum DemoSplit: String, CaseIterable, Sendable {
 }
 
 /// Invents videos. Within one video no object and no action occurs twice, so a question about one
-/// has one answer, while people and places come back in other scenes, so finding the scene is
-/// needed to answer it.
+/// has one answer. People and places come back in other scenes, so answering needs the right scene.
 struct ScenarioWriter {
   let options: DemoOptions
 
-  /// Whether the pair never occurs in a training video: one pair in five is kept for validation and
-  /// test, so that whoever does well there has learnt the parts and not the pairs.
+  /// Whether the pair never occurs in a training video. One pair in five is kept for validation and
+  /// test, so a good model there has learnt the parts and not the pairs.
   static func isHeldOut(action: Int, object: Int) -> Bool { (action + 2 * object) % 5 == 0 }
 
   func scenarios() -> [Scenario] {

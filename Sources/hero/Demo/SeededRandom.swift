@@ -1,8 +1,8 @@
 /// A counter-based generator: value `n` of a stream is a mix of the stream's key and `n`
 /// (SplitMix64).
 ///
-/// A stream is named by the corpus seed and a path of labels, so what is drawn for one video never
-/// depends on how much was drawn for another, and the corpus is the same on every machine.
+/// The corpus seed and a path of labels name a stream. What is drawn for one video never depends on
+/// how much was drawn for another, and the corpus is the same on every machine.
 struct SeededRandom {
   private let key: UInt64
   private var counter: UInt64 = 0

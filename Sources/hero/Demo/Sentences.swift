@@ -33,7 +33,7 @@ struct SceneWords {
     }
   }
 
-  /// What is said, in one of four forms; nil if nobody talks.
+  /// The speech, in one of four forms; nil if nobody talks.
   func heard(form: Int) -> String? {
     guard let remark, let topic else { return nil }
     switch form % 4 {

@@ -9,7 +9,7 @@ public protocol Backend: AnyObject, Sendable {
   var summary: String { get }
   /// Where there is one, the way to the devices of other ranks (`Device.link`).
   var link: (any DeviceLink)? { get }
-  /// What is too wide for its kernels; a model is held against it before it is made.
+  /// The widest rows of its kernels; opening a model checks against them.
   var limits: BackendLimits { get }
   /// How exactly this device computes.
   var precision: Precision { get }
@@ -29,7 +29,7 @@ public protocol Backend: AnyObject, Sendable {
 
   /// Queues an operation.
   func run(_ operation: some Operation)
-  /// Waits until everything that was asked for is done.
+  /// Waits until everything queued is done.
   func synchronize()
 
   /// Bytes of tensor memory held at most so far, and now.
@@ -58,6 +58,9 @@ public struct BackendLimits: Equatable, Sendable {
   /// Columns of an attention's head.
   public var headColumns: Int?
 
+  /// - Parameters:
+  ///   - normColumns: the widest row of a norm; nil for no limit.
+  ///   - headColumns: the widest head of an attention; nil for no limit.
   public init(normColumns: Int? = nil, headColumns: Int? = nil) {
     (self.normColumns, self.headColumns) = (normColumns, headColumns)
   }
@@ -97,6 +100,7 @@ extension Backend {
     return indices
   }
 
+  /// Row numbers given as `Int`, stored as int32.
   public func makeIndices(_ values: some Sequence<Int>) -> Indices { makeIndices(values.map { Int32($0) }) }
 
   /// The elements, row by row.

@@ -7,8 +7,11 @@ public enum Device {
 
   /// A device that this machine has, or one that it has not and why.
   public struct Description: Sendable {
+    /// As `--device` takes it, such as `cuda:1`, or a library's name, such as `nccl`.
     public let name: String
+    /// What it is; of an unusable one, what is missing and how to get it.
     public let text: String
+    /// Whether hero can use it.
     public let isUsable: Bool
   }
 
@@ -43,8 +46,8 @@ public enum Device {
   ///   - threads: of a processor; by default the environment's or all that this process may use.
   ///   - place: of this process among those of a job on this machine, each of which takes the next
   ///     GPU.
-  /// - Throws: `EngineError` for a name that nobody knows, a device that this machine lacks (saying
-  ///   what is missing), or a precision that the device does not have.
+  /// - Throws: `EngineError` for an unknown name, a device that this machine lacks (with the
+  ///   missing part), or a precision that the device does not have.
   public static func open(
     _ name: String = "auto", precision: Precision? = .fp32, threads: Int? = nil, place: Int = 0
   ) throws -> any Backend {
@@ -77,7 +80,7 @@ public enum Device {
     return try (try? open(.bf16)) ?? open(.fp32)
   }
 
-  /// What is there and what is missing.
+  /// The machine's devices, and what is missing for others.
   public static func list() -> [Description] {
     var list: [Description] = []
     do {

@@ -2,8 +2,10 @@ import Foundation
 
 /// Something is wrong with the machine the engine is to run on.
 public struct EngineError: Error, CustomStringConvertible {
+  /// What is wrong, as a person should read it.
   public let description: String
 
+  /// - Parameter description: what is wrong, as a person should read it.
   public init(_ description: String) { self.description = description }
 }
 

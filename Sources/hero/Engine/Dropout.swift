@@ -3,8 +3,11 @@ import CKernels
 
 /// One use of dropout: which of a step's random streams it draws from and how much it drops.
 public struct Dropout: Sendable {
+  /// The run's, different on every rank.
   public var seed: UInt64
+  /// The update.
   public var step: UInt32
+  /// The use within the step.
   public var stream: UInt32
   /// 0 ..< 1, in steps of 1/65,536.
   public var probability: Float

@@ -1,8 +1,12 @@
 /// Adam's family over a `ParameterStore` (Docs/Computation.md §4; the reference's `optim/`).
 public final class Optimizer {
+  /// Which of the three formulas holds.
   public let kind: OptimizerKind
+  /// Decay of the first and of the second moment.
   public let betas: (Float, Float)
+  /// Added to the root of the second moment.
   public let epsilon: Float
+  /// The parameters that it updates.
   public let store: ParameterStore
   private let weightDecay: (Parameter) -> Float
   private let learningRateFactor: (Parameter) -> Float
@@ -10,6 +14,7 @@ public final class Optimizer {
   /// First and second moments (for Adamax the second is the running maximum), in the arena's
   /// places.
   public let first: Tensor
+  /// Mean of the gradients' squares; for Adamax the running maximum.
   public let second: Tensor
 
   /// - Parameters:
@@ -34,9 +39,9 @@ public final class Optimizer {
     (first, second) = (zeros(), zeros())
   }
 
-  /// One update from the gradients in the store, after which they are cleared; what is clipped by
-  /// is read on the device.
-  /// - Parameter limit: of the gradients' norm; more is scaled down to it.
+  /// One update from the gradients in the store, which it then clears. The device reads the norm to
+  /// clip by.
+  /// - Parameter limit: of the gradients' norm; a larger one is scaled down to it.
   /// - Returns: the sum of the gradients' squares before clipping, one float64.
   public func step(learningRate: Float, gradientNorm limit: Double) -> Tensor {
     let squares = store.backend.makeSums()

@@ -13,6 +13,7 @@ public final class Parameter {
   public let name: String
   /// As in checkpoints, e.g. `[1, 1, 5]` for a convolution.
   public let shape: [Int]
+  /// What the values are drawn from before training.
   public let initializer: Initializer
   /// Updates so far. Nil until a gradient first reaches the parameter: optimizers leave it alone
   /// till then.
@@ -20,6 +21,7 @@ public final class Parameter {
   /// Whether there is a gradient in this step.
   public internal(set) var hasGradient = false
   let offset: Int
+  /// The store whose arenas hold the values and gradients.
   public unowned let store: ParameterStore
 
   init(name: String, shape: [Int], initializer: Initializer, offset: Int, store: ParameterStore) {
@@ -30,6 +32,7 @@ public final class Parameter {
     self.store = store
   }
 
+  /// Elements.
   public var count: Int { shape.reduce(1, *) }
   /// Where the elements lie in the store's arenas.
   public var range: Range<Int> { offset..<offset + count }
@@ -48,7 +51,9 @@ public final class Parameter {
 /// All parameters of a model, end to end in one arena, and their gradients: the optimizer and the
 /// gradient norm each make one pass, an all-reduce one for each of some blocks.
 public final class ParameterStore {
+  /// The device whose memory holds the arenas.
   public let backend: any Backend
+  /// In the order of declaration, which is that of the arenas.
   public private(set) var parameters: [Parameter] = []
   private var byName: [String: Parameter] = [:]
   private var size = 0
@@ -58,6 +63,7 @@ public final class ParameterStore {
   private var joints: Set<Int> = []
   private var isSealed = false
 
+  /// A store without parameters; ``add(_:_:_:)`` declares them.
   public init(backend: any Backend) { self.backend = backend }
 
   /// Declares a parameter. Weights that are multiplied together (query, key, value) are declared
@@ -86,6 +92,7 @@ public final class ParameterStore {
     joints.formUnion(group.dropFirst().map(\.offset))
   }
 
+  /// The parameter of this name, or nil.
   public subscript(name: String) -> Parameter? { byName[name] }
 
   /// Elements of an arena: of all parameters together, and of the gaps before some.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Philox4x32-10, a counter-based random generator: the n-th number of a stream is a function of
-/// (key, counter), so any run can be repeated or resumed at any place, on any number of threads, on
+/// (key, counter). So any run can be repeated or resumed at any place, on any number of threads, on
 /// any backend.
 ///
 /// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
@@ -72,6 +72,7 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
     return words[used - 1]
   }
 
+  /// Two words of the stream, the first in the low half.
   public mutating func next() -> UInt64 { UInt64(nextWord()) | UInt64(nextWord()) << 32 }
 
   /// Uniform in [0, 1), 24 bits.

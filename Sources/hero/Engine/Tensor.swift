@@ -19,12 +19,14 @@ public enum ElementType: Sendable {
   }
 }
 
-/// Memory that belongs to a backend. What is inside is the backend's business.
+/// Memory that belongs to a backend, which alone knows what is inside.
 open class Storage {
   /// Capacity in elements.
   public let count: Int
+  /// The type of every element.
   public let type: ElementType
 
+  /// - Parameter count: capacity in elements.
   public init(count: Int, type: ElementType) {
     self.count = count
     self.type = type
@@ -37,10 +39,13 @@ open class Storage {
 /// Everything the engine computes on is a matrix: the rows are tokens, frames, queries; a vector
 /// has one row. Several tensors may look at one storage (parameters live in one arena).
 public final class Tensor {
+  /// Tokens, frames or queries; 1 for a vector.
   public let rows: Int
+  /// Elements of a row.
   public let columns: Int
   /// Where the elements are; `offset` counts elements from its start.
   public let storage: Storage
+  /// Elements from the storage's start to the first of the tensor.
   public let offset: Int
   /// The derivative of the loss, while a backward pass is under way.
   var gradient: Tensor?
@@ -63,6 +68,7 @@ public final class Tensor {
     self.parameters = parameters
   }
 
+  /// Elements.
   public var count: Int { rows * columns }
 
   /// Rows `range` of this tensor, without a gradient of their own.
@@ -82,9 +88,11 @@ public final class Tensor {
 /// Row numbers in a backend's memory, −1 for "none". Loading threads make them
 /// (`Backend.makeIndices`), and operations may write them (`argmax`).
 public final class Indices: @unchecked Sendable {
+  /// How many numbers there are.
   public let count: Int
   /// Where the numbers are; `offset` counts them from its start.
   public let storage: Storage
+  /// Numbers from the storage's start to the first of these.
   public let offset: Int
   /// What the host gave the device; nil where an operation writes the numbers.
   let given: [Int32]?
@@ -119,6 +127,7 @@ public final class Indices: @unchecked Sendable {
 /// How packed rows divide into sequences: sequence `i` has the rows `offsets[i] ..< offsets[i +
 /// 1]`. Made on the loading threads with the batch; the host and the device have the offsets.
 public final class Segments: Sendable {
+  /// One more than there are sequences: from 0 to the number of rows.
   public let offsets: [Int]
   /// The offsets in the device's memory.
   public let starts: Indices
@@ -134,21 +143,29 @@ public final class Segments: Sendable {
     starts = backend.makeIndices(offsets)
   }
 
+  /// Sequences.
   public var count: Int { offsets.count - 1 }
+  /// Rows of all sequences.
   public var rows: Int { offsets[offsets.count - 1] }
+  /// The rows of sequence `i`.
   public subscript(i: Int) -> Range<Int> { offsets[i]..<offsets[i + 1] }
+  /// Rows of each sequence.
   public var lengths: [Int] { (0..<count).map { self[$0].count } }
+  /// The rows of each sequence.
   public var ranges: [Range<Int>] { (0..<count).map { self[$0] } }
 }
 
 /// A range of rows for each of several sequences, in any order, overlapping or not; the host and
 /// the device have them.
 public final class RowRanges: Sendable {
+  /// On the host, in the order given.
   public let ranges: [Range<Int>]
   /// First rows, and the rows after the last, in the device's memory.
   public let starts: Indices
+  /// The rows after the last of each range, in the device's memory.
   public let ends: Indices
 
+  /// - Parameter ranges: rows of some tensor; they may overlap.
   public init(_ ranges: [Range<Int>], on backend: any Backend) {
     self.ranges = ranges
     let bounds = backend.makeIndices(ranges.map(\.lowerBound) + ranges.map(\.upperBound))
@@ -162,8 +179,11 @@ public final class RowRanges: Sendable {
     ends = segments.starts.view(1..<segments.count + 1)
   }
 
+  /// Sequences.
   public var count: Int { ranges.count }
+  /// The rows of sequence `i`.
   public subscript(i: Int) -> Range<Int> { ranges[i] }
+  /// Rows of each sequence.
   public var lengths: [Int] { ranges.map(\.count) }
 }
 
@@ -179,7 +199,8 @@ extension Range<Int> {
 
 /// Where a backward operation leaves a gradient.
 public struct GradientTarget {
+  /// A tensor like the one that the gradient is of.
   public let tensor: Tensor
-  /// Add to what is there (true) or write over it (false: nothing of worth is there).
+  /// Whether to add to the values in `tensor` or to overwrite them.
   public let accumulate: Bool
 }

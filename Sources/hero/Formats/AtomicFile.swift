@@ -38,8 +38,8 @@ public final class AtomicFile {
   /// Folders that this process has looked through.
   private static let swept = Mutex<Set<String>>([])
 
-  /// Removes temporary files whose writers are gone: no process here has their number, and nobody
-  /// anywhere their lock.
+  /// Removes temporary files whose writers are gone: no process here has their number, and no
+  /// process anywhere holds their lock.
   private static func sweep(_ folder: String) {
     guard swept.withLock({ $0.insert(folder).inserted }) else { return }
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {

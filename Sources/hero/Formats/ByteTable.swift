@@ -1,8 +1,8 @@
 /// Keys numbered in the order in which they came, found by their bytes in constant time.
 ///
-/// The table holds hashes and numbers alone; its owner holds the keys, as texts or as bytes end to
-/// end, and says whether the key of a number is the one that is looked for. Open addressing: at
-/// least half of the slots are free. Hashes are kept, so that growing hashes no key twice.
+/// The table holds hashes and numbers alone. Its owner holds the keys, as texts or as bytes end to
+/// end, and says whether the key of a number is the wanted one. Open addressing: at least half of
+/// the slots are free. Hashes are kept, so growing hashes no key twice.
 public struct ByteTable: Sendable {
   @usableFromInline var hashes: [UInt32] = []
   /// A key's number, or −1.
@@ -15,6 +15,7 @@ public struct ByteTable: Sendable {
     slots = [Int32](repeating: -1, count: size)
   }
 
+  /// Keys so far, which is the number of the next one.
   @inlinable public var count: Int { hashes.count }
 
   /// The number of the key with this hash for which `isKey` holds, or nil.

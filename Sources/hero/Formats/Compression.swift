@@ -18,10 +18,10 @@ public enum Compression: String, CaseIterable, Sendable {
     }
   }
 
-  /// The most that `decompress` gives back unless told otherwise: 1 GiB, a day of features.
+  /// The most that `decompress` gives back by default: 1 GiB, a day of features.
   public static let defaultLimit = 1 << 30
 
-  /// What `bytes` hold, told by their first bytes: a Zstandard frame, an LZ4 frame, or else
+  /// What `bytes` hold, by their first bytes: a Zstandard frame, an LZ4 frame, or else
   /// themselves.
   ///
   /// - Parameter limit: the number of bytes beyond which the output is refused, so that a small
@@ -34,7 +34,7 @@ public enum Compression: String, CaseIterable, Sendable {
     }
   }
 
-  /// What `bytes` are compressed with, told by their first four.
+  /// The compression of `bytes`, by their first four.
   public static func detect(_ bytes: [UInt8]) -> Compression {
     if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return .zstd }
     return bytes.starts(with: [0x04, 0x22, 0x4D, 0x18]) ? .lz4 : .none

@@ -10,6 +10,7 @@ public struct ContentHash: Sendable {
   private var pending: [UInt8] = []
   private var length: UInt64 = 0
 
+  /// The hash of nothing so far.
   public init() {}
 
   /// Takes more bytes; how they are divided over calls makes no difference.
@@ -30,6 +31,7 @@ public struct ContentHash: Sendable {
     pending.append(contentsOf: bytes[place...])
   }
 
+  /// The same for an array of bytes.
   public mutating func update(_ bytes: [UInt8]) { bytes.withUnsafeBytes { update($0) } }
 
   private mutating func mix(_ bytes: UnsafeRawBufferPointer, at place: Int) {
@@ -63,6 +65,7 @@ public struct ContentHash: Sendable {
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
+  /// The hash of bytes in one call.
   public static func of(_ bytes: [UInt8]) -> UInt64 {
     var hash = ContentHash()
     hash.update(bytes)

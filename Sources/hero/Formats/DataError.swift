@@ -1,7 +1,7 @@
-/// What is wrong with somebody's input: which file, where in it, what, and what to do about it.
+/// What is wrong with a person's input: which file, where in it, what, and what to do about it.
 ///
-/// Every reader throws this and nothing else, so that a command can print one clear message and
-/// exit with 1.
+/// Every reader throws this and nothing else, so a command can print one clear message and exit
+/// with 1.
 public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
   /// The file or folder, as the user named it.
   public var file: String?
@@ -12,6 +12,11 @@ public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
   /// What the user can do, as a sentence without a full stop.
   public var cure: String?
 
+  /// - Parameters:
+  ///   - problem: what is wrong, with the value, as a clause.
+  ///   - file: the path as the user named it.
+  ///   - place: where in the file, such as `line 41`.
+  ///   - cure: what the user can do, as a sentence without a full stop.
   public init(_ problem: String, file: String? = nil, place: String? = nil, cure: String? = nil) {
     self.problem = problem
     self.file = file
@@ -35,6 +40,7 @@ public struct DataError: Error, Equatable, CustomStringConvertible, Sendable {
     }
   }
 
+  /// `file, place: problem. cure.`
   public var description: String { sentence + "." }
 
   /// The error without its full stop, for a message that goes on.

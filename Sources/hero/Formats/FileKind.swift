@@ -8,6 +8,7 @@ import Foundation
 public struct FileKind: Equatable, Sendable {
   /// As in "is …".
   public let name: String
+  /// What to do to get the file that was meant, as a sentence without a full stop.
   public let cure: String
 
   /// Bytes that tell any of them.
@@ -57,7 +58,7 @@ public struct FileKind: Equatable, Sendable {
     self.cure = cure
   }
 
-  /// What the file at `path` is; nil where that cannot be told, or it is no plain file.
+  /// What the file at `path` is; nil for an unknown one, or no plain file.
   public init?(path: String) {
     guard (try? PlainFile.size(path)) != nil, let file = FileHandle(forReadingAtPath: path) else {
       return nil

@@ -7,9 +7,9 @@ public enum FileLock {
 
   /// Takes the lock for this process alone, without waiting.
   /// - Parameter descriptor: of the open file.
-  /// - Returns: `isUnknown` where the file system has no locks, as some network file systems have
-  ///   none: nothing then keeps a second process away, and whoever needs to know better must write
-  ///   it into a file.
+  /// - Returns: `isUnknown` on a file system without locks, as some network file systems are.
+  ///   Nothing then keeps a second process away; a caller that needs to know must write it into a
+  ///   file.
   public static func take(_ descriptor: Int32) -> Outcome {
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       if errno == EINTR { continue }

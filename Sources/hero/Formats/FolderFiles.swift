@@ -45,15 +45,14 @@ public enum FileEndings {
 
 /// The files of a folder, and of the folders in it, that are of one kind.
 ///
-/// Links are followed, each folder once, so that loops end. Hidden files and waste baskets
-/// (`.Trash`, `$RECYCLE.BIN`, `._clip.mp4`) are passed over and told in one line; whatever else
-/// cannot be used (pipes, links to nothing, names that are not UTF-8, folders that cannot be read)
-/// is told in a line of its own.
+/// Follows links, each folder once, so loops end. Passes over hidden files and waste baskets
+/// (`.Trash`, `$RECYCLE.BIN`, `._clip.mp4`) and reports them in one line. Reports everything else
+/// that cannot be used (pipes, links to nothing, names that are not UTF-8, unreadable folders),
+/// each in its own line.
 public struct FolderFiles {
   private let root: String
   private let endings: Set<String>
-  /// Endings of other files that nobody would look for; nil where others are none of the caller's
-  /// business.
+  /// Endings of other files that belong beside these; nil to report no other file.
   private let passed: Set<String>?
   private let onLeftOut: (String) -> Void
   private var files: [String] = []
@@ -218,7 +217,7 @@ public struct FolderFiles {
 public enum PlainFile {
   /// The bytes of a plain file.
   ///
-  /// Asks without opening, so that a pipe nobody writes to makes nobody wait.
+  /// Asks without opening, so that an idle pipe does not block.
   ///
   /// - Throws: `DataError` where there is none, or it is something else.
   @discardableResult

@@ -2,6 +2,7 @@ import Foundation
 
 /// What lies in a folder, by the bytes of its names.
 public struct FolderNames {
+  /// What an entry leads to; links count as their target.
   public enum Kind: Sendable {
     case file, folder
     /// A link to nothing, or what cannot be looked at.

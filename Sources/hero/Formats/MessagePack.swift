@@ -18,10 +18,13 @@ public enum MessagePack: Sendable {
 // MARK: - Access
 
 extension MessagePack {
+  /// Whether it is MessagePack's nil; an absent entry is Swift's nil instead.
   public var isNil: Bool { if case .nil = self { true } else { false } }
 
+  /// The value, if this is a boolean.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
 
+  /// The number, if this is a signed integer; one above `Int.max` has a case of its own.
   public var int: Int? { if case .int(let value) = self { value } else { nil } }
 
   /// The number, integer or not.
@@ -53,8 +56,10 @@ extension MessagePack {
     }
   }
 
+  /// The elements, if this is an array.
   public var array: [MessagePack]? { if case .array(let value) = self { value } else { nil } }
 
+  /// The pairs in their order, if this is a map. Keys may repeat.
   public var map: [(key: MessagePack, value: MessagePack)]? {
     if case .map(let value) = self { value } else { nil }
   }

@@ -6,19 +6,25 @@ import Foundation
 /// Swift's own comparison takes `é` and `e` with a combining accent for one; as keys of stores and
 /// files they are two.
 public struct Name: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+  /// The name as text; its UTF-8 bytes decide identity.
   public let text: String
 
+  /// Takes any text, unchecked.
   @inlinable
   public init(_ text: String) { self.text = text }
 
+  /// Takes the literal's bytes, without normalization.
   @inlinable
   public init(stringLiteral text: String) { self.text = text }
 
+  /// The text itself.
   public var description: String { text }
 
+  /// By bytes: the same text in two normalizations is two names.
   @inlinable
   public static func == (a: Name, b: Name) -> Bool { a.text.hasSameBytes(as: b.text) }
 
+  /// Over the bytes and a terminator, so that it agrees with equality.
   @inlinable
   public func hash(into hasher: inout Hasher) {
     let isDone: Void? = text.utf8.withContiguousStorageIfAvailable {
@@ -67,6 +73,7 @@ extension Dictionary where Key == Name {
 }
 
 extension Set where Element == Name {
+  /// Whether the set has a name of these bytes.
   @inlinable
   public func contains(_ text: String) -> Bool { contains(Name(text)) }
 }

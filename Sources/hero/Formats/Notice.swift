@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Lines about somebody's files that are told where they are noticed, however deep that is, and
+/// Lines about a person's files that are reported where they are noticed, however deep that is, and
 /// once.
 public enum Notice {
   private static let told = Mutex<Set<Name>>([])
@@ -14,9 +14,9 @@ public enum Notice {
     teller.withLock { $0 = tell }
   }
 
-  /// Tells a line, unless it has been told.
-  /// - Parameter subject: of several lines about one subject only the first is told; by default it
-  ///   is the line.
+  /// Reports a line once.
+  /// - Parameter subject: of several lines about one subject only the first is reported; by default
+  ///   it is the line.
   public static func tell(_ line: String, about subject: String? = nil) {
     guard told.withLock({ $0.insert(Name(subject ?? line)).inserted }) else { return }
     teller.withLock { $0 }(line)

@@ -1,14 +1,14 @@
 import Foundation
 
-/// A file that somebody asks a command to write.
+/// A file that a command is asked to write.
 public enum OutputFile {
-  /// Looks whether a file can be written, before any work is done.
+  /// Checks that a file can be written, before any work is done.
   ///
   /// - Parameters:
   ///   - overwrites: whether a file of that name may be replaced.
-  ///   - cure: what to do about a file that is there.
-  /// - Throws: `DataError` where its folder is not there or cannot be written, where something else
-  ///   than a file has its name, or a file that may not be replaced.
+  ///   - cure: what to do about an existing file.
+  /// - Throws: `DataError` where its folder is missing or cannot be written, where something else
+  ///   than a file has its name, or an existing file may not be replaced.
   public static func require(
     _ path: String, overwrites: Bool, cure: String = "Give --overwrite to replace it, or another name"
   ) throws {
@@ -68,6 +68,7 @@ public enum OutputFile {
 public struct MadeFolders {
   private var made: [String] = []
 
+  /// No folder yet.
   public init() {}
 
   /// Makes a folder and those around it, where they are not there.

@@ -69,7 +69,7 @@ public final class OutputFolder {
   /// Brings everything to the disk and gives the folder its name.
   ///
   /// `synchronizing: false` leaves the first to the system, for thousands of small files that can
-  /// be made again: after a power cut the folder may then be there without all that was in it.
+  /// be made again. After a power cut the folder may then exist without all of its content.
   public func commit(synchronizing: Bool = true) throws {
     guard mark >= 0 else { throw DataError("the folder is finished already", file: path) }
     try Self.refuseExisting(path)

@@ -1,6 +1,6 @@
 extension StringProtocol {
-  /// The text as a terminal may show it. Names of files and words of subtitles come from strangers:
-  /// control characters, which could move the cursor, change the title or hide what is printed, and
+  /// The text as a terminal may show it. Names of files and words of subtitles come from strangers.
+  /// Control characters could move the cursor, change the title or hide what is printed. They and
   /// marks that turn the direction of writing become `\u{1B}` and the like. Line feeds and tabs
   /// stay.
   public var printable: String {

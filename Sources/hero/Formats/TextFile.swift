@@ -35,7 +35,7 @@ public enum TextFile {
       path: path, longest: longestLine, reading: { try source.append(to: &$0) }, body)
   }
 
-  /// Refuses what cannot be read twice, such as a pipe: its form is told by a first reading.
+  /// Refuses what cannot be read twice, such as a pipe: a first reading finds the form.
   /// - Throws: `DataError` for a path that is no plain file.
   public static func requirePlain(_ path: String) throws {
     var status = stat()

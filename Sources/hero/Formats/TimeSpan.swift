@@ -7,6 +7,9 @@ public struct TimeSpan: Equatable, Sendable {
   /// Seconds from the video's start.
   public var end: Double
 
+  /// - Parameters:
+  ///   - start: seconds from the video's start.
+  ///   - end: seconds from the video's start.
   public init(start: Double, end: Double) {
     self.start = start
     self.end = end
@@ -31,7 +34,7 @@ public struct TimeSpan: Equatable, Sendable {
     self.init(parts.map { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) })
   }
 
-  /// Whether a text says that nobody marked a span: empty, or "nan-nan" as in TVQA.
+  /// Whether a text means an unmarked span: empty, or "nan-nan" as in TVQA.
   public static func isUnmarked(_ text: String) -> Bool {
     text.utf8.count <= longestText
       && text.split(separator: "-").allSatisfy {

@@ -10,14 +10,20 @@ public struct DecodingOptions: Equatable, Sendable {
   /// Beams rank by log probability / lengthᵖ, p being this.
   public var lengthPenalty: Float = 1
 
+  /// Greedy search with the defaults above.
   public init() {}
 }
 
 /// The words that captions begin and end with.
 public struct CaptionBounds: Equatable, Sendable {
+  /// `BOS`, the first input.
   public var beginning: Int32
+  /// `EOS`, after which a caption is complete.
   public var end: Int32
 
+  /// - Parameters:
+  ///   - beginning: the id of `BOS`.
+  ///   - end: the id of `EOS`.
   public init(beginning: Int32, end: Int32) {
     self.beginning = beginning
     self.end = end

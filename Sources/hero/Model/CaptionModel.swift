@@ -3,6 +3,7 @@ import Engine
 /// The captioner (Docs/Computation.md §2 "Captioner"; the reference's `HeroForTvc`): a decoder over
 /// a clip's encoded frames.
 public final class CaptionModel: HeroModel {
+  /// Parameters, configuration and video encoder.
   public let trunk: ModelTrunk
   let decoder: CaptionDecoder
 
@@ -133,8 +134,8 @@ final class CaptionDecoder {
     return head(tape, x)
   }
 
-  /// Goes on with some of the sequences (a beam's survivors, those that have not ended), in the
-  /// given order.
+  /// Continues with some of the sequences (a beam's survivors, the unfinished ones), in the given
+  /// order.
   func keep(_ tape: Tape, _ cache: Cache, _ sequences: [Int]) {
     let rows = tape.backend.makeIndices(
       sequences.flatMap { s in (0..<cache.capacity).map { $0 < cache.length ? s * cache.capacity + $0 : -1 } }

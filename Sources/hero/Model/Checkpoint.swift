@@ -3,6 +3,7 @@ import Formats
 
 /// Named arrays of a checkpoint, read one at a time: a HERO's, in whole or in part, or a RoBERTa's.
 public final class Checkpoint {
+  /// As the user named it.
   public let path: String
   /// By the model's own names, in the file's order, without what an optimizer may have put beside
   /// the model.
@@ -83,6 +84,7 @@ public final class Checkpoint {
 
 /// What became of a checkpoint's arrays and a model's parameters.
 public struct LoadReport: Sendable {
+  /// Names of parameters that took the checkpoint's values whole.
   public var loaded: [String] = []
   /// Parameters that the checkpoint lacks; they keep what they had.
   public var missing: [String] = []
@@ -96,11 +98,12 @@ public struct LoadReport: Sendable {
   /// What a user should know of it, a line each.
   public var notes: [String] = []
 
+  /// Nothing loaded yet.
   public init() {}
 }
 
 extension LoadReport {
-  /// Notes the parameters that nothing was found for.
+  /// Lists the parameters without a value in the checkpoint as missing.
   mutating func complete(_ parameters: [Parameter]) {
     let found = Set(loaded + resized.map(\.name) + mismatched.map(\.name))
     missing = parameters.map(\.name).filter { !found.contains($0) }

@@ -1,17 +1,28 @@
 /// One transformer's settings, as the reference's configuration files give them.
 public struct TransformerConfiguration: Equatable, Sendable {
+  /// `hidden_size`: elements of a row.
   public var hiddenSize: Int
+  /// `num_hidden_layers`
   public var layers: Int
+  /// `num_attention_heads`; divides ``hiddenSize``.
   public var heads: Int
+  /// `intermediate_size`: elements of the feed-forward layers.
   public var intermediateSize: Int
+  /// `hidden_dropout_prob`
   public var hiddenDropout: Float
+  /// `attention_probs_dropout_prob`
   public var attentionDropout: Float
+  /// `max_position_embeddings`
   public var positions: Int
+  /// `type_vocab_size`
   public var typeVocabulary: Int
   /// Nil where the transformer has no words of its own.
   public var vocabulary: Int?
+  /// `initializer_range`: the standard deviation of the normal distribution that weights start
+  /// from.
   public var initializerRange: Float
 
+  /// - Precondition: `hiddenSize` is a multiple of `heads`.
   public init(
     hiddenSize: Int, layers: Int, heads: Int, intermediateSize: Int, positions: Int, typeVocabulary: Int = 2,
     vocabulary: Int? = nil, hiddenDropout: Float = 0.1, attentionDropout: Float = 0.1,
@@ -65,6 +76,14 @@ public struct ModelConfiguration: Equatable, Sendable {
   /// How frames and subtitles come together.
   public var fusion: SubtitleFusion
 
+  /// - Parameters:
+  ///   - cross: `f_config`.
+  ///   - temporal: `c_config`.
+  ///   - query: `q_config`.
+  ///   - decoder: `d_config`; nil without captions.
+  ///   - featureWidth: numbers per frame in the feature stores.
+  ///   - framePositions: frames of one sequence.
+  ///   - frameOrderPlaces: classes of FOM.
   public init(
     cross: TransformerConfiguration, temporal: TransformerConfiguration, query: TransformerConfiguration,
     decoder: TransformerConfiguration? = nil, featureWidth: Int, framePositions: Int = 100,

@@ -1,11 +1,10 @@
 import Formats
 
-/// The keys of a model configuration that its numbers are not read from: what each asks for, and
-/// whether hero does that.
+/// The keys of a model configuration beside its numbers: what each asks for, and whether hero does
+/// that.
 ///
-/// `TransformerConfiguration` reads the numbers. A key that would make another network is refused
-/// where its value is not what is computed, a key that means nothing here is told, and so is one
-/// that nobody knows.
+/// `TransformerConfiguration` reads the numbers. A key that asks for another network is refused,
+/// unless its value is what hero computes. Keys without meaning here and unknown keys are reported.
 public struct ModelKeys: Equatable, Sendable {
   /// Parts of a model configuration.
   public enum Part: String, CaseIterable, Sendable {
@@ -15,7 +14,7 @@ public struct ModelKeys: Equatable, Sendable {
     case decoder = "d_config"
   }
 
-  /// Keys that nobody knows, as warnings.
+  /// Unknown keys, as warnings.
   public private(set) var unknown: [String] = []
   /// Keys whose values change nothing, each with the reason.
   public private(set) var idle: [String] = []

@@ -6,10 +6,12 @@ public final class PretrainingModel: HeroModel {
   /// What VSM trains.
   public let retrieval: RetrievalModel
 
+  /// Declares VSM's parameters; the other objectives' heads are the video encoder's.
   public init(sharing trunk: ModelTrunk) {
     retrieval = RetrievalModel(sharing: trunk)
   }
 
+  /// Parameters, configuration and video encoder.
   public var trunk: ModelTrunk { retrieval.trunk }
 
   /// Scores of the masked words: [masked, vocabulary rounded up to 8].

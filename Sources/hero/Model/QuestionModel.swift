@@ -14,10 +14,12 @@ extension VideoEncoder {
 
 /// Video question answering (Docs/Computation.md §2 "VideoQA"; the reference's `HeroForVideoQA`).
 public final class QuestionModel: HeroModel {
+  /// Parameters, configuration and video encoder.
   public let trunk: ModelTrunk
   private let answerHead: PooledPrediction
   private let spanHead: PooledPrediction
 
+  /// Declares the heads `qa` and `st_ed`.
   public init(sharing trunk: ModelTrunk) {
     self.trunk = trunk
     let (scope, width) = (trunk.scope, trunk.configuration.cross.hiddenSize)
@@ -41,9 +43,11 @@ public final class QuestionModel: HeroModel {
 /// Statements about videos, true or false (Docs/Computation.md §2 "VIOLIN"; the reference's
 /// `HeroForViolin`).
 public final class StatementModel: HeroModel {
+  /// Parameters, configuration and video encoder.
   public let trunk: ModelTrunk
   private let head: PooledPrediction
 
+  /// Declares the head `violin`, or shares `qa` where the trunk joins answers.
   public init(sharing trunk: ModelTrunk) {
     self.trunk = trunk
     head = PooledPrediction(

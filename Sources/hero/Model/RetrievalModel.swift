@@ -3,12 +3,15 @@ import Engine
 /// Video corpus moment retrieval: the video encoder, a query encoder, a video score and two span
 /// predictors (Docs/Computation.md §2; paper §3.2 "VSM").
 public final class RetrievalModel: HeroModel {
+  /// Parameters, configuration and video encoder.
   public let trunk: ModelTrunk
   private let queryEncoder: QueryEncoder
   private let spanQuery: Linear
   private let startKernel: Parameter
   private let endKernel: Parameter
 
+  /// Declares the query encoder `q_feat_attn`, the span query and two span convolutions of five
+  /// frames.
   public init(sharing trunk: ModelTrunk) {
     self.trunk = trunk
     let configuration = trunk.configuration

@@ -3,6 +3,7 @@ import Engine
 /// The video encoder `v_encoder`: what sentences say of their frames, then all frames of a video in
 /// time (Docs/Computation.md §2 "Fusion", "Temporal transformer"; paper §3.1).
 public final class VideoEncoder {
+  /// The transformer that reads a sentence with its frames, `f_encoder`.
   public let cross: CrossModalTransformer
   private let frameTransform: NormedProjection
   let temporal: TemporalTransformer

@@ -4,6 +4,7 @@ import Foundation
 /// What tells whether a file is the one that was read before: its size, when it was changed last,
 /// and a hash of its beginning and its end.
 public struct FileMark: Equatable, Sendable {
+  /// Bytes.
   public var size: Int
   /// Seconds since 1970.
   public var time: Double
@@ -12,6 +13,7 @@ public struct FileMark: Equatable, Sendable {
 
   private static let part = 1 << 16
 
+  /// A mark that an index has stored; ``init(path:)`` makes one of a file.
   public init(size: Int, time: Double, hash: String) {
     (self.size, self.time, self.hash) = (size, time, hash)
   }
@@ -73,6 +75,8 @@ extension IndexedVideo.MediaFile {
     case there, missing, changed
   }
 
+  /// Compares size and time, and the hash only where the time differs. A file that cannot be read
+  /// counts as changed.
   public var state: State {
     if FileMark.isMissing(path) { return .missing }
     guard let status = try? FileMark.status(path), status.size == size else { return .changed }
@@ -110,6 +114,7 @@ public struct MediaFolder: Sendable {
     self.files = files
   }
 
+  /// Whether a file is named after the video. Reads nothing.
   public func contains(_ video: String) -> Bool { files[Array(video.utf8)] != nil }
 
   /// The files that are named after none of the videos, in the order of their paths.
@@ -119,6 +124,7 @@ public struct MediaFolder: Sendable {
     return left.values.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// The file named after the video with its mark; with size 0 and no hash where it cannot be read.
   public func file(of video: String) -> IndexedVideo.MediaFile? {
     guard let path = files[Array(video.utf8)] else { return nil }
     return (try? IndexedVideo.MediaFile(path: path)) ?? IndexedVideo.MediaFile(path: path, size: 0)

@@ -22,11 +22,10 @@ struct FrameEstimates: Sendable {
   }
 
   private static let entriesAStretch = 64
-  /// Steps of frames from whose estimates it is told which are among the best.
+  /// Steps of frames whose estimates decide which are among the best.
   private static let sampled = 64
-  /// The part of the records that is read for each row that may be: `least` of all of them
-  /// together, and of large indexes `part`, so that no more of the best are lost the more frames
-  /// there are.
+  /// The share of an index's records to read for each row that may be: `part`, or `least` records
+  /// where that is more. A share, so that a larger index loses no more of the best.
   private static let recordsARow = (least: 4.0, part: 1e-6)
   /// Where more than this part of the records is read, the signs are not.
   private static let partWithoutSigns = 0.3

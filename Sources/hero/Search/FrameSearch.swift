@@ -4,8 +4,8 @@ import Formats
 /// Finds the entries of an index whose best frames fit queries best.
 ///
 /// In an index of more rows than are to be read, three steps look at ever fewer frames ever more
-/// closely: at the signs of all, at the records of those whose signs look best (`FrameEstimates`),
-/// at the rows of those whose records do.
+/// closely. They read the signs of all, the records of those whose signs look best
+/// (`FrameEstimates`), and the rows of those whose records do.
 struct FrameSearch: Sendable {
   /// The cosine of an entry's best frame.
   typealias Found = (place: Int, score: Float)
@@ -16,7 +16,7 @@ struct FrameSearch: Sendable {
   let rowsRead: Int
   private let estimates: FrameEstimates
 
-  /// Rows that are read before it is told how many more must be.
+  /// Rows to read before deciding how many more are needed.
   private static let firstRows = 1024
   /// A frame is left out where its estimate would have to be off by more than so many deviations.
   private static let deviations: Float = 2.5

@@ -13,9 +13,9 @@ struct IndexEncoding {
 
   private var batchSize: Int { pass.batchSize }
 
-  /// Windows of `clip` frames that cover a video and overlap by `overlap` frames, so that a moment
-  /// that is no longer lies in one of them as a whole; by three quarters of a window at most. A
-  /// video that is no longer than one window is one.
+  /// Windows of `clip` frames that cover a video. They overlap by `overlap` frames, three quarters
+  /// of a window at most, so a moment of that length lies whole in one of them. A video no longer
+  /// than one window is one.
   static func windows(of frames: Int, clip: Int, overlap: Int) -> [Range<Int>] {
     let stride = max(clip - max(0, overlap), (clip + 3) / 4)
     var windows: [Range<Int>] = []

@@ -4,10 +4,11 @@ import Formats
 
 /// A search index, mapped into memory. May be shared by threads.
 ///
-/// Opening reads the head and the list of videos; names, subtitles and frames are read when they
-/// are asked for.
+/// Opening reads the head and the list of videos; names, subtitles and frames are read on request.
 public final class IndexFile: Sendable {
+  /// As the user named it.
   public let path: String
+  /// What all videos have in common: width, interval, model.
   public let head: IndexHead
   /// How rows lie in it.
   public let layout: StoredRowLayout

@@ -18,7 +18,7 @@ enum IndexFormat {
   static let slotSize = 2048
   static let headPlace = 4096
   static let alignment = 4096
-  /// Nobody's head is longer.
+  /// No head is longer.
   static let longestHead = 1 << 20
 
   static func aligned(_ place: Int) -> Int { (place + alignment - 1) / alignment * alignment }

@@ -6,11 +6,13 @@ public struct IndexHead: Equatable, Sendable {
   public var width: Int
   /// Seconds between frames.
   public var frameInterval: Double
+  /// What the index's vectors can be compared with.
   public var model: ModelIdentity
   /// The folder of the model's run when the index was made, or CLIP's weights.
   public var modelFolder: String
   /// The folder of the tokenizer, or CLIP's vocabulary.
   public var tokenizer: String
+  /// A trained HERO, or CLIP's image encoder.
   public var kind: Kind
 
   /// What encoded the videos.
@@ -24,6 +26,9 @@ public struct IndexHead: Equatable, Sendable {
     func isSameKind(as other: Kind) -> Bool { (self == .trained) == (other == .trained) }
   }
 
+  /// - Parameters:
+  ///   - width: elements of a frame's vector.
+  ///   - frameInterval: seconds.
   public init(
     width: Int, frameInterval: Double, model: ModelIdentity, modelFolder: String, tokenizer: String,
     kind: Kind = .trained
@@ -84,6 +89,10 @@ public struct ModelIdentity: Equatable, Sendable {
   /// Hash of the tokenizer's vocabulary and merges.
   public var tokenizer: String
 
+  /// - Parameters:
+  ///   - checkpoint: hash of the weights.
+  ///   - configuration: hash of the model's shape and of how videos are cut.
+  ///   - tokenizer: hash of vocabulary and merges.
   public init(checkpoint: String, configuration: String, tokenizer: String) {
     self.checkpoint = checkpoint
     self.configuration = configuration

@@ -8,12 +8,12 @@ protocol IndexSource {
   var videos: [String] { get }
   /// Frames of a video, where that is known before it is read.
   func frameCount(of video: String) -> Int?
-  /// Seconds of a video, where somebody lists them.
+  /// Seconds of a video, where a list has it.
   func duration(of video: String) -> Double?
   /// What a video would be encoded from.
   /// - Throws: `DataError` where it cannot be read.
   func marks(of video: String) throws -> IndexedVideo.Sources
-  /// What is said in a video; nil where nobody knows.
+  /// What is said in a video; nil where it is unknown.
   func sentences(of video: String) throws -> [SpokenSentence]?
   /// Encodes videos. What was encoded is committed, also where `progress` ends the work.
   /// - Returns: the names of those that could be read.
@@ -27,7 +27,7 @@ protocol IndexSource {
 struct IndexPass {
   /// Videos, or windows of long ones, a pass.
   let batchSize: Int
-  /// Told of every video that cannot be read.
+  /// Reports every video that cannot be read.
   let onSkip: (String) -> Void
   /// What the index is to know of a video of so many frames.
   let describe: (_ video: String, _ frames: Int) throws -> IndexedVideo

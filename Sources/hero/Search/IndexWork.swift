@@ -16,8 +16,8 @@ public struct IndexWork: Sendable {
   /// Where the subtitle store lies, if it is there.
   public var subtitles: String { "\(path)/subtitles.db" }
 
-  /// The options of a run that name the stores of an index's videos: those that are given, else
-  /// those of this folder where it has them, else none, so that the run's own are read.
+  /// The options of a run that name the stores of an index's videos: the given ones, else this
+  /// folder's, else none, so that the run's own are read.
   /// - Parameters:
   ///   - features: a feature store.
   ///   - subtitles: a subtitle store.

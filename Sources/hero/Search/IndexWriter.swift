@@ -2,11 +2,11 @@ import Engine
 import Formats
 import Foundation
 
-/// Adds videos to an index, which is made where there is none.
+/// Adds videos to an index, and makes it where there is none.
 ///
-/// Videos are collected and written together as a segment; what is written counts once the segment
-/// is on the disk whole (`IndexFormat`). A run that is killed loses at most what was collected
-/// since, and the next one goes on from there.
+/// Videos are collected and written together as a segment. They count once the segment is on the
+/// disk whole (`IndexFormat`). A killed run loses at most what it collected since, and the next one
+/// continues from there.
 public final class IndexWriter {
   private let path: String
   private let layout: StoredRowLayout
@@ -24,8 +24,8 @@ public final class IndexWriter {
   static let segmentBytes = 64 << 20
 
   /// Opens the index of this head, or makes it.
-  /// - Throws: `DataError` where the index is of another model, is damaged, or is being written by
-  ///   somebody else.
+  /// - Throws: `DataError` where the index is of another model, is damaged, or another process is
+  ///   writing it.
   public init(path: String, head: IndexHead) throws {
     self.path = path
     layout = StoredRowLayout(width: head.width)
@@ -43,7 +43,7 @@ public final class IndexWriter {
       throw DataError("another run is writing it", file: path, cure: "Wait until it ends")
     }
     do {
-      // Read with the lock held, so that nobody else adds anything in between.
+      // Read with the lock held, so that no other process adds anything in between.
       let file = try MappedFile(path: path)
       let newest = try IndexSlot.newest(in: file)
       let (known, _) = try IndexFile.head(of: file)

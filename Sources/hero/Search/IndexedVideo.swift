@@ -3,11 +3,13 @@ import Formats
 
 /// What an index knows of a video.
 public struct IndexedVideo: Sendable, Equatable {
+  /// As its feature store names it; identity is by bytes.
   public var name: String
   /// Seconds.
   public var duration: Double
   /// Encoded frames.
   public var frames: Int
+  /// In the order of the subtitle store; empty for a video without speech.
   public var sentences: [SpokenSentence]
   /// The file with the video, if there is one.
   public var file: MediaFile?
@@ -29,6 +31,12 @@ public struct IndexedVideo: Sendable, Equatable {
     /// this.
     public var start: Double
 
+    /// - Parameters:
+    ///   - path: from the root.
+    ///   - size: bytes.
+    ///   - time: when it was changed last, in seconds since 1970; nil where the index does not say.
+    ///   - hash: see ``FileMark/hash``.
+    ///   - start: where its own clock begins, in seconds.
     public init(path: String, size: Int, time: Double? = nil, hash: String? = nil, start: Double = 0) {
       (self.path, self.size, self.time, self.hash, self.start) = (path, size, time, hash, start)
     }
@@ -36,15 +44,22 @@ public struct IndexedVideo: Sendable, Equatable {
 
   /// Hashes of what was encoded, to tell when that has changed.
   public struct Sources: Sendable, Equatable {
+    /// Hash of the video's frames in the feature store.
     public var features: String
     /// Empty for a video without subtitles.
     public var subtitles: String
 
+    /// - Parameter subtitles: empty for a video without subtitles.
     public init(features: String, subtitles: String) {
       (self.features, self.subtitles) = (features, subtitles)
     }
   }
 
+  /// - Parameters:
+  ///   - duration: seconds.
+  ///   - frames: encoded frames.
+  ///   - file: what a page plays; nil for none.
+  ///   - sources: nil where the index does not say.
   public init(
     name: String, duration: Double, frames: Int, sentences: [SpokenSentence], file: MediaFile? = nil,
     sources: Sources? = nil

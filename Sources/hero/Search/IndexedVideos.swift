@@ -5,14 +5,16 @@ import Tasks
 
 /// The videos of an index as something to search among.
 ///
-/// Memory stays bounded however many there are: codes are read where they lie, exact rows for the
-/// frames that the codes find best (`FrameSearch`), and span scores are made for the best entries.
+/// Memory stays bounded however many there are. Codes are read where they lie, exact rows only for
+/// the frames that the codes find best (`FrameSearch`), and span scores are made for the best
+/// entries.
 public final class IndexedVideos: SearchableVideos, Sendable {
+  /// Where names, windows and rows are read.
   public let index: IndexFile
   private let scanner: RowScanner
   private let search: FrameSearch
 
-  /// What `rowsRead` is where nobody says.
+  /// `rowsRead` by default.
   public static let usualRowsRead = 40_000
 
   /// - Parameter rowsRead: frames that are compared exactly at most. More find the same videos as
@@ -23,17 +25,22 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     search = FrameSearch(index, scanner: scanner, rowsRead: max(1, rowsRead))
   }
 
+  /// Entries: a video that is longer than the model reads has several.
   public var count: Int { index.places }
 
   /// Whether answers may lack a video that comparing with every frame would find.
   public var isApproximate: Bool { index.rows > search.rowsRead }
 
+  /// The video of an entry.
   public func number(of place: Int) -> Int { index.video(at: place) }
 
+  /// The first frame of an entry's window, counted from its video's first.
   public func firstFrame(of place: Int) -> Int { index.window(of: place).lowerBound }
 
+  /// All windows of a video, in order.
   public func places(of own: Int) -> Range<Int> { index.places(of: own) }
 
+  /// Estimates all frames from their codes and compares the best exactly, on the host's threads.
   public func best(
     _ queries: Tensor, kept: Int, model: RetrievalModel, tape: Tape
   ) throws -> [[(place: Int, score: Float)]] {
@@ -56,6 +63,7 @@ public final class IndexedVideos: SearchableVideos, Sendable {
     }
   }
 
+  /// Reads the rows of those windows and multiplies on the host's threads.
   public func products(
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments) {
@@ -86,6 +94,7 @@ public final class IndexedVideos: SearchableVideos, Sendable {
       normalized: normalized, into: values)
   }
 
+  /// Reads every row of those windows exactly.
   public func scores(
     _ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape
   ) throws -> [Float] {

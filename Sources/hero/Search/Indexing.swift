@@ -5,15 +5,16 @@ import Foundation
 import Model
 import Tasks
 
-/// Encodes the videos of stores into an index, and brings one that is there up to date.
+/// Encodes the videos of stores into an index, and brings an existing one up to date.
 ///
-/// Videos that the index lacks are appended to it. Where some were replaced, moved or removed, what
-/// is new is encoded into `INDEX.updating` first, and then a merged index takes the place of the
-/// old one as a whole: a run that ends before that has changed nothing, and the next one goes on
-/// with what was encoded.
+/// Appends videos that the index lacks. If some were replaced, moved or removed, it first encodes
+/// what is new into `INDEX.updating`. Then a merged index takes the place of the old one as a
+/// whole. A run that ends before that has changed nothing, and the next one continues with what was
+/// encoded.
 public struct Indexing {
   /// What came of it.
   public struct Report: Equatable, Sendable {
+    /// New videos.
     public var added = 0
     /// Videos that were in the index before and are as they were.
     public var known = 0
@@ -33,7 +34,7 @@ public struct Indexing {
 
   /// What is known of the files of videos.
   public struct Files {
-    /// Seconds of videos, where somebody knows them; of others their frames tell it.
+    /// Seconds of videos, where known; for others they follow from the frames.
     public var durations: [Name: Double] = [:]
     /// The file to play of a video, where there is one.
     public var media: (String) -> IndexedVideo.MediaFile? = { _ in nil }
@@ -44,6 +45,7 @@ public struct Indexing {
     /// Whether a video without subtitles has none. Else those that the index has of it are kept.
     public var subtitlesAreKnown = false
 
+    /// Nothing is known: durations follow from frames, no file plays, nothing is removed.
     public init() {}
 
     /// Seconds of a video of so many frames. What its file says is believed within the seconds of a
@@ -80,13 +82,13 @@ public struct Indexing {
   /// Brings the index up to date.
   /// - Parameters:
   ///   - batchSize: videos, or windows of long ones, a pass.
-  ///   - onSkip: told of every video that cannot be read.
+  ///   - onSkip: called for every video that cannot be read.
   ///   - progress: called with the number of videos done of how many; what it throws ends the work.
   ///     What was encoded until then stays.
   public func run(
     batchSize: Int, onSkip: @escaping (String) -> Void, progress: (Int, Int) throws -> Void = { _, _ in }
   ) throws -> Report {
-    // Held to the end, so that nobody else writes.
+    // Held to the end, so that no other process writes.
     let writer = try IndexWriter(path: path, head: head)
     let index = try IndexFile(path: path)
     let changes = try IndexChanges(index, names: names, files: files, source: source)
@@ -169,7 +171,7 @@ struct IndexChanges {
         continue
       }
       var video = try index.video(number)
-      // What cannot be read is told when it is encoded.
+      // Encoding reports what cannot be read.
       guard var sources = try? source.marks(of: name) else {
         encoded.append(name)
         replaced.insert(Name(name))

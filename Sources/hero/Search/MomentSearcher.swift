@@ -8,10 +8,11 @@ import Tasks
 import Text
 import Training
 
-/// A moment that was found.
+/// A moment that answers a query.
 public struct FoundMoment: Sendable, Equatable {
   /// The video's number in the index.
   public var number: Int
+  /// What the index knows of it.
   public var video: IndexedVideo
   /// Seconds from the video's start.
   public var start: Double
@@ -28,6 +29,7 @@ public struct FoundMoment: Sendable, Equatable {
     public var cosine: Float?
     /// From 1.
     public var pictureRank: Int?
+    /// The score of the subtitles' words; nil where the query shares none with them.
     public var bm25: Float?
     /// From 1.
     public var subtitleRank: Int?
@@ -65,7 +67,9 @@ public struct Alignment: Sendable {
 
 /// Answers queries from an index. Threads may share it; they take turns.
 public final class MomentSearcher: @unchecked Sendable {
+  /// The index that is searched.
   public let index: IndexFile
+  /// The model that made it, which encodes queries.
   public let model: SearchModel
   private let search: MomentSearch<IndexedVideos>
   private let options: RetrievalEvaluationOptions
@@ -123,7 +127,7 @@ public final class MomentSearcher: @unchecked Sendable {
     return query
   }
 
-  /// Tokens of a query that somebody typed.
+  /// Tokens of a typed query.
   /// - Throws: `UsageError` for an empty one, an endless one, and one that the model cannot read.
   private func tokens(_ text: String) throws -> [Int32] {
     let query = try Self.checkedQuery(text)

@@ -9,8 +9,11 @@ import Tasks
 public struct SearchBench {
   /// What is made.
   public struct Work: Sendable {
+    /// Videos of the index.
     public var videos = 20_000
+    /// Frames of each video.
     public var frames = 100
+    /// Queries that are timed.
     public var queries = 20
     /// How alike a video's frames are: the square of the cosine that any two have. 0 is the worst
     /// for codes.
@@ -22,6 +25,7 @@ public struct SearchBench {
     /// Queries for which every frame is read, to see whether the same videos are found.
     public var compared = 20
 
+    /// 20,000 videos of 100 frames, as a trained model's index.
     public init() {}
   }
 

@@ -9,12 +9,16 @@ import Training
 
 /// A model with its tokenizer: what turns videos and queries into vectors that can be compared.
 public struct SearchModel {
+  /// The retrieval model with the run's options.
   public let opened: OpenedRetrieval
+  /// Turns a typed query into the model's tokens.
   public let tokenizer: Tokenizer
   /// The tokenizer's folder.
   public let tokenizerFolder: String
+  /// What an index of this model's rows says of it.
   public let head: IndexHead
 
+  /// The network itself.
   public var model: RetrievalModel { opened.model }
 
   /// - Parameters:
@@ -22,7 +26,7 @@ public struct SearchModel {
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - tokenizer: the folder with vocab.json and merges.txt.
   ///   - subtitles: what the store says whose subtitles the model will read.
-  ///   - arguments: options that overrule the run's.
+  ///   - arguments: options that override the run's.
   ///   - work: whether videos are encoded or searched.
   public init(
     folder: String, checkpoint: String, tokenizer path: String, subtitles: StoreMeta? = nil,

@@ -7,9 +7,11 @@ import Training
 
 /// A query whose answer is known.
 public struct SplitQuery: Sendable {
+  /// The sentence as people read it.
   public var text: String
   /// Token ids, the leading special token included.
   public var tokens: [Int32]
+  /// The annotated video and its moments.
   public var truth: RetrievalTruth
   /// The true video's number in the index.
   public var video: Int
@@ -17,6 +19,7 @@ public struct SplitQuery: Sendable {
 
 /// The queries of a split whose videos an index holds.
 public struct SplitQueries: Sendable {
+  /// In the file's order.
   public var queries: [SplitQuery] = []
   /// Rows that cannot be asked: without a video, of one that the index lacks, without a sentence,
   /// with one that the model cannot read.
@@ -24,9 +27,9 @@ public struct SplitQueries: Sendable {
 
   /// - Parameters:
   ///   - path: JSON lines (`desc_id`, `desc`, `vid_name`, `ts`), or a query store.
-  ///   - model: tells the tokens of a sentence where no store does.
-  ///   - log: told of the rows that the model cannot read.
-  /// - Throws: `DataError` for a file that cannot be read or of whose rows none can be asked.
+  ///   - model: makes the tokens of a sentence where no store has them.
+  ///   - log: reports the rows that the model cannot read.
+  /// - Throws: `DataError` for a file that cannot be read or without a single usable row.
   public init(
     path: String, index: IndexFile, model: SearchModel, log: RunLog? = nil
   ) throws {

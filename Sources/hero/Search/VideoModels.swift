@@ -54,12 +54,12 @@ public final class VideoModels: @unchecked Sendable {
     return try turns.withLock { try captioning.caption(name, span) }
   }
 
-  /// What is answered to a question about a video.
-  /// - Parameter span: the moment that is asked about, by which a part of a long video is chosen;
-  ///   nil for the whole video.
-  /// - Returns: nil where no questions are answered.
+  /// Answers a question about a video.
+  /// - Parameter span: the question's moment, which chooses a part of a long video; nil for the
+  ///   whole video.
+  /// - Returns: nil without a model that answers questions.
   /// - Throws: `DataError` where the video cannot be read, the texts are too long, or the moment
-  ///   begins after the video's end or is longer than what the model reads.
+  ///   begins after the video's end or is longer than the model's input.
   public func answer(
     _ question: String, _ answers: [String], video: Int, _ span: TimeSpan? = nil
   ) throws -> AnsweredQuestion? {

@@ -2,6 +2,7 @@ import Formats
 
 /// Answers queries from an index. Threads may share it; they take turns.
 public protocol VideoSearcher: AnyObject, Sendable {
+  /// The index that is searched.
   var index: IndexFile { get }
   /// Whether answers may lack a video that comparing with every frame would find.
   var isApproximate: Bool { get }
@@ -30,6 +31,8 @@ extension VideoSearcher {
 }
 
 extension MomentSearcher: VideoSearcher {
+  /// `{"by": "hero"}`.
   public var ranking: JSON { ["by": "hero"] }
+  /// nil: a trained model reads every query that it takes.
   public func note(on text: String) -> String? { nil }
 }

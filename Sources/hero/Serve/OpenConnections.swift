@@ -2,9 +2,9 @@ import FlyingSocks
 import Foundation
 import Synchronization
 
-/// The clients that are connected. Where there are as many as may be, a new one takes the place of
-/// the one that has kept the server waiting longest: for a request, or to take an answer. So
-/// clients that only hold connections open lock nobody out.
+/// The connected clients. At the limit, a new one takes the place of the one that has kept the
+/// server waiting longest: for a request, or to take an answer. So clients that only hold
+/// connections open lock nobody out.
 final class OpenConnections: Sendable {
   private struct Entry {
     var socket: Socket

@@ -24,8 +24,8 @@ enum RequestHead {
     return nil
   }
 
-  /// The request that a head asks for. Nobody sends this server a body, so a request that announces
-  /// one is refused.
+  /// The request of a head. This server expects no body, so it refuses a request that announces
+  /// one.
   static func parse(_ bytes: ArraySlice<UInt8>, limits: ServerLimits) throws -> HTTPRequest {
     var lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { line in
       line.last == 0x0D ? line.dropLast() : line

@@ -5,8 +5,8 @@ import Search
 import Vision
 
 extension SearchSite {
-  /// A moment as a file to keep. A few are cut at a time, each held to ``ServerLimits``; the file
-  /// has no name any more while it is sent, so that nothing is left of it whatever happens.
+  /// A moment as a file to keep. A few cuts run at a time, each within ``ServerLimits``. The file
+  /// has no name any more while it is sent, so nothing of it remains whatever happens.
   func cut(_ number: Int, _ parameters: RequestParameters) async throws -> HTTPResponse {
     guard let span = try parameters.span() else {
       throw RefusedRequest(status: 400, reason: "\"start\" and \"end\" are missing")

@@ -43,6 +43,9 @@ public struct SearchSite: HTTPHandler {
     (self.searcher, self.split, self.isLoopback, self.limits) = (searcher, split, isLoopback, limits)
   }
 
+  /// Answers GET and HEAD with a file of the page, a stretch of a video, or JSON.
+  ///
+  /// - Throws: `RefusedRequest` with the status and the reason that the client gets.
   public func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
     guard request.method == .GET || request.method == .HEAD else {
       throw RefusedRequest(status: 405, reason: "only GET and HEAD are answered")

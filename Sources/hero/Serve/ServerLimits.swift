@@ -1,7 +1,7 @@
 /// What one server and one request may take.
 public struct ServerLimits: Sendable {
   /// Connections at a time. A new client takes the place of the one that has kept the server
-  /// waiting longest; where none waits, it is told that the server is busy.
+  /// waiting longest; if none waits, the new client learns that the server is busy.
   public var connections = 64
   /// Searches that wait or run at a time.
   public var searches = 16
@@ -26,5 +26,6 @@ public struct ServerLimits: Sendable {
   /// Bytes of such a part.
   public var chunkBytes = 256 << 10
 
+  /// The defaults above.
   public init() {}
 }

@@ -7,7 +7,7 @@ enum SiteAddress: String, CaseIterable {
   case search = "/api/search"
   /// The videos of the index.
   case videos = "/api/videos"
-  /// The queries of a split with what was found for them.
+  /// The queries of a split with their answers.
   case split = "/api/split"
   /// A video's length, file and subtitles.
   case video = "/api/video/{number}"

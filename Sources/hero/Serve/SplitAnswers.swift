@@ -7,7 +7,7 @@ import Synchronization
 /// The answers to a split's queries, found one after another while the page is already there, and
 /// their recall so far.
 public final class SplitAnswers: Sendable {
-  /// What was found for one query.
+  /// The answer to one query.
   private struct Answered {
     var query: Int
     var moments: [MomentPrediction]
@@ -24,6 +24,7 @@ public final class SplitAnswers: Sendable {
   private let answered = Mutex<[Answered]>([])
   private static let right: Float = 0.5
 
+  /// No query answered yet; ``run(searcher:isCancelled:)`` answers them.
   public init(_ queries: SplitQueries) {
     self.queries = queries.queries
     names = Dictionary(queries.queries.map { (Name($0.truth.video), $0.video) }) { first, _ in first }

@@ -15,11 +15,11 @@ public final class WebServer: Sendable {
   private let limits: ServerLimits
   private let connections: OpenConnections
 
-  /// Binds to an address, so that others are told at once where it is taken.
+  /// Binds to an address, so that a taken one fails at once.
   /// - Parameters:
   ///   - host: `localhost`, or an IP address of this machine.
-  ///   - port: 0 for any that is free.
-  /// - Throws: `DataError` where it is taken or none of this machine's.
+  ///   - port: 0 for any free one.
+  /// - Throws: `DataError` where it is taken or not an address of this machine.
   public init(host: String, port: UInt16, limits: ServerLimits = ServerLimits(), handler: any HTTPHandler)
     throws
   {

@@ -7,12 +7,16 @@ import Synchronization
 public struct Mixture {
   /// One of several sources.
   public struct Entry {
+    /// What batches are drawn from.
     public let source: any Source
     /// How often it is drawn, relative to the others.
     public let ratio: Int
     /// Items of a rank's batch; the run's where it is nil.
     public let batchSize: Int?
 
+    /// - Parameters:
+    ///   - ratio: how often it is drawn, relative to the others.
+    ///   - batchSize: items of a rank's batch; nil takes the run's.
     public init(_ source: any Source, ratio: Int, batchSize: Int? = nil) {
       self.source = source
       self.ratio = ratio
@@ -22,6 +26,7 @@ public struct Mixture {
 
   /// What the run learns: the sole source's name, or that of the whole.
   public let name: String
+  /// At least one. A batch names its source by the place here.
   public let entries: [Entry]
   /// Nil for a sole source.
   let draws: SourceDraws?
@@ -73,6 +78,7 @@ public struct Mixture {
 
   /// A batch in the device's memory, and which of the sources it is of.
   public struct Batch: Sendable {
+    /// The place of its source in ``Mixture/entries``.
     public let source: Int
     /// Nil where this rank has none of the batch.
     let input: (any TaskInput)?

@@ -1,10 +1,9 @@
 import Engine
 
-/// What a run's random numbers are for, beside dropout (which the tape numbers) and initial weights
-/// (numbered by the parameter's place): each use has a stream of its own, so that two never share
-/// numbers.
+/// The uses of a run's random numbers, beside dropout (which the tape numbers) and initial weights
+/// (numbered by the parameter's place). Each has a stream of its own, so two never share numbers.
 ///
-/// Of several ranks all draw the same, but for dropout, which each draws under a seed of its own
+/// All ranks draw the same, except for dropout, which each draws under a seed of its own
 /// (`RandomStream.seed(_:of:)`).
 public enum RandomUse: UInt32, Sendable {
   /// The order of an epoch's blocks, by epoch, and of the items of a stretch of blocks, by stretch.

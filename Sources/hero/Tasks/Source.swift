@@ -4,10 +4,14 @@ import Model
 /// One named part of a loss, without the weight that it has in the sum. The whole loss of a source
 /// has no name.
 public struct LossPart<Value> {
+  /// What logs put behind the source's name, such as `st_ed`; empty for the whole loss.
   public var name: String
+  /// Unweighted: logs show it as it is.
   public var value: Value
+  /// Its factor in the sum that is minimized.
   public var weight: Float
 
+  /// - Parameter weight: the factor in the sum.
   public init(_ name: String, _ value: Value, weight: Float = 1) {
     (self.name, self.value, self.weight) = (name, value, weight)
   }
@@ -38,11 +42,14 @@ public struct BatchPlan: Equatable, Sendable {
   public var batchSize: Int
   /// `gradient_accumulation_steps`: batches in a row that make one update.
   public var batchesPerUpdate: Int
+  /// Of the order of items and of what is drawn for each.
   public var seed: UInt64
   /// The ranks that a batch is divided among, and which of them this is.
   public var ranks: Int
+  /// Which of ``ranks`` this is, from 0.
   public var rank: Int
 
+  /// A plan for one process, unless ranks are given. Fewer than one batch an update counts as one.
   public init(batchSize: Int, batchesPerUpdate: Int = 1, seed: UInt64, rank: Int = 0, of ranks: Int = 1) {
     self.batchSize = batchSize
     self.batchesPerUpdate = max(1, batchesPerUpdate)
@@ -65,6 +72,7 @@ public struct BatchPlan: Equatable, Sendable {
 
 /// A batch as a loading thread makes it.
 public protocol TaskBatch: Sendable {
+  /// The batch in a device's memory.
   associatedtype Input: TaskInput
   /// Puts the batch into a device's memory; loading threads do it.
   func prepared(for model: ModelConfiguration, on backend: any Backend) -> Input
@@ -78,10 +86,11 @@ public protocol TaskInput: Sendable {
 
 /// Makes batches of a source's items, which a run visits epoch by epoch. Used by loading threads.
 public protocol BatchLoader: Sendable {
+  /// What a loading thread makes.
   associatedtype Batch: TaskBatch
   /// Items in all.
   var itemCount: Int { get }
-  /// Told of every item that cannot be used.
+  /// Reports every item that cannot be used.
   var skips: SkipReport { get }
   /// What the batches are made of, in words: `4000 items`.
   var summary: String { get }
@@ -93,10 +102,11 @@ public protocol BatchLoader: Sendable {
 }
 
 extension BatchLoader {
+  /// As in "4000 items".
   public var summary: String { "\(itemCount) items" }
 
   /// Batch `number` of a run, counted from its first: a function of the number and the plan alone,
-  /// so that a resumed run goes on with the very batch that would have come. Nil where none of its
+  /// so a resumed run continues with the very batch that would have come. nil where none of its
   /// items can be used, or the rank has none.
   public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
     let (items, first) = plan.items(number, of: itemCount)
@@ -104,18 +114,21 @@ extension BatchLoader {
   }
 }
 
-/// What a run learns from: items, what is asked of a model about them, and how wrong the answers
-/// are.
+/// What a run learns from: items, the model's task on them, and its loss.
 ///
 /// A run has one or several (``Mixture``), whose models share their parameters. The trainer knows
 /// nothing else of tasks.
 public protocol Source: AnyObject, SendableMetatype {
+  /// Makes the batches.
   associatedtype Loader: BatchLoader
   typealias Input = Loader.Batch.Input
   /// As logs name it, after the reference: `tvr`, `mlm_tv_all`.
   var name: String { get }
+  /// The parameters that the loss trains.
   var store: ParameterStore { get }
+  /// The model's shape, which batches are checked against.
   var configuration: ModelConfiguration { get }
+  /// Makes the source's batches by their numbers.
   var loader: Loader { get }
   /// Computes this rank's part of a batch's loss on a training tape. The parts of all ranks add up
   /// to the loss of the batch; their names are the same on all ranks. A rank without a batch takes
@@ -143,11 +156,15 @@ extension Source {
 
 /// A source that one of HERO's models learns from.
 public protocol ModelSource: Source {
+  /// The model that the source trains.
   associatedtype Model: HeroModel
+  /// Its parameters and shape are the source's.
   var model: Model { get }
 }
 
 extension ModelSource {
+  /// The model's parameters, which the run trains.
   public var store: ParameterStore { model.store }
+  /// The model's shape, which batches are checked against.
   public var configuration: ModelConfiguration { model.configuration }
 }

@@ -59,7 +59,7 @@ extension TokenizerFiles {
     ids.reserveCapacity(table.spellings.count)
     for (symbol, spelling) in table.spellings.enumerated() {
       guard let id = vocabulary[spelling] else {
-        // 0xC0, 0xC1 and 0xF5 … 0xFF are in no UTF-8: such a symbol is met by nobody.
+        // 0xC0, 0xC1 and 0xF5 … 0xFF are in no UTF-8: such a symbol never occurs.
         if symbol == 0xC0 || symbol == 0xC1 || (0xF5...0xFF).contains(symbol) {
           ids.append(0)
           continue

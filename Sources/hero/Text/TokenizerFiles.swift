@@ -115,8 +115,8 @@ public struct TokenizerFiles {
     }
   }
 
-  /// Adds what a file lists beside the vocabulary: tokens that HERO knows by name. Other tokens are
-  /// told, since texts that hold them are read as any text.
+  /// Adds what a file lists beside the vocabulary: tokens that HERO knows by name. Reports other
+  /// tokens, since texts that hold them are read like any text.
   private static func add(
     added tokens: [(token: String, id: JSON)], to vocabulary: inout [Token: Int32], path: String
   ) throws {

@@ -1,10 +1,10 @@
 import Formats
 import Foundation
 
-/// Where a tokenizer is looked for: the one order for every command.
+/// The search order for a tokenizer, the same for every command.
 ///
 /// 1. the folder that the option `--tokenizer` gives;
-/// 2. what a file says (a store's `meta.json`, an index): from the current folder on;
+/// 2. the folder that a file names (a store's `meta.json`, an index): from the current folder on;
 /// 3. the same from the folder of that file on, then from each folder above it.
 public enum TokenizerFolder {
   /// What a file says of the tokenizer that it was made with.
@@ -14,6 +14,9 @@ public enum TokenizerFolder {
     /// The folder that it names.
     public var folder: String
 
+    /// - Parameters:
+    ///   - file: the path of the file.
+    ///   - folder: the path that it names.
     public init(file: String, folder: String) { (self.file, self.folder) = (file, folder) }
   }
 

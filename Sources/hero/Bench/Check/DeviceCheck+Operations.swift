@@ -208,8 +208,8 @@ extension DeviceCheck {
     return (answers, seconds)
   }
 
-  /// Three updates of two parameters with different decays, one of which has no gradient at first;
-  /// and the norm.
+  /// Three updates of two parameters with different decays, and the norm. One of the two has no
+  /// gradient at first.
   func check(_ kind: OptimizerKind) -> Row {
     row("optimizer, \(kind.rawValue)", within: tolerance) { backend in
       let store = ParameterStore(backend: backend)

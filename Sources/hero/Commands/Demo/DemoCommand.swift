@@ -81,7 +81,7 @@ struct DemoCommand: ParsableCommand {
     if let compare { try judge(reached, compare) }
   }
 
-  /// Looks whether everything can be written, before any work is done.
+  /// Checks whether everything can be written, before any work is done.
   private func requireOutput() throws {
     let cure = "Move it, or give another --output"
     let names =

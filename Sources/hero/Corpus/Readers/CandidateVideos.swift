@@ -16,6 +16,7 @@ public struct CandidateVideos: Sendable, Equatable {
     places = Dictionary(zip(names.lazy.map { Name($0) }, names.indices)) { first, _ in first }
   }
 
+  /// How many candidates there are.
   public var count: Int { names.count }
 
   /// The place of a video in `names`, or nil if it is no candidate.

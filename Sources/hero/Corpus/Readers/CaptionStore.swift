@@ -3,16 +3,21 @@ import Foundation
 
 /// A sentence that describes a clip.
 public struct Caption: Sendable, Equatable {
+  /// Token ids, without special tokens.
   public let tokens: [Int32]
+  /// As annotated; nil where the store holds tokens alone.
   public let text: String?
 }
 
 /// A stretch of a video with its captions.
 public struct CaptionClip: Sendable, Equatable {
+  /// The clip's key in the store.
   public let id: String
+  /// The video's name; the clip is a stretch of it.
   public let video: String
   /// Nil where it is the whole video.
   public let span: TimeSpan?
+  /// In the store's order; none on hidden splits.
   public let captions: [Caption]
 }
 
@@ -25,6 +30,7 @@ public struct CaptionClip: Sendable, Equatable {
 public final class CaptionStore: Sendable {
   /// The folder, as the user named it.
   public let path: String
+  /// The special tokens that the store was made with.
   public let meta: StoreMeta
   private let content: Content
 

@@ -54,7 +54,7 @@ public final class FeatureStore: Sendable {
   private let listPath: String
   /// Numbers of listed videos that the store has not.
   private let absent: Set<Int>
-  /// Whether a list that contradicts the rows has been told of.
+  /// Whether a list that contradicts the rows has been reported.
   private let hasToldFrames = Mutex(false)
   /// Features of a frame, which most of a few videos have.
   private let knownWidth = Mutex<Int?>(nil)

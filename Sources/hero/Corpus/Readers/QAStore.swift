@@ -2,10 +2,13 @@ import Formats
 
 /// A question about a video with answers to choose from.
 public struct Question: Sendable, Equatable {
+  /// The key in the store, such as TVQA's `qid`.
   public let id: String
+  /// nil where the store does not name the question's video.
   public let video: String?
   /// Nil where there is no question, only futures to choose from (VLEP).
   public let tokens: [Int32]?
+  /// Token ids of each answer, without special tokens.
   public let answers: [[Int32]]
   /// The place of the right answer, or nil on hidden splits.
   public let target: Int?
@@ -18,8 +21,10 @@ public struct Question: Sendable, Equatable {
 ///
 /// Source: `QaQueryTokLmdb` of the reference.
 public final class QAStore: AnnotationStore {
+  /// The records by id, with their lengths and videos.
   public let texts: TextStore
 
+  /// - Throws: `DataError` where the folder is no store, or one of another task.
   public init(path: String) throws {
     texts = try TextStore(path: path) { content in
       if case .questions = content { true } else { content == .futures }

@@ -2,9 +2,11 @@ import Formats
 
 /// A sentence to find a moment or a video for.
 public struct Query: Sendable, Equatable {
+  /// The key in the store, such as TVR's `desc_id`.
   public let id: String
   /// The video it is about, or nil on hidden splits.
   public let video: String?
+  /// Token ids, without special tokens.
   public let tokens: [Int32]
   /// The annotated moments: none on hidden splits and for MSR-VTT, one for most, several of several
   /// annotators (DiDeMo) or where several answer (QVHighlights).
@@ -15,8 +17,10 @@ public struct Query: Sendable, Equatable {
 ///
 /// Source: `TvrEncoder`/`QueryTokLmdb` of the reference.
 public final class QueryStore: AnnotationStore {
+  /// The records by id, with their lengths and videos.
   public let texts: TextStore
 
+  /// - Throws: `DataError` where the folder is no store, or one of another task.
   public init(path: String) throws { texts = try TextStore(path: path) { $0 == .queries || $0 == .windows } }
 
   /// Whether the moments of a query are all those of its video that answer it, and not one as

@@ -7,8 +7,12 @@ public struct SpokenSentence: Sendable, Equatable {
   public var start: Double
   /// Seconds from the video's start.
   public var end: Double
+  /// As the store holds it, HTML references replaced.
   public var text: String
 
+  /// - Parameters:
+  ///   - start: seconds from the video's start.
+  ///   - end: seconds from the video's start.
   public init(start: Double, end: Double, text: String) {
     self.start = start
     self.end = end

@@ -4,12 +4,19 @@ import Text
 
 /// What a text store's `meta.json` says: the special tokens it was made with.
 public struct StoreMeta: Sendable, Equatable {
+  /// `[PAD]`
   public let pad: Int32
+  /// `[BOS]`, which begins a caption.
   public let bos: Int32
+  /// `[EOS]`, which ends a caption.
   public let eos: Int32
+  /// `[SEP]`, which leads each subtitle and separates a question from its answer.
   public let sep: Int32
+  /// `[CLS]`, which leads a query, and a video that is read by one channel.
   public let cls: Int32
+  /// `[MASK]`, which hides a word in masked language modelling.
   public let mask: Int32
+  /// `[UNK]`
   public let unk: Int32
   /// The ids that a random replacement in masked language modelling is drawn from.
   public let vRange: Range<Int32>
@@ -73,8 +80,8 @@ public struct StoreMeta: Sendable, Equatable {
     self.path = path
   }
 
-  /// Refuses a store that was made for a task of another content; one that does not say, or names a
-  /// task that nobody knows, is taken as it is.
+  /// Refuses a store that was made for a task of another content. Accepts one that names no task,
+  /// or an unknown one.
   func require(_ holds: (TextStoreTask.Content) -> Bool, path: String) throws {
     guard let task, let made = TextStoreTask(rawValue: task), !holds(made.content) else { return }
     throw DataError(

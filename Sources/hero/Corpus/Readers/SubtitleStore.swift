@@ -3,6 +3,7 @@ import Foundation
 
 /// A video's subtitles: the sentences' tokens, and which frames each is spoken in.
 public struct Subtitles: Sendable {
+  /// As the store names it; identity is by bytes.
   public let video: String
   /// Token ids of each sentence, without special tokens.
   public let sentences: [[Int32]]
@@ -13,6 +14,7 @@ public struct Subtitles: Sendable {
 
 /// What `vid2dur_idx.json` says of a video.
 public struct ListedVideo: Sendable, Equatable {
+  /// As the file names it; identity is by bytes.
   public let name: String
   /// Seconds.
   public let duration: Double
@@ -61,6 +63,7 @@ public struct ListedVideo: Sendable, Equatable {
 public final class SubtitleStore: Sendable {
   /// The folder, as the user named it.
   public let path: String
+  /// The special tokens that the store was made with.
   public let meta: StoreMeta
   let reader: LMDBReader
   private let table: IdentifierTable
@@ -78,6 +81,7 @@ public final class SubtitleStore: Sendable {
     splits = FileManager.default.fileExists(atPath: durations) ? try ListedVideo.splits(path: durations) : nil
   }
 
+  /// Whether the store has the video. Reads no record.
   public func contains(_ video: String) -> Bool { table.number(of: video) != nil }
 
   /// A hash of a video's subtitles with their times, tokens and frames. Tells when they were made

@@ -4,8 +4,8 @@ import Foundation
 /// What the stores of queries, questions and statements share: ids, their lengths and videos, and
 /// the rows.
 ///
-/// Only the side files are read when it is opened, and of them only what a run needs, so that a
-/// store with a million ids opens in seconds; a row is read and decoded when it is asked for.
+/// Opening reads the side files only, and of them only what a run needs, so a store with a million
+/// ids opens in seconds. A row is read and decoded on request.
 public struct TextStore: Sendable {
   let path: String
   let meta: StoreMeta
@@ -91,8 +91,8 @@ public struct TextStore: Sendable {
 
   func record(_ id: String) throws -> StoreRecord { try reader.record(id, of: path) }
 
-  /// The video of a row: what the side file says, else the row; where both say something else, that
-  /// is told once.
+  /// The video of a row: the side file's, else the row's. Reports once if both name one and they
+  /// differ.
   func video(of id: String, in record: StoreRecord) -> String? {
     guard let listed = video(of: id) else { return record.video }
     if let own = record.video, !own.hasSameBytes(as: listed) {
@@ -117,6 +117,7 @@ extension AnnotationStore {
   /// The folder, as the user named it.
   public var path: String { texts.path }
 
+  /// The special tokens that the store was made with.
   public var meta: StoreMeta { texts.meta }
 
   /// The ids in the order of `id2len.json`.

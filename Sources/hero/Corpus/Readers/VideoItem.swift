@@ -1,9 +1,11 @@
 /// A video as the model reads it: its frames and, for each kept sentence, its frames and text.
 /// Nothing is padded.
 public struct VideoItem: Sendable, Equatable {
+  /// As the stores name it; identity is by bytes.
   public let name: String
   /// Frames, at most `max_clip_len`.
   public let frameCount: Int
+  /// Numbers per frame, 4,352 for the reference's features.
   public let featureWidth: Int
   /// [frameCount, featureWidth], row-major.
   public let features: [Float]
@@ -15,6 +17,11 @@ public struct VideoItem: Sendable, Equatable {
   /// Whether sentences are read without their frames, whose features are zero.
   public let isTextAlone: Bool
 
+  /// - Parameters:
+  ///   - features: [frameCount, featureWidth], row-major.
+  ///   - subtitles: the kept sentences, in order.
+  ///   - sentences: token ids of every sentence.
+  ///   - isTextAlone: whether sentences are read without their frames.
   public init(
     name: String, frameCount: Int, featureWidth: Int, features: [Float], subtitles: [VideoSubtitle],
     sentences: [[Int32]], isTextAlone: Bool = false
@@ -39,6 +46,9 @@ public struct VideoSubtitle: Sendable, Equatable {
   /// sentences before it that are its context.
   public let tokens: [Int32]
 
+  /// - Parameters:
+  ///   - frames: those of the video that go with the sentence.
+  ///   - tokens: with the leading special token.
   public init(index: Int, frames: [Int], tokens: [Int32]) {
     self.index = index
     self.frames = frames

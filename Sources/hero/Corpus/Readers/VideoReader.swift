@@ -99,9 +99,11 @@ public final class VideoReader: Sendable {
 
   /// A whole video, of which windows are read one after another.
   public struct LongVideo: Sendable {
+    /// As the stores name it; identity is by bytes.
     public let name: String
     let features: StoredFeatures
     let text: Subtitles?
+    /// All its frames; `max_clip_len` does not cut them.
     public var frameCount: Int { features.count }
   }
 

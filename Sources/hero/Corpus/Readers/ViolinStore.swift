@@ -2,8 +2,11 @@ import Formats
 
 /// A statement about a video, true or false.
 public struct Statement: Sendable, Equatable {
+  /// The key in the store.
   public let id: String
+  /// nil where the store does not say which video it is about.
   public let video: String?
+  /// Token ids, without special tokens.
   public let tokens: [Int32]
   /// Whether the video shows what it says, or nil on hidden splits.
   public let label: Bool?
@@ -13,8 +16,10 @@ public struct Statement: Sendable, Equatable {
 ///
 /// Source: `ViolinDataset` and `QueryTokLmdb` of the reference.
 public final class ViolinStore: AnnotationStore {
+  /// The records by id, with their lengths and videos.
   public let texts: TextStore
 
+  /// - Throws: `DataError` where the folder is no store, or one of another task.
   public init(path: String) throws { texts = try TextStore(path: path) { $0 == .statements } }
 
   /// The id of the statement that says the opposite: "…-0" for "…-1" and the reverse; nil if the

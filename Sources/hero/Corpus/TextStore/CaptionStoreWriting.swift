@@ -58,8 +58,8 @@ extension TextStoreBuilder {
   }
 }
 
-/// The times of all sentences, by video. Rows that cannot be used are told; of two of one video the
-/// first counts, as in the store of the subtitles.
+/// The times of all sentences, by video. Reports unusable rows. Of two rows of one video the first
+/// counts, as in the store of the subtitles.
 private func sentenceTimes(
   path: String, onSkip: (String) -> Void
 ) throws -> [Name: [(start: Double, end: Double)]] {

@@ -17,7 +17,7 @@ extension TextStoreBuilder {
     var hasTruth: Bool
   }
 
-  /// Seconds by which a moment may go on after its video's end, as durations are rounded.
+  /// Seconds by which a moment may exceed its video, because durations are rounded.
   private static let looseSeconds = 2.0
 
   func buildQueries(
@@ -154,7 +154,7 @@ extension TextStoreBuilder {
     return target
   }
 
-  /// Two events, one of which follows the moment (VLEP).
+  /// Two events; one of them follows the moment (VLEP).
   private func futuresEntry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
     guard let events = row["events"]?.array, events.count == 2 else { throw BadRow("no two \"events\"") }
     let texts = try events.map { event in

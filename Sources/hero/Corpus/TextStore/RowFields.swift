@@ -71,8 +71,8 @@ enum Moment {
     }
   }
 
-  /// The moment that a question is about: a pair, a text "start-end", or null. TVQA writes
-  /// "nan-nan" where nobody marked one, which readers take for none.
+  /// The moment of a question: a pair, a text "start-end", or null. TVQA writes "nan-nan" for an
+  /// unmarked one, which readers take for none.
   static func checkedOrNone(_ value: JSON?, name: String) throws -> JSON {
     guard let value, !value.isNull else { return .null }
     guard let text = value.string else {

@@ -33,7 +33,7 @@ extension SubtitleFileList {
     return result
   }
 
-  /// The first of a video's files in which anything is said; what cannot be read before it is told.
+  /// The first of a video's files with any speech. Reports files before it that cannot be read.
   static func firstWithText(
     of paths: [String], encoding: String?, onSkip: (String) -> Void, onNote: (String) -> Void
   ) throws -> (path: String, cues: [SubtitleCue]) {

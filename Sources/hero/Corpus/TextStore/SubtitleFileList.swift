@@ -17,7 +17,7 @@ public struct SubtitleFileList {
   /// What the end of a name says of the subtitles, from what is wanted most to what is wanted
   /// least.
   fileprivate struct Marks {
-    /// Signs and foreign words only, or somebody who talks about the film: not what is said in it.
+    /// Signs and foreign words only, or a commentary on the film: not its speech.
     var isPartial = false
     /// 0 none, 1 English, which is what the models know, 2 another.
     var language = 0
@@ -37,7 +37,7 @@ public struct SubtitleFileList {
 
   private static let endings = Set(SubtitleFile.endings)
 
-  /// Of subtitles in formats that nobody here reads: pictures of text, or formats without marks of
+  /// Endings of subtitles in unsupported formats: pictures of text, or formats without marks of
   /// their own.
   private static let unreadEndings: Set<String> = ["idx", "sbv", "stl", "sub", "sup", "usf"]
 
@@ -70,11 +70,10 @@ public struct SubtitleFileList {
     self.candidates = candidates
   }
 
-  /// Every file's video, the files of one video in the order in which they should be taken: full
-  /// ones before forced ones, a name without a language first, then English, which is what the
-  /// models know.
-  /// - Parameter isKnown: whether there is a video of a name: then nothing of the name is taken for
-  ///   a language.
+  /// Every file's video, the files of one video in the order of preference: full ones before forced
+  /// ones, a name without a language first, then English, which the models know.
+  /// - Parameter isKnown: whether there is a video of a name: then no part of the name is a
+  ///   language.
   func byVideo(isKnown: (String) -> Bool) -> [(video: String, paths: [String])] {
     ordered(isKnown: isKnown).map { ($0.video, $0.files.map(\.path)) }
   }

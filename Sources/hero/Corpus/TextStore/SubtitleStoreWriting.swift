@@ -152,7 +152,7 @@ struct SubtitleRow {
   var reversed: Int { times.count { $0.end < $0.start } }
   /// Sentences that begin before the video.
   var early: Int { times.count { $0.start < 0 } }
-  /// Seconds behind a video's last frame at which nobody speaks in it any more.
+  /// Seconds behind a video's last frame after which a sentence cannot belong to it.
   static let lateSeconds = 10.0
 
   /// Sentences that begin long after a video's end, in seconds.

@@ -9,6 +9,7 @@ import Text
 /// and skipped. The folder appears under its name only when it is whole, and nothing that exists is
 /// overwritten.
 public struct TextStoreBuilder: Sendable {
+  /// Decides how the annotation is read and what the store holds.
   public var task: TextStoreTask
   /// The annotation file; for subtitles also a file of subtitles or a folder of such, each named
   /// after its video.
@@ -42,6 +43,10 @@ public struct TextStoreBuilder: Sendable {
   /// Seconds of the pieces `<vid>.<k>` into which How2's features were cut; 0 if they were not.
   public var clipInterval = 60.0
 
+  /// - Parameters:
+  ///   - annotation: a file; for subtitles also a folder.
+  ///   - output: the folder to make, which must not exist.
+  ///   - tokenizer: a folder.
   public init(task: TextStoreTask, annotation: String, output: String, tokenizer: String) {
     self.task = task
     self.annotation = annotation
@@ -89,7 +94,7 @@ public struct TextStoreBuilder: Sendable {
     return report
   }
 
-  /// Hands every usable row on; what `handle` throws as `BadRow` is counted and told.
+  /// Passes every usable row on; counts and reports what `handle` throws as `BadRow`.
   func forEachRow(
     report: inout TextStoreReport, onSkip: (String) -> Void, _ handle: (JSONObject) throws -> Void
   ) throws {
@@ -131,6 +136,7 @@ public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
     firstProblem = firstProblem.map { "\($0); \(note)" }
   }
 
+  /// The counts and the notes, a line each.
   public var description: String {
     (["\(rows) rows stored, \(skipped) skipped"] + notes).joined(separator: "\n")
   }
@@ -138,6 +144,7 @@ public struct TextStoreReport: Equatable, Sendable, CustomStringConvertible {
 
 /// A row of an annotation that cannot be used; the others still can.
 public struct BadRow: Error {
+  /// As a clause, such as `there is no video "x"`.
   public var reason: String
 
   init(_ reason: String) { self.reason = reason }

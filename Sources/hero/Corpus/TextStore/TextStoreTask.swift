@@ -24,6 +24,7 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     case subtitles
   }
 
+  /// The name that `hero create-txtdb --task` takes and `meta.json` holds.
   public let rawValue: String
   let content: Content
 
@@ -51,9 +52,13 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   ]
 
   // Those of TV, and those that are published in forms of their own.
+  /// TVR: queries about moments.
   public static let tvr = TextStoreTask("tvr", .queries)
+  /// TVQA: questions with five answers.
   public static let tvqa = TextStoreTask("tvqa", .questions(answers: 5))
+  /// TVC: captions of moments.
   public static let tvc = TextStoreTask("tvc", .clips)
+  /// Subtitles, which tasks read beside their own store.
   public static let subtitles = TextStoreTask("subtitles", .subtitles)
   /// The form of all moments within given videos.
   public static let qvhighlights = TextStoreTask("qvhighlights", .windows)
@@ -69,11 +74,12 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
     self = task
   }
 
-  /// Answers that each question comes with; nil where nothing is asked.
+  /// Answers of each question; nil for stores without questions.
   public var answersPerQuestion: Int? { if case .questions(let answers) = content { answers } else { nil } }
   /// Whether making the store needs the frames of each video (`vid2nframe`).
   public var needsFrameCounts: Bool { content == .subtitles }
-  /// Whether nobody searches the store's videos, so that a list of candidates means nothing to it.
+  /// Whether no search ever covers the store's videos, so that a list of candidates means nothing
+  /// to it.
   public var takesNoCandidates: Bool { content == .clips || content == .videoCaptions }
   /// Whether making the store needs the videos' subtitles.
   public var needsSubtitles: Bool { content == .clips }
@@ -118,7 +124,7 @@ extension TextStoreTask {
     case (.queries, .videoCaptions), (.clips, .videoCaptions): return
     // A moment within a given video.
     case (.queries, .windows): return
-    // A row that lacks something is told by its own name.
+    // The message names what a row lacks.
     case (.videoCaptions, .clips): return
     case (.questions(let found), .questions(let wanted)) where found < wanted: return
     default: break

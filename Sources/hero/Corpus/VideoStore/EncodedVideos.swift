@@ -2,11 +2,14 @@ import Formats
 
 /// The processes that encode videos together, as one of them sees them. The first writes the store.
 public struct EncodingRanks {
+  /// This process among ``size``, from 0.
   public var rank: Int
+  /// How many processes there are.
   public var size: Int
   /// Every process's bytes, in the order of the ranks. All call it at the same time.
   public var gather: ([UInt8]) throws -> [[UInt8]]
 
+  /// - Parameter gather: exchanges bytes; all processes call it at the same time.
   public init(rank: Int, size: Int, gather: @escaping ([UInt8]) throws -> [[UInt8]]) {
     (self.rank, self.size, self.gather) = (rank, size, gather)
   }
@@ -17,10 +20,10 @@ public struct EncodingRanks {
 
 /// Videos' entries in the order of the videos, whoever encodes them.
 ///
-/// Ranks encode a stretch of videos each, round after round, and all receive what the others made.
-/// Only the first needs it, and would not have it sooner if it were sent to nobody else; LMDB has
-/// one writer. A round has as many videos as fit into the bytes that a rank may hold: all ranks
-/// first tell the sizes of a share of the videos' files.
+/// Each rank encodes a stretch of videos, round after round, and receives what the others made.
+/// Only the first needs it, because LMDB has one writer, but it would not get it sooner if the
+/// others got nothing. A round has as many videos as fit into the bytes that a rank may hold: all
+/// ranks first exchange the sizes of a share of the videos' files.
 struct EncodedVideos {
   private let ranks: EncodingRanks
   private let rounds: [[Range<Int>]]
@@ -74,8 +77,8 @@ struct EncodedVideos {
     }
   }
 
-  /// Who encodes what: in a round every rank some videos that follow each other, as many as the
-  /// round's bytes allow and `each` at most; one video where it alone has more.
+  /// Who encodes what. In a round every rank takes some neighbouring videos, as many as the round's
+  /// bytes allow and `each` at most, or a single larger video.
   static func rounds(_ count: Int, sizes: [Int]?, of ranks: Int) -> [[Range<Int>]] {
     var rounds: [[Range<Int>]] = []
     var next = 0

@@ -52,7 +52,7 @@ struct FeatureEncoder: Sendable {
     }
   }
 
-  /// Each part's features, and what should be told of their files.
+  /// Each part's features, and what to report about their files.
   private func parts(of video: FeatureFiles) throws -> ([NDArray], [String]) {
     if video.frames == 0 { throw UnreadableVideo("the list of files says that it has no frames") }
     let read = try zip(options.features, video.files).map { try matrix($1, kind: $0) }

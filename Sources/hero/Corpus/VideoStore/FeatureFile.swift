@@ -11,9 +11,9 @@ package struct FeatureFile {
 
   /// Reads the file.
   ///
-  /// [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, are frames × width,
-  /// and so is [1, frames, width], as a batch of one video is; [width] is one frame. An archive's
-  /// only array is taken whatever its name is.
+  /// [frames, 1, width] and [frames, width, 1, 1], as pooled maps are saved, are frames × width. So
+  /// is [1, frames, width], a batch of one video. [width] is one frame. An archive's only array may
+  /// have any name.
   /// - Throws: `DataError` naming the file.
   package init(path: String) throws {
     let read: NDArray

@@ -25,8 +25,8 @@ struct FeatureFileList {
   /// The folders of the parts, as messages name them.
   private var folders: String { parts.map { "\($0)_features/" }.joined(separator: " and ") }
 
-  /// The videos, each once; those of whom nothing that is there can be read; a line for whatever
-  /// was not taken.
+  /// The videos, each once; videos without a readable file; a line for every file that was left
+  /// out.
   typealias Listing = (videos: [FeatureFiles], lost: [FeatureFiles], notes: [String])
 
   func videos() throws -> Listing {

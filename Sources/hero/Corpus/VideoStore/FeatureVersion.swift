@@ -18,8 +18,7 @@ public enum FeatureVersion {
     }
   }
 
-  /// Whether a name is made of parts that are known, in an order or number in which nobody
-  /// publishes them.
+  /// Whether a name consists of known parts, in an order or number that is not published.
   public static func isOfKnownParts(_ name: String) -> Bool {
     name.split(separator: "_", omittingEmptySubsequences: false)
       .allSatisfy { part in widths.contains { $0.name == part } }

@@ -1,8 +1,8 @@
 import Formats
 import Foundation
 
-/// The feature files under one part's folder, by the name of their video; what else is there is
-/// told.
+/// The feature files under one part's folder, by the name of their video. Reports everything else
+/// there.
 struct FolderListing {
   struct File {
     /// The sub-folder that it lies in, from the part's folder.
@@ -17,7 +17,7 @@ struct FolderListing {
 
   /// The files of each video, in the order of their folders.
   private(set) var files: [Name: [File]] = [:]
-  /// The names, without their ending, of what is there and was not taken.
+  /// The names, without their ending, of files that were left out.
   private(set) var lost: Set<Name> = []
   /// A line for each of them.
   private(set) var notes: [String] = []

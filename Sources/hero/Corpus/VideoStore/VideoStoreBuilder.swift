@@ -10,8 +10,10 @@ import Foundation
 /// listed in `corrupted.json` and left out. The store appears under its name only when it is whole,
 /// and nothing that exists is overwritten.
 public struct VideoStoreBuilder: Sendable {
+  /// What the store is made of, and where.
   public var options: VideoStoreOptions
 
+  /// Looks at no file; making the store does.
   public init(_ options: VideoStoreOptions) {
     self.options = options
   }
@@ -74,7 +76,9 @@ public struct VideoStoreBuilder: Sendable {
 
 /// How far a run is, in videos.
 public struct VideoStoreProgress: Equatable, Sendable {
+  /// Videos read or given up.
   public var done: Int
+  /// Videos listed.
   public var total: Int
 }
 
@@ -93,6 +97,7 @@ public struct VideoStoreReport: Equatable, Sendable, CustomStringConvertible {
   /// What the user should know besides.
   public internal(set) var notes: [String] = []
 
+  /// The counts and the notes, a line each.
   public var description: String {
     let head =
       "\(path): \(entries) entries, \(frames) frames of \(width), \(corrupted.count) videos unreadable"

@@ -17,9 +17,11 @@ public struct VideoStoreOptions: Sendable {
     }
   }
 
+  /// A folder of feature files, or the reference's list of them.
   public var source: Source
   /// The folder of all feature stores, in which `dataset` names one.
   public var output: String
+  /// The folder inside ``output``; empty to make the store in ``output`` itself.
   public var dataset: String
   /// The parts of a frame's features, in their order.
   public var features = ["resnet", "slowfast"]
@@ -36,6 +38,9 @@ public struct VideoStoreOptions: Sendable {
   /// Threads that read and encode.
   public var threadCount = ProcessInfo.processInfo.activeProcessorCount
 
+  /// - Parameters:
+  ///   - output: the folder of all feature stores.
+  ///   - dataset: the folder inside it.
   public init(source: Source, output: String, dataset: String) {
     self.source = source
     self.output = output

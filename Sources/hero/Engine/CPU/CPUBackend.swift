@@ -10,6 +10,7 @@ import Foundation
 public final class CPUBackend: Backend, @unchecked Sendable {
   let pool: ThreadPool
   let kernels: hero_kernels
+  /// What products multiply in, and what results of layers are kept in.
   public let precision: Precision
   private let host = HostMemory()
 
@@ -89,26 +90,37 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     return nil
   }
 
+  /// Threads, products and vector loops, as in "CPU, 8 threads, OpenBLAS SkylakeX, avx512 loops".
   public var summary: String {
     let products = precision == .bf16 ? "bf16" : "OpenBLAS \(String(cString: hero_blas_core()))"
     return "CPU, \(pool.threads) threads, \(products), \(String(cString: kernels.name)) loops"
   }
 
+  /// Multiplications and additions of products so far.
   public internal(set) var operations = 0
 
+  /// nil: ranks on CPUs exchange through MPI alone.
   public var link: (any DeviceLink)? { nil }
+  /// No limit on the width of heads and norms.
   public var limits: BackendLimits { BackendLimits() }
+  /// 1: the words are in the host's memory anyway.
   public var stepsBetweenReads: Int { 1 }
+  /// True: the backward pass of an attention reads the probabilities of its forward pass.
   public var keepsProbabilities: Bool { true }
+  /// 2 million elements, 8 MB.
   public var gradientBlock: Int { 1 << 21 }
+  /// A product that keeps every thread busy, for measuring the best rate.
   public var largeProduct: (rows: Int, columns: Int) { (2048 * pool.threads, 2048) }
 
+  /// Bytes that the pool of buffers holds, at most and at present.
   public var memory: (peak: Int, now: Int) { host.use }
 
+  /// Memory of the host, from the pool of buffers.
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     HostStorage(count: count, type: type, memory: host)
   }
 
+  /// The system's pages of zeros, which take memory only once they are written.
   public func makeZeros(count: Int) -> Storage { HostStorage(zeros: count) }
 
   /// In bf16, weights that are multiplied with again and again are kept packed besides.
@@ -120,6 +132,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   /// Scratch of `each` floats for every part of a divided loop.
   func scratch(parts: Int, each: Int) -> HostStorage { HostStorage(count: parts * each, memory: host) }
 
+  /// Copies, and rounds to bfloat16 where the tensor is so.
   public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
     precondition(values.count == tensor.count)
     guard let base = values.baseAddress else { return }
@@ -131,6 +144,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     }
   }
 
+  /// Copies, and widens to float32 where the tensor is bfloat16.
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
     precondition(values.count == tensor.count)
     guard let base = values.baseAddress else { return }
@@ -141,16 +155,19 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     }
   }
 
+  /// Copies int32 numbers.
   public func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices) {
     precondition(values.count == indices.count)
     if let base = values.baseAddress { indices.pointer.update(from: base, count: values.count) }
   }
 
+  /// Copies int32 numbers.
   public func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>) {
     precondition(values.count == indices.count)
     values.baseAddress?.update(from: indices.pointer, count: values.count)
   }
 
+  /// The float64 elements of the tensors, end to end. Nothing has to be waited for.
   public func numbers(of tensors: [Tensor]) -> [Double] {
     tensors.flatMap { tensor in UnsafeBufferPointer(start: tensor.sums, count: tensor.count) }
   }
@@ -158,6 +175,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   /// Every operation is done when its call returns.
   public func synchronize() {}
 
+  /// Checks the operation's shapes and runs it on the calling thread and the pool.
   public func run(_ operation: some Operation) {
     operation.check()
     operation.run(on: self)

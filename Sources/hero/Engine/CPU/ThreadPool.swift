@@ -4,14 +4,14 @@ import Synchronization
 
 /// A fixed set of threads that share out one loop at a time.
 ///
-/// The engine's only threads: OpenBLAS is told to use one, and products are divided here, so that
-/// the two never compete for cores. Between loops the workers spin for some microseconds (the next
-/// operation usually follows at once), then sleep.
+/// The engine's only threads: OpenBLAS uses one, and the engine divides products, so the two never
+/// compete for cores. Between loops the workers spin for some microseconds (the next operation
+/// usually follows at once), then sleep.
 package final class ThreadPool: @unchecked Sendable {
   /// How many threads share a loop, the caller's included.
   package let threads: Int
-  /// The loop's number in the upper half, how many of its indices nobody has taken in the lower.
-  /// One word, so that who takes an index takes it of the loop that it saw.
+  /// The loop's number in the upper half, the number of its free indices in the lower. One word, so
+  /// that a thread takes an index of the loop that it saw.
   private let turn = Atomic<UInt64>(0)
   /// Indices whose body has not returned.
   private let unfinished = Atomic<Int>(0)

@@ -1,22 +1,26 @@
 import CCUDA
 
 extension CUDABackend {
+  /// Memory of the device, from the pool of buffers; freed in the stream's order.
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     CUDAStorage(count: count, type: type, memory: deviceMemory)
   }
 
+  /// Memory of the device, filled by a kernel.
   public func makeZeros(count: Int) -> Storage {
     let storage = makeStorage(count: count, type: .float32)
     run(Fill(Tensor(rows: 1, columns: count, storage: storage), with: 0))
     return storage
   }
 
+  /// In bf16, weights have a bfloat16 copy for products, which follows their changes.
   public func makeWeights(count: Int) -> Storage {
     let copy =
       precision == .bf16 ? CUDAStorage(count: count, type: .bfloat16, memory: deviceMemory) : nil
     return CUDAStorage(count: count, type: .float32, memory: deviceMemory, copy: copy)
   }
 
+  /// Queues a copy through a pinned buffer; rounds to bfloat16 on the host where the tensor is so.
   public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
     precondition(values.count == tensor.count)
     changes(tensor)
@@ -28,11 +32,13 @@ extension CUDABackend {
     }
   }
 
+  /// Queues a copy of int32 numbers through a pinned buffer.
   public func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices) {
     precondition(values.count == indices.count)
     deviceMemory.upload(UnsafeRawBufferPointer(values), to: indices.address)
   }
 
+  /// Waits for the stream. Widens bfloat16 on the host.
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
     precondition(values.count == tensor.count)
     if tensor.storage.type == .bfloat16 {
@@ -49,12 +55,14 @@ extension CUDABackend {
     }
   }
 
+  /// Waits for the stream.
   public func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>) {
     precondition(values.count == indices.count)
     deviceMemory.download(indices.address, to: UnsafeMutableRawBufferPointer(values))
     synchronize()
   }
 
+  /// Reads the float64 elements of all tensors with one wait for the stream.
   public func numbers(of tensors: [Tensor]) -> [Double] {
     var numbers = [Double](repeating: 0, count: tensors.reduce(0) { $0 + $1.count })
     numbers.withUnsafeMutableBufferPointer { numbers in
@@ -72,6 +80,7 @@ extension CUDABackend {
     return numbers
   }
 
+  /// Waits until the device has done everything that is queued.
   public func synchronize() { stream.synchronize() }
 
   /// What keeps a copy of the weights must know that they change.

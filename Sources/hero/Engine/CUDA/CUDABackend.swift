@@ -10,7 +10,9 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   let stream: CUDAStream
   let deviceMemory: CUDAMemory
   let products: CUDAProducts
+  /// What products multiply in, and what results of layers are kept in.
   public let precision: Precision
+  /// NCCL between the ranks' GPUs; nil where none was opened.
   public internal(set) var link: (any DeviceLink)?
   private let module: UnsafeMutableRawPointer
   /// By `CUDAKernel.place`; nil for what a program or a device does not have.
@@ -94,13 +96,16 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     _ = stream.functions.unload_module(module)
   }
 
+  /// Device, precision and version of cuBLASLt.
   public var summary: String {
     let bytes = stream.functions.products_version()
     return "CUDA, \(name), \(precision.rawValue), cuBLASLt \(bytes / 10_000).\(bytes / 100 % 100)"
   }
 
+  /// Multiplications and additions of products so far.
   public var operations: Int { products.operations }
 
+  /// The widths that the compiled kernels hold.
   public var limits: BackendLimits {
     let heads = CUDAProgram.headWidths.filter { width in
       CUDAKernel.allCases.allSatisfy {
@@ -110,13 +115,18 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     return BackendLimits(normColumns: Int(HERO_BLOCK_COLUMNS), headColumns: heads.max() ?? 0)
   }
 
+  /// Bytes that the pool of buffers holds, at most and at present.
   public var memory: (peak: Int, now: Int) { deviceMemory.use }
   /// A wait for the device costs about as much as a decoder's step.
   public var stepsBetweenReads: Int { 8 }
+  /// False: the backward pass of an attention recomputes its probabilities.
   public var keepsProbabilities: Bool { false }
+  /// One block: each costs launches.
   public var gradientBlock: Int { .max }
+  /// A product that keeps the whole device busy, for measuring the best rate.
   public var largeProduct: (rows: Int, columns: Int) { (8192, 8192) }
 
+  /// Checks the operation's shapes and queues it.
   public func run(_ operation: some Operation) {
     operation.check()
     operation.run(on: self)

@@ -87,11 +87,10 @@ struct CUDAProgram {
     return (Self.read(program, functions.program_binary_size, functions.program_binary), text)
   }
 
-  /// Loads machine code, which comes from where an earlier run left it, or is compiled and left
-  /// there.
+  /// Loads machine code that an earlier run left, or compiles it and leaves it there.
   ///
-  /// What is damaged or of another driver does not load; it is compiled once more then, and written
-  /// over.
+  /// Damaged code, or another driver's, does not load; it is then compiled once more and
+  /// overwritten.
   /// - Parameters:
   ///   - cache: the folder for it; nil for none.
   ///   - load: throws where the code does not load.

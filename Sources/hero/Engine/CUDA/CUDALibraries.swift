@@ -1,13 +1,13 @@
 import CCUDA
 import Foundation
 
-/// NVIDIA's libraries, opened when a GPU is asked for: the driver, the compiler of kernels and the
-/// products; and NCCL, with which GPUs add up between them, where it is there.
+/// NVIDIA's libraries, opened on demand: the driver, the compiler of kernels, the products, and
+/// NCCL, if installed, which sums between GPUs.
 struct CUDALibraries: @unchecked Sendable {
   /// Those of NCCL are nil where it is not there.
   let functions: hero_cuda_functions
 
-  /// One library: what it is called, and how somebody comes by it.
+  /// One library: its name, and how to get it.
   private struct Wanted {
     let library: hero_cuda_library
     let title: String

@@ -42,7 +42,7 @@ final class CUDAMemory: @unchecked Sendable {
     }
   }
 
-  /// Queues a copy to the host, where `values` must stay till somebody has waited.
+  /// Queues a copy to the host, where `values` must stay until the caller has waited.
   func download(_ address: UInt64, to values: UnsafeMutableRawBufferPointer) {
     guard let base = values.baseAddress, values.count > 0 else { return }
     stream.enter()
@@ -51,8 +51,8 @@ final class CUDAMemory: @unchecked Sendable {
   }
 }
 
-/// Pinned memory of the host through which uploads go, so that nobody waits for them. A buffer is
-/// free again when the device has read it.
+/// Pinned memory of the host through which uploads go without waiting. A buffer is free again once
+/// the device has read it.
 private final class CUDAStaging: @unchecked Sendable {
   private let stream: CUDAStream
   private let lock = NSLock()

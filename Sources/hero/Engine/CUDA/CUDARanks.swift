@@ -13,7 +13,7 @@ final class CUDARanks: DeviceLink, @unchecked Sendable {
   let summary: String
   private let rank: Int
   private let stream: CUDAStream
-  /// Where sums go on beside other work.
+  /// The stream of sums that run beside other work.
   private let side: CUDAStream
   private let memory: CUDAMemory
   private let handle: UnsafeMutableRawPointer
@@ -24,8 +24,8 @@ final class CUDARanks: DeviceLink, @unchecked Sendable {
   private var functions: hero_cuda_functions { stream.functions }
 
   /// Called by all ranks at the same time.
-  /// - Parameter communicator: whose ranks these are; told where NCCL fails.
-  /// - Throws: `EngineError` with what NCCL says.
+  /// - Parameter communicator: the ranks; reports a failure of NCCL.
+  /// - Throws: `EngineError` with NCCL's message.
   init(_ communicator: any Communicator, stream: CUDAStream, memory: CUDAMemory) throws {
     (self.communicator, self.stream, self.memory) = (communicator, stream, memory)
     rank = communicator.rank

@@ -15,8 +15,7 @@ enum DriverCode {
   static let pinnedForAll: UInt32 = 1
 }
 
-/// A device's context and the one stream on which all of its work is queued, in the order in which
-/// it was asked for.
+/// A device's context and the one stream that queues all of its work, in the order of the calls.
 ///
 /// Threads may share it: the driver takes calls from any thread for which the context was made
 /// current.

@@ -6,10 +6,10 @@ extension Device {
     case processor, linkable, unlinkable
   }
 
-  /// Lets the devices of all ranks work together past the hosts' memory, where NCCL can. All ranks
-  /// call it, with the device that they opened.
-  /// - Parameter note: told in one line why gradients of GPUs go through the host.
-  /// - Throws: `EngineError` where NCCL is there and fails.
+  /// Connects the devices of all ranks without the hosts' memory, where NCCL can. All ranks call
+  /// it, with the device that they opened.
+  /// - Parameter note: called with one line if gradients of GPUs go through the host, and why.
+  /// - Throws: `EngineError` where NCCL is installed and fails.
   public static func link(
     _ backend: any Backend, among communicator: any Communicator, note: (String) -> Void
   ) throws {

@@ -17,7 +17,7 @@ extension Communicator {
     beginSum(tensor, on: backend, channel: .foreground).wait()
   }
 
-  /// Begins to add a tensor up over all ranks; nobody may touch it before the end.
+  /// Begins to sum a tensor over all ranks; nothing may touch it before the end.
   func beginSum(_ tensor: Tensor, on backend: any Backend, channel: Channel) -> PendingSum {
     PendingSum(tensor, backend: backend, communicator: self, channel: channel)
   }

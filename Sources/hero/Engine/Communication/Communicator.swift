@@ -15,16 +15,16 @@ public protocol Communicator: AnyObject, Sendable {
   var summary: String { get }
   /// Begins a collective, whose memory must stay as it is until it is over.
   func begin(_ collective: Collective, on channel: Channel) -> PendingCollective
-  /// Says why the job cannot go on, and ends all ranks at once.
+  /// Says why the job cannot continue, and ends all ranks at once.
   func fail(_ message: String) -> Never
 }
 
-/// Collectives of two channels do not wait for one another, so that an update's gradients may be on
-/// their way while something else is asked.
+/// Collectives of two channels do not wait for one another, so an update's gradients may be under
+/// way while another collective runs.
 public enum Channel: Int, CaseIterable, Sendable {
   /// What is needed at once.
   case foreground
-  /// Gradients, which travel while the backward pass goes on.
+  /// Gradients, which travel during the backward pass.
   case gradients
 }
 
@@ -56,6 +56,7 @@ public final class PendingCollective: @unchecked Sendable {
   /// When it was over; read it after `wait`.
   public private(set) var ended = 0.0
 
+  /// A collective that has not ended.
   public init() {}
 
   /// Tells those who wait. Called once, by the communicator.
@@ -67,7 +68,7 @@ public final class PendingCollective: @unchecked Sendable {
     condition.unlock()
   }
 
-  /// Whether somebody can do nothing else until it is over.
+  /// Whether a thread does nothing else until it is over.
   public var isAwaited: Bool {
     condition.lock()
     defer { condition.unlock() }
@@ -89,18 +90,24 @@ public func monotonicSeconds() -> Double { Double(DispatchTime.now().uptimeNanos
 
 /// A process that is alone: everything is its own already.
 public final class SoleCommunicator: Communicator {
+  /// The only instance; it has no state.
   public static let shared = SoleCommunicator()
 
+  /// 0: the first rank, which writes and speaks.
   public var rank: Int { 0 }
+  /// 1
   public var size: Int { 1 }
+  /// Empty: there is no other process to name.
   public var summary: String { "" }
 
+  /// Ends at once: one rank's sum, gather and broadcast are its own values.
   public func begin(_ collective: Collective, on channel: Channel) -> PendingCollective {
     let pending = PendingCollective()
     pending.finish()
     return pending
   }
 
+  /// Writes the message to standard error and exits with status 1.
   public func fail(_ message: String) -> Never {
     try? FileHandle.standardError.write(contentsOf: Data("hero: error: \(message)\n".utf8))
     _exit(1)

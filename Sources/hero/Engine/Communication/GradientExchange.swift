@@ -1,10 +1,10 @@
-/// Adds the gradients of an update up over all ranks, while its backward pass goes on.
+/// Sums the gradients of an update over all ranks during its backward pass.
 ///
-/// Buckets of parameters lie side by side. A bucket leaves as soon
-/// as the backward pass has left its last parameter, in an order that all ranks agree on before:
-/// buckets that are ready early go early. What the backward pass itself asks of all ranks has its
-/// place in that order, since devices keep to one. A parameter that any rank has a gradient for
-/// gets one on all, of zeros where a rank has none.
+/// Neighbouring parameters form buckets. A bucket leaves as soon as the
+/// backward pass has left its last parameter, in an order on which all ranks agree beforehand:
+/// early buckets go early. The collectives of the backward pass itself have their place in that
+/// order, since devices keep to one. If any rank has a gradient for a parameter, all get one, of
+/// zeros where a rank has none.
 public final class GradientExchange {
   private let store: ParameterStore
   private let communicator: any Communicator
@@ -14,6 +14,7 @@ public final class GradientExchange {
 
   /// What exchanges took.
   public struct Timing: Equatable, Sendable {
+    /// Updates that the other figures are of.
     public var updates = 0
     /// Bytes of gradients that each rank had to add up, without rows that no rank has any for.
     public var bytes = 0
@@ -25,6 +26,7 @@ public final class GradientExchange {
     /// The share of the exchange that the backward pass hid; nil where nothing was exchanged.
     public var hidden: Double? { underway > 0 ? max(0, 1 - exposed / underway) : nil }
 
+    /// What passed between two readings.
     public static func - (later: Timing, earlier: Timing) -> Timing {
       Timing(
         updates: later.updates - earlier.updates, bytes: later.bytes - earlier.bytes,
@@ -42,8 +44,8 @@ public final class GradientExchange {
 
   /// The backward pass of an update's last batch, after which the store holds the sums over all
   /// ranks.
-  /// - Parameter tape: nil where no rank has a batch: gradients of earlier ones may still have to
-  ///   be exchanged.
+  /// - Parameter tape: nil where no rank has a batch: gradients of earlier ones may still need the
+  ///   exchange.
   public func backward(_ tape: Tape?) {
     guard communicator.size > 1 else {
       tape?.backward()

@@ -3,7 +3,9 @@ import Synchronization
 /// The user stopped the program. Ranks that share work agree on it, so that all stop at the same
 /// place.
 public struct Interruption: Error, Equatable, Sendable {
+  /// The signal's number, such as `SIGINT`.
   public let signal: Int32
+  /// - Parameter signal: the signal's number.
   public init(signal: Int32) { self.signal = signal }
   /// What shells expect of a program that a signal ended: 130 for Ctrl-C.
   public var exitStatus: Int32 { 128 + signal }

@@ -1,10 +1,10 @@
 import Foundation
 
-/// The gradient of a large table, of which only rows travel that some rank has a gradient for.
+/// The gradient of a large table, of which only rows with a gradient on some rank travel.
 ///
 /// A batch reads some thousand of fifty thousand words, and their table is a third of all
-/// gradients; read first in the forward pass, its gradient is whole when the backward pass ends and
-/// nothing is left to hide it behind.
+/// gradients. The forward pass reads it first, so its gradient is whole only when the backward pass
+/// ends, and nothing is left to hide it behind.
 final class SharedTable {
   private let gradient: Tensor
   private let backend: any Backend

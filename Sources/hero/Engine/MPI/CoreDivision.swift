@@ -11,8 +11,8 @@ public enum CoreDivision {
 
   /// How many threads this rank should compute with: its part of every core that it may run on.
   ///
-  /// A launcher that was told nothing binds each process to one core, whatever the machine has;
-  /// where that leaves cores idle this process takes an equal part of all of them instead.
+  /// Without instructions a launcher binds each process to one core, whatever the machine has. If
+  /// that leaves cores idle, this process takes an equal part of all of them instead.
   public static func threads(_ communicator: MPICommunicator) -> Int {
     let own = Place(node: communicator.node, cores: allowedCores())
     let places = communicator.gather(encoded(own)).map(decoded)

@@ -7,13 +7,16 @@ struct PluginProblem: Error { let reason: String }
 
 /// The ranks of an MPI job.
 ///
-/// One thread makes all calls of MPI, none of which waits: it begins what the others ask for, looks
-/// after what is under way, and tells the neighbours every second that this rank lives. So
-/// collectives go on behind a computation, any MPI will do (MPI_THREAD_FUNNELED), and a rank or a
-/// network that is gone is noticed though nobody may be waiting for it.
+/// One thread makes all calls of MPI, and none of them waits. It begins collectives on behalf of
+/// the other threads, polls them, and sends the neighbours a sign of life every second. So
+/// collectives run behind a computation under any MPI (MPI_THREAD_FUNNELED), and a lost rank or
+/// network is noticed even if no thread waits for it.
 public final class MPICommunicator: Communicator, @unchecked Sendable {
+  /// This process among ``size``, from 0.
   public let rank: Int
+  /// Processes of the job.
   public let size: Int
+  /// As in "4 processes on 2 machines (Open MPI v4.1.4)".
   public let summary: String
   /// The lowest rank on the same machine.
   public let node: Int
@@ -109,6 +112,7 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     }
   }
 
+  /// Hands the collective to the thread that calls MPI.
   public func begin(_ collective: Collective, on channel: Channel) -> PendingCollective {
     let pending = PendingCollective()
     condition.lock()
@@ -118,8 +122,8 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     return pending
   }
 
-  /// Waits for all ranks and leaves the job; nothing can be asked any more.
-  /// - Parameter status: to exit with where MPI does not let go, as over a network that has failed
+  /// Waits for all ranks and leaves the job; no collective can follow.
+  /// - Parameter status: to exit with where MPI does not return, as over a network that has failed
   ///   since.
   public func close(status: Int32) {
     condition.lock()
@@ -134,6 +138,7 @@ public final class MPICommunicator: Communicator, @unchecked Sendable {
     condition.unlock()
   }
 
+  /// Ends all ranks with a message and status 1.
   public func fail(_ message: String) -> Never {
     tell(message)
     abort(status: 1)

@@ -44,11 +44,10 @@ public struct MPILaunch: Equatable, Sendable {
 }
 
 extension MPILaunch {
-  /// The processes of the job that this one was started in; one that is alone where it was not
-  /// started by MPI.
+  /// The processes of the job that started this one; a sole one where MPI did not start it.
   /// - Parameter program: the program's file, beside which the plugins lie in `lib`.
-  /// - Throws: `EngineError` where it was, and cannot join: the copies would each do the whole
-  ///   work.
+  /// - Throws: `EngineError` where MPI started it, and it cannot join: the copies would each do the
+  ///   whole work.
   public static func join(
     environment: [String: String] = ProcessInfo.processInfo.environment, program: String
   ) throws -> any Communicator {

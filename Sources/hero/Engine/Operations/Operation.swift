@@ -48,19 +48,25 @@ public protocol Operand {
 }
 
 extension Tensor: Operand {
+  /// Elements times the size of one.
   public var bytes: Int { count * storage.type.size }
+  /// [rows, columns]
   public var shape: [Int] { [rows, columns] }
 }
 
 extension Indices: Operand {
+  /// 4 for each number.
   public var bytes: Int { count * storage.type.size }
+  /// [1, count]
   public var shape: [Int] { [1, count] }
 }
 
 extension GradientTarget: Operand {
+  /// The tensor's.
   public var storage: Storage { tensor.storage }
   /// Written, and read before that where something is added to it.
   public var bytes: Int { tensor.bytes * (accumulate ? 2 : 1) }
+  /// The tensor's.
   public var shape: [Int] { tensor.shape }
 }
 

@@ -11,6 +11,7 @@ public final class OperationProfile: @unchecked Sendable {
     public let operation: String
     /// Nanoseconds since the profile began.
     public let start: UInt64
+    /// How long the call took.
     public let nanoseconds: UInt64
     /// Multiplications and additions of products (attention's included).
     public let operations: Int
@@ -24,9 +25,13 @@ public final class OperationProfile: @unchecked Sendable {
 
   /// All calls of one operation.
   public struct Total: Sendable {
+    /// Calls so far.
     public internal(set) var calls = 0
+    /// All calls together.
     public internal(set) var seconds = 0.0
+    /// Multiplications and additions of products.
     public internal(set) var operations = 0
+    /// Bytes that the calls must read and write, each tensor once a call.
     public internal(set) var bytes = 0
     /// Seconds that the calls would have taken at the limits: each max(operations / peak, bytes /
     /// bandwidth).
@@ -44,6 +49,7 @@ public final class OperationProfile: @unchecked Sendable {
   /// Events that are kept, some 60 MB with what they come to as a file.
   public static let eventLimit = 400_000
 
+  /// The best rates that shares of the limit refer to.
   public let limits: Limits
   private let lock = NSLock()
   private let begun = DispatchTime.now().uptimeNanoseconds

@@ -6,6 +6,7 @@ import Dispatch
 /// changes nothing, a GPU loses what it would do behind the host. What is computed is the same to
 /// the last bit.
 public final class ProfiledBackend: Backend, @unchecked Sendable {
+  /// Grows with every call.
   public let profile: OperationProfile
   let base: any Backend
 
@@ -20,15 +21,25 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
     profile = OperationProfile(limits: limits)
   }
 
+  /// The device's own.
   public var summary: String { base.summary }
+  /// The device's own; collectives on it are not recorded.
   public var link: (any DeviceLink)? { base.link }
+  /// The device's own.
   public var limits: BackendLimits { base.limits }
+  /// The device's own.
   public var precision: Precision { base.precision }
+  /// The device's own.
   public var stepsBetweenReads: Int { base.stepsBetweenReads }
+  /// The device's own.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
+  /// The device's own.
   public var gradientBlock: Int { base.gradientBlock }
+  /// The device's own.
   public var largeProduct: (rows: Int, columns: Int) { base.largeProduct }
+  /// The device's own.
   public var operations: Int { base.operations }
+  /// The device's own.
   public var memory: (peak: Int, now: Int) { base.memory }
 
   /// Products are counted by the device.
@@ -52,24 +63,33 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
     return result
   }
 
+  /// Waits, and records it as "wait".
   public func synchronize() { moved("wait", bytes: 0) { base.synchronize() } }
+  /// Not recorded.
   public func makeStorage(count: Int, type: ElementType) -> Storage {
     base.makeStorage(count: count, type: type)
   }
+  /// Not recorded.
   public func makeZeros(count: Int) -> Storage { base.makeZeros(count: count) }
+  /// Not recorded.
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
+  /// Records "upload", with the tensor read once and written once.
   public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
     moved("upload", bytes: 2 * tensor.bytes) { base.upload(values, to: tensor) }
   }
+  /// Records "download", with the tensor read once and written once.
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {
     moved("download", bytes: 2 * tensor.bytes) { base.download(tensor, to: values) }
   }
+  /// Records "upload", with the numbers read once and written once.
   public func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices) {
     moved("upload", bytes: 2 * indices.bytes) { base.upload(values, to: indices) }
   }
+  /// Records "download", with the numbers read once and written once.
   public func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>) {
     moved("download", bytes: 2 * indices.bytes) { base.download(indices, to: values) }
   }
+  /// Records "read".
   public func numbers(of tensors: [Tensor]) -> [Double] {
     moved("read", bytes: tensors.reduce(0) { $0 + $1.bytes }) { base.numbers(of: tensors) }
   }

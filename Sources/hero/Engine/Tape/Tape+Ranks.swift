@@ -1,8 +1,8 @@
 /// Operations that go over the ranks of a job. All ranks call them in the same order, also one that
 /// has no rows.
 extension Tape {
-  /// Every rank's rows below one another, of which each rank goes on to compute something of its
-  /// own: the gradients that come back on all ranks are added up.
+  /// Every rank's rows below one another. Each rank then computes something of its own from them,
+  /// so the gradients that come back on all ranks are summed.
   /// - Parameter counts: rows of each rank.
   /// - Returns: [Σ counts, columns]
   public func gatherRows(_ x: Tensor, counts: [Int]) -> Tensor {
@@ -21,8 +21,8 @@ extension Tape {
     return all
   }
 
-  /// Every rank's rows below one another, of which all ranks go on to compute the same, so that
-  /// each has the whole gradient already and takes its own rows of it.
+  /// Every rank's rows below one another. All ranks then compute the same from them, so each has
+  /// the whole gradient already and takes its own rows of it.
   /// - Parameter counts: rows of each rank.
   /// - Returns: [Σ counts, columns]
   public func shareRows(_ x: Tensor, counts: [Int]) -> Tensor {

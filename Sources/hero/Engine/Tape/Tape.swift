@@ -3,8 +3,9 @@
 /// One tape is one forward pass (a training step has as many as batches to accumulate). Saved
 /// tensors go back to the backend's pool as the backward pass moves past them.
 public final class Tape {
+  /// The device that runs the operations.
   public let backend: any Backend
-  /// Whether gradients will be asked for; dropout happens only then.
+  /// Whether a backward pass follows; dropout happens only then.
   public let isTraining: Bool
   private let seed: UInt64
   private let step: UInt64
@@ -113,7 +114,7 @@ public final class Tape {
     recordLoss(backward)
   }
 
-  /// Where to leave the gradient of `tensor`; nil if nobody wants it.
+  /// Where to leave the gradient of `tensor`; nil where none is needed.
   func target(_ tensor: Tensor?) -> GradientTarget? {
     guard let tensor, tensor.needsGradient else { return nil }
     if let first = tensor.parameters.first {
@@ -142,8 +143,8 @@ public final class Tape {
 
   /// Carries the losses' gradients back to the parameters and empties the tape.
   /// - Parameters:
-  ///   - exchanged: told of every collective that was begun on the way.
-  ///   - finished: told of every parameter that was read, once its gradient is whole.
+  ///   - exchanged: called for every collective that was begun on the way.
+  ///   - finished: called for every parameter that was read, once its gradient is whole.
   public func backward(exchanged: () -> Void = {}, finished: (Parameter) -> Void = { _ in }) {
     while let record = records.popLast() {
       run(record)

@@ -72,7 +72,7 @@ public final class ZipReader {
 
   deinit { zip_discard(handle) }
 
-  /// The most that an entry's bytes may become unless told otherwise: 1 GiB, a day of features.
+  /// The most that an entry's bytes may become by default: 1 GiB, a day of features.
   public static let defaultLimit = 1 << 30
 
   /// The decompressed bytes of `entry`, its checksum verified.
@@ -149,7 +149,7 @@ public final class ZipReader {
     }
   }
 
-  /// Why an entry could not be opened: it may be whole, and packed as nobody here unpacks.
+  /// Why an entry could not be opened: it may be whole, in an unsupported compression.
   private func unopened(_ entry: Entry) -> DataError {
     let problem = "cannot be opened: \(String(cString: zip_strerror(handle)))"
     let unsupported = [ZIP_ER_COMPNOTSUPP, ZIP_ER_ENCRNOTSUPP, ZIP_ER_NOPASSWD, ZIP_ER_WRONGPASSWD]

@@ -7,10 +7,12 @@ import Foundation
 public struct CLIPFiles: Sendable {
   /// One of the two towers.
   public struct Tower: Sendable, Equatable {
+    /// The feed-forward layers' activation: QuickGELU or GELU.
     public var activation: CLIPActivation
     /// Attention heads; nil where they are as wide as all of OpenAI's, 64 elements.
     public var heads: Int?
 
+    /// - Parameter heads: nil for heads of 64 elements.
     public init(activation: CLIPActivation, heads: Int?) {
       (self.activation, self.heads) = (activation, heads)
     }
@@ -25,12 +27,14 @@ public struct CLIPFiles: Sendable {
   public let weights: String
   /// The files of it, one or its shards.
   public let parts: [String]
+  /// The tower that encodes pictures.
   public private(set) var image: Tower
+  /// The tower that encodes texts.
   public private(set) var text: Tower
   /// What the image tower's features are called: `clip-vit`, or `clip-rn50x4` and the like of the
   /// residual ones, as HERO's extractor names its folders.
   public let imageNetwork: String
-  /// What a person should know of how that was told, a line each.
+  /// What a person should know about the choice of activation and heads, a line each.
   public let notes: [String]
 
   private static let configuration = "config.json"

@@ -1,15 +1,17 @@
 import Foundation
 
-/// A safetensors file, mapped into memory: its list is read when it is opened, each tensor when it
-/// is asked for.
+/// A safetensors file, mapped into memory. Opening reads its list; each tensor is read on request.
 ///
 /// Source: the format's description (8 bytes of length, a JSON header, the tensors' bytes without
 /// holes). Safe to use from several threads.
 public final class SafetensorsFile: Sendable {
   /// What the header says of one tensor.
   public struct Entry: Equatable, Sendable {
+    /// As the header has it; identity is by bytes.
     public var name: String
+    /// `dtype` of the header.
     public var type: ScalarType
+    /// `shape` of the header, row-major; empty for a scalar.
     public var shape: [Int]
     /// Where the elements are, from the file's beginning.
     var range: Range<Int>

@@ -3,11 +3,10 @@ import Synchronization
 
 /// A checkpoint that PyTorch's `save` wrote: a state dict, or anything with tensors in it.
 ///
-/// Both formats are read, the zip of version 1.6 on and the older stream of pickles, and nothing in
-/// them is run. A zip that `torch.jit.save` wrote is read as the dictionary of its modules'
-/// attributes, and a plain pickle of numpy arrays like one of tensors. Opening reads the
-/// description only; a tensor's elements are read when they are asked for. Safe to use from several
-/// threads, which take turns.
+/// Reads both formats, the zip of version 1.6 on and the older stream of pickles, and runs nothing
+/// in them. A zip that `torch.jit.save` wrote is the dictionary of its modules' attributes. A plain
+/// pickle of numpy arrays is like one of tensors. Opening reads the description only; a tensor's
+/// elements are read on request. Safe to use from several threads, which take turns.
 public final class TorchCheckpoint: Sendable {
   /// An array of the checkpoint.
   public enum Held: Equatable, Sendable {

@@ -2,10 +2,9 @@ import Foundation
 
 /// The arrays of a trained model by the model's own names, however they were saved.
 ///
-/// Read are safetensors, what PyTorch's `save` wrote, plain pickles and `.npz` archives of numpy
-/// arrays, and all of these in shards. What wrappers and dictionaries put around the names is taken
-/// off (`WeightNames`). Arrays are read one by one as they are asked for. Safe to use from several
-/// threads.
+/// Reads safetensors, what PyTorch's `save` wrote, plain pickles and `.npz` archives of numpy
+/// arrays, and all of these in shards. `WeightNames` strips what wrappers and dictionaries put
+/// around the names. Arrays are read one by one on request. Safe to use from several threads.
 public final class WeightFile: Sendable {
   /// The path, as the user named it.
   public let path: String
@@ -57,6 +56,7 @@ public final class WeightFile: Sendable {
     for source in sources { try source.verify() }
   }
 
+  /// Whether there is an array of this name, readable or not.
   public func contains(_ name: String) -> Bool { places[name] != nil }
 
   /// The shape of the array of this name; nil if there is none, or none of a type that is read.

@@ -18,8 +18,10 @@ public enum JSON: Equatable, Sendable {
 public struct JSONObject: Equatable, Sendable, Sequence, ExpressibleByDictionaryLiteral {
   private var members: OrderedDictionary<Name, JSON>
 
+  /// `{}`
   public init() { members = [:] }
 
+  /// Of a repeated key the last value counts.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     members = OrderedDictionary(elements.lazy.map { (Name($0.0), $0.1) }) { _, last in last }
   }
@@ -42,31 +44,42 @@ public struct JSONObject: Equatable, Sendable, Sequence, ExpressibleByDictionary
     members.updateValue(value, forKey: Name(key))
   }
 
+  /// Members, each key once.
   public var count: Int { members.count }
+  /// Whether it is `{}`.
   public var isEmpty: Bool { members.isEmpty }
+  /// In the order in which they were written.
   public var keys: [String] { members.keys.map(\.text) }
+  /// In the order of the keys.
   public var values: [JSON] { Array(members.values) }
 
+  /// Goes over the members in the order in which they were written.
   public struct Iterator: IteratorProtocol {
     fileprivate var members: OrderedDictionary<Name, JSON>.Iterator
 
+    /// The next member, or nil after the last.
     public mutating func next() -> (key: String, value: JSON)? {
       members.next().map { ($0.key.text, $0.value) }
     }
   }
 
+  /// Starts at the first member.
   public func makeIterator() -> Iterator { Iterator(members: members.makeIterator()) }
 
+  /// Exact: the number of members.
   public var underestimatedCount: Int { members.count }
 }
 
 // MARK: - Access
 
 extension JSON {
+  /// Whether it is `null`; an absent member is nil instead.
   public var isNull: Bool { self == .null }
 
+  /// The value of `true` and `false`; nil for numbers and texts too.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
 
+  /// The number, if it was written as an integer; nil for `5.0`.
   public var int: Int? { if case .int(let value) = self { value } else { nil } }
 
   /// The number, whether it was written as an integer or not.
@@ -78,10 +91,13 @@ extension JSON {
     }
   }
 
+  /// The text, if this is one.
   public var string: String? { if case .string(let value) = self { value } else { nil } }
 
+  /// The elements, if this is a list.
   public var array: [JSON]? { if case .array(let value) = self { value } else { nil } }
 
+  /// The members, if this is an object.
   public var object: JSONObject? { if case .object(let value) = self { value } else { nil } }
 
   /// The member `key` of an object; nil if there is none or this is not an object.
@@ -115,12 +131,19 @@ extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expressibl
   ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
+  /// `null`
   public init(nilLiteral: ()) { self = .null }
+  /// `true` or `false`
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// A number, written as an integer.
   public init(integerLiteral value: Int) { self = .int(value) }
+  /// A number, written with a fraction or an exponent.
   public init(floatLiteral value: Double) { self = .double(value) }
+  /// A text.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// A list.
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  /// An object. Of a repeated key the last value counts.
   public init(dictionaryLiteral elements: (String, JSON)...) {
     self = .object(JSONObject(elements.lazy.map { (key: $0.0, value: $0.1) }))
   }

@@ -1,11 +1,11 @@
 /// A parser over bytes: one pass, no characters, no string per number.
 ///
 /// Accepts what Python's `json` accepts: RFC 8259, plus `NaN`, `Infinity` and `-Infinity`. A lone
-/// surrogate, which a Swift string cannot hold, becomes U+FFFD. The number of the line is counted
-/// only when something is to be told of it.
+/// surrogate, which a Swift string cannot hold, becomes U+FFFD. Lines are counted only for a
+/// report.
 ///
-/// Of a key that an object has twice the last value counts, as in Python. Where the values differ,
-/// the first such key of a file is told (`Notice`).
+/// If an object repeats a key, the last value counts, as in Python. If the values differ, the first
+/// such key of a file is reported (`Notice`).
 struct JSONParser {
   /// Deeper nesting than this is refused, so that a hostile file cannot exhaust the stack.
   static let depthLimit = 512

@@ -2,11 +2,10 @@ import Foundation
 
 /// Reads Python pickles, protocols 0 to 5, without ever doing what they ask for.
 ///
-/// A pickle is a program. This reader runs the part that builds numbers, texts and containers; a
-/// call is kept as data and afterwards understood if it makes a numpy array or scalar, a torch
-/// tensor or a plain container. An object of another class is passed over unread; a name that could
-/// run something is refused where it stands. Depth and size are bounded, so that no pickle exhausts
-/// stack or memory.
+/// A pickle is a program. This reader runs the part that builds numbers, texts and containers. It
+/// keeps a call as data, and understands it afterwards if it makes a numpy array or scalar, a torch
+/// tensor or a plain container. It passes over objects of other classes, and refuses a name that
+/// could run something. Depth and size are bounded, so no pickle exhausts stack or memory.
 ///
 /// Source: Python's `pickletools` (the opcodes and their meaning).
 public enum Pickle {

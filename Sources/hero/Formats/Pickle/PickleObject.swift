@@ -87,8 +87,8 @@ enum PickleGlobal: Hashable {
   }
 
   /// Whether a name looks like a class whose objects are data. Python's own ways to run something
-  /// are none, and neither is what is named like a function: nothing is run here, but a file that
-  /// asks for it means harm and is refused.
+  /// do not, and neither do names of functions. Nothing is run here, but a file that asks for it
+  /// means harm and is refused.
   private static func isClassOfData(_ module: String, _ name: String) -> Bool {
     if dataMakers.contains("\(module).\(name)") || module.hasPrefix("numpy.random.") { return true }
     let root = module.prefix { $0 != "." }

@@ -29,7 +29,9 @@ public enum PickleValue: Equatable, Sendable {
 
   /// One entry of a dictionary.
   public struct Entry: Equatable, Sendable {
+    /// Any value; Python's keys need not be texts.
     public var key: PickleValue
+    /// What the key stands for.
     public var value: PickleValue
   }
 

@@ -3,8 +3,8 @@ import Foundation
 /// The pages of an LMDB file, each access checked.
 ///
 /// The layout is that of liblmdb 0.9 on 64-bit little-endian machines: two meta pages, then branch,
-/// leaf and overflow pages of one copy-on-write B+ tree. liblmdb itself trusts what it finds there
-/// and crashes on a damaged file; it also wants to write a lock file. Pages are read, not mapped:
+/// leaf and overflow pages of one copy-on-write B+ tree. liblmdb itself trusts its input and
+/// crashes on a damaged file; it also wants to write a lock file. Pages are read, not mapped. So
 /// memory stays flat however large the store, and a file that shrinks under a reader is an error
 /// and not a crash.
 final class LMDBFile: Sendable {

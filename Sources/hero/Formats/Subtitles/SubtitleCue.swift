@@ -8,6 +8,10 @@ public struct SubtitleCue: Equatable, Sendable {
   /// annotations.
   public var lines: [String]
 
+  /// - Parameters:
+  ///   - start: seconds.
+  ///   - end: seconds.
+  ///   - lines: without tags.
   public init(start: Double, end: Double, lines: [String]) {
     self.start = start
     self.end = end
@@ -26,13 +30,13 @@ extension [SubtitleCue] {
 
   /// The cues in the order of their starts, each line once.
   ///
-  /// Two cues of the same times become one. Where a cue follows the one before without a gap and
-  /// begins with its last lines, as captions that roll do, those lines are left out; a cue of which
-  /// nothing is left makes the one before last until its own end. Cues that overlap otherwise stay
-  /// as they are: several people may speak.
+  /// Two cues of the same times become one. Rolling captions repeat lines: a cue that follows the
+  /// one before without a gap and begins with its last lines loses those lines. If nothing is left
+  /// of it, it prolongs the cue before until its own end. Other overlapping cues stay: several
+  /// people may speak.
   /// - Parameters:
   ///   - mostBytes: of a cue's text; what cues of the same times have beyond is left out.
-  ///   - onCut: told of a cue that loses lines.
+  ///   - onCut: called for a cue that loses lines.
   func inOrder(mostBytes: Int, onCut: (SubtitleCue) -> Void) -> [SubtitleCue] {
     let sorted = enumerated().sorted { a, b in
       a.element.start != b.element.start ? a.element.start < b.element.start : a.offset < b.offset

@@ -1,10 +1,10 @@
 /// Subtitles as players have them: SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`,
 /// `.ssa`), Timed Text (`.ttml`, `.dfxp`), SAMI (`.smi`) and lyrics (`.lrc`).
 ///
-/// They are read as they are found, not only as they should be: numbers and blank lines may be
-/// missing or too many, times may have points or commas, any of the usual encodings and line ends.
-/// Cues whose times cannot be read, or that end before they begin, are left out and told. Time
-/// grows with the length of the file, whatever is in it.
+/// Reads files as they occur, not only as they should be: numbers and blank lines may be missing or
+/// too many, times may have points or commas, any of the usual encodings and line ends. Reports and
+/// leaves out cues whose times cannot be read, or that end before they begin. Time grows linearly
+/// with the length of the file, whatever its content.
 public enum SubtitleFile {
   /// Endings of names of files that this reads.
   public static let endings = ["srt", "vtt", "ass", "ssa", "ttml", "dfxp", "smi", "sami", "lrc"]
@@ -115,7 +115,7 @@ public enum SubtitleFile {
     return (ordered, !timed.isEmpty)
   }
 
-  /// The format is told by what is in the file, since names lie.
+  /// The format follows from the content, since names lie.
   private static func timed(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines] {
     if TimedText.isMeant(by: text) { return TimedText.timed(text, onProblem: onProblem) }
     if SAMI.isMeant(by: text) { return SAMI.timed(text, onProblem: onProblem) }

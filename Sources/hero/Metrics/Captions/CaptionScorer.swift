@@ -3,8 +3,11 @@ import Foundation
 
 /// A clip's predicted caption and what people wrote of it.
 public struct ScoredClip: Sendable, Equatable {
+  /// The clip's id, by which rows of the two files belong together.
   public var id: QueryID
+  /// What the model wrote.
   public var prediction: String
+  /// What annotators wrote, one to several.
   public var references: [String]
 }
 

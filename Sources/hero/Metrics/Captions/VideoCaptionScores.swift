@@ -10,8 +10,7 @@ public struct VideoCaptionScores: Sendable {
   /// `macro/Bleu_1` … `paragraph/CIDEr`, in percent.
   public let figures: [(name: String, value: Double)]
 
-  /// - Returns: nil where a clip's name does not end in a number, so that nobody knows which video
-  ///   it is of.
+  /// - Returns: nil where a clip's name does not end in a number and so does not name its video.
   /// - Throws: `DataError` as `CaptionScorer`.
   public init?(_ predictions: [CaptionRow], references: [CaptionRow], meteor: MeteorResources?) throws {
     let given = Dictionary(predictions.map { ($0.clip, $0.captions.first) }) { _, last in last }

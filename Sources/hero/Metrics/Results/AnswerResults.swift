@@ -5,18 +5,24 @@ import Formats
 /// An answer is the index of the chosen one (TVQA, How2QA), or 1 and 0 for true and false
 /// statements (VIOLIN).
 public struct AnswerResults: Sendable, Equatable {
+  /// One question with its answer.
   public struct Row: Sendable, Equatable {
+    /// The question's id.
     public var id: QueryID
+    /// The index of the chosen answer, or 1 and 0 for true and false.
     public var answer: Int
 
+    /// - Parameter answer: an index, or 1 and 0.
     public init(id: QueryID, answer: Int) {
       self.id = id
       self.answer = answer
     }
   }
 
+  /// In the order of the file.
   public var rows: [Row] = []
 
+  /// No answers yet.
   public init() {}
 
   /// Writes the result file, in the order of the rows.

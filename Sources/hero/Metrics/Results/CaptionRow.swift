@@ -3,13 +3,17 @@ import Formats
 /// The captions of one clip, as TVC's files hold them, one a line: `{"vid_name", "clip_id", "ts",
 /// "descs": [{"desc"}]}`.
 public struct CaptionRow: Sendable, Equatable {
+  /// `vid_name`
   public var video: String
+  /// `clip_id`
   public var clip: QueryID
   /// Where the clip begins and ends, in seconds, as the file has it; nil where it is the whole
   /// video.
   public var times: [Double]?
+  /// `descs`, as written; several where the row is an annotation.
   public var captions: [String]
 
+  /// - Parameter times: start and end in seconds; nil for the whole video.
   public init(video: String, clip: QueryID, times: [Double]?, captions: [String]) {
     self.video = video
     self.clip = clip
@@ -44,6 +48,7 @@ public struct CaptionRow: Sendable, Equatable {
     }
   }
 
+  /// The line's object, its keys in TVC's order.
   public var json: JSON {
     var row: JSONObject = ["vid_name": .string(video), "clip_id": clip.json]
     if let times { row["ts"] = .array(times.map { .double($0) }) }
@@ -52,7 +57,7 @@ public struct CaptionRow: Sendable, Equatable {
   }
 
   /// Reads a file of rows, or a file with one list of them.
-  /// - Parameter onSkip: told of every row that cannot be used, which is left out; nil ends the
+  /// - Parameter onSkip: called for every row that cannot be used, which is left out; nil ends the
   ///   reading at the first.
   /// - Throws: `DataError` where the file cannot be read, or none of its rows.
   public static func read(

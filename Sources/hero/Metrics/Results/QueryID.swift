@@ -8,10 +8,12 @@ public struct QueryID: Hashable, Sendable, CustomStringConvertible, ExpressibleB
   /// The id as text, as the stores key it.
   public let text: String
 
+  /// Takes the id as stores key it, "165" for a number.
   public init(_ text: String) {
     self.text = text
   }
 
+  /// Takes the literal as stores key it.
   public init(stringLiteral text: String) {
     self.text = text
   }
@@ -45,9 +47,12 @@ public struct QueryID: Hashable, Sendable, CustomStringConvertible, ExpressibleB
     return .string(text)
   }
 
+  /// The id as stores key it.
   public var description: String { text }
 
+  /// By bytes, so that a number and its text are one id.
   public static func == (a: QueryID, b: QueryID) -> Bool { a.text.hasSameBytes(as: b.text) }
 
+  /// Over the bytes, so that it agrees with equality.
   public func hash(into hasher: inout Hasher) { Name(text).hash(into: &hasher) }
 }

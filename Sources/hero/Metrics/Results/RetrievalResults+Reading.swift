@@ -19,7 +19,7 @@ extension RetrievalResults {
   /// - Parameters:
   ///   - json: the file's content.
   ///   - numbers: the videos' numbers, where the file does not name them.
-  /// - Throws: `DataError` for rows of another form, and where nobody gives the videos' numbers.
+  /// - Throws: `DataError` for rows of another form, and for unknown numbers of videos.
   public init(json: JSON, numbers: [Name: Int]?) throws {
     var index = numbers
     if let named = json["video2idx"]?.object {

@@ -2,11 +2,14 @@ import Formats
 
 /// The predictions for one query, the best first.
 public struct QueryPredictions: Sendable, Equatable {
+  /// `desc_id`
   public var id: QueryID
+  /// The best first.
   public var predictions: [MomentPrediction]
-  /// How well each frame of the query's own video fits it; empty where nobody asked.
+  /// How well each frame of the query's own video fits it; empty unless asked for.
   public var frameScores: [Float]
 
+  /// - Parameter predictions: the best first.
   public init(id: QueryID, predictions: [MomentPrediction], frameScores: [Float] = []) {
     self.id = id
     self.predictions = predictions
@@ -24,6 +27,10 @@ public struct RetrievalResults: Sendable {
   /// Queries that could not be asked. They have no predictions, and no figure counts them.
   public var leftOut: [QueryID]
 
+  /// - Parameters:
+  ///   - videoIndex: the number of each video, `video2idx`.
+  ///   - tasks: the queries' predictions, by task.
+  ///   - leftOut: queries that could not be asked.
   public init(
     videoIndex: [Name: Int], tasks: [(task: RetrievalTask, queries: [QueryPredictions])],
     leftOut: [QueryID] = []

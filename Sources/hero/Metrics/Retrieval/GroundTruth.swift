@@ -2,6 +2,7 @@ import Formats
 
 /// What a retrieval query should find.
 public struct RetrievalTruth: Sendable, Equatable {
+  /// `desc_id`
   public var id: QueryID
   /// The name of the video.
   public var video: String
@@ -11,6 +12,10 @@ public struct RetrievalTruth: Sendable, Equatable {
   /// say.
   public var type: String?
 
+  /// - Parameters:
+  ///   - video: a name.
+  ///   - spans: the moment as each annotator marked it, in seconds.
+  ///   - type: `v`, `t`, `vt` or nil.
   public init(id: QueryID, video: String, spans: [TimeSpan], type: String? = nil) {
     self.id = id
     self.video = video

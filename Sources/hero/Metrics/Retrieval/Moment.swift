@@ -8,8 +8,13 @@ public struct MomentPrediction: Sendable, Equatable {
   public var start: Float
   /// Where the moment ends, in seconds; 0 for video retrieval.
   public var end: Float
+  /// What the ranking sorts by; higher is better.
   public var score: Float
 
+  /// - Parameters:
+  ///   - video: its index in the result file.
+  ///   - start: seconds.
+  ///   - end: seconds.
   public init(video: Int, start: Float, end: Float, score: Float) {
     self.video = video
     self.start = start
@@ -28,9 +33,9 @@ public struct MomentPrediction: Sendable, Equatable {
 
 /// The overlap of two spans over the stretch from the earlier start to the later end.
 ///
-/// For spans that do not touch the divisor is not their union but more; that is how TVR's own
-/// evaluation counts (`compute_temporal_iou` in `utils/temporal_nms.py`), in 32-bit numbers as
-/// there. 0 for two empty spans at one place.
+/// For spans that do not touch, that divisor is more than their union, as in TVR's own evaluation
+/// (`compute_temporal_iou` in `utils/temporal_nms.py`). Computed in 32-bit numbers as there. 0 for
+/// two empty spans at one place.
 public func temporalIoU(_ a: TimeSpan, _ b: TimeSpan) -> Float {
   let (starts, ends) = ((Float(a.start), Float(b.start)), (Float(a.end), Float(b.end)))
   let overlap = max(0, min(ends.0, ends.1) - max(starts.0, starts.1))

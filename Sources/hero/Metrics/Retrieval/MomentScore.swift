@@ -37,9 +37,9 @@ struct LogarithmicScore: MomentScore {
 
 /// What a video's score s weighs its moments by, exp(α · s) (`q2c_alpha`).
 ///
-/// Up to α = 80 the weight is a number of 32 bits for every cosine. Beyond, the weight overflows or
-/// vanishes, so moments are ranked by logarithms, and scores are the natural logarithms of what
-/// they would be: α · s + ln p(start) + ln p(end).
+/// Up to α = 80 the weight is a number of 32 bits for every cosine. Beyond, it overflows or
+/// vanishes, so logarithms rank moments. Scores are then natural logarithms: α · s + ln p(start) +
+/// ln p(end).
 public struct VideoWeight: Sendable, Equatable {
   /// The largest α whose weights 32 bits hold: exp(±80) lies within 1e-35 … 1e35.
   public static let largestExponent: Float = 80
@@ -47,6 +47,7 @@ public struct VideoWeight: Sendable, Equatable {
   /// α
   public let factor: Float
 
+  /// - Parameter factor: α; 20 in the reference.
   public init(_ factor: Float) { self.factor = factor }
 
   /// Whether scores are logarithms.

@@ -4,19 +4,22 @@ import Foundation
 ///
 /// The score of frames i … j of a video is `factor · start[i] · end[j]`, for `minLength ≤ j − i <
 /// maxLength` only (`min_pred_l`, `max_pred_l`). The reference fills, masks and sorts the whole
-/// length × length table of every video; here rows that cannot reach the kept list are skipped, and
-/// the list is a heap of `capacity` (`max_before_nms`) moments. Moments that score 0 are no answers
-/// and are left out. A moment that two windows of a video hold counts once, with its better score.
-/// Equal scores rank by the place of the video among those added, then by start, then by end. Where
-/// the factor is a `VideoWeight` that is logarithmic, so are the scores.
+/// length × length table of every video. This skips rows that cannot reach the kept list, a heap of
+/// `capacity` (`max_before_nms`) moments.
+///
+/// Moments that score 0 are no answers and are left out. A moment of two windows of a video counts
+/// once, with its better score. Equal scores rank by the place of the video among those added, then
+/// by start, then by end. If the factor is a logarithmic `VideoWeight`, so are the scores.
 public struct MomentScorer {
-  /// A moment in frames of the whole video that `add` was told.
+  /// A moment in frames of the whole video that was passed to `add`.
   public struct Moment: Sendable, Equatable {
+    /// The video's number, as passed to `add`.
     public var video: Int
     /// The first frame.
     public var start: Int
     /// The last frame, itself part of the moment.
     public var end: Int
+    /// factor · start[i] · end[j], or its logarithm.
     public var score: Float
   }
 
@@ -31,9 +34,9 @@ public struct MomentScorer {
   ///   - minLength: the smallest `j − i` (`min_pred_l`).
   ///   - maxLength: one more than the largest `j − i` (`max_pred_l`).
   ///   - capacity: how many moments to keep (`max_before_nms`).
-  ///   - weight: makes factors of videos' scores; nil where `add` is told the factors themselves.
-  ///   - findsShortVideos: whether a video that is shorter than the shortest moment is a moment as
-  ///     a whole. The reference finds none there.
+  ///   - weight: makes factors of videos' scores; nil where `add` gets the factors themselves.
+  ///   - findsShortVideos: whether a video shorter than the shortest moment is a moment as a whole.
+  ///     The reference finds none there.
   public init(
     minLength: Int, maxLength: Int, capacity: Int, weight: VideoWeight? = nil, findsShortVideos: Bool = false
   ) {

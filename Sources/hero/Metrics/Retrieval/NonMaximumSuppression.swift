@@ -3,12 +3,15 @@
 public struct NonMaximumSuppression: Sendable {
   /// A moment whose IoU with a better one exceeds this is dropped (`nms_thd`).
   public var threshold: Float
-  /// How many of the candidates are looked at, the best first (`max_after_nms`: the list is cut
-  /// before, and again after).
+  /// How many candidates enter, the best first (`max_after_nms` cuts the list before, and again
+  /// after).
   public var limit: Int
   /// How many moments of one video are kept at most.
   public static let limitPerVideo = 100
 
+  /// - Parameters:
+  ///   - threshold: IoU.
+  ///   - limit: candidates that enter, the best first.
   public init(threshold: Float, limit: Int = 100) {
     self.threshold = threshold
     self.limit = limit

@@ -2,6 +2,7 @@ import Foundation
 
 /// How many queries are answered within the first predictions.
 public struct Recall: Sendable, Equatable {
+  /// What was ranked: moments of all videos, moments of the query's video, or videos.
   public var task: RetrievalTask
   /// The query type it is about, `v`, `t` or `vt`; nil for all queries.
   public var type: String?

@@ -6,7 +6,9 @@ import Formats
 /// A query is answered at rank k and IoU t if one of its first k predictions is in the right video
 /// and overlaps the true moment by at least t. Percentages of queries, rounded to two places.
 public struct RetrievalMetrics: Sendable {
+  /// The k of R@k.
   public static let recallDepths = [1, 5, 10, 100]
+  /// The t of IoU ≥ t.
   public static let overlaps: [Float] = [0.5, 0.7]
   /// The query types by which recall is reported, in order.
   public static let queryTypes = ["v", "t", "vt"]

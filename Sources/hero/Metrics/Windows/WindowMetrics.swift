@@ -7,14 +7,11 @@ import Formats
 ///
 /// | figure | what |
 /// | --- | --- |
-/// | `MR-full-mAP@0.5`, `MR-full-mAP` | mean average precision at an overlap, and over 0.5, 0.55 …
-/// 0.95 |
+/// | `MR-full-mAP@0.5`, `MR-full-mAP` | mean average precision at an IoU, and over 0.5 … 0.95 |
 /// | `MR-full-R1@0.5` | queries whose first window overlaps a true one by that much |
-/// | `MR-short-…`, `MR-middle-…`, `MR-long-…` | for true windows of up to 10 s, up to 30 s, and
-/// longer |
+/// | `MR-short-…`, `MR-middle-…`, `MR-long-…` | for true windows to 10 s, to 30 s, longer |
 /// | `HL-min-VeryGood-mAP`, `-Hit1` | of the clips that annotators rated at least so |
-/// | `R1@0.3`, `R5@0.3`, `mIoU` | queries with such an overlap among the first 1 or 5; mean overlap
-/// of the first |
+/// | `R1@0.3`, `R5@0.3`, `mIoU` | queries answered among the first 1 or 5; mean IoU of the first |
 ///
 /// All are percentages of two decimals.
 public struct WindowMetrics: Sendable {

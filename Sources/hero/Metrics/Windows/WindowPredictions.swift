@@ -5,25 +5,34 @@ import Formats
 ///     {"qid": 2579, "query": "…", "vid": "…", "pred_relevant_windows": [[0, 70, 0.9986]],
 ///      "pred_saliency_scores": [-0.24]}
 public struct WindowPredictions: Sendable, Equatable {
+  /// One answer of ``windows``.
   public struct Window: Sendable, Equatable {
+    /// Seconds from the video's start.
     public var span: TimeSpan
+    /// Higher is better; minus the place where the file has no score.
     public var score: Double
 
+    /// - Parameter score: higher is better.
     public init(span: TimeSpan, score: Double) {
       self.span = span
       self.score = score
     }
   }
 
+  /// `qid`
   public var id: QueryID
   /// The query and its video, where they are known.
   public var query: String?
+  /// `vid`
   public var video: String?
   /// The best first, as the file has them.
   public var windows: [Window]
   /// A score for each clip of 2 s; nil where the model gives none.
   public var saliency: [Double]?
 
+  /// - Parameters:
+  ///   - windows: the best first.
+  ///   - saliency: a score for each clip of 2 s.
   public init(
     id: QueryID, query: String? = nil, video: String? = nil, windows: [Window], saliency: [Double]? = nil
   ) {

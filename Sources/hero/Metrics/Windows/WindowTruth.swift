@@ -8,12 +8,16 @@ import Formats
 /// moment_detr and lighthouse keep Charades-STA, ActivityNet Captions and TACoS in the same form,
 /// without saliencies.
 public struct WindowTruth: Sendable, Equatable {
+  /// `qid`
   public var id: QueryID
   /// In seconds; at least one.
   public var windows: [TimeSpan]
-  /// Nil where nobody rated the clips.
+  /// nil without ratings of the clips.
   public var saliency: ClipSaliency?
 
+  /// - Parameters:
+  ///   - windows: at least one.
+  ///   - saliency: nil without ratings of the clips.
   public init(id: QueryID, windows: [TimeSpan], saliency: ClipSaliency? = nil) {
     self.id = id
     self.windows = windows

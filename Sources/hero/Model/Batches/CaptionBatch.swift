@@ -2,14 +2,17 @@ import Engine
 
 /// Clips of videos and the captions that describe them.
 public struct CaptionBatch: Sendable {
+  /// Each video once, however many of its clips are described.
   public var videos: VideoBatch
   /// Of each caption: its clip's video, and the clip's frames within that video.
   public var clips: [(video: Int, frames: Range<Int>)]
   /// Token ids of each caption, the leading `BOS` included; the targets are the same shifted by
   /// one.
   public var inputs: [[Int32]]
+  /// Token ids of each caption, the closing `EOS` included.
   public var targets: [[Int32]]
 
+  /// - Precondition: as many clips as captions, and as many input as target tokens in each.
   public init(
     videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], inputs: [[Int32]], targets: [[Int32]]
   ) {
@@ -29,6 +32,7 @@ public struct ClipInput: Sendable {
   /// The frames of each clip.
   public let clips: Segments
 
+  /// Puts clips into a device's memory; ``rows`` are those of the encoded videos.
   public init(
     _ videos: VideoBatch, clips: [(video: Int, frames: Range<Int>)], for model: ModelConfiguration,
     on backend: any Backend

@@ -2,13 +2,16 @@ import Engine
 
 /// Videos with some frames moved after fusion.
 public struct FrameOrderBatch: Sendable {
+  /// The videos in their right order; moving comes after fusion.
   public var videos: VideoBatch
   /// Frame i goes to place `order[i]`, counted over all videos.
   public var order: [Int]
   /// The places that moved frames went to, and the place within its video that each came from.
   public var places: [Int]
+  /// The place within its video that the frame at the same entry of ``places`` came from.
   public var targets: [Int]
 
+  /// - Precondition: `order` has one entry a frame; as many places as targets.
   public init(videos: VideoBatch, order: [Int], places: [Int], targets: [Int]) {
     precondition(order.count == videos.frameCount && places.count == targets.count)
     self.videos = videos

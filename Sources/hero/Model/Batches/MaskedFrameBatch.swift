@@ -7,6 +7,7 @@ public struct MaskedFrameBatch: Sendable {
   /// What the hidden frames were, end to end.
   public var targets: [Float]
 
+  /// - Precondition: `targets` has `featureWidth` numbers for each masked frame.
   public init(videos: VideoBatch, targets: [Float]) {
     precondition(targets.count == videos.maskedFrames.count * videos.featureWidth)
     self.videos = videos
@@ -37,8 +38,8 @@ public struct MaskedFrameInput: @unchecked Sendable {
   /// The hidden frames, and all others.
   package let hidden: Indices
   package let others: Indices
-  /// What the hidden frames were: [hidden, featureWidth]; nobody changes it, so threads may hand it
-  /// on.
+  /// What the hidden frames were: [hidden, featureWidth]. It never changes, so threads may share
+  /// it.
   package let targets: Tensor
   /// Where the rows of targets above predictions of others come from, −1 for neither.
   package let fromTargets: Indices

@@ -4,13 +4,16 @@ import Engine
 public struct MaskedTextBatch: Sendable {
   /// Feature rows of all sentences end to end.
   public var features: [Float]
+  /// Numbers per row of ``features``.
   public var featureWidth: Int
   /// Frames (rows of `features`) and ids, some of them masked.
   public var sequences: [SubtitleSequence]
   /// The masked tokens, counted over all tokens of all sequences, and the words that stood there.
   public var masked: [Int]
+  /// The words that stood at ``masked``.
   public var targets: [Int32]
 
+  /// - Precondition: as many masked places as targets.
   public init(
     features: [Float], featureWidth: Int, sequences: [SubtitleSequence], masked: [Int], targets: [Int32]
   ) {
@@ -25,12 +28,13 @@ public struct MaskedTextBatch: Sendable {
 
 /// The same in a device's memory.
 public struct MaskedTextInput: @unchecked Sendable {
-  /// [rows, featureWidth]; nobody changes it, so threads may hand it on.
+  /// [rows, featureWidth]. It never changes, so threads may share it.
   let features: Tensor
   let plan: CrossModalPlan
   let frameRows: Indices
   /// The rows of the masked words: the last layer computes only them.
   package let masked: RowSelection
+  /// The words that were masked, in the order of the masked rows.
   public let targets: Indices
 }
 

@@ -16,6 +16,11 @@ public struct QuestionBatch: Sendable {
   /// statements.
   public var spans: [FrameSpan]
 
+  /// - Parameters:
+  ///   - videos: one entry for each pair of video and text, which may share rows.
+  ///   - pairsPerQuestion: answers of each question; 1 for a statement.
+  ///   - targets: one a question; −1 where unknown.
+  ///   - spans: one a question, or none at all.
   public init(
     videos: VideoBatch, texts: [[Int32]], pairsPerQuestion: [Int], targets: [Int],
     spans: [FrameSpan] = []
@@ -47,13 +52,16 @@ public struct QuestionInput: Sendable {
   /// which rows make a group; and the rows of each question.
   let regrouped: Indices
   let groups: Segments
+  /// The frames of each question, over which its moment's logits run.
   public let questionFrames: Segments
   /// The right answers, or statements' truths; first frames, then last frames of the moments. −1
   /// where unknown.
   public let targets: Indices
+  /// First frames of all moments, then last frames; −1 where unknown.
   public let spanTargets: Indices
   /// How many answers and moments are known.
   public let knownTargets: Int
+  /// How many moments are known.
   public let knownSpans: Int
 }
 

@@ -2,15 +2,18 @@ import Engine
 
 /// Queries with the videos and spans they should find.
 public struct RetrievalBatch: Sendable {
+  /// Each video once.
   public var videos: VideoBatch
   /// Token ids, a leading special token only where the task has one.
   public var queries: [[Int32]]
   /// The batch's videos in the order of ranking: query m belongs to slot m / queriesPerSlot.
   public var slots: [Int]
+  /// Queries of each slot; 1 in the reference.
   public var queriesPerSlot: Int
   /// First and last frame of each query's moment; −1 where unknown.
   public var targets: [FrameSpan]
 
+  /// - Precondition: `queriesPerSlot` queries for each slot, and a target for each query.
   public init(
     videos: VideoBatch, queries: [[Int32]], slots: [Int], queriesPerSlot: Int = 1,
     targets: [FrameSpan]

@@ -7,6 +7,9 @@ public struct SubtitleSequence: Equatable, Sendable {
   /// Token ids, the leading special token included.
   public var tokens: [Int32]
 
+  /// - Parameters:
+  ///   - frames: rows of the batch's features.
+  ///   - tokens: with the leading special token.
   public init(frames: [Int], tokens: [Int32]) {
     self.frames = frames
     self.tokens = tokens
@@ -19,6 +22,7 @@ public struct SubtitleSequence: Equatable, Sendable {
 public struct VideoBatch: Sendable {
   /// [rows, featureWidth], the videos end to end.
   public let features: [Float]
+  /// Numbers per row.
   public let featureWidth: Int
   /// Frames of each video.
   public let lengths: [Int]
@@ -35,6 +39,7 @@ public struct VideoBatch: Sendable {
   /// first token. Its own features are zero (VALUE's `sub_only`).
   public let readsTextAlone: Bool
 
+  /// Frames of all videos.
   public var frameCount: Int { lengths.reduce(0, +) }
 
   /// - Precondition: each frame is in at most one sequence.

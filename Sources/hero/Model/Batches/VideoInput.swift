@@ -2,7 +2,7 @@ import Engine
 
 /// Several videos in a device's memory, with the plan of their sequences.
 public struct VideoInput: @unchecked Sendable {
-  /// [rows, featureWidth]; nobody changes it, so threads may hand it on.
+  /// [rows, featureWidth]. It never changes, so threads may share it.
   let features: Tensor
   /// The frames of each video.
   public let segments: Segments

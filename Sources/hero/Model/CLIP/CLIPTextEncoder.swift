@@ -23,6 +23,7 @@ public final class CLIPTextEncoder {
   public let context: Int
   /// Tokens that there are, 49,408.
   public let vocabulary: Int
+  /// The tower's weights, on the backend that it runs on.
   public let store: ParameterStore
   /// Elements of a token's state.
   public let hidden: Int
@@ -38,6 +39,12 @@ public final class CLIPTextEncoder {
   public struct Shape: Sendable {
     public var vocabulary, context, hidden, inner, layers, width: Int
 
+    /// - Parameters:
+    ///   - vocabulary: tokens.
+    ///   - context: positions.
+    ///   - hidden: elements of a token's state.
+    ///   - inner: elements of the feed-forward layers.
+    ///   - width: elements of a text's vector.
     public init(vocabulary: Int, context: Int, hidden: Int, inner: Int, layers: Int, width: Int) {
       (self.vocabulary, self.context, self.hidden) = (vocabulary, context, hidden)
       (self.inner, self.layers, self.width) = (inner, layers, width)

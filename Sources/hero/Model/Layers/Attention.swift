@@ -80,6 +80,7 @@ struct AttentionBlock {
 
 /// Some rows of packed sequences.
 public struct RowSelection: Sendable {
+  /// Row numbers, sequence after sequence.
   public var rows: Indices
   /// How many rows each sequence keeps.
   public var segments: Segments

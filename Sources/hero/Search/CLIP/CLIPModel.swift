@@ -8,9 +8,13 @@ import Training
 /// CLIP's text tower with its tokenizer: what turns queries into vectors that its pictures' rows
 /// can be compared with.
 public struct CLIPModel {
+  /// The weights and the vocabulary, as found on disk.
   public let files: CLIPFiles
+  /// Turns tokens into a row of ``IndexHead/width`` numbers.
   public let text: CLIPTextEncoder
+  /// Splits a query into CLIP's byte pairs and cuts what the tower has no room for.
   public let tokenizer: CLIPTokenizer
+  /// What an index of this model's rows says of it.
   public let head: IndexHead
 
   /// - Parameters:

@@ -3,10 +3,10 @@ import Formats
 
 /// From the row of a query to moments of an index of CLIP's rows.
 ///
-/// Pictures are ranked by the cosine of their rows with the query's (`FrameRuns` makes moments of
-/// them), and what is said by BM25 (`SpokenSearch`). The two lists are joined by reciprocal ranks
-/// (Cormack et al., SIGIR 2009): a moment's score is the sum of 1 / (60 + rank) over the lists that
-/// have it; a stretch of subtitles that overlaps a moment of pictures is the same moment.
+/// Pictures rank by the cosine of their rows with the query's (`FrameRuns` makes moments of them),
+/// speech by BM25 (`SpokenSearch`). Reciprocal ranks join the two lists (Cormack et al., SIGIR
+/// 2009): a moment's score is the sum of 1 / (60 + rank) over the lists that have it. A stretch of
+/// subtitles that overlaps a moment of pictures is the same moment.
 struct CLIPRanking: Sendable {
   let videos: IndexedVideos
   let runs: FrameRuns

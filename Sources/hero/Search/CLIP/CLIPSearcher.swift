@@ -9,7 +9,9 @@ import Training
 ///
 /// `CLIPRanking` says how moments are ranked.
 public final class CLIPSearcher: VideoSearcher, @unchecked Sendable {
+  /// The index that is searched.
   public let index: IndexFile
+  /// The text tower that reads queries.
   public let model: CLIPModel
   private let search: CLIPRanking
   /// Held by whoever uses the device.
@@ -44,8 +46,10 @@ public final class CLIPSearcher: VideoSearcher, @unchecked Sendable {
     search = try CLIPRanking(index, rowsRead: rowsRead)
   }
 
+  /// Whether the index has more frames than are compared exactly.
   public var isApproximate: Bool { search.videos.isApproximate }
 
+  /// `{"by": "clip", "pictures": …}`; with "subtitles" and "joined" where the index holds speech.
   public var ranking: JSON {
     var json: JSONObject = [
       "by": "clip",
@@ -59,20 +63,29 @@ public final class CLIPSearcher: VideoSearcher, @unchecked Sendable {
     return .object(json)
   }
 
+  /// How many tokens of a long query CLIP reads; nil where it reads all.
   public func note(on text: String) -> String? { model.cut(text) }
 
-  /// The row of a query that somebody typed.
+  /// The row of a typed query.
   /// - Throws: `UsageError` for an empty one and an endless one.
   private func row(_ text: String) throws -> (query: String, row: [Float]) {
     let query = try MomentSearcher.checkedQuery(text)
     return (query, turns.withLock { model.row(query) })
   }
 
+  /// Moments by pictures and by subtitles, joined by the ranks that they have in the two lists.
+  ///
+  /// - Throws: `UsageError` for an empty or endless query; `DataError` where the index cannot be
+  ///   read.
   public func find(_ text: String, limit: Int) throws -> [FoundMoment] {
     let (query, unit) = try row(text)
     return try search.find(query, unit, limit: limit)
   }
 
+  /// Cosines of all frames, the score of the run that each frame belongs to (0 outside runs), and
+  /// the runs.
+  ///
+  /// - Throws: as ``find(_:limit:)``.
   public func align(_ text: String, video: Int) throws -> Alignment {
     let cosines = try search.videos.cosines(try row(text).row, video: video)
     let interval = Float(index.head.frameInterval)

@@ -16,7 +16,9 @@ public struct FrameRuns: Sendable {
   private static let mostMoments = 5
   private static let bounds = (least: 2, seconds: 60.0)
 
+  /// One moment of a video.
   public struct Run: Equatable, Sendable {
+    /// Frame numbers, counted from the video's first.
     public var frames: Range<Int>
     /// The mean of its frames' cosines.
     public var score: Float

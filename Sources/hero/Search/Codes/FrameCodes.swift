@@ -17,8 +17,10 @@ import Engine
 /// The factors make the estimates right on average (Gao & Long, "RaBitQ", SIGMOD 2024). The error
 /// of a record's is about 0.37·‖r‖/√width, that of all signs 0.75·‖r‖/√width.
 public struct FrameCodeLayout: Sendable, Equatable {
+  /// Elements of a frame's vector.
   public let width: Int
 
+  /// - Parameter width: elements of a frame's vector.
   public init(width: Int) { self.width = width }
 
   /// Frames of a block.
@@ -40,6 +42,7 @@ public struct FrameCodeLayout: Sendable, Equatable {
   /// Bytes of the codes of so many frames.
   public func bytes(frames: Int) -> Int { signBytes(frames: frames) + centreBytes + frames * recordBytes }
 
+  /// Blocks of so many frames: ⌈frames / 8,192⌉.
   public func blocks(frames: Int) -> Int { (frames + Self.blockFrames - 1) / Self.blockFrames }
 
   /// The frames of a block.
@@ -54,6 +57,7 @@ public struct FrameCodeEncoder {
   private let rows: StoredRowLayout
   private let rotation: SignRotation
 
+  /// - Parameter width: elements of a frame's vector.
   public init(width: Int) {
     layout = FrameCodeLayout(width: width)
     rows = StoredRowLayout(width: width)

@@ -98,6 +98,7 @@ public struct CodedQuery: Sendable {
 
 /// The codes of frames where they lie in a mapped file.
 public struct FrameCodes {
+  /// Where signs, centre and records lie in the bytes.
   public let layout: FrameCodeLayout
   /// Frames.
   public let count: Int
@@ -113,6 +114,7 @@ public struct FrameCodes {
 /// Products of a query with stored rows, read where they lie in a mapped file. The host does it,
 /// whichever device encodes: that is where the file is.
 public final class RowScanner: @unchecked Sendable {
+  /// How long an exact row is.
   public let layout: StoredRowLayout
   private let rotation: SignRotation
   private let pool: ThreadPool
@@ -128,6 +130,9 @@ public final class RowScanner: @unchecked Sendable {
 
   deinit { pool.stop() }
 
+  /// Prepares a query for the codes: rotates it and picks its large elements.
+  ///
+  /// - Parameter values: a vector of the layout's width.
   public func query(_ values: [Float]) -> CodedQuery {
     precondition(values.count == layout.width)
     var rotated = values

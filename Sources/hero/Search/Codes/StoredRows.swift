@@ -3,8 +3,10 @@ import Engine
 /// How encoded frames lie in a file exactly: a row is a float, 1 / max(‖x‖, 1e-5), and x in
 /// bfloat16. `FrameCodeLayout` says what lies beside them to find out which rows are worth reading.
 public struct StoredRowLayout: Sendable, Equatable {
+  /// Elements of a frame's vector.
   public let width: Int
 
+  /// - Parameter width: elements of a frame's vector.
   public init(width: Int) { self.width = width }
 
   /// Bytes of an exact row.
@@ -14,12 +16,14 @@ public struct StoredRowLayout: Sendable, Equatable {
 /// How the codes of one video's frames lie in files of the versions 1 and 2, which are read and no
 /// longer written.
 ///
-/// The mean m of the frames' unit vectors in signed bytes with their scale, then for each frame a
-/// float f and the signs of R(x/‖x‖ − m), R being the same rotation as in `FrameCodeLayout`: with
-/// q' = R(q), q·x/‖x‖ ≈ q·m + f·Σ ±q'.
+/// First comes the mean m of the frames' unit vectors in signed bytes with their scale. Then each
+/// frame has a float f and the signs of R(x/‖x‖ − m), R being the same rotation as in
+/// `FrameCodeLayout`. With q' = R(q), q·x/‖x‖ ≈ q·m + f·Σ ±q'.
 public struct VideoCodeLayout: Sendable, Equatable {
+  /// Elements of a frame's vector.
   public let width: Int
 
+  /// - Parameter width: elements of a frame's vector.
   public init(width: Int) { self.width = width }
 
   /// Words of signs of a frame.
@@ -36,6 +40,7 @@ public struct VideoCodeLayout: Sendable, Equatable {
 public struct RowEncoder {
   private let layout: StoredRowLayout
 
+  /// - Parameter width: elements of a frame's vector.
   public init(width: Int) { layout = StoredRowLayout(width: width) }
 
   /// Adds frames to rows that lie end to end.

@@ -27,7 +27,7 @@ public struct CaptionGenerator {
   ///   - frameInterval: seconds between frames.
   ///   - videoBatch: videos a pass.
   ///   - clipBatch: clips that are decoded together, at most.
-  ///   - skips: told of every clip without a place in its video and every video that cannot be
+  ///   - skips: reports every clip without a place in its video and every video that cannot be
   ///     read; their captions are left empty.
   public init(
     _ members: [Member], tokenizer: Tokenizer, options: DecodingOptions, frameInterval: Double,
@@ -43,11 +43,11 @@ public struct CaptionGenerator {
     self.skips = skips
   }
 
-  /// The clips with a caption each, in the order given; captions that they come with are put aside.
+  /// The clips with a caption each, in the order given; their own captions are put aside.
   ///
-  /// Every video is read and encoded once; the passes are divided among the ranks. A clip whose
-  /// video cannot be read, that starts after its video's last frame or whose `ts` is no moment gets
-  /// an empty caption, so that the result is about all clips.
+  /// Every video is read and encoded once; the passes are divided among the ranks. A clip gets an
+  /// empty caption if its video cannot be read, it starts after its video's last frame, or its `ts`
+  /// is no moment. So the result covers all clips.
   /// - Parameter progress: called with the number of clips done; what it throws ends the work.
   /// - Returns: the rows, and how many of them could not be described.
   /// - Throws: `DataError` where more than half of the clips cannot be described.
@@ -66,7 +66,7 @@ public struct CaptionGenerator {
     return (rows, leftOut)
   }
 
-  /// Looks whether most clips can be described, before any work is done.
+  /// Checks whether most clips can be described, before any work is done.
   /// - Throws: `DataError` where more than half cannot.
   public func requireUsable(_ clips: [CaptionRow]) throws {
     for (model, videos) in members {
@@ -236,7 +236,7 @@ extension CaptionRow {
 
 extension CaptionRow {
   /// The rows of a file that can be used.
-  /// - Parameter skips: told of every other row.
+  /// - Parameter skips: reports every other row.
   /// - Throws: `DataError` where the file cannot be read, or more than half of its rows.
   public static func read(path: String, skips: SkipReport) throws -> [CaptionRow] {
     var errors: [DataError] = []
@@ -251,7 +251,7 @@ extension CaptionRow {
 
 extension CaptionStore {
   /// All clips, with the captions that the annotators gave them.
-  /// - Parameter skips: told of every clip whose row cannot be read; it is left out.
+  /// - Parameter skips: reports every clip whose row cannot be read; it is left out.
   /// - Throws: `DataError` where more than half of the clips cannot be read.
   public func rows(skips: SkipReport = SkipReport()) throws -> [CaptionRow] {
     let rows = try clipIDs.compactMap { id -> CaptionRow? in

@@ -8,6 +8,7 @@ import Model
 public struct CaptionLoader: BatchLoader {
   /// As one corpus: the videos of one after those of the other.
   public let stores: [CaptionStore]
+  /// Where the frames and subtitles of the clips come from.
   public let videos: VideoReader
   /// The videos to use, with their places among the stores; and the caption of each item where it
   /// is one, nil where an item is a video with its captions.
@@ -19,6 +20,7 @@ public struct CaptionLoader: BatchLoader {
   private let captionsPerVideo: Int
   /// Tokens of a caption, `[BOS]` included.
   private let maxTextLength: Int
+  /// Which videos, clips and captions went unused, and why.
   public let skips: SkipReport
 
   /// - Parameters:
@@ -26,7 +28,7 @@ public struct CaptionLoader: BatchLoader {
   ///     decoder holds.
   ///   - captionsPerVideo: `max_cap_per_vid`, drawn from a video's captions if it has more; all are
   ///     used if it is not positive.
-  ///   - skips: told of every video, clip or caption that cannot be used.
+  ///   - skips: reports every video, clip or caption that cannot be used.
   /// - Throws: `DataError` where the stores lack more than half of the videos.
   public init(
     captions stores: [CaptionStore], videos: VideoReader, maxTextLength: Int, captionsPerVideo: Int,
@@ -52,8 +54,13 @@ public struct CaptionLoader: BatchLoader {
     for store in stores { try videos.requireMost(store.videos, "videos", file: store.path) }
   }
 
+  /// Videos, or captions where each is an item of its own.
   public var itemCount: Int { names.count }
 
+  /// The clips of these videos with their captions: `[BOS] caption` as input, `caption [EOS]` as
+  /// target, both cut to `max_txt_len`.
+  ///
+  /// - Returns: nil where no item can be used.
   public func batch(of items: [Int], random: RandomStream) throws -> CaptionBatch? {
     var read: [VideoItem] = []
     var clips: [(video: Int, frames: Range<Int>)] = []

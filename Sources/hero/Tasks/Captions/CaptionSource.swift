@@ -3,6 +3,7 @@ import Model
 
 extension CaptionBatch: TaskBatch {}
 extension CaptionInput: TaskInput {
+  /// `.targets`: the words to predict, of all captions.
   public var counts: [Counted: Int] { [.targets: targets.count] }
 }
 
@@ -32,8 +33,11 @@ extension CaptionModel {
 
 /// Fine-tuning for captions: TVC.
 public final class CaptionSource: ModelSource {
+  /// As logs name it, such as `tvc`.
   public let name: String
+  /// The decoder's parameters with those of the encoder.
   public let model: CaptionModel
+  /// What the batches come from.
   public let loader: CaptionLoader
   private let smoothing: Float
 
@@ -45,6 +49,7 @@ public final class CaptionSource: ModelSource {
     self.loader = loader
   }
 
+  /// One part, "loss": this rank's share of the mean over all ranks' words.
   public func loss(
     _ tape: Tape, _ input: CaptionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {

@@ -2,7 +2,7 @@ import Corpus
 import Formats
 import Model
 
-/// The videos of a batch: each is read once, however often it is asked for.
+/// The videos of a batch; each is read once, however many items use it.
 struct BatchVideos {
   let reader: VideoReader
   let model: ModelConfiguration

@@ -2,11 +2,10 @@ import Corpus
 import Engine
 
 extension Communicator {
-  /// Does this rank's part of some work and puts all ranks' results together, in the order of the
-  /// work.
+  /// Does this rank's part of some work and joins all ranks' results, in the order of the work.
   ///
-  /// What is told as progress is stretched to the whole: the other ranks are about as far. Where
-  /// one rank was interrupted, all stop.
+  /// Progress is scaled to the whole: the other ranks are about as far. If one rank was
+  /// interrupted, all stop.
   /// - Parameters:
   ///   - pieces: how many pieces the work has, such as batches; each rank does some in a row.
   ///   - work: does these.

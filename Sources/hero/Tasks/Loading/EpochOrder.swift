@@ -4,15 +4,16 @@ import Synchronization
 /// Which items batch n holds: every epoch visits all items in an order of its own; its last batch
 /// may be short.
 ///
-/// A function of (seed, n), so that a resumed run goes on with the very batch that would have come,
-/// and of no more memory for millions of items than for thousands.
+/// It is a function of (seed, n), so a resumed run continues with the very batch that would have
+/// come. Millions of items take no more memory than thousands.
 ///
-/// Corpora of up to a stretch are shuffled as a whole. In larger ones, blocks of items that lie
-/// side by side change places first, then the items within stretches of many blocks: a batch's
-/// items come from anywhere, and yet what lies on the same pages of a store is read while those are
-/// in memory.
+/// Corpora of up to a stretch are shuffled as a whole. In larger ones, blocks of neighbouring items
+/// change places first, then the items within stretches of many blocks. A batch's items come from
+/// anywhere, and yet items on the same pages of a store are read while those are in memory.
 public struct EpochOrder: Sendable {
+  /// Items of an epoch.
   public let items: Int
+  /// Items of a batch; the last of an epoch may have fewer.
   public let batchSize: Int
   private let seed: UInt64
   /// Items that stay together until a stretch is shuffled.
@@ -32,6 +33,7 @@ public struct EpochOrder: Sendable {
     self.stretch = stretch
   }
 
+  /// ⌈items / batchSize⌉.
   public var batchesPerEpoch: Int { (items + batchSize - 1) / batchSize }
 
   /// The items of batch `number`, counted from the first batch of the first epoch.

@@ -3,6 +3,7 @@ public struct ItemBatches: Sendable {
   let count: Int
   let size: Int
 
+  /// - Parameter size: items a batch, at least 1; smaller values count as 1.
   public init(count: Int, size: Int) {
     self.count = count
     self.size = max(1, size)

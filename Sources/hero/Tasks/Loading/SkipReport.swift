@@ -8,7 +8,7 @@ public final class SkipReport: Sendable {
   private let seen = Mutex<Set<Name>>([])
   private let items = Mutex<Set<Name>>([])
 
-  /// - Parameter onSkip: told of each item, and of how many there are so far.
+  /// - Parameter onSkip: called for each item, with the number of items so far.
   public init(_ onSkip: @escaping @Sendable (_ error: DataError, _ count: Int) -> Void = { _, _ in }) {
     self.onSkip = onSkip
   }

@@ -21,7 +21,7 @@ public func requireMost(
     cure: "Make the stores from one corpus and for the task, or name the split that they belong to")
 }
 
-/// Looks whether most items can be used, before any work is done; ends as soon as that is sure.
+/// Checks whether most items can be used, before any work is done; ends as soon as that is sure.
 ///
 /// - Parameter use: throws `DataError` where an item cannot be used.
 /// - Throws: `DataError` naming the first such item, where more than half of them cannot be used.
@@ -67,7 +67,7 @@ struct ReadableVideos {
 }
 
 extension VideoReader {
-  /// A video for a model; nil where it cannot be used, of which `skips` is told.
+  /// A video for a model; nil where it cannot be used; `skips` reports it.
   func read(_ video: String, for model: ModelConfiguration, _ skips: SkipReport) throws -> VideoItem? {
     do {
       let item = try read(video)
@@ -79,7 +79,7 @@ extension VideoReader {
     }
   }
 
-  /// Looks whether the stores have the videos of most items, by their side files only; the other
+  /// Checks whether the stores have the videos of most items, by their side files only; the other
   /// items are left out when they are read.
   /// - Parameters:
   ///   - items: the video of each item; nil where it is not known.

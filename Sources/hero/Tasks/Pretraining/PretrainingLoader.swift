@@ -6,14 +6,17 @@ import Model
 /// Batches of one objective over a list of videos (Docs/Computation.md §3; the reference's
 /// `VideoMlmDataset`, `MfmDataset`, `FomDataset` and `VsmDataset`).
 public struct PretrainingLoader<Asked: Objective>: BatchLoader {
+  /// Draws masks, moves frames or picks sentences of what is read.
   public let objective: Asked
+  /// The videos of one corpus, from one or several feature stores.
   public let videos: PretrainingVideos
   /// What the batches are for.
   public let model: ModelConfiguration
+  /// Which videos went unused, and why.
   public let skips: SkipReport
   private let maxTextLength: Int
 
-  /// - Parameter skips: told of every video that cannot be used.
+  /// - Parameter skips: reports every video that cannot be used.
   /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
   public init(
     _ objective: Asked, videos: PretrainingVideos, maxTextLength: Int, model: ModelConfiguration,
@@ -32,7 +35,9 @@ public struct PretrainingLoader<Asked: Objective>: BatchLoader {
     }
   }
 
+  /// A video is an item; how many sentences of it are used is the objective's choice.
   public var itemCount: Int { videos.count }
+  /// As in "4000 videos".
   public var summary: String { "\(itemCount) videos" }
 
   /// The batch of these videos; nil where the objective has nothing to ask of any of them (no word,

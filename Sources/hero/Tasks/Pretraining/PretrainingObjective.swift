@@ -8,12 +8,14 @@ import Model
 /// A new objective is a type of its own in a file of its own, and a row of
 /// ``PretrainingObjective/allCases``.
 public protocol Objective: Sendable {
+  /// A batch of the objective, as a loading thread makes it.
   associatedtype Batch: TaskBatch
   typealias Input = Batch.Input
   /// The reference's name.
   static var name: String { get }
   /// The settings that it reads.
   static var settings: Set<PretrainingSettings.Kind> { get }
+  /// Takes the settings that the objective lists.
   init(_ settings: PretrainingSettings)
   /// A batch of these videos; nil where there is nothing to ask of any of them.
   func batch(of videos: [PretrainingVideo], for model: ModelConfiguration) throws -> Batch?
@@ -44,12 +46,14 @@ public struct PretrainingSettings: Sendable {
   public var temperature: Float = 1
   /// Weights of VSM's losses, and when they come in.
   public var ranking = RetrievalLossOptions()
+  /// The updates from which VSM's spans and hard negatives count.
   public var curriculum = RetrievalCurriculum()
   /// Sentences of a video that VSM makes queries.
   public var queriesPerVideo = 5
   /// `max_txt_len`: tokens kept of a sentence that MLM masks or VSM asks for; all if not positive.
   public var maxTextLength = 60
 
+  /// The defaults above; a run's options override each.
   public init() {}
 }
 
@@ -89,7 +93,7 @@ public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible 
 
   /// - Parameters:
   ///   - name: `{objective}_{corpus}_{split}`, as the reference names it in its logs.
-  ///   - skips: told of every video that cannot be used.
+  ///   - skips: reports every video that cannot be used.
   /// - Throws: `DataError` where a subtitle store's special tokens are not the model's.
   public func source(
     named name: String, _ model: PretrainingModel, _ videos: PretrainingVideos,
@@ -98,7 +102,10 @@ public struct PretrainingObjective: Hashable, Sendable, CustomStringConvertible 
     try make(name, model, videos, settings, skips)
   }
 
+  /// The name in the reference's `tasks`.
   public var description: String { name }
+  /// By name: the table has one row of each.
   public static func == (a: PretrainingObjective, b: PretrainingObjective) -> Bool { a.name == b.name }
+  /// By name, as equality.
   public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }

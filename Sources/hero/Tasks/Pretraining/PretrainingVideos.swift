@@ -58,7 +58,7 @@ public struct PretrainingVideos: Sendable {
   /// The first store, for messages.
   var path: String { parts.first?.reader.features.path ?? "" }
 
-  /// Looks whether most videos can be used by a model, before any work is done.
+  /// Checks whether most videos can be used by a model, before any work is done.
   /// - Throws: `DataError` where more than half cannot.
   public func requireUsable(for model: ModelConfiguration) throws {
     try requireMost(of: 0..<count, "videos to validate on", file: path) { number in

@@ -14,6 +14,7 @@ public struct AnswerEvaluation: Equatable, Sendable {
   public internal(set) var scores: [[Float]] = []
   /// Questions whose answer is known.
   public internal(set) var known = 0
+  /// Questions among ``known`` that the model answered as the annotation does.
   public internal(set) var right = 0
   var totalLoss = 0.0
 
@@ -41,7 +42,8 @@ public struct AnswerEvaluation: Equatable, Sendable {
   }
 }
 
-/// Answers what is asked in a split (the reference's `validate_videoQA`, `validate_violin`).
+/// Answers the questions or statements of a split (the reference's `validate_videoQA`,
+/// `validate_violin`).
 public struct QuestionEvaluator<Model: AnsweringModel> {
   /// One of the models that answer together, with what it reads.
   public typealias Member = (model: Model, loader: QuestionLoader<Model.Store>)

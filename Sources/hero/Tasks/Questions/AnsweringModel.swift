@@ -3,8 +3,9 @@ import Engine
 import Foundation
 import Model
 
-/// A model that answers what is asked about videos.
+/// A model that answers questions about videos, or judges statements.
 public protocol AnsweringModel: HeroModel {
+  /// Where the questions or statements come from.
   associatedtype Store: AskingStore
   /// The losses by the reference's names.
   /// - Parameters:
@@ -21,13 +22,16 @@ public protocol AnsweringModel: HeroModel {
 }
 
 extension QuestionModel: AnsweringModel {
+  /// Questions with answers: TVQA, How2QA.
   public typealias Store = QAStore
 
+  /// One logit for each answer of each question, without a softmax.
   public func logits(_ tape: Tape, _ input: QuestionInput) -> [[Float]] {
     let scores = tape.backend.values(of: self(tape, input, withSpans: false).answers)
     return input.answers.ranges.map { Array(scores[$0]) }
   }
 
+  /// The softmax of each model's logits, their mean, and its largest entry.
   public static func judge(_ logits: [[Float]]) -> Judgement {
     let choice = AnswerChoice(logits)
     return Judgement(
@@ -35,6 +39,7 @@ extension QuestionModel: AnsweringModel {
       probabilities: choice.logProbabilities.map { exp($0) })
   }
 
+  /// Empty: the reference names the figures of questions `loss` and `acc`.
   public static func metricPrefix(split: String) -> String { "" }
 }
 
@@ -88,8 +93,10 @@ func logarithmOfMean(_ logarithms: [Float]) -> Float {
 }
 
 extension StatementModel: AnsweringModel {
+  /// Statements with a label: VIOLIN.
   public typealias Store = ViolinStore
 
+  /// One logit a statement: x of σ(x), the probability that it is true.
   public func logits(_ tape: Tape, _ input: QuestionInput) -> [[Float]] {
     tape.backend.values(of: self(tape, input)).map { [$0] }
   }
@@ -106,5 +113,6 @@ extension StatementModel: AnsweringModel {
     return Judgement(answer: isTrue ? 1 : 0, logProbabilities: [wrong, right], probabilities: [exp(right)])
   }
 
+  /// `val_`, `test_`: the reference puts the split before the figures of statements.
   public static func metricPrefix(split: String) -> String { "\(split)_" }
 }

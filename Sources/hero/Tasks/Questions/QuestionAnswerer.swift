@@ -5,7 +5,7 @@ import Formats
 import Model
 import Text
 
-/// What a model answers to a question that somebody typed.
+/// What a model answers to a typed question.
 public struct AnsweredQuestion: Equatable, Sendable {
   /// How probable each answer is; together 1.
   public var probabilities: [Float]
@@ -16,7 +16,7 @@ public struct AnsweredQuestion: Equatable, Sendable {
   public var moment: TimeSpan?
 }
 
-/// Answers questions that somebody types, as an evaluation answers those of a store.
+/// Answers typed questions, as an evaluation answers those of a store.
 public struct QuestionAnswerer {
   private let model: QuestionModel
   private let videos: VideoReader
@@ -36,12 +36,11 @@ public struct QuestionAnswerer {
 
   /// - Parameters:
   ///   - answers: what to choose from, at least one.
-  ///   - span: the moment that is asked about; nil for the whole video. It matters where the video
-  ///     has more frames than the model reads: then as many are read, with the moment in their
-  ///     middle.
+  ///   - span: the question's moment; nil for the whole video. It matters if the video has more
+  ///     frames than the model reads: then as many are read, with the moment in their middle.
   /// - Throws: `DataError` for a video that the stores lack or that cannot be read, for texts that
-  ///   are too long, and for a moment that begins after the video's end or is longer than what the
-  ///   model reads.
+  ///   are too long, and for a moment that begins after the video's end or is longer than the
+  ///   model's input.
   public func answer(
     _ question: String, _ answers: [String], video: String, _ span: TimeSpan? = nil
   ) throws -> AnsweredQuestion {

@@ -15,18 +15,22 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     case training(maxTextLength: Int)
   }
 
+  /// What the entries are read from.
   public let store: Store
+  /// Where the frames and subtitles of the entries' videos come from.
   public let videos: VideoReader
   /// The entries to use.
   public let ids: [String]
+  /// Decides which entries are left out and whether opposites come along.
   public let purpose: Purpose
   /// Seconds between frames.
   public let frameInterval: Double
   /// What the batches are for.
   public let model: ModelConfiguration
+  /// Which entries went unused, and why.
   public let skips: SkipReport
 
-  /// - Parameter skips: told of every entry that cannot be used.
+  /// - Parameter skips: reports every entry that cannot be used.
   /// - Throws: `DataError` where the stores lack the videos of more than half of the entries.
   public init(
     _ store: Store, videos: VideoReader, purpose: Purpose, frameInterval: Double,
@@ -45,15 +49,19 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     try videos.requireMost(ids.lazy.map { store.video(of: $0) }, "\(Store.entryName)s", file: store.path)
   }
 
+  /// Entries after those that ``purpose`` leaves out.
   public var itemCount: Int { ids.count }
 
   private var isTraining: Bool { if case .training = purpose { true } else { false } }
 
+  /// The batch of these entries; nothing is drawn at random.
+  ///
+  /// - Returns: nil where no entry can be used.
   public func batch(of items: [Int], random: RandomStream) throws -> QuestionBatch? {
     try load(items)?.batch
   }
 
-  /// Looks whether most entries can be used, before any work is done.
+  /// Checks whether most entries can be used, before any work is done.
   /// - Throws: `DataError` where more than half cannot.
   public func requireUsable() throws {
     var readable = ReadableVideos(videos, for: model)

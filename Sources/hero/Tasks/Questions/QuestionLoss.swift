@@ -3,6 +3,7 @@ import Model
 
 extension QuestionBatch: TaskBatch {}
 extension QuestionInput: TaskInput {
+  /// `.targets`: entries whose answer is known; `.moments`: entries whose moment is.
   public var counts: [Counted: Int] { [.targets: knownTargets, .moments: knownSpans] }
 }
 

@@ -1,10 +1,13 @@
 import Engine
 import Model
 
-/// Fine-tuning for what is asked about videos: TVQA, How2QA, VIOLIN.
+/// Fine-tuning for questions and statements about videos: TVQA, How2QA, VIOLIN.
 public final class QuestionSource<Answering: AnsweringModel>: ModelSource {
+  /// As logs name it, such as `tvqa`.
   public let name: String
+  /// Its parameters are those that the run trains.
   public let model: Answering
+  /// What the batches come from.
   public let loader: QuestionLoader<Answering.Store>
   private let spanWeight: Float
 
@@ -16,6 +19,7 @@ public final class QuestionSource<Answering: AnsweringModel>: ModelSource {
     self.spanWeight = spanWeight
   }
 
+  /// The model's own terms: answers, and moments where the store has them.
   public func loss(
     _ tape: Tape, _ input: QuestionInput?, among share: BatchShare, update: Int, random: inout RandomStream
   ) -> [LossTerm] {

@@ -21,7 +21,7 @@ public struct AskableQueries: Sendable {
     (self.models, self.skips) = (models, skips)
   }
 
-  /// Nil for a query that cannot be asked, of which the report is told.
+  /// Nil for a query that cannot be asked, which the report names.
   func query(_ id: String) throws -> Query? {
     do {
       let query = try queries.query(id)
@@ -38,7 +38,7 @@ public struct AskableQueries: Sendable {
     }
   }
 
-  /// Looks whether the queries belong to a split, before any work is done; by side files only.
+  /// Checks whether the queries belong to a split, before any work is done; by side files only.
   /// - Throws: `DataError` where the videos of more than half of the queries are not among the
   ///   split's.
   public static func require(_ queries: QueryStore, in candidates: CandidateVideos) throws {
@@ -52,7 +52,7 @@ public struct AskableQueries: Sendable {
     try requireMost(all - strangers.count, of: all, "queries", file: queries.path, first: first)
   }
 
-  /// Looks whether most of a split's videos and queries can be used by a model, before any work is
+  /// Checks whether most of a split's videos and queries can be used by a model, before any work is
   /// done.
   /// - Throws: `DataError` where more than half of either cannot.
   public static func require(

@@ -3,9 +3,9 @@ import Foundation
 import Metrics
 import Model
 
-/// What several models find together, as VALUE's two-stream evaluation has it: videos by the mean
-/// of their weights exp(α·score), or of their scores where there is no α, and moments by the means
-/// of the probabilities of start and end.
+/// Ranks with several models together, as VALUE's two-stream evaluation does. Videos rank by the
+/// mean of their weights exp(α·score), or of their scores without α. Moments rank by the means of
+/// the probabilities of start and end.
 struct EnsembleSearch {
   private let members: [MomentSearch<RetrievalIndex>]
 

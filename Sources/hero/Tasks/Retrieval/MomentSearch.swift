@@ -37,13 +37,17 @@ public protocol SearchableVideos {
 /// From queries to ranked videos and moments (Docs/Computation.md §5): what evaluation and search
 /// share.
 public struct MomentSearch<Videos: SearchableVideos> {
+  /// Encodes queries and weighs their products with frames.
   public let model: RetrievalModel
+  /// Encoded by the same model.
   public let videos: Videos
+  /// Which rankings are made, and how long they are.
   public let options: RetrievalEvaluationOptions
   /// Whether a video that is shorter than the shortest moment is a moment as a whole. For `hero
   /// eval` it is none.
   public let findsShortVideos: Bool
 
+  /// - Parameter findsShortVideos: true for search; evaluation follows the reference with false.
   public init(
     model: RetrievalModel, videos: Videos, options: RetrievalEvaluationOptions, findsShortVideos: Bool = false
   ) {
@@ -53,7 +57,7 @@ public struct MomentSearch<Videos: SearchableVideos> {
     self.findsShortVideos = findsShortVideos
   }
 
-  /// What was found for one query.
+  /// The answer to one query.
   public struct Answer: Sendable {
     /// Videos as wholes.
     public var videos: [MomentPrediction] = []

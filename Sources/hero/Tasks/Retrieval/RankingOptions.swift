@@ -3,16 +3,21 @@ import Engine
 /// How video-level ranking punishes negatives (Docs/Computation.md §3 "VSM / VCMR / VR loss"; the
 /// reference's `get_video_level_loss`).
 public struct RankingOptions: Equatable, Sendable {
+  /// How a negative's score is compared with the positive's.
   public var kind = RankingKind.hinge
+  /// `margin` of the hinge loss; `lse` reads none.
   public var margin: Float = 0.1
   /// Every negative counts; else one is drawn per row.
   public var useAllNegatives = true
   /// The hardest `hardPoolSize` negatives weigh `hardNegativeWeight`, the rest 0.1 (or are the pool
   /// to draw from).
   public var useHardNegatives = false
+  /// `hard_pool_size`
   public var hardPoolSize = 20
+  /// `hard_neg_weights`; read where ``useAllNegatives`` holds.
   public var hardNegativeWeight: Float = 10
 
+  /// A hinge with margin 0.1 over all negatives, none of them hard.
   public init() {}
 
   /// What the engine ranks.

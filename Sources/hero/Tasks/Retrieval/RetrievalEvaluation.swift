@@ -15,9 +15,11 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
   public var videosSearched = 100
   /// `min_pred_l`, `max_pred_l`
   public var minLength = 2
+  /// In frames: end − start stays below this.
   public var maxLength = 16
   /// `max_before_nms`, `max_after_nms`
   public var kept = 200
+  /// Cuts the list before suppression and again after it.
   public var keptAfterSuppression = 100
   /// `nms_thd`; nil (−1 in the reference) for none.
   public var suppression: Float?
@@ -25,17 +27,19 @@ public struct RetrievalEvaluationOptions: Equatable, Sendable {
   public var frameInterval = 1.5
   /// Queries a pass, videos a pass.
   public var queryBatch = 50
+  /// Videos encoded in one pass; costs memory, changes no result.
   public var videoBatch = 16
   /// `eval_with_query_type`
   public var byQueryType = true
   /// Whether every frame of a query's own video is given a score.
   public var ratesFrames = false
 
+  /// The defaults above; a run's options override each.
   public init() {}
 
-  /// Queries that are ranked together, whatever the number of processes: twenty passes, because a
-  /// product with few queries spends half its time on reading the frames; fewer where that would
-  /// leave less than sixteen pieces of work to divide.
+  /// How many queries are ranked together, whatever the number of processes: twenty passes, because
+  /// a product with few queries spends half its time on reading the frames. It is fewer if that
+  /// would leave less than sixteen pieces of work to divide.
   public func queriesTogether(of queries: Int) -> Int {
     max(1, queryBatch) * max(1, min(20, queries / (16 * max(1, queryBatch))))
   }
@@ -54,7 +58,7 @@ public struct RetrievalEvaluator {
 
   /// - Parameters:
   ///   - members: models that rank together, at least one.
-  ///   - skips: told of every query that cannot be asked.
+  ///   - skips: reports every query that cannot be asked.
   /// - Throws: `DataError` where they do not have the same videos of the same frames.
   public init(
     _ members: [Member], queries: QueryStore, options: RetrievalEvaluationOptions,
@@ -81,8 +85,8 @@ public struct RetrievalEvaluator {
   /// Ranked moments and videos for every query, before non-maximum suppression; the queries are
   /// divided among the ranks.
   ///
-  /// A query is left out whose row cannot be read, that has more tokens than the model reads, or
-  /// whose video is no candidate or was left out itself; `RetrievalResults.leftOut` names it on all
+  /// Leaves out a query whose row cannot be read, with more tokens than the model reads, or whose
+  /// video is no candidate or was left out itself. `RetrievalResults.leftOut` names it on all
   /// ranks.
   /// - Parameter progress: called with the number of queries done; what it throws ends the work.
   /// - Throws: `DataError` where more than half of the queries cannot be asked.

@@ -9,7 +9,7 @@ import Model
 public final class RetrievalIndex {
   /// The candidates as they were given.
   public let listed: CandidateVideos
-  /// The candidates that could be read: all but those that `skips` was told of.
+  /// The candidates that could be read: all but those that `skips` reported.
   public let videos: CandidateVideos
   /// The candidates' rows of `frames`, in their order.
   public let segments: Segments
@@ -34,7 +34,7 @@ public final class RetrievalIndex {
   /// A candidate that cannot be read is left out, on all ranks.
   /// - Parameters:
   ///   - batchSize: videos a pass.
-  ///   - skips: told of every candidate that is left out.
+  ///   - skips: reports every candidate that is left out.
   ///   - progress: called with the number of videos done; what it throws ends the work.
   /// - Throws: `DataError` where more than half of the candidates cannot be read.
   public init(
@@ -60,7 +60,7 @@ public final class RetrievalIndex {
       if let input = batch.input { parts.append(model.videoEncoder(tape, input)) }
       return batch.lengths
     }
-    // A video that was left out has no frames, as every rank is told.
+    // Every rank learns that a left-out video has no frames.
     let all = lengths.flatMap { $0 }
     let usable = all.indices.filter { all[$0] > 0 }
     try requireMost(usable.count, of: all.count, "candidate videos", file: reader.features.path)
@@ -114,12 +114,16 @@ public final class RetrievalIndex {
 }
 
 extension RetrievalIndex: SearchableVideos {
+  /// One place a video.
   public var count: Int { segments.count }
 
+  /// The number that result files know the video by.
   public func number(of place: Int) -> Int { videos.indices[place] }
 
+  /// 0, because every place is a whole video.
   public func firstFrame(of place: Int) -> Int { 0 }
 
+  /// The one place of the video.
   public func places(of own: Int) -> Range<Int> { own..<own + 1 }
 
   /// The cosine of a query with every frame of a video.
@@ -131,6 +135,7 @@ extension RetrievalIndex: SearchableVideos {
         model.normalized(tape, query), model.normalized(tape, frames.rowsView(segments[video]))))
   }
 
+  /// Normalizes and multiplies the frames of those places alone.
   public func scores(
     _ query: Tensor, at places: Range<Int>, model: RetrievalModel, tape: Tape
   ) throws -> [Float] {
@@ -142,6 +147,7 @@ extension RetrievalIndex: SearchableVideos {
     return tape.backend.values(of: tape.segmentMax(products, segments: own))
   }
 
+  /// Goes through the index block by block and keeps each query's best places on the device.
   public func best(
     _ queries: Tensor, kept: Int, model: RetrievalModel, tape: Tape
   ) throws -> [[(place: Int, score: Float)]] {
@@ -186,6 +192,7 @@ extension RetrievalIndex: SearchableVideos {
     return all
   }
 
+  /// Multiplies every query with the frames of its videos in one pass.
   public func products(
     _ queries: Tensor, _ pairs: [(query: Int, video: Int)], tape: Tape
   ) throws -> (Tensor, Segments) {

@@ -6,7 +6,9 @@ import Model
 /// Batches of queries, each with its video (Docs/Computation.md §1, §3 "VCMR target"; the
 /// reference's `VcmrDataset`).
 public struct RetrievalLoader: BatchLoader {
+  /// Where the texts and their moments come from.
   public let queries: QueryStore
+  /// Where the frames and subtitles of the queries' videos come from.
   public let videos: VideoReader
   /// The queries to use.
   public let ids: [String]
@@ -18,17 +20,18 @@ public struct RetrievalLoader: BatchLoader {
   public let queriesPerVideo: Int
   /// What the batches are for.
   public let model: ModelConfiguration
+  /// Which queries went unused, and why.
   public let skips: SkipReport
   /// Where queries share their video: the queries of each video, as places in `ids`, and the video
   /// that each item is of.
   private let groups: (videos: [[Int]], items: [Int])?
 
   /// - Parameters:
-  ///   - maxTextLength: queries with more tokens are left out; none are if it is not positive.
-  ///   - queriesPerVideo: an item is a query if it is 1. Else it is a video with so many of its
-  ///     queries, drawn anew each time; an epoch has as many items of a video as all its queries
+  ///   - maxTextLength: leaves out queries with more tokens, unless it is 0 or negative.
+  ///   - queriesPerVideo: with 1, an item is a query. Else it is a video with so many of its
+  ///     queries, drawn anew each time. An epoch has as many items of a video as all its queries
   ///     fill, and a video with fewer queries repeats them.
-  ///   - skips: told of every query that cannot be used.
+  ///   - skips: reports every query that cannot be used.
   /// - Throws: `DataError` where the stores lack the videos of more than half of the queries.
   public init(
     queries: QueryStore, videos: VideoReader, maxTextLength: Int, queriesPerVideo: Int = 1,
@@ -66,11 +69,17 @@ public struct RetrievalLoader: BatchLoader {
     return (videos, items)
   }
 
+  /// Queries, or videos with their queries where ``queriesPerVideo`` is above 1.
   public var itemCount: Int { groups?.items.count ?? ids.count }
+  /// As in "4000 items" or "900 items of 5 queries".
   public var summary: String {
     groups.map { "\($0.items.count) items of \(queriesPerVideo) queries" } ?? "\(itemCount) items"
   }
 
+  /// The videos of these items, each once, with their queries and the frames of the queries'
+  /// moments.
+  ///
+  /// - Returns: nil where no query can be used.
   public func batch(of items: [Int], random: RandomStream) throws -> RetrievalBatch? {
     var read = BatchVideos(videos, model: model)
     var texts: [[Int32]] = []

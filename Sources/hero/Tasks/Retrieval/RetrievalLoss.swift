@@ -4,6 +4,7 @@ import Model
 /// Weights and settings of the retrieval losses; keys in the reference's spelling stand beside
 /// each.
 public struct RetrievalLossOptions: Equatable, Sendable {
+  /// `ranking_loss_type`, `margin` and what negatives weigh.
   public var ranking = RankingOptions()
   /// `lw_neg_ctx`
   public var contextWeight: Float = 8
@@ -14,11 +15,14 @@ public struct RetrievalLossOptions: Equatable, Sendable {
   /// `drop_svmr_prob`: how often a batch goes without its span loss.
   public var spanDropProbability: Float = 0
 
+  /// The defaults above; a run's options override each.
   public init() {}
 }
 
 extension RetrievalBatch: TaskBatch {}
 extension RetrievalInput: TaskInput {
+  /// `.starts`, `.ends`: known first and last frames; `.queries`, `.slots`, `.videos`: what is
+  /// ranked.
   public var counts: [Counted: Int] {
     [
       .starts: starts.known, .ends: ends.known, .queries: queries.segments.count, .slots: slots.count,

@@ -10,6 +10,7 @@ public struct RetrievalCurriculum: Sendable {
   /// pool and weight.
   public var hardNegatives: [(start: Int, poolSize: Int, weight: Float)] = []
 
+  /// Spans from the first update, no hard negatives.
   public init() {}
 
   /// The options that hold at an update.
@@ -27,12 +28,18 @@ public struct RetrievalCurriculum: Sendable {
 
 /// Fine-tuning for retrieval: TVR, How2R, DiDeMo, MSR-VTT.
 public final class RetrievalSource: ModelSource {
+  /// As logs name it, such as `tvr`.
   public let name: String
+  /// Its parameters are those that the run trains.
   public let model: RetrievalModel
+  /// What the batches come from.
   public let loader: RetrievalLoader
   private let options: RetrievalLossOptions
   private let curriculum: RetrievalCurriculum
 
+  /// - Parameters:
+  ///   - options: weights that hold once the curriculum lets them.
+  ///   - curriculum: the updates from which spans and hard negatives count.
   public init(
     name: String, model: RetrievalModel, loader: RetrievalLoader, options: RetrievalLossOptions,
     curriculum: RetrievalCurriculum
@@ -44,6 +51,7 @@ public final class RetrievalSource: ModelSource {
     self.curriculum = curriculum
   }
 
+  /// Start, end, context and query losses with the weights that hold at `update`.
   public func loss(
     _ tape: Tape, _ input: RetrievalInput?, among share: BatchShare, update: Int,
     random: inout RandomStream

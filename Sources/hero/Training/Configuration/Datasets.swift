@@ -48,7 +48,7 @@ struct Dataset {
     fields.warn(warn, unless: ["name", "task", "batch_size", "sub_txt_db", "vfeat_db"] + own)
   }
 
-  /// The key of what is asked or described.
+  /// The key of the questions, queries or captions.
   private func textKey(isTrained: Bool) -> String {
     guard task.family == .captioning else { return "query_txt_db" }
     return isTrained ? "cap_txt_db" : "gt_anno"

@@ -10,8 +10,8 @@ struct IdleOption: Equatable {
 
 extension RunConfiguration {
   /// The options whose values a training would not read: those of other tasks and of the
-  /// reference's ways to compute, and those that other options make idle. Values that are the
-  /// defaults are not among them: nobody asked for them.
+  /// reference's ways to compute, and those that other options make idle. Default values are left
+  /// out: nobody asked for them.
   var idleOptions: [IdleOption] {
     let reason = idleReasons()
     return RunOptions.all.compactMap { option in

@@ -5,6 +5,7 @@ import Tasks
 public struct PretrainingTarget: Equatable, Sendable {
   /// A part of a corpus and the objectives drawn from it.
   public struct Split: Equatable, Sendable {
+    /// The key `name` of the entry of `splits`.
     public let name: String
     /// Its `tasks`.
     public let objectives: [PretrainingObjective]
@@ -16,11 +17,15 @@ public struct PretrainingTarget: Equatable, Sendable {
     public let valIDs: String
   }
 
+  /// The key `name`, by which messages name the corpus.
   public let name: String
+  /// The path of the subtitle store, `sub_txt_db` joined to `txt_db`.
   public let subtitles: String
   /// Feature folders: `vfeat_db`, or one per entry of `vfeat_shards` inside it.
   public let videos: [String]
+  /// Seconds per frame: the key `vfeat_interval`.
   public let frameInterval: Double
+  /// At least one, each with its own videos and objectives.
   public let splits: [Split]
   /// How often the corpus is drawn: its entry of `targets_ratio`.
   public let ratio: Int
@@ -29,7 +34,7 @@ public struct PretrainingTarget: Equatable, Sendable {
 extension RunConfiguration {
   /// The corpora of pre-training, their paths joined to `txt_db` and `img_db`.
   ///
-  /// - Parameter warn: told of keys that mean nothing.
+  /// - Parameter warn: called for keys that mean nothing.
   /// - Returns: at least one, each with at least one feature folder.
   /// - Throws: `DataError` naming the entry of `targets` that is wrong.
   public func pretrainingTargets(warn: (String) -> Void = { _ in }) throws -> [PretrainingTarget] {

@@ -2,16 +2,18 @@ import Formats
 
 /// A command line that asks for what there is not: exit status 2.
 public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
+  /// The message, such as `unexpected argument 'x'`.
   public let description: String
   /// The flag that no option of a run has, where that is what is wrong.
   public let unknownFlag: String?
 
+  /// - Parameter unknownFlag: the flag as given, `--` included.
   public init(_ description: String, unknownFlag: String? = nil) {
     (self.description, self.unknownFlag) = (description, unknownFlag)
   }
 }
 
-/// Options that overrule a run's: the flags `--key value` of a command line, for any key of
+/// Options that override a run's: the flags `--key value` of a command line, for any key of
 /// ``RunOptions``.
 ///
 /// `--learning-rate 1e-4`, `--learning_rate 1e-4` and `--learning-rate=1e-4` are the same. A
@@ -21,6 +23,7 @@ public struct RunArguments: Sendable {
   /// Option and value, in order.
   private(set) var settings: [(option: any AnyRunOption, value: JSON)] = []
 
+  /// No option: every default holds.
   public init() {}
 
   /// - Throws: `UsageError` for an unknown flag, a missing value, a value of the wrong kind or a

@@ -7,12 +7,14 @@ import Formats
 /// `configuration.learningRate` is a `Double`.
 @dynamicMemberLookup
 public struct RunConfiguration: Equatable, Sendable {
+  /// The row of the table of tasks whose defaults hold.
   public let task: RunTask
   /// The values of the options that the task uses, by key, then whatever else the file had.
   private var values: JSONObject
   /// What was given and what has been read.
   private(set) var use = OptionUse()
 
+  /// The family decides which options exist and which suite runs.
   public var family: TaskFamily { task.family }
 
   /// How exactly a run computes is the device's matter; `log/hps.json` records it.

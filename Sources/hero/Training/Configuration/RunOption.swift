@@ -16,18 +16,24 @@ public protocol AnyRunOption: Sendable {
   var name: String { get }
   /// Other keys that mean the same.
   var aliases: [String] { get }
+  /// The heading of `--help` that lists the option.
   var group: RunOptionGroup { get }
+  /// The line of `--help`, without a full stop.
   var help: String { get }
   /// Who uses it.
   var families: Set<TaskFamily> { get }
   /// What a value must be, as in "must be …".
   var expectation: String { get }
+  /// Whether the flag exists as `--name` and `--no-name`, without a value.
   var isBoolean: Bool { get }
+  /// Whether the flag takes every word up to the next flag.
   var takesManyWords: Bool { get }
 
+  /// The default for a family's tasks.
   func defaultJSON(for family: TaskFamily) -> JSON
   /// The value as it is kept; nil where it is not what it must be.
   func accepted(_ json: JSON) -> JSON?
+  /// The same for the words of a flag.
   func accepted(words: [String]) -> JSON?
 }
 
@@ -38,10 +44,15 @@ extension AnyRunOption {
 
 /// One option of a run: a key of the reference's JSON files and a flag of the command line.
 public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
+  /// The key in JSON files; the flag is this name with `-` for `_`.
   public let name: String
+  /// Other keys that mean the same.
   public let aliases: [String]
+  /// The heading of `--help` that lists the option.
   public let group: RunOptionGroup
+  /// The line of `--help`, without a full stop.
   public let help: String
+  /// The families that use the option. Another family's file may hold it without effect.
   public let families: Set<TaskFamily>
   let fallback: Value
   let exceptions: [TaskFamily: Value]
@@ -71,18 +82,26 @@ public struct RunOption<Value: ConfigurationValue>: AnyRunOption {
     self.requirement = requirement
   }
 
+  /// The requirement's, which is narrower than the type's, else the type's.
   public var expectation: String { requirement?.expectation ?? Value.expectation }
+  /// Whether the flag exists as `--name` and `--no-name`, without a value.
   public var isBoolean: Bool { Value.self == Bool.self }
+  /// As ``ConfigurationValue/takesManyWords`` of the value's type.
   public var takesManyWords: Bool { Value.takesManyWords }
 
   func defaultValue(for family: TaskFamily) -> Value { exceptions[family] ?? fallback }
+  /// The family's exception, else the reference's default.
   public func defaultJSON(for family: TaskFamily) -> JSON { defaultValue(for: family).json }
 
+  /// nil for JSON of another type, or a value that breaks the requirement.
+  ///
+  /// A `Double` keeps its JSON spelling, because the reference names feature folders by it.
   public func accepted(_ json: JSON) -> JSON? {
     // A number keeps its spelling: the reference names feature folders by it (`_2` or `_2.0`).
     accepted(Value(json: json)).map { Value.self == Double.self ? json : $0 }
   }
 
+  /// The same for the words of a flag; nil also where there is no word.
   public func accepted(words: [String]) -> JSON? { words.isEmpty ? nil : accepted(Value(words: words)) }
 
   private func accepted(_ value: Value?) -> JSON? {

@@ -6,7 +6,9 @@ import Metrics
 ///
 /// A new task of a known family is one more row here, and a configuration in `Configs`.
 public struct RunTask: ConfigurationName, Hashable {
+  /// The name in `task`, such as `msrvtt_video_only`, and in the names of VALUE's result files.
   public let rawValue: String
+  /// The family whose options, model and suite the task uses.
   public let family: TaskFamily
   /// What the task's name says it reads of a video; `--channels` says otherwise.
   public let channels: VideoChannels
@@ -60,10 +62,15 @@ public struct RunTask: ConfigurationName, Hashable {
   ]
 
   // The tasks that the demo trains, or whose files do not name them.
+  /// Moments of TV episodes: TVR.
   public static let tvr = RunTask("tvr", .momentRetrieval)
+  /// Questions about TV clips: TVQA.
   public static let tvqa = RunTask("tvqa", .questionAnswering)
+  /// Statements about clips that hold or do not: VIOLIN.
   public static let violin = RunTask("violin", .inference)
+  /// Captions of moments of TV episodes: TVC.
   public static let tvc = RunTask("tvc", .captioning)
+  /// Pre-training: MLM, MFM, FOM and VSM.
   public static let pretrain = RunTask("pretrain", .pretraining)
   /// Several tasks, which `train_datasets` names.
   public static let multitask = RunTask("multitask", .multitask)
@@ -121,12 +128,19 @@ public struct RunTask: ConfigurationName, Hashable {
 /// Tasks that share a model, a training loop and options, as the reference's `train_*.py` scripts
 /// do.
 public enum TaskFamily: String, CaseIterable, Sendable {
+  /// TVR and its like: moments in a corpus, or in the query's own video.
   case momentRetrieval = "moment retrieval"
+  /// MSR-VTT and its like: whole videos.
   case videoRetrieval = "video retrieval"
+  /// TVQA, How2QA and VLEP: one of several answers.
   case questionAnswering = "question answering"
+  /// True or false statements.
   case inference = "VIOLIN"
+  /// TVC and its like: sentences about clips or videos.
   case captioning = "captioning"
+  /// Several tasks in one run.
   case multitask = "several tasks"
+  /// Objectives without labels.
   case pretraining = "pre-training"
 
   /// Whether it is one task that is fine-tuned.

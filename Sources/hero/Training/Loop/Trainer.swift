@@ -7,8 +7,8 @@ import Tasks
 /// The training loop: batches ahead, losses, clipping, updates, checkpoints, validations.
 ///
 /// Every random number is a function of (seed, update), so a run repeats exactly and a resumed one
-/// goes on exactly. Of several ranks each has its part of every batch, all make the same updates,
-/// and the first writes.
+/// continues exactly. Each of several ranks takes its part of every batch. All make the same
+/// updates, and the first writes.
 public final class Trainer {
   private let mixture: Mixture
   private let store: ParameterStore
@@ -28,6 +28,11 @@ public final class Trainer {
   /// As the reference's.
   private static var updatesBetweenRates: Int { 100 }
 
+  /// - Parameters:
+  ///   - mixture: what batches are drawn from; its parameters are trained.
+  ///   - folder: where checkpoints and states go; the first rank writes.
+  ///   - communicator: sums the gradients of the ranks.
+  ///   - validate: called on every rank after every `valid_steps` updates and at the end.
   public init(
     _ mixture: Mixture, configuration: RunConfiguration, folder: RunFolder, log: RunLog,
     communicator: any Communicator = SoleCommunicator.shared,
@@ -52,7 +57,7 @@ public final class Trainer {
       learningRateFactor: { isTaskHead($0.name) ? headFactor : 1 })
   }
 
-  /// Looks whether a run can begin, before its folder is written.
+  /// Checks whether a run can begin, before its folder is written.
   /// - Throws: `DataError` where there is no item to train on, or no space for what a run keeps.
   public func check() throws {
     guard mixture.itemCount > 0 else {
@@ -66,7 +71,7 @@ public final class Trainer {
   }
 
   /// Trains to the last update.
-  /// - Parameter resume: go on from the newest state in the folder, if there is one.
+  /// - Parameter resume: continue from the newest state in the folder, if there is one.
   /// - Throws: `DataError` for a loss that is not finite; `Interruption` once the state is saved.
   public func run(resume: Bool) throws {
     var step = try begin(resume: resume)

@@ -20,6 +20,7 @@ public final class Console: Sendable {
   /// speaks.
   public static func quietStandardError() { isQuiet.store(true, ordering: .relaxed) }
 
+  /// Whether a status line may be drawn.
   public let isTerminal: Bool
   private let width: @Sendable () -> Int
   private let write: @Sendable (String) -> Void

@@ -12,10 +12,10 @@ public enum InterruptHandler {
   private static let isLaunched = Atomic<Bool>(false)
 
   /// Begins to catch SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`).
-  /// - Parameter launched: the process was started by a launcher of several, which hands on what it
-  ///   is sent. A terminal may tell the process as well, so a second signal counts only some
-  ///   seconds later; and SIGUSR1, which every launcher hands on without ending anybody, is a wish
-  ///   to stop too.
+  /// - Parameter launched: whether a launcher of several processes started this one and forwards
+  ///   its signals. The terminal may signal the process as well, so a second signal counts only
+  ///   some seconds later. SIGUSR1, which every launcher forwards without ending any process, is a
+  ///   request to stop too.
   public static func install(launched: Bool = false) {
     isLaunched.store(launched, ordering: .relaxed)
     var hangup = sigaction()

@@ -3,8 +3,11 @@ import Foundation
 
 /// A table for a terminal: names on the left, figures on the right under their headings.
 public struct MetricsTable: Equatable, Sendable {
+  /// A line above the headings; nil for none.
   public var title: String?
+  /// One per column.
   public var headings: [String]
+  /// Each with one cell per column, as shown.
   public var rows: [[String]]
   /// The columns aligned left; the others are aligned right.
   public var textColumns: Set<Int> = [0]

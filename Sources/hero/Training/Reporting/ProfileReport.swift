@@ -7,6 +7,7 @@ public struct ProfileReport {
   private let profile: OperationProfile
   private let device: String
 
+  /// Takes what the backend has recorded so far.
   public init(_ backend: ProfiledBackend) { (profile, device) = (backend.profile, backend.summary) }
 
   /// Writes the trace: `{"traceEvents": [{"name", "ph": "X", "ts", "dur", "pid", "tid", "args"},

@@ -14,7 +14,7 @@ public final class ProgressReporter: Sendable {
 
   /// What the work is, as in "Training".
   public let label: String
-  /// How many units there are, or nil where nobody knows.
+  /// How many units there are, or nil where it is unknown.
   public let total: Int?
   private let unit: String
   private let first: Int
@@ -25,7 +25,7 @@ public final class ProgressReporter: Sendable {
 
   /// - Parameters:
   ///   - unit: what is counted, in the plural.
-  ///   - done: units done before, as by a run that goes on; they do not count for the rate.
+  ///   - done: units done before, as by a resumed run; they do not count for the rate.
   ///   - now: seconds on a clock that never goes back.
   public init(
     _ label: String, total: Int?, unit: String, done: Int = 0, console: Console = .standardError,

@@ -6,6 +6,7 @@ import Synchronization
 ///
 /// Lines from before the run has a folder wait for the file. Any thread may write.
 public final class RunLog: Sendable {
+  /// The raw value stands in the log file, as in Python's `logging`.
   public enum Level: String, Sendable {
     case info = "INFO"
     case warning = "WARNING"
@@ -48,7 +49,9 @@ public final class RunLog: Sendable {
     }
   }
 
+  /// Writes a line to the console and to the file.
   public func info(_ message: String) { write(message, .info) }
+  /// Writes a line of level ``Level/warning``, which begins with "warning:" on the console.
   public func warning(_ message: String) { write(message, .warning) }
 
   /// A warning about this process's own part of the work, which a process that is not the first
@@ -59,8 +62,12 @@ public final class RunLog: Sendable {
       contentsOf: Data("warning: rank \(rank): \(message.printable)\n".utf8))
   }
 
+  /// Writes a line of level ``Level/error``, which begins with "error:" on the console.
   public func error(_ message: String) { write(message, .error) }
 
+  /// Writes one line. Ranks other than the first show it and write no file.
+  ///
+  /// - Parameter message: control characters are escaped.
   public func write(_ message: String, _ level: Level) {
     let message = message.printable
     let date = now()

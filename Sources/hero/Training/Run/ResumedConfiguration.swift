@@ -2,7 +2,7 @@ import Engine
 import Formats
 
 extension RunConfiguration {
-  /// Options that may change when a run goes on: they say what is measured, shown and kept, not
+  /// Options that may change when a run resumes: they say what is measured, shown and kept, not
   /// what is learnt.
   private static let free: Set<String> = [
     "output_dir", "checkpoint", "valid_steps", "save_steps", "keep", "val_batch_size", "val_query_txt_db",
@@ -27,7 +27,7 @@ extension RunConfiguration {
       }
   }
 
-  /// Refuses to go on with a run by options that change what is learnt.
+  /// Refuses to resume a run with options that change what is learnt.
   /// - Throws: `DataError` naming them.
   func requireUnchanged(since other: RunConfiguration, folder: RunFolder) throws {
     let changed = changes(since: other)

@@ -1,5 +1,6 @@
 /// One file of weights in a run's `ckpt` folder.
 public struct RunCheckpoint: Equatable, Sendable {
+  /// The raw value is the file's extension.
   public enum Format: String, CaseIterable, Sendable {
     /// PyTorch's, as the reference saves and its evaluation reads.
     case pt
@@ -11,7 +12,9 @@ public struct RunCheckpoint: Equatable, Sendable {
   /// What its name says after `model_step_`: the step, and `_final` after the reference's last
   /// update.
   public let name: String
+  /// With the run's folder in front.
   public let path: String
+  /// By the file's extension.
   public let format: Format
 
   /// From a file's name, `model_step_200.safetensors`, `model_step_5000_final.pt`; nil for other

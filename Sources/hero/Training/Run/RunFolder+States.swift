@@ -2,10 +2,11 @@ import Formats
 import Foundation
 
 /// A training state on the disk, `ckpt/state_step_N.safetensors`: tensors, and the rest as JSON in
-/// the file's metadata, so that one rename makes the whole of it valid or leaves the one before.
+/// the file's metadata. One rename makes the whole of it valid, or leaves the one before.
 public struct SavedTrainingState: Sendable {
+  /// Everything of the state that is no tensor.
   public let state: TrainingState
-  /// The tensors, such as `model.…`, `exp_avg.…`, `exp_avg_sq.…`, each read when it is asked for.
+  /// The tensors, such as `model.…`, `exp_avg.…`, `exp_avg_sq.…`, each read on request.
   public let tensors: SafetensorsFile
 
   static let metadataKey = "hero_state"

@@ -10,24 +10,32 @@ import Foundation
 ///
 /// Folders that the reference made are read too: their checkpoints are `ckpt/model_step_N.pt`.
 public struct RunFolder: Equatable, Sendable {
+  /// Without a slash at its end.
   public let path: String
 
+  /// Touches no file. The folder need not exist.
   public init(path: String) {
     self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
   }
 
+  /// Holds what describes the run: options, model configuration, log, TensorBoard events.
   public var logs: String { "\(path)/log" }
+  /// The run's options, with the reference's keys.
   public var hyperparameters: String { "\(path)/log/hps.json" }
+  /// The shape of the model, as the reference's `model_config`.
   public var modelConfiguration: String { "\(path)/log/model_config.json" }
+  /// The log in the layout of Python's `logging`.
   public var logFile: String { "\(path)/log/log.txt" }
+  /// Holds weights and training states.
   public var checkpoints: String { "\(path)/ckpt" }
+  /// Holds the predictions of every validation.
   public var results: String { "\(path)/results" }
   private var bestRecord: String { "\(path)/log/best.json" }
 
   /// The folder that `hero eval` writes to for a split.
   func evaluationResults(split: String) -> String { "\(path)/results_\(split)" }
 
-  /// Looks whether results of a split can be written, before any work is done.
+  /// Checks whether results of a split can be written, before any work is done.
   func requireResults(split: String) throws {
     let results = evaluationResults(split: split)
     let exists = FileManager.default.fileExists(atPath: results)
@@ -52,7 +60,7 @@ public struct RunFolder: Equatable, Sendable {
     try DataError.locating(cure: "Check --output-dir and its permissions") { try folders.make(path) }
   }
 
-  /// Looks whether a run can write what it leaves, before any work is done.
+  /// Checks whether a run can write what it leaves, before any work is done.
   func requireWritable() throws {
     for folder in [path, logs, checkpoints, results] where FileManager.default.fileExists(atPath: folder) {
       guard FileManager.default.isFolder(folder) else {
@@ -102,8 +110,8 @@ public struct RunFolder: Equatable, Sendable {
     try AtomicFile.write(model.encoded(style: .pretty), to: modelConfiguration)
   }
 
-  /// Refuses to go on with a run without a state: the reference's, whose optimizer's state is not
-  /// read, or one whose states were removed.
+  /// Refuses to resume a run without a state: the reference's, whose optimizer's state is not read,
+  /// or one whose states were removed.
   ///
   /// - Throws: `DataError` with the way out.
   func requireOwnStates() throws {
@@ -188,8 +196,8 @@ public struct RunFolder: Equatable, Sendable {
     return (found.path, found.name)
   }
 
-  /// The weights that a path means: of a run's folder its best, or its last where none is known as
-  /// the best; else the path, which is a file or the folder of a model.
+  /// The weights that a path means: of a run's folder its best, or its last without a record of the
+  /// best; else the path, which is a file or the folder of a model.
   static func weights(_ path: String) throws -> String {
     let folder = RunFolder(path: path)
     guard FileManager.default.isFolder(path), folder.holdsRun else { return path }
@@ -209,11 +217,15 @@ public struct RunFolder: Equatable, Sendable {
 
   /// The best validation so far.
   public struct Best: Equatable, Sendable {
+    /// Updates done at that validation.
     public let step: Int
+    /// The name of the headline figure.
     public let metric: String
+    /// The headline figure; a loss is better when lower.
     public let value: Double
   }
 
+  /// Reads `log/best.json`; nil where it is missing or damaged.
   public func best() -> Best? {
     guard let record = try? JSON.read(path: bestRecord), let step = record["step"]?.int,
       let metric = record["metric"]?.string, let value = record["value"]?.double

@@ -41,7 +41,7 @@ final class RunLock {
     write("\(Self.host) process \(getpid())")
   }
 
-  /// Leaves an empty file: deleting it could take away a lock that somebody else has just got.
+  /// Leaves an empty file: deleting it could remove a lock that another process has just taken.
   deinit {
     write("")
     FileLock.close(descriptor)

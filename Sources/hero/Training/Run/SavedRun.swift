@@ -7,7 +7,7 @@ import Model
 import Text
 
 /// A run that was made before, by this program or by the reference, and is put to use: its options
-/// with those that overrule them, and one of its checkpoints.
+/// with those that override them, and one of its checkpoints.
 public struct SavedRun {
   let folder: RunFolder
   /// What its work is done by, and what its options come to.
@@ -16,6 +16,7 @@ public struct SavedRun {
   let checkpoint: (path: String, label: String)
 
   var context: RunContext { suite.run }
+  /// The run's saved options with the overrides applied.
   public var configuration: RunConfiguration { context.configuration }
   /// The file of the weights.
   public var weights: String { checkpoint.path }
@@ -27,7 +28,7 @@ public struct SavedRun {
   ///   - checkpoint: a step, `best`, `latest` or a file.
   ///   - task: the task, whatever the run says.
   ///   - usual: the task where the run does not say.
-  ///   - arguments: options that overrule the run's.
+  ///   - arguments: options that override the run's.
   ///   - batchSize: items a pass, whichever options say that of the task.
   ///   - work: what is done with it.
   ///   - communicator: the ranks that the work is divided among.
@@ -62,7 +63,7 @@ public struct SavedRun {
     checkpoint = try folder.checkpoint(named: name)
   }
 
-  /// Looks whether the stores that the run was trained on are where it says.
+  /// Checks whether the stores that the run was trained on are where it says.
   /// - Throws: `DataError` naming the flag that says where else.
   private static func requireStores(
     _ configuration: RunConfiguration, given flags: RunArguments, for work: RunWork, file: String

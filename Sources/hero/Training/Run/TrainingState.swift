@@ -1,7 +1,7 @@
 import Formats
 
-/// What a run needs, beside its tensors, to go on as if it had never stopped. Everything random is
-/// a function of these.
+/// What a run needs, beside its tensors, to continue as if it had never stopped. Everything random
+/// is a function of these.
 public struct TrainingState: Equatable, Sendable {
   /// Updates done.
   public var step: Int

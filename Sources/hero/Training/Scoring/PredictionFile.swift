@@ -1,8 +1,8 @@
 import Formats
 import Metrics
 
-/// A file of predictions, told by its content: what `hero eval` and `hero caption` write, what the
-/// reference and VALUE write, and what moment_detr writes.
+/// A file of predictions, recognized by its content: what `hero eval` and `hero caption` write,
+/// what the reference and VALUE write, and what moment_detr writes.
 enum PredictionFile {
   /// `{"video2idx": …, "VCMR": […]}`, with or without names and scores.
   case retrieval(JSON)

@@ -7,6 +7,7 @@ import Tasks
 /// Scores a file of predictions against annotations, without a model and without stores: what
 /// `hero eval --predictions F --references F` runs.
 public struct PredictionScoring {
+  /// The path of a file of predictions in any form that this program or the reference writes.
   public var predictions: String
   /// An annotation as its authors publish it, JSON lines, or a text store.
   public var references: String
@@ -16,8 +17,12 @@ public struct PredictionScoring {
   public var split = "val"
   /// JSON file {split: {video: [seconds, number]}}, for predictions that do not name their videos.
   public var vid2durIdx: String?
+  /// The data of METEOR; nil leaves that figure out.
   public var meteor: MeteorResources?
 
+  /// - Parameters:
+  ///   - predictions: the path of the file to score.
+  ///   - references: the path of an annotation or a text store.
   public init(predictions: String, references: String) {
     self.predictions = predictions
     self.references = references
@@ -26,7 +31,7 @@ public struct PredictionScoring {
   /// Figures by their names, and a table for people.
   public typealias Scores = (figures: [(name: String, value: Double)], table: MetricsTable)
 
-  /// - Parameter log: told of rows that cannot be used and of queries without a prediction.
+  /// - Parameter log: reports unusable rows and queries without a prediction.
   /// - Throws: `DataError` where a file cannot be read, or the two do not belong together.
   public func run(log: RunLog) throws -> Scores {
     switch try PredictionFile.read(path: predictions) {

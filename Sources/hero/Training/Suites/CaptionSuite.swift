@@ -49,7 +49,7 @@ struct CaptionSuite: EvaluableSuite {
     return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, results: $1) }
   }
 
-  /// - Throws: `DataError` for queries where clips are described: nobody captioned their moments.
+  /// - Throws: `DataError` for queries in place of clips: their moments have no captions.
   private func opened(_ path: String) throws -> CaptionStore {
     let store = try CaptionStore(path: path)
     guard !store.holdsQueries || configuration.task.annotation?.needsSubtitles != true else {
@@ -177,7 +177,7 @@ struct CaptionSuite: EvaluableSuite {
 
   /// - Parameters:
   ///   - options: how captions are searched for; lengths and batches are the run's.
-  ///   - skips: told of what cannot be captioned; nil for the run's log.
+  ///   - skips: reports what cannot be captioned; nil for the run's log.
   func generator(
     _ members: [CaptionGenerator.Member], _ tokenizer: Tokenizer, _ options: DecodingOptions,
     skips: SkipReport? = nil
@@ -200,8 +200,8 @@ struct CaptionSuite: EvaluableSuite {
 }
 
 extension RunTask {
-  /// YouCook2's scores of videos; nil of other tasks, and where names do not say the videos, which
-  /// is told.
+  /// YouCook2's scores of videos; nil for other tasks, and where names do not tell the videos,
+  /// which is reported.
   func videoScores(
     _ rows: [CaptionRow], _ references: [CaptionRow], meteor: MeteorResources?, log: RunLog
   ) throws -> VideoCaptionScores? {

@@ -23,7 +23,7 @@ public struct EvaluationRun {
   private let runs: [SavedRun]
   private var made: SavedRun { runs[0] }
   private var context: RunContext { made.context }
-  /// What the results of several runs are told apart by.
+  /// What distinguishes the results of several runs.
   private let joining: String
 
   /// What the run was trained for.

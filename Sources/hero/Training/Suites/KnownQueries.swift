@@ -3,8 +3,8 @@ import Formats
 import Metrics
 import Tasks
 
-/// Queries to evaluate on, with what their annotations say is right. Both are read when the store
-/// is opened, so that one that is replaced while a run goes on changes nothing.
+/// Queries to evaluate on, with the truth of their annotations. Opening the store reads both, so
+/// replacing it during a run changes nothing.
 struct KnownQueries {
   let store: QueryStore
   /// Of the queries whose truth is known, in the order of the annotations; of queries that search
@@ -14,7 +14,7 @@ struct KnownQueries {
   private(set) var windows: [WindowTruth] = []
   /// What the annotation says of each query beside the truth.
   private(set) var facts: [QueryID: Facts] = [:]
-  /// Told of what of the split cannot be used: each once, however often it is evaluated.
+  /// Reports what of the split cannot be used: each once, however often it is evaluated.
   let skips: SkipReport
 
   /// A query's text, its video and how many seconds that has.
@@ -22,7 +22,7 @@ struct KnownQueries {
 
   /// - Parameters:
   ///   - findsWindows: whether queries search their own video.
-  ///   - skips: told of every annotation whose truth cannot be read; no figure counts its query.
+  ///   - skips: reports every annotation whose truth cannot be read; no figure counts its query.
   /// - Throws: `DataError` where the store or its annotations cannot be read.
   init(path: String, findsWindows: Bool, skips: SkipReport) throws {
     (store, self.skips) = (try QueryStore(path: path), skips)

@@ -9,7 +9,7 @@ import Tasks
 public struct OpenedAnswering {
   /// Where the videos come from.
   public let videos: VideoReader
-  /// Answers that a question of the run's task has: what is asked should not have more.
+  /// Answers of a question of the run's task; a typed question should not have more.
   public let answersPerQuestion: Int
   private let answerer: QuestionAnswerer
 
@@ -34,12 +34,12 @@ public struct OpenedAnswering {
       frameInterval: run.configuration.frameInterval, findsMoments: run.configuration.spanWeight > 0)
   }
 
-  /// How the model answers a question about a video.
-  /// - Parameter span: the moment that is asked about, by which a part of a long video is chosen;
-  ///   nil for the whole video.
+  /// Answers a question about a video.
+  /// - Parameter span: the question's moment, which chooses a part of a long video; nil for the
+  ///   whole video.
   /// - Throws: `DataError` for a video that the stores lack or that cannot be read, for texts that
-  ///   are too long, and for a moment that begins after the video's end or is longer than what the
-  ///   model reads.
+  ///   are too long, and for a moment that begins after the video's end or is longer than the
+  ///   model's input.
   public func answer(
     _ question: String, _ answers: [String], video: String, _ span: TimeSpan? = nil
   ) throws -> AnsweredQuestion {

@@ -33,16 +33,16 @@ public struct OpenedCaptioning {
   }
 
   /// What writes captions for clips.
-  /// - Parameter skips: told of what cannot be captioned; nil for the run's log.
+  /// - Parameter skips: reports what cannot be captioned; nil for the run's log.
   func generator(skips: SkipReport? = nil) -> CaptionGenerator {
     suite.generator([(model, videos)], tokenizer, options, skips: skips)
   }
 
-  /// The caption that `hero caption` writes for a clip; of clips behind the frames that it reads
-  /// (`max_clip_len`), what it would write of a part of the video with the clip in its middle.
+  /// The caption that `hero caption` writes for a clip. For a clip behind the frames that it reads
+  /// (`max_clip_len`), the caption of a part of the video with the clip in its middle.
   /// - Parameter span: nil for the whole video.
   /// - Throws: `DataError` for a video that the stores lack or that cannot be read, and for a clip
-  ///   that begins after its end or is longer than what the model reads.
+  ///   that begins after its end or is longer than the model's input.
   public func caption(_ video: String, _ span: TimeSpan?) throws -> String {
     try generator().caption(video, span)
   }
@@ -53,8 +53,8 @@ extension SavedRun {
   /// - Parameters:
   ///   - clips: JSON lines with `vid_name`, `clip_id`, `ts`.
   ///   - tokenizer: its folder; nil for the one that the run's stores were made with.
-  ///   - overwrites: whether an `output` that is there may be replaced.
-  ///   - options: how captions are searched for.
+  ///   - overwrites: whether an existing `output` may be replaced.
+  ///   - options: greedy or beam search.
   /// - Returns: the captioned rows, which stand in `output` too, and the rows of `clips`.
   public func caption(
     _ clips: String, to output: String, overwrites: Bool = false, tokenizer: String?,

@@ -6,11 +6,13 @@ import Tasks
 
 /// The retrieval model of a run, opened to search with.
 public struct OpenedRetrieval {
+  /// With the checkpoint's weights, on the backend that the initializer was given.
   public let model: RetrievalModel
   /// How moments are ranked.
   public var options: RetrievalEvaluationOptions { suite.settings.evaluation }
   /// With the file of the weights and that of the model's shape.
   public let run: SavedRun
+  /// The run's options with the overrides applied.
   public var configuration: RunConfiguration { run.configuration }
   private let suite: RetrievalSuite
 

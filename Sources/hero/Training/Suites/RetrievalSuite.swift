@@ -74,7 +74,7 @@ struct RetrievalSuite: EvaluableSuite {
     }
   }
 
-  /// Looks whether a validation can measure what it is asked to.
+  /// Checks that a validation can measure what the options ask for.
   private func require(
     _ queries: KnownQueries, in split: String, for model: RetrievalModel, _ videos: VideoReader
   ) throws {
@@ -94,8 +94,7 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   /// The split of `vid2dur_idx.json` with the candidates of a query store: the one that an option
-  /// names, else the one that holds the store's videos, which is told where its name is not the
-  /// usual one.
+  /// names, else the one that holds the store's videos. An unusual name is reported.
   private func splitName(
     _ usual: String, of queries: QueryStore, _ videos: VideoReader,
     option: KeyPath<RunOptions, RunOption<String?>>

@@ -7,11 +7,12 @@ struct SplitChoice {
 
   /// - Parameters:
   ///   - usual: the name that the reference takes, `val` or `test`.
-  ///   - named: the name that was asked for; nil to find it.
-  ///   - option: by which it is asked for.
-  ///   - subtitles: the store with the splits; without any the queries' own videos are searched.
+  ///   - named: the name that the option gives; nil to find it.
+  ///   - option: the option's name.
+  ///   - subtitles: the store with the splits; without any, the search covers the queries' own
+  ///     videos.
   /// - Throws: `DataError` where there is no such split, where no split holds the videos, or where
-  ///   it is not clear which.
+  ///   the choice is not clear.
   init(
     usual: String, named: String?, option: String, queries: QueryStore, subtitles: SubtitleStore?
   ) throws {
@@ -41,7 +42,7 @@ struct SplitChoice {
       name = split.name
       return
     }
-    // Which videos this one lacks is told where they are looked up.
+    // Looking the videos up reports the missing ones.
     if splits.contains(where: { $0.name == usual }) {
       name = usual
       return

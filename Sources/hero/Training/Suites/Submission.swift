@@ -13,8 +13,10 @@ public struct Submission: Sendable {
 
   /// The file; or a folder, whose name ends in `/` or which is there, that gets VALUE's layout.
   public var path: String
+  /// The authors' own form by default.
   public var form: Form
 
+  /// - Parameter path: a file, or a folder for VALUE's layout.
   public init(_ path: String, form: Form = .task) { (self.path, self.form) = (path, form) }
 
   private var isFolder: Bool { path.hasSuffix("/") || FileManager.default.isFolder(path) }
@@ -26,7 +28,7 @@ public struct Submission: Sendable {
     return "\(folder)/results_\(task.rawValue)_\(split)/results_\(checkpoint)_all.\(task.resultEnding)"
   }
 
-  /// Looks whether the file can be written, before any work is done. The layout's folder need not
+  /// Checks whether the file can be written, before any work is done. The layout's folder need not
   /// be there.
   func require(_ file: String, overwrites: Bool) throws {
     let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path

@@ -100,12 +100,14 @@ public struct Validation {
 
   /// Figures by their TensorBoard names.
   public var scalars: [(name: String, value: Double)] = []
+  /// The figure of the split `val`; nil where that split was not measured.
   public var headline: Headline?
   /// What VALUE's meta-average counts.
   public var figure: MetaAverage.Figure?
   /// Tables for people, one a split.
   public var tables: [MetricsTable] = []
 
+  /// No figure yet.
   public init() {}
 
   /// Takes in what was made of a split; that of `val` tells which checkpoint is best.

@@ -15,7 +15,7 @@ enum TokenizerFit {
   ///   - meta: what the stores say that are read with it.
   ///   - models: those that read its tokens.
   ///   - name: what to call a model.
-  ///   - log: told where a model has many more words.
+  ///   - log: warns if the model has many more words.
   /// - Throws: `DataError` where there is none, or tokenizer, stores and models are not of one
   ///   vocabulary.
   static func open(

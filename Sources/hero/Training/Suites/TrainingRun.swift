@@ -24,6 +24,10 @@ public struct TrainingRun {
     case resumedWithChanges
   }
 
+  /// Trains to the last update, with validations and checkpoints on the way.
+  ///
+  /// - Throws: `DataError` for files, options and weights that do not fit. A folder made for a run
+  ///   that does not begin is removed.
   public func run(_ beginning: Beginning, backend: any Backend) throws {
     let (context, precision) = (suite.run, backend.precision)
     var configuration = context.configuration

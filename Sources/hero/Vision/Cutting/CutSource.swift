@@ -120,8 +120,9 @@ final class CutSource {
     return key
   }
 
-  /// When the last key picture at or before a moment's beginning is shown, found by reading what is
-  /// before it: in containers without an index, as MPEG-TS, seeking leads to any picture.
+  /// When the last key picture at or before a moment's beginning is shown. It is found by reading
+  /// the pictures before it: in containers without an index, as MPEG-TS, seeking leads to any
+  /// picture.
   /// - Parameter place: seconds at which the file is entered; nil for its beginning.
   /// - Returns: from the file's beginning on also the first key picture within the moment; nil
   ///   where there is none.
@@ -180,7 +181,8 @@ final class CutSource {
 }
 
 extension VideoFile {
-  /// Goes on reading from the last key picture before `time`, in seconds from the file's beginning.
+  /// Continues reading from the last key picture before `time`, in seconds from the file's
+  /// beginning.
   func seek(to time: Double) {
     let unit = stream.pointee.time_base.value ?? 0
     // Streams without times are read from their beginning.

@@ -2,17 +2,15 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// A moment of a video as a file of its own, of which nothing is coded anew.
+/// A moment of a video as a file of its own, without coding anything anew.
 ///
-/// FFmpeg's libraries do it, which are opened at run time for all else that is done with videos:
-/// its program need not be installed, nobody parses its messages, and what is read is held to the
-/// same formats and protocols as in features.
+/// FFmpeg's libraries do it, which the program opens at run time for all work on videos. FFmpeg's
+/// program need not be installed, and the same formats and protocols are allowed as for features.
 ///
-/// Coded pictures can be understood from a key picture on only. So the file holds what there is
-/// from the last key picture before the moment. MP4 says by an edit list that it is shown from the
-/// moment's beginning on, which players follow; it is taken for all codecs that it can hold.
-/// Matroska takes the others, and begins at the key picture. At the end a few pictures may follow
-/// that are coded before the moment's last one.
+/// A decoder needs a key picture to start from, so the file starts at the last one before the
+/// moment. MP4 has an edit list by which players start at the moment itself; it serves for all
+/// codecs that it can hold. Matroska takes the others, and plays from the key picture. At the end a
+/// few pictures may follow that are coded before the moment's last one.
 public struct VideoCut: Sendable {
   /// What a cut may take.
   public struct Limits: Sendable {
@@ -23,11 +21,13 @@ public struct VideoCut: Sendable {
     /// Seconds of work.
     public var time = 3600.0
 
+    /// The defaults above.
     public init() {}
   }
 
   /// The file's path.
   public let path: String
+  /// Size of the file.
   public let bytes: Int
   /// Seconds of the video at which what is in the file begins: its key picture.
   public let begins: Double
@@ -100,7 +100,7 @@ public struct VideoCut: Sendable {
     return lstat(path, &status) == 0
   }
 
-  /// What is told where a file is in the way.
+  /// The message for an existing file.
   public static func existsAlready(_ path: String) -> DataError {
     DataError("exists already, and stays as it is", file: path, cure: "Move it to have it written anew")
   }

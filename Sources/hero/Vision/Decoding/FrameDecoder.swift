@@ -70,7 +70,7 @@ final class FrameDecoder {
     return nil
   }
 
-  /// Goes on reading from the last picture that can be decoded alone before `time`, in seconds from
+  /// Continues reading from the last independently decodable picture before `time`, in seconds from
   /// the file's beginning.
   func seek(to time: Double) {
     file.seek(to: time)

@@ -1,18 +1,18 @@
 import CFFmpeg
 
-/// When a stream's packets are decoded and its pictures shown, as FFmpeg's program reckons it.
+/// When a stream's packets are decoded and its pictures shown, as FFmpeg's program computes it.
 ///
 /// Containers' times may be missing (raw streams), restart or jump (joined recordings of
-/// broadcasts). A packet's decoding time that is not there follows from the one before and its
-/// duration. Where a container's times are known to jump (MPEG-TS), a step of more than 10 s or
-/// backwards moves everything after it; in other containers a step of more than 30 hours counts as
-/// no time at all. Source: `process_input` and `process_input_packet` of FFmpeg 5.1.
+/// broadcasts). A missing decoding time follows from the packet before and its duration. In
+/// containers whose times are known to jump (MPEG-TS), a step of more than 10 s or backwards moves
+/// everything after it. In other containers a step of more than 30 hours counts as no time at all.
+/// Source: `process_input` and `process_input_packet` of FFmpeg 5.1.
 struct PacketClock {
   /// Added to times, in microseconds, so that the file begins at 0.
   private var shift: Int64
   private let unit: AVRational
   private let mayJump: Bool
-  /// How long a packet is shown that does not say so, in microseconds; 0 if nobody knows.
+  /// How long a packet without a duration is shown, in microseconds; 0 if unknown.
   private let usualDuration: Int64
   /// Of the packet to come, in microseconds.
   private var nextDecoding: Int64?

@@ -10,16 +10,16 @@ protocol PictureSource: AnyObject {
   var rotation: DisplayRotation { get }
   /// The unit of the pictures' times, in seconds.
   var timeBase: AVRational { get }
-  /// Pictures a second, as filters are told it; 0 where nobody knows.
+  /// Pictures a second for the filters; 0 where unknown.
   var guessedRate: AVRational { get }
   /// Average pictures a second; nil if unknown.
   var frameRate: Double? { get }
   /// Seconds on the container's own clock at which it begins.
   var start: Double { get }
-  /// Seconds; nil if nobody says.
+  /// Seconds; nil if unknown.
   var duration: Double? { get }
 
-  /// The duration, where it decides how often a short video is looked at.
+  /// The duration that decides how often a short video is sampled.
   func checkedDuration(from interval: FrameInterval) throws -> Double?
   /// - Throws: `DataError` if there is no decoder for its pictures.
   func decoder(threads: Int) throws -> any PictureDecoder

@@ -3,9 +3,12 @@ import Formats
 
 /// So many pictures a second.
 public struct PictureRate: Equatable, Sendable {
+  /// Pictures in ``denominator`` seconds.
   public var numerator: Int
+  /// Seconds.
   public var denominator: Int
 
+  /// numerator / denominator pictures a second; 30000/1001 is NTSC's.
   public init(numerator: Int, denominator: Int) {
     (self.numerator, self.denominator) = (numerator, denominator)
   }
@@ -47,7 +50,7 @@ final class PictureStream {
   private let file: any PictureSource
   private let filters: [(name: String, options: String)]
   private let rate: PictureRate
-  /// Of the pictures that come out.
+  /// Of the resulting pictures.
   let width: Int
   let height: Int
   private var filter: PictureFilter?
@@ -55,7 +58,7 @@ final class PictureStream {
   private var last: [UInt8]
   private var hasPicture = false
   private var lastTime: Int64?
-  /// The first decoded picture, until one has come out.
+  /// The first decoded picture, until a result exists.
   private var first: UnsafeMutablePointer<AVFrame>?
   private let body: (UnsafeBufferPointer<UInt8>) throws -> Void
 
@@ -182,8 +185,8 @@ final class PictureStream {
   }
 }
 
-/// How often each picture is written where the output has a constant rate and begins at 0: usually
-/// once, more often if there is a gap before it, never if it comes too late.
+/// How often each picture is written to an output of constant rate that begins at 0. Usually once,
+/// more often after a gap, never if it comes too late.
 ///
 /// Source: FFmpeg's program, whose output of raw pictures is of constant rate (`-vsync cfr`).
 struct ConstantRateClock {

@@ -1,12 +1,12 @@
 import CFFmpeg
 
 extension VideoFile {
-  /// The duration, where it decides how often a short video is looked at: nil where the container
-  /// says that the video is hardly longer than an interval, but its packets go on for longer than
-  /// that and than it says.
+  /// The duration that decides how often a short video is sampled. nil where the container says
+  /// that the video is hardly longer than an interval, but its packets last longer than that and
+  /// than it says.
   ///
-  /// Reads the file's beginning a second time, as far as an interval, and only where the duration
-  /// is so short.
+  /// Reads the file's beginning a second time, as far as an interval, and only for so short a
+  /// duration.
   func checkedDuration(from interval: FrameInterval) throws -> Double? {
     guard let duration, duration < interval.seconds + 0.1 else { return duration }
     let file = try VideoFile(path: path)

@@ -6,6 +6,7 @@ import Foundation
 public struct SubtitleCue: Equatable, Sendable {
   /// Seconds from the beginning of the video.
   public let start: Double
+  /// Seconds from the beginning of the video.
   public let end: Double
   /// Plain text; lines end with a line feed.
   public let text: String
@@ -72,7 +73,7 @@ private final class SubtitleReader {
   private let start: Double
   private var cues: [SubtitleCue] = []
 
-  /// Seconds that a subtitle is shown if nobody says how long.
+  /// Seconds that a subtitle without a duration is shown.
   private static let usualLength = 3.0
 
   /// Nil where the stream is no text, or nothing decodes it.

@@ -8,8 +8,8 @@ import Formats
 public final class VideoFile {
   /// The path, as the user named it.
   public let path: String
-  /// Seconds: of the stream if its container says so, else of the file; nil if nobody says, or it
-  /// is only guessed from the file's size. What is decoded may be longer or shorter.
+  /// Seconds: of the stream if its container has it, else of the file; nil if it is unknown, or
+  /// only guessed from the file's size. Decoding may give more or less.
   public let duration: Double?
   /// Seconds on the container's own clock at which the file begins. Pictures, rows and subtitles
   /// count from there: what is at `t` is at `start + t` for players that show the container's
@@ -17,6 +17,7 @@ public final class VideoFile {
   public var start: Double { Double(startMicroseconds) / 1e6 }
   /// Pixels of a picture as it is shown, after the rotation that the file asks for.
   public let width: Int
+  /// Pixels, after the same rotation.
   public let height: Int
   /// Average frames a second; nil if unknown.
   public let frameRate: Double?
@@ -75,9 +76,9 @@ public final class VideoFile {
     avformat_close_input(&closing)
   }
 
-  /// Formats that FFmpeg may find a file to be: containers and raw streams, sounds among them so
-  /// that they are told by their own error. None that leads to other files (`hls`, `dash`,
-  /// `concat`, `image2` …), however the file is called.
+  /// Formats that FFmpeg may recognize in a file: containers and raw streams, with sounds, which
+  /// get an error of their own. None that leads to other files (`hls`, `dash`, `concat`, `image2`
+  /// …), whatever the file is called.
   private static let formats = [
     "3dostr,aac,ac3,aiff,amr,apng,asf,au,av1,avi,avs2,avs3,bink,caf,cavsvideo,cdxl,dirac,dnxhd,dts,dv,dxa,ea,eac3",
     "evc,film_cpk,flac,flic,flv,gif,gxf,h261,h263,h264,hevc,idcin,ipmovie,ivf,ivr,jpeg_pipe,live_flv,lmlm4,m4v",

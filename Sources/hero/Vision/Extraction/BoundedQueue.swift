@@ -16,7 +16,7 @@ final class BoundedQueue<Item>: @unchecked Sendable {
 
   /// Waits for room.
   ///
-  /// Throws ``Closed`` where nobody takes anything any more.
+  /// Throws ``Closed`` once the reader has stopped.
   func put(_ item: Item) throws {
     condition.lock()
     defer { condition.unlock() }

@@ -9,6 +9,7 @@ public struct VideoFeatures: Sendable {
   /// Row by row, float32.
   public let values: [Float]
 
+  /// One row an interval.
   public var rows: Int { values.count / width }
 
   /// As files hold them: [rows, width].
@@ -26,11 +27,15 @@ public struct VideoSpan: Equatable, Sendable {
   /// Seconds from there to the end of the last picture that was decoded; 0 where there was none.
   public var duration: Double
 
+  /// - Parameters:
+  ///   - start: seconds.
+  ///   - duration: seconds.
   public init(start: Double, duration: Double) { (self.start, self.duration) = (start, duration) }
 }
 
 /// What became of one video.
 public struct ExtractedVideo {
+  /// As the caller gave it.
   public let path: String
   /// Of each network that was asked for, by its name; empty where the video could not be read.
   public let features: [String: VideoFeatures]
@@ -45,9 +50,11 @@ public struct ExtractedVideo {
 /// Features of videos, by one or several networks: decoding on some threads, the networks on the
 /// calling one beside them.
 public final class FeatureExtractor {
+  /// How videos are sampled and how much is done at once.
   public struct Options: Sendable {
     /// Seconds for one row.
     public var interval: FrameInterval
+    /// How pictures are brought to a network's size.
     public var scaling = Scaling.bicubic
     /// Videos that are decoded at the same time.
     public var jobs = 1
@@ -57,10 +64,13 @@ public final class FeatureExtractor {
     /// files of videos.
     public var frameRate: PictureRate?
 
+    /// - Parameter interval: seconds for one row.
     public init(interval: FrameInterval) { self.interval = interval }
   }
 
+  /// In the order given; every video goes through each.
   public let networks: [any FeatureNetwork]
+  /// As given; every video is sampled by them.
   public let options: Options
 
   /// - Parameter networks: of different names.

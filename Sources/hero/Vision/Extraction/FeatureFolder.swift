@@ -12,12 +12,14 @@ public struct FeatureForm: Sendable {
     case qvhighlights
   }
 
+  /// Which tool's folders and keys the files follow.
   public var layout = Layout.hero
   /// Whether numbers are float16, else float32.
   public var isHalf = true
   /// Whether a video is a folder of pictures, and called what the folder is.
   public var isOfFolders = false
 
+  /// hero's layout in float16, one video a file.
   public init() {}
 
   /// A network's folder.
@@ -123,7 +125,7 @@ public final class FeatureFolder {
     return try NDArray(shape: [2], type: .float64, bytes: bytes)
   }
 
-  /// Where a video lies in time, as it was found when a file of its features was made.
+  /// Where a video lies in time, as stored with its features.
   ///
   /// - Parameter file: see ``file(of:network:)``.
   /// - Returns: nil where the file does not say.

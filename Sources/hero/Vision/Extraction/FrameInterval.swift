@@ -3,7 +3,9 @@ import Formats
 /// The seconds that one row of features stands for, as a fraction; a whole number of 30ths, so that
 /// clips of 30 pictures a second divide evenly.
 public struct FrameInterval: Equatable, Sendable {
+  /// In lowest terms with ``denominator``.
   public let numerator: Int
+  /// In lowest terms with ``numerator``; a divisor of 30.
   public let denominator: Int
 
   /// Pictures a second of SlowFast's clips.
@@ -31,6 +33,7 @@ public struct FrameInterval: Equatable, Sendable {
     self.init(seconds: first / second)
   }
 
+  /// numerator / denominator.
   public var seconds: Double { Double(numerator) / Double(denominator) }
 
   /// Pictures of a clip.

@@ -2,7 +2,7 @@
 protocol PictureGatherer: AnyObject {
   func append(_ picture: UnsafeBufferPointer<UInt8>) throws
   /// Gives what is left.
-  /// - Parameter seconds: when the last picture ends; nil if nobody knows.
+  /// - Parameter seconds: when the last picture ends; nil if unknown.
   func finish(at seconds: Double?) throws
 }
 
@@ -36,10 +36,10 @@ final class BatchGatherer: PictureGatherer {
 
 /// Gathers the pictures of clips while a video is read, picture after picture.
 ///
-/// The pictures are filled up to whole seconds with the last one, the seconds to a multiple of the
-/// interval's numerator with the last second, and then cut into clips; the first
-/// ⌈duration/interval⌉ of them count. The duration is what the container says, unless the pictures
-/// end more than half a second earlier or later.
+/// The last picture fills the pictures up to whole seconds, and the last second fills the seconds
+/// up to a multiple of the interval's numerator. Then they are cut into clips, of which the first
+/// ⌈duration/interval⌉ count. The duration is the container's, unless the pictures end more than
+/// half a second earlier or later.
 final class ClipGatherer: PictureGatherer {
   private let interval: FrameInterval
   private let frames: Int

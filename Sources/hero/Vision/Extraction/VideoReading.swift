@@ -31,7 +31,7 @@ struct VideoReading {
     (self.number, self.path, self.networks, self.options) = (number, path, networks, options)
   }
 
-  /// Reads the video to its end. What is wrong with it is told in the last message.
+  /// Reads the video to its end. The last message says what is wrong with it.
   ///
   /// - Throws: `BoundedQueue.Closed` only.
   func run(into queue: BoundedQueue<Message>) throws {

@@ -20,10 +20,14 @@ public enum NetworkInput: Equatable, Sendable {
 
 /// Pictures of one size, end to end: 3 bytes a pixel (red, green, blue), row by row.
 public struct Pictures: Sendable {
+  /// Pixels of each picture.
   public let width: Int
+  /// Pixels of each picture.
   public let height: Int
+  /// [count, height, width, 3]
   public var bytes: [UInt8]
 
+  /// How many whole pictures the bytes are.
   public var count: Int { bytes.count / (3 * width * height) }
 }
 
@@ -33,6 +37,7 @@ public protocol FeatureNetwork: AnyObject {
   var name: String { get }
   /// Elements of a row.
   var width: Int { get }
+  /// Single pictures, or clips.
   var input: NetworkInput { get }
   /// Intervals that are computed together.
   var batch: Int { get }

@@ -3,9 +3,9 @@ import Foundation
 
 /// The arrays of a trained network, by the names of its PyTorch module.
 ///
-/// Read are what PyTorch's `save` wrote (a state dict, or a dictionary with one in it), what
+/// Reads what PyTorch's `save` wrote (a state dict, or a dictionary with one in it), what
 /// `torch.jit.save` wrote, Hugging Face's safetensors, and Caffe2's pickled blobs of SlowFast,
-/// whose names are translated.
+/// whose names it translates.
 public struct NetworkWeights {
   /// The path, as the user named it.
   public let path: String
@@ -16,7 +16,7 @@ public struct NetworkWeights {
   private let known: Set<String>
   private let read: (String) throws -> NDArray?
 
-  /// Opens the file at `path`; its arrays are read one by one as they are asked for.
+  /// Opens the file at `path`; its arrays are read one by one on request.
   ///
   /// Throws `DataError` if it is none of these formats, or damaged.
   public init(path: String) throws {
@@ -47,6 +47,7 @@ public struct NetworkWeights {
     known = Set(names)
   }
 
+  /// Whether there is an array of this name, readable or not.
   public func contains(_ name: String) -> Bool { known.contains(name) }
 
   /// The array of this name, which must have so many dimensions and at least one element.

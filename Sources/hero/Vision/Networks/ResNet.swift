@@ -11,10 +11,15 @@ public final class ResNet: FeatureNetwork {
     var shortcut: Convolution?
   }
 
+  /// Features lie in `resnet_features`.
   public let name = "resnet"
+  /// Channels of the last stage.
   public let width: Int
+  /// One picture an interval.
   public let input: NetworkInput
+  /// Pictures a pass.
   public let batch = 16
+  /// Depth and width, as in `ResNet-152, 2048 wide`.
   public let summary: String
   private let precision: NetworkPrecision
   private let isUnit: Bool
@@ -83,6 +88,8 @@ public final class ResNet: FeatureNetwork {
     return (try builder.finish(), input, output)
   }
 
+  /// The mean over the last map's pixels of each picture, to unit length where that was asked:
+  /// [pictures, width].
   public func features(_ pictures: Pictures) throws -> [Float] {
     let pixels = pictures.width * pictures.height
     var rows: [Float] = []

@@ -21,10 +21,15 @@ public final class S3D: FeatureNetwork {
 
   private typealias Planned = (plan: Plan, input: Value, output: Value)
 
+  /// Features lie in `mil-nce_features`.
   public let name = "mil-nce"
+  /// Channels of the last block.
   public let width: Int
+  /// A clip of pictures an interval.
   public let input: NetworkInput
+  /// Clips a pass.
   public let batch = 1
+  /// Width, as in `S3D of MIL-NCE, 512 wide`.
   public let summary: String
   private let precision: NetworkPrecision
   private let frames: Int
@@ -100,7 +105,7 @@ public final class S3D: FeatureNetwork {
         ]
       }
     }
-    // Blocks whose channels do not follow on one another are told before anything is computed.
+    // Refuses blocks whose channels do not fit before anything is computed.
     var channels = first.weight.shape[0]
     func follow(_ branch: Branch, from start: Int) throws -> Int {
       var width = start
@@ -157,6 +162,9 @@ public final class S3D: FeatureNetwork {
       x, by: gates.view(shape: [1, channels, 1, 1, 1], strides: [channels, 1, 1, 1, 1]))
   }
 
+  /// The mean over the last map of each clip: [clips, width].
+  ///
+  /// - Throws: `DataError` for pictures of odd width or height.
   public func features(_ pictures: Pictures) throws -> [Float] {
     guard pictures.width % 2 == 0, pictures.height % 2 == 0 else {
       throw DataError("pictures of \(pictures.width)×\(pictures.height), which are not in pairs")

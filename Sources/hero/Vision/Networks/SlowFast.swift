@@ -4,8 +4,8 @@ import Formats
 /// last maps, the slow one's first.
 ///
 /// The fast pathway sees every frame of a clip with few channels, the slow one every fourth with
-/// many; after each stage the fast one's results are brought to the slow one by a convolution over
-/// time. Depths, widths and kernels are those of the weights. Source: the authors'
+/// many. After each stage a convolution over time brings the fast one's results to the slow one.
+/// Depths, widths and kernels are those of the weights. Source: the authors'
 /// `video_model_builder.py` with `SLOWFAST_8x8_R50.yaml`.
 public final class SlowFast: FeatureNetwork {
   private struct Block {
@@ -15,10 +15,15 @@ public final class SlowFast: FeatureNetwork {
 
   private typealias Planned = (plan: Plan, slow: Value, fast: Value, outputs: [Value])
 
+  /// Features lie in `slowfast_features`.
   public let name = "slowfast"
+  /// Channels of both pathways' last maps.
   public let width: Int
+  /// A clip of pictures an interval.
   public let input: NetworkInput
+  /// Clips a pass.
   public let batch: Int
+  /// Depth and width, as in `SlowFast R50, 2304 wide`.
   public let summary: String
   /// Frames of the fast pathway for one of the slow one.
   private let alpha = 4
@@ -116,6 +121,7 @@ public final class SlowFast: FeatureNetwork {
     ClipSampling.spread(from: 0, to: Float(frames - 1), count: frames / alpha).map { Int($0) }
   }
 
+  /// The means over both pathways' last maps of each clip, the slow one's first: [clips, width].
   public func features(_ pictures: Pictures) throws -> [Float] {
     let pixels = pictures.width * pictures.height
     let slowPlaces = Self.slowPlaces(frames: frames, alpha: alpha)

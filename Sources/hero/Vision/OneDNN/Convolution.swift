@@ -20,8 +20,8 @@ struct Convolution {
       }
   }
 
-  /// Whether Winograd's F(4×4, 3×3) should be faster: it takes a quarter of the multiplications,
-  /// but its weights are four times as large, which pays only where enough tiles of 4×4 results
+  /// Whether Winograd's F(4×4, 3×3) should be faster. It takes a quarter of the multiplications,
+  /// but its weights are four times as large. That pays only where enough tiles of 4×4 results
   /// share them. Measured with ResNet-152's layers: with 128 tiles it took 0.6 to 1 times as long
   /// as the direct convolution, with fewer twice as long.
   func suitsWinograd(result shape: [Int]) -> Bool {

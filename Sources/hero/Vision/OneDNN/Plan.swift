@@ -43,12 +43,12 @@ final class Value {
 }
 
 /// A network for inputs of one shape: its primitives in order, and one piece of memory in which
-/// tensors take the places of those that nobody needs any more.
+/// tensors reuse the places of dead ones.
 final class Plan {
   private let steps: [Primitive]
   private let memory: AlignedMemory
   private let scratch: AlignedMemory
-  /// What steps read and nobody else may hold on to.
+  /// What steps read; nothing else may keep it.
   private let constants: [Weight]
 
   fileprivate init(steps: [Primitive], memory: AlignedMemory, scratch: AlignedMemory, constants: [Weight]) {

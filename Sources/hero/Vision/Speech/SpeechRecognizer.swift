@@ -51,6 +51,7 @@ public struct SpeechRecognizer: Sendable {
 
   /// What was said.
   public struct Transcript: Sendable {
+    /// In order, in seconds from the sound's beginning.
     public var cues: [Formats.SubtitleCue]
     /// As whisper.cpp abbreviates it; nil where it does not say.
     public var language: String?
@@ -117,7 +118,7 @@ public struct SpeechRecognizer: Sendable {
     return Transcript(cues: cues, language: Self.language(in: said))
   }
 
-  /// Noises and silences are told in brackets: `[BLANK_AUDIO]`, `(music)`.
+  /// Noises and silences come in brackets: `[BLANK_AUDIO]`, `(music)`.
   private static func isNoise(_ cue: Formats.SubtitleCue) -> Bool {
     let text = cue.text.trimmingCharacters(in: .whitespaces)
     return [("[", "]"), ("(", ")"), ("*", "*")].contains { text.hasPrefix($0.0) && text.hasSuffix($0.1) }

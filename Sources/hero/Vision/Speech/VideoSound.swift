@@ -1,12 +1,12 @@
 import CFFmpeg
 import Formats
 
-/// What is heard in a video, as recognisers of speech take it: one channel, 16,000 samples a second
-/// of 16 bits.
+/// The sound of a video, as speech recognizers take it: one channel, 16,000 samples a second of 16
+/// bits.
 ///
-/// Time counts from the file's beginning as that of pictures and subtitles does: there is silence
-/// until the sound begins and where it has gaps, and times that are missing or begin again are
-/// reckoned as those of pictures are (`PacketClock`).
+/// Time counts from the file's beginning, as for pictures and subtitles. There is silence until the
+/// sound begins and in its gaps. Missing and restarting times are computed as those of pictures are
+/// (`PacketClock`).
 public final class VideoSound {
   /// Samples a second.
   static let rate = 16_000

@@ -63,7 +63,7 @@ struct AnnotationFile {
   }
 }
 
-/// The form of an annotation file, told by its first line.
+/// The form of an annotation file, by its first line.
 enum AnnotationForm: Equatable {
   /// One JSON object per line.
   case lines

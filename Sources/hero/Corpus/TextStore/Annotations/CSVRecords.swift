@@ -10,9 +10,8 @@ public enum CSVRecords {
   /// match is given up.
   private static let mostReadAgain = 8 << 20
 
-  /// Calls `body` with every record's first line, counted from 1, and fields; blank lines are
-  /// passed over. A record that cannot be read is a failure, and reading goes on behind its first
-  /// line.
+  /// Calls `body` with every record's first line, counted from 1, and fields; skips blank lines.
+  /// After a record that cannot be read, reading continues behind its first line.
   /// - Throws: `DataError` for a file whose quotes do not match at all, and what `body` throws.
   public static func read(
     path: String, _ body: (_ line: Int, _ fields: Result<[String], BadRow>) throws -> Void
@@ -102,10 +101,10 @@ private struct CSVParser {
   private var field: [UInt8] = []
   /// Bytes taken.
   private(set) var size = 0
-  /// Whether a quoted field goes on in the next line.
+  /// Whether a quoted field continues in the next line.
   var isOpen: Bool { state == .quoted }
-  /// Whether a field of several lines goes on behind its closing quote: then its opening one was
-  /// left open.
+  /// Whether a field of several lines continues behind its closing quote: then its opening quote
+  /// was left open.
   private(set) var isBroken = false
 
   mutating func append(_ line: [UInt8]) {

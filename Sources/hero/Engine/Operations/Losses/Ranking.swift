@@ -17,8 +17,11 @@ public struct RankingInput {
   /// The videos to rank, by column: query m belongs to slot m / queriesPerSlot. A column may occur
   /// twice, and then counts as its own negative.
   public var slots: Indices
+  /// Queries of each slot.
   public var queriesPerSlot: Int
+  /// How a negative's score is compared with the positive's.
   public var kind: RankingKind
+  /// Of the hinge; `lse` reads none.
   public var margin: Float
   /// Where given, the hardest `size` negatives weigh `weight`, the rest 0.1. Not with `drawn`.
   public var hardPool: (size: Int, weight: Float)?
@@ -26,6 +29,8 @@ public struct RankingInput {
   /// among the negatives, the hardest being 0; the queries' first, then the slots'.
   public var drawn: Indices?
 
+  /// - Precondition: `queriesPerSlot` rows of scores for each slot; `drawn`, where given, has one
+  ///   entry a query and one a slot.
   public init(
     scores: Tensor, slots: Indices, queriesPerSlot: Int, kind: RankingKind, margin: Float,
     hardPool: (size: Int, weight: Float)? = nil, drawn: Indices? = nil

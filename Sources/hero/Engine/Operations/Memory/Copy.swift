@@ -5,12 +5,17 @@ public struct Copy: Operation {
   let x: Tensor
   let y: Tensor
 
+  /// - Precondition: as many elements in `x` as in `y`.
   public init(_ x: Tensor, to y: Tensor) { (self.x, self.y) = (x, y) }
 
+  /// As many elements in both.
   public func check() { precondition(x.count == y.count) }
+  /// `x`
   public var reads: [(any Operand)?] { [x] }
+  /// `y`
   public var writes: [(any Operand)?] { [y] }
 
+  /// Copies stretches on all threads.
   public func run(on cpu: CPUBackend) {
     y.storage.onHost.changes()
     guard x.storage.type == y.storage.type else { return cpu.convert(x, to: y) }
@@ -21,6 +26,7 @@ public struct Copy: Operation {
     }
   }
 
+  /// Copies with one kernel for all pairs of types.
   public func run(on gpu: CUDABackend) { gpu.copy(x, to: y) }
 }
 
@@ -29,12 +35,17 @@ public struct Add: Operation {
   let x: Tensor
   let y: Tensor
 
+  /// - Precondition: as many elements in `x` as in `y`.
   public init(_ x: Tensor, to y: Tensor) { (self.x, self.y) = (x, y) }
 
+  /// As many elements in both.
   public func check() { precondition(x.count == y.count) }
+  /// `x` and `y`
   public var reads: [(any Operand)?] { [x, y] }
+  /// `y`
   public var writes: [(any Operand)?] { [y] }
 
+  /// Adds stretches on all threads, in float32.
   public func run(on cpu: CPUBackend) {
     let kernels = cpu.kernels
     y.storage.onHost.changes()
@@ -58,6 +69,7 @@ public struct Add: Operation {
     }
   }
 
+  /// Adds with one kernel for all pairs of types, in float32.
   public func run(on gpu: CUDABackend) { gpu.copy(x, to: y, accumulate: true) }
 }
 
@@ -66,12 +78,17 @@ public struct Scale: Operation {
   let x: Tensor
   let factor: Float
 
+  /// - Parameter factor: rounded with the product where `x` is bfloat16.
   public init(_ x: Tensor, by factor: Float) { (self.x, self.factor) = (x, factor) }
 
+  /// Any tensor will do.
   public func check() {}
+  /// `x`
   public var reads: [(any Operand)?] { [x] }
+  /// `x`
   public var writes: [(any Operand)?] { [x] }
 
+  /// Multiplies stretches on all threads.
   public func run(on cpu: CPUBackend) {
     let kernels = cpu.kernels
     x.storage.onHost.changes()
@@ -84,6 +101,7 @@ public struct Scale: Operation {
     }
   }
 
+  /// Multiplies with the kernel of ``Copy``.
   public func run(on gpu: CUDABackend) { gpu.copy(x, to: x, factor: factor) }
 }
 

@@ -6,13 +6,19 @@ public struct Fill: Operation {
   let x: Tensor
   let value: Float
 
+  /// - Parameter value: rounded where `x` is bfloat16.
   public init(_ x: Tensor, with value: Float) { (self.x, self.value) = (x, value) }
 
+  /// Any tensor will do.
   public func check() {}
+  /// Nothing.
   public var reads: [(any Operand)?] { [] }
+  /// `x`
   public var writes: [(any Operand)?] { [x] }
+  /// That of `x`.
   public var shape: [Int] { x.shape }
 
+  /// Fills stretches on all threads.
   public func run(on cpu: CPUBackend) {
     if x.storage.type == .float64 { return x.sums.update(repeating: Double(value), count: x.count) }
     x.storage.onHost.changes()
@@ -28,6 +34,7 @@ public struct Fill: Operation {
     }
   }
 
+  /// Fills with one kernel for all types.
   public func run(on gpu: CUDABackend) {
     gpu.changes(x)
     var arguments = hero_fill_arguments()

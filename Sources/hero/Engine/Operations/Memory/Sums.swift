@@ -8,21 +8,29 @@ public struct AddSum: Operation {
   let sums: Tensor
   let place: Int
 
+  /// - Parameters:
+  ///   - sums: float64.
+  ///   - place: which of its elements grows.
   public init(_ x: Tensor, scale: Double, to sums: Tensor, at place: Int) {
     (self.x, self.scale, self.sums, self.place) = (x, scale, sums, place)
   }
 
+  /// The sums are float64 and have the place.
   public func check() { precondition(sums.storage.type == .float64 && (0..<sums.count).contains(place)) }
+  /// `x`
   public var reads: [(any Operand)?] { [x] }
+  /// One element of the sums, read before it is written.
   public var writes: [(any Operand)?] {
     [GradientTarget(tensor: sums.element(place), accumulate: true)]
   }
 
+  /// Adds in float64, in order.
   public func run(on cpu: CPUBackend) {
     sums.sums[place] +=
       scale * UnsafeBufferPointer(start: x.pointer, count: x.count).reduce(0) { $0 + Double($1) }
   }
 
+  /// Adds in float64, in a fixed order of parts.
   public func run(on gpu: CUDABackend) {
     gpu.addSum(x, squared: false, scale: scale, to: sums.element(place))
   }

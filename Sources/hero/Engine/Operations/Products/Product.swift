@@ -29,7 +29,7 @@ struct Product: Operation {
   /// n elements, or nil.
   let bias: Tensor?
   let activation: Activation
-  /// Receives a GELU's argument for its slope; it may be `out` where nobody asks for that.
+  /// Receives a GELU's argument for its slope; it may be `out` if nothing needs that.
   let pre: Tensor
   let out: GradientTarget
 

@@ -6,7 +6,8 @@ struct Slope: Operation {
   /// Of a ReLU its result serves as well, which has the same slope.
   let argument: Tensor
   let activation: Activation
-  /// Where given, it becomes the activation's result once more, which nobody kept: of a GELU alone.
+  /// Where given, it receives the activation's result once more, which was not kept: of a GELU
+  /// alone.
   var again: Tensor?
 
   func check() {

@@ -6,17 +6,24 @@ public struct Argmax: Operation {
   let columns: Int
   let places: Indices
 
+  /// - Parameters:
+  ///   - columns: how many of each row count, from the first.
+  ///   - places: gets one number a row.
   public init(_ x: Tensor, columns: Int, places: Indices) {
     (self.x, self.columns, self.places) = (x, columns, places)
   }
 
+  /// At least one column, and a place for each row.
   public func check() {
     precondition(columns > 0 && columns <= x.columns && places.count == x.rows)
   }
 
+  /// The first `columns` of each row.
   public var reads: [(any Operand)?] { [Part(x, count: x.rows * columns)] }
+  /// The places.
   public var writes: [(any Operand)?] { [places] }
 
+  /// Divides the rows among all threads.
   public func run(on cpu: CPUBackend) {
     var staged = Staged(cpu)
     defer { staged.finish() }
@@ -42,6 +49,7 @@ public struct Argmax: Operation {
     return row[(blocks * 16)...].reduce(most.max()) { max($0, $1) }
   }
 
+  /// The kernel of ``TopK`` with one place a row.
   public func run(on gpu: CUDABackend) {
     var arguments = hero_top_arguments()
     (arguments.x, arguments.places) = (x.view, places.numbers)

@@ -7,14 +7,19 @@ public struct ScatterAdd: Operation {
   let indices: Indices
   let to: Tensor
 
+  /// - Parameters:
+  ///   - indices: the row of `to` for each row of `from`; −1 for none.
+  ///   - to: grows; rows that no index names stay.
   public init(_ from: Tensor, indices: Indices, to: Tensor) {
     (self.from, self.indices, self.to) = (from, indices, to)
   }
 
+  /// Equal widths, an index for each row of `from`, and no index beyond `to`.
   public func check() {
     precondition(from.columns == to.columns && indices.count == from.rows && indices.areBelow(to.rows))
   }
 
+  /// The rows and their indices.
   public var reads: [(any Operand)?] { [from, indices] }
   /// As many rows as are added.
   public var writes: [(any Operand)?] { [Part(to, count: 2 * from.count)] }
@@ -87,8 +92,8 @@ public struct ScatterAdd: Operation {
     withExtendedLifetime(storage) {}
   }
 
-  /// A row whose index no other has is added where it belongs. Of the others the first row of a
-  /// stretch with an index adds up the stretch's, the first of all adds up the stretches: the order
+  /// A row with an index of its own is added directly to its place. Of the others, the first row of
+  /// a stretch with an index sums the stretch's, and the first of all sums the stretches. The order
   /// is that of the rows, whatever runs when.
   public func run(on gpu: CUDABackend) {
     gpu.changes(to)

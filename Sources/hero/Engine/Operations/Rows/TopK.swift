@@ -12,6 +12,11 @@ public struct TopK: Operation {
   let values: Tensor
   let places: Indices
 
+  /// - Parameters:
+  ///   - firstColumn: the number of the first column of `x`.
+  ///   - earlier: what was found in the columns before; nil for the first.
+  ///   - values: gets the largest elements, the largest first.
+  ///   - places: gets their columns.
   public init(
     _ x: Tensor, firstColumn: Int = 0, earlier: (values: Tensor, places: Indices)? = nil, values: Tensor,
     places: Indices
@@ -20,14 +25,18 @@ public struct TopK: Operation {
     (self.values, self.places) = (values, places)
   }
 
+  /// As many rows everywhere, and a place for each value.
   public func check() {
     precondition(values.rows == x.rows && places.count == values.count)
     precondition(earlier.map { $0.values.rows == x.rows && $0.places.count == $0.values.count } ?? true)
   }
 
+  /// The elements and what was found before.
   public var reads: [(any Operand)?] { [x, earlier?.values, earlier?.places] }
+  /// Values and places.
   public var writes: [(any Operand)?] { [values, places] }
 
+  /// Divides the rows among all threads; each keeps a sorted list.
   public func run(on cpu: CPUBackend) {
     let kept = values.columns
     var staged = Staged(cpu)
@@ -93,6 +102,7 @@ public struct TopK: Operation {
     found.sort(by: >)
   }
 
+  /// A block for each row.
   public func run(on gpu: CUDABackend) {
     var arguments = hero_top_arguments()
     (arguments.x, arguments.values, arguments.places) = (x.view, values.floats, places.numbers)

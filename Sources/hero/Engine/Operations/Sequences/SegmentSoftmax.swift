@@ -6,12 +6,17 @@ public struct SegmentSoftmax: Operation {
   let x: Tensor
   let segments: Segments
 
+  /// - Parameter x: as many elements as the segments have rows together.
   public init(_ x: Tensor, segments: Segments) { (self.x, self.segments) = (x, segments) }
 
+  /// As many elements as rows.
   public func check() { precondition(x.count == segments.rows) }
+  /// The elements and where segments start.
   public var reads: [(any Operand)?] { [x, segments.starts] }
+  /// The elements.
   public var writes: [(any Operand)?] { [x] }
 
+  /// Divides the segments among all threads.
   public func run(on cpu: CPUBackend) {
     var staged = Staged(cpu)
     defer { staged.finish() }
@@ -30,6 +35,7 @@ public struct SegmentSoftmax: Operation {
     }
   }
 
+  /// A block of threads for each segment.
   public func run(on gpu: CUDABackend) {
     var arguments = hero_pool_arguments()
     (arguments.x, arguments.starts) = (x.view, segments.numbers)

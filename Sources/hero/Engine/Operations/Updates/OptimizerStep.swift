@@ -12,6 +12,7 @@ struct OptimizerSlice {
   var step: Int
 }
 
+/// Adam and Adamax as PyTorch has them, and AdamW as the reference has it (Docs/Computation.md §4).
 public enum OptimizerKind: String, Sendable, CaseIterable {
   case adam, adamax, adamw
 }
@@ -40,6 +41,9 @@ public struct GradientClipping {
   /// The norm to keep to; no limit if it is not positive.
   public var limit: Double
 
+  /// - Parameters:
+  ///   - sumOfSquares: of the gradients, one float64 in the device's memory.
+  ///   - limit: the norm to keep to; no limit if it is not positive.
   public init(sumOfSquares: Tensor, limit: Double) {
     self.sumOfSquares = sumOfSquares
     self.limit = limit

@@ -1,10 +1,10 @@
-/// Chooses, among all matches, an alignment in which every word is matched once at most: most words
-/// first, then fewest chunks, then the shortest way between matched words (Denkowski and Lavie,
-/// 2011), by beam search.
+/// Chooses, among all matches, an alignment in which every word is matched once at most, by beam
+/// search: most words first, then fewest chunks, then the shortest way between matched words
+/// (Denkowski and Lavie, 2011).
 ///
-/// METEOR 1.5 counts covered words in whole numbers while it searches, so that a single-word match
-/// of half weight adds nothing, and it charges the distance of a match to the paths that follow
-/// rather than to its own. Both decide between alignments and are kept.
+/// METEOR 1.5 counts covered words in whole numbers while it searches, so a single-word match of
+/// half weight adds nothing. It charges the distance of a match to the paths that follow rather
+/// than to its own. Both decide between alignments and are kept.
 struct MeteorAligner {
   private static let beamWidth = 40
   /// Weight per matcher in the search; scoring has weights of its own.

@@ -2,11 +2,10 @@ import Formats
 
 /// METEOR 1.5 for English as coco-caption runs it (`-l en -norm`; Denkowski and Lavie, 2014).
 ///
-/// Without the distribution's data only equal words and equal stems match, and scores come out
-/// lower.
+/// Without the distribution's data only equal words and equal stems match, and scores are lower.
 struct MeteorScorer {
-  /// English words and marks so frequent that METEOR gives them less weight; used where the
-  /// distribution's own list (`function/english.words`) is not at hand.
+  /// English words and marks so frequent that METEOR gives them less weight; used without the
+  /// distribution's own list (`function/english.words`).
   private static let commonWords: Set<Name> = Set(
     """
     the , . to of and a in that for " is on 's it with was as said at he by be from have has are his but an this not i

@@ -1,6 +1,6 @@
 import Formats
 
-/// Phrases and their paraphrases, limited to those whose words all occur in the captions at hand.
+/// Phrases and their paraphrases, limited to those whose words all occur in the captions to score.
 ///
 /// METEOR's English table has five million entries; an entry with a word that no caption has can
 /// match nothing.

@@ -1,7 +1,7 @@
 /// How often each sequence of one to four tokens occurs in a sentence.
 ///
-/// Sequences are numbered by a shared `NGramIndex` and kept in the order in which they first occur,
-/// so that sums over them come out the same in every run.
+/// A shared `NGramIndex` numbers the sequences. They keep the order in which they first occur, so
+/// sums over them are the same in every run.
 struct NGramCounts {
   static let longest = 4
 

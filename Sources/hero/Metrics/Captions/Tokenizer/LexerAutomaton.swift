@@ -51,11 +51,11 @@ final class LexerAutomaton {
 
   /// Reads from `start` as far as any pattern can match.
   ///
-  /// Where a scan went on in vain, as behind a tag that does not end, another that comes by in the
-  /// same state stops, so that reading a text token by token takes time in proportion to its length
-  /// (Reps, "Maximal munch" tokenization in linear time, TOPLAS 1998).
-  /// - Parameter visit: told of every place where a pattern ends, in ascending order, and the first
-  ///   such pattern.
+  /// A scan may run far in vain, as behind a tag that does not end. Another that reaches the same
+  /// place in the same state stops, so reading a text token by token takes time in proportion to
+  /// its length (Reps, "Maximal munch" tokenization in linear time, TOPLAS 1998).
+  /// - Parameter visit: called for every place where a pattern ends, in ascending order, with the
+  ///   first such pattern.
   func scan(_ text: [UInt16], from start: Int, visit: (_ end: Int, _ pattern: Int) -> Void) {
     var state = startState
     var position = start

@@ -19,6 +19,7 @@ public final class PTBTokenizer {
   /// Per rule with a condition on what follows: the pattern by itself, and what must follow.
   private let parts: [Int: (pattern: LexerAutomaton, following: LexerAutomaton)]
 
+  /// Builds the automata of all rules; make one and use it for every caption.
   public init() {
     var parts: [Int: (pattern: LexerAutomaton, following: LexerAutomaton)] = [:]
     automaton = LexerAutomaton(

@@ -4,6 +4,7 @@ import Model
 
 extension FrameOrderBatch: TaskBatch {}
 extension FrameOrderInput: TaskInput {
+  /// `.targets`: the frames that moved.
   public var counts: [Counted: Int] { [.targets: targets.count] }
 }
 

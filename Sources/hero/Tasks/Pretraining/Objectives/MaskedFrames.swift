@@ -4,10 +4,11 @@ import Model
 
 extension MaskedFrameBatch: TaskBatch {}
 extension MaskedFrameInput: TaskInput {
+  /// `.targets`: the masked frames; `.others`: the frames that they are compared with.
   public var counts: [Counted: Int] { [.targets: hidden.count, .others: others.count] }
 }
 
-/// MFM by contrast: a masked frame's feature, told from the batch's other frames.
+/// MFM by contrast: a masked frame's feature against those of the batch's other frames.
 struct MaskedFrames: Objective {
   static let name = "mfm-nce"
   static let settings: Set<PretrainingSettings.Kind> = [.masks, .temperature]

@@ -5,6 +5,7 @@ import Model
 
 extension MaskedTextBatch: TaskBatch {}
 extension MaskedTextInput: TaskInput {
+  /// `.targets`: the masked words.
   public var counts: [Counted: Int] { [.targets: targets.count] }
 }
 
