@@ -1,8 +1,8 @@
 /// Chooses one thing after another: of its values the one that measures best while the others stay
 /// as they are, until nothing changes.
 ///
-/// Of values that measure alike the one stays that is chosen, else the nearest to it is taken. Every
-/// change measures better, so the search ends.
+/// Of values that measure alike the one stays that is chosen, else the nearest to it is taken.
+/// Every change measures better, so the search ends.
 struct CoordinateSearch {
   /// How many values each thing may have.
   let counts: [Int]

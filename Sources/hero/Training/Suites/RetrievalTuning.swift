@@ -8,7 +8,8 @@ import Tasks
 /// `hero tune`: of the options that rank moments, the values that measure best on a split.
 ///
 /// What is chosen on some queries looks better on them than it is. So the choice is made three
-/// times: on all queries, and on each half of the videos, whose other half then says what is gained.
+/// times: on all queries, and on each half of the videos, whose other half then says what is
+/// gained.
 public struct RetrievalTuning {
   private let run: SavedRun
   private let suite: RetrievalSuite
@@ -39,8 +40,8 @@ public struct RetrievalTuning {
   }
 
   /// - Parameter measure: nil for the figure that tells the best checkpoint.
-  /// - Throws: `UsageError` for a figure that no option changes, `DataError` for a run that finds no
-  ///   moments.
+  /// - Throws: `UsageError` for a figure that no option changes, `DataError` for a run that finds
+  ///   no moments.
   public init(_ run: SavedRun, measure: String? = nil) throws {
     let cure = "Give a run that finds moments: tvr, how2r, didemo, qvhighlights, …"
     suite = try run.suite(as: RetrievalSuite.self, cure: cure)
