@@ -120,6 +120,7 @@ public struct RetrievalTuning {
     var known: [[Int]: Values] = [:]
     var found: (options: RetrievalEvaluationOptions, results: RetrievalResults)?
     var parts: (all: KnownQueries, halves: [KnownQueries])?
+    let progress = ProgressReporter("Tuning", total: nil, unit: "choices")
     func values(_ places: [Int]) throws -> Values? {
       if let values = known[places] { return values }
       guard let options = try options(places) else { return nil }
@@ -142,6 +143,7 @@ public struct RetrievalTuning {
         try value(of: $0, results, options, split: split)
       }
       known[places] = (measured[0], Array(measured.dropFirst()))
+      progress.advance(note: String(format: "%@ %.2f", measure, measured[0]))
       return known[places]
     }
     func chosen(on half: Int?) throws -> Chosen {
@@ -155,10 +157,10 @@ public struct RetrievalTuning {
     guard let own = known[start], let parts else {
       throw DataError("the run's own options allow no moment", file: run.folder.path)
     }
-    suite.log.info("\(known.count) choices measured; once more on each half of the videos")
     var outcome = Outcome(
       measure: measure, options: pairs(all.places),
       all: .init(queries: parts.all.truthCount, before: own.all, after: all.values.all))
+    defer { progress.finish() }
     guard parts.halves.allSatisfy({ $0.truthCount > 0 }) else { return outcome }
     for half in parts.halves.indices {
       let other = try chosen(on: 1 - half)
@@ -187,6 +189,8 @@ public struct RetrievalTuning {
     guard configuration.minSpanLength < configuration.maxSpanLength else { return nil }
     var options = try RetrievalSettings(configuration).evaluation
     (options.tasks, options.byQueryType) = ([task], false)
+    // Moments of the queries' own videos need no others.
+    if task == .singleVideoMoment { options.videosSearched = 1 }
     return options
   }
 
