@@ -92,7 +92,7 @@ endurance: build
 ## Trains every task on the demo's corpus from a fixed seed and compares what was learnt with the
 ## bands in Benchmarks/quality.json; those that 500 updates leave in the midst of learning go on to
 ## 1,000. With CORPUS and TOKENIZER, a corpus of TVR's own text (see Scripts/quality-corpus), on
-## that too.
+## that too, from three seeds, whose curves PAGE takes.
 QUALITY := $(HERO) demo --compare Benchmarks/quality.json
 quality: build
 	rm -rf quality && mkdir quality

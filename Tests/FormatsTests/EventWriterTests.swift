@@ -41,6 +41,54 @@ import Testing
     #expect(String(decoding: events[2], as: UTF8.self).contains("**lr** 1e-4"))
   }
 
+  /// What was written is read, up to where a file is cut; damage is refused, and no byte traps.
+  @Test func eventsAreReadAsTheyWereWritten() throws {
+    let folder = try TemporaryFolder()
+    let writer = try EventWriter(folder: folder.path("log"))
+    try writer.scalar("loss/tvr", 1.5, step: 300)
+    try writer.text("config", "**lr** 1e-4", step: 0)
+    try writer.scalar("valid_val_VR/VR_r1", 53.25, step: 70_000)
+    try writer.flush()
+    let read = try EventReader(path: writer.path)
+    #expect(read.scalars.map(\.tag) == ["loss/tvr", "valid_val_VR/VR_r1"])
+    #expect(read.scalars.map(\.step) == [300, 70_000] && read.scalars.map(\.value) == [1.5, 53.25])
+    let begun = try #require(read.begun)
+    #expect(read.scalars.allSatisfy { (0..<600).contains($0.seconds - begun) })
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: writer.path)))
+    for count in bytes.indices {
+      #expect(try EventReader(bytes: Array(bytes.prefix(count)), file: "cut").scalars.count < 2)
+      var damaged = bytes
+      damaged[count] ^= 0x10
+      #expect(throws: DataError.self, "byte \(count)") { try EventReader(bytes: damaged, file: "damaged") }
+    }
+  }
+
+  /// Whatever stands in a record whose checksums hold is read or passed over.
+  @Test func strangeEventsArePassedOver() throws {
+    var random = SystemRandomNumberGenerator()
+    let value: [UInt8] = [0x0a, 2, 0x76, 0x72, 0x15, 0, 0, 0xc0, 0x3f]
+    let whole =
+      [UInt8](repeating: 9, count: 1) + [UInt8](repeating: 0, count: 8) + [0x10, 3, 0x2a, 11, 0x0a, 9] + value
+    func record(_ event: [UInt8]) -> [UInt8] {
+      func bytes(_ number: some FixedWidthInteger) -> [UInt8] {
+        withUnsafeBytes(of: number.littleEndian) { [UInt8]($0) }
+      }
+      let length = bytes(UInt64(event.count))
+      return length + bytes(masked(length)) + event + bytes(masked(event))
+    }
+    #expect(
+      try EventReader(bytes: record(whole), file: "").scalars == [
+        .init(tag: "vr", step: 3, value: 1.5, seconds: 0)
+      ])
+    for _ in 0..<2000 {
+      var event = whole
+      for _ in 0...Int.random(in: 0..<4, using: &random) {
+        event[Int.random(in: event.indices, using: &random)] = .random(in: 0...255, using: &random)
+      }
+      #expect(try EventReader(bytes: record(event), file: "").scalars.count < 2)
+    }
+  }
+
   @Test func writersInOneFolderDoNotMeet() throws {
     let folder = try TemporaryFolder()
     let first = try EventWriter(folder: folder.root)

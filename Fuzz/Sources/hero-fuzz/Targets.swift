@@ -52,6 +52,7 @@ extension Target {
     },
     "json-members": Target(file: { try JSON.readMembers(path: $0) { _, _ in } }),
     "jsonl": Target(file: { try JSONLines.read(path: $0) { _, _ in } }),
+    "events": Target(file: { _ = try EventReader(path: $0).scalars.count }),
     "messagepack": Target { bytes in
       let encoded = try MessagePack.decode(bytes).encode()
       let again = try? MessagePack.decode(encoded).encode()

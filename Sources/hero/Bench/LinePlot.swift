@@ -1,11 +1,16 @@
 import Foundation
 
-/// Lines of points over two logarithmic axes, as SVG that is readable on light and on dark pages.
+/// Lines of points over two logarithmic axes, or two linear ones, as SVG that is readable on light
+/// and on dark pages.
 package struct LinePlot {
   package struct Line {
     package var name: String
     /// Positive numbers, the horizontal ones ascending.
     package var points: [(x: Double, y: Double)]
+    /// Which of the colours it has; its place among the lines where none is said.
+    package var color: Int?
+    /// Whether it is one of those that another line is the mean of: thin, without name and marks.
+    package var isThin = false
 
     package init(name: String, points: [(x: Double, y: Double)]) { (self.name, self.points) = (name, points) }
   }
@@ -15,6 +20,7 @@ package struct LinePlot {
   private let vertical: String
   private let lines: [Line]
   private let falls: Bool
+  private let isLinear: Bool
 
   private static let (width, height) = (640.0, 380.0)
   private static let (left, right, top, bottom) = (70.0, 110.0, 44.0, 52.0)
@@ -23,20 +29,26 @@ package struct LinePlot {
   ///   - horizontal: the unit of x.
   ///   - vertical: the unit of y.
   ///   - falls: the dashed line, where cost is proportional, falls with x.
-  package init(title: String, horizontal: String, vertical: String, lines: [Line], falls: Bool = false) {
+  ///   - isLinear: axes that begin at 0, and no dashed lines.
+  package init(
+    title: String, horizontal: String, vertical: String, lines: [Line], falls: Bool = false,
+    isLinear: Bool = false
+  ) {
     (self.title, self.horizontal, self.vertical) = (title, horizontal, vertical)
     self.lines = lines.map { line in
-      Line(
-        name: line.name, points: line.points.filter { $0.x > 0 && $0.y > 0 && $0.x.isFinite && $0.y.isFinite }
-      )
+      var shown = line
+      shown.points = line.points.filter {
+        $0.x.isFinite && $0.y.isFinite && (isLinear ? $0.x >= 0 && $0.y >= 0 : $0.x > 0 && $0.y > 0)
+      }
+      return shown
     }
-    self.falls = falls
+    (self.falls, self.isLinear) = (falls, isLinear)
   }
 
   package var svg: String {
     let all = lines.flatMap(\.points)
-    let x = Scale(all.map(\.x), from: Self.left, to: Self.width - Self.right, isTight: true)
-    let y = Scale(all.map(\.y), from: Self.height - Self.bottom, to: Self.top, isTight: false)
+    let x = Scale(all.map(\.x), from: Self.left, to: Self.width - Self.right, isTight: true, isLinear)
+    let y = Scale(all.map(\.y), from: Self.height - Self.bottom, to: Self.top, isTight: false, isLinear)
     var body = Self.head(title)
     for tick in x.ticks {
       let at = Self.number(x(tick))
@@ -54,19 +66,22 @@ package struct LinePlot {
       "<text class=\"t\" text-anchor=\"middle\" transform=\"translate(16 \(Self.number((Self.top + Self.height - Self.bottom) / 2))) rotate(-90)\">\(Self.escaped(vertical))</text>\n"
     var taken: [Double] = []
     for (number, line) in lines.enumerated() where !line.points.isEmpty {
-      body += proportional(line, x, y)
+      let color = (line.color ?? number) % 4
+      if !isLinear { body += proportional(line, x, y) }
       let path = line.points.map { "\(Self.number(x($0.x))) \(Self.number(y($0.y)))" }
-      body += "<path class=\"l\(number % 4)\" d=\"M\(path.joined(separator: "L"))\"/>"
+      let thin = line.isThin ? " style=\"stroke-width:1;opacity:.5\"" : ""
+      body += "<path class=\"l\(color)\"\(thin) d=\"M\(path.joined(separator: "L"))\"/>"
+      if line.isThin { continue }
       for point in line.points {
         body +=
-          "<circle class=\"p\(number % 4)\" cx=\"\(Self.number(x(point.x)))\" cy=\"\(Self.number(y(point.y)))\" r=\"3.5\"/>"
+          "<circle class=\"p\(color)\" cx=\"\(Self.number(x(point.x)))\" cy=\"\(Self.number(y(point.y)))\" r=\"3.5\"/>"
       }
       // Names stand at the lines' ends, and not on one another.
       let last = line.points[line.points.count - 1]
       var at = y(last.y) + 4
       while taken.contains(where: { abs($0 - at) < 15 }) { at += 1 }
       taken.append(at)
-      body += Self.text(line.name, x(last.x) + 10, at, "start", style: "n\(number % 4)") + "\n"
+      body += Self.text(line.name, x(last.x) + 10, at, "start", style: "n\(color)") + "\n"
     }
     return body + "</svg>\n"
   }
@@ -83,16 +98,26 @@ package struct LinePlot {
       "<path class=\"d\" d=\"M\(Self.number(x(first.x))) \(Self.number(y(first.y)))L\(Self.number(x(reach))) \(Self.number(y(inside)))\"/>"
   }
 
-  /// A logarithmic axis.
+  /// A logarithmic axis, or a linear one from 0 on.
   private struct Scale {
     let least: Double
     let most: Double
     private let from: Double
     private let to: Double
+    private let isLinear: Bool
     private(set) var ticks: [Double]
 
     /// - Parameter isTight: ends at the values, and not at round numbers about them.
-    init(_ values: [Double], from: Double, to: Double, isTight: Bool) {
+    init(_ values: [Double], from: Double, to: Double, isTight: Bool, _ isLinear: Bool) {
+      (self.from, self.to, self.isLinear) = (from, to, isLinear)
+      if isLinear {
+        let highest = values.max().flatMap { $0 > 0 ? $0 : nil } ?? 1
+        let decade = pow(10, log10(highest / 5).rounded(.down))
+        let step = [1, 2, 5, 10].map { $0 * decade }.first { highest / $0 <= 6 } ?? highest
+        (least, most) = (0, isTight ? highest : step * (highest / step).rounded(.up))
+        ticks = Array(stride(from: 0, through: most * 1.0001, by: step))
+        return
+      }
       let (low, high) = (values.min() ?? 1, values.max() ?? 1)
       let decades = Int(log10(low).rounded(.down))...Int(log10(high).rounded(.up))
       let steps: [Double] = log10(high / low) > 3 ? [1] : [1, 2, 5]
@@ -110,11 +135,11 @@ package struct LinePlot {
         ticks = []
         for value in round where value >= lowest * 0.999 && value <= highest * 1.001 { ticks.append(value) }
       }
-      (self.from, self.to) = (from, to)
     }
 
     func callAsFunction(_ value: Double) -> Double {
-      from + (to - from) * log(value / least) / log(most / least)
+      let share = isLinear ? value / most : log(value / least) / log(most / least)
+      return from + (to - from) * share
     }
   }
 

@@ -11,8 +11,9 @@ extension BenchKind: ExpressibleByArgument {}
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Time full-size steps (the default), an evaluation, or all as the work grows.",
-    subcommands: [BenchSteps.self, BenchEvaluation.self, BenchScaling.self],
+    abstract:
+      "Time full-size steps (the default), an evaluation, or all as the work grows; or show what runs learnt.",
+    subcommands: [BenchSteps.self, BenchEvaluation.self, BenchScaling.self, BenchCurves.self],
     defaultSubcommand: BenchSteps.self)
 }
 

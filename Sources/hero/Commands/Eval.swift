@@ -39,6 +39,8 @@ struct Eval: ParsableCommand {
       streams: one run reads frames, the other subtitles. The results lie in the first run's folder.
 
         hero eval --ensemble runs/tvqa_1 runs/tvqa_2 --split val --query-txt-db txt_db/tvqa_val.db
+
+      --config takes such options from a JSON file, as 'hero tune' writes it; flags win over it.
       """)
 
   @Option(help: "The task; by default what the run was trained for.")
@@ -54,6 +56,9 @@ struct Eval: ParsableCommand {
 
   @Option(folder: "Folder of the run.")
   var outputDir: String?
+
+  @Option(file: "JSON file of options of the run to overrule, as 'hero tune' writes it.")
+  var config: String?
 
   @Option(
     parsing: .upToNextOption,
@@ -137,7 +142,7 @@ struct Eval: ParsableCommand {
       written: ["--submission": submission, "--save-logits": saveLogits, "--profile": profile.profile],
       read: [
         "--predictions": predictions, "--references": references, "--vid2dur-idx": vid2durIdx,
-        "--checkpoint": checkpoint,
+        "--checkpoint": checkpoint, "--config": config,
       ])
     if predictions != nil || references != nil {
       try Processes.requireSole("eval --predictions")
@@ -169,8 +174,10 @@ struct Eval: ParsableCommand {
       )
     }
     let meteor = try meteorData.map { try MeteorResources(folder: $0) }
+    var given = try config.map { try RunArguments(file: $0) } ?? RunArguments()
+    given.append(try RunArguments(overrides))
     func saved(_ path: String, _ own: String? = nil, _ channels: VideoChannels? = nil) throws -> SavedRun {
-      var arguments = try RunArguments(overrides)
+      var arguments = given
       if let channels { try arguments.set(\.channels, channels) }
       return try SavedRun(
         path: path, checkpoint: own ?? checkpoint, task: task?.task, arguments, batchSize: batchSize,
@@ -223,7 +230,7 @@ struct Eval: ParsableCommand {
     }
     try FlagConflicts.refuse(
       [
-        "--query-txt-db": queryTxtDb != nil, "--output-dir": outputDir != nil,
+        "--query-txt-db": queryTxtDb != nil, "--output-dir": outputDir != nil, "--config": config != nil,
         "--ensemble": !ensemble.isEmpty, "--save-logits": saveLogits != nil,
         "--video-only-model-dir": videoOnlyModelDir != nil, "--sub-only-model-dir": subOnlyModelDir != nil,
         "--video-only-checkpoint": videoOnlyCheckpoint != nil,

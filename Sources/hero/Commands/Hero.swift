@@ -15,7 +15,7 @@ struct Hero: ParsableCommand {
     version: Version.line,
     subcommands: [
       CreateTxtdb.self, ExtractFeatures.self, ConvertVideodb.self, Finetune.self, Eval.self,
-      ExportCommand.self, CheckCommand.self,
+      TuneCommand.self, ExportCommand.self, CheckCommand.self,
       BenchCommand.self, Caption.self, Pretrain.self, IndexCommand.self, BenchSearch.self, SearchCommand.self,
       ServeCommand.self, DemoCommand.self, DevicesCommand.self, GPUCheckCommand.self, ManualCommand.self,
     ])

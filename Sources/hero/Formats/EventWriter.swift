@@ -95,9 +95,9 @@ public final class EventWriter: Sendable {
   private func append(_ event: ProtocolBuffer) throws {
     let length = withUnsafeBytes(of: UInt64(event.bytes.count).littleEndian) { [UInt8]($0) }
     var record = length
-    record += Self.maskedChecksum(length)
+    record += Self.littleEndian(CRC32C.masked(length))
     record += event.bytes
-    record += Self.maskedChecksum(event.bytes)
+    record += Self.littleEndian(CRC32C.masked(event.bytes))
     try state.withLock {
       $0.buffer += record
       if $0.buffer.count >= Self.bufferSize { try write(&$0) }
@@ -117,11 +117,8 @@ public final class EventWriter: Sendable {
     }
   }
 
-  private static func maskedChecksum(_ bytes: [UInt8]) -> [UInt8] {
-    let checksum = CRC32C.checksum(bytes)
-    // TFRecord masks checksums, for a checksum over data with checksums in it says little.
-    let masked = (checksum >> 15 | checksum << 17) &+ 0xa282_ead8
-    return withUnsafeBytes(of: masked.littleEndian) { [UInt8]($0) }
+  private static func littleEndian(_ number: UInt32) -> [UInt8] {
+    withUnsafeBytes(of: number.littleEndian) { [UInt8]($0) }
   }
 }
 
@@ -131,8 +128,14 @@ enum CRC32C {
     (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0x82f6_3b78 : value >> 1 }
   }
 
-  static func checksum(_ bytes: [UInt8]) -> UInt32 {
+  static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
     ~bytes.reduce(UInt32.max) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
+  }
+
+  /// As TFRecord has it, for a checksum over data with checksums in it says little.
+  static func masked(_ bytes: some Sequence<UInt8>) -> UInt32 {
+    let checksum = checksum(bytes)
+    return (checksum >> 15 | checksum << 17) &+ 0xa282_ead8
   }
 }
 

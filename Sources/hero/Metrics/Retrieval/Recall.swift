@@ -13,6 +13,17 @@ public struct Recall: Sendable, Equatable {
   /// Percentage of the queries, rounded to two places.
   public var value: Double
 
+  /// All that is told of moments of all queries, where no query is answered.
+  public static var ofMoments: [Recall] {
+    RetrievalTask.allCases.filter(\.findsMoments).flatMap { task in
+      RetrievalMetrics.overlaps.flatMap { overlap in
+        RetrievalMetrics.recallDepths.map {
+          Recall(task: task, type: nil, overlap: overlap, depth: $0, value: 0)
+        }
+      }
+    }
+  }
+
   /// A share as a percentage of two decimals, rounded as Python's `round` does: the nearest decimal
   /// to the binary number, an exact tie to the even digit.
   static func percentage(_ share: Double) -> Double {

@@ -20,11 +20,39 @@ public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
 /// boolean is `--compressed-db`, `--no-compressed-db` or `--compressed-db true`. A list takes the
 /// words up to the next flag. Settings with a structure are JSON texts.
 public struct RunArguments: Sendable {
-  /// Option and value, in order.
-  private(set) var settings: [(option: any AnyRunOption, value: JSON)] = []
+  /// Option and value, in order, and the file that says it where no flag does.
+  private(set) var settings: [(option: any AnyRunOption, value: JSON, file: String?)] = []
 
   /// No option: every default holds.
   public init() {}
+
+  /// Options from a JSON file `{"key": value, …}`, as `hero tune` writes it.
+  /// - Throws: `DataError` naming a key that is none, that stands there twice by two names, or
+  ///   whose value is not what it must be.
+  public init(file path: String) throws {
+    for (key, value) in try RunConfiguration.readObject(path) {
+      guard let option = RunOptions.named(key) else {
+        let hint = nearestName(to: key, among: RunOptions.all.map(\.name))
+        throw DataError(
+          "there is no such option" + (hint.map { "; did you mean \"\($0)\"?" } ?? ""), file: path,
+          place: "key \"\(key)\"", cure: "Leave the key out")
+      }
+      guard let accepted = option.accepted(value) else {
+        throw DataError(
+          "must be \(option.expectation), not \(value.shown)", file: path, place: "key \"\(key)\"",
+          cure: RunConfiguration.cure(value, option))
+      }
+      guard self.value(of: option) == nil else {
+        throw DataError(
+          "means the same as another key, \"\(option.name)\"", file: path, place: "key \"\(key)\"",
+          cure: "Leave one of them out")
+      }
+      settings.append((option, accepted, path))
+    }
+  }
+
+  /// Takes other options as if they came last.
+  public mutating func append(_ others: RunArguments) { settings += others.settings }
 
   /// - Throws: `UsageError` for an unknown flag, a missing value, a value of the wrong kind or a
   ///   word that is no flag's.
@@ -48,11 +76,11 @@ public struct RunArguments: Sendable {
       let (option, isNegated) = try Self.option(key, flag: String(parts[0]))
       if isNegated {
         guard attached == nil else { throw UsageError("--\(parts[0]) takes no value") }
-        settings.append((option, .bool(false)))
+        settings.append((option, .bool(false), nil))
         continue
       }
       let value = attached.map { [$0] } ?? Self.values(of: option, from: &rest)
-      settings.append((option, try Self.read(value, for: option, flag: String(parts[0]))))
+      settings.append((option, try Self.read(value, for: option, flag: String(parts[0])), nil))
     }
   }
 
@@ -63,7 +91,7 @@ public struct RunArguments: Sendable {
     guard let accepted = option.accepted(value.json) else {
       throw UsageError("\(option.flag) must be \(option.expectation), not \(value.json.encoded())")
     }
-    settings.append((option, accepted))
+    settings.append((option, accepted, nil))
   }
 
   /// The flags that were given.
@@ -106,25 +134,34 @@ public struct RunArguments: Sendable {
 }
 
 extension RunConfiguration {
-  /// Takes the flags of a command line.
+  /// Takes the flags of a command line, and the options of its file.
   ///
   /// - Parameter work: what is done with the run.
-  /// - Throws: `UsageError` for an option that the work does not read of the task.
+  /// - Throws: `UsageError` for a flag that the work does not read of the task, `DataError` for a
+  ///   key of a file.
   public mutating func apply(_ arguments: RunArguments, for work: RunWork = .training) throws {
     let read = Set(RunOptions.read(by: work, task).map(\.flag))
-    for (option, value) in arguments.settings {
+    for (option, value, file) in arguments.settings {
+      func refuse(_ flag: String, _ key: String) -> any Error {
+        guard let file else { return UsageError(flag) }
+        return DataError(key, file: file, place: "key \"\(option.name)\"", cure: "Leave the key out")
+      }
       if option.name == RunOptions.shared.task.name {
         // A training has taken it already.
-        guard work == .training else { throw UsageError("the task of a run is its own; leave --task out") }
+        guard work == .training else {
+          throw refuse("the task of a run is its own; leave --task out", "the task of a run is its own")
+        }
         continue
       }
       guard option.families.contains(family) else {
-        throw UsageError("\(option.flag) means nothing to task \(task.rawValue)")
+        let words = "means nothing to task \(task.rawValue)"
+        throw refuse("\(option.flag) \(words)", words)
       }
       guard read.contains(option.flag) || option.group == .ignored else {
-        throw UsageError(
-          "\(option.flag) means nothing to 'hero \(work.rawValue)' of a run of \(task.rawValue), which reads "
-            + read.sorted().joined(separator: ", "))
+        let words =
+          "means nothing to 'hero \(work.rawValue)' of a run of \(task.rawValue), which reads "
+          + read.sorted().joined(separator: ", ")
+        throw refuse("\(option.flag) \(words)", words)
       }
       set(option, value)
     }

@@ -77,7 +77,7 @@ extension RunConfiguration {
       cure: "Give --task one of them")
   }
 
-  private static func readObject(_ path: String) throws -> JSONObject {
+  static func readObject(_ path: String) throws -> JSONObject {
     guard let object = try JSON.read(path: path).object else {
       throw DataError("is not a JSON object", file: path, cure: "Give a file of options, {\"key\": value, …}")
     }

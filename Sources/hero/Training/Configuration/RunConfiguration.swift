@@ -121,7 +121,7 @@ public struct RunConfiguration: Equatable, Sendable {
     return first == key ? nil : first
   }
 
-  private static func cure(_ value: JSON, _ option: any AnyRunOption) -> String? {
+  static func cure(_ value: JSON, _ option: any AnyRunOption) -> String? {
     if let text = value.string, let word = option.accepted(words: [text]), word.string == nil {
       return "Write \(word.encoded(style: .python)), without quotation marks"
     }

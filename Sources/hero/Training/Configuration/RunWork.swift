@@ -4,6 +4,8 @@ public enum RunWork: String, CaseIterable, Sendable {
   case training
   /// `hero eval`.
   case evaluation = "eval"
+  /// `hero tune`.
+  case tuning = "tune"
   /// `hero caption`, and models that tell of videos in `hero serve`.
   case description = "caption"
   /// `hero index`.
@@ -18,7 +20,7 @@ extension RunOptions {
     used(by: task.family).filter { option in
       switch work {
       case .training: true
-      case .evaluation, .description:
+      case .evaluation, .tuning, .description:
         option.group == .evaluation
           || isRead(option, from: stores(of: task) + passes(of: task) + [\.tokenizer])
       case .encoding: isRead(option, from: cut(of: task) + [\.compressed])

@@ -37,6 +37,20 @@ struct KnownQueries {
     }
   }
 
+  /// Of how many queries the truth is known.
+  var truthCount: Int { truths.count + windows.count }
+
+  /// The same where the truth of only some queries counts.
+  func counting(_ counts: (_ id: QueryID, _ video: String?) -> Bool) -> KnownQueries {
+    var copy = self
+    copy.truths = truths.filter { counts($0.id, $0.video) }
+    copy.windows = windows.filter { counts($0.id, facts[$0.id]?.video) }
+    return copy
+  }
+
+  /// The same where the truth of some queries does not count.
+  func without(_ ids: Set<QueryID>) -> KnownQueries { counting { id, _ in !ids.contains(id) } }
+
   private mutating func addMoment(_ row: JSON, _ asked: inout Set<String>) throws {
     if let truth = try RetrievalTruth(annotation: row), asked.remove(truth.id.text) != nil {
       truths.append(truth)

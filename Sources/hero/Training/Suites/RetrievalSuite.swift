@@ -44,7 +44,8 @@ struct RetrievalSuite: EvaluableSuite {
 
   private var findsWindows: Bool { configuration.task.findsWindows }
 
-  private func known(_ path: String) throws -> KnownQueries {
+  /// The queries of a store, and what is right about them.
+  func known(_ path: String) throws -> KnownQueries {
     try KnownQueries(path: path, findsWindows: findsWindows, skips: SkipReport(log: log))
   }
 
@@ -151,36 +152,22 @@ struct RetrievalSuite: EvaluableSuite {
     candidates name: String, title: String
   ) throws -> SplitReport {
     let options = settings.evaluation
-    // Where some read subtitles, their store numbers the videos, as in VALUE's two-stream
-    // evaluation.
-    let numbering = members.first { $0.videos.subtitles != nil } ?? members[0]
-    let candidates = try candidates(name, queries, numbering.videos)
-    let encoded = try members.map { model, videos in
-      let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") {
-        progress in
-        try RetrievalIndex(
-          candidates, reader: videos, model: model, batchSize: options.videoBatch, skips: queries.skips,
-          among: communicator, progress: progress)
-      }
-      return (model: model, index: index)
-    }
-    let index = encoded[0].index
+    let encoded = try encode(members, queries, candidates: name)
     let evaluator = try RetrievalEvaluator(
       encoded, queries: queries.store, options: options, skips: queries.skips)
     let results = try ProgressReporter.follow("Searching", total: queries.store.ids.count, unit: "queries") {
       progress in try evaluator.run(among: communicator, progress: progress)
     }
-    if candidates.count > index.videos.count {
+    let (listed, usable) = (encoded[0].index.listed.count, encoded[0].index.videos.count)
+    if listed > usable {
       log.warning(
-        "\(split): \(candidates.count - index.videos.count) of \(candidates.count) candidate videos are left out, "
-          + "and so are their queries")
+        "\(split): \(listed - usable) of \(listed) candidate videos are left out, and so are their queries")
     }
     // Figures are of the queries that could be asked and whose truth is known.
-    let leftOut = Set(results.leftOut)
-    if let headline = configuration.task.windowHeadline {
-      let truths = queries.windows.filter { !leftOut.contains($0.id) }
-      tell(split, counted: truths.count, leftOut: leftOut.count, queries)
-      let windows = truths.flatMap(\.windows)
+    let counted = queries.without(Set(results.leftOut))
+    tell(split, counted: counted.truthCount, leftOut: results.leftOut.count, queries)
+    if findsWindows {
+      let windows = counted.windows.flatMap(\.windows)
       let longest = Double(options.maxLength) * options.frameInterval
       let tooLong = windows.count { $0.end - $0.start > longest }
       if tooLong > 0 {
@@ -188,14 +175,45 @@ struct RetrievalSuite: EvaluableSuite {
           "\(split): \(tooLong) of \(windows.count) true windows are longer than max_pred_l "
             + "(\(options.maxLength)) frames allow")
       }
-      return try SplitReport(
-        results, options: options, facts: queries.facts, truths: truths, headline: headline, title: title)
+    } else {
+      tellOptions(split, isHidden: counted.truths.isEmpty)
     }
-    let truths = queries.truths.filter { !leftOut.contains($0.id) }
-    tell(split, counted: truths.count, leftOut: leftOut.count, queries)
-    tellOptions(split, isHidden: truths.isEmpty)
+    return try report(results, counted, options, split: split, title: title)
+  }
+
+  /// The candidates of a split as each model encodes them.
+  func encode(
+    _ members: [(model: RetrievalModel, videos: VideoReader)], _ queries: KnownQueries,
+    candidates name: String
+  ) throws -> [RetrievalEvaluator.Member] {
+    // Where some read subtitles, their store numbers the videos, as in VALUE's two-stream
+    // evaluation.
+    let numbering = members.first { $0.videos.subtitles != nil } ?? members[0]
+    let candidates = try candidates(name, queries, numbering.videos)
+    return try members.map { model, videos in
+      let index = try ProgressReporter.follow("Encoding", total: candidates.count, unit: "videos") {
+        progress in
+        try RetrievalIndex(
+          candidates, reader: videos, model: model, batchSize: settings.evaluation.videoBatch,
+          skips: queries.skips, among: communicator, progress: progress)
+      }
+      return (model: model, index: index)
+    }
+  }
+
+  /// What was found, measured by the truth of the queries that count.
+  func report(
+    _ results: RetrievalResults, _ counted: KnownQueries, _ options: RetrievalEvaluationOptions,
+    split: String, title: String
+  ) throws -> SplitReport {
+    if let headline = configuration.task.windowHeadline {
+      return try SplitReport(
+        results, options: options, facts: counted.facts, truths: counted.windows, headline: headline,
+        title: title)
+    }
     return try SplitReport(
-      results, options: options, truths: truths, split: split, title: title, idsAreText: !settings.hasSpans)
+      results, options: options, truths: counted.truths, split: split, title: title,
+      idsAreText: !settings.hasSpans)
   }
 
   /// Says what figures do not count.
