@@ -7,11 +7,15 @@ import Foundation
 /// number (2). What else a file holds is passed over. A record that the end of the file cuts short
 /// is of a run that goes on or was killed, and is left out.
 public struct EventReader {
+  /// A number of one step.
   public struct Scalar: Equatable, Sendable {
+    /// What the number is of.
     public let tag: String
+    /// The update at which it was written.
     public let step: Int
+    /// The number, which files hold as a float32.
     public let value: Double
-    /// Since 1970.
+    /// When it was written, since 1970.
     public let seconds: Double
   }
 

@@ -233,11 +233,15 @@ extension RetrievalTuning {
   public struct Outcome {
     /// A figure with the run's own options, and with those chosen.
     public struct Gain: Equatable, Sendable {
+      /// How many queries it is of.
       public let queries: Int
+      /// With the run's own options.
       public let before: Double
+      /// With those chosen.
       public let after: Double
     }
 
+    /// The figure that was maximised, such as `VCMR_0.5-r1`.
     public let measure: String
     /// The options by name, with the run's own values and those chosen.
     public let options: [(name: String, before: JSON, after: JSON)]
@@ -257,6 +261,7 @@ extension RetrievalTuning {
     /// What `hero eval --config` takes.
     public var file: JSON { .object(JSONObject(options.map { (key: $0.name, value: $0.after) })) }
 
+    /// What `--json` prints.
     public var json: JSON {
       func json(_ gain: Gain) -> JSON {
         ["queries": .int(gain.queries), "before": .double(gain.before), "after": .double(gain.after)]
