@@ -8,7 +8,8 @@ try:
 except ImportError:
     tqdm = None
 
-# "Features: 3/10 videos  1.2 videos/s, 5 s left", and at the end "Features: 10 videos in 8 s, 1.2 videos/s".
+# "Features: 3/10 videos  1.2 videos/s, 5 s left", and in the end
+# "Features: 10 videos in 8 s, 1.2 videos/s".
 _UNDER_WAY = re.compile(r"(?P<label>[A-Z][A-Za-z ]*): (?P<done>\d+)(/(?P<total>\d+))? (?P<unit>[a-z]+)(  (?P<note>.*))?$")
 _FINISHED = re.compile(r"(?P<label>[A-Z][A-Za-z ]*): (?P<done>\d+) (?P<unit>[a-z]+) in \S+.*$")
 
