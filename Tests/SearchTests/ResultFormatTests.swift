@@ -20,7 +20,7 @@ import Testing
 
   private let moments = [
     moment(3, "a, b", file: "/v/a, b #1.mp4", said: "He said \"no\",\r\nthen\nleft", first: 0.25),
-    moment(7, "zwölf", file: nil), moment(3, "a, b", file: "/v/a, b #1.mp4", start: 4.5),
+    moment(7, "zwölf", file: nil), moment(3, "a, b", file: "/v/a, b #1.mp4", start: 4.5, first: 0.25),
   ]
 
   private var rows: MomentRows {
