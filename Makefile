@@ -2,7 +2,7 @@ SHELL := bash
 
 HERO := .build/release/hero
 
-.PHONY: help build mpi demo test format lint bench bench-record bench-table performance fuzz endurance quality dist release release-arm64 \
+.PHONY: help build mpi demo test format lint bench bench-record bench-table performance fuzz endurance quality dist wheel release release-arm64 \
   test-arm64 gpu-bundle cuda-emulation gpu-check-emulated packages
 
 ## Shows what there is.
@@ -107,6 +107,11 @@ quality: build
 ## The program for machines without Swift and packages: dist/hero-VERSION-linux-ARCH and .tar.zst.
 dist: packages
 	Scripts/make-dist
+
+## The same as a wheel for Python, which needs no network to install: dist/hero_video-VERSION-….whl.
+wheel: dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) Scripts/make-wheel dist/hero-*-linux-$$(uname -m)
+	Scripts/check-wheel dist/hero_video-*_$$(uname -m).whl
 
 ## All of a release, and whether it holds what it promises: the archive, a Debian package, the list
 ## of parts, SHA256SUMS.

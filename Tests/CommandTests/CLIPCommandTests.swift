@@ -85,6 +85,37 @@ import Testing
     #expect(playlist.status == 2 && playlist.errors.contains("--cut"))
   }
 
+  /// Formats for other programs; one document holds one query, and several rows share a head.
+  @Test func momentsGoOn() throws {
+    let made = try index(words[0], words[1], "--json")
+    #expect(try JSON.parse(made.output)["added"]?.int == 3, "\(made.errors)")
+    let list = try JSON.parse(try hero("index", "--list", "--json", "--output", own.index).output)
+    #expect(list.array?.compactMap { $0["state"]?.string } == ["there", "there", "there"])
+    let search = ["search", "--index", own.index, "--limit", "2"]
+    func found(_ words: String...) throws -> HeroProcess {
+      try HeroProcess(arguments: search + words, folder: own.folder.root)
+    }
+    let json = try JSON.parse(try found("--format", "json", "a door").output)
+    let rows = try found("--format", "jsonl", "--cut", own.folder.path("rows"), "a door").output
+    let lines = try rows.split(separator: "\n").map { try JSON.parse(String($0)) }
+    #expect(lines.map { $0["score"] } == json["moments"]?.array?.map { $0["score"] })
+    #expect(lines.allSatisfy { $0["cut"]?.string != nil && $0["file"]?.string != nil })
+    #expect(try found("--format", "csv", "a door").output.hasPrefix("query,rank,video"))
+    #expect(try JSON.parse(try found("--format", "fiftyone", "a door").output)["labels"]?.object?.count == 2)
+    #expect(try JSON.parse(try found("--format", "via", "a door").output)["file"]?.object?.count == 2)
+    #expect(try JSON.parse(try found("--json", "--", "--a door").output)["query"] == "--a door")
+    for words in [
+      ["--format", "csv", "--json"], ["--format", "via", "--cut", "c"], ["--format", "xlsx"],
+    ] {
+      let refused = try HeroProcess(arguments: search + words + ["a door"], folder: own.folder.root)
+      #expect(refused.status == 2, "\(words): \(refused.errors)")
+    }
+    let two = try HeroProcess(arguments: search + ["--format", "via", "--interactive"])
+    #expect(two.status == 2 && two.errors.contains("--interactive"))
+    let checked = try hero("index", "--check", "--json", "--output", own.index)
+    #expect(checked.status == 2 && checked.errors.contains("--json"))
+  }
+
   /// Neither another CLIP, nor a trained run, nor their flags.
   @Test func nothingIsMixed() throws {
     #expect(try index(words[0], words[1]).status == 0)

@@ -21,6 +21,7 @@ struct SearchCommandTests {
         "--valid-steps", "2", "--save-steps", "2",
       ])
     }
+    try theRunGoesOn(corpus)
     // Subtitles as players have them, for half of the videos.
     let rows = try String(
       contentsOfFile: corpus.folder.path("corpus/ann/tv_subtitles.jsonl"), encoding: .utf8)
@@ -78,5 +79,44 @@ struct SearchCommandTests {
     let unplayable = try HeroProcess(arguments: search + ["--m3u", "a"], folder: corpus.folder.root)
     #expect(unplayable.status == 1 && unplayable.errors.contains("names no files"))
     #expect(try HeroProcess(arguments: search, folder: corpus.folder.root).status == 2)
+  }
+
+  /// A run is described in its folder; a folder in the Hub's layout stands for it.
+  private func theRunGoesOn(_ corpus: SmallCorpus) throws {
+    let files = FileManager.default
+    func text(_ name: String) throws -> String {
+      try String(contentsOfFile: corpus.folder.path(name), encoding: .utf8)
+    }
+    let card = try text("run1/README.md")
+    #expect(card.hasPrefix("---\nlibrary_name: hero\n") && card.contains("model-index:"))
+    #expect(try JSON.parse(try text("run1/config.json"))["model_type"] == "hero")
+    let written = try corpus.run(["export", "--output-dir", "run1", "--format", "hub", "--output", "hub"])
+    #expect(written.output == "hub\n")
+    #expect(
+      try files.contentsOfDirectory(atPath: corpus.folder.path("hub")).sorted()
+        == ["README.md", "config.json", "model.safetensors"])
+    let again = try HeroProcess(
+      arguments: ["export", "--output-dir", "run1", "--format", "hub", "--output", "hub"],
+      folder: corpus.folder.root)
+    #expect(again.status == 1)
+    // A person's own card stays, in a run that begins from the folder and takes its shape from it.
+    try files.createDirectory(atPath: corpus.folder.path("run3"), withIntermediateDirectories: true)
+    _ = try corpus.folder.file("run3/README.md", "mine")
+    var settings = try #require(try JSON.parse(try text("finetune.json")).object)
+    settings["model_config"] = nil
+    settings["checkpoint"] = "hub"
+    _ = try corpus.folder.file("from-hub.json", JSON.object(settings).encoded())
+    let run = try corpus.run([
+      "finetune", "--config", "from-hub.json", "--output-dir", "run3", "--num-train-steps", "0",
+    ])
+    #expect(run.errors.contains("README.md is none of this program's and stays"))
+    #expect(!run.errors.contains("unknown key"))
+    #expect(try text("run3/README.md") == "mine")
+    let weights = try files.contentsOfDirectory(atPath: corpus.folder.path("run3/ckpt"))
+    #expect(weights.contains("model_step_0.safetensors"))
+    let one = try WeightFile(path: corpus.folder.path("hub"))
+    let other = try WeightFile(path: corpus.folder.path("run3/ckpt/model_step_0.safetensors"))
+    #expect(!one.names.isEmpty && Set(one.names) == Set(other.names))
+    for name in one.names { #expect(try one.array(name)?.floats() == other.array(name)?.floats(), "\(name)") }
   }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Training
 
-extension RunCheckpoint.Format: ExpressibleByArgument {}
+extension RunExport.Format: ExpressibleByArgument {}
 
 /// `hero export`: a run's weights for another program.
 struct ExportCommand: ParsableCommand {
@@ -13,6 +13,10 @@ struct ExportCommand: ParsableCommand {
       for it, or the file that --output names. Parameters have the reference's names.
 
         hero export --output-dir runs/tvr --checkpoint best --format pt
+
+      For Hugging Face's Hub, a folder with weights, their shape and a model card:
+
+        hero export --output-dir runs/tvr --format hub --output hero-tvr
       """)
 
   @Option(folder: "Folder of the run.")
@@ -21,10 +25,10 @@ struct ExportCommand: ParsableCommand {
   @Option(checkpoint: "A step, 'best', 'latest' or a file.")
   var checkpoint = "best"
 
-  @Option(help: "The format: PyTorch's, or safetensors.")
-  var format = RunCheckpoint.Format.pt
+  @Option(help: "The format: PyTorch's, safetensors, or a folder in the layout of Hugging Face's Hub.")
+  var format = RunExport.Format.pt
 
-  @Option(file: "File to write.")
+  @Option(file: "File to write, or of hub the folder.")
   var output: String?
 
   @Flag(help: "Replace the file to write, if it is there.")

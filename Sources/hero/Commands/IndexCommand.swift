@@ -110,6 +110,9 @@ struct IndexCommand: ParsableCommand {
     help: "Change nothing: compare the whole index with its hashes, and its videos with their files.")
   var check = false
 
+  @Flag(help: "Print what was done, or the list, as JSON.")
+  var json = false
+
   @OptionGroup var device: DeviceArguments
 
   @Argument(
@@ -124,10 +127,18 @@ struct IndexCommand: ParsableCommand {
       try FlagConflicts.refuse(
         flagsOfRuns, and: flagsOfVideos, "\(list ? "--list" : "--check") reads the index alone")
     }
-    if list { return try IndexReport(path: output).list() }
+    if check { try FlagConflicts.refuse(["--json": json], "--check prints one line") }
+    if list { return try IndexReport(path: output).list(asJSON: json) }
     if check { return try IndexReport(path: output).check() }
     try BatchSize.require(batchSize)
     let log = RunLog()
+    // The commands before it print what they did, too.
+    let (report, index) = try json ? StandardStreams.onStandardError { try make(log) } : make(log)
+    print(json ? Self.json(report, index).encoded(style: .python) : Self.line(report, index))
+  }
+
+  /// Brings the index up to date.
+  private func make(_ log: RunLog) throws -> (Indexing.Report, IndexFile) {
     let work = try clip.flatMap { modelDir == nil ? try indexing(byCLIP: $0, log) : nil } ?? indexing(log)
     let report = try IndexProgress.follow { progress in
       try work.indexing.run(
@@ -143,13 +154,26 @@ struct IndexCommand: ParsableCommand {
     }
     work.tell(report)
     try tellMissing(index, log)
+    return (report, index)
+  }
+
+  private static func line(_ report: Indexing.Report, _ index: IndexFile) -> String {
     let changes = [
       (report.replaced, "encoded anew"), (report.moved, "at another path"), (report.removed.count, "removed"),
     ]
-    print(
-      "\(output): \(report.added) videos added, \(report.known) were there, \(report.skipped) left out; "
-        + changes.filter { $0.0 > 0 }.map { "\($0.0) \($0.1); " }.joined()
-        + "\(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB")
+    return
+      "\(index.path): \(report.added) videos added, \(report.known) were there, \(report.skipped) left out; "
+      + changes.filter { $0.0 > 0 }.map { "\($0.0) \($0.1); " }.joined()
+      + "\(index.count) videos, \(index.rows) frames, \(index.length >> 20) MB"
+  }
+
+  private static func json(_ report: Indexing.Report, _ index: IndexFile) -> JSON {
+    [
+      "index": .string(index.path), "added": .int(report.added), "known": .int(report.known),
+      "left_out": .int(report.skipped), "encoded_anew": .int(report.replaced), "moved": .int(report.moved),
+      "removed": .array(report.removed.map { .string($0) }), "videos": .int(index.count),
+      "frames": .int(index.rows), "bytes": .int(index.length),
+    ]
   }
 
   /// What is to be done, and what a person may not expect of what was done.

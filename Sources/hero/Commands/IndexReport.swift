@@ -18,20 +18,37 @@ struct IndexReport {
   }
 
   /// `hero index --list`
-  func list() throws {
-    var table = MetricsTable(headings: ["video", "length", "subtitles", "file", "state"])
-    table.textColumns = [0, 3, 4]
-    for number in 0..<index.count {
-      let video = try index.video(number)
-      table.rows.append([
-        video.name, SearchCommand.clock(video.duration), "\(video.sentences.count)", video.file?.path ?? "",
-        video.file?.state.rawValue ?? "no file",
-      ])
+  func list(asJSON: Bool) throws {
+    let videos = try (0..<index.count).map { number in
       try InterruptHandler.check()
+      return try index.video(number)
     }
-    print(table.rendered())
+    print(asJSON ? Self.json(videos).encoded(style: .python) : Self.table(videos).rendered())
     Console.standardError.print(summary)
     tellOldCodes()
+  }
+
+  private static func table(_ videos: [IndexedVideo]) -> MetricsTable {
+    var table = MetricsTable(headings: ["video", "length", "subtitles", "file", "state"])
+    table.textColumns = [0, 3, 4]
+    table.rows = videos.map { video in
+      [
+        video.name, MomentFormat.clock(video.duration), "\(video.sentences.count)", video.file?.path ?? "",
+        video.file?.state.rawValue ?? "no file",
+      ]
+    }
+    return table
+  }
+
+  private static func json(_ videos: [IndexedVideo]) -> JSON {
+    .array(
+      videos.map { video in
+        [
+          "video": .string(video.name), "duration": .double(video.duration), "frames": .int(video.frames),
+          "subtitles": .int(video.sentences.count), "file": video.file.map { .string($0.path) } ?? .null,
+          "state": video.file.map { .string($0.state.rawValue) } ?? .null,
+        ]
+      })
   }
 
   /// What makes searches slow.

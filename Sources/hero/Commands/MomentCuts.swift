@@ -53,8 +53,8 @@ struct MomentCuts {
   var lines: [String] {
     zip(moments, results).compactMap { moment, result in
       guard let cut = try? result.get() else { return nil }
-      let key = SearchCommand.clock(cut.begins)
-      let exact = "shown from \(SearchCommand.clock(moment.start)) on; holds what is from \(key) on"
+      let key = MomentFormat.clock(cut.begins)
+      let exact = "shown from \(MomentFormat.clock(moment.start)) on; holds what is from \(key) on"
       return "\(cut.path): " + (cut.isExact ? exact : "begins at \(key), the key picture before the moment")
     }
   }

@@ -69,6 +69,7 @@ struct SearchCommand: ParsableCommand {
         hero search --index tv.index "a man pours coffee while they talk about rent"
         hero search --index tv.index --m3u "somebody laughs" > moments.m3u && vlc moments.m3u
         hero search --index tv.index --cut moments "somebody laughs"
+        hero search --index tv.index --format csv "somebody laughs" > moments.csv
         hero search --index tv.index --interactive
       """)
 
@@ -76,6 +77,12 @@ struct SearchCommand: ParsableCommand {
 
   @Option(help: "Moments to show.")
   var limit = 10
+
+  @Option(
+    help:
+      "What to print: a table (default); json; rows as csv or jsonl; labels that FiftyOne imports; a project of VIA 3; m3u or edl."
+  )
+  var format: MomentFormat?
 
   @Flag(help: "Print JSON.")
   var json = false
@@ -108,11 +115,12 @@ struct SearchCommand: ParsableCommand {
     guard (1...Self.longest).contains(limit) else {
       throw UsageError("--limit must be from 1 to \(Self.longest)")
     }
-    guard [json, m3u, edl].count(where: { $0 }) <= 1 else {
-      throw UsageError("give one of --json, --m3u and --edl")
-    }
+    let format = try chosenFormat()
     try FlagConflicts.refuse(
-      ["--cut": cut != nil && (m3u || edl)], "a playlist plays the videos themselves; give one of them")
+      ["--cut": cut != nil && format.isOfVideos], "\(format.rawValue) is of the videos themselves")
+    guard !(interactive && format.isDocument) else {
+      throw UsageError("--format \(format.rawValue) is one document of one query; leave --interactive out")
+    }
     var sentence: [String] = []
     let overrides = try RunArguments(words, others: &sentence)
     let query = sentence.joined(separator: " ")
@@ -124,68 +132,51 @@ struct SearchCommand: ParsableCommand {
     }
     let searcher = try search.open(overrides, log: RunLog())
     if let cut { try OutputFolder.make(cut) }
-    guard interactive else { return try show(query, searcher) }
+    guard interactive else { return try show(query, searcher, format) }
     let asks = isatty(STDIN_FILENO) == 1
+    var (answered, refused) = (0, 0)
     while true {
       if asks { try? FileHandle.standardError.write(contentsOf: Data("query: ".utf8)) }
       guard let line = readLine() else { break }
       guard !line.allSatisfy(\.isWhitespace) else { continue }
       do {
-        try show(line, searcher)
+        try show(line, searcher, format, isFirst: answered == 0)
+        answered += 1
       } catch let error as UsageError {
+        refused += 1
         Console.standardError.print("\(error)")
       }
     }
+    guard asks || refused == 0 else {
+      throw UsageError("\(refused) of the queries could not be asked, as said above")
+    }
   }
 
-  private func show(_ query: String, _ searcher: any VideoSearcher) throws {
+  /// `--format`, or the flag that says the same.
+  private func chosenFormat() throws -> MomentFormat {
+    let flags: KeyValuePairs<MomentFormat, Bool> = [.json: json, .m3u: m3u, .edl: edl]
+    let given = [format].compactMap { $0 } + flags.filter(\.value).map(\.key)
+    guard given.count <= 1 else { throw UsageError("give one of --format, --json, --m3u and --edl") }
+    return given.first ?? .table
+  }
+
+  private func show(
+    _ query: String, _ searcher: any VideoSearcher, _ format: MomentFormat, isFirst: Bool = true
+  ) throws {
     let begun = DispatchTime.now().uptimeNanoseconds
     let moments = try searcher.find(query, limit: limit)
     let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
     if let note = searcher.note(on: query) { Console.standardError.print(note) }
     let cuts = try cut.map { try MomentCuts(moments, into: $0) }
-    if json, let cuts {
-      print(cuts.added(to: searcher.json(query, moments, seconds: seconds)).encoded(style: .python))
-    } else if json {
-      print(searcher.json(query, moments, seconds: seconds).encoded(style: .python))
-    } else if m3u {
-      print(try Playlist.m3u(moments))
-    } else if edl {
-      print(try Playlist.edl(moments))
-    } else {
-      print(Self.table(moments).rendered())
+    let answer = searcher.json(query, moments, seconds: seconds)
+    let text = try format.text(
+      query, moments, answer: cuts?.added(to: answer) ?? answer, isFirst: isFirst)
+    print(text, terminator: "")
+    if format == .table {
       let time = String(format: "%.0f ms", seconds * 1000)
       Console.standardError.print("\(moments.count) moments among \(searcher.index.count) videos in \(time)")
       cuts?.lines.forEach { print($0) }
     }
     if !interactive { try cuts?.requireOne() }
-  }
-
-  private static func table(_ moments: [FoundMoment]) -> MetricsTable {
-    var table = MetricsTable(headings: ["video", "from", "to", "score", "said there"])
-    table.textColumns = [0, 4]
-    table.rows = moments.map { moment in
-      let said = moment.subtitle
-      return [
-        moment.video.name, clock(moment.start), clock(moment.end), score(moment),
-        said.count > 60 ? said.prefix(59) + "…" : said,
-      ]
-    }
-    return table
-  }
-
-  /// Of CLIP's moments the cosine says more than the ranks.
-  private static func score(_ moment: FoundMoment) -> String {
-    guard let evidence = moment.evidence else { return String(format: "%.3g", moment.score) }
-    return [evidence.cosine.map { String(format: "%.3f", $0) }, evidence.subtitleRank.map { _ in "said" }]
-      .compactMap { $0 }.joined(separator: ", ")
-  }
-
-  /// `1:02:03.5`, `4.5` → `0:04.5`.
-  static func clock(_ seconds: Double) -> String {
-    let tenths = Int((max(0, seconds) * 10).rounded())
-    let (hours, minutes, rest) = (tenths / 36_000, tenths / 600 % 60, Double(tenths % 600) / 10)
-    return hours > 0
-      ? String(format: "%d:%02d:%04.1f", hours, minutes, rest) : String(format: "%d:%04.1f", minutes, rest)
   }
 }

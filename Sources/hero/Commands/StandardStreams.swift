@@ -11,6 +11,21 @@ enum StandardStreams {
     }
   }
 
+  /// Runs work whose results go to standard error, since others are printed after it.
+  static func onStandardError<Result>(_ work: () throws -> Result) rethrows -> Result {
+    fflush(stdout)
+    let output = dup(STDOUT_FILENO)
+    dup2(STDERR_FILENO, STDOUT_FILENO)
+    defer {
+      fflush(stdout)
+      if output >= 0 {
+        dup2(output, STDOUT_FILENO)
+        close(output)
+      }
+    }
+    return try work()
+  }
+
   /// Whether all that was printed has reached standard output.
   static var isWritten: Bool { fflush(stdout) == 0 && ferror(stdout) == 0 }
 }

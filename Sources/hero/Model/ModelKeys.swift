@@ -29,8 +29,9 @@ public struct ModelKeys: Equatable, Sendable {
     _ = try SubtitleFusion(json, file: file)
     for (key, value) in json.object ?? JSONObject() {
       guard let part = Part(rawValue: key) else {
-        // These choose among networks.
-        if ![SubtitleFusion.keys.model, SubtitleFusion.keys.method].contains(key) {
+        // These choose among networks, or are of the Hub's layout.
+        if ![SubtitleFusion.keys.model, SubtitleFusion.keys.method].contains(key), !Self.hubKeys.contains(key)
+        {
           unknown.append(Self.unknownKey(key, among: Part.allCases.map(\.rawValue)))
         }
         continue
@@ -84,6 +85,9 @@ public struct ModelKeys: Equatable, Sendable {
     "chunk_size_feed_forward", "_name_or_path", "name_or_path", "use_bfloat16", "_attn_implementation",
     "_attn_implementation_autoset",
   ]
+
+  /// Keys that a `config.json` has beside those of the model.
+  public static let hubKeys: Set = ["architectures", "model_type", "task"]
 
   /// The values that mean what is computed, the usual one first, and that in words; nil for a key
   /// that chooses nothing.

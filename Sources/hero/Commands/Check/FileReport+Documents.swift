@@ -85,7 +85,7 @@ extension FileReport {
     var notes: [String] = []
     let cues = try SubtitleFile.read(path: path) { notes.append($0) }
     report.facts.append(("cues", "\(cues.count)"))
-    if let last = cues.map(\.end).max() { report.facts.append(("until", SearchCommand.clock(last))) }
+    if let last = cues.map(\.end).max() { report.facts.append(("until", MomentFormat.clock(last))) }
     report.notes = notes
     report.use("hero create-txtdb --task subtitles --tokenizer FOLDER --output STORE --annotation", path)
     return report
@@ -96,7 +96,7 @@ extension FileReport {
     var report = FileReport(path: path, kind: "a video")
     report.facts = [
       ("pictures", "\(file.width)×\(file.height), \(file.codec)"),
-      ("length", file.duration.map(SearchCommand.clock) ?? "not said by the file"),
+      ("length", file.duration.map(MomentFormat.clock) ?? "not said by the file"),
     ]
     for track in try VideoFile.subtitles(of: path) {
       report.facts.append(

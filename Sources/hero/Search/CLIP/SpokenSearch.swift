@@ -88,7 +88,7 @@ struct SpokenSearch: Sendable {
   func find(_ query: String, limit: Int) -> [Found] {
     var scores: [Int32: (score: Float, weight: Float)] = [:]
     var whole: Float = 0
-    for word in Set(Self.words(of: query)) {
+    for word in Set(Self.words(of: query)).sorted() {
       let found = words[word].map { postings[$0] } ?? []
       // A word that nobody says weighs as much as one that is said once: no more is known of it.
       let (all, those) = (Float(documents.count), Float(max(1, found.count)))

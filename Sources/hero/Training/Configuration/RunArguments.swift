@@ -18,7 +18,8 @@ public struct UsageError: Error, Equatable, CustomStringConvertible, Sendable {
 ///
 /// `--learning-rate 1e-4`, `--learning_rate 1e-4` and `--learning-rate=1e-4` are the same. A
 /// boolean is `--compressed-db`, `--no-compressed-db` or `--compressed-db true`. A list takes the
-/// words up to the next flag. Settings with a structure are JSON texts.
+/// words up to the next flag. Settings with a structure are JSON texts. After `--` no word is a
+/// flag.
 public struct RunArguments: Sendable {
   /// Option and value, in order, and the file that says it where no flag does.
   private(set) var settings: [(option: any AnyRunOption, value: JSON, file: String?)] = []
@@ -66,6 +67,11 @@ public struct RunArguments: Sendable {
   public init(_ words: [String], others: inout [String]) throws {
     var rest = words[...]
     while let word = rest.popFirst() {
+      // What follows is no option, whatever it looks like.
+      if word == "--" {
+        others += rest
+        return
+      }
       guard word.hasPrefix("--"), word.count > 2 else {
         others.append(word)
         continue

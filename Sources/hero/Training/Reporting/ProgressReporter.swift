@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// Shows how far a long piece of work is: a bar with rate and remaining time on a terminal, else a
-/// line now and then.
+/// line every ten seconds, or as many as `HERO_PROGRESS_INTERVAL` says.
 ///
 /// Any thread may report.
 public final class ProgressReporter: Sendable {
@@ -91,7 +91,19 @@ public final class ProgressReporter: Sendable {
     }
   }
 
-  private var interval: Double { console.isTerminal ? 0.1 : 10 }
+  private var interval: Double { console.isTerminal ? 0.1 : Self.lineInterval }
+
+  /// Seconds between lines where there is no terminal.
+  private static let lineInterval: Double = {
+    let usual = 10.0
+    guard let wish = ProcessInfo.processInfo.environment["HERO_PROGRESS_INTERVAL"] else { return usual }
+    guard let seconds = Double(wish), seconds >= 0, seconds.isFinite else {
+      Console.standardError.print(
+        "HERO_PROGRESS_INTERVAL is \(wish), which is no number of seconds; it is as if it were not there")
+      return usual
+    }
+    return seconds
+  }()
 
   private func show(_ state: State, at time: Double) {
     let seconds = time - start

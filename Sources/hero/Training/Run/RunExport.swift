@@ -6,6 +6,13 @@ import Model
 public struct RunExport {
   private let folder: RunFolder
 
+  /// What a run is written as.
+  public enum Format: String, CaseIterable, Sendable {
+    case pt, safetensors
+    /// A folder as Hugging Face's Hub has them: weights, `config.json` and a model card.
+    case hub
+  }
+
   /// - Parameter path: the folder of a run of this program or of the reference.
   public init(path: String) { folder = RunFolder(path: path) }
 
@@ -13,20 +20,38 @@ public struct RunExport {
   ///
   /// - Parameters:
   ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - output: the file; nil for `ckpt/model_step_N` in the run's folder, where the reference
-  ///     looks for it.
+  ///   - output: the file, or of `hub` the folder; nil for `ckpt/model_step_N` in the run's folder,
+  ///     where the reference looks for it.
   ///   - overwrites: whether a file of that name may be replaced.
   /// - Returns: the file.
   /// - Throws: `DataError` where the weights cannot be read, or the file is there.
   public func run(
-    checkpoint: String, format: RunCheckpoint.Format, output: String? = nil, overwrites: Bool = false
+    checkpoint: String, format: Format, output: String? = nil, overwrites: Bool = false
   ) throws -> String {
+    guard format != .hub else { return try writeFolder(checkpoint, output) }
+    let kind: RunCheckpoint.Format = format == .pt ? .pt : .safetensors
     let (path, label) = try folder.checkpoint(named: checkpoint)
-    let output = output ?? "\(folder.checkpoints)/model_step_\(label).\(format.rawValue)"
+    let output = output ?? "\(folder.checkpoints)/model_step_\(label).\(kind.rawValue)"
     guard !OutputFile.isSame(output, path) else {
       throw DataError("is the checkpoint itself", file: output, cure: "Give another --output")
     }
     try OutputFile.require(output, overwrites: overwrites)
+    try write(path, as: kind, to: output)
+    return output
+  }
+
+  /// A folder that stands for the run by itself.
+  private func writeFolder(_ checkpoint: String, _ output: String?) throws -> String {
+    guard let output else { throw UsageError("--format hub writes a folder; give --output") }
+    let (path, _) = try folder.checkpoint(named: checkpoint)
+    let made = try OutputFolder(path: output)
+    try write(path, as: .safetensors, to: "\(made.partial)/model.safetensors")
+    try folder.describe(into: made.partial)
+    try made.commit()
+    return made.path
+  }
+
+  private func write(_ path: String, as kind: RunCheckpoint.Format, to output: String) throws {
     let weights = try Checkpoint(path: path)
     try weights.verify()
     let list = try weights.names.map { name in
@@ -41,7 +66,7 @@ public struct RunExport {
       }
       return NDArray(floats: array.floats(), shape: array.shape).bytes
     }
-    switch format {
+    switch kind {
     case .pt:
       // The reference notes that its table of words is padded to a multiple of 8.
       let words = list.filter { $0.name.hasSuffix("word_embeddings.weight") }
@@ -52,6 +77,5 @@ public struct RunExport {
         path: output, list: list.map { (name: $0.name, type: ScalarType.float32, shape: $0.shape) },
         metadata: ["format": "pt"], bytes: bytes)
     }
-    return output
   }
 }

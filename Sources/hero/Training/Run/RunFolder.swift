@@ -7,6 +7,7 @@ import Foundation
 ///     ckpt/model_step_N.safetensors        weights, at every validation
 ///     ckpt/state_step_N.safetensors        what --resume goes on from, the last two
 ///     results/                             predictions of validations
+///     README.md  config.json               what the run is, once it is done (`ModelCard`)
 ///
 /// Folders that the reference made are read too: their checkpoints are `ckpt/model_step_N.pt`.
 public struct RunFolder: Equatable, Sendable {

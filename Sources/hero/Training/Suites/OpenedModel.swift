@@ -24,7 +24,11 @@ struct OpenedModel {
     saved: (run: RunFolder, weights: Checkpoint)? = nil, log: RunLog
   ) throws {
     (self.configuration, self.log) = (configuration, log)
-    file = try saved?.run.modelConfiguration ?? configuration.required(\.modelConfiguration)
+    // A folder in the Hub's layout says itself what its model is.
+    file =
+      try saved?.run.modelConfiguration ?? configuration.modelConfiguration
+      ?? configuration.checkpoint.flatMap(ModelCard.configuration)
+      ?? configuration.required(\.modelConfiguration)
     json = try JSON.read(path: file)
     let dropout = saved == nil ? Float(configuration.dropout) : nil
     let keys = try ModelKeys(json, file: file, parts: parts, dropout: dropout)

@@ -88,5 +88,16 @@ public struct TrainingRun {
     hasBegun = true
     try trainer.run(resume: resume)
     suite.run.tellUnread()
+    if communicator.isFirst { describe(folder, configuration, log) }
+  }
+  /// What was trained is there, whether its description can be written or not.
+  private func describe(_ folder: RunFolder, _ configuration: RunConfiguration, _ log: RunLog) {
+    do {
+      for file in try folder.describe(task: configuration.task) {
+        log.info("\(file) is none of this program's and stays; there is no description of the run there")
+      }
+    } catch {
+      log.warning("\(error)")
+    }
   }
 }
