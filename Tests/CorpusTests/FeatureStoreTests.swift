@@ -179,6 +179,13 @@ import Testing
     }
   }
 
+  /// ActivityNet's names begin with `v_` in some files and not in others.
+  @Test func namesThatAPersonTakesForOthersAreTold() {
+    #expect(SimilarNames.hint(missing: ["v_ab"], among: ["x", "ab"])?.contains("is perhaps \"ab\"") == true)
+    #expect(SimilarNames.hint(missing: ["Ab"], among: ["x", "v_aB.mp4"])?.contains("\"v_aB.mp4\"") == true)
+    #expect(SimilarNames.hint(missing: ["v_"], among: ["x"]) == nil)
+  }
+
   @Test func aStoreWithoutOneListedVideoSaysSo() throws {
     let folder = try TemporaryFolder()
     let value = try Self.value(NDArray(floats: [1, 2, 3, 4], shape: [2, 2]))

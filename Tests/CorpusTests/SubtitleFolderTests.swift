@@ -45,13 +45,30 @@ struct SubtitleFolderTests {
     ("clip.en.srt", "clip"), ("clip.pt-BR.vtt", "clip"), ("clip.eng.forced.srt", "clip"),
     ("clip.zh-Hans.srt", "clip"),
     ("clip.es-419.srt", "clip"), ("clip.final.srt", "clip.final"), ("clip.SRT", "clip"),
-    ("a.b.c.de.srt", "a.b.c"),
+    ("a.b.c.de.srt", "a.b.c"), ("clip.mp4.srt", "clip"), ("clip.mkv.en.srt", "clip"),
+    ("clip.mp4.srt", "clip.mp4"),
+    ("clip.en.json3", "clip"), ("clip.sbv", "clip"),
   ])
   func namesOfVideos(_ file: String, _ video: String) throws {
     let folder = try TemporaryFolder()
     let path = try folder.file(file, "1\n00:00:00,500 --> 00:00:02,000\nab\n")
     let found = try SubtitleFileList(paths: [path]).byVideo { $0 == video }
     #expect(found.map(\.video) == [video])
+  }
+
+  /// Whisper's `.json` is one of subtitles, other files of this ending are none.
+  @Test func jsonOfSpeechRecognizers() throws {
+    let folder = try TemporaryFolder()
+    let whisper = try folder.file(
+      "subtitles/one.json", #"{"text": "ab", "segments": [{"start": 0, "end": 2, "text": " ab"}]}"#)
+    _ = try folder.file("subtitles/one.info.json", #"{"id": "one", "duration": 3}"#)
+    let rows = try folder.file("rows.json", #"[{"vid_name": "one", "sub": []}]"#)
+    #expect(SubtitleFileList.isMeant(by: whisper) && !SubtitleFileList.isMeant(by: rows))
+    var told: [String] = []
+    let report = try builder(folder, frames: #"{"one": 4}"#).build { told.append($0) }
+    #expect(report.rows == 1 && report.skipped == 0 && told.isEmpty, "\(told)")
+    let store = try SubtitleStore(path: folder.path("out.db"))
+    #expect(try store.sentences(of: "one") == [SpokenSentence(start: 0, end: 2, text: "ab")])
   }
 
   @Test func aNameThatLooksLikeALanguageIsKept() throws {

@@ -103,6 +103,58 @@ import Testing
     #expect(found.skipped.count == 1)
   }
 
+  /// Others keep seconds beside `fps`; taken for frames, every moment would be at the beginning.
+  @Test func secondsBesideAFrameRate() throws {
+    let found = try rows(
+      "charades_sta",
+      """
+      {"AO8RW": {"duration": 33.67, "timestamps": [[0, 7]], "fps": 29.97, "num_frames": 1009, "sentences": ["a"]},
+       "B": {"timestamps": [[0.5, 7]], "fps": 29.97, "sentences": ["b"]},
+       "C": {"duration": 33.67, "timestamps": [[30, 90]], "fps": 30, "num_frames": 1010, "sentences": ["c"]},
+       "D": {"timestamps": [[30, 90]], "num_frames": 1010, "sentences": ["d"]}}
+      """)
+    #expect(
+      found.rows == [
+        #"{"desc_id": "AO8RW_0", "desc": "a", "vid_name": "AO8RW", "duration": 33.67, "ts": [[0, 7]]}"#,
+        #"{"desc_id": "B_0", "desc": "b", "vid_name": "B", "ts": [[0.5, 7]]}"#,
+        #"{"desc_id": "C_0", "desc": "c", "vid_name": "C", "duration": 33.666666666666664, "ts": [[1.0, 3.0]]}"#,
+      ])
+    #expect(found.skipped.count == 1 && found.skipped[0].contains("fps"), "\(found.skipped)")
+  }
+
+  @Test func listsOfFour() throws {
+    let found = try rows(
+      "charades_sta",
+      #"[["A", 33.67, [0.0, 6.9], "one"], ["A", 33.67, [1, 2], "two"], ["A", "x", [1, 2], "three"]]"#)
+    #expect(
+      found.rows == [
+        #"{"desc_id": "A_0", "desc": "one", "vid_name": "A", "duration": 33.67, "ts": [[0.0, 6.9]]}"#,
+        #"{"desc_id": "A_1", "desc": "two", "vid_name": "A", "duration": 33.67, "ts": [[1, 2]]}"#,
+      ])
+    #expect(found.skipped.count == 1)
+  }
+
+  @Test(arguments: ["NaN", "[55.15]", "0", "-1", "\"55\"", "1e12"])
+  func durationsThatAreNone(_ duration: String) throws {
+    let row = #"{"qid": 1, "query": "a", "vid": "v", "relevant_windows": [[1, 2]], "duration": "#
+    let found = try rows("qvhighlights", row + duration + "}\n" + row + "5}\n")
+    #expect(found.rows.count == 1 && found.skipped.count == 1 && found.skipped[0].contains("duration"))
+  }
+
+  @Test func momentsAsFractionsAreTold() throws {
+    func notes(_ last: Double) throws -> String {
+      let folder = try TemporaryFolder()
+      let spans = (1...6).map { "[0.\($0), \($0 == 6 ? last : 0.9)]" }
+      let sentences = spans.map { _ in #""a""# }.joined(separator: ",")
+      let text =
+        #"{"v": {"duration": 40, "timestamps": [\#(spans.joined(separator: ","))], "sentences": [\#(sentences)]}}"#
+      return
+        "\(try folder.builder(try #require(TextStoreTask(rawValue: "activitynet")), text).build { _ in })"
+    }
+    #expect(try notes(1).contains("multiply fractions"))
+    #expect(try !notes(12).contains("multiply fractions"))
+  }
+
   @Test func otherTasksAreNamed() throws {
     let row = #"{"qid": 1, "query": "a", "vid": "v", "relevant_windows": [[0, 1]]}"# + "\n"
     let error = try #require(throws: DataError.self) { try rows("tvr", row) }

@@ -162,6 +162,18 @@ import Testing
 
   /// Of a key that comes twice the last value counts. The first such key of a file is told, if its
   /// values differ.
+  /// What others write that is no JSON is named.
+  @Test(arguments: [
+    ("{'a': 1}", "single"), (#"{"a": 'b'}"#, "single"), (#"{"a": True}"#, "true"), (#"{"a": None}"#, "null"),
+    (#"{"a": [False]}"#, "false"), ("{// note\n}", "comments"), (#"{"a": 1, # note"#, "comments"),
+    (#"{"a": /* b */ 1}"#, "comments"), ("{a: 1}", "a key in double quotes"),
+    ("task: tvr", "expected a value"),
+  ])
+  func whatOthersWriteIsNamed(_ text: String, _ said: String) throws {
+    let error = try #require(throws: DataError.self) { try JSON.parse(text) }
+    #expect(error.problem.contains(said), "\(error)")
+  }
+
   @Test func repeatedKeysAreToldOnce() throws {
     let (folder, notices) = (try TemporaryFolder(), NoticeLog.shared)
     let whole = try folder.file("a.json", "{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": [2], \"d\": 1, \"d\": 2}}")

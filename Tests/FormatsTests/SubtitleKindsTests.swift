@@ -216,6 +216,19 @@ struct SubtitleKindsTests {
     #expect(told.count == 1 && told[0].contains(name))
   }
 
+  @Test(arguments: [
+    ("GB18030", "这是一个关于学习的视频，我们今天来看看怎么做到的。"),
+    ("BIG5-HKSCS", "這是一個關於學習的影片，我們今天來看看怎麼做到的。"),
+    ("CP949", "안녕하세요 오늘은 날씨가 좋습니다"), ("CP1253", "Καλημέρα σας, τι κάνετε σήμερα; Όλα είναι καλά."),
+    ("CP1255", "שלום מה שלומך היום ילדים יפים שלום מה שלומך היום ילדים יפים שלום מה שלומך היום"),
+    ("CP1251", "привет, как дела, все хорошо"), ("WINDOWS-1252", "Ça va être très élégant, señor Müller!"),
+  ])
+  func otherCodePagesAreGuessed(name: String, line: String) throws {
+    let (cues, told) = parse(try encoded("1\n00:00:01,000 --> 00:00:02,000\n\(line)\n", name))
+    #expect(cues == [cue(1, 2, line)])
+    #expect(told.count == 1 && told[0].uppercased().contains(name), "\(told)")
+  }
+
   @Test func anEncodingThatIsGivenIsTaken() throws {
     let bytes = try encoded("1\n00:00:01,000 --> 00:00:02,000\nΚαλημέρα\n", "CP1253")
     #expect(parse(bytes, encoding: "CP1253").cues == [cue(1, 2, "Καλημέρα")])

@@ -200,10 +200,12 @@ struct SubtitleTests {
 
   /// Found by fuzzing.
   @Test func arrowsInWhatIsSaidAreNoTimes() throws {
-    let lines = ["00:00:03,000 --> 00:00:04,000", "a --->b"]
+    let lines = [
+      "00:00:03,000 --> 00:00:04,000", "a --->b", "00:00:03,000 -> 00:00:04,000", "0:03.000,0:04.000",
+    ]
     let read = SubtitleFile.parse(
       Array(SubtitleFile.subRip([SubtitleCue(start: 1, end: 2, lines: lines)]).utf8))
-    #expect(read.count == 1 && read.first?.lines.count == 2)
+    #expect(read.count == 1 && read.first?.lines.count == lines.count)
     #expect(read.first?.start == 1 && read.first?.end == 2)
   }
 

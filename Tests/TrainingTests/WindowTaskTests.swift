@@ -81,6 +81,21 @@ struct WindowTaskTests {
     }
   }
 
+  /// Times in another unit, or features of another length.
+  @Test func momentsBehindTheirVideosAreTold() throws {
+    let made = try Made()
+    let task = try #require(RunTask(rawValue: "activitynet"))
+    var options = try made.run.options(task)
+    let late = made.videos.map { #""\#($0)": {"timestamps": [[0, 4], [500, 900]], "sentences": ["a", "b"]}"# }
+    let file = try made.run.folder.file("late", "{" + late.joined(separator: ", ") + "}")
+    options["train_query_txt_db"] = .string(try made.store("activitynet", file, "train.db"))
+    options["val_query_txt_db"] = .string(try made.store("activitynet", file, "val.db"))
+    options["test_query_txt_db"] = nil
+    let (_, said) = try made.run.train(task, options)
+    let count = made.videos.count
+    #expect(said.contains("\(count) of \(2 * count) true moments begin after the last frame"), "\(said)")
+  }
+
   @Test(arguments: tasks) func figuresAreThoseOfTheFile(name: String) throws {
     let made = try Made()
     let task = try #require(RunTask(rawValue: name))

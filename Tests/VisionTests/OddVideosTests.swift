@@ -48,6 +48,32 @@ import Testing
     #expect(try VideoFile(path: path(name)).start == span?.start)
   }
 
+  /// A file whose index is whole and whose pictures are not, as a download that was not finished.
+  @Test func aVideoThatEndsEarlyIsTold() throws {
+    // The index comes first.
+    let bytes = try Fixtures.bytes("Vision/fast.mp4")
+    let path = folder.path("cut.mp4")
+    try Data(bytes.prefix(bytes.count * 6 / 10)).write(to: URL(fileURLWithPath: path))
+    let network = try ResNet(TinyResNet().arrays.weights, precision: .float32, side: 32)
+    let options = FeatureExtractor.Options(interval: try #require(FrameInterval(seconds: 1.5)))
+    var found: [ExtractedVideo] = []
+    try FeatureExtractor([network], options).extract(
+      [path, self.path("fast.mp4"), self.path("short.mkv")].map { ($0, ["resnet"]) }
+    ) { found.append($0) }
+    #expect(found.map { $0.isCut(by: 1.5) } == [true, false, false])
+    #expect(found[0].failure == nil && abs((found[0].stated ?? 0) - 6) < 0.1 && found[0].span.duration < 4)
+  }
+
+  @Test(arguments: [
+    ("<!DOCTYPE html><html>", "a web page"), ("", "is empty"), ("version https://git-lfs", "Git LFS"),
+    (String(repeating: "\0", count: 2000), "of zeros"), ("\0\0\0\u{18}ftypmp42\0\0\0\0", "was not finished"),
+  ])
+  func whatIsNoVideoIsCalledWhatItIs(_ text: String, _ name: String) throws {
+    let path = try folder.file("a.mp4", text)
+    let error = try #require(throws: DataError.self) { try VideoFile(path: path) }
+    #expect(error.description.contains(name), "\(error)")
+  }
+
   @Test func timesThatBeginAgainGoOn() throws {
     let (pictures, clips, span) = try rows(try joined("restarts.ts", times: 2))
     #expect(pictures == 8)

@@ -24,8 +24,8 @@ struct CreateTxtdb: ParsableCommand {
           --vid2nframe tv_vid2nframe.json --vid2dur-idx tvr_video2dur_idx.json
 
       Subtitles may also be files or a folder of them, each named after its video (clip.srt, clip.en.vtt): SubRip, \
-      WebVTT, SubStation Alpha (.ass), Timed Text (.ttml), SAMI (.smi) and lyrics (.lrc). What is guessed or left out of \
-      them is told.
+      WebVTT, SubStation Alpha (.ass), Timed Text (.ttml), SAMI (.smi), lyrics (.lrc) and YouTube's (.sbv, .srv3, \
+      .json3). What is guessed or left out of them is told.
 
         hero create-txtdb --task subtitles --annotation subtitles --vfeat-db video_db/mine \\
           --output txt_db/subtitles.db --tokenizer roberta-base

@@ -296,6 +296,13 @@ struct ExtractFeatures: ParsableCommand {
           console.print(
             "damaged: \(video.path): \(video.damages) packets or pictures left out; what could be read was")
         }
+        if video.isCut(by: options.interval.seconds), let stated = video.stated {
+          console.print(
+            String(
+              format:
+                "note: %@: its container says %.1f s, and its pictures end at %.1f s; the features are of these. "
+                + "Where it was cut short, get it again", video.path, stated, video.span.duration))
+        }
         reporter.advance()
       }
     } catch {

@@ -18,10 +18,13 @@ public enum FileEndings {
   /// what programs keep.
   public static let besideVideos: Set<String> = [
     "7z", "aac", "ac3", "ass", "bak", "bmp", "bup", "bz2", "cpi", "csv", "db", "dfxp", "dts", "exif", "flac",
-    "gz", "heic", "htm", "html", "idx", "ifo", "ini", "jpeg", "jpg", "json", "jsonl", "lnk", "log", "lrc",
+    "gz", "heic", "htm", "html", "idx", "ifo", "ini", "jpeg", "jpg", "json", "json3", "jsonl", "lnk", "log",
+    "lrc",
     "m3u", "m3u8", "m4a", "m4b", "md", "md5", "mka", "mks", "mp3", "mpd", "nfo", "npy", "npz", "oga", "opus",
-    "pdf", "png", "rar", "sami", "sbv", "sfv", "sha256", "smi", "srt", "ssa", "stl", "sub", "sup", "svg",
-    "tar", "thm", "tif", "tiff", "torrent", "ttml", "txt", "url", "vtt", "wav", "webp", "xml", "xmp", "xz",
+    "pdf", "png", "rar", "sami", "sbv", "sfv", "sha256", "smi", "srt", "srv1", "srv2", "srv3", "ssa", "stl",
+    "sub", "sup", "svg",
+    "tar", "thm", "tif", "tiff", "torrent", "tsv", "ttml", "txt", "url", "vtt", "wav", "webp", "xml", "xmp",
+    "xz",
     "yaml", "yml", "zip", "zst",
   ]
 

@@ -1,8 +1,8 @@
 import Formats
 
 /// Names of videos that are not found, though one that a person would take for it is there: of
-/// another Unicode normalization, with the ending of a video's file or without it, or in other
-/// case.
+/// another Unicode normalization, with the ending of a video's file or without it, with
+/// ActivityNet's `v_` or without it, or in other case.
 enum SimilarNames {
   /// Names that are looked for; messages tell one.
   private static let mostMissing = 1000
@@ -20,7 +20,10 @@ enum SimilarNames {
     return nil
   }
 
-  private static func key(_ name: String) -> Name { Name(VideoFileName.stem(of: name).lowercased()) }
+  private static func key(_ name: String) -> Name {
+    let plain = VideoFileName.stem(of: name).lowercased()
+    return Name(plain.hasPrefix("v_") ? String(plain.dropFirst(2)) : plain)
+  }
 }
 
 /// The names of videos' files.

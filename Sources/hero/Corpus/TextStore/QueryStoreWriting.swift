@@ -31,6 +31,7 @@ extension TextStoreBuilder {
     let rows = try JSONLinesFile(path: folder.file("query_data.jsonl"))
     var withoutVideo = 0
     var (wordless, late, truthless) = ([String](), [String](), [String]())
+    var moments = (all: 0, within1: 0)
     var counted = (known: 0, first: 0, beyond: 0)
     try forEachRow(report: &report, onSkip: onSkip) { row in
       if let (index, count) = self.answer(of: row) {
@@ -43,7 +44,11 @@ extension TextStoreBuilder {
       try lengths.append(entry.id, entry.length)
       try rows.append(row)
       if entry.isWordless { wordless.append(entry.id) }
-      if Self.isLate(row) { late.append(entry.id) }
+      if let (end, duration) = Self.lastEnd(row) {
+        moments.all += 1
+        if end > duration + Self.looseSeconds { late.append(entry.id) }
+        if end <= 1, duration >= Self.fewSeconds { moments.within1 += 1 }
+      }
       if !entry.hasTruth { truthless.append(entry.id) }
       if let video = entry.video {
         try videos.append(entry.id, .string(video))
@@ -69,6 +74,11 @@ extension TextStoreBuilder {
         "\(late.count) rows, the first \"\(first)\", have a moment that ends after their video does "
           + "(\"duration\"); they are kept")
     }
+    if moments.within1 == moments.all, moments.all >= Self.fewAnswers {
+      report.notes.append(
+        "the moments of all \(moments.all) rows end within a second, of videos that last \(Int(Self.fewSeconds)) s and "
+          + "more. Times are seconds: multiply fractions of a video by its duration")
+    }
     if let first = truthless.first, truthless.count < report.rows {
       report.notes.append(
         "\(truthless.count) of \(report.rows) rows, the first \"\(first)\", do not tell what is right, the others do; "
@@ -79,8 +89,10 @@ extension TextStoreBuilder {
     }
   }
 
-  /// Of fewer answers nobody can tell from what they are counted.
+  /// Of fewer answers nobody can tell from what they are counted, nor of fewer moments their unit.
   private static let fewAnswers = 5
+  /// Not all moments of videos that last so long end within a second.
+  private static let fewSeconds = 5.0
 
   /// The number that a row gives for its answer, whatever it is, and how many answers there are.
   private func answer(of row: JSONObject) -> (index: Int, count: Int)? {
@@ -96,11 +108,11 @@ extension TextStoreBuilder {
 
   private static func isBlank(_ text: String) -> Bool { text.utf8.allSatisfy { $0 <= 0x20 } }
 
-  /// Whether a moment goes on when its video has long ended.
-  private static func isLate(_ row: JSONObject) -> Bool {
-    guard let duration = row["duration"]?.double, duration > 0, let ts = row["ts"] else { return false }
+  /// When the last moment of a row ends, and how long its video is; nil where either is not there.
+  private static func lastEnd(_ row: JSONObject) -> (end: Double, duration: Double)? {
+    guard let duration = row["duration"]?.double, duration > 0, let ts = row["ts"] else { return nil }
     let spans = TimeSpan(ts).map { [$0] } ?? (ts.array ?? []).compactMap { TimeSpan($0) }
-    return spans.contains { $0.end > duration + looseSeconds }
+    return spans.map(\.end).max().map { ($0, duration) }
   }
 
   private func entry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {

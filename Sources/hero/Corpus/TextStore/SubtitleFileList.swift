@@ -32,14 +32,14 @@ public struct SubtitleFileList {
   /// Whether paths mean subtitle files and not an annotation: a folder, or a file with the ending
   /// of subtitles.
   static func isMeant(by path: String) -> Bool {
-    FileManager.default.isFolder(path) || isSubtitles(path)
+    FileManager.default.isFolder(path) || isSubtitles(path) || SubtitleFile.isJSON(path: path)
   }
 
   private static let endings = Set(SubtitleFile.endings)
 
   /// Endings of subtitles in unsupported formats: pictures of text, or formats without marks of
   /// their own.
-  private static let unreadEndings: Set<String> = ["idx", "sbv", "stl", "sub", "sup", "usf"]
+  private static let unreadEndings: Set<String> = ["idx", "stl", "sub", "sup", "usf"]
 
   private static func isSubtitles(_ path: String) -> Bool { endings.contains(FileEndings.ending(of: path)) }
 
@@ -55,9 +55,9 @@ public struct SubtitleFileList {
         continue
       }
       let all = try FolderFiles.list(
-        path, endings: Self.endings.union(Self.unreadEndings), onLeftOut: onLeftOut)
-      let found = all.filter(Self.isSubtitles)
-      for name in all where !Self.isSubtitles(name) {
+        path, endings: Self.endings.union(Self.unreadEndings).union(["json"]), onLeftOut: onLeftOut)
+      let found = all.filter { Self.isSubtitles($0) || SubtitleFile.isJSON(path: "\(path)/\($0)") }
+      for name in all where Self.unreadEndings.contains(FileEndings.ending(of: name)) {
         onLeftOut("\(path)/\(name): subtitles of this format are not read. Convert them to .srt")
       }
       guard !found.isEmpty else {
@@ -93,7 +93,7 @@ public struct SubtitleFileList {
     var files: [[UInt8]: [(marks: Marks, path: String)]] = [:]
     for candidate in candidates {
       let isWhole = isKnown(candidate.stem)
-      let video = isWhole ? candidate.stem : candidate.bare
+      let video = isWhole ? candidate.stem : candidate.video(isKnown: isKnown)
       let key = Array(video.utf8)
       if files[key] == nil { order.append(video) }
       files[key, default: []].append((isWhole ? Marks() : candidate.marks, candidate.path))
@@ -109,6 +109,14 @@ public struct SubtitleFileList {
 }
 
 extension SubtitleFileList.Candidate {
+  /// The video that is meant: speech recognizers name their files after the whole name of the
+  /// video's, `clip.mp4.srt`.
+  fileprivate func video(isKnown: (String) -> Bool) -> String {
+    guard !isKnown(bare), FileEndings.videos.contains(FileEndings.ending(of: bare)) else { return bare }
+    let inner = FileEndings.stem(of: bare)
+    return isKnown(inner) ? inner : bare
+  }
+
   fileprivate init(path: String) {
     let stem = FileEndings.stem(of: path)
     var parts = stem.split(separator: ".", omittingEmptySubsequences: false)

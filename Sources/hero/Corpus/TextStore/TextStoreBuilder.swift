@@ -86,8 +86,9 @@ public struct TextStoreBuilder: Sendable {
       }
     }
     guard report.rows > 0 else {
+      let first = report.firstProblem.map { $0.hasSuffix(".") ? String($0.dropLast()) : $0 }
       throw DataError(
-        report.firstProblem.map { "no row of it can be used; the first: \($0)" } ?? "there is no row in it",
+        first.map { "no row of it can be used; the first: \($0)" } ?? "there is no row in it",
         file: annotation, cure: "Check that it is an annotation of \(task.rawValue)")
     }
     try folder.commit()

@@ -142,11 +142,22 @@ struct JSONParser {
     }
   }
 
+  /// What others write that is no JSON: comments, and dictionaries as Python prints them.
+  private func unexpected() -> String? {
+    let rest = bytes[position...].prefix(5)
+    if rest.starts(with: "'".utf8) { return "texts stand between double quotes, not single ones" }
+    if rest.starts(with: "//".utf8) || rest.starts(with: "/*".utf8) || rest.starts(with: "#".utf8) {
+      return "there are no comments in JSON"
+    }
+    let words = ["True": "true", "False": "false", "None": "null"]
+    return words.first { rest.starts(with: $0.key.utf8) }.map { "\($0.key) is written \($0.value)" }
+  }
+
   private mutating func parseWord(_ word: StaticString, _ value: JSON) throws -> JSON {
     let count = word.utf8CodeUnitCount
     guard bytes.count - position >= count,
       (0..<count).allSatisfy({ word.utf8Start[$0] == bytes[position + $0] })
-    else { throw error("expected a value") }
+    else { throw error(unexpected() ?? "expected a value") }
     position += count
     return value
   }
@@ -160,7 +171,9 @@ struct JSONParser {
   private mutating func parseObject(_ body: (inout JSONParser, String, JSON) throws -> Void) throws {
     try parseElements(until: UInt8(ascii: "}")) { parser in
       guard let quote = parser.peek() else { throw parser.error("the text ends where a key should be") }
-      guard quote == UInt8(ascii: "\"") else { throw parser.error("expected a key in double quotes") }
+      guard quote == UInt8(ascii: "\"") else {
+        throw parser.error(parser.unexpected() ?? "expected a key in double quotes")
+      }
       let key = try parser.parseString()
       parser.skipSpace()
       guard parser.take(UInt8(ascii: ":")) else { throw parser.error("expected \":\" after a key") }
@@ -205,7 +218,7 @@ struct JSONParser {
     let integerStart = position
     readDigits(into: &magnitude, &digits)
     let integerDigits = position - integerStart
-    guard integerDigits > 0 else { throw error("expected a value") }
+    guard integerDigits > 0 else { throw error(unexpected() ?? "expected a value") }
     if integerDigits > 1, bytes[integerStart] == UInt8(ascii: "0") {
       throw error("a number with leading zeros")
     }

@@ -50,7 +50,7 @@ public enum AdvancedSubStation {
   static func isMeant(by lines: [Substring]) -> Bool {
     lines.prefix(200).contains { line in
       let name = String(decoding: line.utf8.lazy.filter { $0 != 0x20 }.prefix(16), as: UTF8.self).lowercased()
-      return name == "[scriptinfo]" || name == "[events]"
+      return name == "[scriptinfo]" || name == "[events]" || name.hasPrefix("dialogue:0")
     }
   }
 
@@ -58,13 +58,14 @@ public enum AdvancedSubStation {
   static func timed(_ lines: [Substring], onProblem: (Int, String) -> Void) -> [TimedLines] {
     var fields = (start: 1, end: 2, text: 9)
     var result: [TimedLines] = []
-    for (number, line) in lines.enumerated() {
-      guard let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")),
-        line.utf8.first == UInt8(ascii: "D")
-          || line.utf8.first == UInt8(ascii: "F")
+    for (number, whole) in lines.enumerated() {
+      let line = Substring(whole.utf8.drop { $0 == 0x20 || $0 == 0x09 })
+      guard let first = line.utf8.first, [UInt8(ascii: "d"), UInt8(ascii: "f")].contains(first | 0x20),
+        let colon = line.utf8.prefix(20).firstIndex(of: UInt8(ascii: ":"))
       else { continue }
-      let (kind, rest) = (line[..<colon], line[line.utf8.index(after: colon)...])
-      if kind == "Format" {
+      let kind = String(decoding: line.utf8[..<colon].filter { $0 > 0x20 }, as: UTF8.self).lowercased()
+      let rest = line[line.utf8.index(after: colon)...]
+      if kind == "format" {
         let names = rest.utf8.split(separator: UInt8(ascii: ",")).map {
           String(decoding: $0.filter { $0 != 0x20 && $0 != 0x09 }, as: UTF8.self)
         }
@@ -74,7 +75,7 @@ public enum AdvancedSubStation {
           fields = (start, end, text)
         }
       }
-      guard kind == "Dialogue" else { continue }
+      guard kind == "dialogue" else { continue }
       let values = rest.utf8.split(
         separator: UInt8(ascii: ","), maxSplits: fields.text, omittingEmptySubsequences: false
       ).map { Substring($0) }

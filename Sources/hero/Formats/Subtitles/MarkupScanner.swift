@@ -26,6 +26,10 @@ struct MarkupScanner {
         _ = take(past: "-->")
         continue
       }
+      if rest.hasPrefix("<![CDATA[") {
+        let text = take(past: "]]>").utf8.dropFirst(9)
+        return .text(Substring(text.suffix(3).elementsEqual("]]>".utf8) ? text.dropLast(3) : text))
+      }
       guard let end = rest.utf8.firstIndex(of: UInt8(ascii: ">")) else {
         return .text(take(to: rest.endIndex))
       }

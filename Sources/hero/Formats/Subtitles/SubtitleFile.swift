@@ -1,5 +1,6 @@
 /// Subtitles as players have them: SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`,
-/// `.ssa`), Timed Text (`.ttml`, `.dfxp`), SAMI (`.smi`) and lyrics (`.lrc`).
+/// `.ssa`), Timed Text (`.ttml`, `.dfxp`), SAMI (`.smi`), lyrics (`.lrc`), and YouTube's (`.sbv`,
+/// `.srv1` to `.srv3`, `.json3`).
 ///
 /// Reads files as they occur, not only as they should be: numbers and blank lines may be missing or
 /// too many, times may have points or commas, any of the usual encodings and line ends. Reports and
@@ -7,13 +8,25 @@
 /// with the length of the file, whatever its content.
 public enum SubtitleFile {
   /// Endings of names of files that this reads.
-  public static let endings = ["srt", "vtt", "ass", "ssa", "ttml", "dfxp", "smi", "sami", "lrc"]
+  public static let endings = [
+    "srt", "vtt", "ass", "ssa", "ttml", "dfxp", "smi", "sami", "lrc", "sbv",
+    "srv1", "srv2", "srv3", "json3",
+  ]
   /// No film's subtitles have so many bytes.
   private static let mostBytes = 64 << 20
   /// Nor a cue so much text; the model's attention grows with its square.
   private static let mostTextBytes = 4000
   /// Nor does a video last so many seconds, 1,000 hours.
   private static let mostSeconds = 3_600_000.0
+
+  /// Whether a file whose name ends in `.json`, as those of annotations do, holds captions of
+  /// Whisper, whisper.cpp or YouTube.
+  public static func isJSON(path: String) -> Bool {
+    guard FileEndings.ending(of: path) == "json", let size = try? PlainFile.size(path),
+      size <= VideoSiteCaptions.mostBytes, let bytes = try? FileBytes.read(path: path)
+    else { return false }
+    return VideoSiteCaptions.timed(SubtitleText.decode(bytes).text).map { !$0.isEmpty } ?? false
+  }
 
   /// The cues of a file in the order of their starts, lines that captions repeat while they roll
   /// once.
@@ -36,6 +49,11 @@ public enum SubtitleFile {
         "no cue in it can be read", file: path,
         cure: "Give subtitles in one of the formats \(endings.map { "." + $0 }.joined(separator: ", "))")
     }
+    guard cues.isEmpty || !cues.allSatisfy(\.isPicture) else {
+      throw DataError(
+        "names pictures of a video (thumbnails), not what is said", file: path,
+        cure: "Give the file of its subtitles")
+    }
     return cues
   }
 
@@ -54,6 +72,8 @@ public enum SubtitleFile {
       for line in cue.lines {
         if !said.isEmpty { said += "\n" }
         var rest = line[...]
+        // Times with another arrow, which are said.
+        if CueTiming(rest) != nil { said += "– " }
         while let arrow = CueTiming.arrow(in: rest) {
           said += rest[..<arrow.lowerBound] + "-–>"
           rest = rest[arrow.upperBound...]
@@ -95,7 +115,13 @@ public enum SubtitleFile {
         problems.append((part.line, "it has more than \(mostTextBytes) bytes of text; the rest is left out"))
       }
       guard !said.isEmpty else { continue }
-      for (start, end) in [(part.start, part.end)] + part.again {
+      for (from, end) in [(part.start, part.end)] + part.again {
+        guard end > 0 else {
+          problems.append((part.line, "it ends at \(end) s, before the video begins; the cue is left out"))
+          continue
+        }
+        if from < 0 { problems.append((part.line, "it begins at \(from) s and is taken from 0 s on")) }
+        let start = max(0, from)
         guard end < mostSeconds else {
           problems.append((part.line, "it ends at \(end) s, which no video does; the cue is left out"))
           continue
@@ -118,6 +144,7 @@ public enum SubtitleFile {
   /// The format follows from the content, since names lie.
   private static func timed(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines] {
     if TimedText.isMeant(by: text) { return TimedText.timed(text, onProblem: onProblem) }
+    if let cues = VideoSiteCaptions.timed(text) { return cues }
     if SAMI.isMeant(by: text) { return SAMI.timed(text, onProblem: onProblem) }
     let lines = self.lines(of: text)
     let isWebVTT = lines.first.map(isHeader) ?? false
@@ -225,6 +252,11 @@ public enum SubtitleFile {
         finish()
         place = lines[place...].firstIndex(where: isBlank) ?? lines.count
         continue
+      } else if isAfterBlank, isHeader(line) {
+        // Segments that were joined.
+        finish()
+        place = lines[place...].firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count
+        continue
       } else if let open = cue, !isBlank(line) {
         let isName =
           isAfterBlank && place + 1 < lines.count && CueTiming.isMeant(by: lines[place + 1])
@@ -237,15 +269,45 @@ public enum SubtitleFile {
     return blocks
   }
 
-  /// From one line of times to the next, less the number before it where cues have numbers.
+  /// From one line of times to the next, less the number before it where most cues have numbers.
+  ///
+  /// Where the number of the first cue is apart from its times, as in files whose line ends were
+  /// doubled, so are the others.
   private static func subRip(_ lines: [Substring]) -> [Block] {
     let times = lines.indices.filter { CueTiming.isMeant(by: lines[$0]) }
-    let isNumbered = times.first.map { $0 > 0 && isNumber(lines[$0 - 1]) } ?? false
-    return times.enumerated().map { number, line in
-      guard number + 1 < times.count else { return (line, line + 1..<lines.count) }
-      let next = times[number + 1]
-      let hasNumber = isNumbered && next - 1 > line && isNumber(lines[next - 1])
-      return (line, line + 1..<(hasNumber ? next - 1 : next))
+    guard let first = times.first else { return [] }
+    /// The line with text before a line of times.
+    func before(_ time: Int, from start: Int) -> Int? { lines[start..<time].lastIndex { !isBlank($0) } }
+    let isApart = before(first, from: 0).map { $0 < first - 1 && isNumber(lines[$0]) } ?? false
+    func number(of time: Int, from start: Int) -> Int? {
+      guard let line = before(time, from: start), isApart || line == time - 1, isNumber(lines[line]) else {
+        return nil
+      }
+      return line
+    }
+    let starts = [0] + times.map { $0 + 1 }
+    let numbers = times.enumerated().map { number(of: $1, from: starts[$0]) }
+    let isNumbered = numbers.count { $0 != nil } * 2 > times.count
+    return times.enumerated().map { place, line in
+      guard place + 1 < times.count else { return (line, line + 1..<lines.count) }
+      guard isNumbered, var end = numbers[place + 1] else { return (line, line + 1..<times[place + 1]) }
+      // A number that is there twice, with a blank line between.
+      if let again = before(end, from: line + 1), again < end - 1, again > line + 1,
+        isBlank(lines[again - 1]), isNumber(lines[again]), lines[again].elementsEqual(lines[end])
+      {
+        end = again
+      }
+      return (line, line + 1..<end)
+    }
+  }
+}
+
+extension SubtitleCue {
+  /// Whether it names a picture of what is to be seen, as players show them above their time line:
+  /// `sprite.jpg#xywh=0,0,160,90`.
+  fileprivate var isPicture: Bool {
+    lines.allSatisfy {
+      !$0.contains(" ") && $0.wholeMatch(of: /.+\.(jpe?g|png|webp)(#xywh=[0-9,.]+)?/) != nil
     }
   }
 }

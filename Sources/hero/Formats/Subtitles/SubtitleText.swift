@@ -4,10 +4,18 @@ enum SubtitleText {
   /// something in it is damaged.
   ///
   /// UTF-8 and UTF-16 with a byte order mark; then what is given; UTF-16 without a mark, told by
-  /// its zero bytes; UTF-8, a few bytes of it damaged; a Japanese or Cyrillic code page, told by
-  /// its letters; else Windows-1252, which is Latin-1 with letters in place of control characters.
-  /// What cannot be read becomes U+FFFD.
+  /// its zero bytes; UTF-8, a few bytes of it damaged; what an XML declaration says; a code page of
+  /// Japanese, Chinese, Korean, Russian, Greek or Hebrew, told by its letters; else Windows-1252,
+  /// which is Latin-1 with letters in place of control characters. What cannot be read becomes
+  /// U+FFFD, and byte order marks are left out.
   static func decode(_ bytes: [UInt8], encoding: String? = nil) -> (text: String, note: String?) {
+    let (text, note) = decodeMarked(bytes, encoding: encoding)
+    // Files that were joined have marks within them too.
+    guard text.utf8.contains(0xEF), text.unicodeScalars.contains("\u{FEFF}") else { return (text, note) }
+    return (String(String.UnicodeScalarView(text.unicodeScalars.filter { $0 != "\u{FEFF}" })), note)
+  }
+
+  private static func decodeMarked(_ bytes: [UInt8], encoding: String?) -> (text: String, note: String?) {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return utf8(bytes.dropFirst(3)) }
     if bytes.starts(with: [0xFF, 0xFE]) { return (utf16(bytes.dropFirst(2), bigEndian: false), nil) }
     if bytes.starts(with: [0xFE, 0xFF]) { return (utf16(bytes.dropFirst(2), bigEndian: true), nil) }
@@ -23,6 +31,9 @@ enum SubtitleText {
       return (utf16(bytes[...], bigEndian: true), guess("UTF-16BE"))
     }
     if isMostlyUTF8(bytes) { return utf8(bytes[...]) }
+    if let name = declared(bytes), let (text, _) = TextEncoding.decode(bytes[...], as: name) {
+      return (text, nil)
+    }
     if let name = TextEncoding.guess(bytes), let (text, _) = TextEncoding.decode(bytes[...], as: name) {
       return (text, guess(name))
     }
@@ -31,6 +42,16 @@ enum SubtitleText {
       scalars.append((0x80...0x9F).contains(byte) ? windows1252[Int(byte) - 0x80] : Unicode.Scalar(byte))
     }
     return (String(scalars), guess("Windows-1252"))
+  }
+
+  /// The encoding of `<?xml version="1.0" encoding="windows-1251"?>`.
+  private static func declared(_ bytes: [UInt8]) -> String? {
+    let head = bytes.prefix(200)
+    guard head.starts(with: "<?xml".utf8), let end = head.firstIndex(of: UInt8(ascii: ">")),
+      let found = String(decoding: head[..<end], as: UTF8.self)
+        .firstMatch(of: /encoding\s*=\s*["']([A-Za-z0-9._-]+)["']/)
+    else { return nil }
+    return String(found.1)
   }
 
   private static func guess(_ name: String) -> String {
@@ -76,14 +97,16 @@ enum SubtitleText {
 
 /// A line of a cue without what is not said.
 enum CueText {
-  /// The line without tags (`<i>`, `<c.yellow>`, `<v Anna>`, `<00:01.500>`, `{\an8}`) and without
-  /// needless white space.
+  /// The line without tags (`<i>`, `<c.yellow>`, `<v Anna>`, `<00:01.500>`, `{\an8}`, `{y:i}`),
+  /// without needless white space and without characters that are not seen.
   ///
-  /// A `<` that begins no tag, or none that ends in the line, stays. One pass.
+  /// A `<` that begins no tag, or none that ends in the line, stays. `<br>`, SubStation Alpha's
+  /// `\N` and `\h`, `&nbsp;` and spaces that do not break are spaces. One pass.
   static func stripped(_ line: Substring) -> String {
     let bytes = Array(line.utf8)
     var kept: [UInt8] = []
     kept.reserveCapacity(bytes.count)
+    func space() { if !kept.isEmpty, kept.last != 0x20 { kept.append(0x20) } }
     // Where nothing more ends a tag; then there are none, and nobody looks again.
     var unclosed: Set<UInt8> = []
     var place = 0
@@ -91,22 +114,62 @@ enum CueText {
       let byte = bytes[place]
       if let closing = closing(bytes, place), !unclosed.contains(closing) {
         if let end = bytes[place...].firstIndex(of: closing) {
-          // Karaoke's times stand between words, other tags within them.
+          // Karaoke's times stand between words, other tags within them; only a line's end parts
+          // words.
+          if isLineEnd(bytes[(place + 1)..<end]) { space() }
           place = end + 1
           continue
         }
         unclosed.insert(closing)
       }
-      // White space of one byte, or a byte order mark in the middle of things.
-      if byte == 0x20 || (0x09...0x0D).contains(byte) {
-        if !kept.isEmpty, kept.last != 0x20 { kept.append(0x20) }
-      } else if byte != 0 {
+      if let (length, isSpace) = unseen(bytes, place) {
+        if isSpace { space() }
+        place += length
+      } else {
         kept.append(byte)
+        place += 1
       }
-      place += 1
     }
     if kept.last == 0x20 { kept.removeLast() }
     return String(decoding: kept, as: UTF8.self)
+  }
+
+  private static func isLineEnd(_ tag: ArraySlice<UInt8>) -> Bool {
+    let name = tag.prefix { (0x41...0x5A).contains($0 & 0xDF) }
+    return name.count == 2 && name.map { $0 | 0x20 } == Array("br".utf8)
+  }
+
+  /// Spellings of spaces, and of marks of the direction of writing.
+  private static let references: [(name: [UInt8], isSpace: Bool)] =
+    ["&nbsp;", "&#160;", "&#xA0;", "&#xa0;"].map { (Array($0.utf8), true) }
+    + ["&lrm;", "&rlm;", "&zwsp;", "&shy;"].map { (Array($0.utf8), false) }
+
+  /// How many bytes at a place are a space, or nothing that is seen; nil where something is.
+  private static func unseen(_ bytes: [UInt8], _ place: Int) -> (length: Int, isSpace: Bool)? {
+    let byte = bytes[place]
+    let second = place + 1 < bytes.count ? bytes[place + 1] : 0
+    let third = place + 2 < bytes.count ? bytes[place + 2] : 0
+    switch byte {
+    case 0x20, 0x09...0x0D: return (1, true)
+    case 0..<0x20, 0x7F: return (1, false)
+    case UInt8(ascii: "\\"):
+      return second == UInt8(ascii: "N") || second == UInt8(ascii: "h") ? (2, true) : nil
+    case UInt8(ascii: "&"):
+      return references.first { bytes[place...].starts(with: $0.name) }.map { ($0.name.count, $0.isSpace) }
+    // No-break spaces, soft hyphens.
+    case 0xC2: return second == 0xA0 ? (2, true) : second == 0xAD ? (2, false) : nil
+    case 0xE2:
+      switch (second, third) {
+      // Spaces of all widths, ends of lines and paragraphs.
+      case (0x80, 0x80...0x8A), (0x80, 0xA8...0xA9), (0x80, 0xAF), (0x81, 0x9F): return (3, true)
+      // Of no width, and directions of writing.
+      case (0x80, 0x8B), (0x80, 0x8E...0x8F), (0x80, 0xAA...0xAE), (0x81, 0xA0), (0x81, 0xA6...0xA9):
+        return (3, false)
+      default: return nil
+      }
+    case 0xE3: return second == 0x80 && third == 0x80 ? (3, true) : nil
+    default: return nil
+    }
   }
 
   /// What ends the tag that begins at a place; nil where none does.
@@ -114,7 +177,12 @@ enum CueText {
     guard place + 1 < bytes.count else { return nil }
     let next = bytes[place + 1]
     switch bytes[place] {
-    case UInt8(ascii: "{"): return next == UInt8(ascii: "\\") ? UInt8(ascii: "}") : nil
+    case UInt8(ascii: "{"):
+      // SubStation Alpha's commands, and MicroDVD's, which have a letter and a colon.
+      let isMicroDVD =
+        place + 2 < bytes.count && bytes[place + 2] == UInt8(ascii: ":")
+        && "yYcCfFsSoOpPhH".utf8.contains(next)
+      return next == UInt8(ascii: "\\") || isMicroDVD ? UInt8(ascii: "}") : nil
     case UInt8(ascii: "<"):
       let isLetter = (0x41...0x5A).contains(next & 0xDF)
       let isDigit = (0x30...0x39).contains(next)

@@ -51,11 +51,11 @@ public enum TextEncoding {
 
   // MARK: Guesses
 
-  /// What a text that is not UTF-8 is in, as far as its bytes tell: Japanese and Cyrillic code
-  /// pages.
+  /// What a text that is not UTF-8 is in, as far as its bytes tell: code pages of Japanese, Korean,
+  /// Chinese, Greek, Hebrew and Cyrillic.
   static func guess(_ bytes: [UInt8]) -> String? {
     let sample = bytes.prefix(1 << 18)
-    return japanese(sample) ?? cyrillic(sample)
+    return japanese(sample) ?? chineseOrKorean(sample) ?? greekOrHebrew(sample) ?? cyrillic(sample)
   }
 
   /// Kana are so frequent in Japanese, and their bytes so rare elsewhere, that they decide.
@@ -96,6 +96,71 @@ public enum TextEncoding {
     }
     guard max(shift, extended) > 0.2 else { return nil }
     return shift >= extended ? "CP932" : "EUC-JP"
+  }
+
+  /// Pairs of bytes: of Korean's nearly all begin with those of syllables, of simplified Chinese's
+  /// most with those of the frequent characters, and traditional Chinese's end in ASCII's range
+  /// half of the time. In texts of single bytes pairs are broken.
+  private static func chineseOrKorean(_ bytes: ArraySlice<UInt8>) -> String? {
+    var (high, errors, korean, simplified, traditional, low) = (0, 0, 0, 0, 0, 0)
+    var place = bytes.startIndex
+    while place < bytes.endIndex {
+      let first = bytes[place]
+      place += 1
+      guard first >= 0x80 else { continue }
+      guard (0x81...0xFE).contains(first), place < bytes.endIndex, bytes[place] >= 0x40, bytes[place] != 0x7F,
+        bytes[place] != 0xFF
+      else {
+        errors += 1
+        continue
+      }
+      let second = bytes[place]
+      place += 1
+      // Punctuation is in the same rows everywhere, which tells nothing.
+      guard !(0xA1...0xA3).contains(first) else { continue }
+      high += 1
+      if second < 0xA1 { low += 1 }
+      if second >= 0xA1, (0xB0...0xC8).contains(first) { korean += 1 }
+      if second >= 0xA1, (0xB0...0xD7).contains(first) { simplified += 1 }
+      if (0xA4...0xC6).contains(first) { traditional += 1 }
+    }
+    guard high >= 4, errors * 50 <= high else { return nil }
+    func share(_ count: Int) -> Double { Double(count) / Double(high) }
+    if share(korean) > 0.95 { return "CP949" }
+    if share(low) < 0.1, share(simplified) > 0.8 { return "GB18030" }
+    if (0.1...0.75).contains(share(low)), share(simplified) < 0.7, share(traditional) > 0.9 {
+      return "BIG5-HKSCS"
+    }
+    return nil
+  }
+
+  /// Hebrew has neither capitals nor the last five letters of the Cyrillic alphabet, and much vav and
+  /// yod. Of Greek's letters every second is one of seven, and some are vowels with accents, which
+  /// are Cyrillic's last capitals.
+  private static func greekOrHebrew(_ bytes: ArraySlice<UInt8>) -> String? {
+    var counts = [Int](repeating: 0, count: 256)
+    // The letter ς is the last of its word.
+    var (last, innerSigmas): (UInt8, Int) = (0, 0)
+    for byte in bytes {
+      counts[Int(byte)] += 1
+      if last == 0xF2, byte >= 0xC0 { innerSigmas += 1 }
+      last = byte
+    }
+    func sum(_ range: ClosedRange<Int>) -> Int { counts[range].reduce(0, +) }
+    let letters = sum(0xC0...0xFF)
+    guard letters >= 12 else { return nil }
+    let hebrew = sum(0xE0...0xFA)
+    if letters >= 60, hebrew == letters, (counts[0xE5] + counts[0xE9]) * 20 > letters * 3 {
+      return "CP1255"
+    }
+    // α, ε, η, ι, ο, τ, ς and the vowels with accents ά, έ, ή, ί, ό, ύ, ώ.
+    let frequent = [0xE1, 0xE5, 0xE7, 0xE9, 0xEF, 0xF4, 0xF2].reduce(0) { $0 + counts[$1] }
+    let accented = [0xDC, 0xDD, 0xDE, 0xDF, 0xFC, 0xFD, 0xFE].reduce(0) { $0 + counts[$1] }
+    guard counts[0xF2] > 0, innerSigmas == 0, frequent * 10 > letters * 4, accented * 20 > letters,
+      accented * 4 < letters, counts[0xFF] == 0,
+      counts[0xDA] + counts[0xDB] + counts[0xD8] == 0
+    else { return nil }
+    return "CP1253"
   }
 
   /// How frequent the letters а … я are in Russian, in thousandths.

@@ -48,7 +48,12 @@ enum TimedText {
     var name: String
     var start: Double
     var end: Double
+    /// Where what is in it follows one another (`timeContainer="seq"`): when the next begins.
+    var next: Double?
   }
+
+  /// What is in them tells about the text.
+  private static let notSaid: Set<String> = ["metadata", "title", "desc", "copyright"]
 
   static func timed(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines] {
     var scanner = MarkupScanner(text)
@@ -63,13 +68,18 @@ enum TimedText {
       case .begin(let name, let attributes, let isEmpty):
         guard !isEmpty, open.count < 100 else { continue }
         let around = open.last ?? Element(name: "", start: 0, end: .infinity)
-        let start = around.start + (rates.seconds(attributes["begin"]) ?? 0)
+        let origin = around.next ?? around.start
+        let start = origin + (rates.seconds(attributes["begin"]) ?? 0)
         let end =
-          rates.seconds(attributes["end"]).map { around.start + $0 } ?? rates.seconds(attributes["dur"]).map {
+          rates.seconds(attributes["end"]).map { origin + $0 } ?? rates.seconds(attributes["dur"]).map {
             start + $0
           }
           ?? around.end
-        open.append(Element(name: name, start: start, end: min(end, around.end)))
+        if around.next != nil, end < .infinity { open[open.count - 1].next = end }
+        open.append(
+          Element(
+            name: name, start: start, end: min(end, around.end),
+            next: attributes["timecontainer"] == "seq" ? start : nil))
         if name == "p" {
           let isTimed = end < .infinity
           cue = TimedLines(
@@ -93,6 +103,7 @@ enum TimedText {
         }
       case .text(let text):
         // A line's end in the file is a space.
+        guard !open.contains(where: { notSaid.contains($0.name) }) else { continue }
         if let last = cue?.lines.indices.last { cue?.lines[last] += text.spaced()[...] }
       }
     }

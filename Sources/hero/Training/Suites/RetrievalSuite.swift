@@ -175,7 +175,9 @@ struct RetrievalSuite: EvaluableSuite {
           "\(split): \(tooLong) of \(windows.count) true windows are longer than max_pred_l "
             + "(\(options.maxLength)) frames allow")
       }
+      tellLate(split, counted.windows.map { (counted.facts[$0.id]?.video, $0.windows) }, encoded[0].index)
     } else {
+      tellLate(split, counted.truths.map { ($0.video, $0.spans) }, encoded[0].index)
       tellOptions(split, isHidden: counted.truths.isEmpty)
     }
     return try report(results, counted, options, split: split, title: title)
@@ -224,6 +226,29 @@ struct RetrievalSuite: EvaluableSuite {
     } else if leftOut > 0 {
       log.warning("\(split): \(leftOut) of \(asked) queries are left out")
     }
+  }
+
+  /// Says how many true moments nobody can find, since their video's frames end before: times in
+  /// another unit, features of another length, or a video that is cut to max_clip_len.
+  private func tellLate(
+    _ split: String, _ moments: [(video: String?, spans: [TimeSpan])], _ index: RetrievalIndex
+  ) {
+    let interval = settings.evaluation.frameInterval
+    var (late, example) = (0, "")
+    for (video, spans) in moments {
+      guard let video, let place = index.videos.place(of: video) else { continue }
+      let frames = index.segments[place].count
+      for span in spans where span.start >= Double(frames) * interval {
+        if late == 0 {
+          example = "\(span.start) s of \"\(video)\", of which \(frames) frames of \(interval) s are read"
+        }
+        late += 1
+      }
+    }
+    guard late > 0 else { return }
+    log.warning(
+      "\(split): \(late) of \(moments.reduce(0) { $0 + $1.spans.count }) true moments begin after the last frame of "
+        + "their video, such as that at \(example); they cannot be found")
   }
 
   /// Says what scores are, and what is not done for a hidden split.

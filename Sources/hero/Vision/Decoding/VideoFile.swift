@@ -1,5 +1,6 @@
 import CFFmpeg
 import Formats
+import Foundation
 
 /// A video file that has been opened: what its container says of its stream of moving pictures, the
 /// largest where there are several.
@@ -103,14 +104,30 @@ public final class VideoFile {
         "is no container of pictures and sounds; a list that names other files is not followed", file: path,
         cure: "Give the files that it names")
     }
-    try FFmpeg.check(opening, "open the video", file: path)
+    try check(opening, "open the video", path)
     guard let opened = context else { throw DataError("cannot open the video", file: path) }
     let code = avformat_find_stream_info(opened, nil)
     if code < 0 {
       avformat_close_input(&context)
-      try FFmpeg.check(code, "read the video's streams", file: path)
+      try check(code, "read the video's streams", path)
     }
     return opened
+  }
+
+  /// Where that failed, what the file is by its beginning is told in place of FFmpeg's words.
+  private static func check(_ code: Int32, _ action: String, _ path: String) throws {
+    do { try FFmpeg.check(code, action, file: path) } catch let error as DataError {
+      let head = (try? FileHandle(forReadingAtPath: path)?.read(upToCount: FileKind.headLength)) ?? Data()
+      if try PlainFile.size(path) == 0 {
+        throw DataError("is empty", file: path, cure: "Make or download it again")
+      }
+      if head.dropFirst(4).starts(with: "ftyp".utf8) {
+        throw DataError(
+          "its list of pictures (moov) cannot be read, as of a download or recording that was not finished",
+          file: path, cure: "Get it again, whole")
+      }
+      throw error.naming(FileKind(head: head))
+    }
   }
 
   /// The stream of moving pictures that FFmpeg's program takes: one of which there are pictures,

@@ -41,10 +41,18 @@ public struct ExtractedVideo {
   public let features: [String: VideoFeatures]
   /// Where it begins and how long it is, as it was decoded.
   public let span: VideoSpan
+  /// The seconds that its container says it has; nil where it does not say.
+  public let stated: Double?
   /// Packets and pictures that were damaged and left out.
   public let damages: Int
   /// Why there are no features.
   public let failure: DataError?
+
+  /// Whether its pictures end long before the container says, as in a download that was not
+  /// finished: by a tenth, and by more than `seconds`.
+  public func isCut(by seconds: Double) -> Bool {
+    failure == nil && (stated.map { $0 - span.duration > max(seconds, $0 / 10) } ?? false)
+  }
 }
 
 /// Features of videos, by one or several networks: decoding on some threads, the networks on the
@@ -148,7 +156,7 @@ public final class FeatureExtractor {
           failures[video] = error.located(file: paths[video])
         }
         try progress(seconds)
-      case .end(let names, let span, let damages, let failure):
+      case .end(let names, let span, let stated, let damages, let failure):
         let all = rows.removeValue(forKey: video) ?? [:]
         var failure = failures.removeValue(forKey: video) ?? failure
         if failure == nil, names.contains(where: { all[$0] == nil }) {
@@ -162,7 +170,8 @@ public final class FeatureExtractor {
         }
         try body(
           ExtractedVideo(
-            path: paths[video], features: features, span: span, damages: damages, failure: failure))
+            path: paths[video], features: features, span: span, stated: stated, damages: damages,
+            failure: failure))
       }
     }
   }

@@ -14,7 +14,7 @@ struct VideoReading {
     enum Content: Sendable {
       /// A batch for one network, and the seconds that it covers divided among the networks.
       case pictures(network: String, Pictures, seconds: Double)
-      case end(networks: [String], span: VideoSpan, damages: Int, failure: DataError?)
+      case end(networks: [String], span: VideoSpan, stated: Double?, damages: Int, failure: DataError?)
     }
 
     var video: Int
@@ -36,6 +36,7 @@ struct VideoReading {
   /// - Throws: `BoundedQueue.Closed` only.
   func run(into queue: BoundedQueue<Message>) throws {
     var (span, damages) = (VideoSpan(start: 0, duration: 0), 0)
+    var stated: Double?
     var failure: DataError?
     do {
       let file: any PictureSource =
@@ -50,7 +51,7 @@ struct VideoReading {
       let unit = file.timeBase.value ?? 0
       let end = decoder.end == FFmpeg.noTime ? nil : Double(decoder.end) * unit
       for feed in feeds { try feed.finish(at: decoder.end, seconds: end) }
-      damages = decoder.damages
+      (damages, stated) = (decoder.damages, file.duration)
       span = VideoSpan(start: file.start, duration: end ?? 0)
     } catch let error as DataError {
       failure = error.located(file: path)
@@ -58,7 +59,8 @@ struct VideoReading {
     try queue.put(
       Message(
         video: number,
-        content: .end(networks: networks.map(\.name), span: span, damages: damages, failure: failure)))
+        content: .end(
+          networks: networks.map(\.name), span: span, stated: stated, damages: damages, failure: failure)))
   }
 
   private func send(to queue: BoundedQueue<Message>) -> (String, Pictures, Double) throws -> Void {

@@ -19,6 +19,9 @@ import Foundation
 ///     {"s17-d69.avi": {"fps": 29.4, "num_frames": 12438, "timestamps": [[224, 358]],
 ///                      "sentences": ["…"]}}
 ///
+/// Where a duration or fractions say that the times beside `fps` are seconds, they are. A list of
+/// `[video, duration, [start, end], sentence]` is read too.
+///
 /// Rows become `{desc_id, desc, vid_name, duration, ts: [[start, end], …]}`, with the saliencies as
 /// they are. The k-th sentence of a video in the last three forms has the id `VIDEO_k`, as in
 /// lighthouse's TACoS.
@@ -27,8 +30,9 @@ enum WindowAnnotation {
   static func read(_ path: String, _ form: AnnotationForm, _ body: AnnotationFile.Handler) throws {
     switch form {
     case .lines, .list:
+      var counts: [Name: Int] = [:]
       try JSONLines.read(path: path) { line, value in
-        try body("line \(line)", Result { () throws(BadRow) in try row(value) })
+        try body("line \(line)", Result { () throws(BadRow) in try row(value, &counts) })
       }
     case .document: try readVideos(path, body)
     case .table: try readText(path, body)
@@ -36,13 +40,20 @@ enum WindowAnnotation {
   }
 
   /// A row of QVHighlights' form; one in the form of this program's stores stays as it is.
-  private static func row(_ value: JSON) throws(BadRow) -> JSONObject {
+  private static func row(_ value: JSON, _ counts: inout [Name: Int]) throws(BadRow) -> JSONObject {
+    if let list = value.array, list.count == 4 { return try row(list, &counts) }
     guard let row = value.object else { throw BadRow("is \(value.kind), not an object") }
-    guard row["query"] != nil else { return row }
+    guard row["query"] != nil else {
+      try checkDuration(row["duration"])
+      return row
+    }
     guard let id = row["qid"], id.int != nil || id.string != nil else { throw BadRow("no \"qid\"") }
     guard let video = row["vid"]?.string else { throw BadRow("no \"vid\"") }
     var made = try made(id: id, video: video, sentence: row["query"])
-    if let duration = row["duration"], !duration.isNull { made["duration"] = duration }
+    if let duration = row["duration"], !duration.isNull {
+      try checkDuration(duration)
+      made["duration"] = duration
+    }
     if let windows = row["relevant_windows"], !windows.isNull {
       guard windows.array?.first?.array != nil else {
         throw BadRow("\"relevant_windows\" is \(windows.shown), not a list of [start, end]")
@@ -53,11 +64,30 @@ enum WindowAnnotation {
     return made
   }
 
+  private static func checkDuration(_ duration: JSON?) throws(BadRow) {
+    guard let duration, !duration.isNull else { return }
+    guard let seconds = duration.double, seconds > 0, TimeSpan.isTime(seconds) else {
+      throw BadRow("\"duration\" is \(duration.shown), no length in seconds")
+    }
+  }
+
   private static func made(id: JSON, video: String, sentence: JSON?) throws(BadRow) -> JSONObject {
     guard let text = sentence?.string, !text.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty else {
       throw BadRow("there is no sentence")
     }
     return ["desc_id": id, "desc": .string(text), "vid_name": .string(video)]
+  }
+
+  /// `[video, duration, [start, end], sentence]`.
+  private static func row(_ list: [JSON], _ counts: inout [Name: Int]) throws(BadRow) -> JSONObject {
+    guard let video = list[0].string else { throw BadRow("does not begin with a video's name") }
+    try checkDuration(list[1])
+    let number = counts[Name(video), default: 0]
+    counts[Name(video)] = number + 1
+    var row = try made(id: .string("\(video)_\(number)"), video: video, sentence: list[3])
+    row["duration"] = list[1]
+    row["ts"] = [list[2]]
+    return row
   }
 
   // MARK: ActivityNet Captions, TACoS
@@ -70,17 +100,19 @@ enum WindowAnnotation {
       else {
         return try body(place, .failure(BadRow("has not a \"timestamps\" for each of its \"sentences\"")))
       }
-      let (rate, frames) = (video["fps"]?.double, video["num_frames"]?.double)
-      if video["fps"] != nil, !(rate.map { $0 > 0 && $0.isFinite } ?? false) {
-        return try body(place, .failure(BadRow("\"fps\" is \((video["fps"] ?? .null).shown)")))
+      let rate: Double?
+      switch Result(catching: { () throws(BadRow) in try frameRate(of: video, spans) }) {
+      case .success(let found): rate = found
+      case .failure(let error): return try body(place, .failure(error))
       }
       // Frames are of a file, seconds of a video.
       let name = rate == nil ? key : VideoFileName.stem(of: key)
-      let seconds = rate.flatMap { rate in frames.map { $0 / rate } }
-      let duration = seconds.map { $0.isFinite ? JSON.double($0) : nil } ?? video["duration"]
+      let seconds = rate.flatMap { rate in video["num_frames"]?.double.map { $0 / rate } }
+      let duration = seconds.flatMap { $0.isFinite ? JSON.double($0) : nil } ?? video["duration"]
       for (number, (span, sentence)) in zip(spans, sentences).enumerated() {
         let row = Result { () throws(BadRow) in
           var row = try made(id: .string("\(name)_\(number)"), video: name, sentence: sentence)
+          try checkDuration(duration)
           row["duration"] = duration
           row["ts"] = [try moment(span, rate: rate)]
           return row
@@ -88,6 +120,24 @@ enum WindowAnnotation {
         try body("\(place), sentence \(number)", row)
       }
     }
+  }
+
+  /// Frames a second where a video's times are frames, nil where they are seconds: with a fraction,
+  /// or within a duration that is given in seconds.
+  private static func frameRate(of video: JSON, _ spans: [JSON]) throws(BadRow) -> Double? {
+    let times = spans.flatMap { $0.array ?? [] }.compactMap(\.double)
+    let duration = video["duration"]?.double
+    let isWhole = times.allSatisfy { $0 == $0.rounded() }
+    guard let given = video["fps"], !given.isNull else {
+      guard video["num_frames"] == nil || duration != nil || !isWhole else {
+        throw BadRow("counts frames (\"num_frames\") and does not say how many a second has (\"fps\")")
+      }
+      return nil
+    }
+    if !isWhole { return nil }
+    if let duration, let last = times.max(), last <= duration { return nil }
+    guard let rate = given.double, rate > 0, rate.isFinite else { throw BadRow("\"fps\" is \(given.shown)") }
+    return rate
   }
 
   private static func moment(_ span: JSON, rate: Double?) throws(BadRow) -> JSON {

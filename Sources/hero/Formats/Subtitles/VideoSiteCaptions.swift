@@ -1,0 +1,102 @@
+/// Captions as YouTube hands them out and as speech recognizers save them: XML in thousandths
+/// (`<p t="1000" d="2000">`) or seconds (`<text start="1" dur="2">`), and JSON of YouTube's events
+/// (`.json3`), of Whisper's segments and of whisper.cpp's transcription.
+enum VideoSiteCaptions {
+  /// A tree of JSON takes many times its text.
+  static let mostBytes = 16 << 20
+  /// The most seconds that a caption without an end is shown.
+  private static let longest = 10.0
+
+  /// The captions; nil where the text is of another kind.
+  static func timed(_ text: String) -> [TimedLines]? {
+    guard let first = text.utf8.first(where: { $0 > 0x20 }) else { return nil }
+    switch first {
+    case UInt8(ascii: "<"):
+      guard let tag = MarkupScanner.firstTag(of: text), tag == "timedtext" || tag == "transcript" else {
+        return nil
+      }
+      return markup(text)
+    case UInt8(ascii: "{"), UInt8(ascii: "["):
+      guard text.utf8.count <= mostBytes, let json = try? JSON.parse(text) else { return nil }
+      return captions(json)
+    default: return nil
+    }
+  }
+
+  private static func markup(_ text: String) -> [TimedLines] {
+    var scanner = MarkupScanner(text)
+    var result: [TimedLines] = []
+    var isInside = false
+    func number(_ text: String?, _ unit: Double) -> Double? { text.flatMap(Double.init).map { $0 * unit } }
+    while let piece = scanner.next() {
+      switch piece {
+      case .begin("p", let attributes, _), .begin("text", let attributes, _):
+        let start = number(attributes["t"], 1e-3) ?? number(attributes["start"], 1)
+        let length = number(attributes["d"], 1e-3) ?? number(attributes["dur"], 1)
+        isInside = append(to: &result, line: scanner.line, start: start, length: length)
+      case .end("p"), .end("text"): isInside = false
+      case .begin("br", _, _) where isInside: result[result.count - 1].lines.append("")
+      case .text(let text) where isInside:
+        // References are within references.
+        result[result.count - 1].lines[result[result.count - 1].lines.count - 1] +=
+          text.spaced().replacing("&amp;", with: "&")[...]
+      default: continue
+      }
+    }
+    return ended(result)
+  }
+
+  private static func captions(_ json: JSON) -> [TimedLines]? {
+    var result: [TimedLines] = []
+    func add(_ start: Double?, _ end: Double?, _ length: Double?, _ text: String) {
+      let length = length ?? start.flatMap { start in end.map { $0 - start } }
+      guard append(to: &result, line: result.count, start: start, length: length) else { return }
+      result[result.count - 1].lines = text.utf8.split(separator: 0x0A).map { Substring($0) }
+    }
+    if let events = json["events"]?.array {
+      for event in events {
+        let text = (event["segs"]?.array ?? []).compactMap { $0["utf8"]?.string }.joined()
+        add(
+          event["tStartMs"]?.double.map { $0 / 1000 }, nil, event["dDurationMs"]?.double.map { $0 / 1000 },
+          text)
+      }
+    } else if let segments = json["transcription"]?.array {
+      for segment in segments {
+        let times = ["from", "to"].map { segment["offsets"]?[$0]?.double.map { $0 / 1000 } }
+        add(times[0], times[1], nil, segment["text"]?.string ?? "")
+      }
+    } else if let segments = json["segments"]?.array ?? json.array {
+      for segment in segments {
+        guard let text = segment["text"]?.string else { return nil }
+        add(
+          segment["start"]?.double, segment["end"]?.double,
+          (segment["duration"] ?? segment["dur"])?.double, text)
+      }
+    } else {
+      return nil
+    }
+    return ended(result)
+  }
+
+  /// - Returns: whether the times make sense; a length that is not there is infinite for now.
+  private static func append(to result: inout [TimedLines], line: Int, start: Double?, length: Double?)
+    -> Bool
+  {
+    guard let start, start.isFinite, abs(start) < 1e8 else { return false }
+    let end = length.map { start + $0 } ?? .infinity
+    guard !end.isNaN, length == nil || abs(end) < 1e8 else { return false }
+    result.append(TimedLines(line: line, start: start, end: end, lines: [""]))
+    return true
+  }
+
+  /// Captions without an end last until the next one.
+  private static func ended(_ captions: [TimedLines]) -> [TimedLines] {
+    // An event without text sets how others look.
+    var result = captions.filter { $0.lines.contains { !$0.isBlank } }
+    for place in result.indices where result[place].end == .infinity {
+      let next = place + 1 < result.count ? result[place + 1].start : .infinity
+      result[place].end = min(next, result[place].start + longest)
+    }
+    return result
+  }
+}
