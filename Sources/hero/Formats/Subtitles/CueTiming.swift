@@ -99,9 +99,9 @@ private struct TimeScanner {
 
   var isAtEnd: Bool { bytes[place...].allSatisfy { $0 <= 0x20 } }
 
-  /// Dashes before `>`, an arrow as one letter, or a comma. A long dash is what programs for letters
-  /// make of two; beside others it stands in what ``SubtitleFile/subRip(_:)`` writes for an arrow
-  /// that is said.
+  /// Dashes before `>`, an arrow as one letter, or a comma. A long dash is what programs for
+  /// letters make of two; beside others it stands in what ``SubtitleFile/subRip(_:)`` writes for an
+  /// arrow that is said.
   mutating func arrow() -> Arrow? {
     skipSpace()
     if take("→") { return .arrow }

@@ -134,9 +134,9 @@ public enum TextEncoding {
     return nil
   }
 
-  /// Hebrew has neither capitals nor the last five letters of the Cyrillic alphabet, and much vav and
-  /// yod. Of Greek's letters every second is one of seven, and some are vowels with accents, which
-  /// are Cyrillic's last capitals.
+  /// Hebrew has neither capitals nor the last five letters of the Cyrillic alphabet, and much vav
+  /// and yod. Of Greek's letters every second is one of seven, and some are vowels with accents,
+  /// which are Cyrillic's last capitals.
   private static func greekOrHebrew(_ bytes: ArraySlice<UInt8>) -> String? {
     var counts = [Int](repeating: 0, count: 256)
     // The letter ς is the last of its word.
