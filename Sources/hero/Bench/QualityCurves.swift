@@ -1,6 +1,5 @@
 import Formats
 import Foundation
-import Training
 
 /// What runs measured while they learnt, over updates and over seconds: a table and pictures.
 ///
