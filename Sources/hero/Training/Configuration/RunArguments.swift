@@ -60,7 +60,9 @@ public struct RunArguments: Sendable {
   public init(_ words: [String]) throws {
     var others: [String] = []
     try self.init(words, others: &others)
-    if let other = others.first ?? words.first(where: { $0 == "--" }) { throw UsageError("unexpected argument '\(other)'") }
+    if let other = others.first ?? words.first(where: { $0 == "--" }) {
+      throw UsageError("unexpected argument '\(other)'")
+    }
   }
 
   /// - Parameter others: takes the words that are no flags and no flags' values.
