@@ -1,4 +1,4 @@
-"""check.py MOMENTS: compares what the module gives with what the command printed, in the folder of check-wheel."""
+"""check.py MOMENTS: compares the module with what the command printed, in check-wheel's folder."""
 
 import json
 import os

@@ -32,7 +32,8 @@ public protocol Backend: AnyObject, Sendable {
   /// Waits until everything queued is done.
   func synchronize()
 
-  /// Bytes of tensor memory held at most so far, and now.
+  /// Bytes of tensor memory held at most so far, and now. The CPU's `makeZeros`, the optimizer's
+  /// moments, do not count: how many of their pages were written nobody knows.
   var memory: (peak: Int, now: Int) { get }
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int, type: ElementType) -> Storage
