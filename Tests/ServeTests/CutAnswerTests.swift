@@ -12,6 +12,8 @@ import Testing
 @Suite struct CutAnswerTests {
   private let model: SmallModel
   private let index: String
+  /// This test's own: other tests cut at the same time.
+  private let scratch: String
   private let video = Fixtures.path("Vision/restarts.ts")
 
   init() throws {
@@ -29,10 +31,13 @@ import Testing
       }
     }
     index = path
+    scratch = model.folder.path("cuts")
+    try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: false)
   }
 
   private func answer(_ target: String, limits: ServerLimits = ServerLimits()) async throws -> HTTPResponse {
-    let site = SearchSite(searcher: try model.searcher(index), isLoopback: true, limits: limits)
+    let site = SearchSite(
+      searcher: try model.searcher(index), isLoopback: true, limits: limits, scratch: scratch)
     let head = "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n"
     return try await site.handleRequest(try RequestHead.parse(Array(head.utf8)[...], limits: limits))
   }
@@ -54,9 +59,7 @@ import Testing
     let bytes = [UInt8](try await answer.bodyData)
     #expect(bytes.count > 500 && bytes[4..<8].elementsEqual("ftyp".utf8))
     // No file of it is left.
-    let files = try FileManager.default.contentsOfDirectory(
-      atPath: FileManager.default.temporaryDirectory.path)
-    #expect(!files.contains { $0.hasPrefix("hero-cut-\(getpid())-") })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch).isEmpty)
   }
 
   @Test(arguments: [

@@ -27,8 +27,8 @@ extension SearchSite {
       throw RefusedRequest(status: 503, reason: "too many moments are being cut already")
     }
     let made: (file: OpenedFile, name: String) = try await withCheckedThrowingContinuation { waiter in
-      DispatchQueue.global().async { [limits] in
-        waiter.resume(with: Result { try Self.file(of: file.path, video.name, span, limits) })
+      DispatchQueue.global().async { [scratch, limits] in
+        waiter.resume(with: Result { try Self.file(of: file.path, video.name, span, in: scratch, limits) })
       }
     }
     let headers: HTTPHeaders = [
@@ -43,9 +43,9 @@ extension SearchSite {
   }
 
   private static func file(
-    of path: String, _ video: String, _ span: TimeSpan, _ limits: ServerLimits
+    of path: String, _ video: String, _ span: TimeSpan, in scratch: String, _ limits: ServerLimits
   ) throws -> (file: OpenedFile, name: String) {
-    let folder = FileManager.default.temporaryDirectory.path + "/hero-cut-\(getpid())-\(UUID().uuidString)"
+    let folder = "\(scratch)/hero-cut-\(UUID().uuidString)"
     guard mkdir(folder, 0o700) == 0 else { throw DataError.system("make the folder", file: folder) }
     defer { rmdir(folder) }
     var most = VideoCut.Limits()

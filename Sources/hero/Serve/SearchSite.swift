@@ -11,6 +11,7 @@ public struct SearchSite: HTTPHandler {
   let models: VideoModels?
   let limits: ServerLimits
   let cutting = Counter()
+  let scratch: String
   private let split: SplitAnswers?
   private let isLoopback: Bool
   private let queue = DispatchQueue(label: "hero.search")
@@ -32,11 +33,13 @@ public struct SearchSite: HTTPHandler {
   ///   - isLoopback: whether only this machine is served: then requests under another machine's
   ///     name are refused, so that no page of the network can have its name point here and read
   ///     along.
+  ///   - scratch: the folder in which moments are cut before they are sent.
   public init(
     searcher: any VideoSearcher, models: VideoModels? = nil, split: SplitAnswers? = nil, isLoopback: Bool,
-    limits: ServerLimits = ServerLimits()
+    limits: ServerLimits = ServerLimits(), scratch: String = FileManager.default.temporaryDirectory.path
   ) {
     self.models = models
+    self.scratch = scratch
     missing = MissingFiles(searcher.index)
     var status = stat()
     updated = stat(searcher.index.path, &status) == 0 ? Double(status.st_mtim.tv_sec) : nil
