@@ -13,7 +13,7 @@ struct ChangingLibraryTests {
   }
 
   /// Every kind of change in an order that a seed says: the index ends as one that is made afresh.
-  @Test(.timeLimit(.minutes(20))) func isWhatAFreshIndexHas() throws {
+  @Test(.timeLimit(.minutes(30))) func isWhatAFreshIndexHas() throws {
     let own = try OwnVideoIndex()
     var random = SeededNumbers(state: 1)
     let fixtures = ["plain.mp4", "plain.mkv", "rotated.mp4", "variable.mkv", "one.mp4"]

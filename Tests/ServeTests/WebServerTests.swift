@@ -19,7 +19,7 @@ final class TestServer: Sendable {
   /// server.
   static var patient: ServerLimits {
     var limits = ServerLimits()
-    (limits.requestSeconds, limits.sendSeconds) = (600, 600)
+    (limits.requestSeconds, limits.sendSeconds) = (86_400, 86_400)
     return limits
   }
 
@@ -84,7 +84,7 @@ final class TestServer: Sendable {
   private func exchangeNow(_ request: [UInt8]) throws -> [UInt8] {
     let client = try connection()
     defer { close(client) }
-    var limit = timeval(tv_sec: 600, tv_usec: 0)
+    var limit = timeval(tv_sec: 86_400, tv_usec: 0)
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     var sent = 0
     while sent < request.count {

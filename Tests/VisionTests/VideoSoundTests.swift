@@ -84,7 +84,7 @@ import Testing
   }
 
   /// What ends the work ends the program and what that has started.
-  @Test(.timeLimit(.minutes(5))) func anInterruptionEndsTheProgram() throws {
+  @Test(.timeLimit(.minutes(30))) func anInterruptionEndsTheProgram() throws {
     struct Stop: Error {}
     try install("sleep 3600; exit 0", as: "bin/whisper-cli")
     let recognizer = try recognizer(["HERO_WHISPER_PATH": folder.path("bin")])
