@@ -1,0 +1,97 @@
+import Corpus
+import Engine
+import Formats
+import Foundation
+import Tasks
+
+/// States of a run: what is saved, and what a resumed run takes over.
+extension Trainer {
+  private static var kinds: [String] { ["model", "exp_avg", "exp_avg_sq"] }
+
+  var weightBytes: Int { 4 * store.parameters.reduce(0) { $0 + $1.count } }
+  var stateBytes: Int { Self.kinds.count * weightBytes }
+
+  func save(_ step: Int) throws {
+    guard step != savedStep, communicator.isFirst else { return }
+    try DiskSpace.require(stateBytes, in: folder.checkpoints, for: "the state after update \(step)")
+    let parameters = store.parameters
+    let kinds = Self.kinds
+    let tensors = kinds.flatMap { kind in
+      parameters.map { (name: "\(kind).\($0.name)", type: ScalarType.float32, shape: $0.shape) }
+    }
+    var counters: [String: Int] = [:]
+    for parameter in parameters { counters["updates.\(parameter.name)"] = parameter.updates }
+    try folder.save(
+      TrainingState(step: step, seed: configuration.seed, counters: counters), tensors: tensors
+    ) { index in
+      let parameter = parameters[index % parameters.count]
+      let values =
+        switch index / parameters.count {
+        case 0: store.values(of: parameter)
+        case 1: optimizer.moments(of: parameter).first
+        default: optimizer.moments(of: parameter).second
+        }
+      return NDArray(floats: values, shape: parameter.shape).bytes
+    }
+    savedStep = step
+  }
+
+  /// Takes over the newest state, if there is one, before anything is written; once.
+  /// - Returns: the updates that are done.
+  /// - Throws: `DataError` for a state that is damaged or of another model.
+  func begin(resume: Bool) throws -> Int {
+    if let begun { return begun }
+    let step = try taken(resume: resume)
+    begun = step
+    return step
+  }
+
+  /// Gives all ranks the weights of the first, which alone reads what was saved; the updates that
+  /// are done.
+  private func taken(resume: Bool) throws -> Int {
+    var step = resume && communicator.isFirst ? try restore() : 0
+    guard communicator.size > 1 else { return step }
+    let parameters = store.parameters
+    let counts = communicator.broadcast([Double(step)] + parameters.map { Double($0.updates ?? -1) })
+    step = Int(counts[0])
+    communicator.broadcast(store.values, on: store.backend)
+    guard step > 0 else { return 0 }
+    communicator.broadcast(optimizer.first, on: store.backend)
+    communicator.broadcast(optimizer.second, on: store.backend)
+    for (parameter, count) in zip(parameters, counts.dropFirst()) {
+      optimizer.restore(parameter, updates: count < 0 ? nil : Int(count))
+    }
+    return step
+  }
+
+  /// Updates done by the state that was taken over; 0 where there is none.
+  private func restore() throws -> Int {
+    guard let saved = try folder.latestState(warn: log.warning) else { return 0 }
+    guard saved.state.seed == configuration.seed else {
+      throw DataError(
+        "the run has the seed \(saved.state.seed), the command \(configuration.seed)", file: folder.path,
+        cure: "Give the run's own seed")
+    }
+    for parameter in store.parameters {
+      let arrays = try Self.kinds.map { kind in
+        guard let array = try saved.tensors.array(named: "\(kind).\(parameter.name)"),
+          array.shape == parameter.shape
+        else {
+          throw DataError(
+            "the saved state lacks it or has it in another shape", file: folder.path,
+            place: "parameter \"\(parameter.name)\"",
+            cure: "Resume with the configuration the run was begun with")
+        }
+        try array.requireFinite(file: saved.tensors.path, parameter: "\(kind).\(parameter.name)")
+        return array.floats()
+      }
+      store.set(parameter, to: arrays[0])
+      optimizer.restore(
+        parameter, first: arrays[1], second: arrays[2],
+        updates: saved.state.counters["updates.\(parameter.name)"])
+    }
+    log.info("going on after update \(saved.state.step)")
+    savedStep = saved.state.step
+    return saved.state.step
+  }
+}
