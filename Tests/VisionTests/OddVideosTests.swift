@@ -58,9 +58,9 @@ import Testing
     let options = FeatureExtractor.Options(interval: try #require(FrameInterval(seconds: 1.5)))
     var found: [ExtractedVideo] = []
     try FeatureExtractor([network], options).extract(
-      [path, self.path("fast.mp4"), self.path("short.mkv")].map { ($0, ["resnet"]) }
+      [path, self.path("fast.mp4"), self.path("short.mkv"), self.path("start.mkv")].map { ($0, ["resnet"]) }
     ) { found.append($0) }
-    #expect(found.map { $0.isCut(by: 1.5) } == [true, false, false])
+    #expect(found.map { $0.isCut(by: 1.5) } == [true, false, false, false])
     #expect(found[0].failure == nil && abs((found[0].stated ?? 0) - 6) < 0.1 && found[0].span.duration < 4)
   }
 
@@ -154,7 +154,7 @@ import Testing
 
   @Test func fullSubtitlesGoBeforeForcedOnes() throws {
     let tracks = try VideoFile.subtitles(of: path("forced.mkv"))
-    #expect(tracks.map(\.isPartial) == [true, false, false])
+    #expect(tracks.map(\.isPartial) == [true, false, false, false])
     #expect(tracks.map(\.hasNoises) == [false, true, false])
     #expect(SubtitleTrack.preferred(of: tracks)?.cues.map(\.text) == ["Full"])
     #expect(SubtitleTrack.preferred(of: Array(tracks.prefix(1)))?.cues.map(\.text) == ["[sign]"])
