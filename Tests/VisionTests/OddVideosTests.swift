@@ -154,7 +154,7 @@ import Testing
 
   @Test func fullSubtitlesGoBeforeForcedOnes() throws {
     let tracks = try VideoFile.subtitles(of: path("forced.mkv"))
-    #expect(tracks.map(\.isPartial) == [true, false, false, false])
+    #expect(tracks.map(\.isPartial) == [true, false, false])
     #expect(tracks.map(\.hasNoises) == [false, true, false])
     #expect(SubtitleTrack.preferred(of: tracks)?.cues.map(\.text) == ["Full"])
     #expect(SubtitleTrack.preferred(of: Array(tracks.prefix(1)))?.cues.map(\.text) == ["[sign]"])
