@@ -33,7 +33,7 @@ struct CaptionCommandTests {
     let scores = try [["--score"], ["--score", "--beam", "3", "--length-penalty", "0.5"]].map {
       more -> JSON in
       let run = try corpus.run(
-        ["caption", "--model-dir", "tvc", "--ckpt-step", "30", "--target-clip", "corpus/ann/tvc_val.jsonl"]
+        ["caption", "--model-dir", "tvc", "--checkpoint", "30", "--target-clip", "corpus/ann/tvc_val.jsonl"]
           + [
             "--output", "captions.jsonl", "--overwrite", "--max-gen-step", "12", "--batch-size", "2",
             "--no-fp16", "--json",

@@ -12,6 +12,31 @@ struct ChangingLibraryTests {
     case add, replace, delete, rename, move, subtitle, silence, swap
   }
 
+  /// A video that is named itself is indexed with the subtitles named after it, and with none of its
+  /// neighbours.
+  @Test func oneVideo() throws {
+    let own = try OwnVideoIndex()
+    for name in ["one.mp4", "other.mp4"] { try own.add("plain.mp4", as: name, mark: name) }
+    _ = try own.folder.file("v/one.en.srt", "1\n00:00:00,200 --> 00:00:01,000\nthis is one\n")
+    _ = try own.folder.file("v/other.srt", "1\n00:00:00,200 --> 00:00:01,000\nthis is other\n")
+    let run = try own.run("--videos", own.folder.path("v/one.mp4"))
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(!run.errors.contains("other"), "\(run.errors)")
+    let videos = try own.videos()
+    #expect(videos.keys.map(\.text) == ["one"] && videos["one"]?.sentences.map(\.text) == ["this is one"])
+  }
+
+  /// What cannot begin leaves no folder behind.
+  @Test(arguments: ["empty", "v/one.mp4"]) func whatCannotBegin(_ kind: String) throws {
+    let own = try OwnVideoIndex()
+    try own.add("plain.mp4", as: "one.mp4")
+    try OutputFolder.make(own.folder.path("empty"))
+    // No videos, or an index's name that is a video's.
+    let output = kind == "empty" ? own.index : own.folder.path(kind)
+    let run = try own.run("--videos", own.folder.path(kind == "empty" ? "empty" : "v"), to: output)
+    #expect(run.status == 1 && !FileManager.default.fileExists(atPath: output + ".work"), "\(run.errors)")
+  }
+
   /// Every kind of change in an order that a seed says: the index ends as one that is made afresh.
   @Test(.timeLimit(.minutes(30))) func isWhatAFreshIndexHas() throws {
     let own = try OwnVideoIndex()

@@ -48,6 +48,22 @@ import Testing
     }
   }
 
+  /// A video with two tracks has two facts of one name; options may name no task, or stand under a
+  /// key of their own.
+  @Test func factsOfOneNameAndOptions() throws {
+    try FileManager.default.copyItem(
+      atPath: Fixtures.path("Vision/subtitles.mkv"), toPath: folder.path("two.mkv"))
+    let tracks = try #require(try check("two.mkv")["facts"]?["subtitles"]?.array)
+    #expect(tracks.count > 1 && Set(tracks.compactMap(\.string)).count == tracks.count, "\(tracks)")
+    _ = try folder.file("tuned.json", #"{"q2c_alpha": 30, "nms_thd": 0.5}"#)
+    let tuned = try check("tuned.json")
+    #expect(tuned["is"]?.string?.hasPrefix("options of a run, of a task that they do not name") == true)
+    _ = try folder.file("inner.json", #"{"epoch": 1, "args": {"task": "tvr", "seed": 5}}"#)
+    let inner = try check("inner.json")
+    #expect(inner["is"]?.string == "the options of a run of tvr")
+    #expect(inner["notes"]?.array?.first?.string?.contains("under \"args\"") == true)
+  }
+
   @Test func whatFits() throws {
     let model = try check("run/ckpt/model_step_1.safetensors")
     #expect(fact("features", of: model) == "16 numbers a frame")

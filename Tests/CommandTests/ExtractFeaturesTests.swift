@@ -54,6 +54,19 @@ struct ExtractFeaturesTests {
     #expect(second.output.contains("0 videos in") && second.output.contains("1 were there"))
   }
 
+  /// Thousands of broken files are not a line each; the file of failures has all.
+  @Test func manyFailures() throws {
+    for number in 0..<60 { _ = try folder.file("videos/broken\(number).mp4", "nothing") }
+    let run = try HeroProcess(arguments: [
+      "extract-features", folder.path("videos"), "--output", folder.path("features"), "--resnet",
+      try weights(), "--frame_length", "1.5", "--precision", "fp32",
+    ])
+    #expect(run.status == 1)
+    let skipped = run.errors.split(separator: "\n").filter { $0.hasPrefix("skipped: ") }
+    #expect(skipped.count == 51 && skipped.last?.contains("failed.json will list all") == true)
+    #expect(try JSON.read(path: folder.path("features/failed.json")).object?.keys.count == 60)
+  }
+
   /// Each process takes some of the videos; the first lists what failed anywhere.
   @Test(.timeLimit(.minutes(30)), arguments: MPIJob.installed) func processesDivideTheVideos(job: MPIJob)
     throws

@@ -47,7 +47,8 @@ struct SubtitleFolderTests {
     ("clip.es-419.srt", "clip"), ("clip.final.srt", "clip.final"), ("clip.SRT", "clip"),
     ("a.b.c.de.srt", "a.b.c"), ("clip.mp4.srt", "clip"), ("clip.mkv.en.srt", "clip"),
     ("clip.mp4.srt", "clip.mp4"),
-    ("clip.en.json3", "clip"), ("clip.sbv", "clip"),
+    ("clip.en.json3", "clip"), ("clip.sbv", "clip"), ("clip_eng.srt", "clip"), ("clip-en.srt", "clip"),
+    ("clip_eng.srt", "clip_eng"), ("clip Polish.srt", "clip"), ("clip_en_forced.srt", "clip"),
   ])
   func namesOfVideos(_ file: String, _ video: String) throws {
     let folder = try TemporaryFolder()
@@ -69,6 +70,58 @@ struct SubtitleFolderTests {
     #expect(report.rows == 1 && report.skipped == 0 && told.isEmpty, "\(told)")
     let store = try SubtitleStore(path: folder.path("out.db"))
     #expect(try store.sentences(of: "one") == [SpokenSentence(start: 0, end: 2, text: "ab")])
+  }
+
+  /// Words that are no languages part names, as `part_one` and `part`.
+  @Test(arguments: ["clip_one.srt", "clip_2.srt", "clip_theend.srt"])
+  func namesOfOthers(_ file: String) throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.file(file, "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    #expect(
+      try SubtitleFileList(paths: [path]).byVideo { $0 == "clip" }.map(\.video) == [String(file.dropLast(4))])
+  }
+
+  @Test func anUnderscoreBeforeALanguageRanksIt() throws {
+    let folder = try TemporaryFolder()
+    for name in ["clip_fre.srt", "clip_eng.srt"] {
+      _ = try folder.file("s/\(name)", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    }
+    let found = try SubtitleFileList(paths: [folder.path("s")]).byVideo { $0 == "clip" }
+    #expect(found.map(\.paths) == [["clip_eng.srt", "clip_fre.srt"].map { folder.path("s/\($0)") }])
+  }
+
+  /// MicroDVD counts frames of the video; pictures of text are told.
+  @Test func framesOfTheVideo() throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.file("subtitles/one.sub", "{5}{20}ab\n")
+    _ = try folder.file("subtitles/two.txt", "[5][20]cd\n")
+    _ = try folder.file("subtitles/note.txt", "what this is")
+    try Data([0, 0, 1, 0xBA, 0x44]).write(to: URL(fileURLWithPath: folder.path("subtitles/three.sub")))
+    var told: [String] = []
+    var builder = try builder(folder, frames: #"{"one": 4, "two": 4, "three": 4}"#)
+    builder.subtitleFrameRate = { $0.hasSuffix("/one.sub") && $1 == "one" ? 10 : nil }
+    try builder.build { told.append($0) }
+    let named = ["three.sub", "note.txt"].map { name in told.contains { $0.contains(name) } }
+    #expect(named == [true, false], "\(told)")
+    let store = try SubtitleStore(path: folder.path("out.db"))
+    #expect(try store.sentences(of: "one") == [SpokenSentence(start: 0.5, end: 2, text: "ab")])
+    #expect(try store.sentences(of: "two") == [SpokenSentence(start: 0.5, end: 2, text: "cd")])
+  }
+
+  /// Durations in thousandths of a second would be copied into the store.
+  @Test func durationsInMilliseconds() throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.file("subtitles/one.srt", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    func build(_ durations: String) throws {
+      var builder = try builder(folder, frames: #"{"one": 4, "two": 40, "three": 20}"#)
+      builder.vid2durIdx = try folder.file("durations.json", durations)
+      try builder.build()
+    }
+    let error = #expect(throws: DataError.self) {
+      try build(#"{"val": {"one": [6000, 0], "two": [60000, 1], "three": [30000, 2]}}"#)
+    }
+    #expect(error?.description.contains("milliseconds") == true)
+    try build(#"{"val": {"one": [6, 0], "two": [60, 1], "three": [30, 2]}}"#)
   }
 
   @Test func aNameThatLooksLikeALanguageIsKept() throws {

@@ -25,6 +25,29 @@ import Testing
     #expect(throws: DataError.self) { try AtomicFile.write("x", to: folder.path("none/a")) }
   }
 
+  /// What a link leads to is written, be it there or not; the link stays.
+  @Test(arguments: [true, false]) func linksStay(_ exists: Bool) throws {
+    let folder = try TemporaryFolder()
+    let real = exists ? try folder.file("deep/real", "old") : folder.path("deep/real")
+    try OutputFolder.make(folder.path("deep"))
+    let link = folder.path("link")
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "deep/real")
+    try AtomicFile.write("new", to: link)
+    #expect(try FileBytes.read(path: real) == Array("new".utf8))
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "deep/real")
+  }
+
+  /// Of what lies elsewhere no folder `s3:` becomes.
+  @Test(arguments: ["s3://b/x", "gs://b/x", "https://h/x", "file:///tmp/x"]) func addresses(_ path: String) {
+    let wanted = path.hasPrefix("file") ? "without file://" : "Only files of this machine"
+    for error in [
+      #expect(throws: DataError.self) { try FileBytes.read(path: path) },
+      #expect(throws: DataError.self) { try OutputFile.require(path, overwrites: true) },
+      #expect(throws: DataError.self) { try OutputFolder.make(path) },
+      #expect(throws: DataError.self) { _ = try OutputFolder(path: path) },
+    ] { #expect(error?.cure?.contains(wanted) == true, "\(error.map(\.description) ?? "")") }
+  }
+
   /// A child that another thread has just forked holds what was open, till it runs its program.
   @Test func locksEndThoughSomebodyInheritedThem() throws {
     let folder = try TemporaryFolder()

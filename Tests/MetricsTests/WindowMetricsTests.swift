@@ -50,6 +50,21 @@ import Testing
     #expect(metrics.unordered > 0)
   }
 
+  /// Ratings of clips beyond the video's end are left out and counted; the others stay.
+  @Test func ratedClipsOutsideOfTheVideo() throws {
+    func truth(_ clips: String, _ scores: String) throws -> WindowTruth {
+      try #require(
+        try WindowTruth(
+          json: JSON.parse(
+            "{\"qid\": 1, \"relevant_windows\": [[0, 4]], \"duration\": 7.5, \"relevant_clip_ids\": \(clips), "
+              + "\"saliency_scores\": \(scores)}")))
+    }
+    let odd = try truth("[0, 2, 3, 75, -1]", "[[1], [4], [3], [2], [2]]")
+    #expect(odd.saliency?.scores == [[1, 0, 4]] && odd.saliency?.outside == 3)
+    #expect(WindowTruth.outside([odd])?.hasPrefix("3 rated clips of 1 queries, such as 1,") == true)
+    #expect(WindowTruth.outside([try truth("[0, 2]", "[[1], [4]]")]) == nil)
+  }
+
   @Test func recallsAndTheMeanOverlapOfOneWindow() throws {
     let truth = [
       WindowTruth(id: "a", windows: [TimeSpan(start: 0, end: 10), TimeSpan(start: 20, end: 30)]),
@@ -77,7 +92,7 @@ import Testing
     #"{"relevant_windows": [[0, 1]]}"#, #"{"qid": 1, "relevant_windows": [[3, 1]]}"#,
     #"{"qid": 1, "relevant_windows": []}"#, #"{"qid": 1, "relevant_windows": "0-3"}"#,
     #"{"qid": 1, "relevant_windows": [[0, 2]], "saliency_scores": [[1, 2, 3]]}"#,
-    #"{"qid": 1, "relevant_windows": [[0, 2]], "duration": 4, "relevant_clip_ids": [2], "saliency_scores": [[1]]}"#,
+    #"{"qid": 1, "relevant_windows": [[0, 2]], "duration": 4, "relevant_clip_ids": ["a"], "saliency_scores": [[1]]}"#,
     #"{"qid": 1, "relevant_windows": [[0, 2]], "duration": 1e300, "relevant_clip_ids": [], "saliency_scores": []}"#,
   ])
   func damagedTruthIsRefused(row: String) throws {

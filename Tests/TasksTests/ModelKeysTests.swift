@@ -71,6 +71,11 @@ struct ModelKeysTests {
     }
   }
 
+  @Test func weightsThatAllStartAsZeroAreRefused() throws {
+    let error = #expect(throws: DataError.self) { try made(with(.cross, "initializer_range", 0)) }
+    #expect(error?.problem.contains("initializer_range") == true)
+  }
+
   @Test(arguments: ModelKeys.Part.allCases) func otherNetworksAreRefused(part: ModelKeys.Part) throws {
     let foreign: JSONObject = [
       "hidden_act": "relu", "layer_norm_eps": 1e-5, "position_embedding_type": "relative_key",

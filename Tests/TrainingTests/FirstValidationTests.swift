@@ -42,6 +42,14 @@ struct FirstValidationTests {
     #expect(said.contains("cannot be used; the first: ") && !said.contains(".."), "\(said)")
   }
 
+  /// What is trained on and measured on is told.
+  @Test func itemsOfTwoSplits() throws {
+    let (train, val) = (TinyRun.store("tvr_train"), TinyRun.store("tvr_val"))
+    #expect(SharedItems.note(training: train, measured: val) == nil)
+    let note = try #require(SharedItems.note(training: val, measured: val))
+    #expect(note.contains("are in \(val) too"), "\(note)")
+  }
+
   /// Candidates that no store has; the queries of a test split do not say which are theirs.
   @Test(arguments: ["tvr", "msrvtt_video_sub"]) func candidatesThatAreMissing(task: String) throws {
     let task = Self.task(task)

@@ -37,6 +37,32 @@ struct RunConfigurationTests {
     #expect(RunConfiguration(task: .pretrain).json["train_query_txt_db"] == nil)
   }
 
+  /// Programs save options under a key of their own, beside other things.
+  @Test(arguments: ["args", "hps"]) func optionsUnderAnotherKey(_ key: String) throws {
+    let file = try folder.file(
+      "a.json", "{\"epoch\": 3, \"\(key)\": {\"task\": \"tvr\", \"learning_rate\": 0.002, \"seed\": 5}}")
+    let (run, warnings) = try RunConfiguration.load(file: file, arguments: [])
+    #expect(run.task == .tvr && run.learningRate == 0.002 && run.seed == 5)
+    #expect(warnings.count == 1 && warnings[0].contains("under \"\(key)\""), "\(warnings)")
+    #expect(try RunConfiguration.read(hyperparameters: file).learningRate == 0.002)
+  }
+
+  @Test func optionsUnderSeveralKeys() throws {
+    let options = #"{"task": "tvr", "seed": 5}"#
+    let file = try folder.file("a.json", "{\"one\": \(options), \"two\": \(options)}")
+    #expect(throws: DataError.self) { try RunConfiguration.load(file: file, arguments: []) }
+  }
+
+  @Test(arguments: [
+    ("Namespace(task='tvr', seed=5)", "json.dump(vars(args)"),
+    ("# a comment\ntask: tvr\nseed: 5\n", "yaml"), ("{\"task\": tvr}", "line 1"),
+  ])
+  func optionsThatAreNoJSON(_ text: String, _ told: String) throws {
+    let file = try folder.file("a.json", text)
+    let error = #expect(throws: DataError.self) { try RunConfiguration.load(file: file, arguments: []) }
+    #expect(error?.description.contains(told) == true, "\(error.map(\.description) ?? "")")
+  }
+
   @Test func flagsOverrideTheFile() throws {
     let file = try folder.file(
       "tvr.json",

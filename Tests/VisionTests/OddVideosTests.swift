@@ -58,9 +58,9 @@ import Testing
     let options = FeatureExtractor.Options(interval: try #require(FrameInterval(seconds: 1.5)))
     var found: [ExtractedVideo] = []
     try FeatureExtractor([network], options).extract(
-      [path, self.path("fast.mp4"), self.path("short.mkv")].map { ($0, ["resnet"]) }
+      [path, self.path("fast.mp4"), self.path("short.mkv"), self.path("start.mkv")].map { ($0, ["resnet"]) }
     ) { found.append($0) }
-    #expect(found.map { $0.isCut(by: 1.5) } == [true, false, false])
+    #expect(found.map { $0.isCut(by: 1.5) } == [true, false, false, false])
     #expect(found[0].failure == nil && abs((found[0].stated ?? 0) - 6) < 0.1 && found[0].span.duration < 4)
   }
 

@@ -19,7 +19,9 @@ struct Caption: ParsableCommand {
   @Option(folder: "Folder of the run.")
   var modelDir: String
 
-  @Option(checkpoint: "A step, 'best', 'latest' or a file.")
+  @Option(
+    checkpoint: "A step, 'best', 'latest' or a file.",
+    name: [.customLong("ckpt-step"), .customLong("checkpoint")])
   var ckptStep = "best"
 
   @Option(file: "JSON lines of the clips.")

@@ -136,6 +136,7 @@ struct CreateTxtdb: ParsableCommand {
     builder.compression = compression
     builder.split = split
     builder.encoding = encoding
+    builder.subtitleFrameRate = VideoBeside.frameRate
     builder.moreSubtitles = Array(annotation.dropFirst())
     builder.vid2nframe = frameCounts
     builder.featureStore = featureStore

@@ -267,6 +267,9 @@ struct ExtractFeatures: ParsableCommand {
     return networks
   }
 
+  /// Videos that cannot be read and are named as they come.
+  private static let namedVideos = 50
+
   private func extract(
     _ list: [String], _ networks: [any FeatureNetwork], _ options: FeatureExtractor.Options,
     into folder: FeatureFolder, _ console: Console
@@ -283,6 +286,7 @@ struct ExtractFeatures: ParsableCommand {
     let wanted = missing.indices.filter { $0 % communicator.size == communicator.rank }.map { missing[$0] }
     let reporter = ProgressReporter("Features", total: wanted.count + done, unit: "videos", done: done)
     var speed = VideoSpeed()
+    var unreadable = 0
     do {
       try FeatureExtractor(networks, options).extract(wanted) { seconds in
         speed.add(seconds)
@@ -290,8 +294,14 @@ struct ExtractFeatures: ParsableCommand {
         try InterruptHandler.check()
       } _: { video in
         try folder.write(video)
+        // Videos that cannot be read give no batches.
+        try InterruptHandler.check()
         if let failure = video.failure {
-          console.print("skipped: \(failure)")
+          unreadable += 1
+          if unreadable <= Self.namedVideos { console.print("skipped: \(failure)") }
+          if unreadable == Self.namedVideos + 1 {
+            console.print("skipped: more videos; \(folder.failuresFile) will list all")
+          }
         } else if video.damages > 0 {
           console.print(
             "damaged: \(video.path): \(video.damages) packets or pictures left out; what could be read was")

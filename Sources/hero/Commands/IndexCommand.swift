@@ -226,6 +226,12 @@ struct IndexCommand: ParsableCommand {
     files.subtitlesAreKnown = files.subtitlesAreKnown || stores.subtitles != nil
     let reader = try model.opened.reader(
       features: stores.features, subtitles: stores.subtitles, cls: model.tokenizer.cls)
+    let (width, read) = (try reader.features.width(), model.model.configuration.featureWidth)
+    guard width == read else {
+      throw DataError(
+        "its frames are \(width) wide, the model of \(modelDir) reads \(read)", file: stores.features,
+        cure: "Give features of the networks that the run was trained on")
+    }
     if let media { tellUnmatched(media, reader.features.videos, log) }
     return (
       Indexing(path: output, model: model, reader: reader, files: files),

@@ -14,7 +14,7 @@ import Vision
 /// so an interrupted run continues and a new video costs only its own time. Replaced files get new
 /// features.
 struct OwnVideos {
-  /// The folder of the videos, and of subtitle files if there are any.
+  /// The folder of the videos, and of subtitle files if there are any; or one video.
   let videos: String
   /// The folder for features and stores.
   let index: IndexWork
@@ -64,7 +64,9 @@ struct OwnVideos {
       folders.isEmpty
       ? [:]
       : try SubtitleFileList(paths: folders, onLeftOut: tell).sentences(
-        isKnown: { names.contains(Name($0)) }, encoding: encoding, onSkip: tell, onNote: tell)
+        isKnown: { names.contains(Name($0)) }, encoding: encoding, frameRate: VideoBeside.frameRate,
+        onSkip: tell,
+        onNote: tell)
     return (CLIPVideos(width: width, features: made, subtitles: subtitles), library)
   }
 
@@ -73,7 +75,6 @@ struct OwnVideos {
   private func openLibrary(
     for index: String, tell: (String) -> Void
   ) throws -> (library: VideoLibrary, paths: [String]) {
-    try networks.requireSameWeights(in: self.index)
     var library = try VideoLibrary(folder: videos, work: self.index, networks: networks.parts)
     let known = try Self.files(of: index)
     let others = library.leaveOutNamesakes(in: known)
@@ -83,6 +84,8 @@ struct OwnVideos {
     guard !library.videos.isEmpty else {
       throw DataError("none of its videos is left", file: videos, cure: "See the lines above")
     }
+    // What cannot begin leaves no folder behind.
+    try networks.requireSameWeights(in: self.index)
     for name in try library.bringFeaturesUpToDate(with: known) { tell("\(name) was replaced") }
     return (library, others.isEmpty ? [videos] : library.videos.map(\.path))
   }
@@ -162,7 +165,8 @@ struct OwnVideos {
     var found = false
     let names = Set(library.videos.map { Array($0.name.utf8) })
     var leftOut: [String] = []
-    let beside = try? SubtitleFileList(paths: [videos]) { leftOut.append($0) }
+    let paths = subtitlesBeside()
+    let beside = paths.isEmpty ? nil : try? SubtitleFileList(paths: paths) { leftOut.append($0) }
     // Else the command that reads the folder tells it.
     if beside == nil { leftOut.filter { !library.leftOut.contains($0) }.forEach(tell) }
     let complete = beside?.complete { names.contains(Array($0.utf8)) } ?? []
@@ -186,7 +190,20 @@ struct OwnVideos {
       }
       found = true
     }
-    return (beside == nil ? [] : [videos]) + (found ? [inside] : [])
+    return (beside == nil ? [] : paths) + (found ? [inside] : [])
+  }
+
+  /// The folder of the videos, or of a video that is named itself the subtitle files that are named
+  /// after it.
+  private func subtitlesBeside() -> [String] {
+    guard !FileManager.default.isFolder(videos) else { return [videos] }
+    let folder = (videos as NSString).deletingLastPathComponent
+    let stem = Array(FileEndings.stem(of: videos).utf8)
+    let names = ((try? FolderNames(path: folder.isEmpty ? "." : folder).entries) ?? []).filter {
+      $0.kind != .folder && $0.name.utf8.starts(with: stem)
+    }
+    return names.map { folder.isEmpty ? $0.name : "\(folder)/\($0.name)" }
+      .filter { SubtitleFileList.isMeant(by: $0) }.sorted()
   }
 
   /// Shows and runs one command of this program.

@@ -24,8 +24,9 @@ extension Option where Value == String {
   }
 
   /// Which weights of a run.
-  init(wrappedValue: String, checkpoint help: String) {
+  init(wrappedValue: String, checkpoint help: String, name: NameSpecification = .long) {
     self.init(
-      wrappedValue: wrappedValue, help: ArgumentHelp(help, valueName: "checkpoint"), completion: .file())
+      wrappedValue: wrappedValue, name: name, help: ArgumentHelp(help, valueName: "checkpoint"),
+      completion: .file())
   }
 }

@@ -5,11 +5,14 @@ import Synchronization
 ///
 /// What is written goes to a temporary file beside it; `commit` brings that to the disk and renames
 /// it. What stood under the name before stays untouched until then, and stays for good if the
-/// writer is let go without `commit`. What a killed process left of its temporary files,
+/// writer is let go without `commit`. A link stays one: the file that it leads to is replaced. What
+/// a killed process left of its temporary files,
 /// `.hero-tmp-PROCESS-16 HEX DIGITS`, goes when another one first writes into that folder.
 public final class AtomicFile {
   /// The name that the file will have.
   public let path: String
+  /// The file behind it, another where the name is a link.
+  private let target: String
   private let temporary: String
   private var descriptor: Int32
   private var buffer: [UInt8] = []
@@ -19,7 +22,8 @@ public final class AtomicFile {
   /// Begins the file `path`, whose folder must exist.
   public init(path: String) throws {
     self.path = path
-    let url = URL(fileURLWithPath: path)
+    target = Self.target(of: path)
+    let url = URL(fileURLWithPath: target)
     let folder = url.deletingLastPathComponent()
     Self.sweep(folder.path)
     temporary = folder.appendingPathComponent(Self.temporaryName()).path
@@ -27,6 +31,21 @@ public final class AtomicFile {
     guard descriptor >= 0 else { throw DataError.system("write", file: path) }
     // For `sweep`, which takes nothing from whoever still writes.
     _ = FileLock.take(descriptor)
+  }
+
+  /// Where a link leads, be the file there or not; the path itself where it is none.
+  private static func target(of path: String) -> String {
+    var path = path
+    // As many as the system follows.
+    for _ in 0..<40 {
+      guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { return path }
+      path =
+        next.hasPrefix("/")
+        ? next
+        : ((path as NSString).deletingLastPathComponent as NSString)
+          .appendingPathComponent(next)
+    }
+    return path
   }
 
   /// Nobody else gives a file such a name, and it is short enough for every name beside it.
@@ -82,10 +101,10 @@ public final class AtomicFile {
     do {
       try flush()
       guard fsync(descriptor) == 0 || errno == EINVAL else { throw DataError.system("write", file: path) }
-      guard rename(temporary, path) == 0 else { throw DataError.system("write", file: path) }
+      guard rename(temporary, target) == 0 else { throw DataError.system("write", file: path) }
       FileLock.close(descriptor)
       descriptor = -1
-      OutputFolder.synchronize(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+      OutputFolder.synchronize(URL(fileURLWithPath: target).deletingLastPathComponent().path)
     } catch {
       discard()
       throw error

@@ -12,6 +12,11 @@ public enum OutputFile {
   public static func require(
     _ path: String, overwrites: Bool, cure: String = "Give --overwrite to replace it, or another name"
   ) throws {
+    try DataError.refuseAddress(path)
+    guard path != "-" else {
+      throw DataError(
+        "is no name of a file: what is made is not printed", file: path, cure: "Give a file's name, or ./-")
+    }
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     guard FileManager.default.isFolder(folder) else {
       throw DataError("its folder is not there", file: path, cure: "Make the folder \(folder)")

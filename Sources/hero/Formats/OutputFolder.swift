@@ -20,6 +20,7 @@ public final class OutputFolder {
   public init(path: String) throws {
     let name = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     self.path = name
+    try DataError.refuseAddress(name)
     partial = name + ".partial"
     try Self.refuseExisting(name)
     let parent = URL(fileURLWithPath: name).deletingLastPathComponent().path
@@ -62,6 +63,7 @@ public final class OutputFolder {
 
   /// Makes a folder and those around it, where they are not there.
   public static func make(_ path: String) throws {
+    try DataError.refuseAddress(path)
     var folders = MadeFolders()
     try folders.make(path)
   }

@@ -20,8 +20,24 @@ extension DataError {
 extension DataError {
   /// What to do about a path where nothing is.
   public static func missingCure(_ path: String) -> String {
-    path.hasPrefix("~") || path.contains("$")
-      ? "Write the path out: ~ and $NAME mean something to a shell alone" : "Check the path"
+    addressCure(path)
+      ?? (path.hasPrefix("~") || path.contains("$")
+        ? "Write the path out: ~ and $NAME mean something to a shell alone" : "Check the path")
+  }
+
+  /// What to do about the address of something elsewhere (`s3://…`, `https://…`) or with its kind
+  /// before a path (`file:///…`); nil for a path.
+  private static func addressCure(_ path: String) -> String? {
+    guard let address = path.firstMatch(of: /^([A-Za-z][A-Za-z0-9+.-]*):\/\//) else { return nil }
+    return address.1.lowercased() == "file"
+      ? "Write the path without file://"
+      : "Only files of this machine are read and written: copy or mount what is there, and give its path here"
+  }
+
+  /// Refuses an address as the name of something to be written, which a folder `s3:` would become.
+  /// - Throws: `DataError`.
+  public static func refuseAddress(_ path: String) throws {
+    if let cure = addressCure(path) { throw DataError("is an address, not a path", file: path, cure: cure) }
   }
 }
 

@@ -35,6 +35,9 @@ extension TransformerConfiguration {
     hiddenDropout = try probability("hidden_dropout_prob", default: 0.1)
     attentionDropout = try probability("attention_probs_dropout_prob", default: 0.1)
     initializerRange = try probability("initializer_range", default: 0.02)
+    guard initializerRange > 0 else {
+      throw fail("\"initializer_range\" is 0: all weights would start as 0, and none would be learnt")
+    }
     guard hiddenSize % heads == 0 else {
       throw fail("\"hidden_size\" \(hiddenSize) is not a multiple of \"num_attention_heads\" \(heads)")
     }

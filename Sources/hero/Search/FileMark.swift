@@ -96,7 +96,7 @@ public struct MediaFolder: Sendable {
   /// - Throws: `DataError` where it is no folder.
   public init(path: String, onLeftOut: (String) -> Void = { _ in }) throws {
     guard FileManager.default.isFolder(path) else {
-      throw DataError("there is no such folder", file: path, cure: "Check the path")
+      throw DataError("there is no such folder", file: path, cure: DataError.missingCure(path))
     }
     self.path = path
     let root = SearchModel.absolute(path)

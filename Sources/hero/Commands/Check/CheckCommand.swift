@@ -27,13 +27,15 @@ struct CheckCommand: ParsableCommand {
       do {
         let report = try FileReport(path)
         print(json ? report.json.encoded(style: .python) : report.text)
-      } catch let error as DataError {
+      } catch {
+        // One path's trouble is its own.
         isSound = false
+        let told = error as? DataError ?? DataError("\(error)", file: path)
         if json {
           print(
-            JSON.object(["path": .string(path), "error": .string(error.sentence)]).encoded(style: .python))
+            JSON.object(["path": .string(path), "error": .string(told.sentence)]).encoded(style: .python))
         }
-        Console.standardError.print(error.description)
+        Console.standardError.print(told.description)
       }
     }
     guard isSound else { throw ExitCode(1) }

@@ -47,11 +47,18 @@ extension FileReport {
       report.use("hero finetune --model-config", path)
       return report
     }
-    let known = object.keys.filter { RunOptions.named($0) != nil }
+    let parts = [object] + object.values.compactMap(\.object)
+    let known = parts.map { $0.keys.filter { RunOptions.named($0) != nil } }.max { $0.count < $1.count } ?? []
+    if known.count >= 2, !parts.contains(where: RunConfiguration.namesTask) {
+      var report = FileReport(path: path, kind: "options of a run, of a task that they do not name")
+      report.facts.append(("options", "\(known.count) are known"))
+      report.use("hero eval --config", path)
+      return report
+    }
     if known.count >= 2 {
       let (configuration, warnings) = try RunConfiguration.load(file: path, arguments: [])
       var report = FileReport(path: path, kind: "the options of a run of \(configuration.task.rawValue)")
-      report.facts.append(("options", "\(known.count) of \(object.count) are known"))
+      report.facts.append(("options", "\(known.count) are known"))
       report.notes = warnings
       report.use(configuration.task == .pretrain ? "hero pretrain --config" : "hero finetune --config", path)
       return report
@@ -83,7 +90,9 @@ extension FileReport {
   static func subtitles(_ path: String) throws -> FileReport {
     var report = FileReport(path: path, kind: "subtitles")
     var notes: [String] = []
-    let cues = try SubtitleFile.read(path: path) { notes.append($0) }
+    let cues = try SubtitleFile.read(
+      path: path, frameRate: { VideoBeside.frameRate(path, FileEndings.stem(of: path)) }
+    ) { notes.append($0) }
     report.facts.append(("cues", "\(cues.count)"))
     if let last = cues.map(\.end).max() { report.facts.append(("until", MomentFormat.clock(last))) }
     report.notes = notes

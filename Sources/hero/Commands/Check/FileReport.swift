@@ -20,7 +20,7 @@ struct FileReport {
   /// - Throws: `DataError` for what cannot be read, and for what hero does not know.
   init(_ path: String) throws {
     guard FileManager.default.fileExists(atPath: path) else {
-      throw DataError("there is no such file", file: path, cure: "Check the path")
+      throw DataError("there is no such file", file: path, cure: DataError.missingCure(path))
     }
     self = try FileManager.default.isFolder(path) ? Self.folder(path) : Self.file(path)
   }
@@ -47,9 +47,22 @@ struct FileReport {
   var json: JSON {
     [
       "path": .string(path), "is": .string(kind),
-      "facts": .object(JSONObject(facts.map { (key: $0.name, value: JSON.string($0.value)) })),
+      "facts": .object(factsByName),
       "notes": .array(notes.map(JSON.string)), "for": .array(uses.map(JSON.string)),
     ]
+  }
+
+  /// The facts by their names; those that share one, as the subtitles of a video do, as a list.
+  private var factsByName: JSONObject {
+    var result = JSONObject()
+    for (name, value) in facts {
+      switch result[name] {
+      case nil: result[name] = .string(value)
+      case .array(let others)?: result[name] = .array(others + [.string(value)])
+      case let first?: result[name] = [first, .string(value)]
+      }
+    }
+    return result
   }
 
   // MARK: Kinds

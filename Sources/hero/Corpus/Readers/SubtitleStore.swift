@@ -57,6 +57,38 @@ public struct ListedVideo: Sendable, Equatable {
   }
 }
 
+extension ListedVideo {
+  /// Fewer videos may be what they say.
+  private static let fewVideos = 3
+
+  /// Refuses lists whose durations are in thousandths of a second: those of most videos are about a
+  /// thousand times as long as their rows.
+  /// - Parameters:
+  ///   - splits: the lists.
+  ///   - file: named in errors.
+  ///   - frameLength: seconds per frame.
+  ///   - frames: of a video, if they are known.
+  /// - Throws: `DataError`.
+  static func requireSeconds(
+    _ splits: [(name: String, videos: [ListedVideo])], file: String, frameLength: Double,
+    frames: (String) -> Int?
+  ) throws {
+    var ratios: [(ratio: Double, video: ListedVideo, rows: Double)] = []
+    for video in splits.flatMap(\.videos) {
+      guard let count = frames(video.name), count > 0, video.duration > 0 else { continue }
+      let rows = Double(count) * frameLength
+      ratios.append((video.duration / rows, video, rows))
+    }
+    guard ratios.count >= fewVideos else { return }
+    ratios.sort { $0.ratio < $1.ratio }
+    let (ratio, video, rows) = ratios[ratios.count / 2]
+    guard (500...2000).contains(ratio) else { return }
+    throw DataError(
+      "the durations are milliseconds: \(video.name.spelled) lasts \(video.duration), and its frames \(rows) s",
+      file: file, cure: "Write seconds, as TVR's vid2dur_idx.json does")
+  }
+}
+
 /// A store of subtitles. May be shared by threads.
 ///
 /// Source: `SubTokLmdb` of the reference.

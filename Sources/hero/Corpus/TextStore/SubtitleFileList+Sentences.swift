@@ -2,14 +2,19 @@ import Formats
 import Text
 
 extension SubtitleFileList {
+  /// The frames a second of the video of a subtitle file, as far as they are known.
+  public typealias FrameRate = (_ path: String, _ video: String) -> Double?
+
   /// What is said in videos: of each the first of its files in which anything is.
   /// - Parameters:
   ///   - isKnown: whether there is a video of a name.
   ///   - encoding: of files that do not say it; guessed by default.
+  ///   - frameRate: of a subtitle file's video, for those that count frames.
   ///   - onSkip: given a line for whatever is left out.
   ///   - onNote: given a line for what is used and odd.
   public func sentences(
-    isKnown: (String) -> Bool, encoding: String? = nil, onSkip: (String) -> Void, onNote: (String) -> Void
+    isKnown: (String) -> Bool, encoding: String? = nil, frameRate: FrameRate? = nil,
+    onSkip: (String) -> Void, onNote: (String) -> Void
   ) -> [Name: [SpokenSentence]] {
     var result: [Name: [SpokenSentence]] = [:]
     for (video, paths) in byVideo(isKnown: isKnown) {
@@ -19,7 +24,8 @@ extension SubtitleFileList {
       }
       do {
         let (path, cues) = try Self.firstWithText(
-          of: paths, encoding: encoding, onSkip: onSkip, onNote: onNote)
+          of: paths, encoding: encoding, frameRate: frameRate.map { rate in { rate($0, video) } },
+          onSkip: onSkip, onNote: onNote)
         for other in paths where other != path {
           onNote("\(other): the subtitles of \"\(video)\" are \(path)")
         }
@@ -35,12 +41,14 @@ extension SubtitleFileList {
 
   /// The first of a video's files with any speech. Reports files before it that cannot be read.
   static func firstWithText(
-    of paths: [String], encoding: String?, onSkip: (String) -> Void, onNote: (String) -> Void
+    of paths: [String], encoding: String?, frameRate: ((_ path: String) -> Double?)?,
+    onSkip: (String) -> Void, onNote: (String) -> Void
   ) throws -> (path: String, cues: [SubtitleCue]) {
     var (first, failure): ((path: String, cues: [SubtitleCue])?, DataError?) = (nil, nil)
     for path in paths {
       do {
-        let cues = try SubtitleFile.read(path: path, encoding: encoding, onProblem: onNote)
+        let cues = try SubtitleFile.read(
+          path: path, encoding: encoding, frameRate: { frameRate?(path) }, onProblem: onNote)
         if !cues.isEmpty { return (path, cues) }
         first = first ?? (path, cues)
       } catch let error as DataError {

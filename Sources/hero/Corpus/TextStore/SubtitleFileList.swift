@@ -31,17 +31,22 @@ public struct SubtitleFileList {
 
   /// Whether paths mean subtitle files and not an annotation: a folder, or a file with the ending
   /// of subtitles.
-  static func isMeant(by path: String) -> Bool {
-    FileManager.default.isFolder(path) || isSubtitles(path) || SubtitleFile.isJSON(path: path)
+  public static func isMeant(by path: String) -> Bool {
+    FileManager.default.isFolder(path) || isSubtitles(path) || SubtitleFile.isFound(in: path)
   }
 
   private static let endings = Set(SubtitleFile.endings)
 
   /// Endings of subtitles in unsupported formats: pictures of text, or formats without marks of
   /// their own.
-  private static let unreadEndings: Set<String> = ["idx", "stl", "sub", "sup", "usf"]
+  private static let unreadEndings: Set<String> = ["idx", "stl", "sup", "usf"]
 
   private static func isSubtitles(_ path: String) -> Bool { endings.contains(FileEndings.ending(of: path)) }
+
+  /// Whether a name is of a format that is not read: of VobSub both files are.
+  private static func isUnread(_ path: String) -> Bool {
+    unreadEndings.contains(FileEndings.ending(of: path)) || SubtitleFile.isPictures(path: path)
+  }
 
   /// The files that are named, and those in the folders that are.
   /// - Parameter onLeftOut: is given a line for whatever is passed over in folders.
@@ -55,10 +60,16 @@ public struct SubtitleFileList {
         continue
       }
       let all = try FolderFiles.list(
-        path, endings: Self.endings.union(Self.unreadEndings).union(["json"]), onLeftOut: onLeftOut)
-      let found = all.filter { Self.isSubtitles($0) || SubtitleFile.isJSON(path: "\(path)/\($0)") }
-      for name in all where Self.unreadEndings.contains(FileEndings.ending(of: name)) {
+        path, endings: Self.endings.union(Self.unreadEndings).union(SubtitleFile.sharedEndings),
+        onLeftOut: onLeftOut)
+      let unread = all.filter { Self.isUnread("\(path)/\($0)") }
+      for name in unread {
         onLeftOut("\(path)/\(name): subtitles of this format are not read. Convert them to .srt")
+      }
+      let isUnread = Set(unread.map { Name($0) })
+      let found = all.filter { name in
+        !isUnread.contains(Name(name))
+          && (Self.isSubtitles(name) || SubtitleFile.isFound(in: "\(path)/\(name)"))
       }
       guard !found.isEmpty else {
         throw DataError(
@@ -92,11 +103,10 @@ public struct SubtitleFileList {
     var order: [String] = []
     var files: [[UInt8]: [(marks: Marks, path: String)]] = [:]
     for candidate in candidates {
-      let isWhole = isKnown(candidate.stem)
-      let video = isWhole ? candidate.stem : candidate.video(isKnown: isKnown)
+      let (video, marks) = candidate.meant(isKnown: isKnown)
       let key = Array(video.utf8)
       if files[key] == nil { order.append(video) }
-      files[key, default: []].append((isWhole ? Marks() : candidate.marks, candidate.path))
+      files[key, default: []].append((marks, candidate.path))
     }
     return order.map { video in
       let own = files[Array(video.utf8), default: []].enumerated().sorted { a, b in
@@ -109,12 +119,26 @@ public struct SubtitleFileList {
 }
 
 extension SubtitleFileList.Candidate {
-  /// The video that is meant: speech recognizers name their files after the whole name of the
-  /// video's, `clip.mp4.srt`.
-  fileprivate func video(isKnown: (String) -> Bool) -> String {
-    guard !isKnown(bare), FileEndings.videos.contains(FileEndings.ending(of: bare)) else { return bare }
-    let inner = FileEndings.stem(of: bare)
-    return isKnown(inner) ? inner : bare
+  /// The video that is meant, and the marks that are no part of its name: speech recognizers name
+  /// their files after the whole name of the video's, `clip.mp4.srt`, and some people write
+  /// `clip_eng.srt` and `clip-en.srt`.
+  fileprivate func meant(
+    isKnown: (String) -> Bool
+  ) -> (video: String, marks: SubtitleFileList.Marks) {
+    if isKnown(stem) { return (stem, SubtitleFileList.Marks()) }
+    if isKnown(bare) { return (bare, marks) }
+    if FileEndings.videos.contains(FileEndings.ending(of: bare)) {
+      let inner = FileEndings.stem(of: bare)
+      if isKnown(inner) { return (inner, marks) }
+    }
+    var (rest, own) = (bare[...], marks)
+    while let place = rest.utf8.lastIndex(where: { [0x20, 0x2D, 0x5F].contains($0) }),
+      own.takeKnown(rest[rest.utf8.index(after: place)...])
+    {
+      rest = rest[..<place]
+      if isKnown(String(rest)) { return (String(rest), own) }
+    }
+    return (bare, marks)
   }
 
   fileprivate init(path: String) {
@@ -132,6 +156,25 @@ extension SubtitleFileList.Marks {
     "korean",
     "dutch", "polish", "turkish", "swedish",
   ]
+
+  /// Codes of languages that films are subtitled in.
+  private static let codes: Set<String> = Set(
+    """
+    ar ara bg bul bn ben bs bos ca cat cs ces cze da dan de deu ger el ell gre en eng es spa et est eu eus fa fas
+    per fi fin fr fra fre gl glg he heb hi hin hr hrv hu hun id ind is isl ice it ita ja jpn ko kor lt lit lv lav
+    mk mkd ms msa nb nob nl nld dut no nor pl pol pt por ro ron rum ru rus sk slk slo sl slv sq sqi sr srp sv swe
+    ta tam te tel th tha tl tr tur uk ukr ur urd vi vie zh zho chi
+    """.split { $0 == " " || $0 == "\n" }.map(String.init))
+
+  /// Notes what a part of a name says behind a blank, a hyphen or an underscore, where other words
+  /// stand too: a language that is known, or a purpose.
+  fileprivate mutating func takeKnown(_ part: Substring) -> Bool {
+    let word = part.lowercased()
+    guard
+      Self.languages.contains(word) || Self.codes.contains(word) || ["forced", "sdh", "signs"].contains(word)
+    else { return false }
+    return take(part)
+  }
 
   /// Notes what a part of a name says: `en`, `pt-BR`, `eng`, `zh-Hans`, `forced`; false where it
   /// says nothing of this kind.

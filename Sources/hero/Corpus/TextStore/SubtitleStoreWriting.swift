@@ -14,7 +14,7 @@ extension TextStoreBuilder {
     let (frameCounts, source) = try knownFrameCounts()
     let sources: JSONObject = ["vid2nframe": .string(source), "frame_length": .double(frameLength)]
     try writeMeta(to: folder, tokenizer, sources: sources, task: "tv")
-    try copyVideoDurations(to: folder)
+    try copyVideoDurations(to: folder) { frameCounts[Name($0)] }
     let entries = try TextEntryWriter(folder: folder.partial, compression: compression)
     let lengths = try JSONObjectFile(path: folder.file("vid2len.json"))
     let longest = try JSONObjectFile(path: folder.file("vid2max_frame_sub_len.json"))
@@ -109,7 +109,8 @@ extension TextStoreBuilder {
       do {
         guard frameCounts[video] != nil else { throw BadRow("there is no video \"\(video)\"") }
         let (path, cues) = try SubtitleFileList.firstWithText(
-          of: paths, encoding: encoding, onSkip: onSkip, onNote: onNote)
+          of: paths, encoding: encoding, frameRate: subtitleFrameRate.map { rate in { rate($0, video) } },
+          onSkip: onSkip, onNote: onNote)
         for other in paths where other != path {
           onNote("\(other): the subtitles of \"\(video)\" are \(path)")
         }
@@ -129,9 +130,10 @@ extension TextStoreBuilder {
     if !silent.isEmpty { report.notes.append("\(silent.count) videos have no subtitles") }
   }
 
-  private func copyVideoDurations(to folder: OutputFolder) throws {
+  private func copyVideoDurations(to folder: OutputFolder, frames: (String) -> Int?) throws {
     guard let vid2durIdx else { return }
-    _ = try ListedVideo.splits(path: vid2durIdx)
+    try ListedVideo.requireSeconds(
+      ListedVideo.splits(path: vid2durIdx), file: vid2durIdx, frameLength: frameLength, frames: frames)
     try AtomicFile.write(try FileBytes.read(path: vid2durIdx), to: folder.file("vid2dur_idx.json"))
   }
 }

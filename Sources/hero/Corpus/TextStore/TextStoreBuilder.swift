@@ -18,6 +18,9 @@ public struct TextStoreBuilder: Sendable {
   public var moreSubtitles: [String] = []
   /// What subtitle files are in that do not say it; guessed if nil.
   public var encoding: String?
+  /// The frames a second of the video of a subtitle file, for those that count frames and do not
+  /// say it.
+  public var subtitleFrameRate: (@Sendable (_ path: String, _ video: String) -> Double?)?
   /// The folder to make.
   public var output: String
   /// The folder of the tokenizer, which the store's `meta.json` names.

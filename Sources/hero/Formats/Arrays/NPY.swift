@@ -44,7 +44,7 @@ public enum NPY {
   /// The shape that the file's head tells; the elements are not read.
   public static func shape(path: String) throws -> [Int] {
     guard let file = FileHandle(forReadingAtPath: path) else {
-      throw DataError("cannot be opened", file: path, cure: "Check the path")
+      throw DataError("cannot be opened", file: path, cure: DataError.missingCure(path))
     }
     defer { try? file.close() }
     return try shape(head: [UInt8](try file.read(upToCount: longestHead) ?? Data()), file: path)

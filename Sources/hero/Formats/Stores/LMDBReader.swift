@@ -13,7 +13,7 @@ public final class LMDBReader: Sendable {
   public init(path: String) throws {
     self.path = path
     guard FileManager.default.fileExists(atPath: path) else {
-      throw DataError("there is no such store", file: path, cure: "Check the path")
+      throw DataError("there is no such store", file: path, cure: DataError.missingCure(path))
     }
     let (data, isFolder) = (path + "/data.mdb", FileManager.default.isFolder(path))
     if isFolder, !FileManager.default.fileExists(atPath: data) {

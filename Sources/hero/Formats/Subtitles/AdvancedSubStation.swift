@@ -56,8 +56,10 @@ public enum AdvancedSubStation {
 
   /// The lines of times with their texts.
   static func timed(_ lines: [Substring], onProblem: (Int, String) -> Void) -> [TimedLines] {
-    var fields = (start: 1, end: 2, text: 9)
+    var fields = (start: 1, end: 2, style: 3, text: 9)
     var result: [TimedLines] = []
+    // What is to be read in the pictures.
+    var signs: [TimedLines] = []
     for (number, whole) in lines.enumerated() {
       let line = Substring(whole.utf8.drop { $0 == 0x20 || $0 == 0x09 })
       guard let first = line.utf8.first, [UInt8(ascii: "d"), UInt8(ascii: "f")].contains(first | 0x20),
@@ -72,7 +74,7 @@ public enum AdvancedSubStation {
         if let start = names.firstIndex(of: "Start"), let end = names.firstIndex(of: "End"),
           let text = names.firstIndex(of: "Text")
         {
-          fields = (start, end, text)
+          fields = (start, end, names.firstIndex(of: "Style") ?? -1, text)
         }
       }
       guard kind == "dialogue" else { continue }
@@ -85,11 +87,25 @@ public enum AdvancedSubStation {
         onProblem(number, "the times cannot be read; the cue is left out")
         continue
       }
-      result.append(
-        TimedLines(
-          line: number, start: start, end: end, lines: self.lines(of: values[fields.text]).map { $0[...] }))
+      let cue = TimedLines(
+        line: number, start: start, end: end, lines: self.lines(of: values[fields.text]).map { $0[...] })
+      let isSign = values.indices.contains(fields.style) && isOfSigns(values[fields.style])
+      if isSign { signs.append(cue) } else { result.append(cue) }
+    }
+    // Of signs alone the file was made for them.
+    guard !result.isEmpty else { return signs }
+    if let first = signs.first {
+      onProblem(
+        first.line, "\(signs.count) cues of styles for signs are not said; they are left out")
     }
     return result
+  }
+
+  /// Whether a style's name says that it is of what is to be read in the pictures: `Signs`,
+  /// `sign_2`, `Typesetting`.
+  private static func isOfSigns(_ style: Substring) -> Bool {
+    let words = style.lowercased().split { !$0.isLetter }
+    return words.contains { ["sign", "signs", "typeset", "typesetting"].contains($0) }
   }
 }
 

@@ -1,5 +1,5 @@
 /// The line of a cue that says when: `00:01:02,500 --> 00:01:04,000`, with settings after it in
-/// WebVTT, or `0:01:02.500,0:01:04.000` of YouTube's `.sbv`.
+/// WebVTT, or `0:01:02.500,0:01:04.000` of YouTube's `.sbv` and SubViewer.
 ///
 /// Translation programs and spreadsheets leave such lines with spaces around colons, with other
 /// arrows (`->`, `→`, `--&gt;`) and with wide colons; times that programs have moved may be
@@ -28,7 +28,9 @@ struct CueTiming: Equatable {
       return nil
     }
     switch arrow {
-    case .comma: guard start.digits == 3, end.digits == 3, scanner.isAtEnd else { return nil }
+    // Thousandths in `.sbv`, hundredths in SubViewer.
+    case .comma:
+      guard (2...3).contains(start.digits), end.digits == start.digits, scanner.isAtEnd else { return nil }
     case .arrow: guard scanner.isAtEnd || scanner.isAtSpace else { return nil }
     }
     (self.start, self.end) = (start.seconds, end.seconds)

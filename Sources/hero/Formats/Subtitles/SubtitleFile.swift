@@ -1,6 +1,8 @@
+import Foundation
+
 /// Subtitles as players have them: SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`,
-/// `.ssa`), Timed Text (`.ttml`, `.dfxp`), SAMI (`.smi`), lyrics (`.lrc`), and YouTube's (`.sbv`,
-/// `.srv1` to `.srv3`, `.json3`).
+/// `.ssa`), Timed Text (`.ttml`, `.dfxp`), SAMI (`.smi`), lyrics (`.lrc`), YouTube's (`.sbv`,
+/// `.srv1` to `.srv3`, `.json3`), and MicroDVD, MPL2 and SubViewer (`.sub`, `.mpl`, `.txt`).
 ///
 /// Reads files as they occur, not only as they should be: numbers and blank lines may be missing or
 /// too many, times may have points or commas, any of the usual encodings and line ends. Reports and
@@ -10,22 +12,40 @@ public enum SubtitleFile {
   /// Endings of names of files that this reads.
   public static let endings = [
     "srt", "vtt", "ass", "ssa", "ttml", "dfxp", "smi", "sami", "lrc", "sbv",
-    "srv1", "srv2", "srv3", "json3",
+    "srv1", "srv2", "srv3", "json3", "sub", "mpl",
   ]
   /// No film's subtitles have so many bytes.
   private static let mostBytes = 64 << 20
   /// Nor a cue so much text; the model's attention grows with its square.
   private static let mostTextBytes = 4000
   /// Nor does a video last so many seconds, 1,000 hours.
-  private static let mostSeconds = 3_600_000.0
+  static let mostSeconds = 3_600_000.0
 
-  /// Whether a file whose name ends in `.json`, as those of annotations do, holds captions of
-  /// Whisper, whisper.cpp or YouTube.
-  public static func isJSON(path: String) -> Bool {
-    guard FileEndings.ending(of: path) == "json", let size = try? PlainFile.size(path),
+  /// Endings of names that others have too, so that the content decides.
+  public static let sharedEndings: Set<String> = ["json", "txt"]
+
+  /// Whether a file of one of ``sharedEndings`` holds subtitles: captions of Whisper, whisper.cpp
+  /// or YouTube in `.json`, lines of MicroDVD or MPL2 in `.txt`.
+  public static func isFound(in path: String) -> Bool {
+    let ending = FileEndings.ending(of: path)
+    guard sharedEndings.contains(ending), let size = try? PlainFile.size(path),
       size <= VideoSiteCaptions.mostBytes, let bytes = try? FileBytes.read(path: path)
     else { return false }
-    return VideoSiteCaptions.timed(SubtitleText.decode(bytes).text).map { !$0.isEmpty } ?? false
+    let text = SubtitleText.decode(bytes).text
+    if ending == "txt" { return BracketedSubtitles.isMeant(by: lines(of: text)) }
+    return VideoSiteCaptions.timed(text).map { !$0.isEmpty } ?? false
+  }
+
+  /// Whether bytes begin a `.sub` of VobSub, which holds pictures of its text.
+  static func isPictures(_ bytes: some Sequence<UInt8>) -> Bool { bytes.starts(with: [0, 0, 1, 0xBA]) }
+
+  /// Whether a file is a `.sub` of VobSub.
+  public static func isPictures(path: String) -> Bool {
+    guard FileEndings.ending(of: path) == "sub", let file = FileHandle(forReadingAtPath: path) else {
+      return false
+    }
+    defer { try? file.close() }
+    return (try? file.read(upToCount: 4)).map(isPictures) ?? false
   }
 
   /// The cues of a file in the order of their starts, lines that captions repeat while they roll
@@ -33,17 +53,26 @@ public enum SubtitleFile {
   /// - Parameters:
   ///   - encoding: of files that are not UTF-8 or UTF-16 by their first bytes; by default it is
   ///     guessed.
+  ///   - frameRate: of the video, asked for where a file counts frames and does not say it.
   ///   - onProblem: called with one line for each thing that was guessed or left out.
   /// - Throws: `DataError` for a file that cannot be read, is far too long or has no cue at all.
   public static func read(
-    path: String, encoding: String? = nil, onProblem: (String) -> Void = { _ in }
+    path: String, encoding: String? = nil, frameRate: () -> Double? = { nil },
+    onProblem: (String) -> Void = { _ in }
   ) throws -> [SubtitleCue] {
     guard try PlainFile.size(path) <= mostBytes else {
       throw DataError("has more than \(mostBytes >> 20) MB", file: path, cure: "Give the file that is meant")
     }
     let bytes = try FileBytes.read(path: path, limit: mostBytes)
     if let kind = FileKind(head: bytes) { throw DataError("no subtitles", file: path).naming(kind) }
-    let (cues, hasTimes) = parts(bytes, encoding: encoding) { onProblem("\(path), \($0)") }
+    guard !isPictures(bytes) else {
+      throw DataError(
+        "holds pictures of its text (VobSub)", file: path,
+        cure: "Convert it to .srt with a program that recognizes letters")
+    }
+    let (cues, hasTimes) = try DataError.locating(file: path) {
+      try parts(bytes, encoding: encoding, frameRate: frameRate) { onProblem("\(path), \($0)") }
+    }
     guard hasTimes || bytes.allSatisfy({ $0 <= 0x20 }) else {
       throw DataError(
         "no cue in it can be read", file: path,
@@ -87,21 +116,27 @@ public enum SubtitleFile {
     }.joined(separator: "\n")
   }
 
-  /// The same of a file's bytes.
+  /// The same of a file's bytes; none where nothing says how many frames a second has.
   public static func parse(
-    _ bytes: [UInt8], encoding: String? = nil, onProblem: (String) -> Void = { _ in }
+    _ bytes: [UInt8], encoding: String? = nil, frameRate: Double? = nil,
+    onProblem: (String) -> Void = { _ in }
   ) -> [SubtitleCue] {
-    parts(bytes, encoding: encoding, onProblem: onProblem).cues
+    do {
+      return try parts(bytes, encoding: encoding, frameRate: { frameRate }, onProblem: onProblem).cues
+    } catch {
+      onProblem("whole file: \(error)")
+      return []
+    }
   }
 
   /// - Returns: the cues, and whether there is anything timed at all, be it without words.
   private static func parts(
-    _ bytes: [UInt8], encoding: String?, onProblem: (String) -> Void
-  ) -> (cues: [SubtitleCue], hasTimes: Bool) {
+    _ bytes: [UInt8], encoding: String?, frameRate: () -> Double?, onProblem: (String) -> Void
+  ) throws -> (cues: [SubtitleCue], hasTimes: Bool) {
     let (text, note) = SubtitleText.decode(bytes, encoding: encoding)
     if let note { onProblem("whole file: \(note)") }
     var problems: [(line: Int, what: String)] = []
-    let timed = timed(text) { problems.append(($0, $1)) }
+    let timed = try timed(text, frameRate: frameRate) { problems.append(($0, $1)) }
     var cues: [SubtitleCue] = []
     for part in timed {
       guard part.end > part.start else {
@@ -142,9 +177,11 @@ public enum SubtitleFile {
   }
 
   /// The format follows from the content, since names lie.
-  private static func timed(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines] {
+  private static func timed(
+    _ text: String, frameRate: () -> Double?, onProblem: (Int, String) -> Void
+  ) throws -> [TimedLines] {
     if TimedText.isMeant(by: text) { return TimedText.timed(text, onProblem: onProblem) }
-    if let cues = VideoSiteCaptions.timed(text) { return cues }
+    if let cues = VideoSiteCaptions.timed(text, onProblem: onProblem) { return cues }
     if SAMI.isMeant(by: text) { return SAMI.timed(text, onProblem: onProblem) }
     let lines = self.lines(of: text)
     let isWebVTT = lines.first.map(isHeader) ?? false
@@ -152,6 +189,9 @@ public enum SubtitleFile {
       return AdvancedSubStation.timed(lines, onProblem: onProblem)
     }
     let blocks = isWebVTT ? webVTT(lines) : subRip(lines)
+    if blocks.isEmpty, BracketedSubtitles.isMeant(by: lines) {
+      return try BracketedSubtitles.timed(lines, frameRate: frameRate, onProblem: onProblem)
+    }
     if blocks.isEmpty, Lyrics.isMeant(by: lines) { return Lyrics.timed(lines, onProblem: onProblem) }
     return blocks.compactMap { block in
       guard let timing = CueTiming(lines[block.line]) else {
@@ -159,7 +199,8 @@ public enum SubtitleFile {
         return nil
       }
       return TimedLines(
-        line: block.line, start: timing.start, end: timing.end, lines: Array(lines[block.text]))
+        line: block.line, start: timing.start + block.shift, end: timing.end + block.shift,
+        lines: Array(lines[block.text]))
     }
   }
 
@@ -210,95 +251,6 @@ public enum SubtitleFile {
       said.append(text)
     }
     return said
-  }
-
-  /// A cue's line of times and its lines of text.
-  private typealias Block = (line: Int, text: Range<Int>)
-
-  private static func isHeader(_ line: Substring) -> Bool {
-    line.hasPrefix("WEBVTT") && line.utf8.dropFirst(6).first.map { $0 == 0x20 || $0 == 0x09 } ?? true
-  }
-
-  private static func isBlank(_ line: Substring) -> Bool { line.utf8.allSatisfy { $0 <= 0x20 } }
-
-  private static func isNumber(_ line: Substring) -> Bool {
-    let bytes = line.utf8.filter { $0 > 0x20 }
-    return !bytes.isEmpty && bytes.allSatisfy { (0x30...0x39).contains($0) }
-  }
-
-  /// Cues from their line of times to the next one: the header, comments, styles and regions are
-  /// passed over, and so are names of cues.
-  ///
-  /// A blank line ends a cue in the specification. Automatic captions have blank lines within them,
-  /// and text that follows a blank line belongs to nothing else.
-  private static func webVTT(_ lines: [Substring]) -> [Block] {
-    var blocks: [Block] = []
-    var place = lines.firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count
-    // The cue under way, and the last of its lines with text.
-    var cue: Block?
-    func finish() {
-      if let cue { blocks.append(cue) }
-      cue = nil
-    }
-    while place < lines.count {
-      let line = lines[place]
-      let isAfterBlank = place == 0 || isBlank(lines[place - 1])
-      if CueTiming.isMeant(by: line) {
-        finish()
-        cue = (place, place + 1..<place + 1)
-      } else if isAfterBlank,
-        ["NOTE", "STYLE", "REGION"].contains(Substring(line.utf8.prefix { $0 != 0x20 && $0 != 0x09 }))
-      {
-        finish()
-        place = lines[place...].firstIndex(where: isBlank) ?? lines.count
-        continue
-      } else if isAfterBlank, isHeader(line) {
-        // Segments that were joined.
-        finish()
-        place = lines[place...].firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count
-        continue
-      } else if let open = cue, !isBlank(line) {
-        let isName =
-          isAfterBlank && place + 1 < lines.count && CueTiming.isMeant(by: lines[place + 1])
-          && (place - 1 > open.line || isNumber(line))
-        if !isName { cue = (open.line, open.text.lowerBound..<place + 1) }
-      }
-      place += 1
-    }
-    finish()
-    return blocks
-  }
-
-  /// From one line of times to the next, less the number before it where most cues have numbers.
-  ///
-  /// Where the number of the first cue is apart from its times, as in files whose line ends were
-  /// doubled, so are the others.
-  private static func subRip(_ lines: [Substring]) -> [Block] {
-    let times = lines.indices.filter { CueTiming.isMeant(by: lines[$0]) }
-    guard let first = times.first else { return [] }
-    /// The line with text before a line of times.
-    func before(_ time: Int, from start: Int) -> Int? { lines[start..<time].lastIndex { !isBlank($0) } }
-    let isApart = before(first, from: 0).map { $0 < first - 1 && isNumber(lines[$0]) } ?? false
-    func number(of time: Int, from start: Int) -> Int? {
-      guard let line = before(time, from: start), isApart || line == time - 1, isNumber(lines[line]) else {
-        return nil
-      }
-      return line
-    }
-    let starts = [0] + times.map { $0 + 1 }
-    let numbers = times.enumerated().map { number(of: $1, from: starts[$0]) }
-    let isNumbered = numbers.count { $0 != nil } * 2 > times.count
-    return times.enumerated().map { place, line in
-      guard place + 1 < times.count else { return (line, line + 1..<lines.count) }
-      guard isNumbered, var end = numbers[place + 1] else { return (line, line + 1..<times[place + 1]) }
-      // A number that is there twice, with a blank line between.
-      if let again = before(end, from: line + 1), again < end - 1, again > line + 1,
-        isBlank(lines[again - 1]), isNumber(lines[again]), lines[again].elementsEqual(lines[end])
-      {
-        end = again
-      }
-      return (line, line + 1..<end)
-    }
   }
 }
 

@@ -5,8 +5,9 @@ enum SubtitleText {
   ///
   /// UTF-8 and UTF-16 with a byte order mark; then what is given; UTF-16 without a mark, told by
   /// its zero bytes; UTF-8, a few bytes of it damaged; what an XML declaration says; a code page of
-  /// Japanese, Chinese, Korean, Russian, Greek or Hebrew, told by its letters; else Windows-1252,
-  /// which is Latin-1 with letters in place of control characters. What cannot be read becomes
+  /// Japanese, Chinese, Korean, Russian, Greek, Hebrew, Arabic, Central Europe, Turkey or the Baltic,
+  /// told by its letters; else Windows-1252, which is Latin-1 with letters in place of control
+  /// characters. What cannot be read becomes
   /// U+FFFD, and byte order marks are left out.
   static func decode(_ bytes: [UInt8], encoding: String? = nil) -> (text: String, note: String?) {
     let (text, note) = decodeMarked(bytes, encoding: encoding)
@@ -156,8 +157,15 @@ enum CueText {
       return second == UInt8(ascii: "N") || second == UInt8(ascii: "h") ? (2, true) : nil
     case UInt8(ascii: "&"):
       return references.first { bytes[place...].starts(with: $0.name) }.map { ($0.name.count, $0.isSpace) }
-    // No-break spaces, soft hyphens.
-    case 0xC2: return second == 0xA0 ? (2, true) : second == 0xAD ? (2, false) : nil
+    // SubViewer's end of a line.
+    case UInt8(ascii: "["): return bytes[place...].starts(with: "[br]".utf8) ? (4, true) : nil
+    // The next line's control (U+0085) and others of its kind, no-break spaces, soft hyphens.
+    case 0xC2:
+      switch second {
+      case 0x85, 0xA0: return (2, true)
+      case 0x80...0x9F, 0xAD: return (2, false)
+      default: return nil
+      }
     case 0xE2:
       switch (second, third) {
       // Spaces of all widths, ends of lines and paragraphs.

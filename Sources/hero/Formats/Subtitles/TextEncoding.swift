@@ -52,10 +52,11 @@ public enum TextEncoding {
   // MARK: Guesses
 
   /// What a text that is not UTF-8 is in, as far as its bytes tell: code pages of Japanese, Korean,
-  /// Chinese, Greek, Hebrew and Cyrillic.
+  /// Chinese, Arabic, Greek, Hebrew, Cyrillic, Central Europe, Turkey and the Baltic.
   static func guess(_ bytes: [UInt8]) -> String? {
     let sample = bytes.prefix(1 << 18)
-    return japanese(sample) ?? chineseOrKorean(sample) ?? greekOrHebrew(sample) ?? cyrillic(sample)
+    return japanese(sample) ?? chineseOrKorean(sample) ?? arabic(sample) ?? greekOrHebrew(sample)
+      ?? cyrillic(sample) ?? latin(sample)
   }
 
   /// Kana are so frequent in Japanese, and their bytes so rare elsewhere, that they decide.

@@ -8,7 +8,7 @@ enum VideoSiteCaptions {
   private static let longest = 10.0
 
   /// The captions; nil where the text is of another kind.
-  static func timed(_ text: String) -> [TimedLines]? {
+  static func timed(_ text: String, onProblem: (Int, String) -> Void = { _, _ in }) -> [TimedLines]? {
     guard let first = text.utf8.first(where: { $0 > 0x20 }) else { return nil }
     switch first {
     case UInt8(ascii: "<"):
@@ -18,7 +18,7 @@ enum VideoSiteCaptions {
       return markup(text)
     case UInt8(ascii: "{"), UInt8(ascii: "["):
       guard text.utf8.count <= mostBytes, let json = try? JSON.parse(text) else { return nil }
-      return captions(json)
+      return captions(json, onProblem: onProblem)
     default: return nil
     }
   }
@@ -46,11 +46,15 @@ enum VideoSiteCaptions {
     return ended(result)
   }
 
-  private static func captions(_ json: JSON) -> [TimedLines]? {
+  private static func captions(_ json: JSON, onProblem: (Int, String) -> Void) -> [TimedLines]? {
     var result: [TimedLines] = []
+    var untimed = 0
     func add(_ start: Double?, _ end: Double?, _ length: Double?, _ text: String) {
       let length = length ?? start.flatMap { start in end.map { $0 - start } }
-      guard append(to: &result, line: result.count, start: start, length: length) else { return }
+      guard append(to: &result, line: result.count, start: start, length: length) else {
+        if !text[...].isBlank { untimed += 1 }
+        return
+      }
       result[result.count - 1].lines = text.utf8.split(separator: 0x0A).map { Substring($0) }
     }
     if let events = json["events"]?.array {
@@ -75,6 +79,7 @@ enum VideoSiteCaptions {
     } else {
       return nil
     }
+    if untimed > 0 { onProblem(0, "\(untimed) captions have no times; they are left out") }
     return ended(result)
   }
 

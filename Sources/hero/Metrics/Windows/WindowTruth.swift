@@ -24,6 +24,16 @@ public struct WindowTruth: Sendable, Equatable {
     self.saliency = saliency
   }
 
+  /// What is to be told of queries whose rated clips lie outside of their videos; nil without any.
+  public static func outside(_ truths: [WindowTruth]) -> String? {
+    let odd = truths.filter { ($0.saliency?.outside ?? 0) > 0 }
+    guard let first = odd.first else { return nil }
+    let count = odd.reduce(0) { $0 + ($1.saliency?.outside ?? 0) }
+    return
+      "\(count) rated clips of \(odd.count) queries, such as \(first.id), lie outside of their videos "
+      + "(\"duration\", \(Int(ClipSaliency.clipLength)) s a clip); their ratings are left out"
+  }
+
   /// Reads one row, or a row of a store of queries: `desc_id` and `ts`, a moment or a list of them.
   ///
   /// - Returns: nil where the row has no `relevant_windows`: the truth is hidden.
@@ -54,6 +64,8 @@ public struct ClipSaliency: Sendable, Equatable {
 
   /// [annotators][clips]; clips that were not rated have 0.
   public var scores: [[Double]]
+  /// How many rated clips lie outside of the video, and are left out.
+  public private(set) var outside = 0
 
   /// - Returns: nil where the row has no `saliency_scores`.
   init?(annotation row: JSON, of id: QueryID) throws {
@@ -71,8 +83,10 @@ public struct ClipSaliency: Sendable, Equatable {
     scores = Array(
       repeating: Array(repeating: 0, count: Int(duration / Self.clipLength)), count: annotators)
     for (clip, rating) in zip(clips, ratings) {
-      guard let clip, scores.first?.indices.contains(clip) ?? false else {
-        throw wrong("clip \(clip.map(String.init) ?? "null") lies outside of the video of \(duration) s")
+      guard let clip else { throw wrong("\"relevant_clip_ids\" holds what is no number") }
+      guard scores.first?.indices.contains(clip) ?? false else {
+        outside += 1
+        continue
       }
       guard let rating, rating.count == annotators, !rating.contains(nil) else {
         throw wrong("the scores of clip \(clip) are not \(annotators) numbers")

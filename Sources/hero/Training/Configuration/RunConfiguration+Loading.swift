@@ -11,8 +11,8 @@ extension RunConfiguration {
     -> (configuration: RunConfiguration, warnings: [String])
   {
     let flags = try RunArguments(arguments)
-    var object = try file.map { try readObject($0) } ?? JSONObject()
     var warnings: [String] = []
+    var object = try file.map { try readObject($0) { warnings.append($0) } } ?? JSONObject()
     let asked = flags.value(of: RunOptions.shared.task).flatMap(RunTask.init(json:))
     let one = try DataError.locating(file: file ?? "") {
       try ofOneDataset(object) { warnings.append($0) }
@@ -23,6 +23,9 @@ extension RunConfiguration {
       if let asked, !one.task.isSame(as: asked) {
         throw UsageError("--task \(asked.rawValue): \(file ?? "") trains \(one.task.rawValue)")
       }
+    }
+    if fixed == .pretrain, let own = try Self.task(in: object, file: file ?? ""), own != .pretrain {
+      throw UsageError("\(file ?? "") trains \(own.rawValue): use 'hero finetune'")
     }
     let task = try fixed ?? one?.task ?? task(asked, object: object, file: file)
     var configuration = RunConfiguration(task: task)
@@ -77,11 +80,50 @@ extension RunConfiguration {
       cure: "Give --task one of them")
   }
 
-  static func readObject(_ path: String) throws -> JSONObject {
-    guard let object = try JSON.read(path: path).object else {
+  /// The options of a file: its object, or the one within it that alone has any, as programs save
+  /// them under `args` or `hps` beside other things.
+  /// - Parameter warn: is told of the latter.
+  static func readObject(_ path: String, warn: (String) -> Void = { _ in }) throws -> JSONObject {
+    let json: JSON
+    do { json = try JSON.read(path: path) } catch {
+      throw unlike(path) ?? error
+    }
+    guard let object = json.object else {
       throw DataError("is not a JSON object", file: path, cure: "Give a file of options, {\"key\": value, …}")
     }
-    return object
+    guard !object.keys.contains(where: { RunOptions.named($0) != nil }) else { return object }
+    let inner = object.filter { member in
+      (member.value.object?.keys ?? []).count { RunOptions.named($0) != nil } >= 2
+    }
+    guard let first = inner.first, let options = first.value.object else { return object }
+    guard inner.count == 1 else {
+      throw DataError(
+        "holds options under several keys: \(inner.map(\.key).joined(separator: ", "))", file: path,
+        cure: "Give a file with those of one of them")
+    }
+    warn("\(path): the options are those under \"\(first.key)\"; what stands beside it is not read")
+    return options
+  }
+
+  /// What a file of options is where it is no JSON; nil where that cannot be told.
+  private static func unlike(_ path: String) -> DataError? {
+    guard let bytes = try? FileBytes.read(path: path, limit: 1 << 20) else { return nil }
+    let text = String(decoding: bytes.prefix(4096), as: UTF8.self).drop { $0.isWhitespace }
+    if text.hasPrefix("Namespace(") {
+      return DataError(
+        "is what Python prints of options (Namespace), not JSON", file: path,
+        cure: "Write it by json.dump(vars(args), file)")
+    }
+    if text.prefixMatch(of: /(#.*\s+|---\s+)*[A-Za-z_][A-Za-z0-9_]*:(\s|$)/) != nil {
+      return DataError(
+        "is YAML, not JSON", file: path, cure: "Write it by json.dump(yaml.safe_load(open(…)), file)")
+    }
+    return nil
+  }
+
+  /// Whether options name their task, or show it.
+  public static func namesTask(_ object: JSONObject) -> Bool {
+    (try? task(in: object, file: "")) != nil
   }
 
   private static func task(_ asked: RunTask?, object: JSONObject, file: String?) throws -> RunTask {

@@ -186,7 +186,7 @@ public struct RunFolder: Equatable, Sendable {
     }
     guard let found else {
       guard FileManager.default.isFolder(path) else {
-        throw DataError("there is no such run's folder", file: path, cure: "Check the path")
+        throw DataError("there is no such run's folder", file: path, cure: DataError.missingCure(path))
       }
       let there = saved.map(\.name).joined(separator: ", ")
       throw DataError(

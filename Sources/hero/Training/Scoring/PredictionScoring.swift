@@ -147,6 +147,7 @@ public struct PredictionScoring {
     guard !truths.isEmpty else {
       throw DataError("no row has \"relevant_windows\": the truth is hidden", file: references)
     }
+    WindowTruth.outside(truths).map { warn("\(references): \($0)") }
     let metrics = try DataError.locating(file: predictions) { try WindowMetrics(answers, truth: truths) }
     tell(metrics.unanswered, "queries have no prediction", warn)
     tell(metrics.reversed, "windows end before they begin", warn)

@@ -35,6 +35,7 @@ struct KnownQueries {
         skips.skip("line \(line)", file: store.annotationPath, error)
       }
     }
+    WindowTruth.outside(windows).map { Notice.tell("\(store.annotationPath): \($0)") }
   }
 
   /// Of how many queries the truth is known.

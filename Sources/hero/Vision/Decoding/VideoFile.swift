@@ -62,14 +62,35 @@ public final class VideoFile {
     let unit = stream.pointee.time_base.value ?? 0
     let (own, whole) = (stream.pointee.duration, context.pointee.duration)
     let isGuessed = context.pointee.duration_estimation_method == AVFMT_DURATION_FROM_BITRATE
+    let start = context.pointee.start_time == FFmpeg.noTime ? 0 : context.pointee.start_time
     duration =
       isGuessed
       ? nil
       : own > 0 && own != FFmpeg.noTime
-        ? Double(own) * unit : whole > 0 && whole != FFmpeg.noTime ? Double(whole) / 1e6 : nil
-    startMicroseconds = context.pointee.start_time == FFmpeg.noTime ? 0 : context.pointee.start_time
+        ? Double(own) * unit
+        : whole > 0 && whole != FFmpeg.noTime
+          ? Self.length(of: stream, in: context, whole: Double(whole) / 1e6, start: Double(start) / 1e6) : nil
+    startMicroseconds = start
     frameRate = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate].lazy.compactMap(\.value)
       .first { $0 > 0 && $0.isFinite }
+  }
+
+  /// How long a stream lasts whose container says only how long the longest one does. Matroska
+  /// counts from 0 and not from the file's start, and its streams have their ends as a tag.
+  private static func length(
+    of stream: UnsafeMutablePointer<AVStream>, in context: UnsafeMutablePointer<AVFormatContext>,
+    whole: Double, start: Double
+  ) -> Double {
+    guard let name = context.pointee.iformat.pointee.name, String(cString: name).contains("matroska") else {
+      return whole
+    }
+    let tag = av_dict_get(stream.pointee.metadata, "DURATION", nil, 0).map {
+      String(cString: $0.pointee.value)
+    }
+    let fields = (tag ?? "").split(separator: ":").map { Double($0) }
+    let end = fields.count == 3 ? fields.reduce(0) { $0 * 60 + ($1 ?? .infinity) } : whole
+    let length = min(end > 0 ? end : whole, whole) - max(0, start)
+    return length > 0 ? length : whole
   }
 
   deinit {

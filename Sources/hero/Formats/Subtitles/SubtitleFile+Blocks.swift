@@ -1,0 +1,124 @@
+/// Where cues of SubRip and WebVTT begin and end.
+extension SubtitleFile {
+  /// A cue's line of times and its lines of text.
+  struct Block {
+    var line: Int
+    var text: Range<Int>
+    /// Seconds that its times are to be moved by.
+    var shift = 0.0
+  }
+
+  /// Where a segment's times begin on the clock of its stream: `X-TIMESTAMP-MAP=MPEGTS:900000,
+  /// LOCAL:00:00:00.000`, in a header. Source: RFC 8216, section 3.5.
+  private static func origin(_ line: Substring) -> Double? {
+    guard line.hasPrefix("X-TIMESTAMP-MAP=") else { return nil }
+    var (clock, local): (Double?, Double?)
+    for field in line.utf8.prefix(200).dropFirst(16).split(separator: UInt8(ascii: ",")) {
+      guard let colon = field.firstIndex(of: UInt8(ascii: ":")) else { continue }
+      let value = Substring(
+        field[field.index(after: colon)...].filter { $0 > 0x20 }.map { Character(Unicode.Scalar($0)) })
+      if field.starts(with: "MPEGTS".utf8) { clock = Double(value).map { $0 / 90_000 } }
+      if field.starts(with: "LOCAL".utf8) { local = CueTiming.seconds(value) }
+    }
+    guard let clock, let local, abs(clock) < mostSeconds else { return nil }
+    return clock - local
+  }
+
+  static func isHeader(_ line: Substring) -> Bool {
+    line.hasPrefix("WEBVTT") && line.utf8.dropFirst(6).first.map { $0 == 0x20 || $0 == 0x09 } ?? true
+  }
+
+  private static func isBlank(_ line: Substring) -> Bool { line.utf8.allSatisfy { $0 <= 0x20 } }
+
+  private static func isNumber(_ line: Substring) -> Bool {
+    let bytes = line.utf8.filter { $0 > 0x20 }
+    return !bytes.isEmpty && bytes.allSatisfy { (0x30...0x39).contains($0) }
+  }
+
+  /// Cues from their line of times to the next one: the header, comments, styles and regions are
+  /// passed over, and so are names of cues.
+  ///
+  /// A blank line ends a cue in the specification. Automatic captions have blank lines within them,
+  /// and text that follows a blank line belongs to nothing else.
+  static func webVTT(_ lines: [Substring]) -> [Block] {
+    var blocks: [Block] = []
+    var place = lines.firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count
+    // Segments that were joined have clocks of their own; all count from the first one's.
+    var (first, shift): (Double?, Double) = (nil, 0)
+    func readHeader(_ range: Range<Int>) {
+      guard let origin = lines[range].lazy.compactMap(origin).first else { return }
+      shift = origin - (first ?? origin)
+      first = first ?? origin
+    }
+    readHeader(0..<place)
+    // The cue under way, and the last of its lines with text.
+    var cue: Block?
+    func finish() {
+      if let cue { blocks.append(cue) }
+      cue = nil
+    }
+    while place < lines.count {
+      let line = lines[place]
+      let isAfterBlank = place == 0 || isBlank(lines[place - 1])
+      if CueTiming.isMeant(by: line) {
+        finish()
+        cue = Block(line: place, text: place + 1..<place + 1, shift: shift)
+      } else if isAfterBlank,
+        ["NOTE", "STYLE", "REGION"].contains(Substring(line.utf8.prefix { $0 != 0x20 && $0 != 0x09 }))
+      {
+        finish()
+        place = lines[place...].firstIndex(where: isBlank) ?? lines.count
+        continue
+      } else if isAfterBlank, isHeader(line) {
+        // Segments that were joined.
+        finish()
+        let start = place
+        place = lines[place...].firstIndex { isBlank($0) || CueTiming.isMeant(by: $0) } ?? lines.count
+        readHeader(start..<place)
+        continue
+      } else if let open = cue, !isBlank(line) {
+        let isName =
+          isAfterBlank && place + 1 < lines.count && CueTiming.isMeant(by: lines[place + 1])
+          && (place - 1 > open.line || isNumber(line))
+        if !isName { cue?.text = open.text.lowerBound..<place + 1 }
+      }
+      place += 1
+    }
+    finish()
+    return blocks
+  }
+
+  /// From one line of times to the next, less the number before it where most cues have numbers.
+  ///
+  /// Where the number of the first cue is apart from its times, as in files whose line ends were
+  /// doubled, so are the others.
+  static func subRip(_ lines: [Substring]) -> [Block] {
+    let times = lines.indices.filter { CueTiming.isMeant(by: lines[$0]) }
+    guard let first = times.first else { return [] }
+    /// The line with text before a line of times.
+    func before(_ time: Int, from start: Int) -> Int? { lines[start..<time].lastIndex { !isBlank($0) } }
+    let isApart = before(first, from: 0).map { $0 < first - 1 && isNumber(lines[$0]) } ?? false
+    func number(of time: Int, from start: Int) -> Int? {
+      guard let line = before(time, from: start), isApart || line == time - 1, isNumber(lines[line]) else {
+        return nil
+      }
+      return line
+    }
+    let starts = [0] + times.map { $0 + 1 }
+    let numbers = times.enumerated().map { number(of: $1, from: starts[$0]) }
+    let isNumbered = numbers.count { $0 != nil } * 2 > times.count
+    return times.enumerated().map { place, line in
+      guard place + 1 < times.count else { return Block(line: line, text: line + 1..<lines.count) }
+      guard isNumbered, var end = numbers[place + 1] else {
+        return Block(line: line, text: line + 1..<times[place + 1])
+      }
+      // A number that is there twice, with a blank line between.
+      if let again = before(end, from: line + 1), again < end - 1, again > line + 1,
+        isBlank(lines[again - 1]), isNumber(lines[again]), lines[again].elementsEqual(lines[end])
+      {
+        end = again
+      }
+      return Block(line: line, text: line + 1..<end)
+    }
+  }
+}
