@@ -12,8 +12,8 @@ struct ChangingLibraryTests {
     case add, replace, delete, rename, move, subtitle, silence, swap
   }
 
-  /// A video that is named itself is indexed with the subtitles named after it, and with none of its
-  /// neighbours.
+  /// A video that is named itself is indexed with the subtitles named after it, and with none of
+  /// its neighbours.
   @Test func oneVideo() throws {
     let own = try OwnVideoIndex()
     for name in ["one.mp4", "other.mp4"] { try own.add("plain.mp4", as: name, mark: name) }

@@ -5,10 +5,9 @@ enum SubtitleText {
   ///
   /// UTF-8 and UTF-16 with a byte order mark; then what is given; UTF-16 without a mark, told by
   /// its zero bytes; UTF-8, a few bytes of it damaged; what an XML declaration says; a code page of
-  /// Japanese, Chinese, Korean, Russian, Greek, Hebrew, Arabic, Central Europe, Turkey or the Baltic,
-  /// told by its letters; else Windows-1252, which is Latin-1 with letters in place of control
-  /// characters. What cannot be read becomes
-  /// U+FFFD, and byte order marks are left out.
+  /// Japanese, Chinese, Korean, Russian, Greek, Hebrew, Arabic, Central Europe, Turkey or the
+  /// Baltic, told by its letters; else Windows-1252, which is Latin-1 with letters in place of
+  /// control characters. What cannot be read becomes U+FFFD, and byte order marks are left out.
   static func decode(_ bytes: [UInt8], encoding: String? = nil) -> (text: String, note: String?) {
     let (text, note) = decodeMarked(bytes, encoding: encoding)
     // Files that were joined have marks within them too.

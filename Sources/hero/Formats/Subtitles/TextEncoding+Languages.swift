@@ -81,8 +81,8 @@ extension TextEncoding {
     return letters
   }
 
-  /// The code page of Central Europe, Greece, Turkey or the Baltic whose letters are far likelier than what
-  /// the bytes are in Windows-1252; nil where none is.
+  /// The code page of Central Europe, Greece, Turkey or the Baltic whose letters are far likelier
+  /// than what the bytes are in Windows-1252; nil where none is.
   static func latin(_ bytes: ArraySlice<UInt8>) -> String? {
     let high = bytes.filter { $0 >= 0x80 }
     guard high.count >= 6 else { return nil }
