@@ -184,6 +184,20 @@ struct OwnVideoTests {
     #expect(try other.run().status == 1)
   }
 
+  /// A damaged subtitle file is no reason to index without the track inside, nor to index nothing.
+  @Test func damagedSubtitles() throws {
+    let own = try OwnVideoIndex()
+    try own.add("forced.mkv", as: "clip.mkv")
+    try own.add("plain.mp4", as: "other.mp4")
+    for name in ["clip.srt", "other.vtt"] { _ = try own.folder.file("v/\(name)", "nothing") }
+    let made = try own.run()
+    #expect(made.status == 0, "\(made.errors)")
+    #expect(made.errors.contains("clip.srt") && made.errors.contains("other.vtt"), "\(made.errors)")
+    let videos = try own.videos()
+    #expect(videos["clip"]?.sentences.map(\.text) == ["Full"])
+    #expect(videos["other"]?.sentences.isEmpty == true)
+  }
+
   @Test func filesToPlayAreMatchedByName() throws {
     let own = try OwnVideoIndex()
     try own.add("plain.mp4", as: "clip.mp4")

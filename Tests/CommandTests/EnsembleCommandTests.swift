@@ -64,13 +64,19 @@ struct EnsembleCommandTests {
         "--video-only-model-dir", "video", "--sub-only-model-dir", "subtitles", "--save-logits", "both.pkl",
         "--checkpoint", "latest", "--submission", "answers.json",
       ], of: "tvqa_val")
-    #expect((0...1).contains(try #require(metrics["valid/acc"]?.double)))
     let path = try #require(metrics["results"]?.string)
     #expect(path.hasPrefix("video/results_val_two_stream/"))
     let answers = try #require(try JSON.read(path: folder.path(path)).object)
     let parts = [try logits("video.pkl"), try logits("subtitles.pkl")]
     let both = try logits("both.pkl")
     #expect(both.count == answers.count && parts[0] != parts[1])
+    let rows = try JSONLines.values(path: folder.path("corpus/ann/tvqa_val.jsonl"))
+    let right = try rows.filter { row in
+      let id = try #require(row["qid"]?.int)
+      return try #require(answers["\(id)"]?.int) == row["answer_idx"]?.int
+    }
+    let accuracy = try #require(metrics["valid/acc"]?.double)
+    #expect(rows.count == answers.count && abs(accuracy - Double(right.count) / Double(rows.count)) < 1e-4)
     for (id, found) in both {
       let shares = try parts.map { part in
         let powers = try #require(part[id]).map { exp($0) }
@@ -98,7 +104,9 @@ struct EnsembleCommandTests {
     let alone = try FileBytes.read(path: folder.path("one/results_val/results_4_all.json"))
     #expect(try FileBytes.read(path: folder.path("one/results_val_ensemble/results_4_all.json")) == alone)
     let both = try eval(["--ensemble", "one", "two", "--overwrite"] + latest, of: "val")
-    #expect((0...100).contains(try #require(both["valid_val_VR/VR_r1"]?.double)))
+    let recall = try #require(both["valid_val_VR/VR_r1"]?.double)
+    let results = "one/results_val_ensemble/results_4_all.json"
+    #expect(abs(recall - (try corpus.videoRecall(of: results, split: "val"))) <= 0.005)
     #expect(try FileBytes.read(path: folder.path("one/results_val_ensemble/results_4_all.json")) != alone)
 
     let refused: [([String], String)] = [

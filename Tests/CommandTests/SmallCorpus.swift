@@ -57,6 +57,25 @@ struct SmallCorpus {
     return process
   }
 
+  /// R@1 of videos in percent that predictions in a file have, counted from its ranking.
+  /// - Parameter file: a submission, or the results that `hero eval` writes.
+  func videoRecall(of file: String, split: String) throws -> Double {
+    let predictions = try JSON.read(path: folder.path(file))
+    let numbers = try #require(predictions["video2idx"])
+    let rows = try JSONLines.values(path: folder.path("corpus/ann/tvr_\(split).jsonl"))
+    let queries = try #require(predictions["VR"]?.array)
+    try #require(queries.count == rows.count && !rows.isEmpty)
+    var right = 0
+    for query in queries {
+      let id = try #require(query["desc_id"]?.int)
+      let row = try #require(rows.first { $0["desc_id"]?.int == id })
+      let best = try #require(query["predictions"]?.array?.first)
+      let number = try #require(best.array?.first?.int ?? best.int)
+      right += number == numbers[try #require(row["vid_name"]?.string)]?.int ? 1 : 0
+    }
+    return 100 * Double(right) / Double(rows.count)
+  }
+
   private func writeConfigurations() throws {
     let vocabulary = try JSONSerialization.jsonObject(
       with: Data(contentsOf: URL(fileURLWithPath: folder.path("corpus/tokenizer/vocab.json"))))

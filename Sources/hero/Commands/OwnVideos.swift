@@ -65,8 +65,7 @@ struct OwnVideos {
       ? [:]
       : try SubtitleFileList(paths: folders, onLeftOut: tell).sentences(
         isKnown: { names.contains(Name($0)) }, encoding: encoding, frameRate: VideoBeside.frameRate,
-        onSkip: tell,
-        onNote: tell)
+        onSkip: tell, onNote: tell)
     return (CLIPVideos(width: width, features: made, subtitles: subtitles), library)
   }
 
@@ -155,8 +154,8 @@ struct OwnVideos {
   /// Folders with subtitle files: that of the videos, and one for subtitles from inside the videos
   /// or from their sound.
   ///
-  /// A file beside a video comes first, because somebody chose it. If it is missing or forced, the
-  /// track inside follows, and then a transcript.
+  /// A file beside a video comes first, because somebody chose it. If it is missing, damaged or
+  /// forced, the track inside follows, and then a transcript.
   private func subtitleFolders(
     _ library: VideoLibrary, tell: (String) -> Void
   ) throws -> [String] {
@@ -167,9 +166,16 @@ struct OwnVideos {
     var leftOut: [String] = []
     let paths = subtitlesBeside()
     let beside = paths.isEmpty ? nil : try? SubtitleFileList(paths: paths) { leftOut.append($0) }
-    // Else the command that reads the folder tells it.
-    if beside == nil { leftOut.filter { !library.leftOut.contains($0) }.forEach(tell) }
-    let complete = beside?.complete { names.contains(Array($0.utf8)) } ?? []
+    let read =
+      beside?.sentences(
+        isKnown: { names.contains(Array($0.utf8)) }, encoding: encoding, frameRate: VideoBeside.frameRate,
+        onSkip: { leftOut.append($0) }, onNote: { _ in }) ?? [:]
+    let isOfUse = read.contains { !$0.value.isEmpty }
+    // Else what reads the folder tells it.
+    if !isOfUse { leftOut.filter { !library.leftOut.contains($0) }.forEach(tell) }
+    let complete = (beside?.complete { names.contains(Array($0.utf8)) } ?? []).filter {
+      read[Name(String(decoding: $0, as: UTF8.self))]?.isEmpty == false
+    }
     var transcripts = try Transcripts(work: index, recognizer: recognizer)
     for video in library.videos where !complete.contains(Array(video.name.utf8)) {
       let track = SubtitleTrack.preferred(of: (try? VideoFile.subtitles(of: video.path)) ?? [])
@@ -190,7 +196,7 @@ struct OwnVideos {
       }
       found = true
     }
-    return (beside == nil ? [] : paths) + (found ? [inside] : [])
+    return (isOfUse ? paths : []) + (found ? [inside] : [])
   }
 
   /// The folder of the videos, or of a video that is named itself the subtitle files that are named
