@@ -63,6 +63,13 @@ struct RunConfigurationTests {
     #expect(error?.description.contains(told) == true, "\(error.map(\.description) ?? "")")
   }
 
+  /// What a file is takes no longer to tell than to read, whatever it repeats.
+  @Test(.timeLimit(.minutes(30)), arguments: ["# ", "#\n", "---\t", "a_"])
+  func repetitionsTakeNoTime(_ part: String) throws {
+    let file = try folder.file("a.json", String(repeating: part, count: 2000))
+    #expect(throws: DataError.self) { try RunConfiguration.load(file: file, arguments: []) }
+  }
+
   @Test func flagsOverrideTheFile() throws {
     let file = try folder.file(
       "tvr.json",

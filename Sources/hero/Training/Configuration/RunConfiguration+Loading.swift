@@ -114,7 +114,10 @@ extension RunConfiguration {
         "is what Python prints of options (Namespace), not JSON", file: path,
         cure: "Write it by json.dump(vars(args), file)")
     }
-    if text.prefixMatch(of: /(#.*\s+|---\s+)*[A-Za-z_][A-Za-z0-9_]*:(\s|$)/) != nil {
+    let first = text.split(whereSeparator: \.isNewline).first {
+      !$0.hasPrefix("#") && !$0.hasPrefix("---") && !$0.allSatisfy(\.isWhitespace)
+    }
+    if first?.prefixMatch(of: /[A-Za-z_][A-Za-z0-9_]*:(\s|$)/) != nil {
       return DataError(
         "is YAML, not JSON", file: path, cure: "Write it by json.dump(yaml.safe_load(open(…)), file)")
     }
