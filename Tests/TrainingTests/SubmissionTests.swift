@@ -11,7 +11,7 @@ private enum SubmissionGolden {
   /// The folder with `submission.*`, or the fixtures where a small set has none.
   static let folder: String? = SharedData.valueGolden.map { url in
     let there = FileManager.default.fileExists(atPath: url.path + "/submission.tvr.json")
-    return there ? url.path + "/submission." : Fixtures.path("golden/submissions") + "/"
+    return there ? url.path + "/submission." : Fixtures.path("golden/submissions/submission.")
   }
 
   static func read(_ name: String) throws -> JSON {
