@@ -63,6 +63,14 @@ struct RunConfigurationTests {
     #expect(error?.description.contains(told) == true, "\(error.map(\.description) ?? "")")
   }
 
+  @Test func optionsOfAnotherTaskAreTheFilesFault() throws {
+    let file = try folder.file("a.json", #"{"task": "tvc", "seed": 5}"#)
+    let error = #expect(throws: DataError.self) {
+      try RunConfiguration.load(task: .pretrain, file: file, arguments: [])
+    }
+    #expect(error?.description.contains("options of tvc") == true)
+  }
+
   /// What a file is takes no longer to tell than to read, whatever it repeats.
   @Test(.timeLimit(.minutes(30)), arguments: ["# ", "#\n", "---\t", "a_"])
   func repetitionsTakeNoTime(_ part: String) throws {

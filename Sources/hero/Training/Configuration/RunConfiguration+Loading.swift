@@ -25,7 +25,7 @@ extension RunConfiguration {
       }
     }
     if fixed == .pretrain, let own = try Self.task(in: object, file: file ?? ""), own != .pretrain {
-      throw UsageError("\(file ?? "") trains \(own.rawValue): use 'hero finetune'")
+      throw DataError("these are options of \(own.rawValue)", file: file ?? "", cure: "Use 'hero finetune'")
     }
     let task = try fixed ?? one?.task ?? task(asked, object: object, file: file)
     var configuration = RunConfiguration(task: task)
