@@ -114,14 +114,17 @@ wheel: dist
 	Scripts/check-wheel dist/hero_video-*_$$(uname -m).whl
 
 ## All of a release, and whether it holds what it promises: the archive, a Debian package, the list
-## of parts, SHA256SUMS.
+## of parts, SHA256SUMS. First, as root, whether the commit builds and passes its tests on a bare
+## Debian 12 and 13; SUITES= leaves that out.
+SUITES ?= bookworm trixie
 release: packages
+	for suite in $(SUITES); do Scripts/check-source $$suite || exit 1; done
 	Scripts/make-release
 	Scripts/check-release
 
 ## The same for arm64, compiled here and run in emulation.
 release-arm64:
-	Scripts/arm64 make release
+	Scripts/arm64 make release SUITES=
 
 ## The goldens of every model and what reads files, compiled for arm64 and run in emulation.
 ## Swift 6.2.3 as Debian builds it fails at its own assertion in one pass, and gives up early on
