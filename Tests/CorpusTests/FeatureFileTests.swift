@@ -165,4 +165,30 @@ import Testing
     #expect(
       made.lines[0].contains("\"clip\" and \"clip.mp4\" look like one video; both are stored, as two"))
   }
+
+  /// Links to a folder above are not followed: each would show all files again.
+  @Test func linksThatGoInCircles() throws {
+    for name in ["a.npz", "b.npz"] { try both(name) }
+    for kind in ["resnet", "slowfast"] {
+      try FileManager.default.createSymbolicLink(atPath: path(kind, "loop"), withDestinationPath: "..")
+    }
+    let made = try make()
+    #expect(made.names == ["a", "b"])
+    #expect(made.lines.count == 2, "\(made.lines)")
+    #expect(made.lines.allSatisfy { $0.contains("is a link to a folder that it lies in") }, "\(made.lines)")
+  }
+
+  /// Rows of zeros are kept, as videos have black frames, and told where a video has no other.
+  @Test func featuresThatAreZero() throws {
+    try both("good.npz")
+    try write("resnet", "zero.npz", [4, 2])
+    let zeros = NDArray(floats: [Float](repeating: 0, count: 12), shape: [4, 3])
+    let bytes = try NPZ.encode([(name: "features", array: zeros)], compress: false)
+    try Data(bytes).write(to: URL(fileURLWithPath: path("slowfast", "zero.npz")))
+    let made = try make()
+    #expect(made.names == ["good", "zero"])
+    #expect(
+      made.lines == ["video \"zero\": its slowfast features are all 0, as where an extraction failed"],
+      "\(made.lines)")
+  }
 }

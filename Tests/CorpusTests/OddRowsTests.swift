@@ -28,7 +28,7 @@ import Testing
     #"{"qid": 1, "q": "q", "a0": "a", "a1": "b", "a2": "c", "a3": "d", "a4": "e", "answer_idx": 0, "vid_name": "v"}"#
 
   @Test(arguments: [
-    (#""answer_idx": 0"#, #""answer_idx": 1.0"#, "\"answer_idx\" is 1.0, not an answer from 0 to 4"),
+    (#""answer_idx": 0"#, #""answer_idx": 1.5"#, "\"answer_idx\" is 1.5, not an answer from 0 to 4"),
     (#""answer_idx": 0"#, #""answer_idx": 5"#, "\"answer_idx\" is 5"),
     (#""answer_idx": 0"#, #""answer_idx": "B""#, "\"answer_idx\" is \"B\""),
     (#""answer_idx": 0"#, #""answer_idx": true"#, "\"answer_idx\" is true"),
@@ -40,7 +40,7 @@ import Testing
     (#""vid_name": "v""#, #""vid_name": "v", "ts": [1, 1e300]"#, "\"ts\" is [1,1e+300]"),
     (#""vid_name": "v""#, #""vid_name": "v", "ts": {"start": 1}"#, "\"ts\" is {"),
     (#""qid": 2"#, #""qid": null"#, "\"qid\" is null, not an id"),
-    (#""qid": 2"#, #""qid": [2]"#, "\"qid\" is a list, not an id"),
+    (#""qid": 2"#, #""qid": [2]"#, "\"qid\" is [2], not an id"),
     (#""qid": 2"#, #""qid": "1""#, "the id \"1\" occurs twice"),
   ])
   func questions(_ field: String, _ other: String, _ says: String) throws {
@@ -53,7 +53,7 @@ import Testing
   @Test(arguments: [
     (#"{"desc_id": 2, "desc": "a", "vid_name": "v", "label": "true"}"#, "\"label\" is \"true\", neither"),
     (#"{"desc_id": 2, "desc": "a", "vid_name": "v", "label": 2}"#, "\"label\" is 2, neither"),
-    (#"{"desc_id": 2, "desc": "a", "vid_name": "v", "label": 1.0}"#, "\"label\" is 1.0, neither"),
+    (#"{"desc_id": 2, "desc": "a", "vid_name": "v", "label": 0.5}"#, "\"label\" is 0.5, neither"),
     (#"{"desc_id": 2, "desc": "a", "label": true}"#, "no \"vid_name\""),
   ])
   func statements(_ row: String, _ says: String) throws {

@@ -17,6 +17,7 @@ import Testing
     (Array("<HTML><BODY>404</BODY></HTML>".utf8), "a web page"), ([0x1F, 0x8B, 8, 0], "packed by gzip"),
     (Array("BZh91AY&SY".utf8), "packed by bzip2"), ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A], "an HDF5 file"),
     ([UInt8](repeating: 0, count: 4096), "of zeros at its beginning"),
+    (Array("PAR1".utf8) + [21, 4, 21, 0, 255, 254], "a Parquet file"),
     (
       [UInt8](repeating: 0x61, count: 257) + Array("ustar\0".utf8) + [UInt8](repeating: 0, count: 300),
       "a tar"
@@ -78,5 +79,14 @@ import Testing
       .object(JSONObject((0..<10_000).map { (key: "k\($0)", value: [1]) })),
     ]
     for value in long { #expect(value.shown.count == 81 && value.shown.hasSuffix("…")) }
+  }
+
+  /// Unpacking a spreadsheet does not help.
+  @Test func spreadsheets() throws {
+    for (name, says) in [("rows.xlsx", "is a spreadsheet"), ("rows.zip", "is a zip archive")] {
+      let path = try write([0x50, 0x4B, 3, 4, 20, 0, 6, 0], name)
+      let error = try #require(throws: DataError.self) { try JSONLines.read(path: path) { _, _ in } }
+      #expect("\(error)".contains(says), "\(error)")
+    }
   }
 }

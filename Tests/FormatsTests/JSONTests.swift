@@ -166,7 +166,8 @@ import Testing
   @Test(arguments: [
     ("{'a': 1}", "single"), (#"{"a": 'b'}"#, "single"), (#"{"a": True}"#, "true"), (#"{"a": None}"#, "null"),
     (#"{"a": [False]}"#, "false"), ("{// note\n}", "comments"), (#"{"a": 1, # note"#, "comments"),
-    (#"{"a": /* b */ 1}"#, "comments"), ("{a: 1}", "a key in double quotes"),
+    ("{\"a\": 1 // note\n}", "comments"), (#"{"a": /* b */ 1}"#, "comments"),
+    ("{a: 1}", "a key in double quotes"),
     ("task: tvr", "expected a value"),
   ])
   func whatOthersWriteIsNamed(_ text: String, _ said: String) throws {

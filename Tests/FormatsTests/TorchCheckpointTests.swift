@@ -82,6 +82,36 @@ import Testing
     }
   }
 
+  /// A bit of a weight that changed is noticed; where torch was told to leave checksums out, nothing
+  /// is there to compare.
+  @Test func checksums() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("model.pt")
+    try TorchFile(state: ["weight"], width: 8).write(to: path)
+    let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    let one = withUnsafeBytes(of: Float(1)) { Array($0) }
+    let place = try #require((0..<whole.count - 8).first { whole[$0..<$0 + 8].elementsEqual(one + one) })
+    func weight(_ bytes: [UInt8]) throws -> [Float]? {
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+      return try TorchCheckpoint(path: path).array(named: "weight")?.floats()
+    }
+    var changed = whole
+    changed[place + 3] ^= 0x40
+    let error = try #require(throws: DataError.self) { try weight(changed) }
+    #expect("\(error)".contains("CRC"), "\(error)")
+    var without = whole
+    for start in 0..<whole.count - 20 {
+      if whole[start..<start + 4].elementsEqual([0x50, 0x4B, 3, 4]) {
+        without[start + 14..<start + 18] = [0, 0, 0, 0]
+      }
+      if whole[start..<start + 4].elementsEqual([0x50, 0x4B, 1, 2]) {
+        without[start + 16..<start + 20] = [0, 0, 0, 0]
+      }
+    }
+    #expect(without != whole)
+    #expect(try weight(without) == [Float](repeating: 1, count: 8))
+  }
+
   @Test func tensorsOutsideTheirStorageAreRefused() {
     func tensor(_ offset: Int, _ shape: [Int], _ strides: [Int], count: Int) -> TorchTensor {
       TorchTensor(

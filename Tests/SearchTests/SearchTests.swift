@@ -268,6 +268,13 @@ struct SearchTests {
     }
     #expect(try searcher.find("a man walks", limit: 15) == moments)
     #expect(throws: UsageError.self) { try searcher.find("  ", limit: 1) }
+    #expect(throws: UsageError.self) { try searcher.find(" \u{FEFF} ", limit: 1) }
+    for (query, says) in [("ab\0c", "a zero byte"), ("ab \u{FFFD}", "not UTF-8")] {
+      let error = try #require(throws: UsageError.self) { try searcher.find(query, limit: 1) }
+      #expect("\(error)".contains(says), "\(error)")
+    }
+    // What a file's first line begins with is no part of the sentence.
+    #expect(try searcher.find("\u{FEFF}ab", limit: 1) == searcher.find("ab", limit: 1))
     #expect(throws: UsageError.self) { try searcher.find(String(repeating: "ab ", count: 400), limit: 1) }
   }
 

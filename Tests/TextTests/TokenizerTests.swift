@@ -94,6 +94,25 @@ import Testing
     #expect(tokenizer.encode("abc ab").compactMap { tokenizer.tokens[$0] } == ["abc", "Ġab"])
   }
 
+  /// As Windows' editors save it, and as servers pack it.
+  @Test func mergesInOtherEncodings() throws {
+    let usual = try withFolder { try Tokenizer(directory: $0).encode("abc ab") }
+    for (encoding, mark) in [(String.Encoding.utf16LittleEndian, "\u{FEFF}"), (.utf16BigEndian, "\u{FEFF}")] {
+      let found = try withFolder { folder in
+        try #require((mark + Self.merges).data(using: encoding)).write(
+          to: URL(fileURLWithPath: folder + "/merges.txt"))
+        return try Tokenizer(directory: folder).encode("abc ab")
+      }
+      #expect(found == usual)
+    }
+    try withFolder { folder in
+      try Data([0x50, 0x4B, 0x03, 0x04, 0x14, 0, 0, 0]).write(
+        to: URL(fileURLWithPath: folder + "/merges.txt"))
+      let error = try #require(throws: DataError.self) { try Tokenizer(directory: folder) }
+      #expect(error.description.contains("merges.txt: is a zip archive"), "\(error)")
+    }
+  }
+
   @Test func readsAFastTokenizer() throws {
     let usual = try withFolder { try Tokenizer(directory: $0) }
     for merges in ["[\"a b\", \"ab c\", \"Ġ ab\"]", "[[\"a\", \"b\"], [\"ab\", \"c\"], [\"Ġ\", \"ab\"]]"] {
@@ -120,6 +139,16 @@ import Testing
     (#"{"model": {"type": "BPE"}}"#, "no \"vocab\" and \"merges\""),
     (#"{"model": {"vocab": {}, "merges": ["a"]}}"#, "merge 0 is not a pair"),
     (#"{"vocab": 1}"#, "no such key"),
+    (
+      #"{"pre_tokenizer": {"type": "Whitespace"}, "model": {"type": "BPE"}}"#,
+      "another way than RoBERTa's tokenizer (Whitespace)"
+    ),
+    (
+      #"{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split"}, {"type": "ByteLevel"}]}, "model": {}}"#,
+      "(Sequence)"
+    ),
+    (#"{"model": {"end_of_word_suffix": "</w>"}}"#, "end_of_word_suffix \"</w>\""),
+    (#"{"model": {"ignore_merges": true}}"#, "(ignore_merges)"),
   ])
   func refusesOtherFastTokenizers(_ file: String, problem: String) throws {
     try withFolder(vocabulary: nil, merges: nil) { folder in

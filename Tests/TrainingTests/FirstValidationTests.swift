@@ -1,6 +1,7 @@
 import Engine
 import Formats
 import Foundation
+import Tasks
 import TestSupport
 import Testing
 
@@ -42,12 +43,80 @@ struct FirstValidationTests {
     #expect(said.contains("cannot be used; the first: ") && !said.contains(".."), "\(said)")
   }
 
-  /// What is trained on and measured on is told.
-  @Test func itemsOfTwoSplits() throws {
-    let (train, val) = (TinyRun.store("tvr_train"), TinyRun.store("tvr_val"))
-    #expect(SharedItems.note(training: train, measured: val) == nil)
-    let note = try #require(SharedItems.note(training: val, measured: val))
-    #expect(note.contains("are in \(val) too"), "\(note)")
+  /// What is trained on and measured on is told, of every family.
+  @Test(arguments: [
+    ("tvr", "val_query_txt_db", "train_query_txt_db"), ("tvqa", "test_query_txt_db", "train_query_txt_db"),
+    ("tvc", "val_db", "train_db"),
+  ])
+  func itemsOfTwoSplits(task: String, measured: String, trained: String) throws {
+    var options = try run.options(Self.task(task))
+    #expect(try shared(options).isEmpty)
+    options[measured] = options[trained]
+    let notes = try shared(options)
+    #expect(
+      notes.count == 1 && notes[0].contains("figures of what a run was trained on say little"), "\(notes)")
+  }
+
+  @Test func itemsOfTwoSplitsOfSeveralTasks() throws {
+    var options = try run.options(.multitask)
+    #expect(try shared(options).isEmpty)
+    options["val_datasets"] = options["train_datasets"]
+    let notes = try shared(options)
+    #expect(notes.count == 4, "\(notes)")
+    // Captions of a file, which are those of the store.
+    options = try run.options(.tvc)
+    options["val_db"] = nil
+    options["val_ref"] = .string(SharedData.golden.path + "/corpus/ann/tvc_train.jsonl")
+    #expect(try shared(options).count == 1)
+  }
+
+  @Test func videosOfTwoListsOfPretraining() throws {
+    var options = try run.options(.pretrain)
+    #expect(try shared(options, .pretrain).isEmpty)
+    let list = SharedData.golden.path + "/db/txt_db/pretrain_splits/tv_train.json"
+    let target = run.target(["mlm"])
+    var split = try #require(target["splits"]?.array?.first)
+    func put(_ path: String) {
+      split["val_idx"] = .string(path)
+      var changed = target
+      changed["splits"] = [split]
+      options["targets"] = [changed]
+    }
+    put(list)
+    #expect(try shared(options, .pretrain).first?.contains("videos, such as") == true)
+    put(try run.folder.file("none.json", "[]"))
+    #expect(try shared(options, .pretrain).first?.contains("lists no videos") == true)
+  }
+
+  private func shared(_ options: JSONObject, _ task: RunTask? = nil) throws -> [String] {
+    let file = try run.folder.file("shared.json", JSON.object(options).encoded())
+    return SharedItems.notes(of: try RunConfiguration.load(task: task, file: file, arguments: []).0)
+  }
+
+  /// `query_data.jsonl` of another store than the one that it lies in.
+  @Test func annotationsOfAnotherStore() throws {
+    func opened(_ name: String, _ change: (String) -> String) throws -> (
+      queries: KnownQueries, told: [String]
+    ) {
+      let store = run.folder.path(name)
+      try FileManager.default.copyItem(atPath: TinyRun.store("tvr_val"), toPath: store)
+      let text = try String(contentsOfFile: store + "/query_data.jsonl", encoding: .utf8)
+      try AtomicFile.write(change(text), to: store + "/query_data.jsonl")
+      _ = NoticeLog.shared
+      let queries = try KnownQueries(path: store, findsWindows: false, skips: SkipReport())
+      return (queries, NoticeLog.shared.about(store))
+    }
+    #expect(try opened("same.db") { $0 }.told.isEmpty)
+    let half = try opened("half.db") { $0.split(separator: "\n").prefix(7).joined(separator: "\n") }
+    #expect(half.queries.truthCount == 7 && half.told.joined().contains("lacks 8 of the 15 queries"))
+    let moved = try opened("moved.db") { $0.replacing("\"ts\": [", with: "\"ts\": [[0.5, 1.5]], \"old\": [") }
+    #expect(
+      moved.queries.truthCount == 15 && moved.told.count == 1
+        && moved.told[0].contains("is found at 0.5-1.5 s, the store that it is at"), "\(moved.told)")
+    let error = try #require(throws: DataError.self) {
+      try opened("other.db") { $0.replacing("\"desc_id\": ", with: "\"desc_id\": 9") }
+    }
+    #expect("\(error)".contains("query_data.jsonl: has none of the 15 queries of its store"), "\(error)")
   }
 
   /// Candidates that no store has; the queries of a test split do not say which are theirs.

@@ -146,7 +146,7 @@ import Testing
 
   /// A name or an answer of another type is no hidden truth.
   @Test(arguments: [
-    (#"{"desc_id": 1.0, "vid_name": "a"}"#, #"{"VR": [], "video2idx": {}}"#, "\"desc_id\" is 1.0, not an id"),
+    (#"{"desc_id": 1.5, "vid_name": "a"}"#, #"{"VR": [], "video2idx": {}}"#, "\"desc_id\" is 1.5, not an id"),
     (
       #"{"desc_id": 1, "vid_name": 7}"#, #"{"VR": [], "video2idx": {}}"#,
       "\"vid_name\" is an integer, not text"

@@ -30,14 +30,23 @@ public struct FileKind: Equatable, Sendable {
     ([0x89, 0x48, 0x44, 0x46], "an HDF5 file", "Save what is in it in a form that is read here"),
     (NPYHeader.magic, "a numpy array (.npy)", "Give the file that is meant"),
     (Array("SQLite format 3".utf8), "an SQLite database", "Give the file that is meant"),
+    (Array("PAR1".utf8), "a Parquet file", "Save its rows as JSON lines"),
+    (Array("ARROW1".utf8), "an Arrow file", "Save its rows as JSON lines"),
+    (Array("FEA1".utf8), "a Feather file", "Save its rows as JSON lines"),
+    (Array("ORC".utf8), "an ORC file", "Save its rows as JSON lines"),
+    ([0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1], "a document of Microsoft Office", "Save it as text"),
     (Array("MATLAB 5.0".utf8), "a MATLAB file", "Save what is in it in a form that is read here"),
     (Array("%PDF-".utf8), "a PDF document", "Give the file that is meant"),
   ]
 
   /// What begins with these bytes; nil where they tell nothing.
-  public init?(head: some Sequence<UInt8>) {
+  /// - Parameter path: of the file, whose ending tells of a zip archive whether unpacking helps.
+  public init?(head: some Sequence<UInt8>, named path: String? = nil) {
     let head = Array(head.prefix(Self.headLength))
-    if let found = Self.magics.first(where: { head.starts(with: $0.bytes) }) {
+    let ending = path.map { ($0 as NSString).pathExtension.lowercased() } ?? ""
+    if ["xlsx", "ods"].contains(ending), head.starts(with: [0x50, 0x4B, 3, 4]) {
+      self.init(name: "a spreadsheet", cure: "Save its rows as JSON lines")
+    } else if let found = Self.magics.first(where: { head.starts(with: $0.bytes) }) {
       self.init(name: found.name, cure: found.cure)
     } else if Self.isPage(head) {
       self.init(name: "a web page, not the file itself", cure: "Download it again; the address gave a page")
@@ -65,7 +74,7 @@ public struct FileKind: Equatable, Sendable {
     }
     defer { try? file.close() }
     guard let head = try? file.read(upToCount: Self.headLength) else { return nil }
-    self.init(head: head)
+    self.init(head: head, named: path)
   }
 
   private static func isPage(_ head: [UInt8]) -> Bool {

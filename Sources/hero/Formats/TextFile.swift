@@ -102,7 +102,7 @@ private final class TextSource {
 
   /// How a file that begins so is encoded, and the beginning without its mark.
   private static func encoding(of head: [UInt8], path: String) throws -> (Encoding, [UInt8]) {
-    if let kind = FileKind(head: head) { throw DataError("no text", file: path).naming(kind) }
+    if let kind = FileKind(head: head, named: path) { throw DataError("no text", file: path).naming(kind) }
     if head.starts(with: [0xEF, 0xBB, 0xBF]) { return (.utf8, Array(head.dropFirst(3))) }
     if head.starts(with: [0xFF, 0xFE]) { return (.utf16(bigEndian: false), Array(head.dropFirst(2))) }
     if head.starts(with: [0xFE, 0xFF]) { return (.utf16(bigEndian: true), Array(head.dropFirst(2))) }

@@ -119,8 +119,15 @@ public final class MomentSearcher: @unchecked Sendable {
   /// A query without the white space around it.
   /// - Throws: `UsageError` for an empty one and an endless one.
   static func checkedQuery(_ text: String) throws -> String {
-    let query = text.trimmingCharacters(in: .whitespacesAndNewlines)
+    // Byte order marks and white space in any order around the sentence.
+    let query = text.trimmingCharacters(in: .whitespacesAndNewlines.union(["\u{FEFF}"]))
     guard !query.isEmpty else { throw UsageError("the query is empty") }
+    guard !query.utf8.contains(0) else {
+      throw UsageError("the query has a zero byte in it, as UTF-16 does; give it in UTF-8")
+    }
+    guard !query.unicodeScalars.contains("\u{FFFD}") else {
+      throw UsageError("the query has bytes in it that are not UTF-8 (U+FFFD); give it in UTF-8")
+    }
     guard query.utf8.count <= longestQuery else {
       throw UsageError("the query has more than \(longestQuery) bytes")
     }

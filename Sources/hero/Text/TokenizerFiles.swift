@@ -139,7 +139,7 @@ public struct TokenizerFiles {
   ///
   /// Lines end with a line feed, a carriage return or both, the last perhaps with nothing.
   static func merges(at path: String) throws -> [Merge] {
-    try merges(try FileBytes.read(path: path, limit: mostBytes), of: path)
+    try merges(try TextFile.read(path: path, limit: mostBytes), of: path)
   }
 
   /// The same for a file's bytes.
@@ -192,6 +192,9 @@ public struct TokenizerFiles {
         "changes texts (\(normalizer["type"]?.string ?? "?")), which RoBERTa's tokenizer does not",
         "\"normalizer\"")
     }
+    if let change = Self.otherParting(json, model) {
+      throw refused("parts texts in another way than RoBERTa's tokenizer (\(change.what))", change.key)
+    }
     guard let vocabulary = model["vocab"]?.object, let merges = model["merges"]?.array else {
       throw refused("no \"vocab\" and \"merges\" in it", "\"model\"")
     }
@@ -205,6 +208,19 @@ public struct TokenizerFiles {
     self.paths = [path]
     self.vocabulary = ids
     self.merges = try Self.merges(merges) { throw refused($0, "\"merges\"") }
+  }
+
+  /// What makes a fast tokenizer's tokens others than RoBERTa's of the same vocabulary and merges;
+  /// nil where nothing does.
+  private static func otherParting(_ json: JSON, _ model: JSON) -> (what: String, key: String)? {
+    for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
+      if let mark = model[key]?.string, !mark.isEmpty { return ("\(key) \"\(mark)\"", "\"model\"") }
+    }
+    if model["ignore_merges"]?.bool == true { return ("ignore_merges", "\"model\"") }
+    guard var parting = json["pre_tokenizer"], !parting.isNull else { return nil }
+    if let parts = parting["pretokenizers"]?.array, parts.count == 1 { parting = parts[0] }
+    if parting["type"]?.string == "ByteLevel", parting["use_regex"]?.bool != false { return nil }
+    return (parting["type"]?.string ?? parting.shown, "\"pre_tokenizer\"")
   }
 
   /// The merges of a fast tokenizer.

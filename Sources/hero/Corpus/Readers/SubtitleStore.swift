@@ -33,7 +33,8 @@ public struct ListedVideo: Sendable, Equatable {
       }
       var owners: [Int: String] = [:]
       let videos = try members.map { name, value in
-        guard let pair = value.array, pair.count == 2, let duration = pair[0].double, let index = pair[1].int,
+        guard let pair = value.array, pair.count == 2, let duration = pair[0].double,
+          let index = pair[1].whole,
           TimeSpan.isTime(duration), duration >= 0, index >= 0
         else {
           throw DataError(

@@ -25,10 +25,7 @@ extension TextStoreBuilder {
     }
     report.noteNames(missing: missing, among: times.keys.lazy.map(\.text), in: subtitles)
     try writer.finish()
-    if writer.repeatedCaptions > 0 {
-      report.notes.append(
-        "\(writer.repeatedCaptions) captions have an id that an earlier one has; the last counts")
-    }
+    report.notes += writer.notes(of: annotation)
   }
 }
 
@@ -55,6 +52,7 @@ extension TextStoreBuilder {
     let writer = try CaptionWriter(folder: folder, compression: compression)
     for clip in clips { try writer.put(clip, tokenizer: tokenizer) }
     try writer.finish()
+    report.notes += writer.notes(of: annotation)
   }
 }
 
@@ -149,7 +147,10 @@ private final class CaptionWriter {
   private var videoCaptions = JSONObject()
   private var videoClips = JSONObject()
   /// Captions whose id an earlier one has; as in the reference, the last counts.
-  private(set) var repeatedCaptions = 0
+  private var repeatedCaptions = 0
+  /// Captions without words, and clips that end after their videos.
+  private var (wordless, late) = ([String](), [String]())
+  private var names = SpelledNames()
 
   init(folder: OutputFolder, compression: Compression) throws {
     self.folder = folder
@@ -162,10 +163,19 @@ private final class CaptionWriter {
     let ids = clip.captions.map { tokenizer.encode($0.row["desc"]?.string ?? "") }
     try clipEntries.put(clip.id, clipFields(clip, ids: ids))
     try clipVideos.append(clip.id, .string(clip.video))
+    names.add(clip.id, clip.video)
     videoClips.append(.string(clip.id), to: clip.video)
+    if let end = TimeSpan(clip.moment)?.end, let duration = clip.duration.double,
+      end > duration + TextStoreBuilder.looseSeconds
+    {
+      late.append(clip.id)
+    }
     for (caption, ids) in zip(clip.captions, ids) {
       let isNew = try captionEntries.replace(caption.id, captionFields(caption.row, of: clip, ids: ids))
       if !isNew { repeatedCaptions += 1 }
+      if ids.isEmpty || caption.row["desc"]?.string?.utf8.allSatisfy({ $0 <= 0x20 }) ?? true {
+        wordless.append(caption.id)
+      }
       captionVideos[caption.id] = .string(clip.video)
       videoCaptions.append(.string(caption.id), to: clip.video)
     }
@@ -193,6 +203,23 @@ private final class CaptionWriter {
       "vid_name": .string(clip.video), "ts": clip.moment, "sub_indices": clip.sentences,
       "duration": clip.duration, "captions": .array(captions),
     ]
+  }
+
+  /// Lines to be told of what was written.
+  func notes(of annotation: String) -> [String] {
+    var notes = names.notes(in: annotation)
+    if repeatedCaptions > 0 {
+      notes.append("\(repeatedCaptions) captions have an id that an earlier one has; the last counts")
+    }
+    if let first = wordless.first {
+      notes.append("\(wordless.count) captions, the first \"\(first)\", have no words; they are kept")
+    }
+    if let first = late.first {
+      notes.append(
+        "\(late.count) clips, the first \"\(first)\", end after their video does (\"duration\"); they are kept"
+      )
+    }
+    return notes
   }
 
   func finish() throws {

@@ -18,7 +18,7 @@ extension TextStoreBuilder {
   }
 
   /// Seconds by which a moment may exceed its video, because durations are rounded.
-  private static let looseSeconds = 2.0
+  static let looseSeconds = 2.0
 
   func buildQueries(
     in folder: OutputFolder, with tokenizer: Tokenizer, report: inout TextStoreReport,
@@ -30,6 +30,7 @@ extension TextStoreBuilder {
     let videos = try JSONObjectFile(path: folder.file("query2video.json"))
     let rows = try JSONLinesFile(path: folder.file("query_data.jsonl"))
     var withoutVideo = 0
+    var names = SpelledNames()
     var (wordless, late, truthless) = ([String](), [String](), [String]())
     var moments = (all: 0, within1: 0)
     var counted = (known: 0, first: 0, beyond: 0)
@@ -50,6 +51,7 @@ extension TextStoreBuilder {
         if end <= 1, duration >= Self.fewSeconds { moments.within1 += 1 }
       }
       if !entry.hasTruth { truthless.append(entry.id) }
+      names.add(entry.id, entry.video)
       if let video = entry.video {
         try videos.append(entry.id, .string(video))
       } else {
@@ -65,6 +67,7 @@ extension TextStoreBuilder {
     try lengths.finish()
     try videos.finish()
     try rows.finish()
+    report.notes += names.notes(in: annotation)
     if let first = wordless.first {
       report.notes.append(
         "\(wordless.count) rows, the first \"\(first)\", have a text without words; they are kept")
@@ -102,7 +105,7 @@ extension TextStoreBuilder {
       case .futures: ("answer", 2)
       default: ("", 0)
       }
-    guard count > 0, let index = row[key]?.int ?? row[key]?.string.flatMap({ Int($0) }) else { return nil }
+    guard count > 0, let index = row[key]?.whole ?? row[key]?.string.flatMap({ Int($0) }) else { return nil }
     return (index, count)
   }
 
@@ -157,9 +160,11 @@ extension TextStoreBuilder {
     let target = (task == .violin ? row[key] : row["ts"]) ?? .null
     if target.isNull { return target }
     if task == .violin {
-      guard target.bool != nil || target.int == 0 || target.int == 1 else {
+      if target.bool != nil { return target }
+      guard let truth = target.whole, truth == 0 || truth == 1 else {
         throw BadRow("\"\(key)\" is \(target.shown), neither true nor false")
       }
+      return .int(truth)
     } else {
       try Moment.checkOneOrMore(target, name: "ts")
     }
@@ -200,7 +205,7 @@ extension TextStoreBuilder {
   /// The place of the right answer, or null.
   private func place(_ value: JSON?, _ key: String, of answers: Int) throws -> JSON {
     guard let value, !value.isNull else { return .null }
-    guard let index = value.int ?? value.string.flatMap({ Int($0) }), (0..<answers).contains(index) else {
+    guard let index = value.whole ?? value.string.flatMap({ Int($0) }), (0..<answers).contains(index) else {
       throw BadRow("\"\(key)\" is \(value.shown), not an answer from 0 to \(answers - 1)")
     }
     return .int(index)

@@ -46,15 +46,15 @@ extension JSONObject {
 
 /// Ids as keys of an LMDB store.
 enum StoreKey {
-  static func checked(_ value: JSON, name: String) throws -> String {
-    guard let key = value.string ?? value.int.map(String.init) else {
-      throw BadRow("\"\(name)\" is \(value.kind), not an id")
+  static func checked(_ value: JSON, name: String) throws(BadRow) -> String {
+    guard let key = value.string ?? value.whole.map(String.init) else {
+      throw BadRow("\"\(name)\" is \(value.shown), not an id: a text or a whole number")
     }
     return try checked(key, name: name)
   }
 
   @discardableResult
-  static func checked(_ key: String, name: String) throws -> String {
+  static func checked(_ key: String, name: String) throws(BadRow) -> String {
     guard (1...511).contains(key.utf8.count) else {
       throw BadRow("\"\(name)\" has \(key.utf8.count) bytes; a store's key has 1 to 511")
     }

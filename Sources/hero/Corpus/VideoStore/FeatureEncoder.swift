@@ -56,7 +56,10 @@ struct FeatureEncoder: Sendable {
   private func parts(of video: FeatureFiles) throws -> ([NDArray], [String]) {
     if video.frames == 0 { throw UnreadableVideo("the list of files says that it has no frames") }
     let read = try zip(options.features, video.files).map { try matrix($1, kind: $0) }
-    return (read.map(\.array), read.compactMap(\.note))
+    let notes = zip(options.features, read).flatMap { kind, part in
+      [part.file.note, part.isZero ? "its \(kind) features are all 0, as where an extraction failed" : nil]
+    }
+    return (read.map(\.file.array), notes.compactMap { $0 })
   }
 
   /// The frames that all parts have.
@@ -95,7 +98,7 @@ struct FeatureEncoder: Sendable {
       })
   }
 
-  private func matrix(_ path: String?, kind: String) throws -> FeatureFile {
+  private func matrix(_ path: String?, kind: String) throws -> (file: FeatureFile, isZero: Bool) {
     guard let path else { throw UnreadableVideo("it has no readable \(kind) file") }
     let file = try FeatureFile(path: path)
     let array = file.array
@@ -104,7 +107,7 @@ struct FeatureEncoder: Sendable {
       throw DataError(
         "frame \(place / max(1, array.shape[1])) holds \(values[place]), which is no feature", file: path)
     }
-    return file
+    return (file, values.allSatisfy { $0 == 0 })
   }
 
   /// Row by row, what the parts have in that row, one after the other; all have as many rows and

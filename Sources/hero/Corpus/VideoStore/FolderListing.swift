@@ -59,11 +59,27 @@ struct FolderListing {
     }
     for name in folders {
       let inside = folder.isEmpty ? name : "\(folder)/\(name)"
-      if depth < Self.deepest {
+      if Self.isLoop("\(path)/\(name)", in: path) {
+        notes.append("\(path)/\(name): is a link to a folder that it lies in, and is not looked into")
+      } else if depth < Self.deepest {
         try add("\(path)/\(name)", folder: inside, depth: depth + 1)
       } else {
         notes.append("\(path)/\(name): lies too deep and is not looked into")
       }
     }
+  }
+
+  /// Whether a folder is the one that it lies in, or one above that.
+  private static func isLoop(_ path: String, in parent: String) -> Bool {
+    guard let outer = real(path), let inner = real(parent) else { return false }
+    return inner.starts(with: outer)
+      && (inner.count == outer.count || inner[outer.count] == UInt8(ascii: "/"))
+  }
+
+  /// The bytes of a path without links.
+  private static func real(_ path: String) -> [UInt8]? {
+    guard let found = realpath(path, nil) else { return nil }
+    defer { free(found) }
+    return [UInt8](UnsafeRawBufferPointer(start: found, count: strlen(found)))
   }
 }

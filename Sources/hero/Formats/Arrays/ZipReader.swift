@@ -14,6 +14,9 @@ public final class ZipReader {
     /// Bytes after decompression, as the archive's directory says.
     var size: Int
     var compressedSize: Int
+    /// Whether its bytes lie in the archive as they are, without a checksum: 0, as
+    /// `torch.serialization.set_crc32_options(False)` leaves it.
+    var hasNoChecksum: Bool
   }
 
   /// A deflate stream cannot expand by more than this.
@@ -90,7 +93,9 @@ public final class ZipReader {
         "claims \(entry.size) bytes from \(entry.compressedSize) compressed ones, which cannot be so "
           + "in an archive of \(archiveSize)")
     }
-    guard let stream = zip_fopen_index(handle, entry.index, 0) else {
+    // What is not decompressed is not compared with its checksum either.
+    let flags = entry.hasNoChecksum ? zip_flags_t(ZIP_FL_COMPRESSED) : 0
+    guard let stream = zip_fopen_index(handle, entry.index, flags) else {
       throw unopened(entry)
     }
     defer { zip_fclose(stream) }
@@ -145,7 +150,10 @@ public final class ZipReader {
         let compressedSize = Int(exactly: status.comp_size)
       else { throw DataError("a damaged directory of the zip archive", file: file, place: "entry \(index)") }
       entries.append(
-        Entry(name: String(cString: name), index: index, size: size, compressedSize: compressedSize))
+        Entry(
+          name: String(cString: name), index: index, size: size, compressedSize: compressedSize,
+          hasNoChecksum: status.crc == 0 && size > 0 && Int32(status.comp_method) == ZIP_CM_STORE
+            && status.encryption_method == 0))
     }
   }
 

@@ -198,7 +198,7 @@ struct JSONParser {
       skipSpace()
       if take(close) { return }
       guard take(UInt8(ascii: ",")) else {
-        throw error("expected \",\" or \"\(Unicode.Scalar(close))\" after an element")
+        throw error(unexpected() ?? "expected \",\" or \"\(Unicode.Scalar(close))\" after an element")
       }
       skipSpace()
       if peek() == close { throw error("a comma before \"\(Unicode.Scalar(close))\"") }

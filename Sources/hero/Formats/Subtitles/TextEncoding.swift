@@ -154,6 +154,7 @@ public enum TextEncoding {
     if letters >= 60, hebrew == letters, (counts[0xE5] + counts[0xE9]) * 20 > letters * 3 {
       return "CP1255"
     }
+    if isGreekInCapitals(counts, letters: letters, bytes) { return "CP1253" }
     // α, ε, η, ι, ο, τ, ς and the vowels with accents ά, έ, ή, ί, ό, ύ, ώ.
     let frequent = [0xE1, 0xE5, 0xE7, 0xE9, 0xEF, 0xF4, 0xF2].reduce(0) { $0 + counts[$1] }
     let accented = [0xDC, 0xDD, 0xDE, 0xDF, 0xFC, 0xFD, 0xFE].reduce(0) { $0 + counts[$1] }
@@ -162,6 +163,18 @@ public enum TextEncoding {
       counts[0xDA] + counts[0xDB] + counts[0xD8] == 0
     else { return nil }
     return "CP1253"
+  }
+
+  /// Capitals of Greek stand where small letters of KOI8-R do, seven frequent ones where а, г, е, и,
+  /// о, с and т are. There is none where that has р, and nearly none where it has н; nor where
+  /// Windows-1251 has А.
+  private static func isGreekInCapitals(_ counts: [Int], letters: Int, _ bytes: ArraySlice<UInt8>) -> Bool {
+    func sum(_ range: ClosedRange<Int>) -> Int { counts[range].reduce(0, +) }
+    let frequent = [0xC1, 0xC5, 0xC7, 0xC9, 0xCF, 0xD3, 0xD4].reduce(0) { $0 + counts[$1] }
+    let runs = zip(bytes.dropFirst(), bytes).count { $0 >= 0xC0 && $1 < 0xC0 }
+    return letters >= 40 && sum(0xC1...0xD9) * 10 > letters * 9 && counts[0xD2] == 0 && counts[0xC0] == 0
+      && sum(0xDA...0xDF) == 0 && counts[0xCE] * 50 < letters && frequent * 10 > letters * 4
+      && letters * 2 >= runs * 5
   }
 
   /// How frequent the letters а … я are in Russian, in thousandths.

@@ -20,7 +20,7 @@ extension AnswerResults {
   /// The place of an answer, as files write it; 1 and 0 for true and false.
   public static func answer(_ value: JSON?) -> Int? {
     guard let value else { return nil }
-    return value.int ?? value.bool.map { $0 ? 1 : 0 } ?? value.string.flatMap { Int($0) }
+    return value.whole ?? value.bool.map { $0 ? 1 : 0 } ?? value.string.flatMap { Int($0) }
   }
 
   /// How many of the known answers are given: `right`, `of`, and those that have no answer, which
@@ -35,8 +35,10 @@ extension AnswerResults {
     for row in rows { answers[row.id] = row.answer }
     let known = Set(truth.map(\.id))
     if let stranger = rows.first(where: { !known.contains($0.id) }) {
+      let hint = Normalization.hint(
+        missing: rows.lazy.map(\.id).filter { !known.contains($0) }.map(\.text), among: known.map(\.text))
       throw DataError(
-        "question \(stranger.id) has no known answer",
+        "question \(stranger.id) has no known answer" + (hint.map { "; \($0)" } ?? ""),
         cure: "Use the annotations of the split that the predictions were made for")
     }
     return (

@@ -20,11 +20,8 @@ public struct QueryID: Hashable, Sendable, CustomStringConvertible, ExpressibleB
 
   /// The id that a JSON value holds, or nil for anything but text and whole numbers.
   public init?(_ json: JSON?) {
-    switch json {
-    case .string(let text): self.text = text
-    case .int(let number): text = String(number)
-    default: return nil
-    }
+    guard let text = json?.string ?? json?.whole.map(String.init) else { return nil }
+    self.text = text
   }
 
   /// The id in a row, under the first of some keys that it has.

@@ -26,7 +26,7 @@ extension RetrievalResults {
       index = [:]
       var owners: [Int: String] = [:]
       for (name, number) in named {
-        guard let number = number.int else {
+        guard let number = number.whole else {
           throw DataError("\"video2idx\" gives \(number.shown) for \"\(name)\", not a number")
         }
         if let other = owners.updateValue(name, forKey: number) {
@@ -81,11 +81,11 @@ extension MomentPrediction {
   /// - Parameter place: of the prediction in its list, whose negative is its score where it has
   ///   none.
   fileprivate init?(_ entry: JSON, place: Int) {
-    if let video = entry.int {
+    if let video = entry.whole {
       self.init(video: video, score: -Float(place))
       return
     }
-    guard let row = entry.array, (1...4).contains(row.count), row.count != 2, let video = row[0].int else {
+    guard let row = entry.array, (1...4).contains(row.count), row.count != 2, let video = row[0].whole else {
       return nil
     }
     let numbers = row.dropFirst().map(\.double)

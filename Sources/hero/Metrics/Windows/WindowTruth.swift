@@ -74,7 +74,7 @@ public struct ClipSaliency: Sendable, Equatable {
     guard let duration = row["duration"]?.double, duration >= 0,
       duration / Self.clipLength <= Double(Self.mostClips)
     else { throw wrong("\"saliency_scores\" needs the video's \"duration\" in seconds") }
-    let clips = row["relevant_clip_ids"]?.array?.map(\.int)
+    let clips = row["relevant_clip_ids"]?.array?.map(\.whole)
     let ratings = rated.array?.map { $0.array?.map(\.double) }
     guard let clips, let ratings, clips.count == ratings.count else {
       throw wrong("\"saliency_scores\" has not one entry for each of \"relevant_clip_ids\"")
@@ -88,7 +88,7 @@ public struct ClipSaliency: Sendable, Equatable {
         outside += 1
         continue
       }
-      guard let rating, rating.count == annotators, !rating.contains(nil) else {
+      guard let rating, rating.count == annotators, rating.allSatisfy({ $0?.isFinite ?? false }) else {
         throw wrong("the scores of clip \(clip) are not \(annotators) numbers")
       }
       for (annotator, score) in rating.enumerated() { scores[annotator][clip] = score ?? 0 }

@@ -177,7 +177,7 @@ public struct RunFolder: Equatable, Sendable {
       return (name, label)
     }
     let saved = savedCheckpoints()
-    let wanted = name == "best" ? best().map { String($0.step) } ?? "latest" : name
+    let wanted = name == "best" ? try knownBest().map { String($0.step) } ?? "latest" : name
     let found =
       wanted == "latest"
       ? saved.last : saved.last { $0.name == wanted } ?? saved.last { String($0.step) == wanted }
@@ -188,7 +188,10 @@ public struct RunFolder: Equatable, Sendable {
       guard FileManager.default.isFolder(path) else {
         throw DataError("there is no such run's folder", file: path, cure: DataError.missingCure(path))
       }
-      let there = saved.map(\.name).joined(separator: ", ")
+      // A step may be there in two formats.
+      let names = saved.map(\.name)
+      let there = names.indices.filter { $0 == 0 || names[$0 - 1] != names[$0] }.map { names[$0] }
+        .joined(separator: ", ")
       throw DataError(
         "has no checkpoint \"\(name)\"", file: checkpoints,
         cure: there.isEmpty
@@ -232,6 +235,15 @@ public struct RunFolder: Equatable, Sendable {
       let metric = record["metric"]?.string, let value = record["value"]?.double
     else { return nil }
     return Best(step: step, metric: metric, value: value)
+  }
+
+  /// The same where a damaged record must not be taken for none.
+  private func knownBest() throws -> Best? {
+    if let best = best() { return best }
+    guard FileManager.default.fileExists(atPath: bestRecord) else { return nil }
+    throw DataError(
+      "does not say which checkpoint is best: it is damaged", file: bestRecord,
+      cure: "Name a step by --checkpoint, or latest")
   }
 
   /// Records a validation if it is the best so far.

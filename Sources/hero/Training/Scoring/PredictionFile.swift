@@ -33,11 +33,15 @@ enum PredictionFile {
       return .windows(rows)
     }
     if first["descs"] != nil || first["clip_id"] != nil { return .captions(rows) }
-    guard rows.count == 1, !isList, first.object != nil else {
+    guard rows.count == 1, !isList, let members = first.object,
+      members.contains(where: { !isCollection($0.value) })
+    else {
       throw DataError(
         "holds no predictions of a known form", file: path,
         cure: "Give a result file of retrieval, answers, captions or windows (Docs/Formats.md)")
     }
     return .answers(first)
   }
+
+  private static func isCollection(_ value: JSON) -> Bool { value.array != nil || value.object != nil }
 }

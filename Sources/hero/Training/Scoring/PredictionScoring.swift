@@ -34,7 +34,9 @@ public struct PredictionScoring {
   /// - Parameter log: reports unusable rows and queries without a prediction.
   /// - Throws: `DataError` where a file cannot be read, or the two do not belong together.
   public func run(log: RunLog) throws -> Scores {
-    switch try PredictionFile.read(path: predictions) {
+    let file = try PredictionFile.read(path: predictions)
+    try requireKind(of: file)
+    return switch file {
     case .retrieval(let json): try retrieval(json, log.warning)
     case .answers(let json): try answers(json, log.warning)
     case .windows(let rows): try windows(rows, log.warning)
@@ -52,30 +54,65 @@ public struct PredictionScoring {
     try CaptionRow.write(try CaptionRow.read(path: predictions), to: path)
   }
 
+  /// Refuses predictions that the task has not.
+  private func requireKind(of file: PredictionFile) throws {
+    guard let task, case .answers = file, task.family != .questionAnswering, task.family != .inference else {
+      return
+    }
+    throw DataError(
+      "holds an answer for each id, as tasks of questions and statements do, not predictions of \(task.rawValue)",
+      file: predictions, cure: "Check --task, or write the form of the task (Docs/Formats.md)")
+  }
+
   // MARK: Retrieval
 
   private func retrieval(_ json: JSON, _ warn: (String) -> Void) throws -> Scores {
     try refuseMeteor()
     var truths: [RetrievalTruth] = []
     var distinct = DistinctIDs()
+    var late = 0
     try forEachReference(warn) { row in
       if let truth = try RetrievalTruth(annotation: .object(row)), distinct.isNew(truth.id) {
         truths.append(truth)
+        if let duration = row["duration"]?.double, truth.spans.contains(where: { $0.start > duration }) {
+          late += 1
+        }
       }
     }
     distinct.tell(of: references, warn)
     guard !truths.isEmpty else {
       throw DataError("no row names its video: the truth is hidden", file: references)
     }
+    if late > 0 {
+      warn(
+        "\(references): \(late) true moments begin after their video ends (\"duration\"), as times in another unit "
+          + "do; they cannot be found")
+    }
     return try DataError.locating(file: predictions) {
       let results = try RetrievalResults(json: json, numbers: try numbers())
+      let numbers = Set(results.videoIndex.values)
       for (task, queries) in results.tasks {
+        if task.findsMoments, truths.allSatisfy(\.spans.isEmpty) {
+          warn("\(references): no row has a moment (\"ts\"), so \(task.rawValue) is not measured")
+        }
         let answered = Set(queries.lazy.filter { !$0.predictions.isEmpty }.map(\.id))
         tell(
           truths.count { !answered.contains($0.id) }, "queries have no prediction of \(task.rawValue)", warn)
         let moments = queries.lazy.flatMap(\.predictions)
         tell(
           moments.count { $0.end < $0.start }, "moments of \(task.rawValue) end before they begin", warn)
+        tell(
+          moments.count { !numbers.contains($0.video) },
+          "predictions of \(task.rawValue) are of videos without a name, as \"video2idx\" or the list of videos does not "
+            + "have their numbers", warn)
+        let unordered = queries.count { query in
+          zip(query.predictions, query.predictions.dropFirst()).contains { $0.score < $1.score }
+        }
+        if unordered > 0 {
+          warn(
+            "\(predictions): the predictions of \(unordered) queries of \(task.rawValue) do not come by falling score. "
+              + "They count in the order in which they come.")
+        }
       }
       let recalls = try RetrievalMetrics(results: results, truth: truths, byQueryType: true).recalls
       return (
@@ -102,6 +139,7 @@ public struct PredictionScoring {
     try refuseMeteor()
     var truth: [(id: QueryID, answer: Int)] = []
     var distinct = DistinctIDs()
+    var answers = 2
     try forEachReference(warn) { row in
       guard let value = row["answer_idx"] ?? row["answer"] ?? row["label"], !value.isNull else { return }
       let id = try QueryID(in: .object(row), "qid", "example_id", "desc_id")
@@ -110,14 +148,23 @@ public struct PredictionScoring {
           "the answer is \(value.shown), not a whole number", place: "question \(id)",
           cure: "Correct that row")
       }
+      answers = max(answers, (0..<Self.mostAnswers).first { row["a\($0)"] == nil } ?? Self.mostAnswers)
       if distinct.isNew(id) { truth.append((id, answer)) }
     }
     distinct.tell(of: references, warn)
     guard !truth.isEmpty else {
       throw DataError("no row tells its answer: the truth is hidden", file: references)
     }
+    try requirePlaces(truth.map(\.answer), of: answers, references, warn)
     let (right, total, unanswered) = try DataError.locating(file: predictions) {
-      try AnswerResults(json: json).scored(against: truth)
+      if answers > 2, let (id, _) = json.object?.first(where: { $0.value.bool != nil }) {
+        throw DataError(
+          "the answer is true or false, and the questions have \(answers) answers", place: "question \(id)",
+          cure: "Give the place of the answer, from 0 to \(answers - 1)")
+      }
+      let given = try AnswerResults(json: json)
+      try requirePlaces(given.rows.map(\.answer), of: answers, predictions, warn)
+      return try given.scored(against: truth)
     }
     tell(unanswered, "questions have no answer", warn)
     let accuracy = Double(right) / Double(total)
@@ -127,36 +174,22 @@ public struct PredictionScoring {
     return ([(name, accuracy)], table)
   }
 
-  // MARK: Windows
+  /// No question has more answers.
+  private static let mostAnswers = 100
 
-  private func windows(_ rows: [JSON], _ warn: (String) -> Void) throws -> Scores {
-    try refuseMeteor()
-    let answers = try rows.enumerated().map { place, row in
-      try DataError.locating(file: predictions, place: "row \(place + 1)") {
-        try WindowPredictions(json: row)
-      }
+  /// Tells answers that are none of so many, and refuses those that are counted from 1.
+  private func requirePlaces(_ places: [Int], of count: Int, _ file: String, _ warn: (String) -> Void) throws
+  {
+    let outside = places.filter { !(0..<count).contains($0) }
+    guard let first = outside.first else { return }
+    if outside.allSatisfy({ $0 == count }), !places.contains(0), places.count > count {
+      throw DataError(
+        "counts answers from 1: \(outside.count) of \(places.count) are \(count), none is 0", file: file,
+        cure: "Count them from 0, as TVQA does")
     }
-    var truths: [WindowTruth] = []
-    var distinct = DistinctIDs()
-    // The reader of such corpora tells the four of them apart.
-    let annotation = task?.annotation ?? .qvhighlights
-    try annotation.forEachRow(of: references, split: split, onSkip: warn) { row in
-      if let truth = try WindowTruth(json: .object(row)), distinct.isNew(truth.id) { truths.append(truth) }
-    }
-    distinct.tell(of: references, warn)
-    guard !truths.isEmpty else {
-      throw DataError("no row has \"relevant_windows\": the truth is hidden", file: references)
-    }
-    WindowTruth.outside(truths).map { warn("\(references): \($0)") }
-    let metrics = try DataError.locating(file: predictions) { try WindowMetrics(answers, truth: truths) }
-    tell(metrics.unanswered, "queries have no prediction", warn)
-    tell(metrics.reversed, "windows end before they begin", warn)
-    if metrics.unordered > 0 {
-      warn(
-        "\(predictions): the windows of \(metrics.unordered) queries do not come by falling score. "
-          + "Mean average precision sorts them, recall takes them as they come.")
-    }
-    return (metrics.figures, MetricsTable(metrics, title: split))
+    warn(
+      "\(file): \(outside.count) answers are no place from 0 to \(count - 1), the first \(first). They count as wrong."
+    )
   }
 
   // MARK: Captions
@@ -177,11 +210,22 @@ public struct PredictionScoring {
         "\(predictions): \(strangers) captions are of clips that \(references) does not have. They are left out."
       )
     }
+    guard given.contains(where: { !$0.captions.isEmpty }) else {
+      throw DataError(
+        "no row has a caption under \"descs\"", file: predictions,
+        cure: "Write a clip a line, {\"clip_id\": …, \"descs\": [{\"desc\": …}]}")
+    }
+    guard truth.contains(where: { !$0.captions.isEmpty }) else {
+      throw DataError("no row has \"descs\": the captions are hidden", file: references)
+    }
+    tell(given.count { $0.captions.first?.isEmpty ?? false }, "captions are empty", log.warning)
     let several = given.count { $0.captions.count > 1 }
     if several > 0 {
       log.warning("\(predictions): \(several) clips have several captions. The first counts.")
     }
-    let scores = try CaptionScorer(given, references: truth, meteor: meteor)
+    let scores = try DataError.locating(file: predictions) {
+      try CaptionScorer(given, references: truth, meteor: meteor)
+    }
     let videos = try task?.videoScores(given, truth, meteor: meteor, log: log)
     return (
       scores.corpus.map { ($0.name, $0.value) } + (videos?.figures ?? []),
@@ -197,7 +241,7 @@ public struct PredictionScoring {
     return try CaptionStore(path: references).rows()
   }
 
-  private func refuseMeteor() throws {
+  func refuseMeteor() throws {
     guard meteor == nil else { throw UsageError("--meteor-data is for captions, and there are none") }
   }
 
@@ -210,31 +254,8 @@ public struct PredictionScoring {
     try annotation.forEachRow(of: references, split: split, onSkip: warn, body)
   }
 
-  private func tell(_ count: Int, _ what: String, _ warn: (String) -> Void) {
+  func tell(_ count: Int, _ what: String, _ warn: (String) -> Void) {
     if count > 0 { warn("\(predictions): \(count) \(what). They count as wrong.") }
-  }
-}
-
-/// The ids of a file's rows, of which each should have one row.
-private struct DistinctIDs {
-  private var seen: Set<QueryID> = []
-  private var repeated: (count: Int, first: QueryID)?
-
-  func contains(_ id: QueryID) -> Bool { seen.contains(id) }
-
-  /// Whether an id has not come before.
-  mutating func isNew(_ id: QueryID) -> Bool {
-    if seen.insert(id).inserted { return true }
-    repeated = ((repeated?.count ?? 0) + 1, repeated?.first ?? id)
-    return false
-  }
-
-  /// Tells of rows whose id has come before.
-  func tell(of file: String, _ warn: (String) -> Void) {
-    guard let repeated else { return }
-    warn(
-      "\(file): \(repeated.count) rows repeat an id, the first \(repeated.first). The first row of each counts."
-    )
   }
 }
 

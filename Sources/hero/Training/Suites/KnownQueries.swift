@@ -27,7 +27,7 @@ struct KnownQueries {
   init(path: String, findsWindows: Bool, skips: SkipReport) throws {
     (store, self.skips) = (try QueryStore(path: path), skips)
     try store.require(windows: findsWindows)
-    var asked = Set(store.ids)
+    var asked = Set(store.ids.lazy.map { QueryID($0) })
     try JSONLines.read(path: store.annotationPath) { line, row in
       do {
         try findsWindows ? addWindows(row, &asked) : addMoment(row, &asked)
@@ -36,6 +36,37 @@ struct KnownQueries {
       }
     }
     WindowTruth.outside(windows).map { Notice.tell("\(store.annotationPath): \($0)") }
+    try checkAnnotation(unread: asked)
+  }
+
+  /// Rows that are compared with the store, as a store and another one's annotations differ in all.
+  private static let compared = 64
+
+  /// Refuses annotations of none of the store's queries, and tells those that contradict it.
+  private func checkAnnotation(unread: Set<QueryID>) throws {
+    let all = store.ids.count
+    guard unread.count < all || all == 0 else {
+      throw DataError(
+        "has none of the \(all) queries of its store, such as \(store.ids[0].spelled)",
+        file: store.annotationPath,
+        cure: "Make the store again: the file is of another one")
+    }
+    if let id = store.ids.first(where: { unread.contains(QueryID($0)) }) {
+      Notice.tell(
+        "\(store.annotationPath): lacks \(unread.count) of the \(all) queries of its store, such as \(id.spelled); no figure "
+          + "counts them")
+    }
+    for truth in truths.prefix(Self.compared) where !truth.spans.isEmpty {
+      guard let query = try? store.query(truth.id.text), query.spans != truth.spans else { continue }
+      return Notice.tell(
+        "\(store.annotationPath): says that \(truth.id.text.spelled) is found at \(Self.shown(truth.spans)), the store that it "
+          + "is at \(Self.shown(query.spans)); the file counts. Others like it are not told. Make the store again"
+      )
+    }
+  }
+
+  private static func shown(_ spans: [TimeSpan]) -> String {
+    spans.isEmpty ? "no moment" : spans.map { "\($0.start)-\($0.end) s" }.joined(separator: ", ")
   }
 
   /// Of how many queries the truth is known.
@@ -52,14 +83,14 @@ struct KnownQueries {
   /// The same where the truth of some queries does not count.
   func without(_ ids: Set<QueryID>) -> KnownQueries { counting { id, _ in !ids.contains(id) } }
 
-  private mutating func addMoment(_ row: JSON, _ asked: inout Set<String>) throws {
-    if let truth = try RetrievalTruth(annotation: row), asked.remove(truth.id.text) != nil {
-      truths.append(truth)
-    }
+  private mutating func addMoment(_ row: JSON, _ asked: inout Set<QueryID>) throws {
+    let id = try QueryID(in: row, "desc_id", "sen_id", "qid")
+    guard asked.remove(id) != nil else { return }
+    if let truth = try RetrievalTruth(annotation: row) { truths.append(truth) }
   }
 
-  private mutating func addWindows(_ row: JSON, _ asked: inout Set<String>) throws {
-    guard let id = QueryID(row["desc_id"]), asked.remove(id.text) != nil else { return }
+  private mutating func addWindows(_ row: JSON, _ asked: inout Set<QueryID>) throws {
+    guard let id = QueryID(row["desc_id"]), asked.remove(id) != nil else { return }
     facts[id] = (row["desc"]?.string, row["vid_name"]?.string, row["duration"]?.double)
     if let truth = try WindowTruth(json: row) { windows.append(truth) }
   }

@@ -79,10 +79,7 @@ public struct TrainingRun {
     ) { step in
       try learning.validate(step, folder.results)
     }
-    for store in [configuration.unobserved.valQueries, configuration.unobserved.testQueries] {
-      guard let store, let trained = configuration.unobserved.trainQueries else { continue }
-      SharedItems.note(training: trained, measured: store).map { log.warning($0) }
-    }
+    for note in SharedItems.notes(of: configuration) { log.warning(note) }
     try trainer.check()
     let start = try opened.draw(model.store)
     // A run that goes on has weights of its own. What does not fit them leaves the folder as it

@@ -94,6 +94,8 @@ enum AnnotationForm: Equatable {
     switch first {
     case UInt8(ascii: "["): return .list
     case UInt8(ascii: "{"): break
+    // A comment, which no table begins with; the reader of JSON lines says so.
+    case UInt8(ascii: "/"), UInt8(ascii: "#"): return .lines
     default: return .table
     }
     var (hasSentences, hasObjectsOnly, isEmpty) = (false, true, true)

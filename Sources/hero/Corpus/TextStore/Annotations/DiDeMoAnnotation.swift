@@ -28,15 +28,14 @@ enum DiDeMoAnnotation {
     guard let text = row["description"]?.string,
       !text.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty
     else { throw BadRow("no \"description\"") }
-    guard let id = row["annotation_id"], id.int != nil || id.string != nil else {
-      throw BadRow("no \"annotation_id\"")
-    }
-    guard let segments = row["num_segments"]?.int, (1...100_000).contains(segments) else {
+    guard let id = row["annotation_id"] else { throw BadRow("no \"annotation_id\"") }
+    _ = try StoreKey.checked(id, name: "annotation_id")
+    guard let segments = row["num_segments"]?.whole, (1...100_000).contains(segments) else {
       throw BadRow("\"num_segments\" is \((row["num_segments"] ?? .null).shown)")
     }
     var moments: [JSON] = []
     for time in row["times"]?.array ?? [] {
-      guard let pair = time.array, pair.count == 2, let first = pair[0].int, let last = pair[1].int,
+      guard let pair = time.array, pair.count == 2, let first = pair[0].whole, let last = pair[1].whole,
         first >= 0, first <= last, last < segments
       else { throw BadRow("\(time.shown) is not a first and a last of \(segments) segments") }
       moments.append([.double(Double(first) * segment), .double(Double(last + 1) * segment)])

@@ -91,7 +91,8 @@ struct MSRVTTAnnotation {
   private static func row(
     id: JSON?, video: String, text: String?, duration: Double?
   ) throws(BadRow) -> JSONObject {
-    guard let id, id.int != nil || id.string != nil else { throw BadRow("no id") }
+    guard let id else { throw BadRow("no id") }
+    _ = try StoreKey.checked(id, name: "id")
     guard !video.isEmpty else { throw BadRow("no video") }
     guard let text, !text.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty else {
       throw BadRow("the sentence is empty")

@@ -47,7 +47,8 @@ enum WindowAnnotation {
       try checkDuration(row["duration"])
       return row
     }
-    guard let id = row["qid"], id.int != nil || id.string != nil else { throw BadRow("no \"qid\"") }
+    guard let id = row["qid"] else { throw BadRow("no \"qid\"") }
+    _ = try StoreKey.checked(id, name: "qid")
     guard let video = row["vid"]?.string else { throw BadRow("no \"vid\"") }
     var made = try made(id: id, video: video, sentence: row["query"])
     if let duration = row["duration"], !duration.isNull {
