@@ -72,6 +72,35 @@ struct SubtitleFolderTests {
     #expect(try store.sentences(of: "one") == [SpokenSentence(start: 0, end: 2, text: "ab")])
   }
 
+  /// As films are handed on: in a folder of the video's name, named after languages alone.
+  @Test(arguments: [
+    ("Subs/clip/2_English.srt", "clip"), ("clip/English.srt", "clip"), ("clip/Subs/eng.srt", "clip"),
+    ("Subs/clip/3_eng,English [SDH].srt", "clip"), ("clip/subtitles/pt-BR.srt", "clip"),
+    ("one/Subs/2_English.srt", "alone"), ("Subs/clip/other.srt", "other"), ("clip/9.en.mp3.srt", "9.en.mp3"),
+    ("two/Subs/English.srt", "English"), ("clip/en.srt", "en"),
+  ])
+  func foldersOfVideos(_ file: String, _ video: String) throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.file("v/\(file)", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    for name in ["one/alone.mkv", "two/alone.mkv", "two/clip.mkv"] { _ = try folder.file("v/\(name)", "") }
+    let known = file == "clip/en.srt" ? ["clip", "en"] : ["clip", "alone"]
+    #expect(try SubtitleFileList(paths: [path]).byVideo { known.contains($0) }.map(\.video) == [video])
+  }
+
+  /// Nothing in these names says which one is forced; the one with the most text is whole.
+  @Test func theLongestOfAFolderComesFirst() throws {
+    let folder = try TemporaryFolder()
+    let cue = "1\n00:00:00,500 --> 00:00:02,000\nab\n\n"
+    for (name, times) in [("2_English", 1), ("3_English", 5), ("4_French", 9)] {
+      _ = try folder.file("v/Subs/clip/\(name).srt", String(repeating: cue, count: times))
+    }
+    let found = try SubtitleFileList(paths: [folder.path("v")]).byVideo { $0 == "clip" }
+    #expect(
+      found.map(\.paths) == [
+        ["3_English", "2_English", "4_French"].map { folder.path("v/Subs/clip/\($0).srt") }
+      ])
+  }
+
   /// Words that are no languages part names, as `part_one` and `part`.
   @Test(arguments: ["clip_one.srt", "clip_2.srt", "clip_theend.srt"])
   func namesOfOthers(_ file: String) throws {
