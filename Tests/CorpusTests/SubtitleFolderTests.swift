@@ -49,6 +49,8 @@ struct SubtitleFolderTests {
     ("clip.mp4.srt", "clip.mp4"),
     ("clip.en.json3", "clip"), ("clip.sbv", "clip"), ("clip_eng.srt", "clip"), ("clip-en.srt", "clip"),
     ("clip_eng.srt", "clip_eng"), ("clip Polish.srt", "clip"), ("clip_en_forced.srt", "clip"),
+    ("clip [forced].srt", "clip"), ("clip.English (SDH).srt", "clip"), ("clip.en.2.srt", "clip"),
+    ("clip.en[cc].srt", "clip"), ("clip.Signs & Songs.ass", "clip"), ("clip.2.en.srt", "clip.2"),
   ])
   func namesOfVideos(_ file: String, _ video: String) throws {
     let folder = try TemporaryFolder()
@@ -99,6 +101,15 @@ struct SubtitleFolderTests {
       found.map(\.paths) == [
         ["3_English", "2_English", "4_French"].map { folder.path("v/Subs/clip/\($0).srt") }
       ])
+  }
+
+  @Test func forcedInBracketsComesLast() throws {
+    let folder = try TemporaryFolder()
+    for name in ["clip (forced).srt", "clip.en[forced].srt", "clip.English (SDH).srt"] {
+      _ = try folder.file("s/\(name)", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    }
+    let found = try SubtitleFileList(paths: [folder.path("s")]).byVideo { $0 == "clip" }
+    #expect(found.map { $0.paths.first } == [folder.path("s/clip.English (SDH).srt")])
   }
 
   /// Words that are no languages part names, as `part_one` and `part`.

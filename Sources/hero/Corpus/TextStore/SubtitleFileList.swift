@@ -145,6 +145,7 @@ extension SubtitleFileList.Candidate {
       rest = rest[..<place]
       if isKnown(String(rest)) { return (String(rest), own) }
     }
+    if let found = videoBeforeMarks(isKnown) { return found }
     return (bare, marks)
   }
 
