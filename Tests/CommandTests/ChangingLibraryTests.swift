@@ -37,6 +37,22 @@ struct ChangingLibraryTests {
     #expect(run.status == 1 && !FileManager.default.fileExists(atPath: output + ".work"), "\(run.errors)")
   }
 
+  /// A second run beside one that fills the folder is told so, and changes nothing.
+  @Test func twoAtOnce() throws {
+    let own = try OwnVideoIndex()
+    try own.add("plain.mp4", as: "one.mp4")
+    let work = own.index + ".work"
+    try OutputFolder.make(work)
+    let first = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    #expect(FileLock.take(first) == .got)
+    let run = try own.run()
+    #expect(run.status == 1 && run.errors.contains("another run is filling this folder"), "\(run.errors)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: work).isEmpty)
+    FileLock.close(first)
+    #expect(try own.run().status == 0)
+    #expect(try own.videos().count == 1)
+  }
+
   /// Every kind of change in an order that a seed says: the index ends as one that is made afresh.
   @Test(.timeLimit(.minutes(30))) func isWhatAFreshIndexHas() throws {
     let own = try OwnVideoIndex()

@@ -49,6 +49,8 @@ struct SubtitleFolderTests {
     ("clip.mp4.srt", "clip.mp4"),
     ("clip.en.json3", "clip"), ("clip.sbv", "clip"), ("clip_eng.srt", "clip"), ("clip-en.srt", "clip"),
     ("clip_eng.srt", "clip_eng"), ("clip Polish.srt", "clip"), ("clip_en_forced.srt", "clip"),
+    ("clip [forced].srt", "clip"), ("clip.English (SDH).srt", "clip"), ("clip.en.2.srt", "clip"),
+    ("clip.en[cc].srt", "clip"), ("clip.Signs & Songs.ass", "clip"), ("clip.2.en.srt", "clip.2"),
   ])
   func namesOfVideos(_ file: String, _ video: String) throws {
     let folder = try TemporaryFolder()
@@ -70,6 +72,44 @@ struct SubtitleFolderTests {
     #expect(report.rows == 1 && report.skipped == 0 && told.isEmpty, "\(told)")
     let store = try SubtitleStore(path: folder.path("out.db"))
     #expect(try store.sentences(of: "one") == [SpokenSentence(start: 0, end: 2, text: "ab")])
+  }
+
+  /// As films are handed on: in a folder of the video's name, named after languages alone.
+  @Test(arguments: [
+    ("Subs/clip/2_English.srt", "clip"), ("clip/English.srt", "clip"), ("clip/Subs/eng.srt", "clip"),
+    ("Subs/clip/3_eng,English [SDH].srt", "clip"), ("clip/subtitles/pt-BR.srt", "clip"),
+    ("one/Subs/2_English.srt", "alone"), ("Subs/clip/other.srt", "other"), ("clip/9.en.mp3.srt", "9.en.mp3"),
+    ("two/Subs/English.srt", "English"), ("clip/en.srt", "en"),
+  ])
+  func foldersOfVideos(_ file: String, _ video: String) throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.file("v/\(file)", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    for name in ["one/alone.mkv", "two/alone.mkv", "two/clip.mkv"] { _ = try folder.file("v/\(name)", "") }
+    let known = file == "clip/en.srt" ? ["clip", "en"] : ["clip", "alone"]
+    #expect(try SubtitleFileList(paths: [path]).byVideo { known.contains($0) }.map(\.video) == [video])
+  }
+
+  /// Nothing in these names says which one is forced; the one with the most text is whole.
+  @Test func theLongestOfAFolderComesFirst() throws {
+    let folder = try TemporaryFolder()
+    let cue = "1\n00:00:00,500 --> 00:00:02,000\nab\n\n"
+    for (name, times) in [("2_English", 1), ("3_English", 5), ("4_French", 9)] {
+      _ = try folder.file("v/Subs/clip/\(name).srt", String(repeating: cue, count: times))
+    }
+    let found = try SubtitleFileList(paths: [folder.path("v")]).byVideo { $0 == "clip" }
+    #expect(
+      found.map(\.paths) == [
+        ["3_English", "2_English", "4_French"].map { folder.path("v/Subs/clip/\($0).srt") }
+      ])
+  }
+
+  @Test func forcedInBracketsComesLast() throws {
+    let folder = try TemporaryFolder()
+    for name in ["clip (forced).srt", "clip.en[forced].srt", "clip.English (SDH).srt"] {
+      _ = try folder.file("s/\(name)", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    }
+    let found = try SubtitleFileList(paths: [folder.path("s")]).byVideo { $0 == "clip" }
+    #expect(found.map { $0.paths.first } == [folder.path("s/clip.English (SDH).srt")])
   }
 
   /// Words that are no languages part names, as `part_one` and `part`.

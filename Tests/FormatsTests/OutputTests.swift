@@ -84,6 +84,18 @@ import Testing
   }
 
   /// A run that is refused because another one is writing leaves that one's folder alone.
+  @Test func aFileInPlaceOfAFolderIsNamed() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.file("cuts", "mine")
+    for path in [file, file + "/deep/er"] {
+      var made = MadeFolders()
+      let error = try #require(throws: DataError.self) { try made.make(path) }
+      #expect(error.description.hasPrefix("\(file): is no folder"), "\(error)")
+      #expect(error.description.contains("Give the name of a folder"))
+    }
+    #expect(try FileBytes.read(path: file) == Array("mine".utf8))
+  }
+
   @Test func anotherRunsFolderStays() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("new/out")

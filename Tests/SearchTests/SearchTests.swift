@@ -291,6 +291,10 @@ struct SearchTests {
       try Playlist.m3u([moment])
         == "#EXTM3U\n#EXTINF:5,a\n#EXTVLCOPT:start-time=1.5\n#EXTVLCOPT:stop-time=6.0\n/videos/a, b.mp4")
     #expect(try Playlist.edl([moment]) == "# mpv EDL v0\n%16%/videos/a, b.mp4,start=1.5,length=4.5")
+    var recorded = moment
+    recorded.video.file?.start = 100
+    #expect(try Playlist.m3u([recorded]) == Playlist.m3u([moment]))
+    #expect(try Playlist.edl([recorded]).hasSuffix(",start=101.5,length=4.5"))
     var silent = moment
     silent.video.file = nil
     #expect(throws: DataError.self) { try Playlist.m3u([silent]) }

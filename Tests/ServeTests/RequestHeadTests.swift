@@ -34,6 +34,7 @@ struct RequestHeadTests {
   @Test(arguments: [
     ("", 400), ("\r\n\r\n", 400), ("GET\r\n\r\n", 400), ("GET /\r\n\r\n", 400), ("GET / HTTP/2\r\n\r\n", 400),
     ("GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400), ("G<T / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+    ("get / HTTP/1.1\r\nHost: h\r\n\r\n", 405), ("gEt / HTTP/1.1\r\nHost: h\r\n\r\n", 405),
     ("GET http://x/ HTTP/1.1\r\nHost: h\r\n\r\n", 400),
     ("GET /\u{7F} HTTP/1.1\r\nHost: h\r\n\r\n", 400), ("GET /é HTTP/1.1\r\nHost: h\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n", 400),

@@ -312,6 +312,68 @@ struct WebServerTests {
     for number in 2...4 { #expect(try await server.get("/media/\(number)").status == 404) }
   }
 
+  /// A part of another file than the parts before it is worth nothing.
+  @Test func partsAreOfOneFile() async throws {
+    let server = try TestServer()
+    func tag(of answer: TestServer.Answer) throws -> String {
+      let line = answer.head.split(separator: "\r\n").first { $0.hasPrefix("ETag: ") }
+      return String(try #require(line).dropFirst(6))
+    }
+    let tag = try tag(of: await server.get("/media/1"))
+    let range = "Range: bytes=10-19\r\n"
+    #expect(try await server.get("/media/1", headers: "\(range)If-Range: \(tag)\r\n").status == 206)
+    for other in ["\"x\"", "W/\(tag)", "Sat, 29 Nov 2025 02:00:00 GMT"] {
+      let answer = try await server.get("/media/1", headers: "\(range)If-Range: \(other)\r\n")
+      #expect(answer.status == 200 && answer.body.count == 700_000, "\(other)")
+    }
+    for known in [tag, "\"x\", W/\(tag)", "*"] {
+      let answer = try await server.get("/media/1", headers: "If-None-Match: \(known)\r\n")
+      #expect(answer.status == 304 && answer.body.isEmpty && answer.head.contains(tag), "\(known)")
+    }
+    #expect(try await server.get("/media/1", headers: "If-None-Match: \"x\"\r\n").status == 200)
+    // Of the same size, and another file.
+    let path = server.folder.path("clip 1.mp4")
+    try Data(repeating: 1, count: 700_000).write(to: URL(fileURLWithPath: path))
+    let answer = try await server.get("/media/1", headers: "\(range)If-Range: \(tag)\r\n")
+    #expect(answer.status == 404 || (answer.status == 200 && answer.body.allSatisfy { $0 == 1 }))
+  }
+
+  /// Replaced by another of the same size: its subtitles and moments are the old one's.
+  @Test func aReplacedFileOfTheSameSizeIsNotServed() async throws {
+    let folder = try TemporaryFolder()
+    let path = try folder.file("a.mp4", "old content")
+    let media = try IndexedVideo.MediaFile(path: path)
+    #expect(try OpenedFile(media).size == 11)
+    let old = timespec(tv_sec: 1_000_000, tv_nsec: 0)
+    // Only touched: the content is the same.
+    #expect(utimensat(AT_FDCWD, path, [old, old], 0) == 0)
+    #expect(try OpenedFile(media).size == 11)
+    _ = try folder.file("a.mp4", "new content")
+    #expect(utimensat(AT_FDCWD, path, [old, old], 0) == 0)
+    #expect(throws: RefusedRequest.self) { try OpenedFile(media) }
+  }
+
+  @Test func whoComesEarlyIsToldToWait() async throws {
+    let site = OpeningSite()
+    func request(_ path: String) -> HTTPRequest {
+      HTTPRequest(
+        method: .GET, version: .http11, target: .init(path: path, query: ""), headers: [:],
+        body: HTTPBodySequence())
+    }
+    let page = try await site.handleRequest(request("/"))
+    #expect(page.statusCode.code == 503 && page.headers[HTTPHeader("Retry-After")] == "1")
+    #expect(try await String(decoding: page.bodyData, as: UTF8.self).contains("being opened"))
+    let refusal = await #expect(throws: RefusedRequest.self) {
+      try await site.handleRequest(request("/api/index"))
+    }
+    #expect(refusal?.status == 503)
+    let model = try SmallModel()
+    let index = model.folder.path("index")
+    try SmallModel.add(0..<2, to: index, head: try model.open().head) { _ in nil }
+    site.open(SearchSite(searcher: try model.searcher(index), isLoopback: true))
+    #expect(try await site.handleRequest(request("/api/index")).statusCode == .ok)
+  }
+
   @Test func nothingOutsideTheIndexIsServed() async throws {
     let server = try TestServer()
     let secret = server.folder.path("secret.txt")
@@ -346,6 +408,8 @@ struct WebServerTests {
   @Test func malformedAndEndlessRequests() async throws {
     let server = try TestServer()
     #expect(try await server.answer("nonsense\r\n\r\n").status == 400)
+    // A browser that was given https://.
+    #expect(try await server.answer("\u{16}\u{3}\u{1}\u{2}").status == 400)
     #expect(
       try await server.answer("GET /\(String(repeating: "a", count: 25_000)) HTTP/1.1\r\n\r\n").status == 414)
     #expect(
@@ -408,10 +472,14 @@ struct WebServerTests {
 
   @Test func aPortThatIsTaken() async throws {
     let server = try TestServer()
-    #expect(throws: DataError.self) {
+    let taken = #expect(throws: DataError.self) {
       try WebServer(host: "127.0.0.1", port: server.server.port, handler: Unused())
     }
-    #expect(throws: DataError.self) { try WebServer(host: "no address", port: 0, handler: Unused()) }
+    #expect(taken?.description.contains("another program listens there. End it, or choose") == true)
+    for (host, reason) in [("no address", "no IP address"), ("192.0.2.1", "not this machine's")] {
+      let error = #expect(throws: DataError.self) { try WebServer(host: host, port: 0, handler: Unused()) }
+      #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+    }
     #expect(
       WebServer.isLoopback("127.0.0.9") && !WebServer.isLoopback("0.0.0.0")
         && !WebServer.isLoopback("127.evil"))

@@ -175,6 +175,12 @@ struct DecodingTests {
     #expect((shown.width, shown.height) == (32, 48))
   }
 
+  @Test func signsInsideAreNotSaid() throws {
+    let track = try #require(VideoFile.subtitles(of: Self.path("signs.mkv")).first)
+    #expect(track.cues.map(\.text) == ["spoken words", "more spoken"] && track.signs == 2)
+    #expect(try VideoFile.subtitles(of: Self.path("subtitles.mkv")).allSatisfy { $0.signs == 0 })
+  }
+
   @Test func subtitlesAreText() throws {
     let tracks = try VideoFile.subtitles(of: Self.path("subtitles.mkv"))
     #expect(tracks.map(\.language) == ["eng", "ger"])

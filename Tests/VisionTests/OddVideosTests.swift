@@ -74,6 +74,12 @@ import Testing
     #expect(error.description.contains(name), "\(error)")
   }
 
+  /// Without its key, what is decoded is noise that has rows too.
+  @Test func encryptedPicturesAreRefused() throws {
+    let error = try #require(throws: DataError.self) { try rows(path("encrypted.mp4")) }
+    #expect(error.description.contains("encrypted"), "\(error)")
+  }
+
   @Test func timesThatBeginAgainGoOn() throws {
     let (pictures, clips, span) = try rows(try joined("restarts.ts", times: 2))
     #expect(pictures == 8)

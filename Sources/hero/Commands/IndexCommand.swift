@@ -209,13 +209,14 @@ struct IndexCommand: ParsableCommand {
       folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, subtitles: store?.meta,
       arguments: try RunArguments(overrides), for: .encoding, log: log, backend: try device.open())
     var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
-    var files = Indexing.Files()
+    var (files, lock): (Indexing.Files, WorkLock?) = (Indexing.Files(), nil)
     if remove { files.isGone = { $0.file.map { FileMark.isMissing($0.path) } ?? false } }
     if let videos {
-      let prepared = try own(
+      let own = try own(
         videos, model.opened.configuration.featureVersion, width: model.model.configuration.featureWidth,
-        model.head, recognizer
-      ).prepare(for: output, tokenizer: tokenizer) { log.warning($0) }
+        model.head, recognizer)
+      lock = own.lock
+      let prepared = try own.prepare(for: output, tokenizer: tokenizer) { log.warning($0) }
       stores = (prepared.features, prepared.subtitles)
       files = prepared.library.files(removes: remove)
     }
@@ -235,7 +236,7 @@ struct IndexCommand: ParsableCommand {
     if let media { tellUnmatched(media, reader.features.videos, log) }
     return (
       Indexing(path: output, model: model, reader: reader, files: files),
-      { tell($0, model, reader.maxClipLength, log) }
+      { [lock] report in withExtendedLifetime(lock) { tell(report, model, reader.maxClipLength, log) } }
     )
   }
 
@@ -255,12 +256,12 @@ struct IndexCommand: ParsableCommand {
     if FileManager.default.fileExists(atPath: output) {
       try IndexFile(path: output).head.requireSame(as: model.head, file: output)
     }
-    let prepared = try own(videos, model.files.imageNetwork, width: model.head.width, model.head, recognizer)
-      .prepareCLIP(for: output, width: model.head.width) { log.warning($0) }
+    let own = try own(videos, model.files.imageNetwork, width: model.head.width, model.head, recognizer)
+    let prepared = try own.prepareCLIP(for: output, width: model.head.width) { log.warning($0) }
     return (
       Indexing(
         path: output, model: model, videos: prepared.videos, files: prepared.library.files(removes: remove)),
-      { _ in }
+      { [lock = own.lock] _ in withExtendedLifetime(lock) {} }
     )
   }
 

@@ -25,6 +25,8 @@ struct OwnVideos {
   let encoding: String?
   /// Transcribes videos without subtitles; nil to leave them without.
   let recognizer: SpeechRecognizer?
+  /// Of the folder, from its first change on.
+  let lock = WorkLock()
 
   private var work: String { index.path }
   private var store: String { index.features }
@@ -83,6 +85,7 @@ struct OwnVideos {
     guard !library.videos.isEmpty else {
       throw DataError("none of its videos is left", file: videos, cure: "See the lines above")
     }
+    try lock.take(work)
     // What cannot begin leaves no folder behind.
     try networks.requireSameWeights(in: self.index)
     for name in try library.bringFeaturesUpToDate(with: known) { tell("\(name) was replaced") }
@@ -184,6 +187,9 @@ struct OwnVideos {
         try OutputFolder.make(inside)
         try AtomicFile.write(try FileBytes.read(path: transcript), to: own)
       } else if let track {
+        if track.signs > 0 {
+          tell("\(video.path): \(track.signs) cues of signs in it are not said; they are left out")
+        }
         let cues = track.cues.map { cue in
           SubtitleCue(
             start: cue.start, end: cue.end,

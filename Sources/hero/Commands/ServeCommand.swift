@@ -30,7 +30,7 @@ struct ServeCommand: ParsableCommand {
   @OptionGroup var search: SearchArguments
 
   @Option(help: "The port to listen on; 0 for any that is free.")
-  var port: UInt16 = 8080
+  var port = 8080
 
   @Option(help: ArgumentHelp("The address to listen at.", valueName: "address"))
   var host = "127.0.0.1"
@@ -60,7 +60,19 @@ struct ServeCommand: ParsableCommand {
   func run() throws {
     InterruptHandler.install()
     signal(SIGPIPE, SIG_IGN)
+    guard let port = UInt16(exactly: port) else {
+      throw UsageError("--port \(port) is no port; they go from 0, for any that is free, to 65535")
+    }
     let log = RunLog()
+    // Bound first: a port that is taken is told before minutes of opening, and who comes meanwhile
+    // is told to wait.
+    let isLoopback = WebServer.isLoopback(host)
+    let site = OpeningSite()
+    let server = try WebServer(host: host, port: port, handler: site)
+    if !isLoopback {
+      log.warning("everybody who can reach \(host):\(port) can search and play the videos of this index")
+    }
+    let serving = Serving(server)
     let searcher = try search.open(try RunArguments(overrides), log: log)
     let trained = searcher as? MomentSearcher
     if trained == nil {
@@ -80,13 +92,7 @@ struct ServeCommand: ParsableCommand {
       }
       split = SplitAnswers(queries)
     }
-    let isLoopback = WebServer.isLoopback(host)
-    if !isLoopback {
-      log.warning("everybody who can reach \(host):\(port) can search and play the videos of this index")
-    }
-    let server = try WebServer(
-      host: host, port: port,
-      handler: SearchSite(searcher: searcher, models: models, split: split, isLoopback: isLoopback))
+    site.open(SearchSite(searcher: searcher, models: models, split: split, isLoopback: isLoopback))
     log.info("\(searcher.index.count) videos, \(searcher.index.rows) frames; open \(server.address)")
     if let split, let trained {
       let thread = Thread {
@@ -99,7 +105,7 @@ struct ServeCommand: ParsableCommand {
       thread.stackSize = 4 << 20
       thread.start()
     }
-    try Self.wait { try await server.run() }
+    try serving.wait()
   }
 
   /// The models that describe videos and answer questions, on the searching model's device; nil
@@ -139,18 +145,26 @@ struct ServeCommand: ParsableCommand {
     return models
   }
 
-  /// Runs a server until a signal comes.
-  private static func wait(_ serve: @escaping @Sendable () async throws -> Void) throws {
-    let outcome = Mutex<(any Error)?>(nil)
-    let done = DispatchSemaphore(value: 0)
-    let task = Task {
-      do { try await serve() } catch { outcome.withLock { $0 = error } }
-      done.signal()
+  /// A server that runs until a signal comes.
+  private final class Serving: Sendable {
+    private let outcome = Mutex<(any Error)?>(nil)
+    private let done = DispatchSemaphore(value: 0)
+    private let task = Mutex<Task<Void, Never>?>(nil)
+
+    init(_ server: WebServer) {
+      let running = Task {
+        do { try await server.run() } catch { outcome.withLock { $0 = error } }
+        done.signal()
+      }
+      task.withLock { $0 = running }
     }
-    while done.wait(timeout: .now() + .milliseconds(200)) == .timedOut {
-      if InterruptHandler.isInterrupted { task.cancel() }
+
+    func wait() throws {
+      while done.wait(timeout: .now() + .milliseconds(200)) == .timedOut {
+        if InterruptHandler.isInterrupted { task.withLock { $0?.cancel() } }
+      }
+      try InterruptHandler.check()
+      if let error = outcome.withLock({ $0 }) { throw error }
     }
-    try InterruptHandler.check()
-    if let error = outcome.withLock({ $0 }) { throw error }
   }
 }

@@ -4,11 +4,11 @@ import Foundation
 public enum FileEndings {
   /// Containers and raw streams of moving pictures. One list for all commands.
   public static let videos: Set<String> = [
-    "264", "265", "3g2", "3gp", "3gp2", "3gpp", "3gpp2", "amv", "apng", "asf", "av1", "avc", "avi", "divx",
-    "dv", "evo", "f4v", "flv", "gif", "h264", "h265", "hevc", "insv", "ivf", "m1v", "m2p", "m2t", "m2ts",
-    "m2v", "m4v", "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov", "mp2v", "mp4", "mp4v", "mpe", "mpeg", "mpg",
-    "mpv", "mts", "mxf", "nsv", "nut", "obu", "ogg", "ogm", "ogv", "qt", "rm", "rmvb", "tod", "tp", "trp",
-    "ts", "vob", "vro", "webm", "wmv", "wtv", "y4m",
+    "264", "265", "3g2", "3gp", "3gp2", "3gpp", "3gpp2", "amv", "apng", "asf", "av1", "avc", "avi", "bik",
+    "dav", "divx", "dv", "dvr-ms", "evo", "f4v", "flv", "gif", "h264", "h265", "hevc", "insv", "ivf", "m1v",
+    "m2p", "m2t", "m2ts", "m2v", "m4v", "mj2", "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov", "mp2v", "mp4",
+    "mp4v", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf", "nsv", "nut", "obu", "ogg", "ogm", "ogv", "qt", "rm",
+    "rmvb", "smk", "tod", "tp", "trp", "ts", "ty", "viv", "vob", "vro", "webm", "wmv", "wtv", "y4m",
   ]
 
   /// Pictures, of which a folder is a video.
@@ -74,7 +74,8 @@ public struct FolderFiles {
 
   private static let deepest = 64
   private static let wasteBaskets: Set<String> = [
-    "$recycle.bin", "recycler", "system volume information", "lost+found", "#recycle", "@eadir", "@recycle",
+    "$recycle.bin", "recycler", "system volume information", "lost+found", "#recycle", "#snapshot", "@eadir",
+    "@recycle",
     "__macosx",
   ]
 

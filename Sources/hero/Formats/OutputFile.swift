@@ -81,11 +81,13 @@ public struct MadeFolders {
     if FileManager.default.isFolder(path) { return }
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
     if parent != path { try make(parent) }
-    if mkdir(path, 0o777) == 0 {
-      made.append(path)
-    } else if errno != EEXIST || !FileManager.default.isFolder(path) {
-      throw DataError.system("make the folder", file: path)
-    }
+    if mkdir(path, 0o777) == 0 { return made.append(path) }
+    let error = errno
+    if error == EEXIST, FileManager.default.isFolder(path) { return }
+    guard error == EEXIST else { throw DataError.system("make the folder", file: path, code: error) }
+    throw DataError(
+      "is no folder, and one of this name is to be made", file: path,
+      cure: "Give the name of a folder, or of one that is not there yet")
   }
 
   /// Removes those that are still empty.

@@ -10,6 +10,8 @@ extension DataError {
       case ENOSPC, EDQUOT: "Free some space on that disk, then run again"
       case ENODEV: "This file system cannot do that; use a local disk, and copy what is made"
       case EIO: "The disk may be full or failing"
+      case ENOTDIR: "A part of the path is a file; give another path"
+      case ENAMETOOLONG: "Give a shorter name; file systems take 255 bytes"
       case EMFILE, ENFILE: "Raise the limit of open files (ulimit -n)"
       default: nil
       }

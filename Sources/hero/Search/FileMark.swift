@@ -24,12 +24,30 @@ public struct FileMark: Equatable, Sendable {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw DataError.system("open", file: path) }
     defer { close(descriptor) }
+    self.init(size: size, time: time, hash: try Self.hash(descriptor, size: size, file: path))
+  }
+
+  private static func hash(_ descriptor: Int32, size: Int, file: String) throws -> String {
     var hash = ContentHash()
     withUnsafeBytes(of: UInt64(size).littleEndian) { hash.update($0) }
-    for place in Set([0, max(0, size - Self.part)]).sorted() {
-      hash.update(try Self.read(descriptor, at: place, file: path))
+    for place in Set([0, max(0, size - part)]).sorted() {
+      hash.update(try read(descriptor, at: place, file: file))
     }
-    self.init(size: size, time: time, hash: hash.text)
+    return hash.text
+  }
+
+  /// Whether an opened file is the one that was indexed: its size and its time, or its size and
+  /// its hash.
+  static func isSame(_ descriptor: Int32, _ status: stat, as file: IndexedVideo.MediaFile) -> Bool {
+    guard Int(status.st_size) == file.size else { return false }
+    guard let time = file.time, let hash = file.hash, abs(time - Self.time(status)) > 1e-5 else {
+      return true
+    }
+    return (try? self.hash(descriptor, size: file.size, file: file.path)) == hash
+  }
+
+  private static func time(_ status: stat) -> Double {
+    Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec / 1000) * 1e-6
   }
 
   /// Size and time of a plain file.
@@ -37,8 +55,7 @@ public struct FileMark: Equatable, Sendable {
     var status = stat()
     guard stat(path, &status) == 0 else { throw DataError.system("read", file: path) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw DataError("not a plain file", file: path) }
-    let time = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec / 1000) * 1e-6
-    return (Int(status.st_size), time)
+    return (Int(status.st_size), time(status))
   }
 
   private static func read(_ descriptor: Int32, at place: Int, file: String) throws -> [UInt8] {
@@ -73,6 +90,14 @@ extension IndexedVideo.MediaFile {
   /// Whether the file is the one that was indexed.
   public enum State: String, Sendable {
     case there, missing, changed
+  }
+
+  /// Whether the opened file of that name is still the one that was indexed, whatever its name
+  /// means a moment later.
+  ///
+  /// - Parameter status: of the opened file.
+  public func isOpen(as descriptor: Int32, _ status: stat) -> Bool {
+    FileMark.isSame(descriptor, status, as: self)
   }
 
   /// Compares size and time, and the hash only where the time differs. A file that cannot be read

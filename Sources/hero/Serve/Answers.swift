@@ -23,7 +23,7 @@ extension IndexedVideo {
   /// What the page shows of its file.
   /// - Parameter path: whether to say where it lies.
   func shown(with path: Bool) -> [(key: String, value: JSON)] {
-    let present = file.map { FileAnswer.isUnchanged($0.path, size: $0.size) } ?? false
+    let present = file.map { $0.state == .there } ?? false
     let folder = file.map { (($0.path as NSString).deletingLastPathComponent as NSString).lastPathComponent }
     var shown: [(key: String, value: JSON)] = [
       ("present", .bool(present)), ("mark", .string(mark)), ("folder", .string(folder ?? "")),

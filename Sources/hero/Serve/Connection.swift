@@ -65,6 +65,10 @@ struct Connection: Sendable {
           guard bytes.count <= limits.headBytes else {
             throw RefusedRequest(status: 431, reason: "the request's headers are too long")
           }
+          // What opens a connection of TLS is no text, and would be waited for to its end.
+          guard bytes.first != 0x16 else {
+            throw RefusedRequest(status: 400, reason: "this server speaks http://, not https://")
+          }
           searched = bytes.count
           do {
             bytes += try await socket.read(atMost: 4096)

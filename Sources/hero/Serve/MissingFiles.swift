@@ -15,7 +15,7 @@ final class MissingFiles: Sendable {
       var missing = 0
       for number in 0..<index.count {
         guard self != nil else { return }
-        if let file = try? index.video(number).file, !FileAnswer.isUnchanged(file.path, size: file.size) {
+        if let file = try? index.video(number).file, file.state != .there {
           missing += 1
         }
       }

@@ -39,6 +39,10 @@ enum RequestHead {
     guard words.count == 3, isToken(words[0]),
       words[2] == Array("HTTP/1.1".utf8)[...] || words[2] == Array("HTTP/1.0".utf8)[...]
     else { throw RefusedRequest(status: 400, reason: "the request's first line is malformed") }
+    // Methods are told apart by case.
+    guard words[0].allSatisfy({ !(0x61...0x7A).contains($0) }) else {
+      throw RefusedRequest(status: 405, reason: "only GET and HEAD are answered")
+    }
     guard words[1].count <= limits.targetBytes else {
       throw RefusedRequest(status: 414, reason: "the address is too long")
     }

@@ -2,6 +2,7 @@ import FlyingFox
 import FlyingSocks
 import Formats
 import Foundation
+import Search
 
 extension HTTPResponse {
   /// A JSON answer; none is kept by anybody, as the next may differ.
@@ -28,21 +29,27 @@ extension HTTPResponse {
 final class OpenedFile: Sendable {
   let descriptor: Int32
   let size: Int
+  /// Tells its content from that of another or a changed file (RFC 9110 §8.8.3).
+  let tag: String
 
-  /// - Parameters:
-  ///   - size: the bytes that the file must have; another size means that it is another file by
-  ///     now.
+  /// - Parameter file: what it must be: a file of another size, or of another time and content, is
+  ///   another one by now.
   /// - Throws: `RefusedRequest` where it is gone, no plain file or has changed.
-  init(_ path: String, size: Int) throws {
+  init(_ file: IndexedVideo.MediaFile) throws {
     // Without waiting: opening a pipe would last until somebody writes.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     self.descriptor = descriptor
-    self.size = size
+    size = file.size
     var status = stat()
-    guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+    let isPlain = descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    let parts = [
+      Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec, Int(bitPattern: status.st_ino),
+    ]
+    tag = "\"\(parts.map { String($0, radix: 36) }.joined(separator: "-"))\""
+    guard isPlain else {
       throw RefusedRequest(status: 404, reason: "the video's file is no longer there")
     }
-    guard Int(status.st_size) == size else {
+    guard file.isOpen(as: descriptor, status) else {
       throw RefusedRequest(status: 404, reason: "the video's file has changed since it was indexed")
     }
   }
@@ -89,23 +96,25 @@ final class OpenedFile: Sendable {
 
 /// A file as an answer, whole or in part (RFC 9110 §14).
 enum FileAnswer {
-  /// Whether a file is there with the size that it had.
-  static func isUnchanged(_ path: String, size: Int) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && Int(status.st_size) == size
-  }
-
+  /// The whole file, the part that is asked for, or that the client has it already. A part is of
+  /// the same file as the parts before it, where the client says which one that was (`If-Range`).
+  ///
   /// - Parameters:
-  ///   - size: the bytes that the file must have.
+  ///   - media: what the file must be.
   ///   - isDownload: whether the browser is to keep it rather than to play it.
   /// - Throws: `RefusedRequest` where it is gone or has changed.
   static func response(
-    _ path: String, size: Int, to request: HTTPRequest, chunk: Int, isDownload: Bool = false
+    _ media: IndexedVideo.MediaFile, to request: HTTPRequest, chunk: Int, isDownload: Bool = false
   ) throws -> HTTPResponse {
-    let file = try OpenedFile(path, size: size)
+    let file = try OpenedFile(media)
+    let (path, size) = (media.path, media.size)
     var headers: HTTPHeaders = [
       .contentType: contentType(of: path), .acceptRanges: "bytes", .cacheControl: "private, no-cache",
+      HTTPHeader("ETag"): file.tag,
     ]
+    if let known = request.headers[HTTPHeader("If-None-Match")], names(file.tag, in: known) {
+      return HTTPResponse(statusCode: HTTPStatusCode(304, phrase: "Not Modified"), headers: headers)
+    }
     if isDownload {
       headers[HTTPHeader("Content-Disposition")] = attachment((path as NSString).lastPathComponent)
     }
@@ -113,7 +122,8 @@ enum FileAnswer {
       HTTPBodySequence(
         from: OpenedFile.Bytes(file: file, range: range), count: range.count, suggestedBufferSize: chunk)
     }
-    guard let wish = request.headers[.range], let range = range(wish, size: size) else {
+    let isSame = request.headers[HTTPHeader("If-Range")].map { $0 == file.tag } ?? true
+    guard isSame, let wish = request.headers[.range], let range = range(wish, size: size) else {
       return HTTPResponse(statusCode: .ok, headers: headers, body: body(0..<size))
     }
     guard !range.isEmpty else {
@@ -122,6 +132,14 @@ enum FileAnswer {
     }
     headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
     return HTTPResponse(statusCode: .partialContent, headers: headers, body: body(range))
+  }
+
+  /// Whether a tag is in the list of an `If-None-Match`, where a weak one counts too.
+  private static func names(_ tag: String, in list: String) -> Bool {
+    list.split(separator: ",").contains {
+      let other = $0.trimmingCharacters(in: .whitespaces)
+      return other == "*" || other == tag || other == "W/" + tag
+    }
   }
 
   /// What makes a browser keep an answer under a name (RFC 6266).

@@ -18,7 +18,7 @@ extension SearchSite {
     guard let file = video.file else {
       throw RefusedRequest(status: 404, reason: "the index names no file for this video")
     }
-    guard FileAnswer.isUnchanged(file.path, size: file.size) else {
+    guard file.state == .there else {
       throw RefusedRequest(
         status: 404, reason: "the video's file is missing, or has changed since it was indexed")
     }
@@ -56,7 +56,7 @@ extension SearchSite {
         path, from: span.start, to: span.end, into: "\(folder)/moment.\(ending)", limits: most)
       defer { unlink(cut.path) }
       let name = VideoCut.name(of: video, from: span.start, to: span.end, ending: ending)
-      return (try OpenedFile(cut.path, size: cut.bytes), name)
+      return (try OpenedFile(.init(path: cut.path, size: cut.bytes)), name)
     } catch let error as DataError {
       // Without the paths of this machine.
       throw RefusedRequest(status: 422, reason: "the moment cannot be cut: \(error.problem)")

@@ -87,7 +87,7 @@ public struct SearchSite: HTTPHandler {
         throw RefusedRequest(status: 404, reason: "the index names no file for this video")
       }
       return try FileAnswer.response(
-        file.path, size: file.size, to: request, chunk: limits.chunkBytes,
+        file, to: request, chunk: limits.chunkBytes,
         isDownload: parameters["download"] != nil)
     case .cut: return try await cut(try video(number), parameters)
     case .thumbnail: return try await thumbnail(try video(number), parameters)
@@ -248,7 +248,7 @@ public struct SearchSite: HTTPHandler {
     }
     let video = try searcher.index.video(number)
     var headers: HTTPHeaders = [.cacheControl: "no-cache"]
-    if let file = video.file, FileAnswer.isUnchanged(file.path, size: file.size),
+    if let file = video.file, file.state == .there,
       let picture = await pictures.jpeg(of: file.path, at: time ?? video.duration / 2)
     {
       headers[.contentType] = "image/jpeg"

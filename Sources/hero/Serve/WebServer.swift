@@ -26,7 +26,9 @@ public final class WebServer: Sendable {
     self.limits = limits
     self.handler = handler
     connections = OpenConnections(limit: limits.connections)
-    let ip = host == "localhost" ? "127.0.0.1" : host
+    // As in an address, `[::1]`.
+    let bare = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+    let ip = bare == "localhost" ? "127.0.0.1" : bare
     let isVersion6 = ip.contains(":")
     do {
       socket = try Socket(domain: isVersion6 ? AF_INET6 : AF_INET)
@@ -38,9 +40,7 @@ public final class WebServer: Sendable {
       }
       try socket.listen()
     } catch {
-      throw DataError(
-        "cannot listen at \(host):\(port) (\(error.localizedDescription))",
-        cure: "Choose another --port, or an address of this machine as --host")
+      throw Self.refusal(error, host: host, port: port)
     }
     switch try socket.sockname() {
     case .ip4(_, let port), .ip6(_, let port): self.port = port
@@ -49,9 +49,33 @@ public final class WebServer: Sendable {
     address = "http://\(isVersion6 ? "[\(ip)]" : host):\(self.port)/"
   }
 
+  /// Why an address cannot be listened at.
+  private static func refusal(_ error: any Error, host: String, port: UInt16) -> DataError {
+    let place = "cannot listen at \(host):\(port)"
+    guard case SocketError.failed(let call, let code, let message) = error else {
+      return DataError("\(place) (\(error))", cure: "Choose another --port or --host")
+    }
+    let host = "Choose an address of this machine as --host, such as 127.0.0.1 or 0.0.0.0 for all"
+    switch code {
+    case EADDRINUSE:
+      return DataError(
+        "\(place): another program listens there",
+        cure: "End it, or choose another --port; 0 takes a free one")
+    case EACCES:
+      return DataError(
+        "\(place): only the system's own programs may", cure: "Choose a --port from 1024 on")
+    case EADDRNOTAVAIL: return DataError("\(place): the address is not this machine's", cure: host)
+    default:
+      return call.hasPrefix("inet_pton")
+        ? DataError("\(place): that is no IP address", cure: host)
+        : DataError("\(place): \(message)", cure: "Choose another --port or --host")
+    }
+  }
+
   /// Whether only this machine reaches an address.
   public static func isLoopback(_ host: String) -> Bool {
-    host == "localhost" || host == "::1" || host.wholeMatch(of: /127(\.[0-9]{1,3}){3}/) != nil
+    host == "localhost" || host == "::1" || host == "[::1]"
+      || host.wholeMatch(of: /127(\.[0-9]{1,3}){3}/) != nil
   }
 
   /// Serves until the task is cancelled.

@@ -5,7 +5,7 @@ import Foundation
 /// `castle_s01e01.en.vtt`.
 public struct SubtitleFileList {
   /// A file, and what its name says.
-  fileprivate struct Candidate {
+  struct Candidate {
     var path: String
     /// The name without its ending.
     var stem: String
@@ -16,7 +16,7 @@ public struct SubtitleFileList {
 
   /// What the end of a name says of the subtitles, from what is wanted most to what is wanted
   /// least.
-  fileprivate struct Marks {
+  struct Marks {
     /// Signs and foreign words only, or a commentary on the film: not its speech.
     var isPartial = false
     /// 0 none, 1 English, which is what the models know, 2 another.
@@ -101,17 +101,24 @@ public struct SubtitleFileList {
     isKnown: (String) -> Bool
   ) -> [(video: String, files: [(path: String, isPartial: Bool)])] {
     var order: [String] = []
-    var files: [[UInt8]: [(marks: Marks, path: String)]] = [:]
+    // Only files named after their language alone are compared by their size.
+    var files: [[UInt8]: [(marks: Marks, path: String, size: Int)]] = [:]
     for candidate in candidates {
-      let (video, marks) = candidate.meant(isKnown: isKnown)
+      var (video, marks) = candidate.meant(isKnown: isKnown)
+      var size = 0
+      if !isKnown(video), let own = candidate.marksAlone, let other = candidate.videoOfFolder(isKnown) {
+        ((video, marks), size) = ((other, own), (try? PlainFile.size(candidate.path)) ?? 0)
+      }
       let key = Array(video.utf8)
       if files[key] == nil { order.append(video) }
-      files[key, default: []].append((marks, candidate.path))
+      files[key, default: []].append((marks, candidate.path, size))
     }
     return order.map { video in
       let own = files[Array(video.utf8), default: []].enumerated().sorted { a, b in
         let (x, y) = (a.element.marks.rank, b.element.marks.rank)
-        return x != y ? x < y : a.offset < b.offset
+        if x != y { return x < y }
+        let (p, q) = (a.element.size, b.element.size)
+        return p != q ? p > q : a.offset < b.offset
       }
       return (video, own.map { ($0.element.path, $0.element.marks.isPartial) })
     }
@@ -138,6 +145,7 @@ extension SubtitleFileList.Candidate {
       rest = rest[..<place]
       if isKnown(String(rest)) { return (String(rest), own) }
     }
+    if let found = videoBeforeMarks(isKnown) { return found }
     return (bare, marks)
   }
 
@@ -151,14 +159,14 @@ extension SubtitleFileList.Candidate {
 }
 
 extension SubtitleFileList.Marks {
-  private static let languages: Set<String> = [
+  static let languages: Set<String> = [
     "english", "german", "french", "spanish", "italian", "portuguese", "russian", "japanese", "chinese",
     "korean",
     "dutch", "polish", "turkish", "swedish",
   ]
 
   /// Codes of languages that films are subtitled in.
-  private static let codes: Set<String> = Set(
+  static let codes: Set<String> = Set(
     """
     ar ara bg bul bn ben bs bos ca cat cs ces cze da dan de deu ger el ell gre en eng es spa et est eu eus fa fas
     per fi fin fr fra fre gl glg he heb hi hin hr hrv hu hun id ind is isl ice it ita ja jpn ko kor lt lit lv lav
@@ -168,7 +176,7 @@ extension SubtitleFileList.Marks {
 
   /// Notes what a part of a name says behind a blank, a hyphen or an underscore, where other words
   /// stand too: a language that is known, or a purpose.
-  fileprivate mutating func takeKnown(_ part: Substring) -> Bool {
+  mutating func takeKnown(_ part: Substring) -> Bool {
     let word = part.lowercased()
     guard
       Self.languages.contains(word) || Self.codes.contains(word) || ["forced", "sdh", "signs"].contains(word)
@@ -178,7 +186,7 @@ extension SubtitleFileList.Marks {
 
   /// Notes what a part of a name says: `en`, `pt-BR`, `eng`, `zh-Hans`, `forced`; false where it
   /// says nothing of this kind.
-  fileprivate mutating func take(_ part: Substring) -> Bool {
+  mutating func take(_ part: Substring) -> Bool {
     let word = part.lowercased()
     switch word {
     case "forced", "foreign", "signs", "songs", "commentary": isPartial = true

@@ -57,9 +57,7 @@ public enum AdvancedSubStation {
   /// The lines of times with their texts.
   static func timed(_ lines: [Substring], onProblem: (Int, String) -> Void) -> [TimedLines] {
     var fields = (start: 1, end: 2, style: 3, text: 9)
-    var result: [TimedLines] = []
-    // What is to be read in the pictures.
-    var signs: [TimedLines] = []
+    var cues: [(cue: TimedLines, place: TextPlace)] = []
     for (number, whole) in lines.enumerated() {
       let line = Substring(whole.utf8.drop { $0 == 0x20 || $0 == 0x09 })
       guard let first = line.utf8.first, [UInt8(ascii: "d"), UInt8(ascii: "f")].contains(first | 0x20),
@@ -89,16 +87,66 @@ public enum AdvancedSubStation {
       }
       let cue = TimedLines(
         line: number, start: start, end: end, lines: self.lines(of: values[fields.text]).map { $0[...] })
-      let isSign = values.indices.contains(fields.style) && isOfSigns(values[fields.style])
-      if isSign { signs.append(cue) } else { result.append(cue) }
+      let style = values.indices.contains(fields.style) ? values[fields.style] : ""
+      cues.append((cue, place(of: values[fields.text], style: style)))
     }
-    // Of signs alone the file was made for them.
-    guard !result.isEmpty else { return signs }
-    if let first = signs.first {
+    let said = said(of: cues) { ($0.start, $0.end) }
+    if said.count < cues.count, let first = cues.first(where: { $0.place != .usual }) {
       onProblem(
-        first.line, "\(signs.count) cues of styles for signs are not said; they are left out")
+        first.cue.line, "\(cues.count - said.count) cues of signs are not said; they are left out")
     }
-    return result
+    return said
+  }
+
+  /// What the place of a dialogue in the picture says of it.
+  public enum TextPlace: Sendable {
+    /// Where subtitles stand.
+    case usual
+    /// A point of the picture of its own (`\pos`, `\move`), as signs have, and moved subtitles.
+    case own
+    /// The style is named after signs.
+    case sign
+  }
+
+  /// What a dialogue's commands and its style's name say of its place.
+  public static func place(of text: Substring, style: Substring) -> TextPlace {
+    if isOfSigns(style) { return .sign }
+    let bytes = text.utf8
+    var place = bytes.startIndex
+    while let open = bytes[place...].firstIndex(of: UInt8(ascii: "{")),
+      let end = bytes[open...].firstIndex(of: UInt8(ascii: "}"))
+    {
+      if bytes[open..<end].split(separator: UInt8(ascii: "\\")).contains(where: {
+        $0.starts(with: "pos(".utf8) || $0.starts(with: "move(".utf8)
+      }) {
+        return .own
+      }
+      place = end
+    }
+    return .usual
+  }
+
+  /// The cues without those of signs, which are to be read in the pictures.
+  ///
+  /// Of cues at places of their own nothing says whether they are signs or speech that was moved.
+  /// They are taken for signs where the others cover at least as much time. If signs are all there
+  /// is, the file was made for them, and all are said.
+  public static func said<Cue>(
+    of cues: [(cue: Cue, place: TextPlace)], times: (Cue) -> (start: Double, end: Double)
+  ) -> [Cue] {
+    func covered(_ place: TextPlace) -> Double {
+      var (total, until) = (0.0, -Double.infinity)
+      let spans = cues.filter { $0.place == place }.map { times($0.cue) }
+      for (start, end) in spans.sorted(by: { $0.start < $1.start }) where end > until {
+        total += end - max(start, until)
+        until = end
+      }
+      return total
+    }
+    let usual = covered(.usual)
+    let keepsMoved = usual < covered(.own) || usual <= 0
+    let said = cues.filter { $0.place == .usual || ($0.place == .own && keepsMoved) }
+    return (said.isEmpty ? cues : said).map(\.cue)
   }
 
   /// Whether a style's name says that it is of what is to be read in the pictures: `Signs`,

@@ -17,13 +17,16 @@ public enum Playlist {
     return (["#EXTM3U"] + lines).joined(separator: "\n")
   }
 
-  /// An edit list of mpv: the moments one after another as if they were one film.
+  /// An edit list of mpv: the moments one after another as if they were one film. Its starts are
+  /// times of the files' own clocks, unlike those that players show.
   /// - Throws: `DataError` where no moment has a file.
   public static func edl(_ moments: [FoundMoment]) throws -> String {
     let lines = moments.compactMap { moment -> String? in
-      guard let path = moment.video.file?.path, !path.contains(where: \.isNewline) else { return nil }
+      guard let file = moment.video.file, !file.path.contains(where: \.isNewline) else { return nil }
+      let path = file.path
       // The length before a name lets it hold any character.
-      return "%\(path.utf8.count)%\(path),start=\(moment.start),length=\(moment.end - moment.start)"
+      return
+        "%\(path.utf8.count)%\(path),start=\(file.start + moment.start),length=\(moment.end - moment.start)"
     }
     try requireFiles(lines.isEmpty && !moments.isEmpty)
     return (["# mpv EDL v0"] + lines).joined(separator: "\n")

@@ -150,7 +150,8 @@ function files(wanted, about) {
   }
   if (about.path) {
     const quoted = `'${about.path.replaceAll("'", "'\\''")}'`;
-    const at = (about.start + wanted.start).toFixed(1);
+    // Both count from the file's beginning, whatever its own clock says there.
+    const at = wanted.start.toFixed(1);
     parts.push(copy("Copy the path", about.path), copy("Copy a command for mpv", `mpv --start=${at} -- ${quoted}`),
       copy("for VLC", `vlc --start-time=${at} ${quoted}`), element("code", { textContent: about.path }));
   }

@@ -65,7 +65,7 @@ final class FrameDecoder {
         damages += 1
         errors += 1
       }
-      if !isDraining { errors += feed() ? 0 : 1 }
+      if !isDraining { errors += try feed() ? 0 : 1 }
     }
     return nil
   }
@@ -78,7 +78,10 @@ final class FrameDecoder {
   }
 
   /// Gives the decoder one packet of the stream; false if that failed.
-  private func feed() -> Bool {
+  ///
+  /// - Throws: `DataError` for one that is encrypted (ISO 23001-7): without its key it is noise, of
+  ///   which decoders make pictures too.
+  private func feed() throws -> Bool {
     guard let packet else { return false }
     while true {
       let code = av_read_frame(file.context, packet)
@@ -90,12 +93,23 @@ final class FrameDecoder {
       }
       defer { av_packet_unref(packet) }
       guard packet.pointee.stream_index == file.stream.pointee.index else { continue }
+      guard !isEncrypted(packet) else {
+        throw DataError(
+          "is encrypted, as services that sell or lend films do it", file: file.path,
+          cure: "Take a file without copy protection")
+      }
       clock.set(packet)
       guard avcodec_send_packet(codec, packet) >= 0 else {
         damages += 1
         return false
       }
       return true
+    }
+  }
+
+  private func isEncrypted(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool {
+    (0..<Int(max(0, packet.pointee.side_data_elems))).contains {
+      packet.pointee.side_data[$0].type == AV_PKT_DATA_ENCRYPTION_INFO
     }
   }
 }

@@ -25,6 +25,8 @@ public struct SubtitleTrack: Sendable {
   public let isPartial: Bool
   /// Whether they tell of noises too, for those who hear little.
   public let hasNoises: Bool
+  /// Cues of signs, which are not among ``cues``.
+  public let signs: Int
 
   /// The track to search by: with any text, full before forced, English before others, without
   /// noises before with them; of equal ones the first.
@@ -71,10 +73,12 @@ private final class SubtitleReader {
   private let unit: Double
   /// Seconds at which the file begins.
   private let start: Double
-  private var cues: [SubtitleCue] = []
+  private var cues: [(cue: SubtitleCue, place: AdvancedSubStation.TextPlace)] = []
 
-  /// Seconds that a subtitle without a duration is shown.
+  /// Seconds that a subtitle without a duration is shown …
   private static let usualLength = 3.0
+  /// … which is one of less than this: MP4 gives cues that begin together a tick each.
+  private static let shortest = 0.01
 
   /// Nil where the stream is no text, or nothing decodes it.
   init?(_ stream: UnsafeMutablePointer<AVStream>, start: Int64) {
@@ -104,11 +108,12 @@ private final class SubtitleReader {
     let shown = Double(packet.pointee.pts) * unit - start
     let from = shown + Double(subtitle.start_display_time) / 1000
     var end = shown + Double(max(packet.pointee.duration, 0)) * unit
-    if end <= from, subtitle.end_display_time != .max {
+    if end < from + Self.shortest, subtitle.end_display_time != .max {
       end = shown + Double(subtitle.end_display_time) / 1000
     }
-    if end <= from { end = from + Self.usualLength }
+    if end < from + Self.shortest { end = from + Self.usualLength }
     var lines: [String] = []
+    var place = AdvancedSubStation.TextPlace.usual
     for number in 0..<Int(subtitle.num_rects) {
       guard let rectangle = subtitle.rects[number]?.pointee else { continue }
       if let text = rectangle.ass {
@@ -116,12 +121,15 @@ private final class SubtitleReader {
           separator: ",", maxSplits: 8, omittingEmptySubsequences: false)
         // `ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text`
         lines += fields.count == 9 ? AdvancedSubStation.lines(of: fields[8]) : fields.map(String.init)
+        if fields.count == 9, place == .usual {
+          place = AdvancedSubStation.place(of: fields[8], style: fields[2])
+        }
       } else if let text = rectangle.text {
         lines.append(String(cString: text))
       }
     }
     let text = lines.joined(separator: "\n").trimmingCharacters(in: .whitespacesAndNewlines)
-    if !text.isEmpty { cues.append(SubtitleCue(start: from, end: end, text: text)) }
+    if !text.isEmpty { cues.append((SubtitleCue(start: from, end: end, text: text), place)) }
   }
 
   var track: SubtitleTrack {
@@ -131,12 +139,15 @@ private final class SubtitleReader {
     let words = Set((note("title") ?? "").lowercased().split { !$0.isLetter }.map(String.init))
     let disposition = stream.pointee.disposition
     let language = note("language")?.lowercased()
+    let said = AdvancedSubStation.said(of: cues) { ($0.start, $0.end) }
     return SubtitleTrack(
       language: language, codec: String(cString: avcodec_get_name(stream.pointee.codecpar.pointee.codec_id)),
-      cues: cues.enumerated().sorted { ($0.element.start, $0.offset) < ($1.element.start, $1.offset) }
+      cues: said.enumerated().sorted { ($0.element.start, $0.offset) < ($1.element.start, $1.offset) }
         .map(\.element),
       isPartial: disposition & (AV_DISPOSITION_FORCED | AV_DISPOSITION_COMMENT) != 0
         || !words.isDisjoint(with: ["forced", "signs", "songs", "commentary"]),
-      hasNoises: disposition & AV_DISPOSITION_HEARING_IMPAIRED != 0 || !words.isDisjoint(with: ["sdh", "cc"]))
+      hasNoises: disposition & AV_DISPOSITION_HEARING_IMPAIRED != 0
+        || !words.isDisjoint(with: ["sdh", "cc"]),
+      signs: cues.count - said.count)
   }
 }
