@@ -44,9 +44,12 @@ public final class Tensor {
   /// Elements of a row.
   public let columns: Int
   /// Where the elements are; `offset` counts elements from its start.
-  public let storage: Storage
+  public internal(set) var storage: Storage
   /// Elements from the storage's start to the first of the tensor.
   public let offset: Int
+  /// Writes the elements once more, of what the backward pass keeps in any case; nil where that
+  /// takes a product.
+  var remake: (() -> Void)?
   /// The derivative of the loss, while a backward pass is under way.
   var gradient: Tensor?
   /// Whether a backward pass has any reason to visit this tensor.

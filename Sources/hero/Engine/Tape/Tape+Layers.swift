@@ -62,6 +62,15 @@ extension Tape {
       LayerNorm(
         x: x, residual: residual, gamma: gamma, beta: beta, epsilon: epsilon, inner: inner, outer: outer,
         sum: sum, statistics: statistics, out: out))
+    if out.needsGradient {
+      // The statistics are those of the sum as it is kept, so they come out the same.
+      out.remake = { [unowned self, unowned out] in
+        backend.run(
+          LayerNorm(
+            x: sum, residual: nil, gamma: gamma, beta: beta, epsilon: epsilon, inner: nil, outer: outer,
+            sum: sum, statistics: statistics, out: out))
+      }
+    }
     record(out) { [unowned self] dy in
       guard let dGamma = target(gamma), let dBeta = target(beta) else {
         preconditionFailure("norms are trained")
@@ -129,6 +138,7 @@ extension Tape {
   /// may read that later.
   public func reshape(_ x: Tensor, rows: Int, columns: Int) -> Tensor {
     precondition(rows * columns == x.count && x.parameters.isEmpty)
+    note(x)
     let out = Tensor(
       rows: rows, columns: columns, storage: x.storage, offset: x.offset, needsGradient: x.needsGradient)
     record(out) { [unowned self] dy in

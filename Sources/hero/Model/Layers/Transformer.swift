@@ -48,8 +48,11 @@ struct TransformerEncoder {
     var x = x
     for (number, layer) in layers.enumerated() {
       let last = number == layers.count - 1
-      x = layer.attention(tape, x, segments, selection: last ? selection : nil)
-      x = layer.feedForward(tape, x)
+      let attended = layer.attention(tape, x, segments, selection: last ? selection : nil)
+      // The first is the caller's, who may read it again.
+      if number > 0 { tape.release(x) }
+      x = layer.feedForward(tape, attended)
+      tape.release(attended)
     }
     if layers.isEmpty, let selection { return tape.gather(x, selection.rows) }
     return x

@@ -49,8 +49,11 @@ extension RetrievalModel {
   ) -> [LossTerm] {
     let share = share ?? BatchShare(alone: input?.counts ?? [:])
     var terms = Self.parts(options)
-    let encoded = input.map {
-      (frames: videoEncoder(tape, $0.videos), queries: encodeQueries(tape, $0.queries))
+    let encoded = input.map { input in
+      (
+        frames: videoEncoder(tape, input.videos),
+        queries: tape.deferringBackward { encodeQueries(tape, input.queries) }
+      )
     }
     let dropped =
       tape.isTraining && options.spanDropProbability > 0 && random.uniform() <= options.spanDropProbability
