@@ -135,7 +135,7 @@ struct ChangingLibraryTests {
       let (mine, others) = (try rows(one), try rows(two))
       for (name, row) in mine {
         let other = try #require(others[name])
-        #expect(row.count == other.count && zip(row, other).allSatisfy { abs($0 - $1) < 0.01 }, "\(name)")
+        #expect(row.count == other.count && paired(row, other).allSatisfy { abs($0 - $1) < 0.01 }, "\(name)")
       }
     }
   }

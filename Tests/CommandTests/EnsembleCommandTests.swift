@@ -64,6 +64,13 @@ struct EnsembleCommandTests {
         "--video-only-model-dir", "video", "--sub-only-model-dir", "subtitles", "--save-logits", "both.pkl",
         "--checkpoint", "latest", "--submission", "answers.json",
       ], of: "tvqa_val")
+    // A stream is of a run that reads it.
+    let swapped = try HeroProcess(
+      arguments: [
+        "eval", "--split", "val", "--query-txt-db", "txt_db/tvqa_val.db", "--checkpoint", "latest",
+        "--video-only-model-dir", "subtitles", "--sub-only-model-dir", "video",
+      ], folder: folder.root)
+    #expect(swapped.status == 1 && swapped.errors.contains("subtitles: reads subtitles alone"))
     let path = try #require(metrics["results"]?.string)
     #expect(path.hasPrefix("video/results_val_two_stream/"))
     let answers = try #require(try JSON.read(path: folder.path(path)).object)
@@ -82,8 +89,9 @@ struct EnsembleCommandTests {
         let powers = try #require(part[id]).map { exp($0) }
         return powers.map { $0 / powers.reduce(0, +) }
       }
-      let mean = zip(shares[0], shares[1]).map { ($0 + $1) / 2 }
-      for (one, other) in zip(found, mean) { #expect(abs(one - other) < 1e-5) }
+      let mean = paired(shares[0], shares[1]).map { ($0 + $1) / 2 }
+      #expect(found.count == mean.count)
+      for (one, other) in paired(found, mean) { #expect(abs(one - other) < 1e-5) }
       #expect(abs(mean[try #require(answers[id]?.int)] - (mean.max() ?? 0)) < 1e-5)
     }
     // A run with its copy is the run.

@@ -208,7 +208,7 @@ struct ExtractFeaturesTests {
     let wanted = try CLIPStates().states("quick")[0]
     #expect(states.shape == [wanted.tokens.count / 8, 8] && pooled.shape == [6])
     for (found, exact) in [(states.floats(), wanted.tokens), (pooled.floats(), wanted.pooled)] {
-      #expect(zip(found, exact).allSatisfy { abs($0 - $1) <= 1e-3 * max(1, abs($1)) })
+      #expect(paired(found, exact).allSatisfy { abs($0 - $1) <= 1e-3 * max(1, abs($1)) })
     }
     #expect(
       try Set(FileManager.default.contentsOfDirectory(atPath: folder.path("features/clip_text_features")))

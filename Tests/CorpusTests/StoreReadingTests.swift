@@ -13,7 +13,7 @@ import Testing
     let store = try QueryStore(path: Golden.path("db/txt_db/\(task)_\(split).db"))
     let rows = try Golden.rows("\(task)_\(split)")
     #expect(store.ids == rows.compactMap { $0["desc_id"]?.int.map(String.init) })
-    for (id, row) in zip(store.ids, rows) {
+    for (id, row) in paired(store.ids, rows) {
       let query = try store.query(id)
       #expect(query.id == id)
       #expect(query.video == row["vid_name"]?.string && query.video == store.video(of: id))
@@ -24,7 +24,7 @@ import Testing
     #expect(lengths == store.texts.lengths.map { Int($0.own) })
     let limit = try #require(lengths.max())
     #expect(store.ids(maxTextLength: limit) == store.ids && store.ids(maxTextLength: -1) == store.ids)
-    let shorter = zip(store.ids, lengths).filter { $0.1 < limit }.map(\.0)
+    let shorter = paired(store.ids, lengths).filter { $0.1 < limit }.map(\.0)
     #expect(shorter.count < store.ids.count && store.ids(maxTextLength: limit - 1) == shorter)
     var annotations = 0
     try JSONLines.read(path: store.annotationPath) { _, _ in annotations += 1 }
@@ -37,7 +37,7 @@ import Testing
     let store = try QAStore(path: Golden.path("db/txt_db/tvqa_\(split).db"))
     let rows = try Golden.rows("tvqa_\(split)")
     #expect(store.ids.count == rows.count)
-    for (id, row) in zip(store.ids, rows) {
+    for (id, row) in paired(store.ids, rows) {
       let question = try store.question(id)
       #expect(question.video == row["vid_name"]?.string && question.target == row["answer_idx"]?.int)
       #expect(question.answers.count == row.object?.keys.filter { $0.wholeMatch(of: /a\d/) != nil }.count)
@@ -49,14 +49,14 @@ import Testing
     }
     let limit = try #require(lengths.max())
     #expect(
-      store.ids(maxTextLength: limit - 1) == zip(store.ids, lengths).filter { $0.1 < limit }.map(\.0))
+      store.ids(maxTextLength: limit - 1) == paired(store.ids, lengths).filter { $0.1 < limit }.map(\.0))
   }
 
   @Test(arguments: splits) func statementsAreTheAnnotations(_ split: String) throws {
     let store = try ViolinStore(path: Golden.path("db/txt_db/violin_\(split).db"))
     let rows = try Golden.rows("violin_\(split)")
     #expect(store.ids.count == rows.count)
-    for (id, row) in zip(store.ids, rows) {
+    for (id, row) in paired(store.ids, rows) {
       let statement = try store.statement(id)
       #expect(id == row["desc_id"]?.string && statement.label == row["label"]?.bool)
       #expect(statement.video == row["vid_name"]?.string && !statement.tokens.isEmpty)

@@ -81,7 +81,7 @@ import Testing
         valueColumn: width, width: width, heads: 2,
         querySegments: Segments(lengths: lengths, on: backend), keyRanges: RowRanges(ranges, on: backend),
         dropout: 0.5)
-      for (value, wanted) in zip(backend.values(of: out), expected.values) {
+      for (value, wanted) in paired(backend.values(of: out), expected.values) {
         #expect(abs(Double(value) - wanted) <= 1e-5 * expected.magnitude, "\(backend.summary)")
       }
     }

@@ -111,17 +111,19 @@ import Testing
   /// The norm of the difference, relative to that of what is expected.
   private func expectNear(_ values: [Float], _ expected: [Float], within tolerance: Float) {
     #expect(values.count == expected.count)
-    let difference = zip(values, expected).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    let difference = paired(values, expected).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     let size = expected.reduce(Float(0)) { $0 + $1 * $1 }
     #expect(difference.squareRoot() <= tolerance * size.squareRoot(), "\((difference / size).squareRoot())")
   }
 
+  private static let missing = ["HERO_CUDA_PATH": "/nowhere/cuda"]
+
   /// A library that is missing is named, with the places where it was looked for and a cure.
-  @Test func missingLibrariesAreNamed() {
-    let environment = ["HERO_CUDA_PATH": "/nowhere/cuda"]
-    let (functions, problems) = CUDALibraries.survey(environment: environment)
-    // A machine with a GPU has them all.
-    guard functions == nil else { return }
+  @Test(
+    .enabled(
+      if: CUDALibraries.survey(environment: missing).functions == nil, "a machine with a GPU has them all"))
+  func missingLibrariesAreNamed() {
+    let problems = CUDALibraries.survey(environment: Self.missing).problems
     let driver = problems.first { $0.hasPrefix("NVIDIA's driver") }
     #expect(driver?.contains("libcuda.so.1") == true && driver?.contains("/nowhere/cuda") == true)
     #expect(driver?.contains("install") == true)

@@ -116,7 +116,7 @@ struct CommunicatorTests {
     let alone = Tape.training(backend, seed: 4, step: 9)
     #expect(masks[0] == backend.values(of: alone.dropoutFactors(64, 64, probability: 0.5)))
     for (a, b) in [(0, 1), (0, 2), (1, 2)] {
-      let same = zip(masks[a], masks[b]).count { $0 == $1 }
+      let same = paired(masks[a], masks[b]).count { $0 == $1 }
       #expect(abs(same - 2048) < 200)
     }
   }

@@ -61,7 +61,7 @@ import Testing
       return values + (input.gradient.map { backend.values(of: $0) } ?? [])
     }
     #expect(results[0].count == 3 * full * (8 + 24) && results[0].contains { $0 != 0 })
-    for (a, b) in zip(results[1], results[0]) { #expect(abs(a - b) <= 1e-5) }
+    for (a, b) in paired(results[1], results[0]) { #expect(abs(a - b) <= 1e-5) }
   }
 
   @Test func widthsThatKernelsHave() throws {

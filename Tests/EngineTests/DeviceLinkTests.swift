@@ -93,7 +93,7 @@ struct DeviceLinkTests {
       for gradient in gradients {
         let values = try #require(gradient)
         let uses: [Float] = [2, 2, 1, 1, 0, 0]
-        for (value, uses) in zip(values, uses) { #expect(abs(value - uses * each) < 1e-5) }
+        for (value, uses) in paired(values, uses) { #expect(abs(value - uses * each) < 1e-5) }
       }
     }
   }

@@ -15,7 +15,7 @@ struct FunctionTests {
       let arguments = Self.arguments + [-87, -80, 80, 87, 0]
       var values = arguments
       kernels.exp_shift_scale(&values, 0, 1, values.count)
-      for (x, value) in zip(arguments, values) {
+      for (x, value) in paired(arguments, values) {
         #expect(abs(Double(value) - exp(Double(x))) <= 2.5e-7 * exp(Double(x)), "exp \(x)")
       }
     }
@@ -76,9 +76,9 @@ struct FunctionTests {
   @Test(arguments: [1, 15, 16, 17, 100, 4096, 10_001])
   func sums(count: Int) throws {
     let (x, y) = (Matrix.random(1, count, seed: 1), Matrix.random(1, count, seed: 2))
-    let sizes = zip(x.values, y.values).reduce(0) { $0 + abs($1.0 * $1.1) }
+    let sizes = paired(x.values, y.values).reduce(0) { $0 + abs($1.0 * $1.1) }
     for kernels in KernelSets.all {
-      let dot = zip(x.values, y.values).reduce(0) { $0 + $1.0 * $1.1 }
+      let dot = paired(x.values, y.values).reduce(0) { $0 + $1.0 * $1.1 }
       #expect(abs(Double(kernels.dot(x.floats, y.floats, count)) - dot) <= 1e-6 * sizes)
       let sum = x.values.reduce(0, +)
       #expect(

@@ -68,7 +68,7 @@ import Testing
           dy: constant(Self.rows, 4, Self.value, backend), sum: x, statistics: statistics, gamma: gamma,
           inner: nil, outer: nil, dx: nil, dResidual: nil, dGamma: dGamma, dBeta: dBeta))
       expectExact(dBeta, Self.expected, backend)
-      for (found, sign) in zip(backend.values(of: dGamma.tensor), row) {
+      for (found, sign) in paired(backend.values(of: dGamma.tensor), row) {
         let error = abs(Double(found) - 0.5 - Double(sign) * Self.expected) / Self.expected
         #expect(error <= 5e-5, "\(backend.summary): off by \(error)")
       }

@@ -64,7 +64,7 @@ import Testing
       tape.binaryCrossEntropy(copy(tape, t[0]), targets: tape.backend.makeIndices(targets), weight: 0.5)
     } referee: { m in
       Matrix(
-        row: zip(m[0].values, targets).map { x, target in
+        row: paired(m[0].values, targets).map { x, target in
           target < 0 ? 0 : log(1 + exp(target == 1 ? -x : x))
         })
     }.run()

@@ -46,7 +46,7 @@ import Testing
       }
       // The loss is half the sum of squares of both, twice: dW = Σ 2·yᵀx, and the middle's own once
       // more.
-      for (i, (weight, bias)) in zip(parts, biases).enumerated() {
+      for (i, (weight, bias)) in paired(parts, biases).enumerated() {
         let y = Referee.linear(x, weight, bias, .none)
         let times = i == 1 ? 4.0 : 2.0
         let dWeight = Matrix(rows: 8, columns: 20) { m, k in
@@ -69,7 +69,7 @@ import Testing
   private func expectNear(_ tensor: Tensor?, _ expected: Matrix, _ backend: any Backend) {
     let values = tensor.map { backend.values(of: $0) } ?? []
     #expect(values.count == expected.count)
-    for (value, wanted) in zip(values, expected.values) {
+    for (value, wanted) in paired(values, expected.values) {
       #expect(abs(Double(value) - wanted) <= 1e-5 * expected.magnitude, "\(backend.summary)")
     }
   }

@@ -76,7 +76,7 @@ import Testing
       let out = Tape.inference(backend).pairDot(
         leaf(queries, on: backend), queryRows: chosen, leaf(x, on: backend),
         pairs: RowRanges(pairs, on: backend), places: places)
-      for (value, wanted) in zip(backend.values(of: out), expected) {
+      for (value, wanted) in paired(backend.values(of: out), expected) {
         #expect(abs(Double(value) - wanted) <= 1e-5 * Double(columns))
       }
     }
@@ -97,7 +97,7 @@ import Testing
     try Backends.forEach { backend in
       let tensor = leaf(x, on: backend)
       backend.run(SegmentSoftmax(tensor, segments: segments.on(backend)))
-      for (value, wanted) in zip(backend.values(of: tensor), expected) {
+      for (value, wanted) in paired(backend.values(of: tensor), expected) {
         #expect(abs(Double(value) - wanted) <= 1e-6)
       }
     }

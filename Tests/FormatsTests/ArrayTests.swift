@@ -15,7 +15,7 @@ import Testing
     let halves = (0...UInt16.max).map { $0 }
     let array = try NDArray(
       shape: [halves.count], type: .float16, bytes: halves.withUnsafeBytes { [UInt8]($0) })
-    let wrong = zip(halves, array.floats()).filter { bits, value in
+    let wrong = paired(halves, array.floats()).filter { bits, value in
       let expected = Float(Float16(bitPattern: bits))
       return expected.isNaN ? !value.isNaN : value != expected || HalfPrecision.half(value) != bits
     }

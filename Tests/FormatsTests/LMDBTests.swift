@@ -152,6 +152,8 @@ import Testing
     }
     #expect(stores.contains { $0.contains("txt_db") })
     let folder = try TemporaryFolder()
+    var texts = 0
+    defer { #expect(texts > 0) }
     for (number, store) in stores.enumerated() {
       let reader = try LMDBReader(path: store)
       let again = try LMDBWriter(path: folder.path("\(number)"))
@@ -160,6 +162,7 @@ import Testing
         #expect(try reader.get(key) == value)
         try again.put(key, value)
         guard store.contains("txt_db") else { continue }
+        texts += 1
         let content = try Compression.decompress(value)
         #expect(try Compression.lz4.compress(content) == value)
         #expect(try MessagePack.decode(content).encode() == content)

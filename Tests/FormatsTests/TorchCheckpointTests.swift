@@ -43,12 +43,18 @@ import Testing
       $0.hasSuffix(".pt")
     }
     #expect(!names.isEmpty)
+    let sums = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+      $0.hasSuffix(".sums.json") && names.contains("\($0.dropLast(".sums.json".count)).pt")
+    }
+    var compared = 0
+    defer { #expect(compared == sums.count) }
     for name in names.sorted() {
       let path = folder.appendingPathComponent(name).path
       let arrays = try WeightFile(path: path).arrays()
       #expect(!arrays.isEmpty)
       let sums = folder.appendingPathComponent("\(name.dropLast(3)).sums.json").path
       guard FileManager.default.fileExists(atPath: sums) else { continue }
+      compared += 1
       let expected = try #require(try JSON.read(path: sums).object)
       // The reference also saves whether its vocabulary is padded; that is no tensor and has no
       // sum.

@@ -79,6 +79,6 @@ struct RealCaptionTests {
     let measured = try #require(scorer.clips[name])
     let expected = try #require(perClip[name])
     try #require(measured.count == expected.count)
-    return zip(measured, expected).map { abs($0 / 100 - $1) }.max() ?? .infinity
+    return paired(measured, expected).map { abs($0 / 100 - $1) }.max() ?? .infinity
   }
 }

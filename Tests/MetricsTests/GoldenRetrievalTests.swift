@@ -63,7 +63,7 @@ struct GoldenRetrievalTests {
     #expect(again.tasks.count == 2)
     for (task, queries) in again.tasks {
       let before = try #require(results.tasks.first { $0.task == task }?.queries)
-      for (query, original) in zip(queries, before) {
+      for (query, original) in paired(queries, before) {
         // Rows that score 0 are the reference's padding.
         #expect(query.predictions.filter { $0.score > 0 } == original.predictions.filter { $0.score > 0 })
       }

@@ -87,6 +87,7 @@ import Training
       let shared = min(end, first.end) - max(start, first.start)
       if shared / (max(end, first.end) - min(start, first.start)) >= 0.5 { overlapping += 1 }
     }
+    #expect(units.count == videos)
     #expect(right >= 95 && overlapping >= 95, "\(right) videos, \(overlapping) moments of \(videos)")
   }
 

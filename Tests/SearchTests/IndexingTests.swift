@@ -136,7 +136,7 @@ struct IndexingTests {
     for (frame, cosine) in cosines.enumerated() {
       let row = whole[frame * SmallModel.width..<(frame + 1) * SmallModel.width]
       let length = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      #expect(abs(zip(row, unit).reduce(0) { $0 + $1.0 * $1.1 } / length - cosine) < 0.01)
+      #expect(abs(paired(row, unit).reduce(0) { $0 + $1.0 * $1.1 } / length - cosine) < 0.01)
     }
   }
 

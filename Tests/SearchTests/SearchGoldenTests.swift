@@ -60,7 +60,7 @@ struct SearchGoldenTests {
       texts, own: own)
     let found = try MomentSearch(model: model.model, videos: IndexedVideos(index), options: options)
       .answer(texts, own: own)
-    for (a, b) in zip(found, expected) {
+    for (a, b) in paired(found, expected) {
       try same(a.videos, b.videos)
       try same(a.moments, b.moments)
       try same(a.ownMoments ?? [], b.ownMoments ?? [])

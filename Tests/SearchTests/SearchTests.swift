@@ -82,7 +82,7 @@ struct SearchTests {
     #expect(some.isApproximate && !all.isApproximate && index.rows == 15_000)
     var agreed = 0
     let units = (0..<20).map { SmallModel.unit(of: 10_000 + $0, width: 96) }
-    for (exact, found) in zip(try all.best(units, kept: 10), try some.best(units, kept: 10)) {
+    for (exact, found) in paired(try all.best(units, kept: 10), try some.best(units, kept: 10)) {
       #expect(exact.count == 10 && found.count == 10)
       #expect(zip(exact, exact.dropFirst()).allSatisfy { $0.score >= $1.score })
       #expect(zip(found, found.dropFirst()).allSatisfy { $0.score >= $1.score })
@@ -101,7 +101,7 @@ struct SearchTests {
     let videos = IndexedVideos(try IndexFile(path: path), rowsRead: rowsRead)
     let units = (0..<20).map { SmallModel.unit(of: 10_000 + $0) }
     let together = try videos.best(units, kept: 7)
-    for (unit, found) in zip(units, together) {
+    for (unit, found) in paired(units, together) {
       let alone = try videos.best([unit], kept: 7)[0]
       #expect(found.map(\.place) == alone.map(\.place) && found.map(\.score) == alone.map(\.score))
     }

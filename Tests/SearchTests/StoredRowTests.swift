@@ -100,12 +100,12 @@ struct StoredRowTests {
     let mean = exact.reduce(0, +) / Double(count)
     func deviation(_ x: [Double]) -> Double { (x.reduce(0) { $0 + $1 * $1 } / Double(count)).squareRoot() }
     let spread = deviation(exact.map { $0 - mean })
-    let errors = zip(found.records, exact).map { Double($0) - $1 }
+    let errors = paired(found.records, exact).map { Double($0) - $1 }
     #expect(abs(errors.reduce(0, +) / Double(count)) < 0.1 * spread)
     #expect((0.28...0.46).contains(deviation(errors) / spread), "\(deviation(errors) / spread)")
     let average = found.signs.reduce(0) { $0 + Double($1) } / Double(count)
     let signs = found.signs.map { Double($0) - average }
-    let together = zip(signs, exact).reduce(0) { $0 + $1.0 * ($1.1 - mean) } / Double(count)
+    let together = paired(signs, exact).reduce(0) { $0 + $1.0 * ($1.1 - mean) } / Double(count)
     let correlation = together / (deviation(signs) * spread)
     // √0.49 = 0.70, of 600 frames to within 0.1.
     #expect((0.6...0.8).contains(correlation), "\(correlation)")
@@ -197,7 +197,7 @@ struct StoredRowTests {
     for kernels in KernelSets.all {
       var out = [Float](repeating: 0, count: numbers.count)
       kernels.code_estimates(&out, records, factors, numbers, numbers.count, groups, query, 2, 5, -1)
-      for (value, number) in zip(out, numbers) {
+      for (value, number) in paired(out, numbers) {
         let sum = query.indices.reduce(0) { sum, i in
           let byte = records[Int(number) * bytes + i / 128 * 32 + i % 32]
           return sum + Int(query[i]) * Int(byte >> UInt8(2 * (i % 128 / 32)) & 3)

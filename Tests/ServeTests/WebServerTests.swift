@@ -191,7 +191,7 @@ struct WebServerTests {
         continue
       }
       #expect(answer.status == 200, "\(address)")
-      guard let content = described["responses"]?["200"]?["content"]?.object else { continue }
+      let content = try #require(described["responses"]?["200"]?["content"]?.object, "\(address)")
       let type = try #require(content.map(\.key).first { $0 == "*/*" || answer.head.contains($0) })
       if let schema = content[type]?["schema"], let json = answer.json, address != .openAPI {
         try Self.expect(json, as: schema, "\(address)")

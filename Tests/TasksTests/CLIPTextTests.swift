@@ -14,7 +14,7 @@ import Text
 
   private func worst(_ rows: [Float], _ expected: [Float]) -> Float {
     #expect(rows.count == expected.count && !rows.isEmpty)
-    return zip(rows, expected).map { abs($0 - $1) }.max() ?? .infinity
+    return paired(rows, expected).map { abs($0 - $1) }.max() ?? .infinity
   }
 
   @Test(arguments: CLIPRows.models) func agreesWithPyTorch(model: String) throws {

@@ -47,10 +47,10 @@ struct EnsembleTests {
     var twice = try run([model, model])
     #expect(alone.scores != another.scores)
     for (row, logits) in alone.scores.enumerated() {
-      let mean = zip(softmax(logits), softmax(another.scores[row])).map { ($0 + $1) / 2 }
-      for (found, wanted) in zip(both.scores[row], mean) { #expect(abs(Double(found) - wanted) < 1e-6) }
+      let mean = paired(softmax(logits), softmax(another.scores[row])).map { ($0 + $1) / 2 }
+      for (found, wanted) in paired(both.scores[row], mean) { #expect(abs(Double(found) - wanted) < 1e-6) }
       #expect(mean[both.results.rows[row].answer] == mean.max())
-      for (found, wanted) in zip(twice.scores[row], softmax(logits)) {
+      for (found, wanted) in paired(twice.scores[row], softmax(logits)) {
         #expect(abs(Double(found) - wanted) < 1e-6)
       }
     }
@@ -126,7 +126,7 @@ struct EnsembleTests {
       }
       let (alone, twice) = (try search([model], change).results, try search([model, model], change).results)
       #expect(alone.tasks.map(\.task) == twice.tasks.map(\.task))
-      for (one, other) in zip(alone.tasks, twice.tasks) { #expect(one.queries == other.queries) }
+      for (one, other) in paired(alone.tasks, twice.tasks) { #expect(one.queries == other.queries) }
     }
   }
 
@@ -157,19 +157,19 @@ struct EnsembleTests {
         }
         return (weights: tape.backend.values(of: scores).map { exp(alpha * Double($0)) }, spans: spans)
       }
-      let weights = zip(parts[0].weights, parts[1].weights).map { ($0 + $1) / 2 }
+      let weights = paired(parts[0].weights, parts[1].weights).map { ($0 + $1) / 2 }
       let best = weights.indices.sorted { weights[$0] > weights[$1] }.prefix(options.videosSearched)
       let index = found.members[0].index
       let videos = try #require(found.results[.video]?[number].predictions)
       #expect(videos.map(\.video) == best.map { index.videos.indices[$0] })
-      for (prediction, video) in zip(videos, best) {
+      for (prediction, video) in paired(videos, best) {
         #expect(abs(Double(prediction.score) - weights[video]) <= 1e-4 * weights[video])
       }
       var scores: [Double] = []
       for video in best {
         let (one, other) = (parts[0].spans[video], parts[1].spans[video])
-        let start = zip(one.start, other.start).map { ($0 + $1) / 2 }
-        let end = zip(one.end, other.end).map { ($0 + $1) / 2 }
+        let start = paired(one.start, other.start).map { ($0 + $1) / 2 }
+        let end = paired(one.end, other.end).map { ($0 + $1) / 2 }
         for i in start.indices {
           for j in end.indices where (options.minLength..<options.maxLength).contains(j - i) {
             scores.append(weights[video] * start[i] * end[j])
@@ -179,7 +179,7 @@ struct EnsembleTests {
       let moments = try #require(found.results[.videoCorpusMoment]?[number].predictions)
       let wanted = scores.sorted(by: >).prefix(options.kept)
       #expect(moments.count == wanted.count)
-      for (moment, score) in zip(moments, wanted) {
+      for (moment, score) in paired(moments, wanted) {
         #expect(abs(Double(moment.score) - score) <= 1e-4 * score)
       }
     }
@@ -224,7 +224,7 @@ struct EnsembleTests {
     let (reader, interval) = (try GoldenStores.videos(), try GoldenStores.interval())
     let found = try captions([model, other], clips)
     #expect(try found != captions([model], clips) || found != captions([other], clips))
-    for (clip, words) in zip(clips, found) {
+    for (clip, words) in paired(clips, found) {
       let words = try #require(words)
       let item = try reader.read(clip.video)
       let times = try #require(clip.times)
@@ -241,7 +241,7 @@ struct EnsembleTests {
           let scores = model.scores(tape, batch.prepared(for: model.configuration, on: tape.backend))
           return Array(tape.backend.values(of: scores).suffix(scores.columns).prefix(model.vocabulary))
         }
-        let mean = zip(sums[0], sums[1]).map { ($0 + $1) / 2 }
+        let mean = paired(sums[0], sums[1]).map { ($0 + $1) / 2 }
         let next = place < words.count ? words[place] : tokenizer.eos
         #expect(mean[Int(next)] >= (mean.max() ?? 0) - 1e-4)
       }

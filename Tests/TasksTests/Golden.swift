@@ -132,7 +132,7 @@ func expectClose(
     return
   }
   let largest = expected.map(abs).max() ?? 0
-  let error = zip(actual, expected).map { abs($0 - $1) }.max() ?? 0
+  let error = paired(actual, expected).map { abs($0 - $1) }.max() ?? 0
   #expect(
     error <= tolerance * largest, "\(what): off by \(error), largest \(largest)",
     sourceLocation: sourceLocation)

@@ -87,7 +87,7 @@ import Testing
         let before = try #require(wanted.first { $0.id == query.id })
         let rest = before.predictions.filter { $0.video != found.videoIndex[video] }
         #expect(query.predictions.count >= min(rest.count, 100))
-        for (a, b) in zip(query.predictions, rest) {
+        for (a, b) in paired(query.predictions, rest) {
           #expect(abs(a.score - b.score) <= 1e-4 * abs(b.score))
         }
       }
@@ -112,7 +112,7 @@ import Testing
     let videos = try CandidateVideos(
       split: "val", queries: queries, subtitles: reader.subtitles, features: reader.features)
     let candidates = CandidateVideos(
-      zip(videos.names, videos.indices).map { ($0, $1) }
+      paired(videos.names, videos.indices).map { ($0, $1) }
         + (0...videos.count).map { ("none \($0)", 1000 + $0) })
     let error = try #require(throws: DataError.self) {
       try results(reader, queries: queries, candidates: candidates)

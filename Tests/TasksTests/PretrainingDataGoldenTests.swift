@@ -82,7 +82,7 @@ struct PretrainingDataGoldenTests {
       return Set(matches.map(\.index))
     }
     let texts = try readers.map { reader in
-      zip(stored, chosen).flatMap { item, chosen in
+      paired(stored, chosen).flatMap { item, chosen in
         item.subtitles.map { reader.tokens(of: $0.index, in: item.sentences, omitting: chosen) }
       }
     }
@@ -92,7 +92,7 @@ struct PretrainingDataGoldenTests {
   @Test func mlm() throws {
     let golden = try Golden("mlm").maskedText()
     var tokens = golden.sequences.flatMap(\.tokens)
-    for (place, target) in zip(golden.masked, golden.targets) { tokens[place] = target }
+    for (place, target) in paired(golden.masked, golden.targets) { tokens[place] = target }
     let texts = Segments(lengths: golden.sequences.map(\.tokens.count)).ranges.map { Array(tokens[$0]) }
     let frames = golden.sequences.map { $0.frames.flatMap { row($0, of: golden.features) } }
     #expect(!texts.isEmpty)
@@ -106,7 +106,7 @@ struct PretrainingDataGoldenTests {
           return (text: [cls] + text, frames: subtitle.frames.flatMap { row($0, of: item.features) })
         }
       }
-      return zip(texts, frames).allSatisfy { text, frames in
+      return paired(texts, frames).allSatisfy { text, frames in
         stored.contains { $0.text == text && $0.frames == frames }
       }
     }

@@ -60,7 +60,8 @@ struct PretrainingLoaderTests {
     #expect(batch.sequences.flatMap(\.frames) == Array(0..<features.count / batch.featureWidth))
     #expect(batch.sequences.map(\.tokens.count) == original.map(\.count))
     var tokens = batch.sequences.flatMap(\.tokens)
-    for (place, target) in zip(batch.masked, batch.targets) { tokens[place] = target }
+    #expect(!original.isEmpty && batch.masked.count == batch.targets.count)
+    for (place, target) in paired(batch.masked, batch.targets) { tokens[place] = target }
     #expect(tokens == original.flatMap { $0 })
     // One at least in every sentence, and never the leading token.
     var start = 0
@@ -98,7 +99,7 @@ struct PretrainingLoaderTests {
     let batch = try batch(try PretrainingCorpus.loader(FrameOrder.self))
     #expect(batch.order.sorted() == Array(0..<batch.videos.frameCount))
     let segments = Segments(lengths: batch.videos.lengths).ranges
-    for (place, target) in zip(batch.places, batch.targets) {
+    for (place, target) in paired(batch.places, batch.targets) {
       let video = try #require(segments.first { $0.contains(place) })
       #expect(target < video.count && batch.order[video.lowerBound + target] == place)
     }

@@ -45,7 +45,7 @@ struct QuestionLoadingTests {
     }
     let limit = try #require(lengths.max()) - 1
     let some = try GoldenStores.questions("train", .training(maxTextLength: limit))
-    #expect(some.ids == zip(all.ids, lengths).filter { $1 <= limit }.map(\.0))
+    #expect(some.ids == paired(all.ids, lengths).filter { $1 <= limit }.map(\.0))
     #expect(some.itemCount < all.itemCount)
   }
 

@@ -50,13 +50,13 @@ struct RankTests {
           try Self.step(make, number: number, batchSize: 4 / size, ranks)
         }
         for rank in ranks {
-          for (a, b) in zip(rank.losses, whole.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
+          for (a, b) in paired(rank.losses, whole.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
           #expect(Set(rank.gradients.keys) == Set(whole.gradients.keys))
           // All ranks have the same, to the last bit.
           #expect(rank.gradients == ranks[0].gradients)
         }
         let error = whole.gradients.reduce(0.0) { sum, expected in
-          zip(ranks[0].gradients[expected.key] ?? [], expected.value).reduce(sum) {
+          paired(ranks[0].gradients[expected.key] ?? [], expected.value).reduce(sum) {
             $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1)
           }
         }.squareRoot()
@@ -95,7 +95,7 @@ struct RankTests {
     let ranks = try ThreadRanks.run(2) { try Self.train(batchSize: 2, $0) }
     #expect(ranks[0].losses == ranks[1].losses && ranks[0].run.weights == ranks[1].run.weights)
     #expect(ranks[0].losses.count == alone.losses.count)
-    for (a, b) in zip(ranks[0].losses, alone.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
+    for (a, b) in paired(ranks[0].losses, alone.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
     #expect(ranks[0].run.differences(from: alone.run, updates: 5, learningRate: 1e-4) == [])
   }
 
@@ -189,7 +189,7 @@ struct RankTests {
     let ranks = try ThreadRanks.run(size) { try Self.step(make, number: 1, batchSize: 1, $0) }
     for rank in ranks {
       #expect(Set(rank.gradients.keys) == Set(whole.gradients.keys))
-      for (a, b) in zip(rank.losses, whole.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
+      for (a, b) in paired(rank.losses, whole.losses) { #expect(abs(a - b) <= 1e-5 * max(1, abs(b))) }
     }
   }
 

@@ -64,7 +64,7 @@ struct RetrievalEvaluationGoldenTests {
         let wanted = query.predictions.filter { $0.score > 0 }
         let actual = try #require(byID[query.id])
         #expect(actual.count == wanted.count, "\(task.rawValue) \(query.id)")
-        for (a, b) in zip(actual, wanted) {
+        for (a, b) in paired(actual, wanted) {
           #expect(abs(a.score - b.score) <= 1e-4 * abs(b.score), "\(task.rawValue) \(query.id)")
         }
         // Neighbours that differ by less than float32 can tell may swap: each must be there with
@@ -118,7 +118,7 @@ struct RetrievalEvaluationGoldenTests {
     let together = try results("val")
     let apart = try results("val", queryBatch: 1, videoBatch: 1)
     for (task, queries) in together.tasks {
-      for (a, b) in zip(queries, try #require(apart[task])) {
+      for (a, b) in paired(queries, try #require(apart[task])) {
         #expect(a.predictions.count == b.predictions.count)
         for (p, q) in zip(a.predictions, b.predictions) {
           #expect(abs(p.score - q.score) <= 1e-5 * abs(q.score))

@@ -39,7 +39,7 @@ struct RetrievalIndexTests {
     let expected = try answers(blockRows: 8192, together: 20)
     #expect(expected.allSatisfy { $0.videos.count == 4 && !$0.moments.isEmpty && $0.ownMoments != nil })
     for (blockRows, together) in [(1, 20), (8, 3), (12, 1)] {
-      for (a, b) in zip(try answers(blockRows: blockRows, together: together), expected) {
+      for (a, b) in paired(try answers(blockRows: blockRows, together: together), expected) {
         same(a.videos, b.videos)
         same(a.moments, b.moments)
         same(a.ownMoments ?? [], b.ownMoments ?? [])
@@ -49,7 +49,7 @@ struct RetrievalIndexTests {
 
   private func same(_ a: [MomentPrediction], _ b: [MomentPrediction]) {
     #expect(a.count == b.count)
-    for (x, y) in zip(a, b) {
+    for (x, y) in paired(a, b) {
       #expect(x.video == y.video && x.span == y.span && abs(x.score - y.score) <= 1e-5 * y.score)
     }
   }

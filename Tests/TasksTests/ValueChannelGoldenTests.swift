@@ -133,7 +133,7 @@ struct ValueChannelGoldenTests {
     let arrays = try names.map { try #require(try file.array($0)) }
     let path = folder.path("renamed.safetensors")
     try Safetensors.write(
-      path: path, list: zip(renamed, arrays).map { (name: $0, type: .float32, shape: $1.shape) },
+      path: path, list: paired(renamed, arrays).map { (name: $0, type: .float32, shape: $1.shape) },
       metadata: [:]
     ) { NDArray(floats: arrays[$0].floats(), shape: arrays[$0].shape).bytes }
     try expectJudgement(try Self.statementModel(try Checkpoint(path: path)), "violin_renamed")

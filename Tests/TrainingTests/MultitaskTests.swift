@@ -130,6 +130,14 @@ struct MultitaskTests {
     let fewer = try multitask(
       run, ["train_datasets": .array(Array(entries.prefix(2))), "val_datasets": []])
     #expect(fewer.changes(since: begun).map(\.name) == ["train_datasets"])
+    // The message names the place.
+    var other = entries
+    other[1]["ratio"] = 9
+    let error = try #require(throws: DataError.self) {
+      try multitask(run, ["train_datasets": .array(other)])
+        .requireUnchanged(since: begun, folder: RunFolder(path: "run"))
+    }
+    #expect("\(error)".contains("train_datasets[1].ratio was 2, now 9"), "\(error)")
   }
 
   /// What does not go together is refused before any work.
@@ -147,7 +155,10 @@ struct MultitaskTests {
       ([changed("name", "tvr")], "a task and a split"),
       ([changed("name", "tvx_train")], "a task and a split"), ([changed("vfeat_db", nil)], "vfeat_db"),
       ([changed("ratio", -1)], "ratio"), ([changed("ratio", 0)], "above 0"),
-      ([changed("batch_size", 0)], "batch_size"), ([good, good], "twice"),
+      ([changed("ratio", 1_000_000_001)], "at most 1000000000"),
+      ([changed("batch_size", 0)], "batch_size"), ([changed("batch_size", .int(.max))], "batch_size"),
+      ([good, good], "twice"), ([good, changed("name", "tvr_train")], "as tvr_video_sub and tvr"),
+      ([changed("sub_txt_db", .null)], "sub_txt_db"),
       ([changed("query_txt_db", nil)], "query_txt_db"), ([7], "name"),
     ] as [([JSON], String)] {
       let error = try #require(throws: DataError.self) {
@@ -160,5 +171,103 @@ struct MultitaskTests {
         run, ["train_datasets": [good], "val_datasets": [run.dataset("tvqa", "val", store)]])
     }
     #expect("\(error)".contains("tvqa_video_sub"))
+    // Entries of several are read as the file is, and the message names it.
+    let other = run.dataset("tvqa", "train", ["query_txt_db": .string(TinyRun.store("tvqa_train"))])
+    for (bad, word) in [
+      ([changed("sub_txt_db", nil), other], "train_datasets[0].sub_txt_db"),
+      ([changed("batch_size", .int(1 << 40)), other], "train_datasets[0].batch_size"),
+    ] as [([JSON], String)] {
+      let error = try #require(throws: DataError.self) {
+        try multitask(run, ["train_datasets": .array(bad), "val_datasets": []])
+      }
+      #expect(error.file?.hasSuffix("run.json") == true && "\(error)".contains(word), "\(error)")
+    }
+    let elsewhere = try #require(throws: DataError.self) {
+      try multitask(
+        run, ["train_datasets": [good], "val_datasets": [changed("vfeat_db", "elsewhere")]])
+    }
+    #expect("\(elsewhere)".contains("\"elsewhere\", and ") && "\(elsewhere)".contains("train_datasets[0]"))
+  }
+
+  /// VALUE's files of frames alone have `"sub_txt_db": null`.
+  @Test func noStoreMayBeNull() throws {
+    let run = try TinyRun()
+    var entry = run.dataset("tvc", "train", ["cap_txt_db": [.string("train.db")], "ratio": .null])
+    entry["name"] = "tvc_video_only_train"
+    entry["sub_txt_db"] = .null
+    let configuration = try multitask(run, ["train_datasets": [entry], "val_datasets": []])
+    #expect(configuration.subtitles == nil && configuration.videoChannels == .video)
+  }
+
+  /// A split may have several words, and a name that says another than its place is told of.
+  @Test func namesSayTheSplit() throws {
+    let run = try TinyRun()
+    var options = try run.options(.multitask)
+    let store: JSONObject = ["query_txt_db": .string(TinyRun.store("tvr_train"))]
+    func told(_ train: String, _ val: String) throws -> (RunTask, String) {
+      var entries = [run.dataset("tvr", "train", store), run.dataset("tvr", "val", store)]
+      (entries[0]["name"], entries[1]["name"]) = (.string(train), .string(val))
+      options["train_datasets"] = [entries[0]]
+      options["val_datasets"] = [entries[1]]
+      let file = try run.folder.file("run.json", JSON.object(options).encoded())
+      let (configuration, warnings) = try RunConfiguration.load(file: file, arguments: [])
+      return (configuration.task, warnings.filter { $0.contains("label") }.joined(separator: "\n"))
+    }
+    let usual = try told("how2r_video_sub_train", "how2r_video_sub_val_1k")
+    #expect(usual.0.rawValue == "how2r_video_sub" && usual.1.isEmpty)
+    let swapped = try told("tvr_video_sub_val", "tvr_video_sub_train").1
+    #expect(swapped.contains("train_datasets[0].name ends in \"_val\""))
+    #expect(swapped.contains("val_datasets[0].name ends in \"_train\""))
+  }
+
+  /// A name that says its channels never means a dataset of others.
+  @Test func aTaskIsFoundByItsChannels() throws {
+    let run = try TinyRun()
+    func entry(_ name: String) -> JSON {
+      var entry = run.dataset("tvr", "train", ["query_txt_db": .string(TinyRun.store("tvr_train"))])
+      entry["name"] = .string(name + "_train")
+      entry["task"] = nil
+      return entry
+    }
+    func opened(_ names: [String], _ asked: String) throws -> String {
+      var options = try run.options(.multitask)
+      options["train_datasets"] = .array(names.map(entry))
+      options["val_datasets"] = []
+      options["task"] = "multitask"
+      let file = try run.folder.file("hps.json", JSON.object(options).encoded())
+      return try RunConfiguration.read(hyperparameters: file, task: RunTask(rawValue: asked)).task.rawValue
+    }
+    #expect(try opened(["tvr", "tvr_video_only"], "tvr_video_only") == "tvr_video_only")
+    #expect(try opened(["tvr_video_only", "tvr_video_sub"], "tvr") == "tvr_video_sub")
+    #expect(try opened(["tvr_sub_only", "tvqa"], "tvr") == "tvr_sub_only")
+    // A run of one task, and one of whose name the channels are no part.
+    #expect(try opened(["tvr_sub_only"], "tvr") == "tvr_sub_only")
+    var options = try run.options(.tvr)
+    for (own, asked, found) in [
+      ("tvr_sub_only", "tvr", "tvr_sub_only"), ("tvr_video_sub", "tvr", "tvr"), ("tvr", "how2r", "how2r"),
+      ("tvr", "tvr_video_only", "tvr_video_only"),
+    ] {
+      options["task"] = .string(own)
+      let file = try run.folder.file("hps.json", JSON.object(options).encoded())
+      let configuration = try RunConfiguration.read(hyperparameters: file, task: RunTask(rawValue: asked))
+      #expect(configuration.task.rawValue == found)
+    }
+    #expect(throws: DataError.self) { try opened(["tvr", "tvqa"], "tvr_video_only") }
+    #expect(throws: DataError.self) { try opened(["tvr_sub_only", "tvr_video_only"], "tvr") }
+    #expect(throws: UsageError.self) {
+      try multitask(
+        run, ["train_datasets": [entry("tvr")], "val_datasets": []],
+        arguments: ["--task", "tvr_video_only"])
+    }
+  }
+
+  /// What is not measured is the reason, not that no task reads the option.
+  @Test func idleOptionsOfSeveralTasksHaveTheirOwnReasons() throws {
+    let run = try TinyRun()
+    let reasons = try multitask(run, ["val_datasets": [], "max_vcmr_video": 5]).idleOptions
+    for name in ["tokenizer", "max_vcmr_video"] {
+      let idle = try #require(reasons.first { $0.name == name })
+      #expect(idle.reason.hasPrefix("there is nothing to"), "\(name): \(idle.reason)")
+    }
   }
 }

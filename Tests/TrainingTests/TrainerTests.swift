@@ -173,7 +173,7 @@ struct TrainerTests {
     let saved = try #require(try RunFolder(path: folder.path(name)).latestState { Issue.record("\($0)") })
     let moment = try #require(try saved.tensors.array(named: "exp_avg.weights")).floats()
     let share = 1 - Double(Float(RunConfiguration(task: .tvr).betas[0]))
-    for (found, gradient) in zip(moment, expected) {
+    for (found, gradient) in paired(moment, expected) {
       #expect(abs(Double(found) - share * factor * gradient) <= 1e-5 * norm * factor * share)
     }
   }
@@ -198,6 +198,6 @@ struct TrainerTests {
       settings(&$0)
       $0.topLearningRateFactor = 10
     }
-    for (a, b) in zip(plain, fast) { #expect(abs(b - times * a) <= 0.01 * abs(times * a)) }
+    for (a, b) in paired(plain, fast) { #expect(abs(b - times * a) <= 0.01 * abs(times * a)) }
   }
 }

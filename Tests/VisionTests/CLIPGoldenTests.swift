@@ -17,7 +17,7 @@ import Testing
     for start in stride(from: 0, to: rows.count, by: 6) {
       let row = rows[start..<start + 6]
       let length = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      #expect(zip(row, other[start..<start + 6]).allSatisfy { abs($0 / length - $1) < 2e-5 })
+      #expect(paired(row, other[start..<start + 6]).allSatisfy { abs($0 / length - $1) < 2e-5 })
     }
   }
 }

@@ -78,7 +78,7 @@ import Testing
         #expect(array.type == .float16)
         #expect(array.shape == [reports[path(name)]?.features[network.name]?.rows, network.width])
         let wanted = reports[path(name)]?.features[network.name]?.values ?? []
-        #expect(zip(array.floats(), wanted).allSatisfy { abs($0 - $1) <= 1e-3 * max(abs($1), 1e-2) })
+        #expect(paired(array.floats(), wanted).allSatisfy { abs($0 - $1) <= 1e-3 * max(abs($1), 1e-2) })
       }
     }
     #expect(

@@ -46,7 +46,7 @@ import Testing
       return greys
     }
     func isNear(_ greys: [Int], _ wanted: [Int]) -> Bool {
-      greys.count == wanted.count && zip(greys, wanted).allSatisfy { abs($0 - $1) <= 2 }
+      greys.count == wanted.count && paired(greys, wanted).allSatisfy { abs($0 - $1) <= 2 }
     }
     let whole = try greys(frames)
     #expect(isNear(whole, [40, 40, 120, 120, 200, 200]), "\(whole)")

@@ -177,12 +177,12 @@ struct Eval: ParsableCommand {
     var given = try config.map { try RunArguments(file: $0) } ?? RunArguments()
     given.append(try RunArguments(overrides))
     func saved(_ path: String, _ own: String? = nil, _ channels: VideoChannels? = nil) throws -> SavedRun {
-      var arguments = given
-      if let channels { try arguments.set(\.channels, channels) }
-      return try SavedRun(
-        path: path, checkpoint: own ?? checkpoint, task: task?.task, arguments, batchSize: batchSize,
+      let run = try SavedRun(
+        path: path, checkpoint: own ?? checkpoint, task: task?.task, given, batchSize: batchSize,
         for: .evaluation, log: log, communicator: Processes.communicator, meteor: meteor,
         vid2durIdx: vid2durIdx)
+      if let channels { try run.require(channels) }
+      return run
     }
     if let outputDir { return ([try saved(outputDir)], nil) }
     if ways[2] {

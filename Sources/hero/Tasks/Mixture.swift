@@ -51,7 +51,7 @@ public struct Mixture {
         "\(entry.source.name) has nothing to train on",
         cure: "Check its training store or train_idx, or set its ratio to 0")
     }
-    draws = SourceDraws(ratios: entries.map(\.ratio))
+    draws = try SourceDraws(ratios: entries.map(\.ratio))
     precondition(entries.allSatisfy { $0.source.store === entries[0].source.store })
   }
 
@@ -68,7 +68,7 @@ public struct Mixture {
   public var summary: String {
     guard let draws else { return entries[0].source.summary }
     return entries.map { entry in
-      let share = 100 * Double(max(0, entry.ratio)) / Double(draws.pool.count)
+      let share = 100 * Double(max(0, entry.ratio)) / Double(draws.sum)
       let batches = entry.batchSize.map { ", batches of \($0)" } ?? ""
       return "\(entry.source.name) \(entry.source.summary) (\(Int(share.rounded())) %\(batches))"
     }.joined(separator: ", ")
@@ -120,9 +120,10 @@ public struct Mixture {
 
 /// Which source every update draws.
 final class SourceDraws: Sendable {
-  /// Every source as often as it is drawn.
-  let pool: [Int]
-  private let count: Int
+  /// Where the share of each source ends, and that of the next begins.
+  private let ends: [Int]
+  /// That of the last, which is the sum of all ratios.
+  let sum: Int
   private let drawn = Mutex(Drawn())
 
   /// What every update drew, as far as anybody asked.
@@ -132,20 +133,28 @@ final class SourceDraws: Sendable {
     var counts: [Int32] = []
   }
 
-  init(ratios: [Int]) {
-    pool = ratios.indices.flatMap { Array(repeating: $0, count: max(0, ratios[$0])) }
-    count = ratios.count
+  /// - Throws: `DataError` where the ratios have no sum.
+  init(ratios: [Int]) throws {
+    var (ends, sum): ([Int], Int) = ([], 0)
+    for ratio in ratios {
+      let (next, overflows) = sum.addingReportingOverflow(max(0, ratio))
+      guard !overflows else { throw DataError("ratios add up to more than \(Int.max)") }
+      sum = next
+      ends.append(sum)
+    }
+    (self.ends, self.sum) = (ends, sum)
   }
 
   /// The source that an update draws, and how many earlier updates drew the same.
   func draw(update: Int, seed: UInt64) -> (source: Int, earlier: Int) {
     drawn.withLock { drawn in
       if drawn.seed != seed || drawn.counts.isEmpty {
-        drawn = Drawn(seed: seed, counts: [Int32](repeating: 0, count: count))
+        drawn = Drawn(seed: seed, counts: [Int32](repeating: 0, count: ends.count))
       }
       while drawn.updates.count <= update {
         var random = RandomStream(seed: seed, step: UInt64(drawn.updates.count), for: .mixture)
-        let source = pool[Int.random(in: pool.indices, using: &random)]
+        let place = Int.random(in: 0..<sum, using: &random)
+        let source = ends.firstIndex { place < $0 } ?? 0
         drawn.updates.append((Int32(source), drawn.counts[source]))
         drawn.counts[source] += 1
       }

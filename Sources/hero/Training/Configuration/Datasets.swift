@@ -12,7 +12,7 @@ struct Dataset {
   let split: String
   let ratio: Int
   let batchSize: Int?
-  private let fields: EntryFields
+  fileprivate let fields: EntryFields
 
   /// The kinds of tasks by their names in VALUE.
   private static let kinds: [String: TaskFamily] = [
@@ -24,26 +24,41 @@ struct Dataset {
   init(_ fields: EntryFields) throws {
     self.fields = fields
     let name = try fields.value("name", String.self)
-    let parts = name.split(separator: "_")
-    guard parts.count > 1, let task = RunTask(rawValue: parts.dropLast().joined(separator: "_")),
-      task.family.isSingle
-    else { throw fields.wrong("name", "a task and a split, such as tvr_video_sub_train") }
-    self.task = task
-    split = String(parts[parts.count - 1])
+    guard let (task, split) = Self.parts(of: name) else {
+      throw fields.wrong("name", "a task and a split, such as tvr_video_sub_train")
+    }
+    (self.task, self.split) = (task, split)
     let kind = try fields.optional("task", String.self)
     if let kind, Self.kinds[kind] != task.family {
       let wanted = Self.kinds.first { $0.value == task.family }?.key ?? ""
       throw fields.wrong("task", "\(wanted) for \(name)")
     }
     ratio = try fields.optional("ratio", Int.self) ?? 1
-    guard ratio >= 0 else { throw fields.wrong("ratio", "a whole number, 0 or more") }
+    try fields.require(ratio, .atLeast(0), "ratio")
     batchSize = try fields.optional("batch_size", Int.self)
-    guard batchSize ?? 1 > 0 else { throw fields.wrong("batch_size", "a whole number, 1 or more") }
+    try fields.require(batchSize ?? 1, .atLeast(1), "batch_size")
+  }
+
+  /// The task that a name begins with, the longest of several, and the split after it, which may
+  /// have several words: `how2r_video_sub_val_1k`.
+  private static func parts(of name: String) -> (task: RunTask, split: String)? {
+    let words = name.split(separator: "_", omittingEmptySubsequences: false)
+    for count in (1..<max(1, words.count)).reversed() {
+      guard let task = RunTask(rawValue: words[..<count].joined(separator: "_")), task.family.isSingle
+      else { continue }
+      return (task, words[count...].joined(separator: "_"))
+    }
+    return nil
   }
 
   /// Tells of keys that nothing reads.
   /// - Parameter isTrained: whether it is to train on, else to measure on.
   func warn(_ warn: (String) -> Void, isTrained: Bool) {
+    if split.hasPrefix("train") != isTrained {
+      warn(
+        "\(fields.place).name ends in \"_\(split)\"; it is a label, and what the stores hold is "
+          + (isTrained ? "trained on" : "measured on"))
+    }
     let own = isTrained ? ["ratio", textKey(isTrained: true)] : [textKey(isTrained: false)]
     fields.warn(warn, unless: ["name", "task", "batch_size", "sub_txt_db", "vfeat_db"] + own)
   }
@@ -78,7 +93,10 @@ struct Dataset {
       guard let own = try fields.optional(store, String.self),
         let other = try training.fields.optional(store, String.self), !Self.same(own, other)
       else { continue }
-      throw fields.wrong(store, "\"\(other)\", where \(training.task.rawValue) is trained")
+      throw DataError(
+        "is \"\(own)\", and \"\(other)\" in \(training.fields.place)",
+        place: "key \"\(fields.place).\(store)\"",
+        cure: "Give both the same, or leave it out of \(fields.place)")
     }
     var options: JSONObject = [:]
     if let batchSize { options["val_batch_size"] = .int(batchSize) }
@@ -134,10 +152,14 @@ extension RunConfiguration {
         cure: "Leave ratio out, or raise it")
     }
     for (key, datasets) in [("train_datasets", train), ("val_datasets", val)] {
-      for (place, dataset) in datasets.enumerated()
-      where datasets[..<place].contains(where: { $0.task == dataset.task }) {
+      for (place, dataset) in datasets.enumerated() {
+        guard let same = datasets[..<place].first(where: { $0.task.readsSame(as: dataset.task) }) else {
+          continue
+        }
+        let names = same.task == dataset.task ? "" : ", as \(same.task.rawValue) and \(dataset.task.rawValue)"
         throw DataError(
-          "names \(dataset.task.rawValue) twice", place: "key \"\(key)\"",
+          "names one task twice: \(same.fields.place) and \(dataset.fields.place)\(names)",
+          place: "key \"\(key)\"",
           cure: "Give each task one dataset")
       }
     }

@@ -13,10 +13,16 @@ struct EntryFields {
     return value
   }
 
+  /// nil where the key is left out, or `null` as in VALUE's files.
   func optional<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value? {
-    guard let field = json[key] else { return nil }
+    guard let field = json[key], field != .null else { return nil }
     guard let value = Value(json: field) else { throw wrong(key, Value.expectation) }
     return value
+  }
+
+  /// - Throws: `DataError` where a field's value breaks the requirement.
+  func require<Value>(_ value: Value, _ requirement: Requirement<Value>, _ key: String) throws {
+    guard requirement.holds(value) else { throw wrong(key, requirement.expectation) }
   }
 
   /// Tells of keys that nothing reads.

@@ -58,8 +58,9 @@ extension RunConfiguration {
       // No task may read it.
       let told = reasons.compactMap { $0.reason(option) }
       guard told.count == reasons.count else { return nil }
-      return reasons.contains { option.families.contains($0.family) }
-        ? told[0] : "no task of the run reads it"
+      // The reason is that of a task which has such an option.
+      return reasons.first { option.families.contains($0.family) }?.reason(option)
+        ?? "no task of the run reads it"
     }
   }
 

@@ -84,9 +84,10 @@ extension RunConfiguration {
         throw fields.wrong("tasks", "a list of " + known.joined(separator: ", "))
       }
       let ratio = try fields.optional("ratio", [Int].self) ?? tasks.map { _ in 1 }
-      guard ratio.count == tasks.count, ratio.allSatisfy({ $0 >= 0 }) else {
+      guard ratio.count == tasks.count else {
         throw fields.wrong("ratio", "\(tasks.count) whole numbers, one for each of tasks")
       }
+      try fields.require(ratio, .each(atLeast: 0), "ratio")
       let trainIDs = try fields.value("train_idx", [String].self)
       guard trainIDs.count == stores else {
         throw fields.wrong("train_idx", "\(stores) files, one for each feature store")

@@ -20,7 +20,7 @@ extension RunConfiguration {
     if let one {
       object = one.object
       // The dataset's name says the channels too.
-      if let asked, !one.task.isSame(as: asked) {
+      if let asked, !one.task.answers(to: asked) {
         throw UsageError("--task \(asked.rawValue): \(file ?? "") trains \(one.task.rawValue)")
       }
     }
@@ -31,6 +31,7 @@ extension RunConfiguration {
     var configuration = RunConfiguration(task: task)
     warnings += try configuration.apply(object, file: file ?? "")
     try configuration.apply(flags)
+    if task == .multitask { _ = try DataError.locating(file: file) { try configuration.parts() } }
     return (configuration, warnings)
   }
 
@@ -49,7 +50,11 @@ extension RunConfiguration {
     if own == .multitask, known != .multitask, let part = try part(known ?? usual, of: object, file: path) {
       return part
     }
-    guard let task = known ?? own ?? usual else {
+    // A name without channels asks for the run with those that its own name says.
+    let asked = known.map { known in
+      own.flatMap { $0.answers(to: known) && $0.channels != known.channels ? $0 : nil } ?? known
+    }
+    guard let task = asked ?? own ?? usual else {
       throw DataError("does not say which task the run was trained for", file: path, cure: "Give --task")
     }
     if let own, own.family != task.family {
@@ -70,7 +75,9 @@ extension RunConfiguration {
     _ = try configuration.apply(object, file: file)
     let parts = try configuration.parts().map(\.configuration)
     // VALUE's names say the channels, which --task need not.
-    if let task, let part = parts.first(where: { $0.task.isSame(as: task) }) { return part }
+    let fitting = parts.filter { part in task.map { part.task.answers(to: $0) } == true }
+    let exact = fitting.first { $0.task == task } ?? fitting.first { $0.task.channels == task?.channels }
+    if let part = exact ?? (fitting.count == 1 ? fitting[0] : nil) { return part }
     let names = parts.map(\.task.rawValue).joined(separator: ", ")
     guard let task else {
       throw DataError("the run has several tasks", file: file, cure: "Give --task one of \(names)")

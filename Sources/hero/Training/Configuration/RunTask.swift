@@ -99,6 +99,14 @@ public struct RunTask: ConfigurationName, Hashable {
       || other.rawValue == rawValue + other.channels.ending
   }
 
+  /// Whether it is what somebody asks for by a name, which need not say the channels.
+  func answers(to asked: RunTask) -> Bool {
+    isSame(as: asked) && (!asked.namesChannels || channels == asked.channels)
+  }
+
+  /// Whether two names mean one task with the same channels.
+  func readsSame(as other: RunTask) -> Bool { isSame(as: other) && channels == other.channels }
+
   /// The annotation that the task's stores are made of; nil of pre-training.
   var annotation: TextStoreTask? {
     TextStoreTask.allCases.first {
@@ -156,6 +164,15 @@ extension RunConfiguration {
 
 extension OptimizerKind: ConfigurationName {}
 extension VideoChannels: ConfigurationName {
+  /// As a message says what is read.
+  var described: String {
+    switch self {
+    case .both: "frames and subtitles"
+    case .video: "frames alone"
+    case .subtitles: "subtitles alone"
+    }
+  }
+
   /// As a task's name ends that says them.
   fileprivate var ending: String {
     switch self {

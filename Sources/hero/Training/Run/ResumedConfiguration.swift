@@ -27,13 +27,31 @@ extension RunConfiguration {
       }
   }
 
+  /// The first place within two values where they differ: `train_datasets[0].ratio`.
+  private static func difference(
+    _ before: JSON?, _ now: JSON?, _ name: String
+  ) -> (name: String, before: JSON?, now: JSON?) {
+    if let before = before?.array, let now = now?.array, before.count == now.count,
+      let place = before.indices.first(where: { before[$0] != now[$0] })
+    {
+      return difference(before[place], now[place], "\(name)[\(place)]")
+    }
+    if let old = before?.object, let new = now?.object,
+      let key = (old.map(\.key) + new.map(\.key)).first(where: { old[$0] != new[$0] })
+    {
+      return difference(old[key], new[key], "\(name).\(key)")
+    }
+    return (name, before, now)
+  }
+
   /// Refuses to resume a run with options that change what is learnt.
   /// - Throws: `DataError` naming them.
   func requireUnchanged(since other: RunConfiguration, folder: RunFolder) throws {
     let changed = changes(since: other)
     guard !changed.isEmpty else { return }
-    let list = changed.map {
-      "\($0.name) was \($0.before.shown), now \($0.now.shown)"
+    let list = changed.map { name, before, now in
+      let place = Self.difference(before, now, name)
+      return "\(place.name) was \(place.before?.shown ?? "left out"), now \(place.now?.shown ?? "left out")"
     }
     throw DataError(
       "the run was begun with other options: \(list.joined(separator: "; "))", file: folder.path,

@@ -26,7 +26,7 @@ public struct SavedRun {
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - task: the task, whatever the run says.
+  ///   - task: the task, whatever the run says; without channels in its name, with those of the run.
   ///   - usual: the task where the run does not say.
   ///   - arguments: options that override the run's.
   ///   - batchSize: items a pass, whichever options say that of the task.
@@ -79,6 +79,16 @@ public struct SavedRun {
       throw DataError(
         "\"\(option.name)\" is \(path), which is not there\(place)", file: file, cure: "Give \(option.flag)")
     }
+  }
+
+  /// Checks whether the run reads what a stream is of.
+  /// - Throws: `DataError` naming what it reads.
+  public func require(_ channels: VideoChannels) throws {
+    let own = configuration.videoChannels
+    guard own != channels else { return }
+    throw DataError(
+      "reads \(own.described), and is given as the run of \(channels.described)", file: folder.path,
+      cure: "Give a run of \(channels.described), or average any runs of a task by --ensemble")
   }
 
   /// What the run's options come to for a family.

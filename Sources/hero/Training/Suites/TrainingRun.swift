@@ -62,7 +62,7 @@ public struct TrainingRun {
       try folder.requireWritable()
       lock = try RunLock(folder: folder)
     }
-    if resume, communicator.isFirst, folder.holdsRun { try folder.requireOwnStates() }
+    if resume, communicator.isFirst { try folder.requireOwnStates() }
     if beginning == .resumed, communicator.isFirst, folder.holdsRun {
       try configuration.requireUnchanged(
         since: try folder.configuration(task: configuration.task), folder: folder)
