@@ -105,10 +105,10 @@ struct SubtitleMarkTests {
     let cues = SubtitleFile.parse(Array((head + sign + said).utf8)) { told.append($0) }
     #expect(cues.map(\.lines) == [["Hello"]])
     #expect(told.count == 1 && told[0].hasPrefix("line 3: 1 cues of signs"), "\(told)")
-    // A cue at a place of its own is a sign beside others that cover as much time, in any style.
-    let usual = "Dialogue: 0,0:00:03.00,0:00:04.50,Default,,0,0,0,,{\\i1}Bye{\\i0}\n"
+    // A cue at a place of its own is a sign beside others that cover more time, in any style.
+    let usual = "Dialogue: 0,0:00:03.00,0:00:05.00,Default,,0,0,0,,{\\i1}Bye{\\i0}\n"
     #expect(SubtitleFile.parse(Array((head + sign + said + usual).utf8)).map(\.lines) == [["Bye"]])
-    let short = usual.replacing("4.50", with: "4.00")
+    let short = usual.replacing("5.00", with: "4.50")
     #expect(SubtitleFile.parse(Array((head + said + short).utf8)).map(\.lines) == [["Hello"], ["Bye"]])
     let moved = said.replacing("pos(1,2)", with: "fad(9,9)\\move(1,2,3,4)")
     #expect(SubtitleFile.parse(Array((head + moved + usual).utf8)).map(\.lines) == [["Bye"]])

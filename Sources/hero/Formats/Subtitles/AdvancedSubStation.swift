@@ -129,7 +129,7 @@ public enum AdvancedSubStation {
   /// The cues without those of signs, which are to be read in the pictures.
   ///
   /// Of cues at places of their own nothing says whether they are signs or speech that was moved.
-  /// They are taken for signs where the others cover at least as much time. If signs are all there
+  /// They are taken for signs where the others cover more time. If signs are all there
   /// is, the file was made for them, and all are said.
   public static func said<Cue>(
     of cues: [(cue: Cue, place: TextPlace)], times: (Cue) -> (start: Double, end: Double)
@@ -144,7 +144,7 @@ public enum AdvancedSubStation {
       return total
     }
     let usual = covered(.usual)
-    let keepsMoved = usual < covered(.own) || usual <= 0
+    let keepsMoved = usual <= covered(.own)
     let said = cues.filter { $0.place == .usual || ($0.place == .own && keepsMoved) }
     return (said.isEmpty ? cues : said).map(\.cue)
   }
