@@ -59,6 +59,12 @@ import Testing
     let list = try hero("index", "--list", "--output", own.index)
     #expect(list.errors.contains("made with the CLIP of"))
     #expect(try hero("index", "--check", "--output", own.index).output.contains("made with the CLIP of"))
+
+    // Such as a disk leaves that became full before the first video.
+    let empty = own.folder.path("empty.index")
+    try IndexWriter(path: empty, head: try IndexFile(path: own.index).head).commit()
+    let none = try hero("search", "--index", empty, "a door")
+    #expect(none.status == 1 && none.errors.contains("holds no videos"), "\(none.errors)")
   }
 
   /// Moments become files, one whose video is gone is told; nothing is overwritten.

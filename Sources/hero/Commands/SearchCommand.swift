@@ -131,6 +131,11 @@ struct SearchCommand: ParsableCommand {
           : "give a sentence in quotation marks, or --interactive")
     }
     let searcher = try search.open(overrides, log: RunLog())
+    guard searcher.index.count > 0 else {
+      throw DataError(
+        "holds no videos: all were removed, or its making was cut short", file: search.index,
+        cure: "Give hero index the videos, which goes on with it")
+    }
     if let cut { try OutputFolder.make(cut) }
     guard interactive else { return try show(query, searcher, format) }
     let asks = isatty(STDIN_FILENO) == 1
