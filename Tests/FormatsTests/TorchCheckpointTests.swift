@@ -88,8 +88,8 @@ import Testing
     }
   }
 
-  /// A bit of a weight that changed is noticed; where torch was told to leave checksums out, nothing
-  /// is there to compare.
+  /// A changed bit of a weight is noticed. If torch was told to leave checksums out, there is nothing
+  /// to compare.
   @Test func checksums() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("model.pt")

@@ -178,8 +178,8 @@ public final class Tape {
   ///
   /// A few rows that pass the same layers as many rows before them would otherwise take the memory
   /// of all the layers' gradients while the results of the many are still there. Whatever is added
-  /// to a gradient comes in the order of the tape, so sums keep their bits. Of several ranks nothing
-  /// waits: gradients leave early.
+  /// to a gradient comes in the order of the tape, so sums keep their bits. With several ranks
+  /// nothing waits: gradients leave early.
   public func deferringBackward<Result>(_ body: () -> Result) -> Result {
     isDeferring = communicator.size == 1
     defer { isDeferring = false }

@@ -26,7 +26,7 @@ public struct SavedRun {
   /// - Parameters:
   ///   - path: the folder of a run of this program or of the reference.
   ///   - checkpoint: a step, `best`, `latest` or a file.
-  ///   - task: the task, whatever the run says; without channels in its name, with those of the run.
+  ///   - task: the task, whatever the run says; its channels are the run's if its name has none.
   ///   - usual: the task where the run does not say.
   ///   - arguments: options that override the run's.
   ///   - batchSize: items a pass, whichever options say that of the task.
