@@ -88,8 +88,8 @@ import Testing
     }
   }
 
-  /// A changed bit of a weight is noticed. If torch was told to leave checksums out, there is nothing
-  /// to compare.
+  /// A changed bit of a weight is noticed. If torch was told to leave checksums out, nothing is
+  /// compared.
   @Test func checksums() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("model.pt")
