@@ -82,7 +82,7 @@ extension JSON {
   /// The number, if it was written as an integer; nil for `5.0`.
   public var int: Int? { if case .int(let value) = self { value } else { nil } }
 
-  /// The whole number, also where it was written as `5.0` or `5e0`: pandas and numpy write columns so.
+  /// The whole number, also where it was written as `5.0` or `5e0`, as pandas and numpy write.
   public var whole: Int? {
     guard case .double(let value) = self else { return int }
     return value.magnitude < 0x1p53 ? Int(exactly: value) : nil

@@ -165,8 +165,8 @@ public enum TextEncoding {
     return "CP1253"
   }
 
-  /// Greek capitals stand where KOI8-R has small letters, seven frequent ones where а, г, е, и, о, с
-  /// and т are. There is none where that has р, and nearly none where it has н; nor where
+  /// Greek capitals stand where KOI8-R has small letters, seven frequent ones where а, г, е, и, о,
+  /// с and т are. There is none where that has р, and nearly none where it has н; nor where
   /// Windows-1251 has А.
   private static func isGreekInCapitals(_ counts: [Int], letters: Int, _ bytes: ArraySlice<UInt8>) -> Bool {
     func sum(_ range: ClosedRange<Int>) -> Int { counts[range].reduce(0, +) }
