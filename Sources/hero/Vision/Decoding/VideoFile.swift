@@ -102,13 +102,12 @@ public final class VideoFile {
   /// get an error of their own. None that leads to other files (`hls`, `dash`, `concat`, `image2`
   /// …), whatever the file is called.
   private static let formats = [
-    "3dostr,4xm,aac,ac3,aiff,amr,apng,asf,au,av1,avi,avs2,avs3,bethsoftvid,bfi,bink,c93,caf",
-    "cavsvideo,cdxl,dhav,dirac,dnxhd,dsicin,dts,dv,dxa,ea,eac3,evc,film_cpk,flac,flic,flv,gdv,gif",
-    "gxf,h261,h263,h264,hevc,hnm,idcin,ifv,ingenient,ipmovie,iv8,ivf,ivr,jpeg_pipe,jv,kux,live_flv",
-    "lmlm4,luodat,lvf,lxf,m4v,matroska,mgsts,mjpeg,mjpeg_2000,mm,mods,moflex,mov,mp3,mpeg,mpegts",
-    "mpegvideo,mpjpeg,mtv,mv,mvi,mxf,mxg,nsv,nut,nuv,obu,ogg,paf,pmp,psxstr,pva,r3d,rl2,rm,roq,rpl",
-    "seqvideo,ser,sga,siff,simbiosis_imx,smjpeg,smk,smush,swf,tak,thp,tiertexseq,tmv,tta,ty,vc1",
-    "vc1test,vividas,vivo,vmd,vvc,w64,wav,wc3movie,webm,wsvqa,wtv,wv,xa,xmv,xwma,yop,yuv4mpegpipe",
+    "3dostr,aac,ac3,aiff,amr,apng,asf,au,av1,avi,avs2,avs3,bink,caf,cavsvideo,cdxl,dhav,dirac",
+    "dnxhd,dts,dv,dxa,ea,eac3,evc,film_cpk,flac,flic,flv,gif,gxf,h261,h263,h264,hevc,idcin",
+    "ipmovie,ivf,ivr,jpeg_pipe,kux,live_flv,lmlm4,m4v,matroska,mjpeg,mjpeg_2000,mov,mp3,mpeg",
+    "mpegts,mpegvideo,mv,mvi,mxf,mxg,nsv,nut,nuv,obu,ogg,pmp,psxstr,pva,r3d,rl2,rm,roq,rpl",
+    "seqvideo,smjpeg,smk,swf,tak,thp,tiertexseq,tta,ty,vc1,vc1test,vivo,vmd,vvc,w64,wav,wc3movie",
+    "webm,wsvqa,wtv,wv,xa,xmv,xwma,yop,yuv4mpegpipe",
   ].joined(separator: ",")
 
   /// A plain file only: no address within it leads anywhere else.
