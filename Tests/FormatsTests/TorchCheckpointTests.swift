@@ -88,8 +88,7 @@ import Testing
     }
   }
 
-  /// A changed bit of a weight is noticed. If torch was told to leave checksums out, nothing is
-  /// compared.
+  /// A changed bit of a weight is noticed.
   @Test func checksums() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("model.pt")
@@ -105,17 +104,6 @@ import Testing
     changed[place + 3] ^= 0x40
     let error = try #require(throws: DataError.self) { try weight(changed) }
     #expect("\(error)".contains("CRC"), "\(error)")
-    var without = whole
-    for start in 0..<whole.count - 20 {
-      if whole[start..<start + 4].elementsEqual([0x50, 0x4B, 3, 4]) {
-        without[start + 14..<start + 18] = [0, 0, 0, 0]
-      }
-      if whole[start..<start + 4].elementsEqual([0x50, 0x4B, 1, 2]) {
-        without[start + 16..<start + 20] = [0, 0, 0, 0]
-      }
-    }
-    #expect(without != whole)
-    #expect(try weight(without) == [Float](repeating: 1, count: 8))
   }
 
   @Test func tensorsOutsideTheirStorageAreRefused() {

@@ -60,7 +60,16 @@ struct FirstValidationTests {
   @Test func itemsOfTwoSplitsOfSeveralTasks() throws {
     var options = try run.options(.multitask)
     #expect(try shared(options).isEmpty)
-    options["val_datasets"] = options["train_datasets"]
+    let trained = try #require(options["train_datasets"]?.array)
+    options["val_datasets"] = .array(
+      trained.map { entry in
+        var entry = entry.object ?? [:]
+        if entry["cap_txt_db"] != nil {
+          entry["cap_txt_db"] = nil
+          entry["gt_anno"] = .string(SharedData.golden.path + "/corpus/ann/tvc_train.jsonl")
+        }
+        return .object(entry)
+      })
     let notes = try shared(options)
     #expect(notes.count == 4, "\(notes)")
     // Captions of a file, which are those of the store.

@@ -54,29 +54,35 @@ import Testing
   }
 
   private static func questions(_ answers: [Int]) -> String {
-    answers.enumerated().map { number, answer in
-      #"{"qid": \#(number), "q": "q", "a0": "a", "a1": "b", "a2": "c", "answer_idx": \#(answer), "vid_name": "v"}"#
+    let choices = (0..<5).map { #""a\#($0)": "answer \#($0)""# }.joined(separator: ", ")
+    return answers.enumerated().map { number, answer in
+      #"{"qid": \#(number), "q": "q", \#(choices), "answer_idx": \#(answer), "vid_name": "v", "ts": "0-3"}"#
     }.joined(separator: "\n")
   }
 
+  private static func answers(_ answers: [Any]) -> String {
+    "{" + answers.enumerated().map { #""\#($0)": \#($1)"# }.joined(separator: ", ") + "}"
+  }
+
   @Test func answersThatAreNone() throws {
-    let truth = Self.questions([0, 1, 2, 0])
-    let (figures, said) = try score(#"{"0": 0, "1": 7, "2": 2.0, "3": "0"}"#, truth)
-    #expect(figures["valid/acc"] == 0.75)
-    #expect(said.contains("1 answers are no place from 0 to 2, the first 7. They count as wrong"), "\(said)")
-    #expect(try refused(#"{"0": 1, "1": 2, "2": 3, "3": 1}"#, truth).contains("counts answers from 1"))
-    let shifted = Self.questions([1, 2, 3, 1])
+    let truth = Self.questions([0, 1, 2, 3, 4, 0])
+    let (figures, said) = try score(Self.answers([0, 7, 2.0, "\"3\"", 4, 0]), truth, task: .tvqa)
+    let accuracy = try #require(figures["valid/acc"])
+    #expect(abs(accuracy - 5.0 / 6) < 1e-4)
+    #expect(said.contains("1 answers are no place from 0 to 4, the first 7. They count as wrong"), "\(said)")
+    let shifted = try refused(Self.answers([1, 2, 3, 4, 5, 1]), truth, task: .tvqa)
+    #expect(shifted.contains("predictions.json: counts answers from 1"), "\(shifted)")
+    let other = try refused(
+      Self.answers([0, 1, 2, 3, 4, 0]), Self.questions([1, 2, 3, 4, 5, 1]), task: .tvqa)
+    #expect(other.contains("truth.jsonl: counts answers from 1"), "\(other)")
+    let error = try refused(Self.answers([0, true, 2, 3, 4, 0]), truth, task: .tvqa)
     #expect(
-      try refused(#"{"0": 0, "1": 1, "2": 2, "3": 0}"#, shifted).contains(
-        "truth.jsonl: counts answers from 1"))
-    let error = try refused(#"{"0": 0, "1": true, "2": 2, "3": 0}"#, truth)
-    #expect(
-      error.contains("question 1: the answer is true or false, and the questions have 3 answers"), "\(error)")
+      error.contains("question 1: the answer is true or false, and the questions have 5 answers"), "\(error)")
   }
 
   @Test func idsInAnotherNormalization() throws {
     let truth = Self.questions([0]).replacing("\"qid\": 0", with: "\"qid\": \"caf\u{E9}\"")
-    let error = try refused("{\"cafe\u{301}\": 0}", truth)
+    let error = try refused("{\"cafe\u{301}\": 0}", truth, task: .tvqa)
     #expect(error.contains("1 of these differ in Unicode normalization only"), "\(error)")
   }
 

@@ -14,9 +14,6 @@ public final class ZipReader {
     /// Bytes after decompression, as the archive's directory says.
     var size: Int
     var compressedSize: Int
-    /// Whether its bytes lie in the archive as they are, without a checksum: 0, as
-    /// `torch.serialization.set_crc32_options(False)` leaves it.
-    var hasNoChecksum: Bool
   }
 
   /// A deflate stream cannot expand by more than this.
@@ -93,9 +90,7 @@ public final class ZipReader {
         "claims \(entry.size) bytes from \(entry.compressedSize) compressed ones, which cannot be so "
           + "in an archive of \(archiveSize)")
     }
-    // What is not decompressed is not compared with its checksum either.
-    let flags = entry.hasNoChecksum ? zip_flags_t(ZIP_FL_COMPRESSED) : 0
-    guard let stream = zip_fopen_index(handle, entry.index, flags) else {
+    guard let stream = zip_fopen_index(handle, entry.index, 0) else {
       throw unopened(entry)
     }
     defer { zip_fclose(stream) }
@@ -150,10 +145,7 @@ public final class ZipReader {
         let compressedSize = Int(exactly: status.comp_size)
       else { throw DataError("a damaged directory of the zip archive", file: file, place: "entry \(index)") }
       entries.append(
-        Entry(
-          name: String(cString: name), index: index, size: size, compressedSize: compressedSize,
-          hasNoChecksum: status.crc == 0 && size > 0 && Int32(status.comp_method) == ZIP_CM_STORE
-            && status.encryption_method == 0))
+        Entry(name: String(cString: name), index: index, size: size, compressedSize: compressedSize))
     }
   }
 

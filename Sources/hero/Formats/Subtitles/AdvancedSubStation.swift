@@ -90,10 +90,13 @@ public enum AdvancedSubStation {
       let style = values.indices.contains(fields.style) ? values[fields.style] : ""
       cues.append((cue, place(of: values[fields.text], style: style)))
     }
-    let said = said(of: cues) { ($0.start, $0.end) }
-    if said.count < cues.count, let first = cues.first(where: { $0.place != .usual }) {
+    // Drawings take no time from speech.
+    let texts = cues.filter { $0.cue.lines.contains { !$0.isEmpty } }
+    guard !texts.isEmpty else { return cues.map(\.cue) }
+    let said = said(of: texts) { ($0.start, $0.end) }
+    if said.count < texts.count, let first = texts.first(where: { $0.place != .usual }) {
       onProblem(
-        first.cue.line, "\(cues.count - said.count) cues of signs are not said; they are left out")
+        first.cue.line, "\(texts.count - said.count) cues of signs are not said; they are left out")
     }
     return said
   }
