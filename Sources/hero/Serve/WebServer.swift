@@ -56,6 +56,10 @@ public final class WebServer: Sendable {
       return DataError("\(place) (\(error))", cure: "Choose another --port or --host")
     }
     let host = "Choose an address of this machine as --host, such as 127.0.0.1 or 0.0.0.0 for all"
+    // It says nothing of why by errno.
+    guard !call.hasPrefix("inet_pton") else {
+      return DataError("\(place): that is no IP address", cure: host)
+    }
     switch code {
     case EADDRINUSE:
       return DataError(
@@ -66,9 +70,7 @@ public final class WebServer: Sendable {
         "\(place): only the system's own programs may", cure: "Choose a --port from 1024 on")
     case EADDRNOTAVAIL: return DataError("\(place): the address is not this machine's", cure: host)
     default:
-      return call.hasPrefix("inet_pton")
-        ? DataError("\(place): that is no IP address", cure: host)
-        : DataError("\(place): \(message)", cure: "Choose another --port or --host")
+      return DataError("\(place): \(message)", cure: "Choose another --port or --host")
     }
   }
 
