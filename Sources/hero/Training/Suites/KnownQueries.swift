@@ -57,12 +57,20 @@ struct KnownQueries {
           + "counts them")
     }
     for truth in truths.prefix(Self.compared) where !truth.spans.isEmpty {
-      guard let query = try? store.query(truth.id.text), query.spans != truth.spans else { continue }
+      guard let query = try? store.query(truth.id.text),
+        !Self.areAlike(query.spans, truth.spans)
+      else { continue }
       return Notice.tell(
         "\(store.annotationPath): says that \(truth.id.text.spelled) is found at \(Self.shown(truth.spans)), the store that it "
           + "is at \(Self.shown(query.spans)); the file counts. Others like it are not told. Make the store again"
       )
     }
+  }
+
+  /// Whether moments are the same, perhaps rounded.
+  private static func areAlike(_ a: [TimeSpan], _ b: [TimeSpan]) -> Bool {
+    a.count == b.count
+      && zip(a, b).allSatisfy { abs($0.start - $1.start) < 0.5 && abs($0.end - $1.end) < 0.5 }
   }
 
   private static func shown(_ spans: [TimeSpan]) -> String {
