@@ -299,5 +299,11 @@ struct SearchTests {
     silent.video.file = nil
     #expect(throws: DataError.self) { try Playlist.m3u([silent]) }
     #expect(throws: DataError.self) { try Playlist.edl([silent]) }
+    var broken = moment
+    broken.video.file?.path = "/videos/a\nb.mp4"
+    #expect(try Playlist.m3u([broken, moment, silent]) == Playlist.m3u([moment]))
+    let told = try #require(Playlist.leftOut(of: [broken, moment, silent]))
+    #expect(told.hasPrefix("2 moments are left out, the first of a: "))
+    #expect(Playlist.leftOut(of: [moment]) == nil)
   }
 }

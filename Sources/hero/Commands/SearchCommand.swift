@@ -172,6 +172,7 @@ struct SearchCommand: ParsableCommand {
     let moments = try searcher.find(query, limit: limit)
     let seconds = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
     if let note = searcher.note(on: query) { Console.standardError.print(note) }
+    if [.m3u, .edl].contains(format) { Playlist.leftOut(of: moments).map(Console.standardError.print) }
     let cuts = try cut.map { try MomentCuts(moments, into: $0) }
     let answer = searcher.json(query, moments, seconds: seconds)
     let text = try format.text(

@@ -6,7 +6,7 @@ public enum Playlist {
   /// - Throws: `DataError` where no moment has a file.
   public static func m3u(_ moments: [FoundMoment]) throws -> String {
     let lines = moments.flatMap { moment -> [String] in
-      guard let file = moment.video.file, !file.path.contains(where: \.isNewline) else { return [] }
+      guard let file = playable(moment) else { return [] }
       let title = moment.subtitle.isEmpty ? moment.video.name : "\(moment.video.name): \(moment.subtitle)"
       return [
         "#EXTINF:\(Int((moment.end - moment.start).rounded(.up))),\(oneLine(title))",
@@ -22,7 +22,7 @@ public enum Playlist {
   /// - Throws: `DataError` where no moment has a file.
   public static func edl(_ moments: [FoundMoment]) throws -> String {
     let lines = moments.compactMap { moment -> String? in
-      guard let file = moment.video.file, !file.path.contains(where: \.isNewline) else { return nil }
+      guard let file = playable(moment) else { return nil }
       let path = file.path
       // The length before a name lets it hold any character.
       return
@@ -30,6 +30,18 @@ public enum Playlist {
     }
     try requireFiles(lines.isEmpty && !moments.isEmpty)
     return (["# mpv EDL v0"] + lines).joined(separator: "\n")
+  }
+
+  /// A line that tells of moments which a list cannot hold; nil where it holds all, or none.
+  public static func leftOut(of moments: [FoundMoment]) -> String? {
+    let others = moments.filter { playable($0) == nil }
+    guard let first = others.first, others.count < moments.count else { return nil }
+    return "\(others.count) moments are left out, the first of \(first.video.name): "
+      + "the index names no file of their videos, or one with the end of a line in its name"
+  }
+
+  private static func playable(_ moment: FoundMoment) -> IndexedVideo.MediaFile? {
+    moment.video.file.flatMap { $0.path.contains(where: \.isNewline) ? nil : $0 }
   }
 
   private static func requireFiles(_ isMissing: Bool) throws {
