@@ -18,6 +18,7 @@ import Testing
     (Array("BZh91AY&SY".utf8), "packed by bzip2"), ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A], "an HDF5 file"),
     ([UInt8](repeating: 0, count: 4096), "of zeros at its beginning"),
     (Array("PAR1".utf8) + [21, 4, 21, 0, 255, 254], "a Parquet file"),
+    (Array("ARROW1\0\0".utf8), "an Arrow file"), (Array("FEA1\0\0\0\0".utf8), "a Feather file"),
     (
       [UInt8](repeating: 0x61, count: 257) + Array("ustar\0".utf8) + [UInt8](repeating: 0, count: 300),
       "a tar"
