@@ -27,7 +27,7 @@ extension SubtitleFileList.Candidate {
 
   /// The known video that the folder of the file is named after, or the one above it; or the only
   /// one in the folder that holds the folder of subtitles.
-  func videoOfFolder(_ isKnown: (String) -> Bool) -> String? {
+  func videoOfFolder(_ folders: FolderVideos, _ isKnown: (String) -> Bool) -> String? {
     var folder = (path as NSString).deletingLastPathComponent
     for _ in 0..<2 {
       let name = (folder as NSString).lastPathComponent
@@ -35,17 +35,25 @@ extension SubtitleFileList.Candidate {
       if isKnown(name) { return name }
       guard Self.folders.contains(name.lowercased()) else { return nil }
       folder = (folder as NSString).deletingLastPathComponent
-      let stems = Self.videos(in: folder)
+      let stems = folders.names(in: folder)
       if stems.count == 1, isKnown(stems[0]) { return stems[0] }
     }
     return nil
   }
+}
 
-  /// The names of the videos in a folder, without those in its own folders.
-  private static func videos(in folder: String) -> [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
-    return names.filter { !$0.hasPrefix(".") && FileEndings.videos.contains(FileEndings.ending(of: $0)) }
+/// The names of the videos in folders, each read once.
+final class FolderVideos {
+  private var found: [String: [String]] = [:]
+
+  /// The videos in a folder, without those in its own folders.
+  func names(in folder: String) -> [String] {
+    if let names = found[folder] { return names }
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+    let names = all.filter { !$0.hasPrefix(".") && FileEndings.videos.contains(FileEndings.ending(of: $0)) }
       .map { FileEndings.stem(of: $0) }
+    found[folder] = names
+    return names
   }
 }
 

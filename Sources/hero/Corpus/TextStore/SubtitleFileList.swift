@@ -101,12 +101,15 @@ public struct SubtitleFileList {
     isKnown: (String) -> Bool
   ) -> [(video: String, files: [(path: String, isPartial: Bool)])] {
     var order: [String] = []
+    let folders = FolderVideos()
     // Only files named after their language alone are compared by their size.
     var files: [[UInt8]: [(marks: Marks, path: String, size: Int)]] = [:]
     for candidate in candidates {
       var (video, marks) = candidate.meant(isKnown: isKnown)
       var size = 0
-      if !isKnown(video), let own = candidate.marksAlone, let other = candidate.videoOfFolder(isKnown) {
+      if !isKnown(video), let own = candidate.marksAlone,
+        let other = candidate.videoOfFolder(folders, isKnown)
+      {
         ((video, marks), size) = ((other, own), (try? PlainFile.size(candidate.path)) ?? 0)
       }
       let key = Array(video.utf8)
