@@ -44,15 +44,16 @@ extension SubtitleFileList.Candidate {
 
 /// The names of the videos in folders, each read once.
 final class FolderVideos {
-  private var found: [String: [String]] = [:]
+  private var found: [[UInt8]: [String]] = [:]
 
   /// The videos in a folder, without those in its own folders.
   func names(in folder: String) -> [String] {
-    if let names = found[folder] { return names }
+    let key = Array(folder.utf8)
+    if let names = found[key] { return names }
     let all = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
     let names = all.filter { !$0.hasPrefix(".") && FileEndings.videos.contains(FileEndings.ending(of: $0)) }
       .map { FileEndings.stem(of: $0) }
-    found[folder] = names
+    found[key] = names
     return names
   }
 }
