@@ -73,13 +73,13 @@ struct FolderListing {
   private static func isLoop(_ path: String, in parent: String) -> Bool {
     guard let outer = real(path), let inner = real(parent) else { return false }
     return inner.starts(with: outer)
-      && (inner.count == outer.count || inner[outer.count] == UInt8(ascii: "/"))
   }
 
-  /// The bytes of a path without links.
+  /// The bytes of a folder's path without links, with a slash at the end.
   private static func real(_ path: String) -> [UInt8]? {
     guard let found = realpath(path, nil) else { return nil }
     defer { free(found) }
-    return [UInt8](UnsafeRawBufferPointer(start: found, count: strlen(found)))
+    let bytes = [UInt8](UnsafeRawBufferPointer(start: found, count: strlen(found)))
+    return bytes.last == UInt8(ascii: "/") ? bytes : bytes + [UInt8(ascii: "/")]
   }
 }
