@@ -218,6 +218,29 @@ struct ExtractFeaturesTests {
       again.status == 0 && again.output.contains("0 queries in") && again.output.contains("2 were there"))
   }
 
+  /// Rounded to 8 bits of mantissa (2⁻⁸) by each of some twenty results on the way, which add up at
+  /// most: 0.08 of the largest element.
+  @Test func queriesTakeThePrecisionOfPictures() throws {
+    let queries = try folder.file("queries.jsonl", #"{"qid": 7, "query": "a man opens a door"}"#)
+    func pooled(_ precision: String) throws -> [Float] {
+      let run = try HeroProcess(
+        arguments: [
+          "extract-features", "--layout", "qvhighlights", "--output", folder.path(precision), "--clip",
+          CLIPRows.path("openclip-quick"), "--queries", queries, "--clip-vocabulary",
+          Fixtures.path("CLIP/words"), "--precision", precision, "--half-precision", "0",
+        ], environment: ["HERO_EMULATE_BF16": "1"])
+      #expect(run.status == 0, "\(run.errors)")
+      return try NPZ.read(
+        path: folder.path("\(precision)/clip_text_features/qid7.npz"), name: "pooler_output"
+      ).floats()
+    }
+    let (exact, rounded) = (try pooled("fp32"), try pooled("bf16"))
+    let largest = exact.reduce(0) { max($0, abs($1)) }
+    #expect(exact != rounded)
+    #expect(paired(exact, rounded).allSatisfy { abs($0 - $1) <= 0.08 * largest })
+    #expect(try pooled("auto") == rounded)
+  }
+
   @Test func foldersOfPicturesAreVideos() throws {
     let run = try HeroProcess(
       "extract-features", Fixtures.path("Vision/frames"), "--frame-rate", "1", "--frame-length", "1",
