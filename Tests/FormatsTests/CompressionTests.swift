@@ -42,4 +42,22 @@ import Testing
     }
     #expect(throws: DataError.self) { try Compression.decompress(packed + [0, 1, 2, 3, 4]) }
   }
+
+  /// Decoders are kept from value to value, also behind one that is damaged, by many threads.
+  @Test(arguments: [Compression.lz4, .zstd])
+  func damagedValuesLeaveNothingBehind(_ compression: Compression) async throws {
+    let values = (1...8).map { Self.sample(1000 * $0) }
+    let packed = try values.map(compression.compress)
+    await withTaskGroup(of: Bool.self) { group in
+      for (bytes, packed) in paired(values, packed) {
+        group.addTask {
+          (0..<50).allSatisfy { length in
+            (try? Compression.decompress(Array(packed[..<(packed.count / 2 + length)]))) == nil
+              && (try? Compression.decompress(packed)) == bytes
+          }
+        }
+      }
+      for await isRight in group { #expect(isRight) }
+    }
+  }
 }

@@ -1,5 +1,6 @@
 import CLZ4
 import CZstd
+import Synchronization
 
 /// How the values of a store are compressed.
 public enum Compression: String, CaseIterable, Sendable {
@@ -137,8 +138,9 @@ public enum Compression: String, CaseIterable, Sendable {
   }
 
   private static func decompressZstandard(_ bytes: [UInt8], limit: Int) throws -> [UInt8] {
-    guard let context = ZSTD_createDCtx() else { throw DataError("Zstandard: out of memory") }
-    defer { ZSTD_freeDCtx(context) }
+    guard let decoder = ZstandardDecoder.take() else { throw DataError("Zstandard: out of memory") }
+    defer { decoder.rest() }
+    let context = decoder.context
     var output = Output(input: bytes.count, limit: limit)
     return try bytes.withUnsafeBytes { raw in
       var input = ZSTD_inBuffer(src: raw.baseAddress, size: raw.count, pos: 0)
@@ -157,5 +159,34 @@ public enum Compression: String, CaseIterable, Sendable {
         }
       }
     }
+  }
+}
+
+/// A decoder's working memory, 160 kB. It is kept from value to value: to ask the system for it and
+/// to clear it takes as long as a video's features take to decompress.
+private final class ZstandardDecoder: @unchecked Sendable {
+  let context: OpaquePointer
+
+  private static let resting = Mutex<[ZstandardDecoder]>([])
+  /// Decoders that are kept, and the bytes that one may have grown to.
+  private static let (most, largest) = (8, 4 << 20)
+
+  private init?() {
+    guard let context = ZSTD_createDCtx() else { return nil }
+    self.context = context
+  }
+
+  deinit { ZSTD_freeDCtx(context) }
+
+  /// One that nobody uses, as good as new; nil where there is no memory for it.
+  static func take() -> ZstandardDecoder? {
+    resting.withLock { $0.popLast() } ?? ZstandardDecoder()
+  }
+
+  /// Gives it back.
+  func rest() {
+    ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters)
+    guard ZSTD_sizeof_DCtx(context) <= Self.largest else { return }
+    Self.resting.withLock { if $0.count < Self.most { $0.append(self) } }
   }
 }

@@ -108,8 +108,8 @@ extension CPUBackend {
     _ right: BF16Factor, _ columns: Range<Int>, _ inner: Range<Int>, to packed: PackedColumns
   ) {
     let loops = loops(right.tensor.storage.type)
-    // Of neighbours in memory, as many as make whole lines.
-    let each = 128
+    // Of neighbours in memory, as many as make whole lines, and a part for every thread.
+    let each = max(32, min(128, (columns.count / pool.threads + 15) / 16 * 16))
     let parts = (columns.count + each - 1) / each
     func pack(_ part: Int) {
       let start = part * each
@@ -117,7 +117,7 @@ extension CPUBackend {
         columns.lowerBound + start..<min(columns.upperBound, columns.lowerBound + start + each), inner,
         to: packed.words + start / 16 * packed.stride, stride: packed.stride, loops)
     }
-    if columns.count * inner.count < 1 << 15 {
+    if columns.count * inner.count < 1 << 14 {
       for part in 0..<parts { pack(part) }
     } else {
       pool.run(parts, pack)
