@@ -19,6 +19,7 @@ struct LayerNorm: Operation {
     precondition(
       gamma.count == x.columns && beta.count == x.columns && statistics.count == 2 * x.rows)
     precondition(sum.count == x.count && out.count == x.count && residual?.count ?? x.count == x.count)
+    precondition(inner == nil && outer == nil || Dropout.covers(rows: x.rows, columns: x.columns))
   }
 
   var reads: [(any Operand)?] { [x, residual, gamma, beta] }
@@ -151,8 +152,8 @@ struct LayerNormBackward: Operation {
   }
 }
 
-/// How a norm's rows lie among threads, 32 columns each: a warp has a row, eight of them a block;
-/// of a wide row a block has one.
+/// How a norm's rows lie among threads: a warp has a row, eight of them a block; a block has a wide
+/// row, a thread sixteen columns.
 private struct NormShape {
   let isWide: Bool
   let block: Int
@@ -161,6 +162,6 @@ private struct NormShape {
   init(columns: Int) {
     isWide = columns > HERO_WARP_COLUMNS
     precondition(columns <= HERO_BLOCK_COLUMNS, "a norm's width, which `limits` rules out")
-    block = isWide ? (columns + 1023) / 1024 * 32 : 256
+    block = isWide ? (columns + 511) / 512 * 32 : 256
   }
 }

@@ -31,6 +31,9 @@ struct AttentionInput {
   func check() {
     precondition(querySegments.count == keyRanges.count && width % heads == 0)
     precondition(
+      dropout == nil
+        || Dropout.covers(rows: heads * queries.rows, columns: keyRanges.lengths.max() ?? 0))
+    precondition(
       querySegments.rows == queries.rows
         && keyRanges.ranges.allSatisfy { $0.isEmpty || $0.isWithin(keysValues.rows) })
     precondition(queryColumn >= 0 && queryColumn + width <= queries.columns)

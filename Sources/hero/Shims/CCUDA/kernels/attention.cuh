@@ -213,25 +213,44 @@ __device__ inline void put_rows(
     }
 }
 
+// Word i of each of four neighbouring threads' numbers goes to thread i of them, as its word of the
+// thread that it came from.
+__device__ inline void exchange(Words &words) {
+#pragma unroll
+  for (int distance = 1; distance <= 2; distance *= 2) {
+    bool upper = threadIdx.x & distance;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (i & distance) continue;
+      u32 other = __shfl_xor_sync(0xFFFFFFFFu, upper ? words.w[i] : words.w[i + distance], distance);
+      if (upper) words.w[i] = other;
+      else words.w[i + distance] = other;
+    }
+  }
+}
+
 // Calls body(j, i, factor) for a warp's elements of the probabilities: rows from `row` on (counted
-// as dropout counts them), columns from `column` on, a multiple of 32. Columns 16 apart share a
-// counter, and here a thread.
+// as dropout counts them), columns from `column` on, a multiple of 8. Four threads have a row's
+// eight columns, of which each has one word. Each draws the counter of other eights, and they
+// exchange words. N is a multiple of 4.
 template <int N, class Body>
 __device__ inline void for_factors(const hero_dropout &drop, u32 row, int column, int columns, Body body) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-  u32 group = (u32)(column / GROUP);
 #pragma unroll
-  for (int part = 0; part < 8; part++) {
-    int half = part / 4, odd = part / 2 % 2, e = part % 2;
-    Words words = {{0, 0, 0, 0}};
-    if (drop.threshold) words = drop_words_of_keys(drop, row + g + half * 8, group, odd * 8 + 2 * t + e);
+  for (int j = 0; j < N; j += 4) {
+    if (column + 8 * j >= columns) break;
 #pragma unroll
-    for (int k = 0; k < N / 2; k++) {
-      if (column + 16 * k >= columns) break;
-      float factor = 1;
-      // A tile of 32 or 64 columns begins at any slot of four or at every second slot of two.
-      if (drop.threshold) factor = drop_half(drop, word_of(words, column % GROUP / 32 + k / 2), k % 2);
-      body(2 * k + odd, half * 2 + e, factor);
+    for (int half = 0; half < 2; half++) {
+      Words words = {{0, 0, 0, 0}};
+      if (drop.threshold) {
+        words = drop_words(drop, row + g + half * 8, (u32)(column / HERO_DROPOUT_COLUMNS + j + t));
+        exchange(words);
+      }
+#pragma unroll
+      for (int k = 0; k < 4; k++)
+#pragma unroll
+        for (int e = 0; e < 2; e++)
+          body(j + k, half * 2 + e, drop.threshold ? drop_half(drop, words.w[k], e) : 1.0f);
     }
   }
 }

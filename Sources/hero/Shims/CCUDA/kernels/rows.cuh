@@ -124,205 +124,204 @@ KERNEL transpose(const hero_transpose_arguments a) {
 }
 
 // A norm's row lies among the threads of a warp (up to HERO_WARP_COLUMNS columns) or, where `wide`,
-// of a block: thread `unit` has 4 neighbours of each of the 8 slots of a group of 128 columns. It
-// keeps these 32 elements in registers and draws every bit of dropout once.
-__device__ inline long long column_of(u32 unit, int slot) { return unit / 4 * GROUP + slot * GROUP_LANES + unit % 4 * 4; }
+// of a block. A thread has eights of neighbouring columns, its own and every `units`-th from there
+// on. It keeps them in registers, reaches eight of bfloat16 by one access and draws every bit of
+// dropout once.
+template <bool wide> struct NormRow {
+  enum { eights = wide ? 2 : HERO_WARP_COLUMNS / 256, fours = 2 * eights };
 
-// Whether all fours of columns of a row that begins at `start` can be reached by one access each.
-__device__ inline bool reaches_row(const hero_view &v, long long start, long long columns) {
-  return columns % 4 == 0 && reaches(v, start);
-}
+  Four x[fours];
 
-// A thread's elements of a row that begins at `start`; zeros after its end. All are asked for
-// before the first is waited for.
-__device__ inline void get_row(const hero_view &v, long long start, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
-  int first = (int)column_of(unit, 0);
-  if (!reaches_row(v, start, columns)) {
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = get_columns(v, start, column_of(unit, slot), columns);
-  } else if (v.bf16) {
-    const bfloat *from = (const bfloat *)v.data + start + first;
-    uint2 w[GROUP_SLOTS];
+  __device__ static u32 unit() { return wide ? threadIdx.x : threadIdx.x % 32; }
+  __device__ static u32 units() { return wide ? blockDim.x : 32; }
+  __device__ static u32 eight(int number) { return unit() + number * units(); }
+  // Of four `i` of the thread's.
+  __device__ static u32 column(int i) { return HERO_DROPOUT_COLUMNS * eight(i / 2) + i % 2 * 4; }
+  __device__ static float sum(float x) { return wide ? block_sum(x) : warp_sum(x); }
+
+  template <class Body> __device__ void for_each(Body body) {
 #pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      w[slot].x = w[slot].y = 0;
-      if (first + slot * GROUP_LANES < (int)columns) w[slot] = *(const uint2 *)(from + slot * GROUP_LANES);
+    for (int i = 0; i < fours; i++)
+#pragma unroll
+      for (int k = 0; k < 4; k++) body(i, k, x[i].x[k]);
+  }
+
+  // The elements of the row that begins at `start`; zeros after its end. All are asked for before
+  // the first is waited for.
+  __device__ void get(const hero_view &v, long long start, u32 columns) {
+    unsigned long long at = (unsigned long long)v.data + start * (v.bf16 ? 2 : 4);
+    if (columns % HERO_DROPOUT_COLUMNS || at % 16) {
+      for (int i = 0; i < fours; i++) x[i] = get_columns(v, start, column(i), columns);
+    } else if (v.bf16) {
+      uint4 w[eights];
+#pragma unroll
+      for (int n = 0; n < eights; n++) {
+        w[n].x = w[n].y = w[n].z = w[n].w = 0;
+        if (column(2 * n) < columns) w[n] = *(const uint4 *)((const bfloat *)at + column(2 * n));
+      }
+#pragma unroll
+      for (int n = 0; n < eights; n++) {
+        uint2 low = {w[n].x, w[n].y}, high = {w[n].z, w[n].w};
+        x[2 * n] = widen_four(low);
+        x[2 * n + 1] = widen_four(high);
+      }
+    } else {
+      float4 w[fours];
+#pragma unroll
+      for (int i = 0; i < fours; i++) {
+        w[i].x = w[i].y = w[i].z = w[i].w = 0;
+        if (column(i) < columns) w[i] = *(const float4 *)((const float *)at + column(i));
+      }
+#pragma unroll
+      for (int i = 0; i < fours; i++) x[i] = {{w[i].x, w[i].y, w[i].z, w[i].w}};
+    }
+  }
+
+  __device__ void get(const float *from, u32 columns) {
+    hero_view view = {(void *)from, 0};
+    get(view, 0, columns);
+  }
+
+  // Writes the row; the elements become what can be read again.
+  __device__ void put(const hero_view &v, long long start, u32 columns) {
+    unsigned long long at = (unsigned long long)v.data + start * 2;
+    if (!v.bf16 || columns % HERO_DROPOUT_COLUMNS || at % 16) {
+#pragma unroll
+      for (int i = 0; i < fours; i++) x[i] = put_columns(v, start, column(i), columns, x[i]);
+      return;
     }
 #pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = widen_four(w[slot]);
-  } else {
-    const float *from = (const float *)v.data + start + first;
-    float4 w[GROUP_SLOTS];
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      w[slot].x = w[slot].y = w[slot].z = w[slot].w = 0;
-      if (first + slot * GROUP_LANES < (int)columns) w[slot] = *(const float4 *)(from + slot * GROUP_LANES);
+    for (int n = 0; n < eights; n++) {
+      uint2 low = narrow_four(x[2 * n]), high = narrow_four(x[2 * n + 1]);
+      x[2 * n] = widen_four(low);
+      x[2 * n + 1] = widen_four(high);
+      uint4 w = {low.x, low.y, high.x, high.y};
+      if (column(2 * n) < columns) *(uint4 *)((bfloat *)at + column(2 * n)) = w;
     }
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = {{w[slot].x, w[slot].y, w[slot].z, w[slot].w}};
   }
-}
 
-__device__ inline void get_row(const float *from, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
-  hero_view view = {(void *)from, 0};
-  get_row(view, 0, unit, columns, x);
-}
-
-// The same for writing; x becomes what can be read again.
-__device__ inline void put_row(const hero_view &v, long long start, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
-  int first = (int)column_of(unit, 0);
-  if (!v.bf16 || !reaches_row(v, start, columns)) {
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = put_columns(v, start, column_of(unit, slot), columns, x[slot]);
-    return;
+  // Writes the row, or adds it to what is there.
+  __device__ void add_to(const hero_view &v, bool accumulate, long long start, u32 columns) const {
+    NormRow sum = *this;
+    if (accumulate) {
+      sum.get(v, start, columns);
+      sum.for_each([&](int i, int k, float &y) { y += x[i].x[k]; });
+    }
+    sum.put(v, start, columns);
   }
-  bfloat *to = (bfloat *)v.data + start + first;
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-    uint2 w = narrow_four(x[slot]);
-    x[slot] = widen_four(w);
-    if (first + slot * GROUP_LANES < (int)columns) *(uint2 *)(to + slot * GROUP_LANES) = w;
-  }
-}
 
-template <bool wide> __device__ inline float row_sum(float x) { return wide ? block_sum(x) : warp_sum(x); }
-
-__device__ inline void drop_columns(const hero_dropout &drop, long long row, long long columns, u32 unit, Four (&x)[GROUP_SLOTS]) {
-  u32 groups = (u32)((columns + GROUP - 1) / GROUP);
-  if (!drop.threshold || unit / 4 >= groups) return;
+  __device__ void drop(const hero_dropout &drop, long long row, u32 columns) {
+    if (!drop.threshold) return;
 #pragma unroll
-  for (int k = 0; k < 4; k++) {
-    Words words = drop_words(drop, (u32)row, unit / 4, groups, unit % 4 * 4 + k);
+    for (int n = 0; n < eights; n++) {
+      if (column(2 * n) >= columns) break;
+      Words words = drop_words(drop, (u32)row, eight(n));
 #pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot].x[k] *= drop_factor(drop, words, slot);
+      for (int k = 0; k < HERO_DROPOUT_COLUMNS; k++)
+        x[2 * n + k / 4].x[k % 4] *= drop_half(drop, words.w[k / 2], k % 2);
+    }
   }
-}
+};
 
 template <bool wide> __device__ inline void norm_row(const hero_norm_arguments &a) {
-  u32 unit = wide ? threadIdx.x : threadIdx.x % 32;
+  typedef NormRow<wide> Row;
   long long row = wide ? blockIdx.x : (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
   if (row >= a.rows) return;
-  long long start = row * a.columns;
-  Four x[GROUP_SLOTS], other[GROUP_SLOTS];
+  u32 columns = (u32)a.columns;
+  long long start = row * columns;
+  Row x, other;
   float total = 0, squares = 0;
-  get_row(a.x, start, unit, a.columns, x);
-  if (a.residual.data) get_row(a.residual, start, unit, a.columns, other);
-  drop_columns(a.inner, row, a.columns, unit, x);
-  if (a.residual.data) {
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++)
-      for (int k = 0; k < 4; k++) x[slot].x[k] += other[slot].x[k];
-  }
-  if (a.keeps_sum) put_row(a.sum, start, unit, a.columns, x);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) total += x[slot].x[k];
-  float mean = row_sum<wide>(total) / (float)a.columns;
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) {
-      x[slot].x[k] -= mean;
-      if (column_of(unit, slot) + k < a.columns) squares += x[slot].x[k] * x[slot].x[k];
-    }
-  float inverse = 1.0f / sqrtf(row_sum<wide>(squares) / (float)a.columns + a.epsilon);
-  if (unit == 0) {
+  x.get(a.x, start, columns);
+  if (a.residual.data) other.get(a.residual, start, columns);
+  x.drop(a.inner, row, columns);
+  if (a.residual.data) x.for_each([&](int i, int k, float &y) { y += other.x[i].x[k]; });
+  if (a.keeps_sum) x.put(a.sum, start, columns);
+  x.for_each([&](int, int, float &y) { total += y; });
+  float mean = Row::sum(total) / (float)columns;
+  x.for_each([&](int i, int k, float &y) {
+    y -= mean;
+    if (Row::column(i) + k < columns) squares += y * y;
+  });
+  float inverse = 1.0f / sqrtf(Row::sum(squares) / (float)columns + a.epsilon);
+  if (Row::unit() == 0) {
     a.statistics[row] = mean;
     a.statistics[a.rows + row] = inverse;
   }
-  get_row(a.gamma, unit, a.columns, other);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) x[slot].x[k] *= inverse * other[slot].x[k];
-  get_row(a.beta, unit, a.columns, other);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) x[slot].x[k] += other[slot].x[k];
-  drop_columns(a.outer, row, a.columns, unit, x);
-  put_row(a.out, start, unit, a.columns, x);
+  other.get(a.gamma, columns);
+  x.for_each([&](int i, int k, float &y) { y *= inverse * other.x[i].x[k]; });
+  other.get(a.beta, columns);
+  x.for_each([&](int i, int k, float &y) { y += other.x[i].x[k]; });
+  x.drop(a.outer, row, columns);
+  x.put(a.out, start, columns);
 }
 
-KERNEL BOUNDED(256) layer_norm(const hero_norm_arguments a) { norm_row<false>(a); }
-KERNEL BOUNDED(256) layer_norm_wide(const hero_norm_arguments a) { norm_row<true>(a); }
+KERNEL BOUNDED(256, 2) layer_norm(const hero_norm_arguments a) { norm_row<false>(a); }
+KERNEL BOUNDED(512, 1) layer_norm_wide(const hero_norm_arguments a) { norm_row<true>(a); }
 
 // The sums of all lines of a block, in their order, as one row of a part's.
-__device__ inline void put_line_sums(const Four (&x)[GROUP_SLOTS], float *to, long long columns) {
+__device__ inline void put_line_sums(const NormRow<false> &own, float *to, u32 columns) {
+  typedef NormRow<false> Row;
   __shared__ float sums[8][HERO_WARP_COLUMNS];
-  u32 unit = threadIdx.x % 32, line = threadIdx.x / 32;
   __syncthreads();
 #pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
+  for (int i = 0; i < Row::fours; i++)
     for (int k = 0; k < 4; k++)
-      if (column_of(unit, slot) + k < columns) sums[line][column_of(unit, slot) + k] = x[slot].x[k];
+      if (Row::column(i) + k < columns) sums[threadIdx.x / 32][Row::column(i) + k] = own.x[i].x[k];
   __syncthreads();
-  for (long long c = threadIdx.x; c < columns; c += blockDim.x) {
+  for (u32 c = threadIdx.x; c < columns; c += blockDim.x) {
     float sum = 0;
-    for (u32 i = 0; i < blockDim.x / 32; i++) sum += sums[i][c];
+    for (u32 line = 0; line < blockDim.x / 32; line++) sum += sums[line][c];
     to[c] = sum;
   }
 }
 
-// Writes a thread's elements of a gradient's row, or adds them to what is there.
-__device__ inline void add_row(
-    const hero_view &v, bool accumulate, long long start, u32 unit, long long columns, const Four (&x)[GROUP_SLOTS]) {
-  Four sum[GROUP_SLOTS];
-  if (accumulate) get_row(v, start, unit, columns, sum);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) sum[slot].x[k] = accumulate ? sum[slot].x[k] + x[slot].x[k] : x[slot].x[k];
-  put_row(v, start, unit, columns, sum);
+__device__ inline void put_line_sums(const NormRow<true> &own, float *to, u32 columns) {
+  hero_view view = {to, 0};
+  NormRow<true> row = own;
+  row.put(view, 0, columns);
 }
 
 // A block has some rows (a warp every eighth of them), and adds up what they give the weights.
 template <bool wide> __device__ inline void norm_gradients(const hero_norm_backward_arguments &a) {
-  u32 unit = wide ? threadIdx.x : threadIdx.x % 32, lines = wide ? 1 : blockDim.x / 32;
+  typedef NormRow<wide> Row;
+  u32 lines = wide ? 1 : blockDim.x / 32, columns = (u32)a.columns;
   long long first = blockIdx.x * a.rows_per_part;
   long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
-  Four gammas[GROUP_SLOTS], betas[GROUP_SLOTS];
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) gammas[slot].x[k] = betas[slot].x[k] = 0;
+  Row gammas, betas;
+  gammas.for_each([](int, int, float &y) { y = 0; });
+  betas.for_each([](int, int, float &y) { y = 0; });
   for (long long row = first + (wide ? 0 : threadIdx.x / 32); row < last; row += lines) {
-    long long start = row * a.columns;
+    long long start = row * columns;
     float mean = a.statistics[row], inverse = a.statistics[a.rows + row], along = 0, total = 0;
-    Four d[GROUP_SLOTS], hat[GROUP_SLOTS], other[GROUP_SLOTS];
-    get_row(a.dy, start, unit, a.columns, d);
-    get_row(a.sum, start, unit, a.columns, hat);
-    get_row(a.gamma, unit, a.columns, other);
-    drop_columns(a.outer, row, a.columns, unit, d);
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++)
-      for (int k = 0; k < 4; k++) {
-        hat[slot].x[k] = (hat[slot].x[k] - mean) * inverse;
-        gammas[slot].x[k] += d[slot].x[k] * hat[slot].x[k];
-        betas[slot].x[k] += d[slot].x[k];
-        d[slot].x[k] *= other[slot].x[k];
-        along += d[slot].x[k] * hat[slot].x[k];
-        total += d[slot].x[k];
-      }
-    along = row_sum<wide>(along) / (float)a.columns;
-    total = row_sum<wide>(total) / (float)a.columns;
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++)
-      for (int k = 0; k < 4; k++) d[slot].x[k] = (d[slot].x[k] - total - hat[slot].x[k] * along) * inverse;
-    if (a.d_residual.data) add_row(a.d_residual, a.accumulate_residual, start, unit, a.columns, d);
+    Row d, hat, gamma;
+    d.get(a.dy, start, columns);
+    hat.get(a.sum, start, columns);
+    gamma.get(a.gamma, columns);
+    d.drop(a.outer, row, columns);
+    d.for_each([&](int i, int k, float &y) {
+      float &own = hat.x[i].x[k];
+      own = (own - mean) * inverse;
+      gammas.x[i].x[k] += y * own;
+      betas.x[i].x[k] += y;
+      y *= gamma.x[i].x[k];
+      along += y * own;
+      total += y;
+    });
+    along = Row::sum(along) / (float)columns;
+    total = Row::sum(total) / (float)columns;
+    d.for_each([&](int i, int k, float &y) { y = (y - total - hat.x[i].x[k] * along) * inverse; });
+    if (a.d_residual.data) d.add_to(a.d_residual, a.accumulate_residual, start, columns);
     if (!a.dx.data) continue;
-    drop_columns(a.inner, row, a.columns, unit, d);
-    add_row(a.dx, a.accumulate_x, start, unit, a.columns, d);
+    d.drop(a.inner, row, columns);
+    d.add_to(a.dx, a.accumulate_x, start, columns);
   }
-  float *parts = a.parts + blockIdx.x * 2 * a.columns;
-  if (wide) {
-    hero_view to = {parts, 0};
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      put_columns(to, 0, column_of(unit, slot), a.columns, gammas[slot]);
-      put_columns(to, a.columns, column_of(unit, slot), a.columns, betas[slot]);
-    }
-  } else {
-    put_line_sums(gammas, parts, a.columns);
-    put_line_sums(betas, parts + a.columns, a.columns);
-  }
+  float *parts = a.parts + blockIdx.x * 2 * columns;
+  put_line_sums(gammas, parts, columns);
+  put_line_sums(betas, parts + columns, columns);
 }
 
 KERNEL BOUNDED(256) layer_norm_backward(const hero_norm_backward_arguments a) { norm_gradients<false>(a); }
-KERNEL BOUNDED(256) layer_norm_backward_wide(const hero_norm_backward_arguments a) { norm_gradients<true>(a); }
+KERNEL BOUNDED(512) layer_norm_backward_wide(const hero_norm_backward_arguments a) { norm_gradients<true>(a); }
 
 KERNEL normalize_rows(const hero_unit_arguments a) {
   long long start = blockIdx.x * a.columns;
