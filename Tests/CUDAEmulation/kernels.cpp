@@ -18,6 +18,7 @@ template <class Arguments> Arguments argument(void (*)(Arguments), void *at) { r
 
 #define ENTRY(name) kernel(#name, name, [](void *at) { name(argument(name, at)); })
 #define ATTENTION_ENTRIES(type, D) \
+  ENTRY(attention_short_##type##_##D), ENTRY(attention_short_backward_##type##_##D), \
   ENTRY(attention_forward_##type##_##D), ENTRY(attention_queries_##type##_##D), ENTRY(attention_keys_##type##_##D)
 
 const Kernel *find_kernel(const char *name) {
@@ -30,7 +31,7 @@ const Kernel *find_kernel(const char *name) {
       ENTRY(ranking_gradient), ENTRY(softmax_pool), ENTRY(softmax_pool_backward), ENTRY(segment_max),
       ENTRY(segment_max_backward), ENTRY(pair_dot), ENTRY(pair_dot_queries), ENTRY(pair_dot_rows), ENTRY(convolve),
       ENTRY(convolve_rows), ENTRY(convolve_kernel), ENTRY(segment_softmax), ENTRY(update), ENTRY(thin_product),
-      ENTRY(attention_deltas), ATTENTION_ENTRIES(fp32, 64), ATTENTION_ENTRIES(fp32, 128), ATTENTION_ENTRIES(bf16, 64),
+      ATTENTION_ENTRIES(fp32, 64), ATTENTION_ENTRIES(fp32, 128), ATTENTION_ENTRIES(bf16, 64),
       ATTENTION_ENTRIES(bf16, 128)};
   for (const Kernel &kernel : kernels)
     if (__builtin_strcmp(kernel.name, name) == 0) return &kernel;

@@ -7,6 +7,23 @@
 // emulation. Pointers are addresses of the device. Rows follow one another without gaps unless
 // there is a distance `ld`.
 
+/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an
+/// attention, the most queries and keys of a sequence that a block has whole, and sequences that a
+/// launch may choose; columns of a norm's row that a warp has room for, and that a block has; rows
+/// of a thin product, and the most columns for which it is one.
+enum {
+  HERO_UPDATE_STRETCH = 2048,
+  HERO_SCATTER_STRETCH = 256,
+  HERO_FLOAT_TILE = 32,
+  HERO_BFLOAT_TILE = 32,
+  HERO_SHORT_ROWS = 64,
+  HERO_CHOSEN_SEQUENCES = 128,
+  HERO_WARP_COLUMNS = 768,
+  HERO_BLOCK_COLUMNS = 8192,
+  HERO_THIN_ROWS = 32,
+  HERO_THIN_COLUMNS = 4096
+};
+
 /// Elements of a tensor: float32, or bfloat16 where `bf16` is set.
 typedef struct {
   void *data;
@@ -126,6 +143,8 @@ typedef struct {
   int heads, head, causal;
   float scale;
   hero_dropout drop;
+  // The sequences of a launch; all, in their order, where `chosen_count` is 0.
+  int chosen_count, chosen[HERO_CHOSEN_SEQUENCES];
 } hero_attention_arguments;
 typedef struct {
   hero_view x, scores, out, dy, dx, d_scores;
@@ -167,19 +186,5 @@ typedef struct {
   int slice_count, kind;
   float beta1, beta2, epsilon;
 } hero_update_arguments;
-
-/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an
-/// attention; columns of a norm's row that a warp has room for, and that a block has; rows of a
-/// thin product, and the most columns for which it is one.
-enum {
-  HERO_UPDATE_STRETCH = 2048,
-  HERO_SCATTER_STRETCH = 256,
-  HERO_FLOAT_TILE = 32,
-  HERO_BFLOAT_TILE = 32,
-  HERO_WARP_COLUMNS = 768,
-  HERO_BLOCK_COLUMNS = 8192,
-  HERO_THIN_ROWS = 32,
-  HERO_THIN_COLUMNS = 4096
-};
 
 #endif
