@@ -146,6 +146,31 @@ import Testing
     #expect(fp32.block(.attentionQueries, longest: 65).tiles == 3)
   }
 
+  /// Norms of rows that one warp, several of them and all of a block's have, that end on eight
+  /// columns and do not, with both dropouts and the bias of what they read.
+  @Test(arguments: [1, 40, 300, 768, 1030, 4104], [Precision.fp32, .bf16])
+  func normsOfAllWidths(columns: Int, precision: Precision) throws {
+    let rows = 21
+    let inputs = [
+      Matrix.random(rows, 8, seed: 1), .random(columns, 8, seed: 2), .random(1, columns, seed: 3),
+      .random(rows, columns, seed: 4), .random(1, columns, seed: 5), .random(1, columns, seed: 6),
+    ]
+    let results = try [CPUBackend(threads: 1), TestGPU.open(precision)].map { (backend: any Backend) in
+      let tape = Tape.training(backend, seed: 1, step: 1)
+      let t = inputs.map { leaf($0, on: backend) }
+      let out = tape.layerNorm(
+        tape.linear(t[0], t[1], t[2]), residual: t[3], t[4], t[5], epsilon: 0.1, innerDropout: 0.3,
+        outerDropout: 0.2, overwriting: true)
+      let values = backend.values(of: out)
+      tape.customLoss([out]) { _ in [Matrix.random(out.rows, out.columns, seed: 7).floats] }
+      tape.backward()
+      return [values] + t.map { backend.values(of: $0.gradient!) }
+    }
+    for (found, expected) in paired(results[1], results[0]) {
+      expectNear(found, expected, within: precision == .bf16 ? 0.02 : 1e-4)
+    }
+  }
+
   /// The norm of the difference, relative to that of what is expected.
   private func expectNear(_ values: [Float], _ expected: [Float], within tolerance: Float) {
     #expect(values.count == expected.count)

@@ -117,7 +117,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         $0.headWidths == [0] || kernels[$0.place(headWidth: width)] != nil
       }
     }
-    return BackendLimits(normColumns: Int(HERO_BLOCK_COLUMNS), headColumns: heads.max() ?? 0)
+    return BackendLimits(normColumns: NormShape.mostColumns, headColumns: heads.max() ?? 0)
   }
 
   /// Bytes that the pool of buffers holds, at most and at present.
@@ -126,6 +126,8 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   public var stepsBetweenReads: Int { 8 }
   /// False: the backward pass of an attention recomputes its probabilities.
   public var keepsProbabilities: Bool { false }
+  /// True: reading a GELU's result takes less time than making and writing it again.
+  public var keepsGELU: Bool { true }
   /// One block: each costs launches.
   public var gradientBlock: Int { .max }
   /// A product that keeps the whole device busy, for measuring the best rate.

@@ -9,8 +9,8 @@
 
 /// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an
 /// attention, the most queries and keys of a sequence that a block has whole, and sequences that a
-/// launch may choose; columns of a norm's row that a warp has room for, and that a block has; rows
-/// of a thin product, and the most columns for which it is one.
+/// launch may choose; threads of a norm's row, at most; rows of a thin product, and the
+/// most columns for which it is one.
 enum {
   HERO_UPDATE_STRETCH = 2048,
   HERO_SCATTER_STRETCH = 256,
@@ -18,8 +18,7 @@ enum {
   HERO_BFLOAT_TILE = 32,
   HERO_SHORT_ROWS = 64,
   HERO_CHOSEN_SEQUENCES = 128,
-  HERO_WARP_COLUMNS = 768,
-  HERO_BLOCK_COLUMNS = 8192,
+  HERO_NORM_THREADS = 512,
   HERO_THIN_ROWS = 32,
   HERO_THIN_COLUMNS = 4096
 };
@@ -37,8 +36,14 @@ typedef struct { hero_view y; double *sums; float value; long long count; } hero
 typedef struct { hero_view x, y; float factor; int accumulate; long long count; } hero_copy_arguments;
 /// pre += bias (none: no pointer; float32), out = gelu(pre) or relu(pre) or pre.
 typedef struct { hero_view pre, out; const float *bias; long long rows, columns; int activation; } hero_bias_arguments;
-/// dy *= activation'(saved); where `out` is given it becomes gelu(saved).
-typedef struct { hero_view dy, saved, out; long long count; int activation; } hero_slope_arguments;
+/// dy *= activation'(saved); where `out` is given it becomes gelu(saved). With sums, as
+/// `hero_columns_arguments` has them of dy.
+typedef struct {
+  hero_view dy, saved, out;
+  float *parts;
+  long long rows, columns, rows_per_part;
+  int activation;
+} hero_slope_arguments;
 
 /// pre = x·weightᵀ + bias (none: no pointer), out = activation(pre): x [rows, inner] and weight
 /// [columns, inner] of bfloat16.
@@ -54,8 +59,14 @@ typedef struct {
 
 /// parts[part][column] = Σ of x's rows first … of that part; then `hero_parts_arguments` ends it.
 typedef struct { hero_view x; float *parts; long long rows, columns, rows_per_part; } hero_columns_arguments;
-/// to[i] = Σ over parts of parts[part * stride + i] + (accumulate ? to[i] : 0)
-typedef struct { const float *parts; hero_view to; long long count, stride; int part_count, accumulate; } hero_parts_arguments;
+/// Of each target t: to[t][i] = Σ over parts of parts[part * stride + t * count + i] + (accumulate
+/// ? to[t][i] : 0)
+typedef struct {
+  const float *parts;
+  hero_view to[3];
+  long long count, stride;
+  int part_count, accumulate[3];
+} hero_parts_arguments;
 /// parts[block] = Σ x (squared where `squares`) over that block's stretch of elements.
 typedef struct { hero_view x; double *parts; long long count, stretch; int squares; } hero_sum_arguments;
 /// *to += scale · Σ parts
@@ -87,7 +98,7 @@ typedef struct {
   float *statistics;
   long long rows, columns;
   float epsilon;
-  int keeps_sum;
+  int keeps_sum, units;
   hero_dropout inner, outer;
 } hero_norm_arguments;
 typedef struct {
@@ -95,7 +106,7 @@ typedef struct {
   const float *gamma, *statistics;
   float *parts;
   long long rows, columns, rows_per_part;
-  int accumulate_x, accumulate_residual;
+  int accumulate_x, accumulate_residual, has_bias, units;
   hero_dropout inner, outer;
 } hero_norm_backward_arguments;
 typedef struct { hero_view x, out; float *lengths; long long rows, columns; float floor; } hero_unit_arguments;

@@ -130,6 +130,73 @@ __device__ inline Four put_columns(const hero_view &v, long long start, long lon
   return kept;
 }
 
+// Eight neighbouring columns of a row, as they were read: of bfloat16 in `low` alone where one
+// access reached them. What is asked for is waited for when it is used.
+struct Raw { uint4 low, high; bool isNarrow; };
+struct Eight { float x[8]; };
+
+__device__ inline unsigned long long address(const hero_view &v, long long i) {
+  return (unsigned long long)v.data + (unsigned long long)i * (v.bf16 ? 2 : 4);
+}
+
+__device__ inline uint4 words_of(const Four &f) {
+  uint4 w = {__float_as_uint(f.x[0]), __float_as_uint(f.x[1]), __float_as_uint(f.x[2]), __float_as_uint(f.x[3])};
+  return w;
+}
+
+// Asks for the columns from `column` on of a row of `columns` that begins at `start`; zeros after
+// its end.
+__device__ inline Raw ask(const hero_view &v, long long start, long long column, long long columns) {
+  Raw raw;
+  unsigned long long at = address(v, start + column);
+  bool isWhole = column + 8 <= columns && at % 16 == 0;
+  raw.isNarrow = isWhole && v.bf16;
+  if (raw.isNarrow) {
+    raw.low = *(const uint4 *)at;
+    raw.high = raw.low;
+  } else if (isWhole) {
+    raw.low = ((const uint4 *)at)[0];
+    raw.high = ((const uint4 *)at)[1];
+  } else {
+    raw.low = words_of(get_columns(v, start, column, columns));
+    raw.high = words_of(get_columns(v, start, column + 4, columns));
+  }
+  return raw;
+}
+
+__device__ inline Eight received(const Raw &raw) {
+  u32 w[8] = {raw.low.x, raw.low.y, raw.low.z, raw.low.w, raw.high.x, raw.high.y, raw.high.z, raw.high.w};
+  Eight e;
+#pragma unroll
+  for (int k = 0; k < 8; k++) {
+    u32 half = k % 2 ? w[k / 2] & 0xFFFF0000u : w[k / 2] << 16;
+    e.x[k] = __uint_as_float(raw.isNarrow ? half : w[k]);
+  }
+  return e;
+}
+
+__device__ inline Eight get_eight(const hero_view &v, long long start, long long column, long long columns) {
+  return received(ask(v, start, column, columns));
+}
+
+// Writes eight columns and returns them as they can be read again, zeros after the row's end.
+__device__ inline Eight put_eight(const hero_view &v, long long start, long long column, long long columns, const Eight &e) {
+  Four low = {{e.x[0], e.x[1], e.x[2], e.x[3]}}, high = {{e.x[4], e.x[5], e.x[6], e.x[7]}};
+  unsigned long long at = address(v, start + column);
+  if (v.bf16 && column + 8 <= columns && at % 16 == 0) {
+    uint2 left = narrow_four(low), right = narrow_four(high);
+    uint4 w = {left.x, left.y, right.x, right.y};
+    *(uint4 *)at = w;
+    low = widen_four(left);
+    high = widen_four(right);
+  } else {
+    low = put_columns(v, start, column, columns, low);
+    high = put_columns(v, start, column + 4, columns, high);
+  }
+  Eight kept = {{low.x[0], low.x[1], low.x[2], low.x[3], high.x[0], high.x[1], high.x[2], high.x[3]}};
+  return kept;
+}
+
 __device__ inline void put_gradient(
     const hero_view &v, bool accumulate, long long start, long long column, long long columns, Four f) {
   if (accumulate) {

@@ -123,205 +123,227 @@ KERNEL transpose(const hero_transpose_arguments a) {
   put(a.out, i % a.columns * a.rows + i / a.columns, get(a.x, i));
 }
 
-// A norm's row lies among the threads of a warp (up to HERO_WARP_COLUMNS columns) or, where `wide`,
-// of a block. A thread has eights of neighbouring columns, its own and every `units`-th from there
-// on. It keeps them in registers, reaches eight of bfloat16 by one access and draws every bit of
-// dropout once.
-template <bool wide> struct NormRow {
-  enum { eights = wide ? 2 : HERO_WARP_COLUMNS / 256, fours = 2 * eights };
-
-  Four x[fours];
-
-  __device__ static u32 unit() { return wide ? threadIdx.x : threadIdx.x % 32; }
-  __device__ static u32 units() { return wide ? blockDim.x : 32; }
-  __device__ static u32 eight(int number) { return unit() + number * units(); }
-  // Of four `i` of the thread's.
-  __device__ static u32 column(int i) { return HERO_DROPOUT_COLUMNS * eight(i / 2) + i % 2 * 4; }
-  __device__ static float sum(float x) { return wide ? block_sum(x) : warp_sum(x); }
+// A norm's row lies among the `units` threads of a line, whole warps; a block has several lines. A
+// thread has one or two eights of neighbouring columns: one access reaches eight of bfloat16, and
+// one counter of dropout serves them.
+template <int eights> struct NormRow {
+  Eight x[eights];
 
   template <class Body> __device__ void for_each(Body body) {
 #pragma unroll
-    for (int i = 0; i < fours; i++)
+    for (int n = 0; n < eights; n++)
 #pragma unroll
-      for (int k = 0; k < 4; k++) body(i, k, x[i].x[k]);
+      for (int k = 0; k < 8; k++) body(n, k, x[n].x[k]);
   }
 
-  // The elements of the row that begins at `start`; zeros after its end. All are asked for before
-  // the first is waited for.
-  __device__ void get(const hero_view &v, long long start, u32 columns) {
-    unsigned long long at = (unsigned long long)v.data + start * (v.bf16 ? 2 : 4);
-    if (columns % HERO_DROPOUT_COLUMNS || at % 16) {
-      for (int i = 0; i < fours; i++) x[i] = get_columns(v, start, column(i), columns);
-    } else if (v.bf16) {
-      uint4 w[eights];
-#pragma unroll
-      for (int n = 0; n < eights; n++) {
-        w[n].x = w[n].y = w[n].z = w[n].w = 0;
-        if (column(2 * n) < columns) w[n] = *(const uint4 *)((const bfloat *)at + column(2 * n));
-      }
-#pragma unroll
-      for (int n = 0; n < eights; n++) {
-        uint2 low = {w[n].x, w[n].y}, high = {w[n].z, w[n].w};
-        x[2 * n] = widen_four(low);
-        x[2 * n + 1] = widen_four(high);
-      }
-    } else {
-      float4 w[fours];
-#pragma unroll
-      for (int i = 0; i < fours; i++) {
-        w[i].x = w[i].y = w[i].z = w[i].w = 0;
-        if (column(i) < columns) w[i] = *(const float4 *)((const float *)at + column(i));
-      }
-#pragma unroll
-      for (int i = 0; i < fours; i++) x[i] = {{w[i].x, w[i].y, w[i].z, w[i].w}};
-    }
-  }
-
-  __device__ void get(const float *from, u32 columns) {
-    hero_view view = {(void *)from, 0};
-    get(view, 0, columns);
-  }
-
-  // Writes the row; the elements become what can be read again.
-  __device__ void put(const hero_view &v, long long start, u32 columns) {
-    unsigned long long at = (unsigned long long)v.data + start * 2;
-    if (!v.bf16 || columns % HERO_DROPOUT_COLUMNS || at % 16) {
-#pragma unroll
-      for (int i = 0; i < fours; i++) x[i] = put_columns(v, start, column(i), columns, x[i]);
-      return;
-    }
-#pragma unroll
-    for (int n = 0; n < eights; n++) {
-      uint2 low = narrow_four(x[2 * n]), high = narrow_four(x[2 * n + 1]);
-      x[2 * n] = widen_four(low);
-      x[2 * n + 1] = widen_four(high);
-      uint4 w = {low.x, low.y, high.x, high.y};
-      if (column(2 * n) < columns) *(uint4 *)((bfloat *)at + column(2 * n)) = w;
-    }
-  }
-
-  // Writes the row, or adds it to what is there.
-  __device__ void add_to(const hero_view &v, bool accumulate, long long start, u32 columns) const {
-    NormRow sum = *this;
-    if (accumulate) {
-      sum.get(v, start, columns);
-      sum.for_each([&](int i, int k, float &y) { y += x[i].x[k]; });
-    }
-    sum.put(v, start, columns);
-  }
-
-  __device__ void drop(const hero_dropout &drop, long long row, u32 columns) {
-    if (!drop.threshold) return;
-#pragma unroll
-    for (int n = 0; n < eights; n++) {
-      if (column(2 * n) >= columns) break;
-      Words words = drop_words(drop, (u32)row, eight(n));
-#pragma unroll
-      for (int k = 0; k < HERO_DROPOUT_COLUMNS; k++)
-        x[2 * n + k / 4].x[k % 4] *= drop_half(drop, words.w[k / 2], k % 2);
-    }
+  __device__ void clear() {
+    for_each([](int, int, float &y) { y = 0; });
   }
 };
 
-template <bool wide> __device__ inline void norm_row(const hero_norm_arguments &a) {
-  typedef NormRow<wide> Row;
-  long long row = wide ? blockIdx.x : (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
-  if (row >= a.rows) return;
-  u32 columns = (u32)a.columns;
-  long long start = row * columns;
-  Row x, other;
-  float total = 0, squares = 0;
-  x.get(a.x, start, columns);
-  if (a.residual.data) other.get(a.residual, start, columns);
-  x.drop(a.inner, row, columns);
-  if (a.residual.data) x.for_each([&](int i, int k, float &y) { y += other.x[i].x[k]; });
-  if (a.keeps_sum) x.put(a.sum, start, columns);
-  x.for_each([&](int, int, float &y) { total += y; });
-  float mean = Row::sum(total) / (float)columns;
-  x.for_each([&](int i, int k, float &y) {
-    y -= mean;
-    if (Row::column(i) + k < columns) squares += y * y;
-  });
-  float inverse = 1.0f / sqrtf(Row::sum(squares) / (float)columns + a.epsilon);
-  if (Row::unit() == 0) {
-    a.statistics[row] = mean;
-    a.statistics[a.rows + row] = inverse;
+// Where a thread's elements are; of a row that is not there they are beyond its end.
+struct NormPlace {
+  u32 unit, units, line, columns;
+  long long row, start;
+
+  __device__ NormPlace(u32 units) : unit(threadIdx.x % units), units(units), line(threadIdx.x / units) {}
+
+  __device__ void go(long long to, long long last, long long width) {
+    row = to;
+    start = row * width;
+    columns = row < last ? (u32)width : 0;
   }
-  other.get(a.gamma, columns);
-  x.for_each([&](int i, int k, float &y) { y *= inverse * other.x[i].x[k]; });
-  other.get(a.beta, columns);
-  x.for_each([&](int i, int k, float &y) { y += other.x[i].x[k]; });
-  x.drop(a.outer, row, columns);
-  x.put(a.out, start, columns);
+
+  __device__ u32 eight(int n) const { return unit + n * units; }
+  __device__ u32 column(int n) const { return HERO_DROPOUT_COLUMNS * eight(n); }
+};
+
+template <int eights> struct NormAsked {
+  Raw raw[eights];
+
+  __device__ NormAsked(const hero_view &v, const NormPlace &at) {
+#pragma unroll
+    for (int n = 0; n < eights; n++) raw[n] = ask(v, at.start, at.column(n), at.columns);
+  }
+
+  __device__ NormRow<eights> row() const {
+    NormRow<eights> row;
+#pragma unroll
+    for (int n = 0; n < eights; n++) row.x[n] = received(raw[n]);
+    return row;
+  }
+};
+
+// Writes a row, or adds it to what is there; it becomes what can be read again.
+template <int eights>
+__device__ inline void put_row(const hero_view &v, const NormPlace &at, NormRow<eights> &row, bool accumulate = false) {
+  if (accumulate) {
+    NormRow<eights> before = NormAsked<eights>(v, at).row();
+    row.for_each([&](int n, int k, float &y) { y += before.x[n].x[k]; });
+  }
+#pragma unroll
+  for (int n = 0; n < eights; n++) row.x[n] = put_eight(v, at.start, at.column(n), at.columns, row.x[n]);
 }
 
-KERNEL BOUNDED(256, 2) layer_norm(const hero_norm_arguments a) { norm_row<false>(a); }
-KERNEL BOUNDED(512, 1) layer_norm_wide(const hero_norm_arguments a) { norm_row<true>(a); }
+// The elements of a weight's vector.
+template <int eights> __device__ inline NormRow<eights> get_weights(const float *from, NormPlace at, long long columns) {
+  hero_view view = {(void *)from, 0};
+  at.go(0, 1, columns);
+  return NormAsked<eights>(view, at).row();
+}
+
+template <int eights> __device__ inline void drop_row(const hero_dropout &drop, const NormPlace &at, NormRow<eights> &row) {
+  if (!drop.threshold) return;
+#pragma unroll
+  for (int n = 0; n < eights; n++) {
+    if (at.column(n) >= at.columns) break;
+    Words words = drop_words(drop, (u32)at.row, at.eight(n));
+#pragma unroll
+    for (int k = 0; k < HERO_DROPOUT_COLUMNS; k++) row.x[n].x[k] *= drop_half(drop, words.w[k / 2], k % 2);
+  }
+}
+
+// The sums over a line of two numbers, for each of its threads. Two tables take turns, so that one
+// barrier does.
+struct Sums { float a, b; };
+
+__device__ inline Sums line_sums(Sums own, const NormPlace &at, int turn) {
+  __shared__ Sums parts[2][32];
+  own.a = warp_sum(own.a);
+  own.b = warp_sum(own.b);
+  if (at.units == 32) return own;
+  if (threadIdx.x % 32 == 0) parts[turn][threadIdx.x / 32] = own;
+  __syncthreads();
+  Sums total = {0, 0};
+  for (u32 warp = at.line * (at.units / 32); warp < (at.line + 1) * (at.units / 32); warp++) {
+    total.a += parts[turn][warp].a;
+    total.b += parts[turn][warp].b;
+  }
+  return total;
+}
+
+template <int eights> __device__ inline void norm_rows(const hero_norm_arguments &a) {
+  NormPlace at(a.units);
+  at.go((long long)blockIdx.x * (blockDim.x / at.units) + at.line, a.rows, a.columns);
+  NormAsked<eights> asked(a.x, at);
+  Sums sums = {0, 0};
+  NormRow<eights> x;
+  if (a.residual.data) {
+    NormRow<eights> other = NormAsked<eights>(a.residual, at).row();
+    x = asked.row();
+    drop_row(a.inner, at, x);
+    x.for_each([&](int n, int k, float &y) { y += other.x[n].x[k]; });
+  } else {
+    x = asked.row();
+    drop_row(a.inner, at, x);
+  }
+  if (a.keeps_sum) put_row(a.sum, at, x);
+  x.for_each([&](int, int, float &y) { sums.a += y; });
+  float mean = line_sums(sums, at, 0).a / (float)a.columns;
+  sums.a = 0;
+  x.for_each([&](int n, int k, float &y) {
+    y -= mean;
+    if (at.column(n) + k < at.columns) sums.a += y * y;
+  });
+  float inverse = 1.0f / sqrtf(line_sums(sums, at, 1).a / (float)a.columns + a.epsilon);
+  if (a.statistics && at.unit == 0 && at.columns) {
+    a.statistics[at.row] = mean;
+    a.statistics[a.rows + at.row] = inverse;
+  }
+  NormRow<eights> gamma = get_weights<eights>(a.gamma, at, a.columns), beta = get_weights<eights>(a.beta, at, a.columns);
+  x.for_each([&](int n, int k, float &y) { y = y * (inverse * gamma.x[n].x[k]) + beta.x[n].x[k]; });
+  drop_row(a.outer, at, x);
+  put_row(a.out, at, x);
+}
+
+KERNEL BOUNDED(HERO_NORM_THREADS) layer_norm(const hero_norm_arguments a) { norm_rows<1>(a); }
+KERNEL BOUNDED(HERO_NORM_THREADS, 1) layer_norm_wide(const hero_norm_arguments a) { norm_rows<2>(a); }
 
 // The sums of all lines of a block, in their order, as one row of a part's.
-__device__ inline void put_line_sums(const NormRow<false> &own, float *to, u32 columns) {
-  typedef NormRow<false> Row;
-  __shared__ float sums[8][HERO_WARP_COLUMNS];
+template <int eights> __device__ inline void put_line_sums(NormRow<eights> &own, float *to, NormPlace at, long long columns) {
+  __shared__ float sums[2048];
+  hero_view view = {to, 0};
+  at.go(0, 1, columns);
+  u32 lines = blockDim.x / at.units;
+  if (lines == 1) return put_row(view, at, own);
+  // Where there are lines, they have 256 threads at most.
   __syncthreads();
 #pragma unroll
-  for (int i = 0; i < Row::fours; i++)
-    for (int k = 0; k < 4; k++)
-      if (Row::column(i) + k < columns) sums[threadIdx.x / 32][Row::column(i) + k] = own.x[i].x[k];
+  for (int n = 0; n < eights; n++)
+#pragma unroll
+    for (int k = 0; k < 8; k++) sums[8 * (at.line * at.units + at.unit) + k] = own.x[n].x[k];
   __syncthreads();
   for (u32 c = threadIdx.x; c < columns; c += blockDim.x) {
     float sum = 0;
-    for (u32 line = 0; line < blockDim.x / 32; line++) sum += sums[line][c];
+    for (u32 line = 0; line < lines; line++) sum += sums[8 * line * at.units + c];
     to[c] = sum;
   }
 }
 
-__device__ inline void put_line_sums(const NormRow<true> &own, float *to, u32 columns) {
-  hero_view view = {to, 0};
-  NormRow<true> row = own;
-  row.put(view, 0, columns);
-}
-
-// A block has some rows (a warp every eighth of them), and adds up what they give the weights.
-template <bool wide> __device__ inline void norm_gradients(const hero_norm_backward_arguments &a) {
-  typedef NormRow<wide> Row;
-  u32 lines = wide ? 1 : blockDim.x / 32, columns = (u32)a.columns;
+// A block has some rows (a line every so manieth of them), and adds up what they give the weights
+// and, where it is asked for, the bias that x ends with.
+template <int eights> __device__ inline void norm_gradients(const hero_norm_backward_arguments &a) {
+  NormPlace at(a.units);
+  u32 lines = blockDim.x / at.units;
   long long first = blockIdx.x * a.rows_per_part;
   long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
-  Row gammas, betas;
-  gammas.for_each([](int, int, float &y) { y = 0; });
-  betas.for_each([](int, int, float &y) { y = 0; });
-  for (long long row = first + (wide ? 0 : threadIdx.x / 32); row < last; row += lines) {
-    long long start = row * columns;
-    float mean = a.statistics[row], inverse = a.statistics[a.rows + row], along = 0, total = 0;
-    Row d, hat, gamma;
-    d.get(a.dy, start, columns);
-    hat.get(a.sum, start, columns);
-    gamma.get(a.gamma, columns);
-    d.drop(a.outer, row, columns);
-    d.for_each([&](int i, int k, float &y) {
-      float &own = hat.x[i].x[k];
-      own = (own - mean) * inverse;
-      gammas.x[i].x[k] += y * own;
-      betas.x[i].x[k] += y;
-      y *= gamma.x[i].x[k];
-      along += y * own;
-      total += y;
-    });
-    along = Row::sum(along) / (float)columns;
-    total = Row::sum(total) / (float)columns;
-    d.for_each([&](int i, int k, float &y) { y = (y - total - hat.x[i].x[k] * along) * inverse; });
-    if (a.d_residual.data) d.add_to(a.d_residual, a.accumulate_residual, start, columns);
+  NormRow<eights> gammas, betas, biases;
+  gammas.clear();
+  betas.clear();
+  biases.clear();
+  hero_view weights = {(void *)a.gamma, 0};
+  int turn = 0;
+  for (long long line = first; line < last; line += lines) {
+    at.go(line + at.line, last, a.columns);
+    NormRow<eights> d, hat;
+#pragma unroll
+    for (int n = 0; n < eights; n++) {
+      Raw asked = ask(a.dy, at.start, at.column(n), at.columns), asked_sum = ask(a.sum, at.start, at.column(n), at.columns);
+      d.x[n] = received(asked);
+      hat.x[n] = received(asked_sum);
+    }
+    float mean = 0, inverse = 0;
+    if (at.columns) {
+      mean = a.statistics[at.row];
+      inverse = a.statistics[a.rows + at.row];
+    }
+    drop_row(a.outer, at, d);
+    Sums sums = {0, 0};
+#pragma unroll
+    for (int n = 0; n < eights; n++) {
+      Eight gamma = get_eight(weights, 0, at.column(n), a.columns);
+#pragma unroll
+      for (int k = 0; k < 8; k++) {
+        float &y = d.x[n].x[k], &own = hat.x[n].x[k];
+        own = (own - mean) * inverse;
+        gammas.x[n].x[k] += y * own;
+        betas.x[n].x[k] += y;
+        y *= gamma.x[k];
+        sums.a += y * own;
+        sums.b += y;
+      }
+    }
+    sums = line_sums(sums, at, turn);
+    turn ^= 1;
+    float along = sums.a / (float)a.columns, total = sums.b / (float)a.columns;
+    d.for_each([&](int n, int k, float &y) { y = (y - total - hat.x[n].x[k] * along) * inverse; });
+    if (a.d_residual.data) {
+      NormRow<eights> copy = d;
+      put_row(a.d_residual, at, copy, a.accumulate_residual);
+    }
     if (!a.dx.data) continue;
-    d.drop(a.inner, row, columns);
-    d.add_to(a.dx, a.accumulate_x, start, columns);
+    drop_row(a.inner, at, d);
+    put_row(a.dx, at, d, a.accumulate_x);
+    if (eights == 1) biases.for_each([&](int n, int k, float &y) { y += d.x[n].x[k]; });
   }
-  float *parts = a.parts + blockIdx.x * 2 * columns;
-  put_line_sums(gammas, parts, columns);
-  put_line_sums(betas, parts + columns, columns);
+  float *parts = a.parts + blockIdx.x * (a.has_bias ? 3 : 2) * a.columns;
+  put_line_sums(gammas, parts, at, a.columns);
+  put_line_sums(betas, parts + a.columns, at, a.columns);
+  if (eights == 1 && a.has_bias) put_line_sums(biases, parts + 2 * a.columns, at, a.columns);
 }
 
-KERNEL BOUNDED(256) layer_norm_backward(const hero_norm_backward_arguments a) { norm_gradients<false>(a); }
-KERNEL BOUNDED(512) layer_norm_backward_wide(const hero_norm_backward_arguments a) { norm_gradients<true>(a); }
+KERNEL BOUNDED(HERO_NORM_THREADS) layer_norm_backward(const hero_norm_backward_arguments a) { norm_gradients<1>(a); }
+KERNEL BOUNDED(HERO_NORM_THREADS, 1) layer_norm_backward_wide(const hero_norm_backward_arguments a) { norm_gradients<2>(a); }
 
 KERNEL normalize_rows(const hero_unit_arguments a) {
   long long start = blockIdx.x * a.columns;
