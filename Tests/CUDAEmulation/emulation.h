@@ -9,7 +9,7 @@
 #define __device__
 #define __shared__ static
 #define KERNEL static void
-#define BOUNDED(threads)
+#define BOUNDED(...)
 #define DYNAMIC_SHARED(T, name) T *name = reinterpret_cast<T *>(dynamic_shared)
 #define threadIdx (current_fiber->index)
 #define blockIdx current_block

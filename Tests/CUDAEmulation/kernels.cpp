@@ -18,11 +18,12 @@ template <class Arguments> Arguments argument(void (*)(Arguments), void *at) { r
 
 #define ENTRY(name) kernel(#name, name, [](void *at) { name(argument(name, at)); })
 #define ATTENTION_ENTRIES(type, D) \
+  ENTRY(attention_short_##type##_##D), ENTRY(attention_short_backward_##type##_##D), \
   ENTRY(attention_forward_##type##_##D), ENTRY(attention_queries_##type##_##D), ENTRY(attention_keys_##type##_##D)
 
 const Kernel *find_kernel(const char *name) {
   static const Kernel kernels[] = {
-      ENTRY(fill), ENTRY(copy), ENTRY(bias), ENTRY(slope), ENTRY(column_sums), ENTRY(add_parts),
+      ENTRY(fill), ENTRY(copy), ENTRY(bias), ENTRY(slope), ENTRY(slope_sums), ENTRY(column_sums), ENTRY(add_parts),
       ENTRY(sum_elements), ENTRY(add_total), ENTRY(gather_sum), ENTRY(scatter_count), ENTRY(scatter_parts), ENTRY(scatter_add), ENTRY(transpose),
       ENTRY(layer_norm), ENTRY(layer_norm_wide), ENTRY(layer_norm_backward), ENTRY(layer_norm_backward_wide), ENTRY(normalize_rows),
       ENTRY(normalize_rows_backward), ENTRY(top), ENTRY(cross_entropy), ENTRY(segment_cross_entropy),
@@ -30,7 +31,7 @@ const Kernel *find_kernel(const char *name) {
       ENTRY(ranking_gradient), ENTRY(softmax_pool), ENTRY(softmax_pool_backward), ENTRY(segment_max),
       ENTRY(segment_max_backward), ENTRY(pair_dot), ENTRY(pair_dot_queries), ENTRY(pair_dot_rows), ENTRY(convolve),
       ENTRY(convolve_rows), ENTRY(convolve_kernel), ENTRY(segment_softmax), ENTRY(update), ENTRY(thin_product),
-      ENTRY(attention_deltas), ATTENTION_ENTRIES(fp32, 64), ATTENTION_ENTRIES(fp32, 128), ATTENTION_ENTRIES(bf16, 64),
+      ATTENTION_ENTRIES(fp32, 64), ATTENTION_ENTRIES(fp32, 128), ATTENTION_ENTRIES(bf16, 64),
       ATTENTION_ENTRIES(bf16, 128)};
   for (const Kernel &kernel : kernels)
     if (__builtin_strcmp(kernel.name, name) == 0) return &kernel;

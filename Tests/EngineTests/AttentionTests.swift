@@ -20,8 +20,14 @@ import Testing
 
   @Test func droppedCausally() throws { try run(head: 16, heads: 3, [3, 40, 1], causal: true, dropout: 0.1) }
 
-  /// More keys than one group of 128 random numbers.
+  /// More keys than a vector of counters has random numbers for.
   @Test func longSequence() throws { try run(head: 4, heads: 1, [150, 3], dropout: 0.2) }
+
+  /// Around every multiple of a warp's 16 rows, up to the 64 that a GPU's block has whole, and
+  /// longer, at once.
+  @Test(arguments: [7, 64]) func shortAndLong(head: Int) throws {
+    try run(head: head, heads: 1, [1, 65, 16, 17, 64, 32, 33, 48], dropout: 0.25)
+  }
 
   @Test func everyLength() throws { try run(head: 8, heads: 1, Array(1...34)) }
 
@@ -58,6 +64,25 @@ import Testing
         queries: t[0], keysValues: t[1], keyColumn: 0, valueColumn: width, width: width, heads: 2,
         querySegments: querySegments.on(tape.backend), keySegments: keySegments.on(tape.backend),
         dropout: dropout)
+    } referee: { m in
+      Referee.attention(m[0], m[1], shape)
+    }.run()
+  }
+
+  /// A sequence is long by its queries, or by its keys.
+  @Test func oneLongSide() throws {
+    let (width, queries, keys) = (16, [3, 66, 64, 0, 70], [70, 4, 64, 65, 0])
+    let shape = Referee.AttentionShape(
+      width: width, heads: 2, queryLengths: queries, keyLengths: keys, keyColumn: 0, valueColumn: width,
+      dropout: 0.1)
+    let (querySegments, keySegments) = (Segments(lengths: queries), Segments(lengths: keys))
+    try OperationCheck([
+      .random(querySegments.rows, width, seed: 1), .random(keySegments.rows, 2 * width, seed: 2),
+    ]) { tape, t in
+      tape.attention(
+        queries: t[0], keysValues: t[1], keyColumn: 0, valueColumn: width, width: width, heads: 2,
+        querySegments: querySegments.on(tape.backend), keySegments: keySegments.on(tape.backend),
+        dropout: 0.1)
     } referee: { m in
       Referee.attention(m[0], m[1], shape)
     }.run()

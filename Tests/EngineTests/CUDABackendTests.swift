@@ -86,26 +86,89 @@ import Testing
     #expect(rows == [])
   }
 
-  /// Tensor-core products of tiles, in the emulated form, with everything that an attention can
-  /// have.
-  @Test(arguments: [8, 20, 64, 100], [false, true]) func attentionInHalfPrecision(head: Int, causal: Bool)
+  /// Self-attention with dropout, two heads wide, and the gradient of its input.
+  private func attend(
+    _ backend: any Backend, _ lengths: [Int], head: Int, causal: Bool = false
+  ) -> (out: [Float], gradient: [Float]) {
+    let width = 2 * head
+    let x = Matrix.random(lengths.reduce(0, +), 3 * width, seed: 1)
+    let tape = Tape.training(backend, seed: 1, step: 1)
+    let (input, segments) = (leaf(x, on: backend), Segments(lengths: lengths, on: backend))
+    let out = tape.attention(
+      queries: input, keysValues: input, keyColumn: width, valueColumn: 2 * width, width: width, heads: 2,
+      querySegments: segments, keySegments: segments, causal: causal, dropout: 0.2)
+    let values = backend.values(of: out)
+    tape.customLoss([out]) { _ in [Matrix.random(out.rows, out.columns, seed: 7).floats] }
+    tape.backward()
+    return (values, input.gradient.map { backend.values(of: $0) } ?? [])
+  }
+
+  /// Sequences that a block has whole, by every number of a warp's 16 rows, and longer ones.
+  private static let lengths = [1, 0, 16, 17, 32, 33, 64, 48, 65, 130]
+
+  /// Tensor-core products, in the emulated form, with everything that an attention can have.
+  @Test(arguments: [7, 20, 64, 100], [false, true]) func attentionInHalfPrecision(head: Int, causal: Bool)
     throws
   {
-    let (width, lengths) = (2 * head, [1, 0, 17, 64, 65, 130])
-    let x = Matrix.random(lengths.reduce(0, +), 3 * width, seed: 1)
-    let results = try [CPUBackend(threads: 1), TestGPU.open(.bf16)].map { (backend: any Backend) in
+    let expected = attend(try CPUBackend(threads: 1), Self.lengths, head: head, causal: causal)
+    let found = attend(try TestGPU.open(.bf16), Self.lengths, head: head, causal: causal)
+    expectNear(found.out, expected.out, within: 0.01)
+    expectNear(found.gradient, expected.gradient, within: 0.015)
+  }
+
+  /// Blocks run in another order every second launch.
+  @Test(arguments: [Precision.fp32, .bf16]) func attentionRepeatsBitForBit(precision: Precision) throws {
+    let runs = try (0..<2).map { run in
+      let backend = try TestGPU.open(precision)
+      if run == 1 { backend.run(Fill(backend.makeTensor(rows: 1, columns: 1), with: 0)) }
+      return attend(backend, Self.lengths, head: 20)
+    }
+    #expect(runs[0].out == runs[1].out && runs[0].gradient == runs[1].gradient)
+  }
+
+  /// More long sequences beside short ones than one launch may choose.
+  @Test func manyLongSequences() throws {
+    let lengths = [3] + [Int](repeating: 65, count: HERO_CHOSEN_SEQUENCES + 2) + [16]
+    let expected = attend(try CPUBackend(threads: 1), lengths, head: 4)
+    let found = attend(try TestGPU.open(), lengths, head: 4)
+    expectNear(found.out, expected.out, within: 1e-5)
+    expectNear(found.gradient, expected.gradient, within: 1e-5)
+  }
+
+  /// A block has as much of a sequence as its shared memory has room for: that of compute
+  /// capability 9.0, 8.6 and 7.0.
+  @Test func shortSequencesFitTheDevice() {
+    let bf16 = AttentionShape(precision: .bf16, headWidth: 128)
+    let fp32 = AttentionShape(precision: .fp32, headWidth: 128)
+    #expect([227, 99, 96].map { bf16.shortRows(room: $0 << 10) } == [64, 64, 64])
+    #expect([227, 99, 96].map { fp32.shortRows(room: $0 << 10) } == [64, 32, 32])
+    #expect(fp32.block(.attentionShortBackward, longest: 17).threads == 64)
+    #expect(fp32.block(.attentionQueries, longest: 65).tiles == 3)
+  }
+
+  /// Norms of rows that one warp, several of them and all of a block's have, that end on eight
+  /// columns and do not, with both dropouts and the bias of what they read.
+  @Test(arguments: [1, 40, 300, 768, 1030, 4104], [Precision.fp32, .bf16])
+  func normsOfAllWidths(columns: Int, precision: Precision) throws {
+    let rows = 21
+    let inputs = [
+      Matrix.random(rows, 8, seed: 1), .random(columns, 8, seed: 2), .random(1, columns, seed: 3),
+      .random(rows, columns, seed: 4), .random(1, columns, seed: 5), .random(1, columns, seed: 6),
+    ]
+    let results = try [CPUBackend(threads: 1), TestGPU.open(precision)].map { (backend: any Backend) in
       let tape = Tape.training(backend, seed: 1, step: 1)
-      let (input, segments) = (leaf(x, on: backend), Segments(lengths: lengths, on: backend))
-      let out = tape.attention(
-        queries: input, keysValues: input, keyColumn: width, valueColumn: 2 * width, width: width, heads: 2,
-        querySegments: segments, keySegments: segments, causal: causal, dropout: 0.2)
+      let t = inputs.map { leaf($0, on: backend) }
+      let out = tape.layerNorm(
+        tape.linear(t[0], t[1], t[2]), residual: t[3], t[4], t[5], epsilon: 0.1, innerDropout: 0.3,
+        outerDropout: 0.2, overwriting: true)
       let values = backend.values(of: out)
       tape.customLoss([out]) { _ in [Matrix.random(out.rows, out.columns, seed: 7).floats] }
       tape.backward()
-      return (values, input.gradient.map { backend.values(of: $0) } ?? [])
+      return [values] + t.map { backend.values(of: $0.gradient!) }
     }
-    expectNear(results[1].0, results[0].0, within: 0.01)
-    expectNear(results[1].1, results[0].1, within: 0.015)
+    for (found, expected) in paired(results[1], results[0]) {
+      expectNear(found, expected, within: precision == .bf16 ? 0.02 : 1e-4)
+    }
   }
 
   /// The norm of the difference, relative to that of what is expected.

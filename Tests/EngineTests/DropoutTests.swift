@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -41,7 +42,7 @@ import Testing
     #expect(
       abs(values.reduce(0) { $0 + Double($1) } / count - 1) < 5 * (p / (1 - p) / count).squareRoot() + 1e-4)
     // Neither neighbours in a row nor in a column know of each other.
-    for distance in [1, 16, 128, 200] {
+    for distance in [1, 2, 8, 16, 128, 200] {
       let both = zip(values, values.dropFirst(distance)).reduce(0.0) { $0 + ($1.0 != 0 && $1.1 != 0 ? 1 : 0) }
       let share = both / (count - Double(distance))
       #expect(abs(share - (1 - p) * (1 - p)) < 5 * (0.25 / count).squareRoot())
@@ -84,8 +85,29 @@ import Testing
     return (0..<zero.rows).map { row in found[row * 64..<(row + 1) * 64].map { $0 != 0 } }
   }
 
+  /// Exactly the documented factors of an attention too, on both devices and in both precisions:
+  /// of heads after one another, and of keys far from the first.
+  @Test(arguments: [0, 64, 200]) func keptKeysAreAsDocumented(first: Int) throws {
+    let (queries, keys) = ([3, 40, 0, 70, 1], [70, 40, 8, 264, 129])
+    let expected = zip(queries, keys).reduce(into: [[Bool]]()) { found, sequence in
+      let factors = Referee.dropoutFactors(
+        rows: sequence.0, columns: 264, probability: 0.5, stream: 1, firstRow: found.count)
+      found += (0..<sequence.0).map { row in
+        (first..<first + 64).map { $0 < sequence.1 && factors[row, $0] != 0 }
+      }
+    }
+    func check(_ backend: any Backend) throws {
+      let tape = Tape.training(backend, seed: OperationCheck.seed, step: OperationCheck.step)
+      let found = keptKeys(backend, queries: queries, keys: keys, from: first, tape: tape)
+      #expect(found == expected, "\(backend.summary)")
+    }
+    try Backends.forEach(check)
+    try Backends.forEachBF16(check)
+    try check(TestGPU.open(.bf16))
+  }
+
   /// No two queries share random numbers, whatever numbers of keys their sequences have; sequences
-  /// of up to 128 keys have the numbers that they have by themselves.
+  /// have the numbers that they have by themselves.
   @Test func queriesOfAllLengthsDropByThemselves() throws {
     try Backends.forEach { backend in
       func tape() -> Tape { .training(backend, seed: 5, step: 2) }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -51,6 +52,58 @@ import Testing
       ? nil
       : Referee.dropoutFactors(
         rows: form.rows, columns: form.columns, probability: probability, stream: stream)
+  }
+
+  /// Counts the operations by their kinds, and the tensors that norms write.
+  private final class Recorder: ForwardingBackend, @unchecked Sendable {
+    var counts: [String: Int] = [:]
+    var written: [Int] = []
+
+    override func run(_ operation: some Engine.Operation) {
+      counts["\(type(of: operation))", default: 0] += 1
+      if operation is LayerNorm { written.append(operation.writes.compactMap { $0 }.count) }
+      super.run(operation)
+    }
+  }
+
+  /// The norm that alone reads a layer's result makes its bias's gradient, and a GELU's slope that
+  /// of the bias before it: nobody reads these gradients once more.
+  @Test func biasesAreMadeOnTheWay() throws {
+    for overwriting in [false, true] {
+      let backend = Recorder(try TestGPU.open())
+      let tape = Tape.training(backend, seed: 1, step: 1)
+      let t = [
+        Matrix.random(5, 12, seed: 1), .random(40, 12, seed: 2), .random(1, 40, seed: 3),
+        .random(12, 40, seed: 4), .random(1, 12, seed: 5), .random(1, 12, seed: 6), .random(1, 12, seed: 7),
+      ].map { leaf($0, on: backend) }
+      let result = tape.feedForward(t[0], up: (t[1], t[2]), down: (t[3], t[4]))
+      let out = tape.layerNorm(result, t[5], t[6], epsilon: 0.1, innerDropout: 0.5, overwriting: overwriting)
+      tape.customLoss([out]) { _ in [Matrix.random(5, 12, seed: 8).floats] }
+      tape.backward()
+      #expect(backend.counts["ColumnSums", default: 0] == (overwriting ? 0 : 1))
+      let isMade = t.allSatisfy { $0.gradient.map { backend.values(of: $0).contains { $0 != 0 } } ?? false }
+      #expect(isMade)
+    }
+  }
+
+  /// Without a backward pass to come no sum is written, and the result is the same.
+  @Test func inferenceKeepsNoSum() throws {
+    try Backends.forEach { base in
+      let backend = Recorder(base)
+      let results = [Tape.training(backend, seed: 1, step: 1), .inference(backend)].map { tape in
+        let (x, residual) = (
+          leaf(.random(9, 40, seed: 1), on: backend), leaf(.random(9, 40, seed: 2), on: backend)
+        )
+        let (gamma, beta) = (
+          leaf(.random(1, 40, seed: 3), on: backend), leaf(.random(1, 40, seed: 4), on: backend)
+        )
+        let out = tape.layerNorm(x, residual: residual, gamma, beta, epsilon: 0.1)
+        #expect(backend.values(of: x) == Matrix.random(9, 40, seed: 1).floats)
+        return backend.values(of: out)
+      }
+      #expect(results[0] == results[1], "\(backend.summary)")
+      #expect(backend.written == [3, 2])
+    }
   }
 
   /// A constant row has no deviation: the result is beta, and nothing is divided by zero.

@@ -63,25 +63,21 @@ enum Referee {
     Matrix(rows: x.rows, columns: x.columns) { x[$0, $1] * factors[$0, $1] }
   }
 
-  /// Dropout's factors by the mapping that `CKernels.h` documents.
+  /// Dropout's factors by the mapping that `hero_dropout.h` documents.
   /// - Parameters:
   ///   - firstRow: where a sequence's rows start among the rows of the stream (attention).
   ///   - stream: the number of the dropout on its tape, from 1.
   static func dropoutFactors(
-    rows: Int, columns: Int, probability: Float, stream: UInt32, firstRow: Int = 0, inParts: Bool = false,
+    rows: Int, columns: Int, probability: Float, stream: UInt32, firstRow: Int = 0,
     seed: UInt64 = OperationCheck.seed, step: UInt64 = OperationCheck.step
   ) -> Matrix {
     let threshold = UInt32((probability * 65_536).rounded())
-    let groups = (columns + 127) / 128
     return Matrix(rows: rows, columns: columns) { r, c in
-      let (group, slot, lane) = (c / 128, c % 128 / 16, c % 16)
-      // Attention counts groups in a word of their own, so that rows of other lengths do not meet.
-      let (place, part) = inParts ? (firstRow + r, group) : ((firstRow + r) * groups + group, 0)
       let counter = SIMD4<UInt32>(
-        UInt32(place * 16 + lane), stream, UInt32(step), 0xD20B | UInt32(part) << 16)
+        UInt32(firstRow + r), stream, UInt32(step), 0xD20B | UInt32(c / 8) << 16)
       let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(seed >> 32))
-      let word = Philox.block(counter, key: key)[slot / 2]
-      let bits = slot % 2 == 0 ? word & 0xFFFF : word >> 16
+      let word = Philox.block(counter, key: key)[c % 8 / 2]
+      let bits = c % 2 == 0 ? word & 0xFFFF : word >> 16
       return bits >= threshold ? 65_536 / (65_536 - Double(threshold)) : 0
     }
   }

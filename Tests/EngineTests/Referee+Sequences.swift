@@ -24,8 +24,8 @@ extension Referee {
     for (queryCount, keyCount) in zip(shape.queryLengths, shape.keyLengths) {
       for h in 0..<shape.heads where queryCount > 0 {
         let kept = dropoutFactors(
-          rows: shape.dropout > 0 ? queryCount : 0, columns: (keyCount + 15) / 16 * 16,
-          probability: shape.dropout, stream: 1, firstRow: dropRow, inParts: true)
+          rows: shape.dropout > 0 ? queryCount : 0, columns: keyCount, probability: shape.dropout, stream: 1,
+          firstRow: dropRow)
         dropRow += queryCount
         for i in 0..<queryCount where keyCount > 0 {
           let scores = (0..<(shape.causal ? min(i + 1, keyCount) : keyCount)).map { j in

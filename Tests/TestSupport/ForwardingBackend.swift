@@ -21,6 +21,8 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   /// Handed on to ``base``.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
   /// Handed on to ``base``.
+  public var keepsGELU: Bool { base.keepsGELU }
+  /// Handed on to ``base``.
   public var gradientBlock: Int { base.gradientBlock }
   /// Handed on to ``base``.
   public var largeProduct: (rows: Int, columns: Int) { base.largeProduct }

@@ -19,6 +19,9 @@ public protocol Backend: AnyObject, Sendable {
   /// Whether the backward pass of an attention reads its probabilities, or makes them again of the
   /// logarithms of their sums.
   var keepsProbabilities: Bool { get }
+  /// Whether the backward pass of a feed-forward layer reads its GELUs, or makes them again of
+  /// their arguments.
+  var keepsGELU: Bool { get }
   /// Elements of gradients that take and give back their memory together. Small ones share more of
   /// it with the results of the forward pass, large ones are fewer operations.
   var gradientBlock: Int { get }

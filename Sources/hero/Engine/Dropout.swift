@@ -15,6 +15,9 @@ public struct Dropout: Sendable {
   /// Elements whose 16 random bits lie below this are dropped; the others are scaled by 65,536 /
   /// (65,536 − threshold).
   public var threshold: UInt32 { UInt32((probability * 65_536).rounded()) }
+
+  /// Whether a tensor of this shape has random numbers of its own everywhere (hero_dropout.h).
+  static func covers(rows: Int, columns: Int) -> Bool { rows <= 1 << 32 && columns <= 1 << 19 }
 }
 
 extension Optional where Wrapped == Dropout {

@@ -50,6 +50,8 @@ public final class Tensor {
   /// Writes the elements once more, of what the backward pass keeps in any case; nil where that
   /// takes a product.
   var remake: (() -> Void)?
+  /// The bias that was added to it last.
+  var pendingBias: PendingBias?
   /// The derivative of the loss, while a backward pass is under way.
   var gradient: Tensor?
   /// Whether a backward pass has any reason to visit this tensor.

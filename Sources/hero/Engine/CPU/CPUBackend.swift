@@ -107,6 +107,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   public var stepsBetweenReads: Int { 1 }
   /// True: the backward pass of an attention reads the probabilities of its forward pass.
   public var keepsProbabilities: Bool { true }
+  /// False: an eighth of what an update remembers.
+  public var keepsGELU: Bool { false }
   /// 2 million elements, 8 MB.
   public var gradientBlock: Int { 1 << 21 }
   /// A product that keeps every thread busy, for measuring the best rate.

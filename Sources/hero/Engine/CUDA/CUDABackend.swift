@@ -15,6 +15,8 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   /// NCCL between the ranks' GPUs; nil where none was opened.
   public internal(set) var link: (any DeviceLink)?
   private let module: UnsafeMutableRawPointer
+  /// Of a block, in bytes.
+  let sharedMemory: Int
   /// By `CUDAKernel.place`; nil for what a program or a device does not have.
   private let kernels: [UnsafeMutableRawPointer?]
   private let name: String
@@ -41,6 +43,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     products = try CUDAProducts(stream, deviceMemory, precision)
     let program = CUDAProgram(architecture: 10 * major + minor, precision: precision)
     let room = try stream.attribute(.sharedMemory)
+    sharedMemory = room
     (module, kernels) = try program.load(functions, cache: cache) {
       try Self.load($0, functions, precision, room: room)
     }
@@ -78,7 +81,9 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         try CUDAStream.check(
           functions, functions.get_function(&function, module, name), "find kernel \(name)")
         if width > 0 {
-          let shared = AttentionShape(precision: precision, headWidth: width).sharedBytes(kernel)
+          let shape = AttentionShape(precision: precision, headWidth: width)
+          let longest = shape.shortRows(room: room)
+          let shared = shape.block(kernel, longest: longest).sharedBytes
           // Devices with little shared memory go without the widest heads.
           guard shared <= room else { continue }
           try CUDAStream.check(
@@ -112,7 +117,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         $0.headWidths == [0] || kernels[$0.place(headWidth: width)] != nil
       }
     }
-    return BackendLimits(normColumns: Int(HERO_BLOCK_COLUMNS), headColumns: heads.max() ?? 0)
+    return BackendLimits(normColumns: NormShape.mostColumns, headColumns: heads.max() ?? 0)
   }
 
   /// Bytes that the pool of buffers holds, at most and at present.
@@ -121,6 +126,8 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   public var stepsBetweenReads: Int { 8 }
   /// False: the backward pass of an attention recomputes its probabilities.
   public var keepsProbabilities: Bool { false }
+  /// True: reading a GELU's result takes less time than making and writing it again.
+  public var keepsGELU: Bool { true }
   /// One block: each costs launches.
   public var gradientBlock: Int { .max }
   /// A product that keeps the whole device busy, for measuring the best rate.

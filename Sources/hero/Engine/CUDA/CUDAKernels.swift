@@ -3,7 +3,7 @@ import Foundation
 
 /// The kernels, by the names of their sources: `layerNorm` is `layer_norm`.
 enum CUDAKernel: Int, CaseIterable {
-  case fill, copy, bias, slope, columnSums, addParts, sumElements, addTotal
+  case fill, copy, bias, slope, slopeSums, columnSums, addParts, sumElements, addTotal
   case gatherSum, scatterCount, scatterParts, scatterAdd, transpose
   case layerNorm, layerNormWide, layerNormBackward, layerNormBackwardWide
   case normalizeRows, normalizeRowsBackward, top
@@ -11,7 +11,8 @@ enum CUDAKernel: Int, CaseIterable {
   case rankingRanks, rankingLosses, rankingGradient
   case softmaxPool, softmaxPoolBackward, segmentMax, segmentMaxBackward
   case pairDot, pairDotQueries, pairDotRows, convolve, convolveRows, convolveKernel, segmentSoftmax
-  case thinProduct, update, attentionDeltas, attentionForward, attentionQueries, attentionKeys
+  case thinProduct, update
+  case attentionShort, attentionShortBackward, attentionForward, attentionQueries, attentionKeys
 
   /// Those that a program of this precision has.
   static func all(in precision: Precision) -> [CUDAKernel] {
@@ -21,11 +22,12 @@ enum CUDAKernel: Int, CaseIterable {
   /// Columns of a head that an attention's kernel has room for; 0 for the other kernels, of which
   /// there is one.
   var headWidths: [Int] {
-    switch self {
-    case .attentionForward, .attentionQueries, .attentionKeys: CUDAProgram.headWidths
-    default: [0]
-    }
+    hasShortSequences || [.attentionForward, .attentionQueries, .attentionKeys].contains(self)
+      ? CUDAProgram.headWidths : [0]
   }
+
+  /// Whether its blocks have whole sequences, one head each.
+  var hasShortSequences: Bool { self == .attentionShort || self == .attentionShortBackward }
 
   /// Its place among the functions of a program.
   func place(headWidth: Int) -> Int {

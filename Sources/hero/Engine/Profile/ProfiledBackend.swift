@@ -33,6 +33,8 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
   public var stepsBetweenReads: Int { base.stepsBetweenReads }
   /// The device's own.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
+  /// The base's.
+  public var keepsGELU: Bool { base.keepsGELU }
   /// The device's own.
   public var gradientBlock: Int { base.gradientBlock }
   /// The device's own.

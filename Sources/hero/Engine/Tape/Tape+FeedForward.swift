@@ -4,9 +4,9 @@ public typealias LinearArrays = (weight: Tensor, bias: Tensor?)
 extension Tape {
   /// down(gelu(up(x))): the feed-forward half of a transformer layer, as one operation.
   ///
-  /// The GELU's results, the widest of a layer, are not kept: the backward pass makes them again
-  /// from their arguments, which it reads in any case. At full size that is an eighth of what a
-  /// training step remembers.
+  /// The GELU's results, the widest of a layer, are not kept on the CPU: the backward pass makes
+  /// them again from their arguments, which it reads in any case. At full size that is an eighth of
+  /// what a training step remembers.
   /// - Parameters:
   ///   - x: [n, k]
   ///   - up: to [n, m]
@@ -15,22 +15,29 @@ extension Tape {
     let out = output(
       rows: x.rows, columns: down.weight.rows, from: [x, up.weight, up.bias, down.weight, down.bias])
     let pre = output(rows: x.rows, columns: up.weight.rows, from: [])
+    let kept: Tensor?
     do {
       let inner = out.needsGradient ? makeTensor(like: pre) : pre
+      kept = backend.keepsGELU ? inner : nil
       backend.run(
         Product(x, weight: up.weight, bias: up.bias, activation: .gelu, pre: pre, out: inner))
       backend.run(Product(inner, weight: down.weight, bias: down.bias, out: out))
     }
+    let pending = PendingBias(down.bias)
+    out.pendingBias = pending
     record(out) { [unowned self] dy in
-      let (inner, dInner) = (makeTensor(like: pre), makeTensor(like: pre))
-      if let dBias = target(down.bias) { backend.run(ColumnSums(x: dy, out: dBias)) }
+      let (inner, dInner) = (kept ?? makeTensor(like: pre), makeTensor(like: pre))
+      if let dBias = target(pending.take()) { backend.run(ColumnSums(x: dy, out: dBias)) }
       backend.run(
         Product(.init(dy), .init(down.weight), to: GradientTarget(tensor: dInner, accumulate: false)))
-      backend.run(Slope(dy: dInner, argument: pre, activation: .gelu, again: inner))
+      backend.run(
+        Slope(
+          dy: dInner, argument: pre, activation: .gelu, again: kept == nil ? inner : nil,
+          bias: target(up.bias)))
       if let dWeight = target(down.weight) {
         backend.run(Product(.init(dy, transposed: true), .init(inner), to: dWeight))
       }
-      backward(dInner, x, up.weight, up.bias)
+      backward(dInner, x, up.weight, nil)
     }
     return out
   }

@@ -20,11 +20,14 @@ extension Tape {
       ? makeTensor(like: out) : out
     backend.run(Product(x, weight: weight, bias: bias, activation: activation, pre: pre, out: out))
     let argument = pre.withoutGradient
+    let pending = PendingBias(bias)
+    if activation == .none { out.pendingBias = pending }
     record(out) { [unowned self] dy in
       if activation != .none {
-        backend.run(Slope(dy: dy, argument: argument, activation: activation))
+        backend.run(
+          Slope(dy: dy, argument: argument, activation: activation, bias: target(pending.take())))
       }
-      backward(dy, x, weight, bias)
+      backward(dy, x, weight, pending.take())
     }
     return out
   }
@@ -55,8 +58,10 @@ extension Tape {
     let out = output(rows: x.rows, columns: x.columns, from: [x, residual, gamma, beta])
     let (inner, outer) = (dropout(innerDropout), dropout(outerDropout))
     let untouched = residual == nil && inner == nil
+    // Without a backward pass to come, nothing reads the sum.
     let sum =
-      untouched || overwriting ? x.withoutGradient : makeTensor(like: out)
+      !out.needsGradient && !untouched
+      ? out.withoutGradient : untouched || overwriting ? x.withoutGradient : makeTensor(like: out)
     let statistics = backend.makeTensor(rows: 2, columns: x.rows)
     backend.run(
       LayerNorm(
@@ -71,6 +76,8 @@ extension Tape {
             sum: sum, statistics: statistics, out: out))
       }
     }
+    // What reads x alone makes the whole gradient of x, and can add up its columns at once.
+    let bias = overwriting && out.needsGradient ? x.pendingBias?.take() : nil
     record(out) { [unowned self] dy in
       guard let dGamma = target(gamma), let dBeta = target(beta) else {
         preconditionFailure("norms are trained")
@@ -78,7 +85,7 @@ extension Tape {
       backend.run(
         LayerNormBackward(
           dy: dy, sum: sum, statistics: statistics, gamma: gamma, inner: inner, outer: outer, dx: target(x),
-          dResidual: target(residual), dGamma: dGamma, dBeta: dBeta))
+          dResidual: target(residual), dGamma: dGamma, dBeta: dBeta, dBias: target(bias)))
     }
     return out
   }
@@ -165,4 +172,17 @@ extension Tape {
 extension Tensor {
   /// The same elements, outside the tape: what a backward step keeps must not keep the tape alive.
   var withoutGradient: Tensor { Tensor(rows: rows, columns: columns, storage: storage, offset: offset) }
+}
+
+/// The bias that a layer's result ends with, while nobody has undertaken to make its gradient: the
+/// layer, or the norm that alone reads the result.
+final class PendingBias {
+  private var bias: Tensor?
+
+  init(_ bias: Tensor?) { self.bias = bias }
+
+  func take() -> Tensor? {
+    defer { bias = nil }
+    return bias
+  }
 }

@@ -12,7 +12,8 @@ public struct TrainingState: Equatable, Sendable {
 }
 
 extension TrainingState {
-  private static let version = 1
+  /// 1 is of the runs whose dropout drew other numbers: these would not go on as they began.
+  private static let version = 2
 
   var json: JSON {
     var counted = JSONObject()
@@ -25,6 +26,11 @@ extension TrainingState {
 
   /// - Throws: `DataError` without a file's name where the JSON is no state.
   init(json: JSON) throws {
+    guard json["version"]?.int != 1 else {
+      throw DataError(
+        "the run was begun by a version of hero whose dropout draws other random numbers",
+        cure: "Finish it with that version, or begin a new run with --checkpoint from its last checkpoint")
+    }
     guard json["version"]?.int == Self.version else {
       throw DataError("the training state was written by another version of hero")
     }

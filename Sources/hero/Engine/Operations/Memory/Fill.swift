@@ -44,6 +44,6 @@ public struct Fill: Operation {
     } else {
       arguments.y = x.view
     }
-    gpu.launch(.fill, elements: x.count, each: 4, arguments)
+    gpu.launch(.fill, elements: x.count, each: 8, arguments)
   }
 }

@@ -22,29 +22,37 @@ struct ColumnSums: Operation {
   /// Parts of the rows first, then the parts in their order.
   func run(on gpu: CUDABackend) {
     let (rows, columns) = (x.rows, x.columns)
-    // As many parts as keep a large device busy.
-    let each = max(64, (rows + 127) / 128)
-    let parts = (rows + each - 1) / each
+    let (each, parts) = CUDABackend.parts(ofRows: rows)
     let sums = gpu.scratch(parts * columns)
     gpu.launch(
       .columnSums, grid: ((columns + 127) / 128, parts, 1), block: 256,
       hero_columns_arguments(
         x: x.view, parts: sums.floats, rows: Int64(rows), columns: Int64(columns),
         rows_per_part: Int64(each)))
-    gpu.addParts(sums, count: columns, stride: columns, parts: parts, to: out)
+    gpu.addParts(sums, count: columns, parts: parts, to: [out])
   }
 }
 
 extension CUDABackend {
-  /// target (+)= Σ over parts of the first `count` of each part's `stride` numbers, from `offset`
-  /// on.
-  func addParts(
-    _ sums: Tensor, offset: Int = 0, count: Int, stride: Int, parts: Int, to target: GradientTarget
-  ) {
+  /// As many parts as keep a large device busy where a block has some of the columns.
+  static func parts(ofRows rows: Int) -> (each: Int, count: Int) {
+    let each = max(64, (rows + 127) / 128)
+    return (each, (rows + each - 1) / each)
+  }
+
+  /// Adds up parts, each of which has `count` numbers for every target, one target after the other.
+  /// - Parameter targets: three at most.
+  func addParts(_ sums: Tensor, count: Int, parts: Int, to targets: [GradientTarget]) {
+    precondition(targets.count <= 3)
+    func view(_ number: Int) -> hero_view {
+      number < targets.count ? targets[number].tensor.view : hero_view()
+    }
+    func adds(_ number: Int) -> Int32 { number < targets.count && targets[number].accumulate ? 1 : 0 }
     launch(
-      .addParts, grid: ((count + 31) / 32, 1, 1), block: 256,
+      .addParts, grid: ((count + 31) / 32, targets.count, 1), block: 256,
       hero_parts_arguments(
-        parts: sums.floats.map { UnsafePointer($0 + offset) }, to: target.tensor.view, count: Int64(count),
-        stride: Int64(stride), part_count: Int32(parts), accumulate: target.accumulate ? 1 : 0))
+        parts: sums.floats.map { UnsafePointer($0) }, to: (view(0), view(1), view(2)), count: Int64(count),
+        stride: Int64(targets.count * count), part_count: Int32(parts),
+        accumulate: (adds(0), adds(1), adds(2))))
   }
 }

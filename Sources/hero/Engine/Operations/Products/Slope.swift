@@ -9,16 +9,21 @@ struct Slope: Operation {
   /// Where given, it receives the activation's result once more, which was not kept: of a GELU
   /// alone.
   var again: Tensor?
+  /// Where given, the gradient of the argument's bias: the sums of dy's columns, as `ColumnSums`
+  /// has them.
+  var bias: GradientTarget?
 
   func check() {
     precondition(argument.count == dy.count && again?.count ?? dy.count == dy.count)
+    precondition(bias?.tensor.count ?? dy.columns == dy.columns)
     precondition(activation == .relu && again == nil || activation == .gelu)
   }
 
   var reads: [(any Operand)?] { [dy, argument] }
-  var writes: [(any Operand)?] { [dy, again] }
+  var writes: [(any Operand)?] { [dy, again, bias] }
 
   func run(on cpu: CPUBackend) {
+    defer { if let bias { ColumnSums(x: dy, out: bias).run(on: cpu) } }
     var staged = Staged(cpu, either: argument, dy, again)
     defer { staged.finish() }
     let (loops, size) = (cpu.loops(staged.type), staged.type.size)
@@ -37,10 +42,14 @@ struct Slope: Operation {
   }
 
   func run(on gpu: CUDABackend) {
-    gpu.launch(
-      .slope, elements: dy.count, each: 4,
-      hero_slope_arguments(
-        dy: dy.view, saved: argument.view, out: again.view, count: Int64(dy.count),
-        activation: activation.rawValue))
+    let (rows, columns) = (dy.rows, dy.columns)
+    let (each, parts) = CUDABackend.parts(ofRows: rows)
+    let sums = bias.map { _ in gpu.scratch(parts * columns) }
+    let arguments = hero_slope_arguments(
+      dy: dy.view, saved: argument.view, out: again.view, parts: sums?.floats, rows: Int64(rows),
+      columns: Int64(columns), rows_per_part: Int64(each), activation: activation.rawValue)
+    guard let bias, let sums else { return gpu.launch(.slope, elements: dy.count, each: 4, arguments) }
+    gpu.launch(.slopeSums, grid: ((columns + 255) / 256, parts, 1), block: 256, arguments)
+    gpu.addParts(sums, count: columns, parts: parts, to: [bias])
   }
 }

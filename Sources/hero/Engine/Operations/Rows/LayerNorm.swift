@@ -9,7 +9,7 @@ struct LayerNorm: Operation {
   let epsilon: Float
   let inner: Dropout?
   let outer: Dropout?
-  /// s, which may share memory with x.
+  /// s, which may share memory with x, or with `out` where no backward pass will read it.
   let sum: Tensor
   /// [2, rows]: means, then inverse deviations.
   let statistics: Tensor
@@ -19,10 +19,15 @@ struct LayerNorm: Operation {
     precondition(
       gamma.count == x.columns && beta.count == x.columns && statistics.count == 2 * x.rows)
     precondition(sum.count == x.count && out.count == x.count && residual?.count ?? x.count == x.count)
+    precondition(inner == nil && outer == nil || Dropout.covers(rows: x.rows, columns: x.columns))
   }
 
   var reads: [(any Operand)?] { [x, residual, gamma, beta] }
-  var writes: [(any Operand)?] { [residual == nil && inner == nil ? nil : sum, statistics, out] }
+  var writes: [(any Operand)?] { [keepsSum ? sum : nil, statistics, out] }
+  private var keepsSum: Bool {
+    func lies(in other: Tensor) -> Bool { sum.storage === other.storage && sum.offset == other.offset }
+    return !lies(in: out) && (residual != nil || inner != nil || !lies(in: x))
+  }
 
   func run(on cpu: CPUBackend) {
     let (rows, columns) = (x.rows, x.columns)
@@ -51,7 +56,6 @@ struct LayerNorm: Operation {
 
   func run(on gpu: CUDABackend) {
     let (rows, columns) = (x.rows, x.columns)
-    let isSum = residual == nil && inner == nil && sum.address == x.address
     let shape = NormShape(columns: columns)
     gpu.launch(
       shape.isWide ? .layerNormWide : .layerNorm, grid: ((rows + shape.lines - 1) / shape.lines, 1, 1),
@@ -60,7 +64,8 @@ struct LayerNorm: Operation {
         x: x.view, residual: residual.view, sum: sum.view, out: out.view, gamma: gamma.floats,
         beta: beta.floats,
         statistics: statistics.floats, rows: Int64(rows), columns: Int64(columns), epsilon: epsilon,
-        keeps_sum: isSum ? 0 : 1, inner: hero_dropout(inner), outer: hero_dropout(outer)))
+        keeps_sum: keepsSum ? 1 : 0, units: Int32(shape.units), inner: hero_dropout(inner),
+        outer: hero_dropout(outer)))
   }
 }
 
@@ -75,15 +80,19 @@ struct LayerNormBackward: Operation {
   let dResidual: GradientTarget?
   let dGamma: GradientTarget
   let dBeta: GradientTarget
+  /// The gradient of the bias that x ends with: the sums of dx's columns, as `ColumnSums` has them.
+  var dBias: GradientTarget?
 
   func check() {
+    precondition(dBias == nil || dx?.accumulate == false && dBias?.tensor.count == sum.columns)
     precondition(dy.count == sum.count && statistics.count == 2 * sum.rows && gamma.count == sum.columns)
   }
 
   var reads: [(any Operand)?] { [dy, sum, statistics, gamma] }
-  var writes: [(any Operand)?] { [dx, dResidual, dGamma, dBeta] }
+  var writes: [(any Operand)?] { [dx, dResidual, dGamma, dBeta, dBias] }
 
   func run(on cpu: CPUBackend) {
+    defer { if let bias { ColumnSums(x: bias.of, out: bias.target).run(on: cpu) } }
     let (rows, columns) = (sum.rows, sum.columns)
     var staged = Staged(cpu, either: dy, sum, dx?.tensor, dResidual?.tensor)
     defer { staged.finish() }
@@ -132,35 +141,48 @@ struct LayerNormBackward: Operation {
   func run(on gpu: CUDABackend) {
     let (rows, columns) = (sum.rows, sum.columns)
     let shape = NormShape(columns: columns)
-    // As many blocks as two for each processor of a large device, each with a row for every line at
-    // least.
-    let each = max(shape.lines, (rows + 255) / 256)
+    // As many blocks as three for each processor of a large device, each with a row for every line
+    // at least.
+    let each = max(shape.lines, (rows + 395) / 396)
     let parts = (rows + each - 1) / each
-    let sums = gpu.scratch(2 * parts * columns)
+    let fused = shape.isWide ? nil : dBias
+    let targets = [dGamma, dBeta] + (fused.map { [$0] } ?? [])
+    let sums = gpu.scratch(targets.count * parts * columns)
     gpu.launch(
       shape.isWide ? .layerNormBackwardWide : .layerNormBackward, grid: (parts, 1, 1), block: shape.block,
       hero_norm_backward_arguments(
         dy: dy.view, sum: sum.view, dx: dx.view, d_residual: dResidual.view, gamma: gamma.floats,
         statistics: statistics.floats, parts: sums.floats, rows: Int64(rows), columns: Int64(columns),
         rows_per_part: Int64(each), accumulate_x: dx.adds, accumulate_residual: dResidual.adds,
+        has_bias: fused == nil ? 0 : 1, units: Int32(shape.units),
         inner: hero_dropout(inner), outer: hero_dropout(outer)))
-    for (target, place) in [(dGamma, 0), (dBeta, 1)] {
-      gpu.addParts(
-        sums, offset: place * columns, count: columns, stride: 2 * columns, parts: parts, to: target)
-    }
+    gpu.addParts(sums, count: columns, parts: parts, to: targets)
+    if fused == nil, let bias { gpu.run(ColumnSums(x: bias.of, out: bias.target)) }
+  }
+
+  private var bias: (of: Tensor, target: GradientTarget)? {
+    guard let dBias, let dx else { return nil }
+    return (dx.tensor, dBias)
   }
 }
 
-/// How a norm's rows lie among threads, 32 columns each: a warp has a row, eight of them a block;
-/// of a wide row a block has one.
-private struct NormShape {
+/// How a norm's rows lie among threads, which have eight columns each, or sixteen of a wide row.
+struct NormShape {
+  /// The widest row.
+  static let mostColumns = 16 * HERO_NORM_THREADS
+
   let isWide: Bool
-  let block: Int
-  var lines: Int { isWide ? 1 : 8 }
+  /// Threads of a row.
+  let units: Int
+  /// Rows that a block has at a time.
+  let lines: Int
+  var block: Int { units * lines }
 
   init(columns: Int) {
-    isWide = columns > HERO_WARP_COLUMNS
-    precondition(columns <= HERO_BLOCK_COLUMNS, "a norm's width, which `limits` rules out")
-    block = isWide ? (columns + 1023) / 1024 * 32 : 256
+    precondition(columns <= Self.mostColumns, "a norm's width, which `limits` rules out")
+    isWide = columns > 8 * HERO_NORM_THREADS
+    let each = isWide ? 16 : 8
+    units = max(1, (columns + 32 * each - 1) / (32 * each)) * 32
+    lines = max(1, 256 / units)
   }
 }

@@ -112,7 +112,7 @@ public struct ScatterAdd: Operation {
     )
     // The bits of 0 are the same for whole numbers.
     gpu.launch(
-      .fill, elements: counts.count, each: 4,
+      .fill, elements: counts.count, each: 8,
       hero_fill_arguments(
         y: hero_view(data: counts.numbers, bf16: 0), sums: nil, value: 0, count: Int64(counts.count)))
     (arguments.leaders, arguments.parts, arguments.uses) = (leaders.numbers, parts.floats, counts.numbers)

@@ -31,6 +31,9 @@ struct AttentionInput {
   func check() {
     precondition(querySegments.count == keyRanges.count && width % heads == 0)
     precondition(
+      dropout == nil
+        || Dropout.covers(rows: heads * queries.rows, columns: keyRanges.lengths.max() ?? 0))
+    precondition(
       querySegments.rows == queries.rows
         && keyRanges.ranges.allSatisfy { $0.isEmpty || $0.isWithin(keysValues.rows) })
     precondition(queryColumn >= 0 && queryColumn + width <= queries.columns)
@@ -111,7 +114,7 @@ struct Attention: Operation {
     gpu.products.count(2 * input.work)
     var arguments = hero_attention_arguments(input, out: out)
     arguments.log_sums = kept?.floats
-    gpu.launch(.attentionForward, input, longest: input.querySegments.lengths.max() ?? 0, arguments)
+    gpu.launch(input, arguments, short: .attentionShort, long: [.attentionForward])
   }
 }
 
@@ -185,9 +188,8 @@ struct AttentionBackward: Operation {
     arguments.d_keys = dKeysValues.view(fromColumn: input.keyColumn)
     arguments.d_values = dKeysValues.view(fromColumn: input.valueColumn)
     (arguments.log_sums, arguments.deltas) = (kept.floats, deltas.floats)
-    gpu.launch(.attentionDeltas, grid: ((input.heads * out.rows + 15) / 16, 1, 1), block: 128, arguments)
-    gpu.launch(.attentionQueries, input, longest: input.querySegments.lengths.max() ?? 0, arguments)
-    gpu.launch(.attentionKeys, input, longest: input.keyRanges.lengths.max() ?? 0, arguments)
+    gpu.launch(
+      input, arguments, short: .attentionShortBackward, long: [.attentionQueries, .attentionKeys])
   }
 }
 

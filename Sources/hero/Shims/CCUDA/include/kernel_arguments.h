@@ -7,6 +7,22 @@
 // emulation. Pointers are addresses of the device. Rows follow one another without gaps unless
 // there is a distance `ld`.
 
+/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an
+/// attention, the most queries and keys of a sequence that a block has whole, and sequences that a
+/// launch may choose; threads of a norm's row, at most; rows of a thin product, and the
+/// most columns for which it is one.
+enum {
+  HERO_UPDATE_STRETCH = 2048,
+  HERO_SCATTER_STRETCH = 256,
+  HERO_FLOAT_TILE = 32,
+  HERO_BFLOAT_TILE = 32,
+  HERO_SHORT_ROWS = 64,
+  HERO_CHOSEN_SEQUENCES = 128,
+  HERO_NORM_THREADS = 512,
+  HERO_THIN_ROWS = 32,
+  HERO_THIN_COLUMNS = 4096
+};
+
 /// Elements of a tensor: float32, or bfloat16 where `bf16` is set.
 typedef struct {
   void *data;
@@ -20,8 +36,14 @@ typedef struct { hero_view y; double *sums; float value; long long count; } hero
 typedef struct { hero_view x, y; float factor; int accumulate; long long count; } hero_copy_arguments;
 /// pre += bias (none: no pointer; float32), out = gelu(pre) or relu(pre) or pre.
 typedef struct { hero_view pre, out; const float *bias; long long rows, columns; int activation; } hero_bias_arguments;
-/// dy *= activation'(saved); where `out` is given it becomes gelu(saved).
-typedef struct { hero_view dy, saved, out; long long count; int activation; } hero_slope_arguments;
+/// dy *= activation'(saved); where `out` is given it becomes gelu(saved). With sums, as
+/// `hero_columns_arguments` has them of dy.
+typedef struct {
+  hero_view dy, saved, out;
+  float *parts;
+  long long rows, columns, rows_per_part;
+  int activation;
+} hero_slope_arguments;
 
 /// pre = x·weightᵀ + bias (none: no pointer), out = activation(pre): x [rows, inner] and weight
 /// [columns, inner] of bfloat16.
@@ -37,8 +59,14 @@ typedef struct {
 
 /// parts[part][column] = Σ of x's rows first … of that part; then `hero_parts_arguments` ends it.
 typedef struct { hero_view x; float *parts; long long rows, columns, rows_per_part; } hero_columns_arguments;
-/// to[i] = Σ over parts of parts[part * stride + i] + (accumulate ? to[i] : 0)
-typedef struct { const float *parts; hero_view to; long long count, stride; int part_count, accumulate; } hero_parts_arguments;
+/// Of each target t: to[t][i] = Σ over parts of parts[part * stride + t * count + i] + (accumulate
+/// ? to[t][i] : 0)
+typedef struct {
+  const float *parts;
+  hero_view to[3];
+  long long count, stride;
+  int part_count, accumulate[3];
+} hero_parts_arguments;
 /// parts[block] = Σ x (squared where `squares`) over that block's stretch of elements.
 typedef struct { hero_view x; double *parts; long long count, stretch; int squares; } hero_sum_arguments;
 /// *to += scale · Σ parts
@@ -70,7 +98,7 @@ typedef struct {
   float *statistics;
   long long rows, columns;
   float epsilon;
-  int keeps_sum;
+  int keeps_sum, units;
   hero_dropout inner, outer;
 } hero_norm_arguments;
 typedef struct {
@@ -78,7 +106,7 @@ typedef struct {
   const float *gamma, *statistics;
   float *parts;
   long long rows, columns, rows_per_part;
-  int accumulate_x, accumulate_residual;
+  int accumulate_x, accumulate_residual, has_bias, units;
   hero_dropout inner, outer;
 } hero_norm_backward_arguments;
 typedef struct { hero_view x, out; float *lengths; long long rows, columns; float floor; } hero_unit_arguments;
@@ -126,6 +154,8 @@ typedef struct {
   int heads, head, causal;
   float scale;
   hero_dropout drop;
+  // The sequences of a launch; all, in their order, where `chosen_count` is 0.
+  int chosen_count, chosen[HERO_CHOSEN_SEQUENCES];
 } hero_attention_arguments;
 typedef struct {
   hero_view x, scores, out, dy, dx, d_scores;
@@ -167,19 +197,5 @@ typedef struct {
   int slice_count, kind;
   float beta1, beta2, epsilon;
 } hero_update_arguments;
-
-/// Elements of a slice that one block updates; rows of one part of a scatter; rows of a tile of an
-/// attention; columns of a norm's row that a warp has room for, and that a block has; rows of a
-/// thin product, and the most columns for which it is one.
-enum {
-  HERO_UPDATE_STRETCH = 2048,
-  HERO_SCATTER_STRETCH = 256,
-  HERO_FLOAT_TILE = 32,
-  HERO_BFLOAT_TILE = 32,
-  HERO_WARP_COLUMNS = 1024,
-  HERO_BLOCK_COLUMNS = 8192,
-  HERO_THIN_ROWS = 32,
-  HERO_THIN_COLUMNS = 4096
-};
 
 #endif

@@ -1,8 +1,9 @@
 // Softmax attention over packed sequences that never writes a score to the device's memory (Dao et
-// al., "FlashAttention", NeurIPS 2022): a block has a tile of queries (or, for the gradients of
-// keys and values, of keys) of one head of one sequence and walks over the other side's tiles. A
-// warp has 16 rows of a tile. Products are of 16 by 8 by 16, by the tensor cores where T is bfloat;
-// with T float the same elements lie in the same threads, summed up in float32.
+// al., "FlashAttention", NeurIPS 2022). Of a short sequence a block has all of one head, and its
+// scores lie in registers. Of a longer one a block has a tile of queries (or, for the gradients of
+// keys and values, of keys) of one head and walks over the other side's tiles. A warp has 16 rows.
+// Products are of 16 by 8 by 16, by the tensor cores where T is bfloat; with T float the same
+// elements lie in the same threads, summed up in float32.
 
 template <class T> struct Tile;
 template <> struct Tile<float> { enum { rows = HERO_FLOAT_TILE, gap = 4 }; };
@@ -113,13 +114,14 @@ __device__ inline bool copies(const bfloat *, const hero_view &x, long long ld, 
 }
 
 template <int D>
-__device__ inline void copy_tile(float *, const hero_view &, long long, long long, int, int, int) {}
+__device__ inline void copy_rows(float *, const hero_view &, long long, long long, int, int, int, int, int) {}
 template <int D>
-__device__ inline void copy_tile(bfloat *to, const hero_view &x, long long ld, long long column, int first, int last, int head) {
-  enum { rows = Tile<bfloat>::rows, width = D + Tile<bfloat>::gap, threads = rows / 16 * 32 };
-#pragma unroll
-  for (int part = 0; part < rows * (D / 8) / threads; part++) {
-    int i = part * threads + threadIdx.x, row = i / (D / 8), c = i % (D / 8) * 8;
+__device__ inline void copy_rows(
+    bfloat *to, const hero_view &x, long long ld, long long column, int first, int last, int head, int rows, int threads) {
+  enum { width = D + Tile<bfloat>::gap };
+#pragma unroll 4
+  for (int i = threadIdx.x; i < rows * (D / 8); i += threads) {
+    int row = i / (D / 8), c = i % (D / 8) * 8;
     bool isThere = first + row < last && c < head;
     const bfloat *from = (const bfloat *)x.data;
     if (isThere) from += (first + row) * ld + column + c;
@@ -133,19 +135,26 @@ __device__ inline void wait_for_tiles() {
   __syncthreads();
 }
 
-// Rows first … of x, `head` columns from `column` on; zeros after row `last` and column `head`, up
-// to D.
+// `rows` rows from row `first` of x on, `head` columns from `column` on; zeros after row `last` and
+// column `head`, up to D.
 template <class T, int D>
-__device__ inline void load_tile(T *to, const hero_view &x, long long ld, long long column, int first, int last, int head) {
-  enum { rows = Tile<T>::rows, width = D + Tile<T>::gap };
-  if (copies(to, x, ld, column, head)) return copy_tile<D>(to, x, ld, column, first, last, head);
+__device__ inline void load_rows(
+    T *to, const hero_view &x, long long ld, long long column, int first, int last, int head, int rows, int threads) {
+  enum { width = D + Tile<T>::gap };
+  if (copies(to, x, ld, column, head)) return copy_rows<D>(to, x, ld, column, first, last, head, rows, threads);
 #pragma unroll 1
-  for (int i = threadIdx.x; i < rows * (D / 4); i += blockDim.x) {
+  for (int i = threadIdx.x; i < rows * (D / 4); i += threads) {
     int row = i / (D / 4), c = i % (D / 4) * 4;
     Four f = {{0, 0, 0, 0}};
     if (first + row < last) f = get_columns(x, (first + row) * ld + column, c, head);
     for (int k = 0; k < 4; k++) store(to + row * width + c + k, f.x[k]);
   }
+}
+
+template <class T, int D>
+__device__ inline void load_tile(T *to, const hero_view &x, long long ld, long long column, int first, int last, int head) {
+  enum { rows = Tile<T>::rows };
+  load_rows<T, D>(to, x, ld, column, first, last, head, rows, rows / 16 * 32);
 }
 
 template <int N> __device__ inline void clear(float (&c)[N][4]) {
@@ -154,20 +163,24 @@ template <int N> __device__ inline void clear(float (&c)[N][4]) {
     for (int i = 0; i < 4; i++) c[j][i] = 0;
 }
 
-// A warp's 16 rows to shared memory.
-template <int N> __device__ inline void spread(float *to, int width, const float (&c)[N][4]) {
+// A warp's 16 rows to shared memory, but for columns from `columns` on (a multiple of 16).
+template <int N> __device__ inline void spread(float *to, int width, const float (&c)[N][4], int columns = 8 * N) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
 #pragma unroll
-  for (int j = 0; j < N; j++)
+  for (int j = 0; j < N; j++) {
+    if (8 * j >= columns) break;
     for (int i = 0; i < 4; i++) to[(g + i / 2 * 8) * width + 8 * j + 2 * t + i % 2] = c[j][i];
+  }
 }
 
-template <int N> __device__ inline void spread(bfloat *to, int width, const float (&c)[N][4]) {
+template <int N> __device__ inline void spread(bfloat *to, int width, const float (&c)[N][4], int columns = 8 * N) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
 #pragma unroll
-  for (int j = 0; j < N; j++)
+  for (int j = 0; j < N; j++) {
+    if (8 * j >= columns) break;
     for (int half = 0; half < 2; half++)
       *(u32 *)(to + (g + half * 8) * width + 8 * j + 2 * t) = pair(c[j][2 * half], c[j][2 * half + 1]);
+  }
 }
 
 // c += S·B, S the first `columns` of a warp's 16 rows of scores as `multiply` left them and B in
@@ -176,7 +189,7 @@ template <int N> __device__ inline void spread(bfloat *to, int width, const floa
 template <int M, int N>
 __device__ inline void multiply_scores(
     float (&c)[N][4], const float (&s)[M][4], float *room, int across, const float *b, int b_depth, int columns) {
-  spread(room, across, s);
+  spread(room, across, s, columns);
   __syncwarp();
   multiply(c, room, across, 1, b, 1, b_depth, columns);
   __syncwarp();
@@ -213,25 +226,44 @@ __device__ inline void put_rows(
     }
 }
 
+// Word i of each of four neighbouring threads' numbers goes to thread i of them, as its word of the
+// thread that it came from.
+__device__ inline void exchange(Words &words) {
+#pragma unroll
+  for (int distance = 1; distance <= 2; distance *= 2) {
+    bool upper = threadIdx.x & distance;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (i & distance) continue;
+      u32 other = __shfl_xor_sync(0xFFFFFFFFu, upper ? words.w[i] : words.w[i + distance], distance);
+      if (upper) words.w[i] = other;
+      else words.w[i + distance] = other;
+    }
+  }
+}
+
 // Calls body(j, i, factor) for a warp's elements of the probabilities: rows from `row` on (counted
-// as dropout counts them), columns from `column` on, a multiple of 32. Columns 16 apart share a
-// counter, and here a thread.
+// as dropout counts them), columns from `column` on, a multiple of 8. Four threads have a row's
+// eight columns, of which each has one word. Each draws the counter of other eights, and they
+// exchange words. N is a multiple of 4.
 template <int N, class Body>
 __device__ inline void for_factors(const hero_dropout &drop, u32 row, int column, int columns, Body body) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-  u32 group = (u32)(column / GROUP);
 #pragma unroll
-  for (int part = 0; part < 8; part++) {
-    int half = part / 4, odd = part / 2 % 2, e = part % 2;
-    Words words = {{0, 0, 0, 0}};
-    if (drop.threshold) words = drop_words_of_keys(drop, row + g + half * 8, group, odd * 8 + 2 * t + e);
+  for (int j = 0; j < N; j += 4) {
+    if (column + 8 * j >= columns) break;
 #pragma unroll
-    for (int k = 0; k < N / 2; k++) {
-      if (column + 16 * k >= columns) break;
-      float factor = 1;
-      // A tile of 32 or 64 columns begins at any slot of four or at every second slot of two.
-      if (drop.threshold) factor = drop_half(drop, word_of(words, column % GROUP / 32 + k / 2), k % 2);
-      body(2 * k + odd, half * 2 + e, factor);
+    for (int half = 0; half < 2; half++) {
+      Words words = {{0, 0, 0, 0}};
+      if (drop.threshold) {
+        words = drop_words(drop, row + g + half * 8, (u32)(column / HERO_DROPOUT_COLUMNS + j + t));
+        exchange(words);
+      }
+#pragma unroll
+      for (int k = 0; k < 4; k++)
+#pragma unroll
+        for (int e = 0; e < 2; e++)
+          body(j + k, half * 2 + e, drop.threshold ? drop_half(drop, words.w[k], e) : 1.0f);
     }
   }
 }
@@ -239,45 +271,141 @@ __device__ inline void for_factors(const hero_dropout &drop, u32 row, int column
 // Rows or columns of a tile of which `left` are there, in 16s.
 __device__ inline int filled(int left, int tile) { return left < tile ? (left + 15) / 16 * 16 : tile; }
 
+// The head and the sequence that a block has.
+struct Place {
+  int head, first, last, key_first, key_count, depth;
+  // The head's first column, and its first row as dropout counts them.
+  long long column;
+  u32 drop_row;
+};
+
+__device__ inline Place place_of(const hero_attention_arguments &a) {
+  Place at;
+  int sequence = a.chosen_count ? a.chosen[blockIdx.z] : blockIdx.z;
+  at.head = blockIdx.y;
+  at.first = a.query_starts[sequence];
+  at.last = a.query_starts[sequence + 1];
+  at.key_first = a.key_starts[sequence];
+  at.key_count = a.key_ends[sequence] - at.key_first;
+  at.depth = (a.head + 15) / 16 * 16;
+  at.column = (long long)at.head * a.head;
+  at.drop_row = (u32)(a.heads * at.first + at.head * (at.last - at.first));
+  return at;
+}
+
+// A warp's scores, of queries from `own` and keys from `key` on, times the scale, and minus
+// infinity where a query does not see a key; `high` becomes the largest of each of a thread's two
+// rows.
+template <int N>
+__device__ inline void mask(
+    const hero_attention_arguments &a, const Place &at, float (&s)[N][4], float (&high)[2], int own, int key, int columns) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
+  for (int j = 0; j < N; j++)
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (8 * j >= columns) break;
+      int c = key + 8 * j + 2 * t + i % 2, r = own + g + i / 2 * 8;
+      s[j][i] = c < at.key_count && (!a.causal || c <= r) ? s[j][i] * a.scale : -infinity();
+      high[i / 2] = fmaxf(high[i / 2], s[j][i]);
+    }
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    high[half] = fmaxf(high[half], __shfl_xor_sync(0xFFFFFFFFu, high[half], 1));
+    high[half] = fmaxf(high[half], __shfl_xor_sync(0xFFFFFFFFu, high[half], 2));
+  }
+}
+
+// The scores become powers, whose sums are added to `total`, and then are dropped.
+template <int N>
+__device__ inline void raise(
+    const hero_attention_arguments &a, const Place &at, float (&s)[N][4], const float (&most)[2], float (&total)[2], int own,
+    int key, int columns) {
+#pragma unroll
+  for (int j = 0; j < N; j++)
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (8 * j >= columns) break;
+      s[j][i] = exponential(s[j][i] - most[i / 2]);
+      total[i / 2] += s[j][i];
+    }
+  if (a.drop.threshold)
+    for_factors<N>(a.drop, at.drop_row + own, key, at.key_count, [&](int j, int i, float factor) { s[j][i] *= factor; });
+}
+
+// Divides a warp's rows by their sums and writes them, with the logarithms of the sums.
+template <int N>
+__device__ inline void finish(
+    const hero_attention_arguments &a, const Place &at, float (&out)[N][4], const float (&most)[2], float (&total)[2], int own) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    total[half] += __shfl_xor_sync(0xFFFFFFFFu, total[half], 1);
+    total[half] += __shfl_xor_sync(0xFFFFFFFFu, total[half], 2);
+    float inverse = at.key_count > 0 ? 1 / total[half] : 0.0f;
+    int r = at.first + own + g + half * 8;
+    if (t == 0 && r < at.last && a.log_sums) a.log_sums[at.head * a.query_rows + r] = most[half] + logf(total[half]);
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      out[j][2 * half] *= inverse;
+      out[j][2 * half + 1] *= inverse;
+    }
+  }
+  put_rows(a.out, a.ld_out, at.column, at.first + own, at.last, a.head, out);
+}
+
+template <class T, int D> __device__ inline void attention_short(const hero_attention_arguments &a) {
+  enum { width = D + Tile<T>::gap };
+  DYNAMIC_SHARED(T, room);
+  int rows = blockDim.x / 2, own = threadIdx.x / 32 * 16, across = rows + Tile<T>::gap;
+  T *q = room, *k = q + rows * width, *v = k + rows * width, *p = v + rows * width;
+  Place at = place_of(a);
+  int query_count = at.last - at.first;
+  // What is longer is another launch's.
+  if (query_count > rows || at.key_count > rows) return;
+  int columns = filled(at.key_count, rows), key_last = at.key_first + at.key_count;
+  load_rows<T, D>(q, a.queries, a.ld_queries, at.column, at.first, at.last, a.head, filled(query_count, rows), blockDim.x);
+  load_rows<T, D>(k, a.keys, a.ld_keys, at.column, at.key_first, key_last, a.head, columns, blockDim.x);
+  load_rows<T, D>(v, a.values, a.ld_keys, at.column, at.key_first, key_last, a.head, columns, blockDim.x);
+  wait_for_tiles();
+  if (own >= query_count) return;
+  float s[HERO_SHORT_ROWS / 8][4], out[D / 8][4], most[2] = {-infinity(), -infinity()}, total[2] = {0, 0};
+  clear(s);
+  clear(out);
+  multiply(s, q + own * width, width, 1, k, width, 1, at.depth, columns);
+  mask(a, at, s, most, own, 0, columns);
+  raise(a, at, s, most, total, own, 0, columns);
+  multiply_scores(out, s, p + own * across, across, v, width, columns);
+  finish(a, at, out, most, total, own);
+}
+
 template <class T, int D> __device__ inline void attention_forward(const hero_attention_arguments &a) {
   enum { tile = Tile<T>::rows, width = D + Tile<T>::gap, across = tile + Tile<T>::gap };
   DYNAMIC_SHARED(T, room);
   T *q = room, *k = q + tile * width, *v = k + tile * width, *p = v + tile * width;
-  int sequence = blockIdx.z, head = blockIdx.y, warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-  int first = a.query_starts[sequence], last = a.query_starts[sequence + 1], start = first + blockIdx.x * tile;
-  if (start >= last) return;
-  int key_first = a.key_starts[sequence], key_count = a.key_ends[sequence] - key_first;
-  long long column = (long long)head * a.head;
-  int depth = (a.head + 15) / 16 * 16, own = start - first + warp * 16;
-  load_tile<T, D>(q, a.queries, a.ld_queries, column, start, last, a.head);
+  Place at = place_of(a);
+  int warp = threadIdx.x / 32, start = at.first + blockIdx.x * tile;
+  if (start >= at.last) return;
+  int own = start - at.first + warp * 16, key_last = at.key_first + at.key_count;
+  load_tile<T, D>(q, a.queries, a.ld_queries, at.column, start, at.last, a.head);
   float out[D / 8][4], most[2] = {-infinity(), -infinity()}, total[2] = {0, 0};
   clear(out);
-  int end = a.causal && start - first + tile < key_count ? start - first + tile : key_count;
+  int end = a.causal && start - at.first + tile < at.key_count ? start - at.first + tile : at.key_count;
   for (int key = 0; key < end; key += tile) {
     __syncthreads();
-    load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
-    load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+    load_tile<T, D>(k, a.keys, a.ld_keys, at.column, at.key_first + key, key_last, a.head);
+    load_tile<T, D>(v, a.values, a.ld_keys, at.column, at.key_first + key, key_last, a.head);
     wait_for_tiles();
     // A warp without rows, and columns without keys, do nothing.
-    if (start + warp * 16 >= last) continue;
-    int columns = filled(key_count - key, tile);
+    if (start + warp * 16 >= at.last) continue;
+    int columns = filled(at.key_count - key, tile);
     float s[tile / 8][4];
     clear(s);
-    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth, columns);
+    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, at.depth, columns);
     float high[2] = {most[0], most[1]};
-#pragma unroll
-    for (int j = 0; j < tile / 8; j++)
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        if (8 * j >= columns) break;
-        int c = key + 8 * j + 2 * t + i % 2, r = own + g + i / 2 * 8;
-        s[j][i] = c < key_count && (!a.causal || c <= r) ? s[j][i] * a.scale : -infinity();
-        high[i / 2] = fmaxf(high[i / 2], s[j][i]);
-      }
+    mask(a, at, s, high, own, key, columns);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-      high[half] = fmaxf(high[half], __shfl_xor_sync(0xFFFFFFFFu, high[half], 1));
-      high[half] = fmaxf(high[half], __shfl_xor_sync(0xFFFFFFFFu, high[half], 2));
       // Key 0 is seen by every query and comes first, so there is a largest.
       float again = exponential(most[half] - high[half]);
       most[half] = high[half];
@@ -288,116 +416,167 @@ template <class T, int D> __device__ inline void attention_forward(const hero_at
         out[j][2 * half + 1] *= again;
       }
     }
-#pragma unroll
-    for (int j = 0; j < tile / 8; j++)
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        if (8 * j >= columns) break;
-        s[j][i] = exponential(s[j][i] - most[i / 2]);
-        total[i / 2] += s[j][i];
-      }
-    u32 row = (u32)(a.heads * first + head * (last - first) + own);
-    if (a.drop.threshold) for_factors<tile / 8>(a.drop, row, key, key_count, [&](int j, int i, float factor) { s[j][i] *= factor; });
+    raise(a, at, s, most, total, own, key, columns);
     multiply_scores(out, s, p + warp * 16 * across, across, v, width, columns);
   }
   end_copies();
-#pragma unroll
-  for (int half = 0; half < 2; half++) {
-    total[half] += __shfl_xor_sync(0xFFFFFFFFu, total[half], 1);
-    total[half] += __shfl_xor_sync(0xFFFFFFFFu, total[half], 2);
-    float inverse = key_count > 0 ? 1 / total[half] : 0.0f;
-    int r = start + warp * 16 + g + half * 8;
-    if (t == 0 && r < last && a.log_sums) a.log_sums[head * a.query_rows + r] = most[half] + logf(total[half]);
-#pragma unroll
-    for (int j = 0; j < D / 8; j++) {
-      out[j][2 * half] *= inverse;
-      out[j][2 * half + 1] *= inverse;
-    }
-  }
-  put_rows(a.out, a.ld_out, column, start + warp * 16, last, a.head, out);
+  finish(a, at, out, most, total, own);
 }
 
-// deltas = Σ out·dy of each row of each head: eight threads have one.
-KERNEL attention_deltas(const hero_attention_arguments a) {
-  long long number = ((long long)blockIdx.x * blockDim.x + threadIdx.x) / 8;
-  float sum = 0;
-  if (number < a.query_rows * a.heads) {
-    long long at = number / a.heads * a.ld_out + number % a.heads * a.head;
-    for (int c = threadIdx.x % 8 * 4; c < a.head; c += 32) {
-      Four x = get_columns(a.out, at, c, a.head), dy = get_columns(a.dy, at, c, a.head);
-      for (int k = 0; k < 4; k++) sum += x.x[k] * dy.x[k];
-    }
-  }
-  for (int distance = 4; distance > 0; distance >>= 1) sum += __shfl_xor_sync(0xFFFFFFFFu, sum, distance);
-  if (threadIdx.x % 8 == 0 && number < a.query_rows * a.heads)
-    a.deltas[number % a.heads * a.query_rows + number / a.heads] = sum;
-}
-
-// What the forward pass and `attention_deltas` left of a thread's two rows.
-struct RowNumbers { float log_sum[2], delta[2]; };
-
-__device__ inline RowNumbers row_numbers(const hero_attention_arguments &a, int first, int last, int head, int own) {
-  int g = threadIdx.x % 32 / 4;
-  RowNumbers n;
+// The sums over a row's four threads, for each of them.
+__device__ inline void add_rows(float (&x)[2]) {
 #pragma unroll
   for (int half = 0; half < 2; half++) {
-    int r = first + own + g + half * 8;
-    n.log_sum[half] = r < last ? a.log_sums[head * a.query_rows + r] : 0.0f;
-    n.delta[half] = r < last ? a.deltas[head * a.query_rows + r] : 0.0f;
+    x[half] += __shfl_xor_sync(0xFFFFFFFFu, x[half], 1);
+    x[half] += __shfl_xor_sync(0xFFFFFFFFu, x[half], 2);
   }
-  return n;
+}
+
+// Of a thread's two rows, what a pass before left: `from` is `log_sums` or `deltas`.
+__device__ inline void row_numbers(
+    float (&x)[2], const float *from, const hero_attention_arguments &a, const Place &at, int own) {
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    int r = at.first + own + threadIdx.x % 32 / 4 + half * 8;
+    x[half] = r < at.last ? from[at.head * a.query_rows + r] : 0.0f;
+  }
+}
+
+// The probability of a score.
+__device__ inline float probability(
+    const hero_attention_arguments &a, const Place &at, float s, float log_sum, int r, int c) {
+  bool seen = c < at.key_count && at.first + r < at.last && (!a.causal || c <= r);
+  return seen ? exponential(s * a.scale - log_sum) : 0.0f;
+}
+
+// With P the probabilities, D their dropout factors and dP = D·(dy·vᵀ): dS = P·(dP − Σ P·dP), dv =
+// (P·D)ᵀ·dy, dq = dS·k, dk = dSᵀ·q, the last two times the scale. P·D and dS go through shared
+// memory once.
+template <class T, int D> __device__ inline void attention_short_backward(const hero_attention_arguments &a) {
+  enum { width = D + Tile<T>::gap, tiles = HERO_SHORT_ROWS / 8 };
+  DYNAMIC_SHARED(T, room);
+  int rows = blockDim.x / 2, own = threadIdx.x / 32 * 16, across = rows + Tile<T>::gap;
+  T *q = room, *dy = q + rows * width, *k = dy + rows * width, *v = k + rows * width;
+  T *p = v + rows * width, *ds = p + rows * across;
+  Place at = place_of(a);
+  int query_count = at.last - at.first, key_last = at.key_first + at.key_count;
+  if (query_count > rows || at.key_count > rows) return;
+  int columns = filled(at.key_count, rows), depth = filled(query_count, rows);
+  load_rows<T, D>(q, a.queries, a.ld_queries, at.column, at.first, at.last, a.head, depth, blockDim.x);
+  load_rows<T, D>(k, a.keys, a.ld_keys, at.column, at.key_first, key_last, a.head, columns, blockDim.x);
+  load_rows<T, D>(dy, a.dy, a.ld_out, at.column, at.first, at.last, a.head, depth, blockDim.x);
+  load_rows<T, D>(v, a.values, a.ld_keys, at.column, at.key_first, key_last, a.head, columns, blockDim.x);
+  float log_sum[2], delta[2] = {0, 0};
+  row_numbers(log_sum, a.log_sums, a, at, own);
+  wait_for_tiles();
+  if (own < query_count) {
+    float s[tiles][4], slope[tiles][4], dq[D / 8][4];
+    clear(s);
+    clear(slope);
+    multiply(s, q + own * width, width, 1, k, width, 1, at.depth, columns);
+    multiply(slope, dy + own * width, width, 1, v, width, 1, at.depth, columns);
+    int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+    // Until the sums are there, a probability's sign says whether it is dropped.
+    for_factors<tiles>(a.drop, at.drop_row + own, 0, at.key_count, [&](int j, int i, float factor) {
+      float share = probability(a, at, s[j][i], log_sum[i / 2], own + g + i / 2 * 8, 8 * j + 2 * t + i % 2);
+      slope[j][i] *= factor;
+      delta[i / 2] += share * slope[j][i];
+      s[j][i] = factor > 0 ? share : -share;
+    });
+    add_rows(delta);
+    float keep = 65536.0f / (65536.0f - (float)a.drop.threshold);
+#pragma unroll
+    for (int j = 0; j < tiles; j++)
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        if (8 * j >= columns) break;
+        slope[j][i] = fabsf(s[j][i]) * (slope[j][i] - delta[i / 2]) * a.scale;
+        s[j][i] = __float_as_uint(s[j][i]) >> 31 ? 0.0f : s[j][i] * keep;
+      }
+    spread(p + own * across, across, s, columns);
+    spread(ds + own * across, across, slope, columns);
+    clear(dq);
+    multiply_scores(dq, slope, ds + own * across, across, k, width, columns);
+    put_rows(a.d_queries, a.ld_queries, at.column, at.first + own, at.last, a.head, dq);
+  }
+  __syncthreads();
+  if (own >= at.key_count) return;
+  float d[D / 8][4];
+  clear(d);
+  multiply(d, p + own, 1, across, dy, 1, width, depth);
+  put_rows(a.d_values, a.ld_keys, at.column, at.key_first + own, key_last, a.head, d);
+  clear(d);
+  multiply(d, ds + own, 1, across, q, 1, width, depth);
+  put_rows(a.d_keys, a.ld_keys, at.column, at.key_first + own, key_last, a.head, d);
 }
 
 // The probabilities' tile again, with dropout, in s; their scores' gradients in ds, which comes in
 // as dy·vᵀ.
 template <int N>
 __device__ inline void slopes(
-    const hero_attention_arguments &a, const RowNumbers &n, float (&s)[N][4], float (&ds)[N][4], int first, int last, int head,
-    int own, int key, int key_count) {
+    const hero_attention_arguments &a, const Place &at, const float (&log_sum)[2], const float (&delta)[2],
+    float (&s)[N][4], float (&ds)[N][4], int own, int key) {
   int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-  u32 row = (u32)(a.heads * first + head * (last - first) + own);
-  for_factors<N>(a.drop, row, key, key_count, [&](int j, int i, float factor) {
-    int c = key + 8 * j + 2 * t + i % 2, r = own + g + i / 2 * 8;
-    bool seen = c < key_count && first + r < last && (!a.causal || c <= r);
-    float probability = seen ? exponential(s[j][i] * a.scale - n.log_sum[i / 2]) : 0.0f;
-    ds[j][i] = probability * (ds[j][i] * factor - n.delta[i / 2]) * a.scale;
-    s[j][i] = probability * factor;
+  for_factors<N>(a.drop, at.drop_row + own, key, at.key_count, [&](int j, int i, float factor) {
+    float share = probability(a, at, s[j][i], log_sum[i / 2], own + g + i / 2 * 8, key + 8 * j + 2 * t + i % 2);
+    ds[j][i] = share * (ds[j][i] * factor - delta[i / 2]) * a.scale;
+    s[j][i] = share * factor;
   });
+}
+
+// deltas = Σ out·dy of a thread's two rows, kept for attention_keys.
+__device__ inline void find_deltas(float (&delta)[2], const hero_attention_arguments &a, const Place &at, int own) {
+  int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    int r = at.first + own + g + half * 8;
+    delta[half] = 0;
+    if (r >= at.last) continue;
+    for (int c = 4 * t; c < a.head; c += 16) {
+      Four x = get_columns(a.out, r * a.ld_out + at.column, c, a.head), dy = get_columns(a.dy, r * a.ld_out + at.column, c, a.head);
+      for (int k = 0; k < 4; k++) delta[half] += x.x[k] * dy.x[k];
+    }
+  }
+  add_rows(delta);
+#pragma unroll
+  for (int half = 0; half < 2; half++) {
+    int r = at.first + own + g + half * 8;
+    if (t == 0 && r < at.last) a.deltas[at.head * a.query_rows + r] = delta[half];
+  }
 }
 
 template <class T, int D> __device__ inline void attention_queries(const hero_attention_arguments &a) {
   enum { tile = Tile<T>::rows, width = D + Tile<T>::gap, across = tile + Tile<T>::gap };
   DYNAMIC_SHARED(T, room);
   T *q = room, *dy = q + tile * width, *k = dy + tile * width, *v = k + tile * width, *p = v + tile * width;
-  int sequence = blockIdx.z, head = blockIdx.y, warp = threadIdx.x / 32;
-  int first = a.query_starts[sequence], last = a.query_starts[sequence + 1], start = first + blockIdx.x * tile;
-  if (start >= last) return;
-  int key_first = a.key_starts[sequence], key_count = a.key_ends[sequence] - key_first;
-  long long column = (long long)head * a.head;
-  int depth = (a.head + 15) / 16 * 16, own = start - first + warp * 16;
-  load_tile<T, D>(q, a.queries, a.ld_queries, column, start, last, a.head);
-  load_tile<T, D>(dy, a.dy, a.ld_out, column, start, last, a.head);
-  RowNumbers numbers = row_numbers(a, first, last, head, own);
-  float dq[D / 8][4];
+  Place at = place_of(a);
+  int warp = threadIdx.x / 32, start = at.first + blockIdx.x * tile;
+  if (start >= at.last) return;
+  int own = start - at.first + warp * 16, key_last = at.key_first + at.key_count;
+  load_tile<T, D>(q, a.queries, a.ld_queries, at.column, start, at.last, a.head);
+  load_tile<T, D>(dy, a.dy, a.ld_out, at.column, start, at.last, a.head);
+  float dq[D / 8][4], log_sum[2], delta[2];
+  row_numbers(log_sum, a.log_sums, a, at, own);
+  find_deltas(delta, a, at, own);
   clear(dq);
-  int end = a.causal && start - first + tile < key_count ? start - first + tile : key_count;
+  int end = a.causal && start - at.first + tile < at.key_count ? start - at.first + tile : at.key_count;
   for (int key = 0; key < end; key += tile) {
     __syncthreads();
-    load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
-    load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
+    load_tile<T, D>(k, a.keys, a.ld_keys, at.column, at.key_first + key, key_last, a.head);
+    load_tile<T, D>(v, a.values, a.ld_keys, at.column, at.key_first + key, key_last, a.head);
     wait_for_tiles();
-    if (start + warp * 16 >= last) continue;
-    int columns = filled(key_count - key, tile);
+    if (start + warp * 16 >= at.last) continue;
+    int columns = filled(at.key_count - key, tile);
     float s[tile / 8][4], ds[tile / 8][4];
     clear(s);
     clear(ds);
-    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth, columns);
-    multiply(ds, dy + warp * 16 * width, width, 1, v, width, 1, depth, columns);
-    slopes(a, numbers, s, ds, first, last, head, own, key, key_count);
+    multiply(s, q + warp * 16 * width, width, 1, k, width, 1, at.depth, columns);
+    multiply(ds, dy + warp * 16 * width, width, 1, v, width, 1, at.depth, columns);
+    slopes(a, at, log_sum, delta, s, ds, own, key);
     multiply_scores(dq, ds, p + warp * 16 * across, across, k, width, columns);
   }
   end_copies();
-  put_rows(a.d_queries, a.ld_queries, column, start + warp * 16, last, a.head, dq);
+  put_rows(a.d_queries, a.ld_queries, at.column, start + warp * 16, at.last, a.head, dq);
 }
 
 template <class T, int D> __device__ inline void attention_keys(const hero_attention_arguments &a) {
@@ -405,51 +584,55 @@ template <class T, int D> __device__ inline void attention_keys(const hero_atten
   DYNAMIC_SHARED(T, room);
   T *k = room, *v = k + tile * width, *q = v + tile * width, *dy = q + tile * width, *p = dy + tile * width;
   T *ds = p + tile * across;
-  int sequence = blockIdx.z, head = blockIdx.y, warp = threadIdx.x / 32;
-  int key_first = a.key_starts[sequence], key_count = a.key_ends[sequence] - key_first, key = blockIdx.x * tile;
-  if (key >= key_count) return;
-  int first = a.query_starts[sequence], last = a.query_starts[sequence + 1];
-  long long column = (long long)head * a.head;
-  int depth = (a.head + 15) / 16 * 16;
-  load_tile<T, D>(k, a.keys, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
-  load_tile<T, D>(v, a.values, a.ld_keys, column, key_first + key, key_first + key_count, a.head);
-  int columns = filled(key_count - key, tile);
+  Place at = place_of(a);
+  int warp = threadIdx.x / 32, key = blockIdx.x * tile;
+  if (key >= at.key_count) return;
+  int query_count = at.last - at.first, key_last = at.key_first + at.key_count;
+  load_tile<T, D>(k, a.keys, a.ld_keys, at.column, at.key_first + key, key_last, a.head);
+  load_tile<T, D>(v, a.values, a.ld_keys, at.column, at.key_first + key, key_last, a.head);
+  int columns = filled(at.key_count - key, tile);
   float dk[D / 8][4], dv[D / 8][4];
   clear(dk);
   clear(dv);
   // A query before the tile's first key sees none of them.
-  for (int start = a.causal ? key : 0; start < last - first; start += tile) {
+  for (int start = a.causal ? key : 0; start < query_count; start += tile) {
     __syncthreads();
-    load_tile<T, D>(q, a.queries, a.ld_queries, column, first + start, last, a.head);
-    load_tile<T, D>(dy, a.dy, a.ld_out, column, first + start, last, a.head);
-    RowNumbers numbers = row_numbers(a, first, last, head, start + warp * 16);
+    load_tile<T, D>(q, a.queries, a.ld_queries, at.column, at.first + start, at.last, a.head);
+    load_tile<T, D>(dy, a.dy, a.ld_out, at.column, at.first + start, at.last, a.head);
+    float log_sum[2], delta[2];
+    row_numbers(log_sum, a.log_sums, a, at, start + warp * 16);
+    row_numbers(delta, a.deltas, a, at, start + warp * 16);
     wait_for_tiles();
-    if (first + start + warp * 16 < last) {
+    if (start + warp * 16 < query_count) {
       float s[tile / 8][4], slope[tile / 8][4];
       clear(s);
       clear(slope);
-      multiply(s, q + warp * 16 * width, width, 1, k, width, 1, depth, columns);
-      multiply(slope, dy + warp * 16 * width, width, 1, v, width, 1, depth, columns);
-      slopes(a, numbers, s, slope, first, last, head, start + warp * 16, key, key_count);
+      multiply(s, q + warp * 16 * width, width, 1, k, width, 1, at.depth, columns);
+      multiply(slope, dy + warp * 16 * width, width, 1, v, width, 1, at.depth, columns);
+      slopes(a, at, log_sum, delta, s, slope, start + warp * 16, key);
       spread(p + warp * 16 * across, across, s);
       spread(ds + warp * 16 * across, across, slope);
     }
     __syncthreads();
     if (warp * 16 >= columns) continue;
-    int rows = filled(last - first - start, tile);
+    int rows = filled(query_count - start, tile);
     multiply(dv, p + warp * 16, 1, across, dy, 1, width, rows);
     multiply(dk, ds + warp * 16, 1, across, q, 1, width, rows);
   }
   end_copies();
-  int row = key_first + key + warp * 16, end = key_first + key_count;
-  put_rows(a.d_keys, a.ld_keys, column, row, end, a.head, dk);
-  put_rows(a.d_values, a.ld_keys, column, row, end, a.head, dv);
+  int row = at.key_first + key + warp * 16;
+  put_rows(a.d_keys, a.ld_keys, at.column, row, key_last, a.head, dk);
+  put_rows(a.d_values, a.ld_keys, at.column, row, key_last, a.head, dv);
 }
 
-#define ATTENTION(T, type, D)                                                                                      \
-  KERNEL attention_forward_##type##_##D(const hero_attention_arguments a) { attention_forward<T, D>(a); }          \
-  KERNEL attention_queries_##type##_##D(const hero_attention_arguments a) { attention_queries<T, D>(a); }          \
-  KERNEL attention_keys_##type##_##D(const hero_attention_arguments a) { attention_keys<T, D>(a); }
+#define ATTENTION_KERNEL(name, T, type, D, threads) \
+  KERNEL BOUNDED(threads) name##_##type##_##D(const hero_attention_arguments a) { name<T, D>(a); }
+#define ATTENTION(T, type, D)                                              \
+  ATTENTION_KERNEL(attention_short, T, type, D, 2 * HERO_SHORT_ROWS)          \
+  ATTENTION_KERNEL(attention_short_backward, T, type, D, 2 * HERO_SHORT_ROWS) \
+  ATTENTION_KERNEL(attention_forward, T, type, D, 2 * Tile<T>::rows)          \
+  ATTENTION_KERNEL(attention_queries, T, type, D, 2 * Tile<T>::rows)          \
+  ATTENTION_KERNEL(attention_keys, T, type, D, 2 * Tile<T>::rows)
 
 // A program has the attention of one precision: bfloat16 needs a device of compute capability 8.0.
 #if !defined(HERO_BF16) || defined(HERO_EMULATION)

@@ -130,6 +130,73 @@ __device__ inline Four put_columns(const hero_view &v, long long start, long lon
   return kept;
 }
 
+// Eight neighbouring columns of a row, as they were read: of bfloat16 in `low` alone where one
+// access reached them. What is asked for is waited for when it is used.
+struct Raw { uint4 low, high; bool isNarrow; };
+struct Eight { float x[8]; };
+
+__device__ inline unsigned long long address(const hero_view &v, long long i) {
+  return (unsigned long long)v.data + (unsigned long long)i * (v.bf16 ? 2 : 4);
+}
+
+__device__ inline uint4 words_of(const Four &f) {
+  uint4 w = {__float_as_uint(f.x[0]), __float_as_uint(f.x[1]), __float_as_uint(f.x[2]), __float_as_uint(f.x[3])};
+  return w;
+}
+
+// Asks for the columns from `column` on of a row of `columns` that begins at `start`; zeros after
+// its end.
+__device__ inline Raw ask(const hero_view &v, long long start, long long column, long long columns) {
+  Raw raw;
+  unsigned long long at = address(v, start + column);
+  bool isWhole = column + 8 <= columns && at % 16 == 0;
+  raw.isNarrow = isWhole && v.bf16;
+  if (raw.isNarrow) {
+    raw.low = *(const uint4 *)at;
+    raw.high = raw.low;
+  } else if (isWhole) {
+    raw.low = ((const uint4 *)at)[0];
+    raw.high = ((const uint4 *)at)[1];
+  } else {
+    raw.low = words_of(get_columns(v, start, column, columns));
+    raw.high = words_of(get_columns(v, start, column + 4, columns));
+  }
+  return raw;
+}
+
+__device__ inline Eight received(const Raw &raw) {
+  u32 w[8] = {raw.low.x, raw.low.y, raw.low.z, raw.low.w, raw.high.x, raw.high.y, raw.high.z, raw.high.w};
+  Eight e;
+#pragma unroll
+  for (int k = 0; k < 8; k++) {
+    u32 half = k % 2 ? w[k / 2] & 0xFFFF0000u : w[k / 2] << 16;
+    e.x[k] = __uint_as_float(raw.isNarrow ? half : w[k]);
+  }
+  return e;
+}
+
+__device__ inline Eight get_eight(const hero_view &v, long long start, long long column, long long columns) {
+  return received(ask(v, start, column, columns));
+}
+
+// Writes eight columns and returns them as they can be read again, zeros after the row's end.
+__device__ inline Eight put_eight(const hero_view &v, long long start, long long column, long long columns, const Eight &e) {
+  Four low = {{e.x[0], e.x[1], e.x[2], e.x[3]}}, high = {{e.x[4], e.x[5], e.x[6], e.x[7]}};
+  unsigned long long at = address(v, start + column);
+  if (v.bf16 && column + 8 <= columns && at % 16 == 0) {
+    uint2 left = narrow_four(low), right = narrow_four(high);
+    uint4 w = {left.x, left.y, right.x, right.y};
+    *(uint4 *)at = w;
+    low = widen_four(left);
+    high = widen_four(right);
+  } else {
+    low = put_columns(v, start, column, columns, low);
+    high = put_columns(v, start, column + 4, columns, high);
+  }
+  Eight kept = {{low.x[0], low.x[1], low.x[2], low.x[3], high.x[0], high.x[1], high.x[2], high.x[3]}};
+  return kept;
+}
+
 __device__ inline void put_gradient(
     const hero_view &v, bool accumulate, long long start, long long column, long long columns, Four f) {
   if (accumulate) {
@@ -191,51 +258,15 @@ __device__ inline Words philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 k0, u32 k1) {
   return words;
 }
 
-// A row's elements come in groups of 128: the 16 counters of a group give 8 elements each, 16
-// columns apart. A thread that takes one counter (a "lane" of a group) therefore draws every bit
-// once.
-enum { GROUP = 128, GROUP_LANES = 16, GROUP_SLOTS = 8 };
-
-__device__ inline Words drop_words(const hero_dropout &drop, u32 row, u32 group, u32 groups, u32 lane) {
-  return philox((row * groups + group) * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu, drop.key[0], drop.key[1]);
-}
-
-// The same for probabilities, whose rows differ in length: their groups are numbered in a word of
-// their own.
-__device__ inline Words drop_words_of_keys(const hero_dropout &drop, u32 row, u32 group, u32 lane) {
-  return philox(row * GROUP_LANES + lane, drop.stream, drop.step, 0xD20Bu | group << 16, drop.key[0], drop.key[1]);
+// The words of a row's eight columns from 8·eight on.
+__device__ inline Words drop_words(const hero_dropout &drop, u32 row, u32 eight) {
+  return philox(row, drop.stream, drop.step, HERO_DROPOUT_WORD(eight), drop.key[0], drop.key[1]);
 }
 
 // What half 0 or 1 of a word says of its element.
 __device__ inline float drop_half(const hero_dropout &drop, u32 word, int half) {
   u32 bits = half ? word >> 16 : word & 0xFFFFu;
   return bits >= drop.threshold ? 65536.0f / (65536.0f - (float)drop.threshold) : 0.0f;
-}
-
-__device__ inline float drop_factor(const hero_dropout &drop, const Words &words, int slot) {
-  return drop_half(drop, words.w[slot / 2], slot % 2);
-}
-
-// words.w[i], of words that stay in registers.
-__device__ inline u32 word_of(const Words &words, int i) {
-  u32 low = i & 1 ? words.w[1] : words.w[0], high = i & 1 ? words.w[3] : words.w[2];
-  return i & 2 ? high : low;
-}
-
-// Calls body(column, factor) for this thread's columns of a row.
-template <class Body>
-__device__ inline void for_columns(const hero_dropout &drop, long long row, long long columns, Body body) {
-  u32 groups = (u32)((columns + GROUP - 1) / GROUP);
-  for (u32 unit = threadIdx.x; unit < groups * GROUP_LANES; unit += blockDim.x) {
-    u32 group = unit / GROUP_LANES, lane = unit % GROUP_LANES;
-    Words words = {{0, 0, 0, 0}};
-    if (drop.threshold) words = drop_words(drop, (u32)row, group, groups, lane);
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      long long column = (long long)group * GROUP + slot * GROUP_LANES + lane;
-      if (column < columns) body(column, drop.threshold ? drop_factor(drop, words, slot) : 1.0f);
-    }
-  }
 }
 
 // e to the x; in bfloat16 by the device's approximation, whose error is of float32's last digits.
@@ -268,6 +299,7 @@ __device__ inline Normal normal(float x) {
 
 #ifndef KERNEL
 #define KERNEL extern "C" __global__ void
-// At most so many threads a block, which may have registers accordingly.
-#define BOUNDED(threads) __launch_bounds__(threads)
+// At most so many threads a block, and at least so many blocks a processor, which have registers
+// accordingly.
+#define BOUNDED(...) __launch_bounds__(__VA_ARGS__)
 #endif

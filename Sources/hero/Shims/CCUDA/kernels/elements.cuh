@@ -5,10 +5,13 @@ enum { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_GELU, ACTIVATION_QUICK_GELU 
 __device__ inline long long first_of_four() { return ((long long)blockIdx.x * blockDim.x + threadIdx.x) * 4; }
 
 KERNEL fill(const hero_fill_arguments a) {
-  long long first = first_of_four();
-  for (long long i = first; i < first + 4 && i < a.count; i++) {
-    if (a.sums) a.sums[i] = a.value;
-    else put(a.y, i, a.value);
+  long long first = 2 * first_of_four();
+  if (a.sums) {
+    for (long long i = first; i < first + 8 && i < a.count; i++) a.sums[i] = a.value;
+  } else if (first < a.count) {
+    Eight e;
+    for (int k = 0; k < 8; k++) e.x[k] = a.value;
+    put_eight(a.y, 0, first, a.count, e);
   }
 }
 
@@ -67,8 +70,8 @@ __device__ inline Slope slope_at(float x, float dy, int activation) {
 }
 
 KERNEL slope(const hero_slope_arguments a) {
-  long long i = first_of_four();
-  if (i + 4 <= a.count) {
+  long long i = first_of_four(), count = a.rows * a.columns;
+  if (i + 4 <= count) {
     Four x = get_four(a.saved, i), dy = get_four(a.dy, i), y;
     for (int k = 0; k < 4; k++) {
       Slope found = slope_at(x.x[k], dy.x[k], a.activation);
@@ -79,11 +82,42 @@ KERNEL slope(const hero_slope_arguments a) {
     if (a.out.data) put_four(a.out, i, y);
     return;
   }
-  for (; i < a.count; i++) {
+  for (; i < count; i++) {
     Slope found = slope_at(get(a.saved, i), get(a.dy, i), a.activation);
     put(a.dy, i, found.d);
     if (a.out.data) put(a.out, i, found.y);
   }
+}
+
+// The same with the sums of dy's columns: 256 columns by 8 rows of threads, which have eight
+// columns each.
+KERNEL BOUNDED(256, 3) slope_sums(const hero_slope_arguments a) {
+  __shared__ float sums[8][256];
+  u32 lane = threadIdx.x % 32, line = threadIdx.x / 32;
+  long long column = (long long)blockIdx.x * 256 + 8 * lane, first = blockIdx.y * a.rows_per_part;
+  long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
+  Eight sum = {{0, 0, 0, 0, 0, 0, 0, 0}};
+  if (column < a.columns)
+    for (long long r = first + line; r < last; r += 8) {
+      Raw saved = ask(a.saved, r * a.columns, column, a.columns), above = ask(a.dy, r * a.columns, column, a.columns);
+      Eight x = received(saved), dy = received(above), y;
+#pragma unroll
+      for (int k = 0; k < 8; k++) {
+        Slope found = slope_at(x.x[k], dy.x[k], a.activation);
+        dy.x[k] = found.d;
+        y.x[k] = found.y;
+      }
+      dy = put_eight(a.dy, r * a.columns, column, a.columns, dy);
+      if (a.out.data) put_eight(a.out, r * a.columns, column, a.columns, y);
+      for (int k = 0; k < 8; k++) sum.x[k] += dy.x[k];
+    }
+  for (int k = 0; k < 8; k++) sums[line][8 * lane + k] = sum.x[k];
+  __syncthreads();
+  long long own = (long long)blockIdx.x * 256 + threadIdx.x;
+  if (own >= a.columns) return;
+  float total = 0;
+  for (int i = 0; i < 8; i++) total += sums[i][threadIdx.x];
+  a.parts[blockIdx.y * a.columns + own] = total;
 }
 
 // 128 columns by 8 rows of threads, which have four columns each.
@@ -122,16 +156,29 @@ KERNEL column_sums(const hero_columns_arguments a) {
 // 32 elements by 8 lines of threads; a line has every eighth part.
 KERNEL add_parts(const hero_parts_arguments a) {
   __shared__ float sums[8][33];
-  u32 lane = threadIdx.x % 32, line = threadIdx.x / 32;
+  u32 lane = threadIdx.x % 32, line = threadIdx.x / 32, target = blockIdx.y;
   long long i = (long long)blockIdx.x * 32 + lane;
+  const float *parts = a.parts + target * a.count + i;
   float sum = 0;
-  if (i < a.count)
-    for (int part = line; part < a.part_count; part += 8) sum += a.parts[part * a.stride + i];
+  if (i < a.count) {
+    int part = line;
+    // Eight are asked for before the first is waited for.
+    for (; part + 56 < a.part_count; part += 64) {
+      float x[8];
+#pragma unroll
+      for (int k = 0; k < 8; k++) x[k] = parts[(part + 8 * k) * a.stride];
+#pragma unroll
+      for (int k = 0; k < 8; k++) sum += x[k];
+    }
+    for (; part < a.part_count; part += 8) sum += parts[part * a.stride];
+  }
   sums[line][lane] = sum;
   __syncthreads();
   if (line != 0 || i >= a.count) return;
   for (int k = 1; k < 8; k++) sum += sums[k][lane];
-  put(a.to, i, a.accumulate ? get(a.to, i) + sum : sum);
+  hero_view to = target == 0 ? a.to[0] : target == 1 ? a.to[1] : a.to[2];
+  bool accumulate = target == 0 ? a.accumulate[0] : target == 1 ? a.accumulate[1] : a.accumulate[2];
+  put(to, i, accumulate ? get(to, i) + sum : sum);
 }
 
 KERNEL sum_elements(const hero_sum_arguments a) {

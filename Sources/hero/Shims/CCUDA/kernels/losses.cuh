@@ -1,17 +1,26 @@
 // Losses; where a gradient is wanted, it takes the logits' place.
 
-// One softmax cross-entropy of `columns` logits from `at` on; the block's threads share it.
+// One softmax cross-entropy of `columns` logits from `at` on; the block's threads share it. Sums of
+// powers and the largest logit are found in one pass: a thread's sum is scaled where its largest
+// grows.
 __device__ inline float entropy(
     const hero_view &logits, long long at, long long columns, int target, float smoothing, float scale, bool has_gradient) {
-  float most = -infinity(), sum = 0, all = 0;
-  for (long long c = threadIdx.x; c < columns; c += blockDim.x) most = fmaxf(most, get(logits, at + c));
-  most = block_max(most);
-  for (long long c = threadIdx.x; c < columns; c += blockDim.x) {
-    float x = get(logits, at + c);
-    sum += expf(x - most);
-    all += x;
+  // The least number that is finite, so that minus infinity has the power 0.
+  float most = -3.402823466e38f, sum = 0, all = 0;
+  for (long long c = 4 * threadIdx.x; c < columns; c += 4 * blockDim.x) {
+    Four x = get_columns(logits, at, c, columns);
+    int width = columns - c < 4 ? (int)(columns - c) : 4;
+    float high = most;
+    for (int k = 0; k < width; k++) high = fmaxf(high, x.x[k]);
+    sum *= expf(most - high);
+    most = high;
+    for (int k = 0; k < width; k++) {
+      sum += expf(x.x[k] - most);
+      all += x.x[k];
+    }
   }
-  float total = most + logf(block_sum(sum)), wanted = get(logits, at + target);
+  float high = block_max(most);
+  float total = high + logf(block_sum(sum * expf(most - high))), wanted = get(logits, at + target);
   float other = columns > 1 ? smoothing / (float)(columns - 1) : 0.0f, loss = (1 - smoothing) * (total - wanted);
   if (smoothing > 0) {
     all = block_sum(all);
@@ -21,9 +30,10 @@ __device__ inline float entropy(
   }
   __syncthreads();
   if (has_gradient)
-    for (long long c = threadIdx.x; c < columns; c += blockDim.x) {
-      float share = expf(get(logits, at + c) - total) - (c == target ? 1 - smoothing : other);
-      put(logits, at + c, scale * share);
+    for (long long c = 4 * threadIdx.x; c < columns; c += 4 * blockDim.x) {
+      Four x = get_columns(logits, at, c, columns);
+      for (int k = 0; k < 4; k++) x.x[k] = scale * (expf(x.x[k] - total) - (c + k == target ? 1 - smoothing : other));
+      put_columns(logits, at, c, columns, x);
     }
   return loss;
 }

@@ -123,206 +123,227 @@ KERNEL transpose(const hero_transpose_arguments a) {
   put(a.out, i % a.columns * a.rows + i / a.columns, get(a.x, i));
 }
 
-// A norm's row lies among the threads of a warp (up to HERO_WARP_COLUMNS columns) or, where `wide`,
-// of a block: thread `unit` has 4 neighbours of each of the 8 slots of a group of 128 columns. It
-// keeps these 32 elements in registers and draws every bit of dropout once.
-__device__ inline long long column_of(u32 unit, int slot) { return unit / 4 * GROUP + slot * GROUP_LANES + unit % 4 * 4; }
+// A norm's row lies among the `units` threads of a line, whole warps; a block has several lines. A
+// thread has one or two eights of neighbouring columns: one access reaches eight of bfloat16, and
+// one counter of dropout serves them.
+template <int eights> struct NormRow {
+  Eight x[eights];
 
-// Whether all fours of columns of a row that begins at `start` can be reached by one access each.
-__device__ inline bool reaches_row(const hero_view &v, long long start, long long columns) {
-  return columns % 4 == 0 && reaches(v, start);
-}
-
-// A thread's elements of a row that begins at `start`; zeros after its end. All are asked for
-// before the first is waited for.
-__device__ inline void get_row(const hero_view &v, long long start, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
-  int first = (int)column_of(unit, 0);
-  if (!reaches_row(v, start, columns)) {
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = get_columns(v, start, column_of(unit, slot), columns);
-  } else if (v.bf16) {
-    const bfloat *from = (const bfloat *)v.data + start + first;
-    uint2 w[GROUP_SLOTS];
+  template <class Body> __device__ void for_each(Body body) {
 #pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      w[slot].x = w[slot].y = 0;
-      if (first + slot * GROUP_LANES < (int)columns) w[slot] = *(const uint2 *)(from + slot * GROUP_LANES);
-    }
+    for (int n = 0; n < eights; n++)
 #pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = widen_four(w[slot]);
-  } else {
-    const float *from = (const float *)v.data + start + first;
-    float4 w[GROUP_SLOTS];
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      w[slot].x = w[slot].y = w[slot].z = w[slot].w = 0;
-      if (first + slot * GROUP_LANES < (int)columns) w[slot] = *(const float4 *)(from + slot * GROUP_LANES);
-    }
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = {{w[slot].x, w[slot].y, w[slot].z, w[slot].w}};
+      for (int k = 0; k < 8; k++) body(n, k, x[n].x[k]);
   }
+
+  __device__ void clear() {
+    for_each([](int, int, float &y) { y = 0; });
+  }
+};
+
+// Where a thread's elements are; of a row that is not there they are beyond its end.
+struct NormPlace {
+  u32 unit, units, line, columns;
+  long long row, start;
+
+  __device__ NormPlace(u32 units) : unit(threadIdx.x % units), units(units), line(threadIdx.x / units) {}
+
+  __device__ void go(long long to, long long last, long long width) {
+    row = to;
+    start = row * width;
+    columns = row < last ? (u32)width : 0;
+  }
+
+  __device__ u32 eight(int n) const { return unit + n * units; }
+  __device__ u32 column(int n) const { return HERO_DROPOUT_COLUMNS * eight(n); }
+};
+
+template <int eights> struct NormAsked {
+  Raw raw[eights];
+
+  __device__ NormAsked(const hero_view &v, const NormPlace &at) {
+#pragma unroll
+    for (int n = 0; n < eights; n++) raw[n] = ask(v, at.start, at.column(n), at.columns);
+  }
+
+  __device__ NormRow<eights> row() const {
+    NormRow<eights> row;
+#pragma unroll
+    for (int n = 0; n < eights; n++) row.x[n] = received(raw[n]);
+    return row;
+  }
+};
+
+// Writes a row, or adds it to what is there; it becomes what can be read again.
+template <int eights>
+__device__ inline void put_row(const hero_view &v, const NormPlace &at, NormRow<eights> &row, bool accumulate = false) {
+  if (accumulate) {
+    NormRow<eights> before = NormAsked<eights>(v, at).row();
+    row.for_each([&](int n, int k, float &y) { y += before.x[n].x[k]; });
+  }
+#pragma unroll
+  for (int n = 0; n < eights; n++) row.x[n] = put_eight(v, at.start, at.column(n), at.columns, row.x[n]);
 }
 
-__device__ inline void get_row(const float *from, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
+// The elements of a weight's vector.
+template <int eights> __device__ inline NormRow<eights> get_weights(const float *from, NormPlace at, long long columns) {
   hero_view view = {(void *)from, 0};
-  get_row(view, 0, unit, columns, x);
+  at.go(0, 1, columns);
+  return NormAsked<eights>(view, at).row();
 }
 
-// The same for writing; x becomes what can be read again.
-__device__ inline void put_row(const hero_view &v, long long start, u32 unit, long long columns, Four (&x)[GROUP_SLOTS]) {
-  int first = (int)column_of(unit, 0);
-  if (!v.bf16 || !reaches_row(v, start, columns)) {
+template <int eights> __device__ inline void drop_row(const hero_dropout &drop, const NormPlace &at, NormRow<eights> &row) {
+  if (!drop.threshold) return;
 #pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot] = put_columns(v, start, column_of(unit, slot), columns, x[slot]);
-    return;
-  }
-  bfloat *to = (bfloat *)v.data + start + first;
+  for (int n = 0; n < eights; n++) {
+    if (at.column(n) >= at.columns) break;
+    Words words = drop_words(drop, (u32)at.row, at.eight(n));
 #pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-    uint2 w = narrow_four(x[slot]);
-    x[slot] = widen_four(w);
-    if (first + slot * GROUP_LANES < (int)columns) *(uint2 *)(to + slot * GROUP_LANES) = w;
+    for (int k = 0; k < HERO_DROPOUT_COLUMNS; k++) row.x[n].x[k] *= drop_half(drop, words.w[k / 2], k % 2);
   }
 }
 
-template <bool wide> __device__ inline float row_sum(float x) { return wide ? block_sum(x) : warp_sum(x); }
+// The sums over a line of two numbers, for each of its threads. Two tables take turns, so that one
+// barrier does.
+struct Sums { float a, b; };
 
-__device__ inline void drop_columns(const hero_dropout &drop, long long row, long long columns, u32 unit, Four (&x)[GROUP_SLOTS]) {
-  u32 groups = (u32)((columns + GROUP - 1) / GROUP);
-  if (!drop.threshold || unit / 4 >= groups) return;
-#pragma unroll
-  for (int k = 0; k < 4; k++) {
-    Words words = drop_words(drop, (u32)row, unit / 4, groups, unit % 4 * 4 + k);
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) x[slot].x[k] *= drop_factor(drop, words, slot);
+__device__ inline Sums line_sums(Sums own, const NormPlace &at, int turn) {
+  __shared__ Sums parts[2][32];
+  own.a = warp_sum(own.a);
+  own.b = warp_sum(own.b);
+  if (at.units == 32) return own;
+  if (threadIdx.x % 32 == 0) parts[turn][threadIdx.x / 32] = own;
+  __syncthreads();
+  Sums total = {0, 0};
+  for (u32 warp = at.line * (at.units / 32); warp < (at.line + 1) * (at.units / 32); warp++) {
+    total.a += parts[turn][warp].a;
+    total.b += parts[turn][warp].b;
   }
+  return total;
 }
 
-template <bool wide> __device__ inline void norm_row(const hero_norm_arguments &a) {
-  u32 unit = wide ? threadIdx.x : threadIdx.x % 32;
-  long long row = wide ? blockIdx.x : (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
-  if (row >= a.rows) return;
-  long long start = row * a.columns;
-  Four x[GROUP_SLOTS], other[GROUP_SLOTS];
-  float total = 0, squares = 0;
-  get_row(a.x, start, unit, a.columns, x);
-  if (a.residual.data) get_row(a.residual, start, unit, a.columns, other);
-  drop_columns(a.inner, row, a.columns, unit, x);
+template <int eights> __device__ inline void norm_rows(const hero_norm_arguments &a) {
+  NormPlace at(a.units);
+  at.go((long long)blockIdx.x * (blockDim.x / at.units) + at.line, a.rows, a.columns);
+  NormAsked<eights> asked(a.x, at);
+  Sums sums = {0, 0};
+  NormRow<eights> x;
   if (a.residual.data) {
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++)
-      for (int k = 0; k < 4; k++) x[slot].x[k] += other[slot].x[k];
+    NormRow<eights> other = NormAsked<eights>(a.residual, at).row();
+    x = asked.row();
+    drop_row(a.inner, at, x);
+    x.for_each([&](int n, int k, float &y) { y += other.x[n].x[k]; });
+  } else {
+    x = asked.row();
+    drop_row(a.inner, at, x);
   }
-  if (a.keeps_sum) put_row(a.sum, start, unit, a.columns, x);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) total += x[slot].x[k];
-  float mean = row_sum<wide>(total) / (float)a.columns;
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) {
-      x[slot].x[k] -= mean;
-      if (column_of(unit, slot) + k < a.columns) squares += x[slot].x[k] * x[slot].x[k];
-    }
-  float inverse = 1.0f / sqrtf(row_sum<wide>(squares) / (float)a.columns + a.epsilon);
-  if (unit == 0) {
-    a.statistics[row] = mean;
-    a.statistics[a.rows + row] = inverse;
+  if (a.keeps_sum) put_row(a.sum, at, x);
+  x.for_each([&](int, int, float &y) { sums.a += y; });
+  float mean = line_sums(sums, at, 0).a / (float)a.columns;
+  sums.a = 0;
+  x.for_each([&](int n, int k, float &y) {
+    y -= mean;
+    if (at.column(n) + k < at.columns) sums.a += y * y;
+  });
+  float inverse = 1.0f / sqrtf(line_sums(sums, at, 1).a / (float)a.columns + a.epsilon);
+  if (a.statistics && at.unit == 0 && at.columns) {
+    a.statistics[at.row] = mean;
+    a.statistics[a.rows + at.row] = inverse;
   }
-  get_row(a.gamma, unit, a.columns, other);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) x[slot].x[k] *= inverse * other[slot].x[k];
-  get_row(a.beta, unit, a.columns, other);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) x[slot].x[k] += other[slot].x[k];
-  drop_columns(a.outer, row, a.columns, unit, x);
-  put_row(a.out, start, unit, a.columns, x);
+  NormRow<eights> gamma = get_weights<eights>(a.gamma, at, a.columns), beta = get_weights<eights>(a.beta, at, a.columns);
+  x.for_each([&](int n, int k, float &y) { y = y * (inverse * gamma.x[n].x[k]) + beta.x[n].x[k]; });
+  drop_row(a.outer, at, x);
+  put_row(a.out, at, x);
 }
 
-KERNEL BOUNDED(256) layer_norm(const hero_norm_arguments a) { norm_row<false>(a); }
-KERNEL BOUNDED(256) layer_norm_wide(const hero_norm_arguments a) { norm_row<true>(a); }
+KERNEL BOUNDED(HERO_NORM_THREADS) layer_norm(const hero_norm_arguments a) { norm_rows<1>(a); }
+KERNEL BOUNDED(HERO_NORM_THREADS, 1) layer_norm_wide(const hero_norm_arguments a) { norm_rows<2>(a); }
 
 // The sums of all lines of a block, in their order, as one row of a part's.
-__device__ inline void put_line_sums(const Four (&x)[GROUP_SLOTS], float *to, long long columns) {
-  __shared__ float sums[8][HERO_WARP_COLUMNS];
-  u32 unit = threadIdx.x % 32, line = threadIdx.x / 32;
+template <int eights> __device__ inline void put_line_sums(NormRow<eights> &own, float *to, NormPlace at, long long columns) {
+  __shared__ float sums[2048];
+  hero_view view = {to, 0};
+  at.go(0, 1, columns);
+  u32 lines = blockDim.x / at.units;
+  if (lines == 1) return put_row(view, at, own);
+  // Where there are lines, they have 256 threads at most.
   __syncthreads();
 #pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++)
-      if (column_of(unit, slot) + k < columns) sums[line][column_of(unit, slot) + k] = x[slot].x[k];
+  for (int n = 0; n < eights; n++)
+#pragma unroll
+    for (int k = 0; k < 8; k++) sums[8 * (at.line * at.units + at.unit) + k] = own.x[n].x[k];
   __syncthreads();
-  for (long long c = threadIdx.x; c < columns; c += blockDim.x) {
+  for (u32 c = threadIdx.x; c < columns; c += blockDim.x) {
     float sum = 0;
-    for (u32 i = 0; i < blockDim.x / 32; i++) sum += sums[i][c];
+    for (u32 line = 0; line < lines; line++) sum += sums[8 * line * at.units + c];
     to[c] = sum;
   }
 }
 
-// Writes a thread's elements of a gradient's row, or adds them to what is there.
-__device__ inline void add_row(
-    const hero_view &v, bool accumulate, long long start, u32 unit, long long columns, const Four (&x)[GROUP_SLOTS]) {
-  Four sum[GROUP_SLOTS];
-  if (accumulate) get_row(v, start, unit, columns, sum);
-#pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) sum[slot].x[k] = accumulate ? sum[slot].x[k] + x[slot].x[k] : x[slot].x[k];
-  put_row(v, start, unit, columns, sum);
-}
-
-// A block has some rows (a warp every eighth of them), and adds up what they give the weights.
-template <bool wide> __device__ inline void norm_gradients(const hero_norm_backward_arguments &a) {
-  u32 unit = wide ? threadIdx.x : threadIdx.x % 32, lines = wide ? 1 : blockDim.x / 32;
+// A block has some rows (a line every so manieth of them), and adds up what they give the weights
+// and, where it is asked for, the bias that x ends with.
+template <int eights> __device__ inline void norm_gradients(const hero_norm_backward_arguments &a) {
+  NormPlace at(a.units);
+  u32 lines = blockDim.x / at.units;
   long long first = blockIdx.x * a.rows_per_part;
   long long last = first + a.rows_per_part < a.rows ? first + a.rows_per_part : a.rows;
-  Four gammas[GROUP_SLOTS], betas[GROUP_SLOTS];
+  NormRow<eights> gammas, betas, biases;
+  gammas.clear();
+  betas.clear();
+  biases.clear();
+  hero_view weights = {(void *)a.gamma, 0};
+  int turn = 0;
+  for (long long line = first; line < last; line += lines) {
+    at.go(line + at.line, last, a.columns);
+    NormRow<eights> d, hat;
 #pragma unroll
-  for (int slot = 0; slot < GROUP_SLOTS; slot++)
-    for (int k = 0; k < 4; k++) gammas[slot].x[k] = betas[slot].x[k] = 0;
-  for (long long row = first + (wide ? 0 : threadIdx.x / 32); row < last; row += lines) {
-    long long start = row * a.columns;
-    float mean = a.statistics[row], inverse = a.statistics[a.rows + row], along = 0, total = 0;
-    Four d[GROUP_SLOTS], hat[GROUP_SLOTS], other[GROUP_SLOTS];
-    get_row(a.dy, start, unit, a.columns, d);
-    get_row(a.sum, start, unit, a.columns, hat);
-    get_row(a.gamma, unit, a.columns, other);
-    drop_columns(a.outer, row, a.columns, unit, d);
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++)
-      for (int k = 0; k < 4; k++) {
-        hat[slot].x[k] = (hat[slot].x[k] - mean) * inverse;
-        gammas[slot].x[k] += d[slot].x[k] * hat[slot].x[k];
-        betas[slot].x[k] += d[slot].x[k];
-        d[slot].x[k] *= other[slot].x[k];
-        along += d[slot].x[k] * hat[slot].x[k];
-        total += d[slot].x[k];
-      }
-    along = row_sum<wide>(along) / (float)a.columns;
-    total = row_sum<wide>(total) / (float)a.columns;
-#pragma unroll
-    for (int slot = 0; slot < GROUP_SLOTS; slot++)
-      for (int k = 0; k < 4; k++) d[slot].x[k] = (d[slot].x[k] - total - hat[slot].x[k] * along) * inverse;
-    if (a.d_residual.data) add_row(a.d_residual, a.accumulate_residual, start, unit, a.columns, d);
-    if (!a.dx.data) continue;
-    drop_columns(a.inner, row, a.columns, unit, d);
-    add_row(a.dx, a.accumulate_x, start, unit, a.columns, d);
-  }
-  float *parts = a.parts + blockIdx.x * 2 * a.columns;
-  if (wide) {
-    hero_view to = {parts, 0};
-    for (int slot = 0; slot < GROUP_SLOTS; slot++) {
-      put_columns(to, 0, column_of(unit, slot), a.columns, gammas[slot]);
-      put_columns(to, a.columns, column_of(unit, slot), a.columns, betas[slot]);
+    for (int n = 0; n < eights; n++) {
+      Raw asked = ask(a.dy, at.start, at.column(n), at.columns), asked_sum = ask(a.sum, at.start, at.column(n), at.columns);
+      d.x[n] = received(asked);
+      hat.x[n] = received(asked_sum);
     }
-  } else {
-    put_line_sums(gammas, parts, a.columns);
-    put_line_sums(betas, parts + a.columns, a.columns);
+    float mean = 0, inverse = 0;
+    if (at.columns) {
+      mean = a.statistics[at.row];
+      inverse = a.statistics[a.rows + at.row];
+    }
+    drop_row(a.outer, at, d);
+    Sums sums = {0, 0};
+#pragma unroll
+    for (int n = 0; n < eights; n++) {
+      Eight gamma = get_eight(weights, 0, at.column(n), a.columns);
+#pragma unroll
+      for (int k = 0; k < 8; k++) {
+        float &y = d.x[n].x[k], &own = hat.x[n].x[k];
+        own = (own - mean) * inverse;
+        gammas.x[n].x[k] += y * own;
+        betas.x[n].x[k] += y;
+        y *= gamma.x[k];
+        sums.a += y * own;
+        sums.b += y;
+      }
+    }
+    sums = line_sums(sums, at, turn);
+    turn ^= 1;
+    float along = sums.a / (float)a.columns, total = sums.b / (float)a.columns;
+    d.for_each([&](int n, int k, float &y) { y = (y - total - hat.x[n].x[k] * along) * inverse; });
+    if (a.d_residual.data) {
+      NormRow<eights> copy = d;
+      put_row(a.d_residual, at, copy, a.accumulate_residual);
+    }
+    if (!a.dx.data) continue;
+    drop_row(a.inner, at, d);
+    put_row(a.dx, at, d, a.accumulate_x);
+    if (eights == 1) biases.for_each([&](int n, int k, float &y) { y += d.x[n].x[k]; });
   }
+  float *parts = a.parts + blockIdx.x * (a.has_bias ? 3 : 2) * a.columns;
+  put_line_sums(gammas, parts, at, a.columns);
+  put_line_sums(betas, parts + a.columns, at, a.columns);
+  if (eights == 1 && a.has_bias) put_line_sums(biases, parts + 2 * a.columns, at, a.columns);
 }
 
-KERNEL BOUNDED(256) layer_norm_backward(const hero_norm_backward_arguments a) { norm_gradients<false>(a); }
-KERNEL BOUNDED(256) layer_norm_backward_wide(const hero_norm_backward_arguments a) { norm_gradients<true>(a); }
+KERNEL BOUNDED(HERO_NORM_THREADS) layer_norm_backward(const hero_norm_backward_arguments a) { norm_gradients<1>(a); }
+KERNEL BOUNDED(HERO_NORM_THREADS, 1) layer_norm_backward_wide(const hero_norm_backward_arguments a) { norm_gradients<2>(a); }
 
 KERNEL normalize_rows(const hero_unit_arguments a) {
   long long start = blockIdx.x * a.columns;

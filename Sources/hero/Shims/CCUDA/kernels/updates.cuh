@@ -2,6 +2,26 @@
 
 enum { UPDATE_ADAM, UPDATE_ADAMAX, UPDATE_ADAMW };
 
+// One weight, its gradient and its moments.
+__device__ inline void adapt(const hero_update_arguments &a, const hero_slice &slice, float &value, float d, float &first, float &second) {
+  if (a.kind != UPDATE_ADAMW) d = value * slice.weight_decay + d;
+  first = first * a.beta1 + d * (1 - a.beta1);
+  if (a.kind == UPDATE_ADAMAX) {
+    second = fmaxf(second * a.beta2, fabsf(d) + a.epsilon);
+    value -= slice.step_size * first / second;
+    return;
+  }
+  second = second * a.beta2 + d * d * (1 - a.beta2);
+  float root = sqrtf(second);
+  if (a.kind == UPDATE_ADAM) {
+    // `rate` holds the square root of the second moment's correction.
+    value -= slice.step_size * first / (root / slice.rate + a.epsilon);
+  } else {
+    value -= slice.step_size * first / (root + a.epsilon);
+    value *= 1 - slice.rate * slice.weight_decay;
+  }
+}
+
 KERNEL update(const hero_update_arguments a) {
   float scale = 1;
   if (a.squares) {
@@ -19,27 +39,17 @@ KERNEL update(const hero_update_arguments a) {
   hero_slice slice = a.slices[low];
   long long first = ((long long)blockIdx.x - slice.first_block) * HERO_UPDATE_STRETCH;
   long long last = first + HERO_UPDATE_STRETCH < slice.count ? first + HERO_UPDATE_STRETCH : slice.count;
-  for (long long i = slice.start + first + threadIdx.x; i < slice.start + last; i += blockDim.x) {
-    float value = a.values[i], d = slice.gradients[i - slice.start] * scale;
-    if (a.kind != UPDATE_ADAMW) d = value * slice.weight_decay + d;
-    float first_moment = a.first[i] * a.beta1 + d * (1 - a.beta1), second_moment;
-    if (a.kind == UPDATE_ADAMAX) {
-      second_moment = fmaxf(a.second[i] * a.beta2, fabsf(d) + a.epsilon);
-      value -= slice.step_size * first_moment / second_moment;
-    } else {
-      second_moment = a.second[i] * a.beta2 + d * d * (1 - a.beta2);
-      float root = sqrtf(second_moment);
-      if (a.kind == UPDATE_ADAM) {
-        // `rate` holds the square root of the second moment's correction.
-        value -= slice.step_size * first_moment / (root / slice.rate + a.epsilon);
-      } else {
-        value -= slice.step_size * first_moment / (root + a.epsilon);
-        value *= 1 - slice.rate * slice.weight_decay;
-      }
-    }
-    a.first[i] = first_moment;
-    a.second[i] = second_moment;
-    a.values[i] = value;
-    if (a.copy) a.copy[i] = narrow(value);
+  hero_view values = {a.values, 0}, firsts = {a.first, 0}, seconds = {a.second, 0}, copy = {a.copy, 1};
+  long long start = slice.start + first, count = last - first;
+  const float *gradients = slice.gradients + first;
+  for (long long c = 4 * threadIdx.x; c < count; c += 4 * blockDim.x) {
+    Four value = get_columns(values, start, c, count), d = get_columns(gradients, c, count);
+    Four m = get_columns(firsts, start, c, count), v = get_columns(seconds, start, c, count);
+#pragma unroll
+    for (int k = 0; k < 4; k++) adapt(a, slice, value.x[k], d.x[k] * scale, m.x[k], v.x[k]);
+    put_columns(firsts, start, c, count, m);
+    put_columns(seconds, start, c, count, v);
+    put_columns(values, start, c, count, value);
+    if (a.copy) put_columns(copy, start, c, count, value);
   }
 }

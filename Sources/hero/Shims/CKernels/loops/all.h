@@ -1,9 +1,9 @@
 // The loops, in the order in which they build on one another; included once by each instruction
 // set's file.
 #include "vector.h"
-#include "philox.h"
 #include "elementwise.h"
 #include "bf16.h"
+#include "philox.h"
 #include "flat.h"
 #include "bf16_product.h"
 // What works on values of either type, once for each.

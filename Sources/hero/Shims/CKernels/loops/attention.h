@@ -48,7 +48,7 @@ static void attention_of_floats(void *to, long ld_out, void *kept_probabilities,
   const float *weights = probabilities;
   if (drops(drop)) {
     memcpy(dropped, probabilities, (size_t)(query_count * keys) * sizeof *dropped);
-    for (long i = 0; i < query_count; i++) drop_probabilities(dropped + i * keys, drop_first_row + i, keys, drop);
+    for (long i = 0; i < query_count; i++) drop_row(dropped + i * keys, drop_first_row + i, keys, drop);
     weights = dropped;
   }
   long ldv;
@@ -77,7 +77,7 @@ static void attention_backward_of_floats(void *d_queries, long ld_dq, void *d_ke
   bool exact = width == head;
   memcpy(weights, probabilities, (size_t)(query_count * keys) * sizeof *weights);
   if (drops(drop))
-    for (long i = 0; i < query_count; i++) drop_probabilities(weights + i * keys, drop_first_row + i, keys, drop);
+    for (long i = 0; i < query_count; i++) drop_row(weights + i * keys, drop_first_row + i, keys, drop);
 
   long ld;
   const float *packed = pack(padded, &ld, d_out, ld_out, query_count, head);
@@ -89,7 +89,7 @@ static void attention_backward_of_floats(void *d_queries, long ld_dq, void *d_ke
   for (long i = 0; i < query_count; i++) {
     const float *p = probabilities + i * keys;
     float *row = slopes + i * keys;
-    if (drops(drop)) drop_probabilities(row, drop_first_row + i, keys, drop);
+    if (drops(drop)) drop_row(row, drop_first_row + i, keys, drop);
     float along = dot(p, row, keys);
     for (long j = 0; j < keys; j += LANES) store(row + j, load(p + j) * (load(row + j) - along) * scale_by);
   }

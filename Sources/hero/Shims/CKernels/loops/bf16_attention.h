@@ -57,7 +57,7 @@ static void attention_of_bf16(void *out, long ld_out, void *probabilities, const
       store(kept_row + j, p);
       store(row + j, p);
     }
-    if (drops(drop)) drop_probabilities(row, drop_first_row + i, keys, drop);
+    if (drops(drop)) drop_row(row, drop_first_row + i, keys, drop);
   }
   weighted_product(out, ld_out, room.scores, keys, false, query_count, v, ldk, head, key_count, &room);
 }
@@ -73,7 +73,7 @@ static void attention_backward_of_bf16(void *dq, long ld_dq, void *dk, void *dv,
   for (long i = 0; i < query_count; i++) {
     float *row = room.weights + i * keys;
     take(row, (const hero_bf16 *)probabilities + i * keys, keys);
-    if (drops(drop)) drop_probabilities(row, drop_first_row + i, keys, drop);
+    if (drops(drop)) drop_row(row, drop_first_row + i, keys, drop);
   }
   weighted_product(dv, ld_dk, room.weights, keys, true, key_count, d_out, ld_out, head, query_count, &room);
   score_product(room.scores, keys, d_out, ld_out, query_count, v, ldk, key_count, head, &room);
@@ -82,7 +82,7 @@ static void attention_backward_of_bf16(void *dq, long ld_dq, void *dk, void *dv,
     float *row = room.scores + i * keys;
     // What lies beyond the keys has the probability 0, and may be anything.
     for (long j = key_count; j < keys; j++) row[j] = 0;
-    if (drops(drop)) drop_probabilities(row, drop_first_row + i, keys, drop);
+    if (drops(drop)) drop_row(row, drop_first_row + i, keys, drop);
     vf sums = 0;
     for (long j = 0; j < keys; j += LANES) sums = vfma(load(p + j), load(row + j), sums);
     float along = hsum(sums);

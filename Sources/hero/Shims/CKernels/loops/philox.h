@@ -1,38 +1,42 @@
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), sixteen
-// counters at a time.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), eight
+// counters at a time. A word is the lower half of a lane of 64 bits, as its products want it; the
+// upper half may hold anything.
 
-INLINE void multiply(vu a, uint32_t b, vu *high, vu *low) {
-  vu64 product = __builtin_convertvector(a, vu64) * (uint64_t)b;
-  *high = __builtin_convertvector(product >> 32, vu);
-  *low = a * b;
-}
+typedef uint64_t vq __attribute__((ext_vector_type(8)));
 
-INLINE void philox(vu c[4], uint32_t k0, uint32_t k1) {
+INLINE void philox(vq c[4], vq k0, vq k1) {
+  _Pragma("clang loop unroll(full)")
   for (int round = 0; round < 10; round++) {
-    vu h0, l0, h1, l1;
-    multiply(c[0], 0xD2511F53u, &h0, &l0);
-    multiply(c[2], 0xCD9E8D57u, &h1, &l1);
-    c[0] = h1 ^ c[1] ^ k0;
-    c[1] = l1;
-    c[2] = h0 ^ c[3] ^ k1;
-    c[3] = l0;
+    vq p0 = (c[0] & 0xFFFFFFFFu) * 0xD2511F53u, p1 = (c[2] & 0xFFFFFFFFu) * 0xCD9E8D57u;
+    c[0] = p1 >> 32 ^ c[1] ^ k0;
+    c[1] = p1;
+    c[2] = p0 >> 32 ^ c[3] ^ k1;
+    c[3] = p0;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
 }
 
-enum { GROUP = 128, SLOTS = 8 };
+// Columns of eight counters, and their vectors.
+enum { GROUP = 64, SLOTS = GROUP / LANES };
 
-// The factors (0 or 1 / keep) of one group of 128 elements, by its place in two counter words.
-INLINE void dropout_factors(vf factors[SLOTS], const hero_dropout *drop, long place, long part) {
-  static const vu lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  vu c[4] = {(uint32_t)(place * LANES) + lanes, drop->stream, drop->step, 0xD20Bu | (uint32_t)part << 16};
-  philox(c, drop->key[0], drop->key[1]);
+// The factors (0 or 1 / keep) of a row's columns from `first` on, a multiple of 64. Counters lie in
+// an order in which their words, two by two, come to the order of the columns by one instruction a
+// vector.
+INLINE void dropout_factors(vf factors[SLOTS], const hero_dropout *drop, long row, long first) {
+  static const vq order = {0, 2, 1, 3, 4, 6, 5, 7};
+  vq eights = (vq)((uint64_t)first / HERO_DROPOUT_COLUMNS) + order;
+  vq c[4] = {(vq)(uint64_t)row, (vq)(uint64_t)drop->stream, (vq)(uint64_t)drop->step, HERO_DROPOUT_WORD(eights)};
+  philox(c, (vq)(uint64_t)drop->key[0], (vq)(uint64_t)drop->key[1]);
+  vq low = (c[0] & 0xFFFFFFFFu) | c[1] << 32, high = (c[2] & 0xFFFFFFFFu) | c[3] << 32;
   vf keep = 65536.0f / (65536.0f - (float)drop->threshold);
-  for (int slot = 0; slot < SLOTS; slot++) {
-    vu bits = (slot & 1) ? c[slot / 2] >> 16 : c[slot / 2] & 0xFFFFu;
-    factors[slot] = (vf)((vi)keep & (vi)(bits >= drop->threshold));
+#define SLOT(slot, a, b)                                                                                     \
+  {                                                                                                          \
+    vh bits = (vh)__builtin_shufflevector(low, high, a, 8 + a, b, 8 + b);                                     \
+    factors[slot] = (vf)((vi)keep & (__builtin_convertvector(bits, vi) >= (int32_t)drop->threshold));         \
   }
+  SLOT(0, 0, 2) SLOT(1, 1, 3) SLOT(2, 4, 6) SLOT(3, 5, 7)
+#undef SLOT
 }
 
 INLINE bool drops(const hero_dropout *drop) { return drop && drop->threshold; }

@@ -14,7 +14,6 @@ enum { LANES = 16 };
 typedef float vf __attribute__((ext_vector_type(16)));
 typedef int32_t vi __attribute__((ext_vector_type(16)));
 typedef uint32_t vu __attribute__((ext_vector_type(16)));
-typedef uint64_t vu64 __attribute__((ext_vector_type(16)));
 
 // Registers, for blocks of sums that must stay in them: their lanes, and how many sums leave room
 // for the factors. AVX-512 has 32 of 16 lanes, AVX2 16 of 8, SSE 16 of 4, NEON 32 of 4.

@@ -61,26 +61,17 @@ static void NAME(column_sums)(float *sums, const void *values, long ldx, long ro
   }
 }
 
-// x[0 ..< columns] times the dropout factors of its row, in place. Rows of one matrix have their
-// groups after one another; those of probabilities, whose lengths differ from sequence to sequence,
-// number their groups in a word of their own.
-INLINE EITHER void drop_groups(VALUE *x, long row, long columns, const hero_dropout *drop, bool is_ragged) {
-  long groups = (columns + GROUP - 1) / GROUP;
-  for (long group = 0; group < groups; group++) {
-    vf factors[SLOTS];
-    dropout_factors(factors, drop, is_ragged ? row : row * groups + group, is_ragged ? group : 0);
-    for (int slot = 0; slot < SLOTS; slot++) {
-      long column = group * GROUP + slot * LANES;
+// x[0 ..< columns] times the dropout factors of its row, in place: two groups at a time, whose
+// chains of products run beside each other.
+INLINE EITHER void drop_row(VALUE *x, long row, long columns, const hero_dropout *drop) {
+  for (long first = 0; first < columns; first += 2 * GROUP) {
+    vf factors[2 * SLOTS];
+    dropout_factors(factors, drop, row, first);
+    if (first + GROUP < columns) dropout_factors(factors + SLOTS, drop, row, first + GROUP);
+    for (int slot = 0; slot < 2 * SLOTS; slot++) {
+      long column = first + slot * LANES;
       if (column >= columns) break;
       store_up_to(x + column, load_up_to(x + column, columns - column) * factors[slot], columns - column);
     }
   }
-}
-
-INLINE EITHER void drop_row(VALUE *x, long row, long columns, const hero_dropout *drop) {
-  drop_groups(x, row, columns, drop, false);
-}
-
-INLINE EITHER void drop_probabilities(VALUE *x, long row, long keys, const hero_dropout *drop) {
-  drop_groups(x, row, keys, drop, true);
 }
