@@ -39,6 +39,7 @@ import Testing
     (#""vid_name": "v""#, #""vid_name": "v", "ts": "9.0-3.0""#, "\"ts\" is \"9.0-3.0\""),
     (#""vid_name": "v""#, #""vid_name": "v", "ts": [1, 1e300]"#, "\"ts\" is [1,1e+300]"),
     (#""vid_name": "v""#, #""vid_name": "v", "ts": {"start": 1}"#, "\"ts\" is {"),
+    (#""vid_name": "v""#, #""vid_name": "v", "a5": "f""#, "has more than 5 answers (\"a5\")"),
     (#""qid": 2"#, #""qid": null"#, "\"qid\" is null, not an id"),
     (#""qid": 2"#, #""qid": [2]"#, "\"qid\" is [2], not an id"),
     (#""qid": 2"#, #""qid": "1""#, "the id \"1\" occurs twice"),
@@ -93,6 +94,32 @@ import Testing
     let row = good.replacing(#""clip_id": 1"#, with: #""clip_id": 2"#)
     #expect(row.contains(field))
     #expect(try reason(.tvc, good, row.replacing(field, with: other)).contains(says))
+  }
+
+  /// TVR's form in one list, as other annotations are taken.
+  @Test func aListOfQueriesIsNoList() throws {
+    let folder = try TemporaryFolder()
+    let row = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [[0, 5], [0, 10]]}"#
+    for text in [row, "[\(row)]", "[\n\(row)\n]"] {
+      var builder = try folder.builder(.didemo, text)
+      builder.output = folder.path("\(text.utf8.count).db")
+      #expect(try builder.build { Issue.record("\($0)") }.rows == 1)
+    }
+  }
+
+  @Test(arguments: TextStoreTask.allCases.filter { ["tvc", "yc2c"].contains($0.rawValue) })
+  func clipsWithoutCaptionsAmongOthers(task: TextStoreTask) throws {
+    let folder = try TemporaryFolder()
+    var builder = try folder.builder(
+      task,
+      """
+      {"clip_id": 1, "vid_name": "v", "ts": [1, 2], "duration": 4, "descs": [{"desc_id": 1, "desc": "a"}]}
+      {"clip_id": 2, "vid_name": "w", "ts": [1, 2], "duration": 4, "descs": []}
+      """)
+    builder.subtitles = try folder.file(
+      "s.jsonl", #"{"vid_name": "v", "sub": []}"# + "\n" + #"{"vid_name": "w", "sub": []}"#)
+    let notes = try builder.build { Issue.record("\($0)") }.notes
+    #expect(notes.contains { $0.hasPrefix("1 of 2 clips, the first \"2\", have no captions") }, "\(notes)")
   }
 
   /// Rows of the subtitles that captions are matched with.

@@ -187,7 +187,7 @@ import Testing
       separator: ", ")
     builder.subtitles = try folder.file("sub.jsonl", #"{"vid_name": "v", "sub": [\#(sentences)]}"#)
     let report = try builder.build()
-    #expect(report.rows == 3 && report.skipped == 1 && report.notes.count == 1)
+    #expect(report.rows == 3 && report.skipped == 1 && report.notes.count == 2)
     let store = try LMDBReader(path: folder.path("out.db/cap.db"))
     let entry = try MessagePack.decode(Compression.decompress(try #require(try store.get("1"))))
     #expect(entry["sub_indices"]?.array?.compactMap(\.int) == [1, 2, 3, 5])

@@ -172,4 +172,11 @@ import Testing
       #expect(try LMDBReader(path: folder.path("\(number)")).count == entries.count)
     }
   }
+
+  /// liblmdb calls a write of a part an input/output error, whatever the reason.
+  @Test func aFullDiskIsCalledFull() {
+    #expect(LMDBWriter.cause(EIO, free: 4096) == ENOSPC)
+    #expect(LMDBWriter.cause(EIO, free: 1 << 40) == EIO && LMDBWriter.cause(EIO, free: nil) == EIO)
+    #expect(LMDBWriter.cause(EACCES, free: 0) == EACCES)
+  }
 }

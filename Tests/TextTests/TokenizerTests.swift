@@ -66,6 +66,38 @@ import Testing
     }
   }
 
+  /// A `tokenizer.json` beside the two files says the same, or is refused; one of another kind is
+  /// told.
+  @Test func twoTokenizersInOneFolderAreRefused() throws {
+    let notices = NoticeLog.shared
+    func fast(_ vocabulary: String, _ merges: String = #"["a b", "ab c", "\u0120 ab"]"#) -> String {
+      #"{"model": {"type": "BPE", "vocab": \#(vocabulary), "merges": \#(merges)}}"#
+    }
+    let exchanged = Self.vocabulary().replacing(#""a": 5,"#, with: #""a": 6,"#)
+      .replacing(#""b": 6,"#, with: #""b": 5,"#)
+    try withFolder { folder in
+      let file = "\(folder)/tokenizer.json"
+      func refused(_ text: String) throws -> DataError {
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        let error = try #require(throws: DataError.self) { try Tokenizer(directory: folder) }
+        #expect(error.file == file)
+        return error
+      }
+      try fast(Self.vocabulary()).write(toFile: file, atomically: true, encoding: .utf8)
+      #expect(try !Tokenizer(directory: folder).encode("ab").isEmpty && notices.about(file).isEmpty)
+      let ids = try refused(fast(exchanged))
+      #expect(ids.problem == "the id is 5, and 6 in \(folder)/vocab.json; 1 other ids differ too")
+      #expect(ids.place == "token \"b\"")
+      let other = try refused(fast(Self.vocabulary(), #"["a b", "b c"]"#))
+      #expect(other.problem == "is \"b c\", and \"ab c\" in \(folder)/merges.txt" && other.place == "merge 1")
+      #expect(try refused(fast(Self.vocabulary(), #"["a b", "ab c"]"#)).problem.hasPrefix("is not there"))
+      try #"{"model": {"type": "WordPiece"}}"#.write(toFile: file, atomically: true, encoding: .utf8)
+      #expect(try !Tokenizer(directory: folder).encode("ab").isEmpty)
+      #expect(notices.about(file).first?.contains("kind WordPiece") == true)
+      #expect(notices.about(file).first?.contains("It is left out") == true)
+    }
+  }
+
   @Test func treatsSpecialTokensInTextAsOneToken() throws {
     let tokenizer = try withFolder { try Tokenizer(directory: $0) }
     let (a, mask, bos) = (tokenizer.encode("a"), [tokenizer.mask], [tokenizer.bos])

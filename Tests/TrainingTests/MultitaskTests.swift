@@ -49,6 +49,8 @@ struct MultitaskTests {
         path: folder.path, task: RunTask(rawValue: task), for: .evaluation, log: Said().log)
       let outcome = try EvaluationRun([saved]).run(split: "val", store: store, backend: try CPUBackend())
       #expect(!outcome.report.scalars.isEmpty, "\(task)")
+      // The tasks' results of one split lie apart.
+      #expect(outcome.path.contains("/results_\(saved.configuration.task.rawValue)_val/results_8_all."))
     }
     // Of several tasks one must be named, and it must be one of them.
     for task in [nil, RunTask(rawValue: "yc2r")] {

@@ -124,4 +124,33 @@ import Testing
       try refused(answer, truth.replacing("[1, 1, 2]", with: "[NaN, 1, 2]")).contains(
         "the scores of clip 1 are not 3 numbers"))
   }
+
+  /// What the references are of stands in them.
+  @Test func theKindOfAnswersIsToldByTheReferences() throws {
+    let (figures, _) = try score(
+      #"{"0": 1, "1": 0, "2": 1, "3": 1, "4": 1}"#, Self.questions([0, 0, 1, 2, 3]))
+    #expect(figures["valid/acc"] == 0.4)
+    let table = "v,[0:4],one,two,three,how many?,four\nv,[0:4],one,two,three,how many?,four"
+    #expect(try score(#"{"0": 0, "1": 0}"#, table).figures["valid/acc"] == 0.5)
+    let clips = #"{"v": {"file": "v", "split": "val", "statement": [["right", "wrong"]]}}"#
+    #expect(try score(#"{"v-0-1": 1, "v-0-0": 1}"#, clips).figures["valid/val_acc"] == 0.5)
+    let events = #"{"example_id": 1, "events": ["a", "b"], "answer": 0, "vid_name": "v", "ts": [0, 1]}"#
+    #expect(try score(#"{"1": 0}"#, events).figures["valid/acc"] == 1)
+    let captions = #"{"vid_name": "a", "clip_id": 1, "ts": [0, 1], "descs": []}"#
+    #expect(try refused(#"{"1": 0}"#, captions).contains("is an annotation of tvc"))
+    // Rows of another kind are no queries, whatever they are.
+    let found = #"{"video2idx": {"v": 3}, "VR": [{"desc_id": 1, "predictions": [3]}]}"#
+    #expect(try refused(found, Self.questions([0])).contains("not a row of tvr"))
+    let didemo =
+      #"[{"annotation_id": 1, "description": "d", "video": "v", "num_segments": 6, "times": [[0, 0]]}]"#
+    #expect(try score(found, didemo).figures["valid_val_VR/VR_r1"] == 100)
+  }
+
+  /// Questions whose answer is hidden among others are left out, and told.
+  @Test func hiddenAnswersAmongOthersAreTold() throws {
+    let rows = Self.questions([0, 1, 2]).replacing(#""answer_idx": 1"#, with: #""answer_idx": null"#)
+    let (figures, said) = try score(#"{"0": 0, "1": 1, "2": 1}"#, rows)
+    #expect(figures["valid/acc"] == 0.5)
+    #expect(said.contains("1 of 3 rows, the first 1, do not tell what is right"), "\(said)")
+  }
 }

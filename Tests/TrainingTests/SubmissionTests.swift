@@ -174,6 +174,27 @@ struct ExportTests {
     for entry in own.entries { #expect(try copy.array(named: entry.name) == own.array(named: entry.name)) }
   }
 
+  /// A file's name says its format, which an option may not contradict.
+  @Test func aNameOfAnotherFormatIsRefused() throws {
+    let run = try TinyRun()
+    try run.train(.tvr, run.options(.tvr))
+    let export = RunExport(path: run.folder.path("run"))
+    let named = try export.run(checkpoint: "best", output: run.folder.path("x.safetensors"))
+    #expect(try !SafetensorsFile(path: named).entries.isEmpty)
+    #expect(
+      try TorchCheckpoint(path: export.run(checkpoint: "best", output: run.folder.path("x.v2"))).arrays
+        .isEmpty == false)
+    for (format, name) in [
+      (RunExport.Format.pt, "y.safetensors"), (.safetensors, "y.PT"), (.hub, "y.bin"), (nil, "y.npz"),
+    ] {
+      let error = #expect(throws: UsageError.self) {
+        try export.run(checkpoint: "best", format: format, output: run.folder.path(name))
+      }
+      #expect(error.map { "\($0)" }?.contains("is named as a .") == true)
+      #expect(!FileManager.default.fileExists(atPath: run.folder.path(name)))
+    }
+  }
+
   @Test func aRunOfTheReferenceIsNotResumed() throws {
     let run = try TinyRun()
     let options = try run.options(.tvr)

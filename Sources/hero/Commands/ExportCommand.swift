@@ -25,8 +25,11 @@ struct ExportCommand: ParsableCommand {
   @Option(checkpoint: "A step, 'best', 'latest' or a file.")
   var checkpoint = "best"
 
-  @Option(help: "The format: PyTorch's, safetensors, or a folder in the layout of Hugging Face's Hub.")
-  var format = RunExport.Format.pt
+  @Option(
+    help: ArgumentHelp(
+      "The format: PyTorch's, safetensors, or a folder in the layout of Hugging Face's Hub. By default what the name of "
+        + "--output says, else PyTorch's."))
+  var format: RunExport.Format?
 
   @Option(file: "File to write, or of hub the folder.")
   var output: String?

@@ -126,3 +126,31 @@ extension TokenizerFiles {
     return tokens
   }
 }
+
+/// Whether a `tokenizer.json` beside vocabulary and merges says the same.
+extension TokenizerFiles {
+  /// Refuses another tokenizer's `tokenizer.json`, since other programs take that one of the two.
+  /// Reports one that cannot be read.
+  func requireSame(as path: String) throws {
+    let other: TokenizerFiles
+    do { other = try TokenizerFiles(fast: path) } catch let error as DataError {
+      return Notice.tell("\(error.sentence). It is left out: \(vocabularyPath) and \(mergesPath) count")
+    }
+    func refused(_ problem: String, _ place: String) -> DataError {
+      DataError(problem, file: path, place: place, cure: "Keep the files of one tokenizer in a folder")
+    }
+    let differing = other.vocabulary.filter { token, id in vocabulary[token].map { $0 != id } ?? false }
+    if let (token, id) = differing.min(by: { $0.value < $1.value }) {
+      throw refused(
+        "the id is \(id), and \(vocabulary[token] ?? 0) in \(vocabularyPath)"
+          + (differing.count > 1 ? "; \(differing.count - 1) other ids differ too" : ""),
+        "token \"\(Self.text(token))\"")
+    }
+    let same = zip(merges, other.merges).prefix { $0.first == $1.first && $0.second == $1.second }.count
+    guard same < max(merges.count, other.merges.count) else { return }
+    func shown(_ list: [Merge]) -> String {
+      same < list.count ? "\"\(Self.text(list[same].first)) \(Self.text(list[same].second))\"" : "not there"
+    }
+    throw refused("is \(shown(other.merges)), and \(shown(merges)) in \(mergesPath)", "merge \(same)")
+  }
+}

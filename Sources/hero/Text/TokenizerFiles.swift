@@ -38,7 +38,7 @@ public struct TokenizerFiles {
 
   /// Reads the files of a folder; where it has `vocab.json` and `merges.txt`, those.
   /// - Throws: `DataError` where one is missing or malformed, or belongs to a tokenizer of another
-  ///   kind.
+  ///   kind, or where a `tokenizer.json` beside them says otherwise.
   init(folder: String) throws {
     let (vocabulary, merges) = ("\(folder)/vocab.json", "\(folder)/merges.txt")
     func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
@@ -52,6 +52,8 @@ public struct TokenizerFiles {
         try Self.add(added: tokens, to: &ids, path: added)
       }
       self.init(paths: [vocabulary, merges], vocabulary: ids, merges: try Self.merges(at: merges))
+      let fast = "\(folder)/\(Self.fastName)"
+      if exists(fast) { try requireSame(as: fast) }
     } else if exists("\(folder)/\(Self.fastName)") {
       try self.init(fast: "\(folder)/\(Self.fastName)")
     } else if !FileManager.default.isFolder(folder), exists(folder) {
@@ -176,7 +178,7 @@ public struct TokenizerFiles {
 
   /// Reads a fast tokenizer of Hugging Face's `tokenizers`: the model's `vocab` and `merges`, and
   /// `added_tokens`.
-  private init(fast path: String) throws {
+  init(fast path: String) throws {
     func refused(_ problem: String, _ place: String) -> DataError {
       DataError(
         problem, file: path, place: place,

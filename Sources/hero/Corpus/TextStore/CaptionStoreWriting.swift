@@ -148,8 +148,9 @@ private final class CaptionWriter {
   private var videoClips = JSONObject()
   /// Captions whose id an earlier one has; as in the reference, the last counts.
   private var repeatedCaptions = 0
-  /// Captions without words, and clips that end after their videos.
-  private var (wordless, late) = ([String](), [String]())
+  /// Captions without words, clips that end after their videos, and clips without captions.
+  private var (wordless, late, uncaptioned) = ([String](), [String](), [String]())
+  private var clipCount = 0
   private var names = SpelledNames()
 
   init(folder: OutputFolder, compression: Compression) throws {
@@ -164,6 +165,8 @@ private final class CaptionWriter {
     try clipEntries.put(clip.id, clipFields(clip, ids: ids))
     try clipVideos.append(clip.id, .string(clip.video))
     names.add(clip.id, clip.video)
+    clipCount += 1
+    if clip.captions.isEmpty { uncaptioned.append(clip.id) }
     videoClips.append(.string(clip.id), to: clip.video)
     if let end = TimeSpan(clip.moment)?.end, let duration = clip.duration.double,
       end > duration + TextStoreBuilder.looseSeconds
@@ -218,6 +221,11 @@ private final class CaptionWriter {
       notes.append(
         "\(late.count) clips, the first \"\(first)\", end after their video does (\"duration\"); they are kept"
       )
+    }
+    if let first = uncaptioned.first, uncaptioned.count < clipCount {
+      notes.append(
+        "\(uncaptioned.count) of \(clipCount) clips, the first \"\(first)\", have no captions, the others do; they are "
+          + "kept")
     }
     return notes
   }

@@ -121,11 +121,14 @@ extension TextStoreBuilder {
   private func entry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
     switch task.content {
     case .questions(let answers):
-      try choiceEntry(
+      if row["a\(answers)"].map({ !$0.isNull }) == true {
+        throw BadRow("has more than \(answers) answers (\"a\(answers)\")")
+      }
+      return try choiceEntry(
         of: row, id: row.id("qid"), texts: ["q"].map(row.text) + (0..<answers).map { try row.text("a\($0)") },
         target: place(row["answer_idx"], "answer_idx", of: answers), with: tokenizer)
-    case .futures: try futuresEntry(of: row, with: tokenizer)
-    default: try queryEntry(of: row, with: tokenizer)
+    case .futures: return try futuresEntry(of: row, with: tokenizer)
+    default: return try queryEntry(of: row, with: tokenizer)
     }
   }
 

@@ -95,6 +95,19 @@ public enum JSONLines {
     if let list { for element in list.value.array ?? [] { try located(list.line, element) } }
   }
 
+  /// The first value of a file, as ``read(path:_:)`` has it, and its line; nil of an empty list.
+  public static func first(path: String) throws -> (line: Int, value: JSON)? {
+    struct Enough: Error {}
+    var first: (line: Int, value: JSON)?
+    do {
+      try read(path: path) { line, value in
+        first = (line, value)
+        throw Enough()
+      }
+    } catch is Enough {}
+    return first
+  }
+
   /// Hands on the elements of the one list in a file.
   private static func readList(path: String, _ body: (_ line: Int, _ value: JSON) throws -> Void) throws {
     try TextFile.requirePlain(path)

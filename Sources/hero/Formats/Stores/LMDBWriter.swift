@@ -152,10 +152,17 @@ public final class LMDBWriter {
     environment = nil
   }
 
+  /// What was wrong. Where a disk took a part of what it was given, liblmdb says `EIO`.
+  /// - Parameter free: bytes that are free on the disk; nil where that is not known.
+  static func cause(_ code: Int32, free: Int?) -> Int32 {
+    code == EIO && free.map { $0 < pendingLimit } == true ? ENOSPC : code
+  }
+
   private func check(_ code: Int32, _ action: String, place: String? = nil) throws {
     if code == 0 { return }
     if code > 0 {
-      throw DataError.system("\(action) the store", file: path, code: code).located(place: place)
+      let cause = Self.cause(code, free: DiskSpace.free(in: path))
+      throw DataError.system("\(action) the store", file: path, code: cause).located(place: place)
     }
     throw DataError(
       "cannot \(action) the store: \(String(cString: mdb_strerror(code)))", file: path, place: place)

@@ -14,6 +14,8 @@ public struct AnswerEvaluation: Equatable, Sendable {
   public internal(set) var scores: [[Float]] = []
   /// Questions whose answer is known.
   public internal(set) var known = 0
+  /// Questions that are answered and whose right answer is not known.
+  public internal(set) var hidden: [QueryID] = []
   /// Questions among ``known`` that the model answered as the annotation does.
   public internal(set) var right = 0
   var totalLoss = 0.0
@@ -26,7 +28,10 @@ public struct AnswerEvaluation: Equatable, Sendable {
   fileprivate mutating func add(_ id: String, _ judgement: Judgement, scores: [Float], target: Int) {
     results.rows.append(AnswerResults.Row(id: QueryID(id), answer: judgement.answer))
     self.scores.append(scores)
-    guard judgement.logProbabilities.indices.contains(target) else { return }
+    guard judgement.logProbabilities.indices.contains(target) else {
+      hidden.append(QueryID(id))
+      return
+    }
     known += 1
     if judgement.answer == target { right += 1 }
     totalLoss -= Double(judgement.logProbabilities[target])

@@ -13,6 +13,8 @@ public struct RunConfiguration: Equatable, Sendable {
   private var values: JSONObject
   /// What was given and what has been read.
   private(set) var use = OptionUse()
+  /// Whether it is one task of a run of several.
+  private(set) var isPart = false
 
   /// The family decides which options exist and which suite runs.
   public var family: TaskFamily { task.family }
@@ -42,6 +44,7 @@ public struct RunConfiguration: Equatable, Sendable {
   init(task: RunTask, of run: RunConfiguration) {
     self.init(task: task)
     use = run.use
+    isPart = true
     for option in RunOptions.used(by: task.family) where option.families.contains(run.family) {
       values[option.name] = run.values[option.name]
     }

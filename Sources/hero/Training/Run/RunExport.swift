@@ -11,6 +11,35 @@ public struct RunExport {
     case pt, safetensors
     /// A folder as Hugging Face's Hub has them: weights, `config.json` and a model card.
     case hub
+
+    /// What the names of its files end in; those of a folder in nothing of the kind.
+    private var endings: [String] {
+      switch self {
+      case .pt: ["pt", "pth", "bin", "ckpt"]
+      case .safetensors: ["safetensors"]
+      case .hub: []
+      }
+    }
+
+    /// The format that a file's name says; nil where it says none that is written.
+    fileprivate init?(named path: String) {
+      guard let format = Self.allCases.first(where: { $0.endings.contains(Self.ending(of: path)) }) else {
+        return nil
+      }
+      self = format
+    }
+
+    /// Refuses a name that says another format.
+    fileprivate func require(_ path: String) throws {
+      let ending = Self.ending(of: path)
+      let others = Self.allCases.filter { $0 != self }.flatMap(\.endings) + ["npz", "onnx", "h5", "gguf"]
+      guard others.contains(ending) else { return }
+      let fitting = Self(named: path).map { "--format \($0.rawValue), or " } ?? ""
+      throw UsageError(
+        "--output \(path) is named as a .\(ending), and --format is \(rawValue). Give \(fitting)another name")
+    }
+
+    private static func ending(of path: String) -> String { (path as NSString).pathExtension.lowercased() }
   }
 
   /// - Parameter path: the folder of a run of this program or of the reference.
@@ -20,14 +49,18 @@ public struct RunExport {
   ///
   /// - Parameters:
   ///   - checkpoint: a step, `best`, `latest` or a file.
+  ///   - format: nil for the one that the name of `output` says, else PyTorch's.
   ///   - output: the file, or of `hub` the folder; nil for `ckpt/model_step_N` in the run's folder,
   ///     where the reference looks for it.
   ///   - overwrites: whether a file of that name may be replaced.
   /// - Returns: the file.
-  /// - Throws: `DataError` where the weights cannot be read, or the file is there.
+  /// - Throws: `UsageError` for a name of another format, `DataError` where the weights cannot be
+  ///   read, or the file is there.
   public func run(
-    checkpoint: String, format: Format, output: String? = nil, overwrites: Bool = false
+    checkpoint: String, format: Format? = nil, output: String? = nil, overwrites: Bool = false
   ) throws -> String {
+    let format = format ?? output.flatMap { Format(named: $0) } ?? .pt
+    if let output { try format.require(output) }
     guard format != .hub else { return try writeFolder(checkpoint, output) }
     let kind: RunCheckpoint.Format = format == .pt ? .pt : .safetensors
     let (path, label) = try folder.checkpoint(named: checkpoint)

@@ -11,7 +11,7 @@ public struct PredictionScoring {
   public var predictions: String
   /// An annotation as its authors publish it, JSON lines, or a text store.
   public var references: String
-  /// What the annotation is of; needed where it has a form of its own.
+  /// What the annotation is of; nil where its first row tells.
   public var task: RunTask?
   /// The part of the references and of `vid2durIdx`, and the name in the figures.
   public var split = "val"
@@ -71,7 +71,9 @@ public struct PredictionScoring {
     var truths: [RetrievalTruth] = []
     var distinct = DistinctIDs()
     var late = 0
-    try forEachReference(warn) { row in
+    let annotation = try annotation()
+    let isFitting = task != nil || annotation?.hasQueries == true
+    try forEachReference(of: isFitting ? annotation : nil, warn) { row in
       if let truth = try RetrievalTruth(annotation: .object(row)), distinct.isNew(truth.id) {
         truths.append(truth)
         if let duration = row["duration"]?.double, truth.spans.contains(where: { $0.start > duration }) {
@@ -137,12 +139,22 @@ public struct PredictionScoring {
 
   private func answers(_ json: JSON, _ warn: (String) -> Void) throws -> Scores {
     try refuseMeteor()
+    let annotation = try annotation()
+    // Statements of a hidden split look like queries.
+    guard annotation.map({ $0.hasAnswers || $0.hasQueries }) ?? true else {
+      throw DataError(
+        "is an annotation of \(annotation?.rawValue ?? ""), and the predictions hold an answer for each id",
+        file: references, cure: "Give the annotation of the questions or statements, or check --predictions")
+    }
     var truth: [(id: QueryID, answer: Int)] = []
+    var hidden: [QueryID] = []
     var distinct = DistinctIDs()
     var answers = 2
-    try forEachReference(warn) { row in
-      guard let value = row["answer_idx"] ?? row["answer"] ?? row["label"], !value.isNull else { return }
+    try forEachReference(of: annotation, warn) { row in
       let id = try QueryID(in: .object(row), "qid", "example_id", "desc_id")
+      guard let value = row["answer_idx"] ?? row["answer"] ?? row["label"], !value.isNull else {
+        return hidden.append(id)
+      }
       guard let answer = AnswerResults.answer(value) else {
         throw DataError(
           "the answer is \(value.shown), not a whole number", place: "question \(id)",
@@ -156,13 +168,20 @@ public struct PredictionScoring {
       throw DataError("no row tells its answer: the truth is hidden", file: references)
     }
     try requirePlaces(truth.map(\.answer), of: answers, references, warn)
+    if let first = hidden.first {
+      warn(
+        "\(references): \(hidden.count) of \(hidden.count + truth.count) rows, the first \(first), do not tell what is "
+          + "right. No figure counts them")
+    }
     let (right, total, unanswered) = try DataError.locating(file: predictions) {
       if answers > 2, let (id, _) = json.object?.first(where: { $0.value.bool != nil }) {
         throw DataError(
           "the answer is true or false, and the questions have \(answers) answers", place: "question \(id)",
           cure: "Give the place of the answer, from 0 to \(answers - 1)")
       }
-      let given = try AnswerResults(json: json)
+      var given = try AnswerResults(json: json)
+      let unmeasured = Set(hidden).subtracting(truth.map(\.id))
+      given.rows.removeAll { unmeasured.contains($0.id) }
       try requirePlaces(given.rows.map(\.answer), of: answers, predictions, warn)
       return try given.scored(against: truth)
     }
@@ -170,7 +189,7 @@ public struct PredictionScoring {
     let accuracy = Double(right) / Double(total)
     var table = MetricsTable(title: split, headings: ["", "value"])
     table.add("accuracy, %", [100 * accuracy])
-    let name = task?.family == .inference ? "valid/\(split)_acc" : "valid/acc"
+    let name = annotation?.hasStatements == true ? "valid/\(split)_acc" : "valid/acc"
     return ([(name, accuracy)], table)
   }
 
@@ -247,11 +266,17 @@ public struct PredictionScoring {
 
   // MARK: References
 
+  /// What the references are an annotation of; nil where neither the task nor the first row tells.
+  private func annotation() throws -> TextStoreTask? {
+    try task.map(\.annotation) ?? TextStoreTask.looking(like: references)
+  }
+
   /// Rows of the annotation in the reference's form.
-  private func forEachReference(_ warn: (String) -> Void, _ body: (JSONObject) throws -> Void) throws {
-    // JSON lines read alike for every task.
-    let annotation = task.flatMap(\.annotation) ?? .tvr
-    try annotation.forEachRow(of: references, split: split, onSkip: warn, body)
+  private func forEachReference(
+    of annotation: TextStoreTask?, _ warn: (String) -> Void, _ body: (JSONObject) throws -> Void
+  ) throws {
+    // Rows that tell nothing of their task read alike for every one.
+    try (annotation ?? .tvr).forEachRow(of: references, split: split, onSkip: warn, body)
   }
 
   func tell(_ count: Int, _ what: String, _ warn: (String) -> Void) {

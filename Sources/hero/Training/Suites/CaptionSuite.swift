@@ -97,8 +97,37 @@ struct CaptionSuite: EvaluableSuite {
     let tokenizer = try TokenizerFit.open(
       configuration.tokenizer, metas, members.map(\.model.configuration), named: "the model", log: log)
     let rows = try references ?? store?.rows(skips: SkipReport(log: log)) ?? self.rows(path)
+    tellOddTimes(
+      of: rows, file: references == nil ? path : configuration.valReferences ?? path, members[0].videos)
     return Captioned(
       split: split, references: rows, generator: generator(members, tokenizer, DecodingOptions()))
+  }
+
+  /// Seconds by which a clip may exceed its video's frames: durations are rounded, and features end
+  /// a frame early.
+  private var looseSeconds: Double { 2 + 2 * configuration.frameInterval }
+
+  /// Tells of clips that are described in another way than clips are: as whole videos, for want of
+  /// times, and up to their video's end, as where times are in another unit than seconds.
+  func tellOddTimes(of clips: [CaptionRow], file: String, _ videos: VideoReader) {
+    let whole = clips.filter { $0.times == nil }
+    if configuration.task.annotation?.needsSubtitles == true, let first = whole.first {
+      log.warning(
+        "\(file): \(whole.count) of \(clips.count) clips, the first \(first.clip), have no times (\"ts\"); the captions "
+          + "are of their whole videos")
+    }
+    let late = clips.filter { clip in
+      guard let end = clip.times?.last, let frames = videos.features.frameCount(of: clip.video) else {
+        return false
+      }
+      return end > Double(frames) * configuration.frameInterval + looseSeconds
+    }
+    guard let first = late.first, let end = first.times?.last else { return }
+    let seconds = Double(videos.features.frameCount(of: first.video) ?? 0) * configuration.frameInterval
+    log.warning(
+      "\(file): \(late.count) of \(clips.count) clips, the first \(first.clip), end after their video does (at \(end), "
+        + "and the features of \(first.video) end at \(seconds) s); times are seconds. The captions are of what is there"
+    )
   }
 
   private func rows(_ path: String) throws -> [CaptionRow] {

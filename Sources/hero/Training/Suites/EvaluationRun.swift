@@ -25,6 +25,8 @@ public struct EvaluationRun {
   private var context: RunContext { made.context }
   /// What distinguishes the results of several runs.
   private let joining: String
+  /// Begins the name of the folder of the results: the task's, of a run of several.
+  private var part: String { made.configuration.isPart ? "\(task.rawValue)_" : "" }
 
   /// What the run was trained for.
   public var task: RunTask { made.configuration.task }
@@ -87,7 +89,7 @@ public struct EvaluationRun {
     if isFirst {
       if let submission, let submitted { try submission.require(submitted, overwrites: overwrites) }
       if let logits { try OutputFile.require(logits, overwrites: overwrites) }
-      try made.folder.requireResults(split: split + joining)
+      try made.folder.requireResults(split: part + split + joining)
     }
     if submission?.form == .value, task.findsWindows {
       throw UsageError("--submission-form value: VALUE has no task \(task.rawValue)")
@@ -122,7 +124,7 @@ public struct EvaluationRun {
   /// Writes the predictions into the run's folder.
   /// - Returns: the file.
   private func write(_ report: SplitReport, split: String, overwrites: Bool) throws -> String {
-    let results = made.folder.evaluationResults(split: split + joining)
+    let results = made.folder.evaluationResults(split: part + split + joining)
     let path = "\(results)/results_\(made.checkpoint.label)_all.\(task.resultEnding)"
     guard context.communicator.isFirst else { return path }
     try made.folder.make(results)

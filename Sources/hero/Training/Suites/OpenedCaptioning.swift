@@ -10,7 +10,7 @@ import Text
 public struct OpenedCaptioning {
   /// Where the videos come from.
   public let videos: VideoReader
-  private let suite: CaptionSuite
+  fileprivate let suite: CaptionSuite
   private let model: CaptionModel
   private let tokenizer: Tokenizer
   private let options: DecodingOptions
@@ -72,6 +72,7 @@ extension SavedRun {
           + "its own; scores take a clip once")
     }
     let opened = try OpenedCaptioning(self, tokenizer: tokenizer, options, backend: backend)
+    opened.suite.tellOddTimes(of: rows, file: clips, opened.videos)
     let (captions, leftOut) = try CaptionSuite.caption(rows, opened.generator(), communicator)
     if leftOut > 0 {
       log.warning(

@@ -71,6 +71,11 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
     }
     let (answered, all) = (answers.results.rows.count, evaluator.itemCount)
     if answered < all { log.warning("\(split): answers and figures are of \(answered) of \(all) items") }
+    if answers.known > 0, let first = answers.hidden.first {
+      log.warning(
+        "\(split): the right answer of \(answers.hidden.count) of \(answered) items, the first \(first), is not known; "
+          + "no figure counts them")
+    }
     var report = SplitReport { try answers.results.write(path: $0) }
     report.logits = answers.logits
     report.scalars = evaluator.metrics(answers, split: split)

@@ -24,6 +24,7 @@ struct AnnotationFile {
       try How2Annotation(task: .how2qa, clipInterval: builder.clipInterval).read(path, body)
     case (.msrvtt, .table): try MSRVTTAnnotation.readTable(path, body)
     case (.msrvtt, .document): try MSRVTTAnnotation(split: builder.split).read(path, body)
+    case (.didemo, .list) where try JSONLines.first(path: path)?.value["desc"] != nil: try readLines(body)
     case (.didemo, .document), (.didemo, .list): try DiDeMoAnnotation.read(path, body)
     case (.violin, .document): try ViolinAnnotation(split: builder.split).read(path, body)
     case (_, .lines), (_, .list): try readLines(body)
@@ -35,16 +36,10 @@ struct AnnotationFile {
     }
   }
 
-  private struct Enough: Error {}
-
   /// Refuses a file whose first row is one of another task.
   private func requireFirstRow() throws {
-    do {
-      try JSONLines.read(path: path) { _, value in
-        if let row = value.object { try task.requireRow(row) }
-        throw Enough()
-      }
-    } catch is Enough {}
+    guard let (line, value) = try JSONLines.first(path: path), let row = value.object else { return }
+    try DataError.locating(file: path, place: "line \(line)") { try task.requireRow(row) }
   }
 
   /// The reference's own form, or one list of the same rows.

@@ -1,0 +1,80 @@
+import Corpus
+import Engine
+import Formats
+import Foundation
+import Metrics
+import Model
+import TestSupport
+import Testing
+
+@testable import Training
+
+/// Items of a split that are measured, or described, in another way than the others: each kind is
+/// told by name.
+@Suite struct OddItemTests {
+  private static let annotations = SharedData.golden.path + "/corpus/ann"
+  private static let tokenizer = SharedData.golden.path + "/corpus/tokenizer"
+
+  /// The lines of an annotation, some of them changed.
+  private func rows(
+    _ name: String, _ change: (_ number: Int, _ row: inout JSON) -> Void
+  ) throws -> (text: String, count: Int) {
+    var lines: [String] = []
+    try JSONLines.read(path: "\(Self.annotations)/\(name).jsonl") { _, row in
+      var row = row
+      change(lines.count, &row)
+      lines.append(row.encoded())
+    }
+    return (lines.joined(separator: "\n"), lines.count)
+  }
+
+  @Test func aHiddenAnswerAmongOthers() throws {
+    let run = try TinyRun()
+    try run.train(.tvqa, run.options(.tvqa))
+    let (text, count) = try rows("tvqa_val") { number, row in
+      if number == 1 { row["answer_idx"] = nil }
+    }
+    let id = try #require(try JSON.parse(String(text.split(separator: "\n")[1]))["qid"]?.int)
+    let store = run.folder.path("hidden.db")
+    _ = try TextStoreBuilder(
+      task: .tvqa, annotation: try run.folder.file("hidden.jsonl", text), output: store,
+      tokenizer: Self.tokenizer
+    ).build { _ in }
+    let said = Said()
+    let saved = try SavedRun(path: run.folder.path("run"), for: .evaluation, log: said.log)
+    let outcome = try EvaluationRun([saved]).run(split: "val", store: store, backend: try CPUBackend())
+    #expect(!outcome.report.scalars.isEmpty)
+    let line = said.text.replacing("\n", with: " ")
+    #expect(
+      line.contains("the right answer of 1 of \(count) items, the first \(id), is not known"), "\(line)")
+  }
+
+  @Test func clipsWithoutTimesAndInMilliseconds() throws {
+    let run = try TinyRun()
+    try run.train(.tvc, run.options(.tvc))
+    let saved = { log in
+      try SavedRun(
+        path: run.folder.path("run"), usual: .tvc,
+        try RunArguments(["--tokenizer", Self.tokenizer]), for: .description, log: log)
+    }
+    func said(of text: String) throws -> String {
+      let said = Said()
+      _ = try saved(said.log).caption(
+        try run.folder.file("clips.jsonl", text), to: run.folder.path("captions.jsonl"), overwrites: true,
+        tokenizer: Self.tokenizer, DecodingOptions(), backend: try CPUBackend())
+      return said.text.replacing("\n", with: " ")
+    }
+    let plain = try rows("tvc_val") { _, _ in }
+    #expect(try !said(of: plain.text).contains("clips, the first"))
+    let odd = try rows("tvc_val") { number, row in
+      if number == 0 { row["ts"] = .null }
+      if number == 1 { row["ts"] = nil }
+      if number == 2 { row["ts"] = [0, 4170] }
+    }
+    let told = try said(of: odd.text)
+    #expect(told.contains("2 of \(odd.count) clips, the first 539, have no times (\"ts\")"), "\(told)")
+    #expect(
+      told.contains("1 of \(odd.count) clips, the first 541, end after their video does (at 4170.0"),
+      "\(told)")
+  }
+}
