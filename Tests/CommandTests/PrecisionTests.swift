@@ -38,6 +38,36 @@ struct PrecisionTests {
     #expect(resumed.status == 0, "\(resumed.errors)")
   }
 
+  /// A trained model is evaluated in int8, the same in every run; nothing trains in it.
+  @Test(.timeLimit(.minutes(30))) func int8EncodesAndDoesNotTrain() throws {
+    let corpus = try SmallCorpus()
+    func hero(_ arguments: [String]) throws -> HeroProcess {
+      try HeroProcess(
+        arguments: arguments + ["--device", "cpu", "--precision", "int8"], folder: corpus.folder.root,
+        environment: Self.emulation)
+    }
+    for command in [
+      ["finetune", "--config", "finetune.json", "--output-dir", "run"], ["bench", "finetune"],
+    ] {
+      let refused = try hero(command)
+      #expect(refused.status != 0 && refused.errors.contains("int8 encodes and does not train"))
+    }
+    #expect(!FileManager.default.fileExists(atPath: corpus.folder.path("run")))
+    try corpus.run([
+      "finetune", "--config", "finetune.json", "--output-dir", "run", "--num-train-steps", "20",
+      "--valid-steps", "20", "--save-steps", "20", "--device", "cpu",
+    ])
+    let figures = try (0..<2).map { _ in
+      let run = try hero([
+        "eval", "--split", "val", "--query-txt-db", "txt_db/val.db", "--output-dir", "run", "--json",
+        "--overwrite",
+      ])
+      #expect(run.status == 0, "\(run.errors)")
+      return run.output
+    }
+    #expect(figures[0] == figures[1])
+  }
+
   /// What a processor cannot do is refused with the way out; `auto` takes what it can.
   @Test func whatIsMissingIsSaid() throws {
     let base = ["HERO_KERNELS": "base"]
@@ -46,11 +76,13 @@ struct PrecisionTests {
     let refused = try HeroProcess(arguments: arguments + ["bf16"], environment: base)
     #expect(refused.status != 0 && refused.errors.contains("AVX512-BF16"))
     #expect(refused.errors.contains("--precision auto"))
+    let bytes = try HeroProcess(arguments: arguments + ["int8"], environment: base)
+    #expect(bytes.status != 0 && bytes.errors.contains("AVX512-VNNI"))
     let automatic = try HeroProcess(arguments: arguments + ["auto"], environment: base)
     #expect(automatic.errors.contains("none.json") && !automatic.errors.contains("AVX512"))
     let other = try HeroProcess(arguments: arguments + ["tf32"], environment: base)
     #expect(other.status != 0 && other.errors.contains("fp32 or bf16"))
     let unknown = try HeroProcess(arguments: arguments + ["fp8"], environment: base)
-    #expect(unknown.status != 0 && unknown.errors.contains("fp32, tf32, bf16, auto"))
+    #expect(unknown.status != 0 && unknown.errors.contains("fp32, tf32, bf16, int8, auto"))
   }
 }

@@ -50,7 +50,7 @@ import Testing
               tensor: Self.tensor(isAcross ? turned(matrix) : matrix, type, on: backend), isAcross: isAcross)
           }
           backend.bf16Product(
-            factors[0], factors[1], m: m, n: n, k: k, BF16Result(out: out, accumulate: true))
+            factors[0], factors[1], m: m, n: n, k: k, ProductResult(out: out, accumulate: true))
           #expect(
             backend.values(of: out) == expected.floats,
             "\(backend.summary) \(type) \(acrossLeft) \(acrossRight)")

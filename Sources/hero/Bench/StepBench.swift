@@ -16,6 +16,9 @@ package enum BenchKind: String, CaseIterable, Sendable {
   case mlm
   case mfmNCE = "mfm-nce"
   case mffr, fom, vsm
+
+  /// Whether it is an update.
+  package var trains: Bool { self != .encode && self != .caption }
 }
 
 /// Times full-size steps on described work, against the best rate of products measured in the same

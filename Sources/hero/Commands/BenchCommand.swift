@@ -65,6 +65,7 @@ struct BenchSteps: ParsableCommand {
     guard !kinds.isEmpty else {
       throw UsageError("say what to time: " + BenchKind.allCases.map(\.rawValue).joined(separator: ", "))
     }
+    if kinds.contains(where: \.trains) { try device.requireTraining() }
     guard let batch else { throw UsageError("give --batch, the batch's lengths") }
     // Before hours are spent: nothing is added to a file that is no history.
     if let record, FileManager.default.fileExists(atPath: record) { _ = try BenchRecord.read(path: record) }

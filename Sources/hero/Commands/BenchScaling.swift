@@ -56,6 +56,7 @@ struct BenchScaling: ParsableCommand {
     guard longest.value > 0 else { throw UsageError("--longest must be above 0") }
     try Processes.requireSole("bench scaling")
     try device.choice.checkProcessor("scaling is measured")
+    try device.requireTraining()
     InterruptHandler.install()
     var extent = ScalingBench.Extent()
     (extent.batches, extent.lengths) = (batches.sorted(), lengths.sorted())

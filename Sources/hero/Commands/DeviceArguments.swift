@@ -25,7 +25,7 @@ struct DeviceArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "How exactly it is computed: \(Self.precisions); auto is bf16 where the device multiplies in it, else fp32.",
+      "How exactly it is computed: \(Self.precisions); auto is bf16 where the device multiplies in it, else fp32; int8 does not train.",
       valueName: "precision"))
   var precision = "fp32"
 
@@ -55,6 +55,13 @@ struct DeviceArguments: ParsableArguments {
       try Device.link(backend, among: communicator, note: Console.standardError.print)
     }
     return backend
+  }
+
+  /// - Throws: `UsageError` for a precision without updates.
+  func requireTraining() throws {
+    guard try chosenPrecision()?.trains ?? true else {
+      throw UsageError("\(precision) encodes and does not train; give --precision auto, or fp32 or bf16")
+    }
   }
 
   /// nil for what suits the device.

@@ -63,7 +63,7 @@ struct GPUCheckCommand: ParsableCommand {
         }
         return precision
       }
-    } ?? Precision.allCases
+    } ?? Precision.allCases.filter { $0 != .int8 }
   }
 
   private static func line(_ row: DeviceCheck.Row) -> String {

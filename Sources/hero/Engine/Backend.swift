@@ -131,7 +131,11 @@ extension Backend {
       let storage = makeStorage(count: rows * side, type: precision.activations)
       return Tensor(rows: rows, columns: side, storage: storage)
     }
-    let (x, weight, out) = (matrix(rows), matrix(side), matrix(rows))
+    // In int8, only weights are multiplied so.
+    let weight =
+      precision == .int8
+      ? Tensor(rows: side, columns: side, storage: makeWeights(count: side * side)) : matrix(side)
+    let (x, out) = (matrix(rows), matrix(rows))
     // Equal numbers would take less power than a model's, and a GPU's rate is bound by that.
     var random = RandomStream(seed: 1, stream: 0)
     let numbers = (0..<64 * side).map { _ in random.normalPair().0 }

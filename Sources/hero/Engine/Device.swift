@@ -55,6 +55,8 @@ public enum Device {
     case .cpu: return try openCPU(precision, threads)
     case .cuda(let ordinal): return try openCUDA(ordinal, place, precision)
     case .automatic:
+      // No GPU computes in it.
+      if precision == .int8 { return try openCPU(precision, threads) }
       // Why there is no GPU is told by `list`, and where one is asked for.
       do { return try openCUDA(nil, place, precision) } catch is EngineError {
         return try openCPU(precision, threads)
@@ -84,7 +86,9 @@ public enum Device {
   public static func list() -> [Description] {
     var list: [Description] = []
     do {
-      let precisions = CPUBackend.multipliesBF16 ? "fp32 and bf16" : "fp32 (bf16 needs AVX512-BF16)"
+      var precisions = "fp32 (bf16 needs AVX512-BF16)"
+      if CPUBackend.multipliesBF16 { precisions = "fp32 and bf16" }
+      if CPUBackend.multipliesInt8 { precisions = "fp32, bf16 and int8" }
       list.append(
         Description(name: "cpu", text: "\(try CPUBackend().summary), \(precisions)", isUsable: true))
     } catch {

@@ -1,7 +1,6 @@
 /// How exactly a device computes.
 ///
-/// Weights, their gradients, moments, sums, statistics and losses are float32 or wider in all of
-/// them.
+/// Weights, their gradients, moments, statistics and losses are float32 or wider in all of them.
 public enum Precision: String, Sendable, CaseIterable {
   /// Everything in float32.
   case fp32
@@ -9,7 +8,12 @@ public enum Precision: String, Sendable, CaseIterable {
   case tf32
   /// Results of layers kept in bfloat16 and multiplied with weights rounded to it, sums in float32.
   case bf16
+  /// As bf16, but rows and weights of a layer's product rounded to 8 bits, sums in int32. Without a
+  /// way back: it encodes and does not train.
+  case int8
 
   /// What results of layers and their gradients are kept in.
-  public var activations: ElementType { self == .bf16 ? .bfloat16 : .float32 }
+  public var activations: ElementType { self == .bf16 || self == .int8 ? .bfloat16 : .float32 }
+  /// Whether a model can be trained in it.
+  public var trains: Bool { self != .int8 }
 }

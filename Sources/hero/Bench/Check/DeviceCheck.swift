@@ -51,7 +51,7 @@ package struct DeviceCheck {
     switch device.precision {
     case .fp32: 2e-4
     case .tf32: 5e-3
-    case .bf16: 4e-2
+    case .bf16, .int8: 4e-2
     }
   }
 
@@ -60,7 +60,7 @@ package struct DeviceCheck {
     switch device.precision {
     case .fp32: 1e-4
     case .tf32: 3e-2
-    case .bf16: 1e-1
+    case .bf16, .int8: 1e-1
     }
   }
 

@@ -26,16 +26,6 @@ struct BF16Factor {
   }
 }
 
-/// What becomes of a product's sums.
-struct BF16Result {
-  let out: Tensor
-  var accumulate = false
-  var bias: Tensor?
-  var activation = Activation.none
-  /// A GELU's argument.
-  var pre: Tensor?
-}
-
 /// A right factor, packed: group g, pair p at `words + g·stride + (p − firstPair)·16`.
 private struct PackedColumns {
   let words: UnsafeMutablePointer<UInt32>
@@ -61,7 +51,7 @@ extension CPUBackend {
 
   /// out = activation(left·right + bias), or out += left·right. left: [m, k], right: [k, n].
   func bf16Product(
-    _ left: BF16Factor, _ right: BF16Factor, m: Int, n: Int, k: Int, _ result: BF16Result
+    _ left: BF16Factor, _ right: BF16Factor, m: Int, n: Int, k: Int, _ result: ProductResult
   ) {
     guard m > 0, n > 0 else { return }
     operations += 2 * m * n * k
@@ -127,7 +117,7 @@ extension CPUBackend {
   /// The products of all rows with a block of columns over a stretch of the inner dimension.
   private func multiply(
     _ left: BF16Factor, _ right: PackedColumns, rows m: Int, columns: Range<Int>, inner: Range<Int>,
-    _ result: BF16Result, sums global: (start: UnsafeMutablePointer<Float>, stride: Int)?, isFirst: Bool,
+    _ result: ProductResult, sums global: (start: UnsafeMutablePointer<Float>, stride: Int)?, isFirst: Bool,
     isLast: Bool
   ) {
     let stretches = Self.stretches(inner, upTo: 1024, whole: 1536)
@@ -151,8 +141,6 @@ extension CPUBackend {
     let packedWords = (blockRows + 15) / 16 * 16 * pairs
     let each = packedWords + (keepsSums ? (blockRows + 8) * (width + 16) : 0)
     let storage = scratch(parts: lanes, each: max(16, each))
-    let size = result.out.storage.type.size
-    let (out, pre, bias) = (result.out.values, result.pre?.values, result.bias?.pointer)
     let next = Atomic<Int>(0)
     pool.run(lanes) { (lane: Int) -> Void in
       // Packed words, then sums.
@@ -166,7 +154,7 @@ extension CPUBackend {
         let firstColumn = item % parts * width
         let rows = firstRow..<min(m, firstRow + Self.blockRows)
         let some = min(width, columns.count - firstColumn)
-        let at = (firstRow * result.out.columns + columns.lowerBound + firstColumn) * size
+        let target = result.at(row: firstRow, column: columns.lowerBound + firstColumn)
         for (number, stretch) in stretches.enumerated() {
           let ownPairs = (stretch.count + 1) / 2
           left.pack(rows, stretch, to: words, stride: 16 * ownPairs, leftLoops)
@@ -187,12 +175,7 @@ extension CPUBackend {
           }
           product.is_first = isFirst && number == 0
           product.is_last = isLast && number == stretches.count - 1
-          product.out = out + at
-          product.out_stride = result.out.columns
-          product.bias = bias.map { UnsafePointer($0 + columns.lowerBound + firstColumn) }
-          product.activation = result.activation.rawValue
-          product.pre = pre.map { $0 + at }
-          product.accumulate = result.accumulate
+          product.result = target
           resultLoops.bf16_product(&product, rows.count, some)
         }
       }
@@ -239,7 +222,7 @@ final class WeightPackings {
 
 extension HostStorage {
   /// The memory as words, which the kernels alone read and write.
-  fileprivate var words: UnsafeMutablePointer<UInt32> {
+  var words: UnsafeMutablePointer<UInt32> {
     bytes.bindMemory(to: UInt32.self, capacity: count)
   }
 }

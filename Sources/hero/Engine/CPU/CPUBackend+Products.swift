@@ -1,6 +1,29 @@
 import CKernels
 import COpenBLAS
 
+/// What becomes of the sums of a product by our own kernels.
+struct ProductResult {
+  let out: Tensor
+  var accumulate = false
+  var bias: Tensor?
+  var activation = Activation.none
+  /// A GELU's argument.
+  var pre: Tensor?
+
+  /// The result from a row and a column on, as the kernels take it.
+  func at(row: Int, column: Int) -> hero_product_result {
+    let place = (row * out.columns + column) * out.storage.type.size
+    var result = hero_product_result()
+    result.out = out.values + place
+    result.out_stride = out.columns
+    result.bias = bias.map { UnsafePointer($0.pointer + column) }
+    result.activation = activation.rawValue
+    result.pre = pre.map { $0.values + place }
+    result.accumulate = accumulate
+    return result
+  }
+}
+
 extension CPUBackend {
   /// C = op(A)·op(B) (+ C), divided over the threads along C's longer side.
   ///

@@ -21,7 +21,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     try self.init(threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee)
   }
 
-  /// - Parameter precision: fp32, or bf16 where the processor multiplies in it.
+  /// - Parameter precision: fp32, or bf16 and int8 where the processor multiplies in them.
   /// - Throws: `EngineError` for another, saying what is missing.
   public convenience init(threads: Int? = nil, precision: Precision) throws {
     switch precision {
@@ -32,7 +32,14 @@ public final class CPUBackend: Backend, @unchecked Sendable {
           "this processor has no products in bfloat16 (AVX512-BF16), which --precision bf16 is for; give "
             + "--precision auto, which takes it where it is there, or fp32")
       }
-    case .tf32: throw EngineError("the CPU computes in fp32 or bf16, tf32 is a GPU's; give one of those")
+    case .int8:
+      guard Self.multipliesInt8 else {
+        throw EngineError(
+          "this processor has no products in int8 and bfloat16 (AVX512-VNNI and AVX512-BF16), which "
+            + "--precision int8 is for; give --precision auto, which takes what is there, or fp32")
+      }
+    case .tf32:
+      throw EngineError("the CPU computes in fp32 or bf16 or int8, tf32 is a GPU's; give one of those")
     }
     try self.init(threads: threads, emulating: precision)
   }
@@ -43,14 +50,15 @@ public final class CPUBackend: Backend, @unchecked Sendable {
       threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee, precision: precision)
   }
 
-  /// Whether bf16 is faster here than fp32. The tests let any processor compute in it, by
-  /// `HERO_EMULATE_BF16=1`.
-  static var multipliesBF16: Bool {
-    hero_kernels_best().pointee.multiplies_bf16
-      || ProcessInfo.processInfo.environment["HERO_EMULATE_BF16"] == "1"
-  }
+  /// Whether bf16 is faster here than fp32.
+  static var multipliesBF16: Bool { hero_kernels_best().pointee.multiplies_bf16 || emulates }
+  /// Whether int8 is faster here than bf16.
+  static var multipliesInt8: Bool { hero_kernels_best().pointee.multiplies_int8 || emulates }
 
-  /// - Parameter precision: fp32 or bf16, the latter by any kernels.
+  /// The tests let any processor compute in bf16 and int8, by `HERO_EMULATE_BF16=1`.
+  private static var emulates: Bool { ProcessInfo.processInfo.environment["HERO_EMULATE_BF16"] == "1" }
+
+  /// - Parameter precision: fp32, or bf16 and int8 by any kernels.
   init(threads: Int, kernels: hero_kernels, precision: Precision = .fp32) throws {
     precondition(precision != .tf32)
     if let problem = hero_blas_load() {
@@ -92,7 +100,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   /// Threads, products and vector loops, as in "CPU, 8 threads, OpenBLAS SkylakeX, avx512 loops".
   public var summary: String {
-    let products = precision == .bf16 ? "bf16" : "OpenBLAS \(String(cString: hero_blas_core()))"
+    let products =
+      precision == .fp32 ? "OpenBLAS \(String(cString: hero_blas_core()))" : precision.rawValue
     return "CPU, \(pool.threads) threads, \(products), \(String(cString: kernels.name)) loops"
   }
 
@@ -125,10 +134,11 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   /// The system's pages of zeros, which take memory only once they are written.
   public func makeZeros(count: Int) -> Storage { HostStorage(zeros: count) }
 
-  /// In bf16, weights that are multiplied with again and again are kept packed besides.
+  /// In bf16, weights that few rows are multiplied with again and again are kept packed besides; in
+  /// int8 all weights are.
   public func makeWeights(count: Int) -> Storage {
     HostStorage(
-      count: count, memory: host, packings: precision == .bf16 ? WeightPackings() : nil)
+      count: count, memory: host, packings: precision == .fp32 ? nil : WeightPackings())
   }
 
   /// Scratch of `each` floats for every part of a divided loop.

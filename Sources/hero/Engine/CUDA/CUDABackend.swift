@@ -29,6 +29,9 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   package init(
     _ functions: hero_cuda_functions, ordinal: Int = 0, precision: Precision = .fp32, cache: URL? = nil
   ) throws {
+    guard precision != .int8 else {
+      throw EngineError("int8 is the CPU's; a GPU computes in fp32, tf32 or bf16: give one of those")
+    }
     stream = try CUDAStream(functions, ordinal: ordinal)
     let (major, minor) = (try stream.attribute(.majorCapability), try stream.attribute(.minorCapability))
     guard major >= 7 else {

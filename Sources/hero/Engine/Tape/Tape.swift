@@ -56,7 +56,8 @@ public final class Tape {
     _ backend: any Backend, seed: UInt64, step: UInt64, part: UInt32 = 0,
     communicator: any Communicator = SoleCommunicator.shared
   ) -> Tape {
-    Tape(
+    precondition(backend.precision.trains)
+    return Tape(
       backend: backend, isTraining: true, seed: seed, step: step, part: part, communicator: communicator)
   }
 

@@ -4,7 +4,7 @@
 
 #define SET avx512bf16
 #define SET_NAME "avx512bf16"
-#define SET_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,bmi2,popcnt"
+#define SET_FEATURES "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx512vnni,avx2,fma,bmi2,popcnt"
 #define SET_FUSES
 #define SET_WIDE
 #define SET_BF16

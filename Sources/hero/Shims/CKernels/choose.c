@@ -22,7 +22,8 @@ int hero_kernels_all(const hero_kernels *sets[HERO_KERNEL_SETS]) {
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
     return count;
   sets[count++] = &hero_kernels_avx512;
-  if (__builtin_cpu_supports("avx512bf16")) sets[count++] = &hero_kernels_avx512bf16;
+  if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
+    sets[count++] = &hero_kernels_avx512bf16;
 #endif
   return count;
 }

@@ -26,10 +26,14 @@ public struct TrainingRun {
 
   /// Trains to the last update, with validations and checkpoints on the way.
   ///
-  /// - Throws: `DataError` for files, options and weights that do not fit. A folder made for a run
-  ///   that does not begin is removed.
+  /// - Throws: `UsageError` for a precision that does not train, `DataError` for files, options and
+  ///   weights that do not fit. A folder made for a run that does not begin is removed.
   public func run(_ beginning: Beginning, backend: any Backend) throws {
     let (context, precision) = (suite.run, backend.precision)
+    guard precision.trains else {
+      throw UsageError(
+        "\(precision.rawValue) encodes and does not train; give --precision auto, or fp32 or bf16")
+    }
     var configuration = context.configuration
     if let asked = configuration.precisionInFile, asked != .string(precision.rawValue) {
       context.log.warning(

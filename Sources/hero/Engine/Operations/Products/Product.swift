@@ -67,12 +67,16 @@ struct Product: Operation {
 
   func run(on cpu: CPUBackend) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns)
-    if cpu.precision == .bf16 {
+    if cpu.precision.activations == .bfloat16 {
+      let result = ProductResult(
+        out: out.tensor, accumulate: out.accumulate, bias: bias, activation: activation, pre: pre)
+      if isOfRows, cpu.quantises(right.tensor) {
+        return cpu.int8Product(left.tensor, right.tensor, result)
+      }
       return cpu.bf16Product(
         BF16Factor(tensor: left.tensor, isAcross: left.isTransposed),
-        BF16Factor(tensor: right.tensor, isAcross: !right.isTransposed), m: rows, n: columns, k: inner,
-        BF16Result(
-          out: out.tensor, accumulate: out.accumulate, bias: bias, activation: activation, pre: pre))
+        BF16Factor(tensor: right.tensor, isAcross: !right.isTransposed), m: rows, n: columns, k: inner, result
+      )
     }
     if isOfRows, rows <= CPUBackend.thinRows, columns >= 64 {
       cpu.thinProduct(left.tensor, right.tensor, into: target)

@@ -30,9 +30,19 @@ typedef struct {
 
 enum { HERO_NO_ACTIVATION, HERO_RELU, HERO_GELU, HERO_QUICK_GELU };
 
-/// A stretch of a product of bfloat16, out = activation(left . right + bias), of packed factors:
-/// `pack_along` and `pack_across` make groups of sixteen rows of the left or columns of the right,
-/// in which each pair of the inner dimension takes sixteen words.
+/// What becomes of a product's sums: out = activation(sums + bias), or out += sums.
+typedef struct {
+  void *out;
+  long out_stride;
+  const float *bias;  // or NULL
+  int activation;
+  void *pre;          // a GELU's argument, like `out`, which it may be
+  bool accumulate;    // without activation
+} hero_product_result;
+
+/// A stretch of a product of bfloat16, of packed factors: `pack_along` and `pack_across` make
+/// groups of sixteen rows of the left or columns of the right, in which each pair of the inner
+/// dimension takes sixteen words.
 typedef struct {
   const uint32_t *left, *right;
   long left_stride, right_stride;  // words from group to group
@@ -40,14 +50,19 @@ typedef struct {
   float *sums;                     // of the stretches so far, with room for 8 rows and 16 columns more; NULL for a single stretch
   long sums_stride;
   bool is_first, is_last;          // of the stretches
-  // Used with the last stretch.
-  void *out;
-  long out_stride;
-  const float *bias;               // or NULL
-  int activation;
-  void *pre;                       // a GELU's argument, like `out`, which it may be
-  bool accumulate;                 // adds to what is in `out`; without activation
+  hero_product_result result;      // used with the last stretch
 } hero_bf16_product;
+
+/// A product of rows and columns in int8, packed by `pack_int8`. The sums are int32; each is scaled
+/// by its row's and its column's scale.
+typedef struct {
+  const uint32_t *left, *right;
+  long left_stride, right_stride;  // words from group to group
+  long quads;                      // fours of the inner dimension
+  const float *row_scales, *column_scales;
+  const int32_t *starts;           // what the sums of each column start with
+  hero_product_result result;
+} hero_int8_product;
 
 /// What a query reads of the planes of bits of many frames: the planes in groups of sixteen, each
 /// group of planes that are weighed alike. HERO_NO_PLANE fills a group up.
@@ -100,13 +115,23 @@ typedef struct {
   // inner dimension going down).
   void (*pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
   void (*pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
-  // A product whose result is of these values.
+  // Rows in int8, each by its own scale, the largest magnitude / 127, in groups of sixteen,
+  // `stride` words apart; every four of the inner dimension take sixteen words, and what is
+  // missing counts 0. A row with an infinity or a NaN has the scale NaN. A left factor's bytes
+  // are shifted by 128 (`starts` is NULL). A right one's are signed, and `starts` takes away
+  // again what the shift adds: -128 times the sum of the item's bytes. `scales` and `starts`
+  // have room for whole groups.
+  void (*pack_int8)(uint32_t *to, long stride, float *scales, int32_t *starts, const void *from, long ld, long count,
+                    long inner);
+  // Products whose result is of these values.
   void (*bf16_product)(const hero_bf16_product *product, long rows, long columns);
+  void (*int8_product)(const hero_int8_product *product, long rows, long columns);
 } hero_value_loops;
 
 typedef struct {
   const char *name;
   bool multiplies_bf16;  // whether the processor multiplies bfloat16 itself
+  bool multiplies_int8;  // and int8, four products at a time
   const hero_value_loops *floats, *bf16;
 
   // Element-wise

@@ -6,6 +6,7 @@
 #include "philox.h"
 #include "flat.h"
 #include "bf16_product.h"
+#include "int8_product.h"
 // What works on values of either type, once for each.
 #define VALUE float
 #define NAME(loop) loop##_of_floats

@@ -16,7 +16,7 @@ INLINE hero_bf16_product packed_product(const bf16_head *room, long inner, void 
   long pairs = (inner + 1) / 2;
   return (hero_bf16_product){.left = room->left, .right = room->right, .left_stride = pairs * LANES,
                               .right_stride = pairs * LANES, .pairs = pairs, .is_first = true, .is_last = true,
-                              .out = out, .out_stride = ld_out};
+                              .result = {.out = out, .out_stride = ld_out}};
 }
 
 // out[rows x columns] in float32 = a . bᵀ, both with their inner dimension along their rows.

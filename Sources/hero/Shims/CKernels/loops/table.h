@@ -12,7 +12,9 @@
     .attention_backward = attention_backward_of_##values, \
     .pack_along = pack_along_of_##values,                 \
     .pack_across = pack_across_of_##values,               \
-    .bf16_product = bf16_product_of_##values,           \
+    .pack_int8 = pack_int8_of_##values,                   \
+    .bf16_product = bf16_product_of_##values,             \
+    .int8_product = int8_product_of_##values,             \
   }
 static const hero_value_loops loops_of_floats = LOOPS_OF(floats), loops_of_bf16 = LOOPS_OF(bf16);
 #undef LOOPS_OF
@@ -24,6 +26,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .name = SET_NAME,
 #if defined(SET_BF16)
     .multiplies_bf16 = true,
+    .multiplies_int8 = true,
 #endif
     .floats = &loops_of_floats,
     .bf16 = &loops_of_bf16,

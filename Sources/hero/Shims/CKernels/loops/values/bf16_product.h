@@ -43,7 +43,7 @@ static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long 
 }
 
 // Makes results of a tile's sums; the tile begins at (row, column) of the product.
-INLINE EITHER void finish(VALUE *out, const hero_bf16_product *p, const float *sums, long ld, long row, long rows,
+INLINE EITHER void finish(VALUE *out, const hero_product_result *p, const float *sums, long ld, long row, long rows,
                           long column, long columns) {
   for (long i = 0; i < rows; i++)
     for (long c = 0; c < columns; c += LANES) {
@@ -80,7 +80,7 @@ static void NAME(bf16_product)(const hero_bf16_product *p, long rows, long colum
       bf16_tiles((width + LANES - 1) / LANES, p->left + r / LANES * p->left_stride + r % LANES, right,
                   p->right_stride, p->pairs, sums, ld, p->is_first);
       if (p->is_last)
-        finish((VALUE *)p->out, p, sums, ld, r, rows - r < TILE_ROWS ? rows - r : TILE_ROWS, c, width);
+        finish((VALUE *)p->result.out, &p->result, sums, ld, r, rows - r < TILE_ROWS ? rows - r : TILE_ROWS, c, width);
     }
   }
 }
