@@ -77,4 +77,23 @@ import Testing
       told.contains("1 of \(odd.count) clips, the first 541, end after their video does (at 4170.0"),
       "\(told)")
   }
+
+  /// A store of a hidden split teaches nothing: refused before the first update, whatever asks.
+  @Test(arguments: [RunTask.tvqa, .violin]) func trainingOnHiddenTruth(task: RunTask) throws {
+    let run = try TinyRun()
+    let (text, _) = try rows("\(task.rawValue)_train") { _, row in
+      for key in ["answer_idx", "label"] { row[key] = nil }
+    }
+    let store = run.folder.path("hidden.db")
+    _ = try TextStoreBuilder(
+      task: try #require(task.annotation), annotation: try run.folder.file("hidden.jsonl", text),
+      output: store, tokenizer: Self.tokenizer
+    ).build { _ in }
+    var options = try run.options(task)
+    options["train_query_txt_db"] = .string(store)
+    let error = #expect(throws: DataError.self) { try run.train(task, options) }
+    #expect(error?.description.contains("the truth is hidden") == true, "\(String(describing: error))")
+    #expect(error?.description.contains(store) == true)
+    #expect(!FileManager.default.fileExists(atPath: run.folder.path("run")))
+  }
 }

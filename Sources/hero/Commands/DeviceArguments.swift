@@ -58,11 +58,7 @@ struct DeviceArguments: ParsableArguments {
   }
 
   /// - Throws: `UsageError` for a precision without updates.
-  func requireTraining() throws {
-    guard try chosenPrecision()?.trains ?? true else {
-      throw UsageError("\(precision) encodes and does not train; give --precision auto, or fp32 or bf16")
-    }
-  }
+  func requireTraining() throws { try chosenPrecision()?.requireTraining() }
 
   /// nil for what suits the device.
   ///

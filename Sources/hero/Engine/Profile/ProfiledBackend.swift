@@ -33,7 +33,7 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
   public var stepsBetweenReads: Int { base.stepsBetweenReads }
   /// The device's own.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
-  /// The base's.
+  /// The device's own.
   public var keepsGELU: Bool { base.keepsGELU }
   /// The device's own.
   public var gradientBlock: Int { base.gradientBlock }

@@ -73,6 +73,15 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     }
   }
 
+  /// Checks whether there is something to learn; reads up to the first entry whose truth is known.
+  /// - Throws: `DataError` where no entry's is.
+  public func requireTruth() throws {
+    guard !ids.isEmpty, !ids.contains(where: { (try? store.asked($0))?.target != nil }) else { return }
+    throw DataError(
+      "no \(Store.entryName) tells what is right: the truth is hidden", file: store.path,
+      cure: "Train on a split whose truth is published")
+  }
+
   /// A batch and the ids of its entries; those that cannot be used are left out of both.
   func load(_ items: [Int]) throws -> (ids: [String], batch: QuestionBatch)? {
     var read = BatchVideos(videos, model: model)

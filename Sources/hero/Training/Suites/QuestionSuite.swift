@@ -10,11 +10,12 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   let run: RunContext
 
   func learning(_ model: Model, _ videos: VideoReader) throws -> Learning {
+    let loader = try loader(
+      model, videos, try configuration.required(\.trainQueries),
+      .training(maxTextLength: configuration.maxTextLength))
+    try loader.requireTruth()
     let source = QuestionSource(
-      name: configuration.task.rawValue, model: model,
-      loader: try loader(
-        model, videos, try configuration.required(\.trainQueries),
-        .training(maxTextLength: configuration.maxTextLength)),
+      name: configuration.task.rawValue, model: model, loader: loader,
       spanWeight: Model.Store.hasMoments ? Float(configuration.spanWeight) : 0)
     let splits = try validated(model, videos)
     return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, results: $1) }

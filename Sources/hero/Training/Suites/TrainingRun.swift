@@ -30,10 +30,7 @@ public struct TrainingRun {
   ///   weights that do not fit. A folder made for a run that does not begin is removed.
   public func run(_ beginning: Beginning, backend: any Backend) throws {
     let (context, precision) = (suite.run, backend.precision)
-    guard precision.trains else {
-      throw UsageError(
-        "\(precision.rawValue) encodes and does not train; give --precision auto, or fp32 or bf16")
-    }
+    try precision.requireTraining()
     var configuration = context.configuration
     if let asked = configuration.precisionInFile, asked != .string(precision.rawValue) {
       context.log.warning(
@@ -103,6 +100,15 @@ public struct TrainingRun {
       }
     } catch {
       log.warning("\(error)")
+    }
+  }
+}
+
+extension Precision {
+  /// - Throws: `UsageError` for one in which no model can be trained.
+  public func requireTraining() throws {
+    guard trains else {
+      throw UsageError("\(rawValue) encodes and does not train; give --precision auto, or fp32 or bf16")
     }
   }
 }
