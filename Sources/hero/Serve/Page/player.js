@@ -79,9 +79,14 @@ export async function play(wanted) {
   }
 }
 
+// Whether the player's file is the one of `wanted`. While another video's particulars are on their
+// way, the player still has the file before.
+function holds(wanted) {
+  return video.getAttribute("src") === `/media/${wanted.number}`;
+}
+
 function open(wanted, about) {
-  const source = `/media/${wanted.number}`;
-  const isThere = video.getAttribute("src") === source && !video.error;
+  const isThere = holds(wanted) && !video.error;
   video.hidden = false;
   $("unplayable").hidden = true;
   if (isThere) {
@@ -93,7 +98,7 @@ function open(wanted, about) {
     video.append(element("track", { kind: "captions", label: "Subtitles", src: `/subtitles/${wanted.number}` }));
   }
   video.poster = picture(about, wanted.number, wanted.start);
-  video.src = source;
+  video.src = `/media/${wanted.number}`;
 }
 
 // There is nothing to play: says why, and shows the moment in pictures.
@@ -117,7 +122,7 @@ function begin(wanted) {
 }
 
 video.addEventListener("loadedmetadata", () => {
-  if (!current) return;
+  if (!current || !holds(current)) return;
   if (video.videoWidth === 0) {
     const note = "The browser plays the sound only: it cannot read the pictures of this file.";
     $("unplayable").textContent = note;
@@ -127,7 +132,7 @@ video.addEventListener("loadedmetadata", () => {
 });
 video.addEventListener("error", async () => {
   const wanted = current;
-  if (!wanted || !video.getAttribute("src")) return;
+  if (!wanted || !holds(wanted)) return;
   const about = await ask(`/api/video/${wanted.number}`).catch(() => null);
   if (current === wanted) close("This browser cannot play the file. Another player may.", wanted, about);
 });
