@@ -68,6 +68,20 @@ struct PrecisionTests {
     #expect(figures[0] == figures[1])
   }
 
+  /// Kernels go by their names; those that the processor lacks are refused.
+  @Test func kernelsAreNamed() throws {
+    let names = KernelSets.all.map { String(cString: $0.name) }
+    for name in names + ["amx", "sse9"] {
+      let result = try HeroProcess(arguments: ["devices"], environment: ["HERO_KERNELS": name])
+      if names.contains(name) {
+        #expect(result.output.contains("\(name) loops"))
+      } else {
+        #expect(result.output.contains("HERO_KERNELS is \"\(name)\""))
+        #expect(result.output.contains(names.joined(separator: ", ")))
+      }
+    }
+  }
+
   /// What a processor cannot do is refused with the way out; `auto` takes what it can.
   @Test func whatIsMissingIsSaid() throws {
     let base = ["HERO_KERNELS": "base"]
