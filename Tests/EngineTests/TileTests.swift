@@ -85,11 +85,11 @@ import TileEmulation
     }
   }
 
-  /// An infinity in one column stays there, though it is the next word in memory after another's
-  /// last, and so does a NaN after the end of a stretch.
+  /// An infinity in one column stays there, though in memory it follows another's last word. So
+  /// does a NaN in a row, which follows that of the row before.
   @Test func whatIsNotFiniteStays() throws {
     var (x, w) = (Matrix.random(40, 33, seed: 1), Matrix.random(40, 33, seed: 2))
-    (w[16, 0], w[32, 1], x[17, 0]) = (.infinity, .nan, .nan)
+    (w[16, 0], w[32, 1], x[17, 32]) = (.infinity, .nan, .nan)
     for kernels in Self.sets {
       let backend = try CPUBackend(threads: 2, kernels: kernels, precision: .bf16)
       let out = backend.makeTensor(rows: 40, columns: 40)

@@ -83,7 +83,7 @@ public struct IndexHead: Equatable, Sendable {
     let precision = json["precision"]?.string.flatMap(Precision.init)
     if let given = json["precision"], precision == nil {
       throw DataError(
-        "its head says \(given.shown) of the precision", file: file,
+        "its videos were encoded in \(given.shown), which this program does not know", file: file,
         cure: "Make the index again with 'hero index', or use the program that made it")
     }
     self.init(

@@ -195,9 +195,10 @@ extension IndexHead {
         + "that cut a video, such as --max-clip-len, are its configuration")
   }
 
-  /// - Parameter other: of the model that encodes videos for the index.
-  /// - Throws: `DataError` where they cannot lie beside its own: another model's, or those of int8
-  ///   beside those of another precision.
+  /// Refuses videos that cannot lie beside the index's own.
+  ///
+  /// - Parameter other: of the model that encodes them.
+  /// - Throws: `DataError` for another model's, and for int8's beside those of another precision.
   public func requireAddable(_ other: IndexHead, file: String) throws {
     try requireSame(as: other, file: file)
     guard let (own, given) = int8Difference(from: other) else { return }
