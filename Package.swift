@@ -100,17 +100,21 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["Engine", "Formats", "Metrics", "CUDAEmulation", "CKernels", "CLMDB"],
+      dependencies: [
+        "Engine", "Formats", "Metrics", "CUDAEmulation", "TileEmulation", "CKernels", "CLMDB",
+      ],
       path: "Tests/TestSupport"),
     // A driver and a device of the tests' own, on which the CUDA backend runs without a GPU.
     .target(
       name: "CUDAEmulation", dependencies: ["CCUDA", "COpenBLAS"], path: "Tests/CUDAEmulation",
       exclude: ["Libraries"]),
+    // The kernels for AMX on processors without it.
+    .target(name: "TileEmulation", dependencies: ["CKernels"], path: "Tests/TileEmulation"),
     .target(
       name: "SearchTestSupport",
       dependencies: ["Search", "Training", "Model", "Engine", "Corpus", "Text", "Formats", "TestSupport"],
       path: "Tests/SearchTestSupport"),
-    tests("Engine", ["CCUDA", "CKernels", "CUDAEmulation"]),
+    tests("Engine", ["CCUDA", "CKernels", "CUDAEmulation", "TileEmulation"]),
     tests("Formats", ["CLMDB"]),
     tests("Text", ["Formats"]),
     tests("Metrics", ["Formats"]),

@@ -239,6 +239,14 @@ struct ExtractFeaturesTests {
     #expect(exact != rounded)
     #expect(paired(exact, rounded).allSatisfy { abs($0 - $1) <= 0.08 * largest })
     #expect(try pooled("auto") == rounded)
+    // Without such products, what is asked for is told not to be done.
+    let without = try HeroProcess(
+      arguments: [
+        "extract-features", "--layout", "qvhighlights", "--output", folder.path("base"), "--clip",
+        CLIPRows.path("openclip-quick"), "--queries", queries, "--clip-vocabulary",
+        Fixtures.path("CLIP/words"), "--precision", "bf16",
+      ], environment: ["HERO_KERNELS": "base"])
+    #expect(without.status == 0 && without.errors.contains("queries are computed in fp32"))
   }
 
   @Test func foldersOfPicturesAreVideos() throws {

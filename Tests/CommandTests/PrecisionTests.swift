@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import TestSupport
 import Testing
@@ -66,6 +67,53 @@ struct PrecisionTests {
       return run.output
     }
     #expect(figures[0] == figures[1])
+    try anIndexSaysItsPrecision(corpus)
+  }
+
+  /// What int8 encoded does not mix with other rows, and is told beside queries in another
+  /// precision.
+  private func anIndexSaysItsPrecision(_ corpus: SmallCorpus) throws {
+    func hero(_ arguments: [String], _ precision: String) throws -> HeroProcess {
+      try HeroProcess(
+        arguments: arguments + ["--device", "cpu", "--precision", precision], folder: corpus.folder.root,
+        environment: Self.emulation)
+    }
+    let index = [
+      "index", "--model-dir", "run", "--vfeat-db", "video_db/tv", "--sub-txt-db", "txt_db/subtitles.db",
+      "--output", "videos.index",
+    ]
+    for times in 0..<2 {
+      let made = try hero(index, "int8")
+      #expect(made.status == 0 && made.output.contains("\(36 * times) were there"), "\(made.errors)")
+    }
+    let list = try corpus.run(["index", "--list", "--output", "videos.index"])
+    #expect(list.errors.contains("run in int8"))
+    #expect(try corpus.run(["index", "--check", "--output", "videos.index"]).output.contains("run in int8"))
+    let before = try FileBytes.read(path: corpus.folder.path("videos.index"))
+    for precision in ["fp32", "bf16"] {
+      let refused = try hero(index, precision)
+      #expect(refused.status == 1 && refused.errors.contains("encoded in int8"), "\(refused.errors)")
+      #expect(refused.errors.contains("Give --precision int8"))
+    }
+    #expect(try FileBytes.read(path: corpus.folder.path("videos.index")) == before)
+    for (precision, isTold) in [("int8", false), ("bf16", true), ("fp32", true)] {
+      let found = try hero(["search", "--index", "videos.index", "a man walks"], precision)
+      #expect(found.status == 0 && found.errors.contains("encoded in int8") == isTold, "\(found.errors)")
+    }
+  }
+
+  /// Kernels go by their names; those that the processor lacks are refused.
+  @Test func kernelsAreNamed() throws {
+    let names = KernelSets.all.map { String(cString: $0.name) }
+    for name in names + ["amx", "sse9"] {
+      let result = try HeroProcess(arguments: ["devices"], environment: ["HERO_KERNELS": name])
+      if names.contains(name) {
+        #expect(result.output.contains("\(name) loops"))
+      } else {
+        #expect(result.output.contains("HERO_KERNELS is \"\(name)\""))
+        #expect(result.output.contains(names.joined(separator: ", ")))
+      }
+    }
   }
 
   /// What a processor cannot do is refused with the way out; `auto` takes what it can.

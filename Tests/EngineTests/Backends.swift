@@ -23,7 +23,7 @@ enum Backends {
   /// The processor's in bfloat16: what only some processors can do themselves, the other kernels do
   /// as well.
   static func forEachBF16(_ body: (CPUBackend) throws -> Void) throws {
-    for kernels in KernelSets.all {
+    for kernels in KernelSets.multiplying {
       let backend = try CPUBackend(threads: 2, kernels: kernels, precision: .bf16)
       poison(backend)
       try body(backend)

@@ -13,7 +13,7 @@ import Testing
 
   /// A backend of every kernel set.
   private static func forEach(_ body: (CPUBackend) throws -> Void) throws {
-    for kernels in KernelSets.all {
+    for kernels in KernelSets.multiplying {
       let backend = try CPUBackend(threads: 2, kernels: kernels, precision: .int8)
       Backends.poison(backend)
       try body(backend)

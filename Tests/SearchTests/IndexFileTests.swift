@@ -53,6 +53,40 @@ struct IndexFileTests {
     try index.check()
   }
 
+  private static let precisions: [Precision?] = [nil, .fp32, .tf32, .bf16, .int8]
+
+  /// Rows of int8 lie beside such rows only; the head says what they are, and one of an older
+  /// program says nothing.
+  @Test(arguments: precisions) func precisionsThatMix(_ own: Precision?) throws {
+    var head = head
+    head.precision = own
+    try SmallModel.add(0..<5, to: path, head: head)
+    let before = try bytes()
+    #expect(try IndexFile(path: path).head == head)
+    for given in Self.precisions {
+      var other = head
+      other.precision = given
+      let fits = own == nil || given == nil || own == given || (own != .int8 && given != .int8)
+      let opens = (try? IndexWriter(path: path, head: other)) != nil
+      #expect(opens == fits, "\(String(describing: given))")
+      #expect((head.int8Difference(from: other) == nil) == fits)
+      // What an interrupted run left beside an index goes where it does not fit.
+      let side = folder.path("side")
+      try SmallModel.add(5..<7, to: side, head: other)
+      #expect(try IndexMerging.sideWriter(at: side, head: head).known.count == (fits ? 2 : 0))
+      unlink(side)
+    }
+    #expect(try bytes() == before)
+  }
+
+  /// A precision that this program does not know is refused.
+  @Test func anUnknownPrecisionIsRefused() {
+    var json = head.json.object ?? [:]
+    json["precision"] = "int4"
+    let error = #expect(throws: DataError.self) { try IndexHead(.object(json), file: path) }
+    #expect(error.map { "\($0)".contains("int4") } == true)
+  }
+
   @Test func videosAreAddedToWhatIsThere() throws {
     try SmallModel.add(0..<5, to: path, head: head)
     let before = try IndexFile(path: path)

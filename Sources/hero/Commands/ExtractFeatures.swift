@@ -212,11 +212,16 @@ struct ExtractFeatures: ParsableCommand {
   /// The first process's; nil in the others.
   private func queryFeatures(_ path: String, _ tell: (String) -> Void) throws -> QueryFeatures? {
     guard Processes.communicator.isFirst, let clip, let output else { return nil }
+    let backend = try Device.open(
+      "cpu", precision: try textPrecision(), threads: Processes.threads(), place: Processes.place)
+    if precision == NetworkPrecision.bfloat16.rawValue, backend.precision != .bf16 {
+      tell(
+        "--precision bf16: queries are computed in \(backend.precision.rawValue), for this processor has no "
+          + "AVX512-BF16")
+    }
     let model = try CLIPModel(
       weights: clip, vocabulary: clipWords.vocabulary, activation: clipWords.activation, frameInterval: 2,
-      log: RunLog(),
-      backend: try Device.open(
-        "cpu", precision: try textPrecision(), threads: Processes.threads(), place: Processes.place))
+      log: RunLog(), backend: backend)
     return try QueryFeatures(
       model: model, annotations: path, output: output, isHalf: reference.halfPrecision == 1
     ) { tell("left out: \($0)") }

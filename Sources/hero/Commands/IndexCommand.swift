@@ -173,6 +173,7 @@ struct IndexCommand: ParsableCommand {
       "left_out": .int(report.skipped), "encoded_anew": .int(report.replaced), "moved": .int(report.moved),
       "removed": .array(report.removed.map { .string($0) }), "videos": .int(index.count),
       "frames": .int(index.rows), "bytes": .int(index.length),
+      "precision": index.head.precision.map { .string($0.rawValue) } ?? .null,
     ]
   }
 
@@ -208,6 +209,7 @@ struct IndexCommand: ParsableCommand {
     let model = try SearchModel(
       folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, subtitles: store?.meta,
       arguments: try RunArguments(overrides), for: .encoding, log: log, backend: try device.open())
+    try requireAddable(model.head, log)
     var stores = (features: vfeatDb ?? "", subtitles: subTxtDb)
     var (files, lock): (Indexing.Files, WorkLock?) = (Indexing.Files(), nil)
     if remove { files.isGone = { $0.file.map { FileMark.isMissing($0.path) } ?? false } }
@@ -253,9 +255,7 @@ struct IndexCommand: ParsableCommand {
     let model = try CLIPModel(
       weights: clip, vocabulary: clipWords.vocabulary, activation: clipWords.activation,
       frameInterval: interval, log: log, backend: try device.open())
-    if FileManager.default.fileExists(atPath: output) {
-      try IndexFile(path: output).head.requireSame(as: model.head, file: output)
-    }
+    try requireAddable(model.head, log)
     let own = try own(videos, model.files.imageNetwork, width: model.head.width, model.head, recognizer)
     let prepared = try own.prepareCLIP(for: output, width: model.head.width) { log.warning($0) }
     return (
@@ -263,6 +263,17 @@ struct IndexCommand: ParsableCommand {
         path: output, model: model, videos: prepared.videos, files: prepared.library.files(removes: remove)),
       { [lock = own.lock] _ in withExtendedLifetime(lock) {} }
     )
+  }
+
+  /// - Throws: `DataError` where the index is there and cannot take this model's videos.
+  private func requireAddable(_ head: IndexHead, _ log: RunLog) throws {
+    guard FileManager.default.fileExists(atPath: output) else { return }
+    let known = try IndexFile(path: output).head
+    try known.requireAddable(head, file: output)
+    if let own = known.precision, let given = head.precision, own != given {
+      log.info(
+        "\(output) was begun in \(own.rawValue); what it lacks is encoded in \(given.rawValue)")
+    }
   }
 
   /// Seconds between CLIP's frames by default.

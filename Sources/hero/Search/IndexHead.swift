@@ -1,3 +1,4 @@
+import Engine
 import Formats
 
 /// What an index says of all its videos: with what they were encoded.
@@ -14,6 +15,9 @@ public struct IndexHead: Equatable, Sendable {
   public var tokenizer: String
   /// A trained HERO, or CLIP's image encoder.
   public var kind: Kind
+  /// How exactly the videos were encoded with which it began. nil where nothing tells: of CLIP's
+  /// rows, which are features, and of indexes that older programs made.
+  public var precision: Precision?
 
   /// What encoded the videos.
   public enum Kind: Equatable, Sendable {
@@ -31,9 +35,10 @@ public struct IndexHead: Equatable, Sendable {
   ///   - frameInterval: seconds.
   public init(
     width: Int, frameInterval: Double, model: ModelIdentity, modelFolder: String, tokenizer: String,
-    kind: Kind = .trained
+    kind: Kind = .trained, precision: Precision? = nil
   ) {
     self.kind = kind
+    self.precision = precision
     self.width = width
     self.frameInterval = frameInterval
     self.model = model
@@ -44,7 +49,7 @@ public struct IndexHead: Equatable, Sendable {
   /// What it is made of, in words.
   public var origin: String {
     switch kind {
-    case .trained: "the HERO of \(modelFolder)"
+    case .trained: "the HERO of \(modelFolder)" + (precision.map { " in \($0.rawValue)" } ?? "")
     case .clip: "the CLIP of \(modelFolder)"
     }
   }
@@ -55,6 +60,7 @@ public struct IndexHead: Equatable, Sendable {
       "model_folder": .string(modelFolder), "tokenizer": .string(tokenizer),
     ]
     if case .clip(let activation) = kind { json["clip"] = .string(activation?.rawValue ?? "") }
+    if let precision { json["precision"] = .string(precision.rawValue) }
     return .object(json)
   }
 
@@ -74,9 +80,15 @@ public struct IndexHead: Equatable, Sendable {
       }
       kind = .clip(CLIPActivation(rawValue: name))
     }
+    let precision = json["precision"]?.string.flatMap(Precision.init)
+    if let given = json["precision"], precision == nil {
+      throw DataError(
+        "its videos were encoded in \(given.shown), which this program does not know", file: file,
+        cure: "Make the index again with 'hero index', or use the program that made it")
+    }
     self.init(
       width: width, frameInterval: interval, model: model, modelFolder: folder, tokenizer: tokenizer,
-      kind: kind)
+      kind: kind, precision: precision)
   }
 }
 

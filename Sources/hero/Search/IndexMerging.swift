@@ -27,11 +27,13 @@ enum IndexMerging {
   }
 
   /// A writer of what is encoded beside an index, and the videos that an earlier run left there.
-  /// What is of another model goes.
+  /// What cannot lie beside this model's videos goes.
   static func sideWriter(at path: String, head: IndexHead) throws -> (
     writer: IndexWriter, known: [Name: Int]
   ) {
-    if let old = try? IndexFile(path: path), old.head.model != head.model { unlink(path) }
+    if let old = try? IndexFile(path: path), (try? old.head.requireAddable(head, file: path)) == nil {
+      unlink(path)
+    }
     let writer = try IndexWriter(path: path, head: head)
     return (writer, try places(in: IndexFile(path: path)))
   }

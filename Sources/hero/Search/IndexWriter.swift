@@ -47,7 +47,7 @@ public final class IndexWriter {
       let file = try MappedFile(path: path)
       let newest = try IndexSlot.newest(in: file)
       let (known, _) = try IndexFile.head(of: file)
-      try known.requireSame(as: head, file: path)
+      try known.requireAddable(head, file: path)
       // Last: an object that has everything is let go by itself, and would close the file again.
       slot = newest
     } catch {
@@ -193,5 +193,26 @@ extension IndexHead {
       cure:
         "Use the model in \(modelFolder) with the options that it had, or make another index with this one. Options "
         + "that cut a video, such as --max-clip-len, are its configuration")
+  }
+
+  /// Refuses videos that cannot lie beside the index's own.
+  ///
+  /// - Parameter other: of the model that encodes them.
+  /// - Throws: `DataError` for another model's, and for int8's beside those of another precision.
+  public func requireAddable(_ other: IndexHead, file: String) throws {
+    try requireSame(as: other, file: file)
+    guard let (own, given) = int8Difference(from: other) else { return }
+    throw DataError(
+      "its videos were encoded in \(own.rawValue), and others cannot be added in \(given.rawValue)",
+      file: file, cure: "Give --precision \(own.rawValue), or make another index")
+  }
+
+  /// The precisions of both, where they differ and one is int8. The others lie within what an
+  /// index's rows, which are bfloat16, tell apart.
+  func int8Difference(from other: IndexHead) -> (own: Precision, given: Precision)? {
+    guard let precision, let given = other.precision, precision != given,
+      precision == .int8 || given == .int8
+    else { return nil }
+    return (precision, given)
   }
 }

@@ -103,6 +103,11 @@ public final class MomentSearcher: @unchecked Sendable {
         option: tokenizer, note: TokenizerFolder.Note(file: path, folder: index.head.tokenizer)),
       arguments: arguments, log: log, backend: backend)
     try index.head.requireSame(as: model.head, file: path)
+    if let (own, given) = index.head.int8Difference(from: model.head) {
+      log.warning(
+        "\(path): its videos were encoded in \(own.rawValue), queries are in \(given.rawValue); --precision "
+          + "\(own.rawValue) computes both alike")
+    }
     options = model.opened.options
     let videos = IndexedVideos(index, rowsRead: rowsRead)
     search = MomentSearch(model: model.model, videos: videos, options: options, findsShortVideos: true)

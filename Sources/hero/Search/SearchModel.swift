@@ -54,7 +54,7 @@ public struct SearchModel {
       model: ModelIdentity(
         checkpoint: try ContentHash.text(ofFile: run.weights), configuration: shape.text,
         tokenizer: words.text),
-      modelFolder: Self.absolute(folder), tokenizer: Self.absolute(path))
+      modelFolder: Self.absolute(folder), tokenizer: Self.absolute(path), precision: backend.precision)
   }
 
   /// The folder of the tokenizer that a subtitle store is read with.

@@ -13,15 +13,15 @@ struct BF16Factor {
   /// apart.
   func pack(
     _ items: Range<Int>, _ inner: Range<Int>, to words: UnsafeMutablePointer<UInt32>, stride: Int,
-    _ loops: hero_value_loops
+    isLeft: Bool, _ loops: hero_value_loops
   ) {
     let (ld, size) = (tensor.columns, tensor.storage.type.size)
     if isAcross {
       let from = tensor.values + (inner.lowerBound * ld + items.lowerBound) * size
-      loops.pack_across(words, stride, from, ld, items.count, inner.count)
+      loops.pack_across(words, stride, from, ld, items.count, inner.count, isLeft)
     } else {
       let from = tensor.values + (items.lowerBound * ld + inner.lowerBound) * size
-      loops.pack_along(words, stride, from, ld, items.count, inner.count)
+      loops.pack_along(words, stride, from, ld, items.count, inner.count, isLeft)
     }
   }
 }
@@ -58,7 +58,7 @@ extension CPUBackend {
     let kept = m <= Self.thinRows && !right.isAcross ? keptPacking(of: right.tensor) : nil
     let outer = Self.stretches(0..<k, upTo: 8192, whole: 8192)
     let width = (n + 15) / 16 * 16
-    let sums = outer.count > 1 ? scratch(parts: 1, each: (m + 8) * width) : nil
+    let sums = outer.count > 1 ? scratch(parts: 1, each: (m + 15) / 16 * 16 * width) : nil
     for first in stride(from: 0, to: n, by: Self.blockColumns) {
       let columns = first..<min(n, first + Self.blockColumns)
       for (number, inner) in outer.enumerated() {
@@ -105,7 +105,8 @@ extension CPUBackend {
       let start = part * each
       right.pack(
         columns.lowerBound + start..<min(columns.upperBound, columns.lowerBound + start + each), inner,
-        to: packed.words + start / 16 * packed.stride, stride: packed.stride, loops)
+        to: packed.words + start / 16 * packed.stride, stride: packed.stride, isLeft: false,
+        loops)
     }
     if columns.count * inner.count < 1 << 14 {
       for part in 0..<parts { pack(part) }
@@ -138,8 +139,9 @@ extension CPUBackend {
     let lanes = isSmall ? 1 : min(pool.threads, items)
     let blockRows = min(m, Self.blockRows)
     let pairs = stretches.reduce(0) { max($0, ($1.count + 1) / 2) }
-    let packedWords = (blockRows + 15) / 16 * 16 * pairs
-    let each = packedWords + (keepsSums ? (blockRows + 8) * (width + 16) : 0)
+    let groupedRows = (blockRows + 15) / 16 * 16
+    let packedWords = groupedRows * pairs
+    let each = packedWords + (keepsSums ? groupedRows * (width + 16) : 0)
     let storage = scratch(parts: lanes, each: max(16, each))
     let next = Atomic<Int>(0)
     pool.run(lanes) { (lane: Int) -> Void in
@@ -157,7 +159,7 @@ extension CPUBackend {
         let target = result.at(row: firstRow, column: columns.lowerBound + firstColumn)
         for (number, stretch) in stretches.enumerated() {
           let ownPairs = (stretch.count + 1) / 2
-          left.pack(rows, stretch, to: words, stride: 16 * ownPairs, leftLoops)
+          left.pack(rows, stretch, to: words, stride: 16 * ownPairs, isLeft: true, leftLoops)
           var product = hero_bf16_product()
           product.left = UnsafePointer(words)
           product.left_stride = 16 * ownPairs

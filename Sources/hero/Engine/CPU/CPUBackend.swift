@@ -16,13 +16,27 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   /// - Parameter threads: defaults to `HERO_NUM_THREADS`, `OMP_NUM_THREADS` or the cores this
   ///   process may use.
-  /// - Throws: `EngineError` where OpenBLAS is not installed.
+  /// - Throws: `EngineError` where OpenBLAS is not installed, or `HERO_KERNELS` names kernels that
+  ///   this processor cannot run.
   public convenience init(threads: Int? = nil) throws {
-    try self.init(threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee)
+    try self.init(threads: threads ?? Self.defaultThreads, kernels: try Self.chosenKernels())
+  }
+
+  /// The kernels that `HERO_KERNELS` names, or the best.
+  private static func chosenKernels() throws -> hero_kernels {
+    let best = hero_kernels_best().pointee
+    guard let name = ProcessInfo.processInfo.environment["HERO_KERNELS"], name != String(cString: best.name)
+    else { return best }
+    var sets = [UnsafePointer<hero_kernels>?](repeating: nil, count: Int(HERO_KERNEL_SETS))
+    let count = sets.withUnsafeMutableBufferPointer { hero_kernels_all($0.baseAddress) }
+    let names = sets.prefix(Int(count)).compactMap { $0.map { String(cString: $0.pointee.name) } }
+    throw EngineError(
+      "HERO_KERNELS is \"\(name)\", and this processor and system run \(names.joined(separator: ", ")); "
+        + "name one of those, or none for the last")
   }
 
   /// - Parameter precision: fp32, or bf16 and int8 where the processor multiplies in them.
-  /// - Throws: `EngineError` for another, saying what is missing.
+  /// - Throws: `EngineError` for another, saying what is missing, and for `HERO_KERNELS` as above.
   public convenience init(threads: Int? = nil, precision: Precision) throws {
     switch precision {
     case .fp32: break
@@ -47,7 +61,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   /// By whatever the processor has, if need be slowly.
   package convenience init(threads: Int? = nil, emulating precision: Precision) throws {
     try self.init(
-      threads: threads ?? Self.defaultThreads, kernels: hero_kernels_best().pointee, precision: precision)
+      threads: threads ?? Self.defaultThreads, kernels: try Self.chosenKernels(), precision: precision)
   }
 
   /// Whether bf16 is faster here than fp32.

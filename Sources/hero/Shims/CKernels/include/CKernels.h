@@ -42,12 +42,13 @@ typedef struct {
 
 /// A stretch of a product of bfloat16, of packed factors: `pack_along` and `pack_across` make
 /// groups of sixteen rows of the left or columns of the right, in which each pair of the inner
-/// dimension takes sixteen words.
+/// dimension takes sixteen words. Where a group of the left has which pair is the kernel set's own
+/// matter. Of the right, a stretch may begin at any pair.
 typedef struct {
   const uint32_t *left, *right;
   long left_stride, right_stride;  // words from group to group
   long pairs;                      // of this stretch of the inner dimension
-  float *sums;                     // of the stretches so far, with room for 8 rows and 16 columns more; NULL for a single stretch
+  float *sums;                     // of the stretches so far, with room for whole groups of rows and columns; NULL for a single stretch
   long sums_stride;
   bool is_first, is_last;          // of the stretches
   hero_product_result result;      // used with the last stretch
@@ -112,9 +113,9 @@ typedef struct {
 
   // Items of any values, packed as bfloat16 in groups of sixteen, `stride` words apart, the last
   // filled with zeros. Items are rows (item i at from + i * ld) or columns (item i at from + i, the
-  // inner dimension going down).
-  void (*pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
-  void (*pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner);
+  // inner dimension going down). `left` says which factor of a product they are.
+  void (*pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner, bool left);
+  void (*pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner, bool left);
   // Rows in int8, each by its own scale, the largest magnitude / 127, in groups of sixteen,
   // `stride` words apart; every four of the inner dimension take sixteen words, and what is
   // missing counts 0. A row with an infinity or a NaN has the scale NaN. A left factor's bytes
@@ -193,11 +194,11 @@ static inline void hero_prefetch(const void *bytes, long count) {
   for (long i = 0; i < count; i += 64) __builtin_prefetch((const char *)bytes + i);
 }
 
-/// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16 in the environment
-/// overrules.
+/// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16|amx in the
+/// environment overrules. Where that names none of this processor's, the best.
 const hero_kernels *hero_kernels_best(void);
 
-enum { HERO_KERNEL_SETS = 4 };
+enum { HERO_KERNEL_SETS = 5 };
 
 /// Every kernel set this processor can run, for the tests. Returns their number.
 int hero_kernels_all(const hero_kernels *sets[HERO_KERNEL_SETS]);

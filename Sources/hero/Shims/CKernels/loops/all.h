@@ -5,6 +5,9 @@
 #include "bf16.h"
 #include "philox.h"
 #include "flat.h"
+#if defined(SET_TILES)
+#include "tiles.h"
+#endif
 #include "bf16_product.h"
 #include "int8_product.h"
 // What works on values of either type, once for each.

@@ -23,8 +23,8 @@ INLINE hero_bf16_product packed_product(const bf16_head *room, long inner, void 
 static void score_product(float *out, long ld_out, const hero_bf16 *a, long lda, long rows, const hero_bf16 *b,
                           long ldb, long columns, long inner, const bf16_head *room) {
   long stride = (inner + 1) / 2 * LANES;
-  pack_along_of_bf16(room->left, stride, a, lda, rows, inner);
-  pack_along_of_bf16(room->right, stride, b, ldb, columns, inner);
+  pack_along_of_bf16(room->left, stride, a, lda, rows, inner, true);
+  pack_along_of_bf16(room->right, stride, b, ldb, columns, inner, false);
   hero_bf16_product product = packed_product(room, inner, out, ld_out);
   bf16_product_of_floats(&product, rows, columns);
 }
@@ -34,9 +34,9 @@ static void score_product(float *out, long ld_out, const hero_bf16 *a, long lda,
 static void weighted_product(hero_bf16 *out, long ld_out, const float *w, long ldw, bool turned, long rows,
                              const hero_bf16 *b, long ldb, long columns, long inner, const bf16_head *room) {
   long stride = (inner + 1) / 2 * LANES;
-  if (turned) pack_across_of_floats(room->left, stride, w, ldw, rows, inner);
-  else pack_along_of_floats(room->left, stride, w, ldw, rows, inner);
-  pack_across_of_bf16(room->right, stride, b, ldb, columns, inner);
+  if (turned) pack_across_of_floats(room->left, stride, w, ldw, rows, inner, true);
+  else pack_along_of_floats(room->left, stride, w, ldw, rows, inner, true);
+  pack_across_of_bf16(room->right, stride, b, ldb, columns, inner, false);
   hero_bf16_product product = packed_product(room, inner, out, ld_out);
   bf16_product_of_bf16(&product, rows, columns);
 }

@@ -3,13 +3,19 @@
 // Both factors are packed: sixteen rows of the left or sixteen columns of the right make a group;
 // in a group the inner dimension goes by pairs, and for each pair the group's sixteen lie side by
 // side, so that one vector holds sixteen pairs. A tile of 8 rows x 48 columns keeps its 24 sums in
-// registers and reads 3 vectors and 8 pairs for 24 instructions.
+// registers and reads 3 vectors and 8 pairs for 24 instructions. Where the processor has tiles of
+// its own (`tiles.h`), the left lies in them as they take it.
 
+enum { PACK_AHEAD = 8 };  // rows that are asked for before they are packed
+
+#if !defined(SET_TILES)
 enum {
   TILE_ROWS = 8,
   TILE_GROUPS = 3,
-  PACK_AHEAD = 8,  // rows that are asked for before they are packed
 };
+
+INLINE void begin_product(void) {}
+INLINE void end_product(void) {}
 
 // sum + left . right, pair by pair.
 INLINE vf pair_product(vf sum, uint32_t left, vu right) {
@@ -23,15 +29,16 @@ INLINE vf pair_product(vf sum, uint32_t left, vu right) {
 }
 
 // sums[8 x 16 groups] (+)= the products of eight rows of a group of the left with some groups of
-// the right, `stride` apart.
-INLINE void bf16_tile(int groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
-                       long ld, bool fresh) {
+// the right.
+INLINE void bf16_tile(int groups, const hero_bf16_product *p, const uint32_t *left, const uint32_t *right, float *sums,
+                      long ld) {
+  long stride = p->right_stride;
   vf own[TILE_ROWS][TILE_GROUPS];
   _Pragma("clang loop unroll(full)")
   for (int i = 0; i < TILE_ROWS; i++)
     _Pragma("clang loop unroll(full)")
-    for (int j = 0; j < groups; j++) own[i][j] = fresh ? (vf)0 : load(sums + i * ld + j * LANES);
-  for (long k = 0; k < pairs; k++) {
+    for (int j = 0; j < groups; j++) own[i][j] = p->is_first ? (vf)0 : load(sums + i * ld + j * LANES);
+  for (long k = 0; k < p->pairs; k++) {
     vu columns[TILE_GROUPS];
     _Pragma("clang loop unroll(full)")
     for (int j = 0; j < groups; j++) memcpy(&columns[j], right + j * stride + k * LANES, sizeof columns[j]);
@@ -46,15 +53,18 @@ INLINE void bf16_tile(int groups, const uint32_t *left, const uint32_t *right, l
     for (int j = 0; j < groups; j++) store(sums + i * ld + j * LANES, own[i][j]);
 }
 
-// The same for any number of groups up to three.
-static void bf16_tiles(long groups, const uint32_t *left, const uint32_t *right, long stride, long pairs, float *sums,
-                        long ld, bool fresh) {
-  switch (groups) {
-    case 1: bf16_tile(1, left, right, stride, pairs, sums, ld, fresh); break;
-    case 2: bf16_tile(2, left, right, stride, pairs, sums, ld, fresh); break;
-    default: bf16_tile(3, left, right, stride, pairs, sums, ld, fresh); break;
+// The same for at most 48 columns from a place of the product on.
+static void bf16_tiles(const hero_bf16_product *p, long row, long rows, long column, long width, float *sums, long ld) {
+  (void)rows;
+  const uint32_t *left = p->left + row / LANES * p->left_stride + row % LANES;
+  const uint32_t *right = p->right + column / LANES * p->right_stride;
+  switch ((width + LANES - 1) / LANES) {
+    case 1: bf16_tile(1, p, left, right, sums, ld); break;
+    case 2: bf16_tile(2, p, left, right, sums, ld); break;
+    default: bf16_tile(3, p, left, right, sums, ld); break;
   }
 }
+#endif
 
 // Sixteen vectors of sixteen, turned.
 INLINE void turn(vu rows[LANES]) {
@@ -74,6 +84,31 @@ INLINE void turn(vu rows[LANES]) {
   STAGE(2, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
   STAGE(1, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
 #undef STAGE
+}
+
+// Writes sixteen words of the inner dimension, or as many as there are, of a group: `rows` has a
+// vector for each of its sixteen. The left of a product by tiles has one after the other, all else
+// word by word.
+INLINE void put_group(uint32_t *to, vu rows[LANES], long words, bool left) {
+#if defined(SET_TILES)
+  if (left) {
+    if (words >= LANES) {
+      _Pragma("clang loop unroll(full)")
+      for (int i = 0; i < LANES; i++) memcpy(to + i * LANES, &rows[i], sizeof rows[i]);
+    } else {
+      for (long i = 0; i < LANES; i++) memcpy(to + i * words, &rows[i], (size_t)words * sizeof *to);
+    }
+    return;
+  }
+#endif
+  (void)left;
+  turn(rows);
+  if (words >= LANES) {
+    _Pragma("clang loop unroll(full)")
+    for (int k = 0; k < LANES; k++) memcpy(to + k * LANES, &rows[k], sizeof rows[k]);
+  } else {
+    for (long k = 0; k < words; k++) memcpy(to + k * LANES, &rows[k], sizeof rows[k]);
+  }
 }
 
 // The first n of sixteen values as bfloat16, and of 32 as sixteen pairs.

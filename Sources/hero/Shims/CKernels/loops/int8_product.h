@@ -5,6 +5,7 @@
 // The instruction multiplies unsigned bytes with signed ones. So the left ones are shifted by 128,
 // and each column's sum starts with what the shift adds to it, negated.
 
+#if !defined(SET_TILES)
 // sum + left . right, four by four. Sums wrap on their way, and end within 32 bits.
 INLINE vu quad_product(vu sum, uint32_t left, vu right) {
 #if defined(SET_BF16)
@@ -47,13 +48,15 @@ INLINE void int8_tile(int groups, const hero_int8_product *p, long row, long col
     }
 }
 
-static void int8_tiles(long groups, const hero_int8_product *p, long row, long column, float *sums, long ld) {
-  switch (groups) {
+static void int8_tiles(const hero_int8_product *p, long row, long rows, long column, long width, float *sums, long ld) {
+  (void)rows;
+  switch ((width + LANES - 1) / LANES) {
     case 1: int8_tile(1, p, row, column, sums, ld); break;
     case 2: int8_tile(2, p, row, column, sums, ld); break;
     default: int8_tile(3, p, row, column, sums, ld); break;
   }
 }
+#endif
 
 typedef int8_t vb __attribute__((ext_vector_type(16)));
 typedef int8_t vb32 __attribute__((ext_vector_type(32)));

@@ -24,7 +24,7 @@ static const hero_value_loops loops_of_floats = LOOPS_OF(floats), loops_of_bf16 
 
 const hero_kernels JOIN(hero_kernels_, SET) = {
     .name = SET_NAME,
-#if defined(SET_BF16)
+#if defined(SET_BF16) || defined(SET_TILES)
     .multiplies_bf16 = true,
     .multiplies_int8 = true,
 #endif

@@ -1,7 +1,7 @@
 // What a product in bfloat16 reads of values and makes of its sums.
 
 // Packs rows (or columns) whose inner dimension is contiguous: item i begins at from + i * ld.
-static void NAME(pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner) {
+static void NAME(pack_along)(uint32_t *to, long stride, const void *from, long ld, long count, long inner, bool left) {
   for (long g = 0; g < count; g += LANES, to += stride) {
     const VALUE *first = (const VALUE *)from + g * ld;
     for (long k = 0; k < inner; k += 2 * LANES) {
@@ -12,21 +12,40 @@ static void NAME(pack_along)(uint32_t *to, long stride, const void *from, long l
       } else {
         for (long i = 0; i < LANES; i++) rows[i] = i < count - g ? pairs_of(first + i * ld + k, inner - k) : (vu)0;
       }
-      turn(rows);
-      long pairs = (inner - k + 1) / 2;
-      if (pairs >= LANES) {
-        _Pragma("clang loop unroll(full)")
-        for (int p = 0; p < LANES; p++) memcpy(to + (k / 2 + p) * LANES, &rows[p], sizeof rows[p]);
-      } else {
-        for (long p = 0; p < pairs; p++) memcpy(to + (k / 2 + p) * LANES, &rows[p], sizeof rows[p]);
-      }
+      put_group(to + k / 2 * LANES, rows, (inner - k + 1) / 2, left);
     }
   }
 }
 
+// Sixteen pairs of which n are there: of neighbours in a row, and in the next unless it is NULL.
+INLINE EITHER vu pairs_down(const VALUE *row, const VALUE *next, long n) {
+  vu pair = __builtin_convertvector(halves(row, n), vu);
+  return next ? pair | __builtin_convertvector(halves(next, n), vu) << 16 : pair;
+}
+
 // Packs neighbours whose inner dimension goes from row to row: item i begins at from + i. Rows are
 // read as far as there are items, so that each line of memory is fetched once.
-static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner) {
+static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long ld, long count, long inner, bool left) {
+#if defined(SET_TILES)
+  if (left) {
+    for (long k = 0; k < inner; k += 2 * LANES) {
+      const VALUE *first = (const VALUE *)from + k * ld;
+      uint32_t *at = to + k / 2 * LANES;
+      for (long g = 0; g < count; g += LANES, at += stride) {
+        vu pairs[LANES];
+        for (long p = 0; p < LANES; p++) {
+          long here = k + 2 * p;
+          const VALUE *row = first + 2 * p * ld + g;
+          pairs[p] = here < inner ? pairs_down(row, here + 1 < inner ? row + ld : NULL, count - g) : (vu)0;
+        }
+        turn(pairs);
+        put_group(at, pairs, (inner - k + 1) / 2, true);
+      }
+    }
+    return;
+  }
+#endif
+  (void)left;
   for (long k = 0; k < inner; k += 2) {
     const VALUE *row = (const VALUE *)from + k * ld;
     const VALUE *next = k + 1 < inner ? row + ld : NULL;
@@ -35,8 +54,7 @@ static void NAME(pack_across)(uint32_t *to, long stride, const void *from, long 
       // The next rows lie in other pages, where the processor does not look ahead by itself.
       __builtin_prefetch(row + PACK_AHEAD * ld + g);
       __builtin_prefetch(row + (PACK_AHEAD + 1) * ld + g);
-      vu pair = __builtin_convertvector(halves(row + g, count - g), vu);
-      if (next) pair |= __builtin_convertvector(halves(next + g, count - g), vu) << 16;
+      vu pair = pairs_down(row + g, next ? next + g : NULL, count - g);
       memcpy(at, &pair, sizeof pair);
     }
   }
@@ -70,17 +88,18 @@ INLINE EITHER void finish(VALUE *out, const hero_product_result *p, const float 
 }
 
 static void NAME(bf16_product)(const hero_bf16_product *p, long rows, long columns) {
-  float tile[TILE_ROWS * TILE_GROUPS * LANES];
-  long ld = p->sums ? p->sums_stride : TILE_GROUPS * LANES;
-  for (long c = 0; c < columns; c += TILE_GROUPS * LANES) {
-    long width = columns - c < TILE_GROUPS * LANES ? columns - c : TILE_GROUPS * LANES;
-    const uint32_t *right = p->right + c / LANES * p->right_stride;
+  enum { WIDTH = TILE_GROUPS * LANES };
+  float tile[TILE_ROWS * WIDTH];
+  long ld = p->sums ? p->sums_stride : WIDTH;
+  begin_product();
+  for (long c = 0; c < columns; c += WIDTH) {
+    long width = columns - c < WIDTH ? columns - c : WIDTH;
     for (long r = 0; r < rows; r += TILE_ROWS) {
+      long height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
       float *sums = p->sums ? p->sums + r * ld + c : tile;
-      bf16_tiles((width + LANES - 1) / LANES, p->left + r / LANES * p->left_stride + r % LANES, right,
-                  p->right_stride, p->pairs, sums, ld, p->is_first);
-      if (p->is_last)
-        finish((VALUE *)p->result.out, &p->result, sums, ld, r, rows - r < TILE_ROWS ? rows - r : TILE_ROWS, c, width);
+      bf16_tiles(p, r, height, c, width, sums, ld);
+      if (p->is_last) finish((VALUE *)p->result.out, &p->result, sums, ld, r, height, c, width);
     }
   }
+  end_product();
 }

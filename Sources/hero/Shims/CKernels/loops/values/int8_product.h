@@ -43,9 +43,7 @@ static void NAME(pack_int8)(uint32_t *to, long stride, float *scales, int32_t *s
       // Without a factor there is nothing that a byte could stand for.
       for (long i = 0; i < LANES; i++)
         rows[i] = shift ^ (factors[i] > 0 ? quads_of(first + i * ld + 4 * k, inner - 4 * k, factors[i]) : (vu)0);
-      turn(rows);
-      long some = quads - k < LANES ? quads - k : LANES;
-      for (long q = 0; q < some; q++) memcpy(to + (k + q) * LANES, &rows[q], sizeof rows[q]);
+      put_group(to + k * LANES, rows, quads - k, !starts);
     }
     if (!starts) continue;
     vi sums = 0;
@@ -62,11 +60,14 @@ static void NAME(pack_int8)(uint32_t *to, long stride, float *scales, int32_t *s
 static void NAME(int8_product)(const hero_int8_product *p, long rows, long columns) {
   enum { WIDTH = TILE_GROUPS * LANES };
   float tile[TILE_ROWS * WIDTH];
+  begin_product();
   for (long c = 0; c < columns; c += WIDTH) {
     long width = columns - c < WIDTH ? columns - c : WIDTH;
     for (long r = 0; r < rows; r += TILE_ROWS) {
-      int8_tiles((width + LANES - 1) / LANES, p, r, c, tile, WIDTH);
-      finish((VALUE *)p->result.out, &p->result, tile, WIDTH, r, rows - r < TILE_ROWS ? rows - r : TILE_ROWS, c, width);
+      long height = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
+      int8_tiles(p, r, height, c, width, tile, WIDTH);
+      finish((VALUE *)p->result.out, &p->result, tile, WIDTH, r, height, c, width);
     }
   }
+  end_product();
 }
