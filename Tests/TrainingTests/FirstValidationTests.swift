@@ -189,10 +189,13 @@ struct FirstValidationTests {
 
   // MARK: Going on
 
-  private func resume(_ options: JSONObject, _ beginning: TrainingRun.Beginning) throws {
+  @discardableResult
+  private func resume(_ options: JSONObject, _ beginning: TrainingRun.Beginning) throws -> String {
     let file = try run.folder.file("again.json", JSON.object(options).encoded())
     let (configuration, _) = try RunConfiguration.load(file: file, arguments: [])
-    try TrainingRun(configuration, log: Said().log).run(beginning, backend: try CPUBackend())
+    let said = Said()
+    try TrainingRun(configuration, log: said.log).run(beginning, backend: try CPUBackend())
+    return said.text.replacing("\n", with: " ")
   }
 
   /// Everything but the log, byte for byte.
@@ -216,6 +219,61 @@ struct FirstValidationTests {
     let error = #expect(throws: DataError.self) { try resume(options, .resumedWithChanges) }
     #expect(error?.problem.contains("in another shape") == true)
     #expect(try content() == before)
+  }
+
+  /// States as other programs may have changed them, without the hash of hero's own.
+  @Test(arguments: [
+    ("exp_avg_sq", "has a mean of squares below 0"), ("model", "in another shape or type"),
+    ("counters", "has moments of no update"),
+  ])
+  func aStateThatContradictsItselfLeavesTheRunAsItWas(what: String, problem: String) throws {
+    var options = try run.options(.violin)
+    try run.train(.violin, options)
+    let state = try SafetensorsFile(path: run.folder.path("run/ckpt/state_step_2.safetensors"))
+    let parameter = "v_encoder.f_encoder.embeddings.LayerNorm.bias"
+    var tensors = try state.entries.map { ($0.name, try state.array($0)) }
+    var metadata = state.metadata
+    if what == "counters" {
+      metadata["hero_state"] = metadata["hero_state"]?.replacing("\"updates.\(parameter)\":2,", with: "")
+      #expect(metadata != state.metadata)
+    } else {
+      let place = try #require(tensors.firstIndex { $0.0 == "\(what).\(parameter)" })
+      let (shape, count) = (tensors[place].1.shape, tensors[place].1.count)
+      tensors[place].1 =
+        what == "model"
+        ? try NDArray(shape: shape, type: .int32, bytes: [UInt8](repeating: 0, count: 4 * count))
+        : NDArray(floats: [Float](repeating: -1, count: count), shape: shape)
+    }
+    try Safetensors.write(path: state.path, tensors: tensors, metadata: metadata)
+    let before = try content()
+    options["num_train_steps"] = 4
+    let error = #expect(throws: DataError.self) { try resume(options, .resumedWithChanges) }
+    #expect(error?.problem.contains(problem) == true && error?.place?.contains(parameter) == true)
+    #expect(try content() == before)
+  }
+
+  @Test func fewerUpdatesThanAreDoneAreRefused() throws {
+    var options = try run.options(.violin)
+    try run.train(.violin, options)
+    let before = try content()
+    options["num_train_steps"] = 1
+    let error = #expect(throws: DataError.self) { try resume(options, .resumedWithChanges) }
+    #expect(error?.problem == "the run has done 2 updates, the command asks for 1")
+    #expect(try content() == before)
+  }
+
+  /// Parameters of a task that is no longer trained.
+  @Test func parametersWithoutAPlaceAreTold() throws {
+    var options = try run.options(.violin)
+    try run.train(.violin, options)
+    let state = try SafetensorsFile(path: run.folder.path("run/ckpt/state_step_2.safetensors"))
+    let extra = ("model.other_head.bias", NDArray(floats: [1], shape: [1]))
+    try Safetensors.write(
+      path: state.path, tensors: try state.entries.map { ($0.name, try state.array($0)) } + [extra],
+      metadata: state.metadata)
+    options["num_train_steps"] = 4
+    let said = try resume(options, .resumedWithChanges)
+    #expect(said.contains("no place for 1 of its parameters, such as \"other_head.bias\""), "\(said)")
   }
 
   @Test func aRunWhoseStatesAreGoneIsNotBegunAnew() throws {
