@@ -112,7 +112,7 @@ struct FirstValidationTests {
       let text = try String(contentsOfFile: store + "/query_data.jsonl", encoding: .utf8)
       try AtomicFile.write(change(text), to: store + "/query_data.jsonl")
       _ = NoticeLog.shared
-      let queries = try KnownQueries(path: store, findsWindows: false, skips: SkipReport())
+      let queries = try KnownQueries(path: store, for: .tvr, skips: SkipReport())
       return (queries, NoticeLog.shared.about(store))
     }
     #expect(try opened("same.db") { $0 }.told.isEmpty)

@@ -23,6 +23,11 @@ public struct TextStore: Sendable {
     self.path = path
     meta = try StoreMeta(path: path + "/meta.json")
     try meta.require(holds, path: path)
+    for (file, what) in [("vid2len.json", "subtitles"), ("cap.db", "captions")]
+    where FileManager.default.fileExists(atPath: "\(path)/\(file)") {
+      throw DataError(
+        "is a store of \(what)", file: path, cure: "Give the store of the task that is asked for")
+    }
     reader = try LMDBReader(path: path)
     let (identifiers, lengths) = try IdentifierTable.read(
       path: path + "/id2len.json", expecting: "a length, nor a list of lengths", Self.length)
