@@ -186,6 +186,26 @@ import Testing
     #expect(captions?.problem == "is a store of captions")
   }
 
+  /// Side files of another store, and of none.
+  @Test func sideFilesOfOtherStores() throws {
+    let folder = try TemporaryFolder()
+    let copy = folder.path("copy.db")
+    try FileManager.default.copyItem(atPath: Golden.path("db/txt_db/tvr_val.db"), toPath: copy)
+    _ = NoticeLog.shared
+    func side(_ file: String, _ text: String) throws -> QueryStore {
+      try AtomicFile.write(text, to: "\(copy)/\(file)")
+      return try QueryStore(path: copy)
+    }
+    // As hidden splits have it.
+    _ = try side("query2video.json", "{}")
+    #expect(NoticeLog.shared.about("\(copy)/query2video").isEmpty)
+    _ = try side("query2video.json", #"{"stranger": "v"}"#)
+    #expect(
+      NoticeLog.shared.about("\(copy)/query2video").first?.contains("none of the store's items") == true)
+    let error = #expect(throws: DataError.self) { try side("id2len.json", "{}") }
+    #expect(error?.problem == "lists no items")
+  }
+
   /// Two tokenizers give one word two ids.
   @Test func storesOfTwoTokenizersAreTold() throws {
     let folder = try TemporaryFolder()

@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 import Formats
 import Foundation
@@ -126,6 +127,20 @@ struct FirstValidationTests {
       try opened("other.db") { $0.replacing("\"desc_id\": ", with: "\"desc_id\": 9") }
     }
     #expect("\(error)".contains("query_data.jsonl: has none of the 15 queries of its store"), "\(error)")
+  }
+
+  /// A name of another Unicode normalization is told as what it is, though most queries go on.
+  @Test func aVideoUnderAnotherSpelling() throws {
+    let queries = try QueryStore(path: TinyRun.store("tvr_val"))
+    let other = try #require(queries.videos.first)
+    let candidates = CandidateVideos(
+      queries.videos.enumerated().map { place, name in
+        (name.hasSameBytes(as: other) ? name + ".mp4" : name, place)
+      })
+    _ = NoticeLog.shared
+    try AskableQueries.require(queries, in: candidates)
+    let told = NoticeLog.shared.about("is perhaps")
+    #expect(told.contains { $0.contains("\"\(other)\" is perhaps \"\(other).mp4\" there") }, "\(told)")
   }
 
   /// Candidates that no store has; the queries of a test split do not say which are theirs.

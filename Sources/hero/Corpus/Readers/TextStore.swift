@@ -31,12 +31,17 @@ public struct TextStore: Sendable {
     reader = try LMDBReader(path: path)
     let (identifiers, lengths) = try IdentifierTable.read(
       path: path + "/id2len.json", expecting: "a length, nor a list of lengths", Self.length)
+    guard identifiers.count > 0 else {
+      throw DataError("lists no items", file: path + "/id2len.json", cure: "Make the store again")
+    }
     var videos = IdentifierTable()
     var videoNumbers: [Int32] = []
     let videoFile = path + "/query2video.json"
     if FileManager.default.fileExists(atPath: videoFile) {
       videoNumbers = [Int32](repeating: -1, count: identifiers.count)
+      var listed = 0
       try JSON.readMembers(path: videoFile) { id, value in
+        listed += 1
         guard let video = value.string else {
           throw DataError(
             "\(value.shown) is not a video's name", file: videoFile, place: "key \"\(id)\"",
@@ -44,6 +49,9 @@ public struct TextStore: Sendable {
         }
         guard let number = identifiers.number(of: id) else { return }
         videoNumbers[number] = Int32(clamping: videos.insert(video))
+      }
+      if listed > 0, videos.count == 0 {
+        Notice.tell("\(videoFile): names the video of none of the store's items; its rows count")
       }
     }
     let listFile = path + "/video_ids.json"

@@ -20,7 +20,7 @@ extension TimeSpan {
     if start >= Double(frames) * interval {
       Notice.tell(
         "\(store), \(item): its moment begins at \(start) s, after the last of the \(frames) frames of "
-          + "\(video.name.spelled), one every \(interval) s, and is learned as the last of them. Others like it are not told. "
+          + "\(video.name.spelled), one every \(interval) s, and counts as the last of them. Others like it are not told. "
           + "Times are seconds; max_clip_len cuts longer videos", about: "late moments of \(store)")
     }
     return target(frames: frames, interval: interval)

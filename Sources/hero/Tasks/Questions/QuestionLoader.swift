@@ -103,8 +103,13 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
         targets.append(entry.target ?? -1)
         if Store.hasMoments {
           // Where a moment is not annotated ("nan-nan"), the answer alone teaches.
-          let span = entry.span?.target(
-            of: name, in: store.path, within: read.items[place], interval: frameInterval)
+          let video = read.items[place]
+          // An evaluation looks at answers only.
+          let span = entry.span.map {
+            isTraining
+              ? $0.target(of: name, in: store.path, within: video, interval: frameInterval)
+              : $0.target(frames: video.frameCount, interval: frameInterval)
+          }
           spans.append(span ?? .unknown)
         }
       } catch let error as DataError {
