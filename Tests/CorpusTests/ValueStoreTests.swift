@@ -146,4 +146,77 @@ import Testing
     let caption = try store.caption("1")
     #expect(caption.span == nil && caption.clip == "v" && caption.caption.text == "a")
   }
+
+  /// A store may serve a task that it was not made for, by its annotation's name where the
+  /// reference's scripts call every store of its form alike; what is sure to be of another is told,
+  /// and what means something else is refused.
+  @Test(
+    arguments: [
+      ("tvr", "ann/how2r_train.jsonl", "how2r", false), ("tvr", "mine.jsonl", "msrvtt", false),
+      ("tvr", "ann/tvr_train_release.jsonl", "how2r", true), ("tvr", "TVR-train.jsonl", "yc2c", true),
+      ("tvr", "yc2r_train.jsonl", "yc2c", false), ("tvqa", "tvqa_train.jsonl", "how2qa", true),
+      ("tvqa", "how2qa_train.jsonl", "how2qa", false), ("yc2r", "a", "yc2c", false),
+      ("vatex_en_r", "a", "vatex_en_c", false), ("vatex_en_r", "a", "yc2c", true),
+      ("didemo", "a", "msrvtt", true), ("tvc", "a", "yc2c", true), ("activitynet", "a", "tacos", true),
+      ("other", "tvr.jsonl", "how2r", false),
+      ("tvqa", "a", "vlep", nil), ("vlep", "a", "tvqa", nil), ("tvr", "a", "qvhighlights", nil),
+      ("qvhighlights", "a", "tvr", nil), ("violin", "a", "tvr", nil),
+    ] as [(String, String, String, Bool?)])
+  func storesOfOtherTasks(made: String, annotation: String, asked: String, told: Bool?) throws {
+    let folder = try TemporaryFolder()
+    var meta = try JSON.read(path: Golden.path("db/txt_db/tvr_train.db/meta.json"))
+    (meta["task"], meta["annotation"]) = (.string(made), .string(annotation))
+    let read = try StoreMeta(path: try folder.file("meta.json", meta.encoded()))
+    let task = try #require(TextStoreTask(rawValue: asked))
+    _ = NoticeLog.shared
+    guard let told else {
+      let error = #expect(throws: DataError.self) { try read.require(task, path: folder.root) }
+      #expect(error?.problem == "the store was made for the task \"\(made)\", which has no rows of \(asked)")
+      return
+    }
+    try read.require(task, path: folder.root)
+    #expect(NoticeLog.shared.about(folder.root).count == (told ? 1 : 0))
+  }
+
+  @Test func storesOfOtherContent() throws {
+    let subtitles = try Golden.path("db/txt_db/tv_subtitles.db")
+    let error = #expect(throws: DataError.self) { try QueryStore(path: subtitles) }
+    #expect(error?.file == subtitles && error?.problem == "is a store of subtitles")
+    let captions = #expect(throws: DataError.self) { try QAStore(path: Golden.path("db/txt_db/tvc_val.db")) }
+    #expect(captions?.problem == "is a store of captions")
+  }
+
+  /// Side files of another store, and of none.
+  @Test func sideFilesOfOtherStores() throws {
+    let folder = try TemporaryFolder()
+    let copy = folder.path("copy.db")
+    try FileManager.default.copyItem(atPath: Golden.path("db/txt_db/tvr_val.db"), toPath: copy)
+    _ = NoticeLog.shared
+    func side(_ file: String, _ text: String) throws -> QueryStore {
+      try AtomicFile.write(text, to: "\(copy)/\(file)")
+      return try QueryStore(path: copy)
+    }
+    // As hidden splits have it.
+    _ = try side("query2video.json", "{}")
+    #expect(NoticeLog.shared.about("\(copy)/query2video").isEmpty)
+    _ = try side("query2video.json", #"{"stranger": "v"}"#)
+    #expect(
+      NoticeLog.shared.about("\(copy)/query2video").first?.contains("none of the store's items") == true)
+    let error = #expect(throws: DataError.self) { try side("id2len.json", "{}") }
+    #expect(error?.problem == "lists no items")
+  }
+
+  /// Two tokenizers give one word two ids.
+  @Test func storesOfTwoTokenizersAreTold() throws {
+    let folder = try TemporaryFolder()
+    let (path, name) = (try Golden.path("db/txt_db/tvr_train.db/meta.json"), folder.path("meta.json"))
+    let mine = try StoreMeta(path: path)
+    _ = NoticeLog.shared
+    for (key, told) in [("toker", 0), ("SEP", 1)] {
+      var json = mine.json
+      json[key] = key == "SEP" ? 9 : "elsewhere"
+      mine.compare(try StoreMeta(path: try folder.file("meta.json", json.encoded())))
+      #expect(NoticeLog.shared.about(name).count == told)
+    }
+  }
 }

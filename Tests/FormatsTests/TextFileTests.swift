@@ -22,6 +22,15 @@ import Testing
     return values
   }
 
+  /// A path of a configuration may be meant from the configuration's folder on.
+  @Test func aMissingFileIsLookedForFromTheCurrentFolderOn() throws {
+    let folder = FileManager.default.currentDirectoryPath
+    let error = #expect(throws: DataError.self) { try MappedFile(path: "no/such/file") }
+    #expect(error?.cure == "Check the path, which is taken from \(folder) on")
+    #expect(
+      #expect(throws: DataError.self) { try MappedFile(path: "/no/such/file") }?.cure == "Check the path")
+  }
+
   @Test func readsEveryEncodingAndLineEnd() throws {
     let mark = "\u{FEFF}"
     let files: [[UInt8]] = [

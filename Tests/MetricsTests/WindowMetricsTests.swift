@@ -79,6 +79,8 @@ import Testing
     #expect(figure("R5@0.7", of: metrics) == 50)
     #expect(figure("mIoU", of: metrics) == 30)
     #expect(metrics.unanswered == 1)
+    let none = try WindowPredictions(json: ["qid": "b", "pred_relevant_windows": []])
+    #expect(try WindowMetrics([answer, none], truth: truth).unanswered == 1)
     #expect(figure("HL-min-Fair-mAP", of: metrics) == nil)
   }
 

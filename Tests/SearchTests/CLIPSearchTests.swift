@@ -51,6 +51,33 @@ import Training
     try rows.withUnsafeBufferPointer { try writer.add(video, frames: $0) }
   }
 
+  /// What is said after a video's end, as subtitles of another video or in another unit have it, is
+  /// found nowhere.
+  @Test func sentencesAfterTheEndAreLeftOut() throws {
+    let model = try model()
+    let array = NDArray(
+      floats: [Float](repeating: 0.5, count: 4 * model.head.width), shape: [4, model.head.width])
+    try NPZ.write(path: folder.path("v.npz"), [(name: "features", array: array)])
+    func sentence(_ start: Double, _ end: Double) -> SpokenSentence {
+      SpokenSentence(start: start, end: end, text: "hello")
+    }
+    let videos = CLIPVideos(
+      width: model.head.width, features: [(video: "v", file: folder.path("v.npz"))],
+      subtitles: ["v": [sentence(1, 3), sentence(5, 99_000), sentence(7, 8), sentence(601, 605)]])
+    let path = folder.path("late.index")
+    _ = NoticeLog.shared
+    _ = try Indexing(path: path, model: model, videos: videos, files: Indexing.Files()).run(batchSize: 1) {
+      _ in
+    }
+    // Four frames of 1.5 s, and the last one's own.
+    let sentences = try IndexFile(path: path).video(0).sentences
+    #expect(sentences == [sentence(1, 3), sentence(5, 7.5), sentence(7, 7.5)])
+    let told = NoticeLog.shared.about(path)
+    #expect(
+      told.count == 1 && told[0].contains("1 of 4 sentences of \"v\" begin after its end at 6.0 s"), "\(told)"
+    )
+  }
+
   /// Moments that are drawn to the query are found: the first one is in the right video, and
   /// overlaps it.
   @Test func plantedMomentsComeFirst() throws {

@@ -43,6 +43,25 @@ import Text
     #expect(worst(pooled, wanted.flatMap(\.pooled)) < 2e-5)
   }
 
+  /// A tower that lacks part of a layer is none that is lower.
+  @Test func aTowerWithAHoleIsRefused() throws {
+    let folder = try TemporaryFolder()
+    let copy = folder.path("clip")
+    try FileManager.default.copyItem(atPath: CLIPRows.path("openclip-quick"), toPath: copy)
+    let file = copy + "/open_clip_model.safetensors"
+    let whole = try SafetensorsFile(path: file)
+    let tensors = try whole.entries.map { ($0.name, try whole.array($0)) }
+    for layer in [0, 1] {
+      let rest = tensors.filter { $0.0 != "transformer.resblocks.\(layer).ln_1.weight" }
+      #expect(rest.count == tensors.count - 1)
+      try Safetensors.write(path: file, tensors: rest)
+      let error = #expect(throws: DataError.self) {
+        try CLIPTextEncoder(CLIPFiles(path: copy), backend: CPUBackend())
+      }
+      #expect(error?.problem.hasSuffix("layer \(layer) is not whole") == true, "\(String(describing: error))")
+    }
+  }
+
   /// The two activations give other rows: what the files say counts, and nothing is guessed.
   @Test func activationIsToldOrAskedFor() throws {
     let folder = try TemporaryFolder()

@@ -1,3 +1,4 @@
+import Corpus
 import Engine
 import Formats
 import Foundation
@@ -112,7 +113,7 @@ struct FirstValidationTests {
       let text = try String(contentsOfFile: store + "/query_data.jsonl", encoding: .utf8)
       try AtomicFile.write(change(text), to: store + "/query_data.jsonl")
       _ = NoticeLog.shared
-      let queries = try KnownQueries(path: store, findsWindows: false, skips: SkipReport())
+      let queries = try KnownQueries(path: store, for: .tvr, skips: SkipReport())
       return (queries, NoticeLog.shared.about(store))
     }
     #expect(try opened("same.db") { $0 }.told.isEmpty)
@@ -126,6 +127,20 @@ struct FirstValidationTests {
       try opened("other.db") { $0.replacing("\"desc_id\": ", with: "\"desc_id\": 9") }
     }
     #expect("\(error)".contains("query_data.jsonl: has none of the 15 queries of its store"), "\(error)")
+  }
+
+  /// A name of another Unicode normalization is told as what it is, though most queries go on.
+  @Test func aVideoUnderAnotherSpelling() throws {
+    let queries = try QueryStore(path: TinyRun.store("tvr_val"))
+    let other = try #require(queries.videos.first)
+    let candidates = CandidateVideos(
+      queries.videos.enumerated().map { place, name in
+        (name.hasSameBytes(as: other) ? name + ".mp4" : name, place)
+      })
+    _ = NoticeLog.shared
+    try AskableQueries.require(queries, in: candidates)
+    let told = NoticeLog.shared.about("is perhaps")
+    #expect(told.contains { $0.contains("\"\(other)\" is perhaps \"\(other).mp4\" there") }, "\(told)")
   }
 
   /// Candidates that no store has; the queries of a test split do not say which are theirs.
@@ -189,10 +204,13 @@ struct FirstValidationTests {
 
   // MARK: Going on
 
-  private func resume(_ options: JSONObject, _ beginning: TrainingRun.Beginning) throws {
+  @discardableResult
+  private func resume(_ options: JSONObject, _ beginning: TrainingRun.Beginning) throws -> String {
     let file = try run.folder.file("again.json", JSON.object(options).encoded())
     let (configuration, _) = try RunConfiguration.load(file: file, arguments: [])
-    try TrainingRun(configuration, log: Said().log).run(beginning, backend: try CPUBackend())
+    let said = Said()
+    try TrainingRun(configuration, log: said.log).run(beginning, backend: try CPUBackend())
+    return said.text.replacing("\n", with: " ")
   }
 
   /// Everything but the log, byte for byte.
@@ -216,6 +234,61 @@ struct FirstValidationTests {
     let error = #expect(throws: DataError.self) { try resume(options, .resumedWithChanges) }
     #expect(error?.problem.contains("in another shape") == true)
     #expect(try content() == before)
+  }
+
+  /// States as other programs may have changed them, without the hash of hero's own.
+  @Test(arguments: [
+    ("exp_avg_sq", "has a mean of squares below 0"), ("model", "in another shape or type"),
+    ("counters", "has moments of no update"),
+  ])
+  func aStateThatContradictsItselfLeavesTheRunAsItWas(what: String, problem: String) throws {
+    var options = try run.options(.violin)
+    try run.train(.violin, options)
+    let state = try SafetensorsFile(path: run.folder.path("run/ckpt/state_step_2.safetensors"))
+    let parameter = "v_encoder.f_encoder.embeddings.LayerNorm.bias"
+    var tensors = try state.entries.map { ($0.name, try state.array($0)) }
+    var metadata = state.metadata
+    if what == "counters" {
+      metadata["hero_state"] = metadata["hero_state"]?.replacing("\"updates.\(parameter)\":2,", with: "")
+      #expect(metadata != state.metadata)
+    } else {
+      let place = try #require(tensors.firstIndex { $0.0 == "\(what).\(parameter)" })
+      let (shape, count) = (tensors[place].1.shape, tensors[place].1.count)
+      tensors[place].1 =
+        what == "model"
+        ? try NDArray(shape: shape, type: .int32, bytes: [UInt8](repeating: 0, count: 4 * count))
+        : NDArray(floats: [Float](repeating: -1, count: count), shape: shape)
+    }
+    try Safetensors.write(path: state.path, tensors: tensors, metadata: metadata)
+    let before = try content()
+    options["num_train_steps"] = 4
+    let error = #expect(throws: DataError.self) { try resume(options, .resumedWithChanges) }
+    #expect(error?.problem.contains(problem) == true && error?.place?.contains(parameter) == true)
+    #expect(try content() == before)
+  }
+
+  @Test func fewerUpdatesThanAreDoneAreRefused() throws {
+    var options = try run.options(.violin)
+    try run.train(.violin, options)
+    let before = try content()
+    options["num_train_steps"] = 1
+    let error = #expect(throws: DataError.self) { try resume(options, .resumedWithChanges) }
+    #expect(error?.problem == "the run has done 2 updates, the command asks for 1")
+    #expect(try content() == before)
+  }
+
+  /// Parameters of a task that is no longer trained.
+  @Test func parametersWithoutAPlaceAreTold() throws {
+    var options = try run.options(.violin)
+    try run.train(.violin, options)
+    let state = try SafetensorsFile(path: run.folder.path("run/ckpt/state_step_2.safetensors"))
+    let extra = ("model.other_head.bias", NDArray(floats: [1], shape: [1]))
+    try Safetensors.write(
+      path: state.path, tensors: try state.entries.map { ($0.name, try state.array($0)) } + [extra],
+      metadata: state.metadata)
+    options["num_train_steps"] = 4
+    let said = try resume(options, .resumedWithChanges)
+    #expect(said.contains("no place for 1 of its parameters, such as \"other_head.bias\""), "\(said)")
   }
 
   @Test func aRunWhoseStatesAreGoneIsNotBegunAnew() throws {

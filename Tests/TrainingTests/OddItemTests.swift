@@ -96,4 +96,90 @@ import Testing
     #expect(error?.description.contains(store) == true)
     #expect(!FileManager.default.fileExists(atPath: run.folder.path("run")))
   }
+
+  /// A store of changed rows, and the run that reads it in place of its own.
+  private func store(
+    of annotation: String, for task: TextStoreTask, in run: TinyRun,
+    _ change: (_ number: Int, _ row: inout JSON) -> Void
+  ) throws -> String {
+    let store = run.folder.path("odd-\(annotation).db")
+    _ = try TextStoreBuilder(
+      task: task, annotation: try run.folder.file("odd.jsonl", rows(annotation, change).text),
+      output: store, tokenizer: Self.tokenizer
+    ).build { _ in }
+    return store
+  }
+
+  /// Moments in milliseconds begin after their videos: told before they are learned as last frames.
+  @Test(arguments: [("tvqa", "3000-4500"), ("tvr", JSON.array([3000, 4500]))])
+  func momentsInMillisecondsAreTold(task: String, times: JSON) throws {
+    let run = try TinyRun()
+    let task = try #require(RunTask(rawValue: task))
+    let late = try store(of: "\(task.rawValue)_train", for: try #require(task.annotation), in: run) {
+      _, row in
+      row["ts"] = times
+    }
+    var options = try run.options(task)
+    _ = NoticeLog.shared
+    try run.train(task, options)
+    #expect(NoticeLog.shared.about(late).isEmpty)
+    options["train_query_txt_db"] = .string(late)
+    options["output_dir"] = .string(run.folder.path("late"))
+    try run.train(task, options)
+    let told = NoticeLog.shared.about(late)
+    #expect(
+      told.count == 1 && told[0].contains("its moment begins at 3000.0 s, after the last of the"), "\(told)")
+  }
+
+  /// A text longer than the model's positions is left out and told, as a query is.
+  @Test func aQuestionOfThousandsOfWords() throws {
+    let run = try TinyRun()
+    try run.train(.tvqa, run.options(.tvqa))
+    var id: Int?
+    let long = try store(of: "tvqa_val", for: .tvqa, in: run) { number, row in
+      guard number == 1 else { return }
+      id = row["qid"]?.int
+      row["q"] = .string(String(repeating: "who carries the newspaper ", count: 500))
+    }
+    let said = Said()
+    let saved = try SavedRun(path: run.folder.path("run"), for: .evaluation, log: said.log)
+    let outcome = try EvaluationRun([saved]).run(split: "val", store: long, backend: try CPUBackend())
+    #expect(!outcome.report.scalars.isEmpty)
+    let line = said.text.replacing("\n", with: " ")
+    #expect(
+      line.contains("question \(try #require(id))") && line.contains("tokens, the model reads 514"), "\(line)"
+    )
+  }
+
+  /// A query that names only its video is measured by that alone.
+  @Test func aQueryWithoutAMoment() throws {
+    let run = try TinyRun()
+    try run.train(.tvr, run.options(.tvr))
+    let odd = try store(of: "tvr_val", for: .tvr, in: run) { number, row in
+      if number < 2 { row["ts"] = nil }
+    }
+    func evaluate(_ store: String) throws -> (outcome: EvaluationRun.Outcome, said: String) {
+      let said = Said()
+      let saved = try SavedRun(path: run.folder.path("run"), for: .evaluation, log: said.log)
+      let outcome = try EvaluationRun([saved]).run(split: "val", store: store, backend: try CPUBackend())
+      return (outcome, said.text.replacing("\n", with: " "))
+    }
+    let told = "2 of 15 queries, the first 165, have no moment; no figure of moments counts them"
+    let said = try evaluate(odd).said
+    #expect(said.contains(told), "\(said)")
+    #expect(try !evaluate(TinyRun.store("tvr_val")).said.contains("no moment"))
+  }
+
+  /// Questions are no futures, though a store of either has answers to choose from.
+  @Test func aStoreOfAnotherKindOfChoiceIsRefused() throws {
+    let run = try TinyRun()
+    var options = try run.options(.tvqa)
+    options["task"] = "vlep"
+    let vlep = try #require(RunTask(rawValue: "vlep"))
+    let error = #expect(throws: DataError.self) { try run.train(vlep, options) }
+    #expect(
+      error?.problem == "the store was made for the task \"tvqa\", which has no rows of vlep",
+      "\(String(describing: error))")
+    #expect(!FileManager.default.fileExists(atPath: run.folder.path("run")))
+  }
 }

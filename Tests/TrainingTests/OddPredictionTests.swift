@@ -103,6 +103,19 @@ import Testing
     #expect(try score(empty, captions).said.contains("1 captions are empty. They count as wrong"))
   }
 
+  /// Figures of moments count the queries that have one, those of videos all.
+  @Test func aQueryWithoutAMomentAmongOthers() throws {
+    func row(_ id: Int, _ more: String) -> String {
+      #"{"desc_id": \#(id), "desc": "a", "vid_name": "v"\#(more)}"#
+    }
+    let truth = row(1, #", "ts": [0, 4]"#) + "\n" + row(2, "")
+    let found = (1...2).map { #"{"desc_id": \#($0), "predictions": [[3, 0, 4, 1]]}"# }.joined(separator: ",")
+    let (figures, said) = try score(
+      #"{"video2idx": {"v": 3}, "SVMR": [\#(found)], "VR": [\#(found)]}"#, truth, task: .tvr)
+    #expect(figures["valid_val_SVMR/SVMR_0.5-r1"] == 100 && figures["valid_val_VR/VR_r1"] == 100)
+    #expect(said.contains("1 of 2 queries, the first 2, have no moment"), "\(said)")
+  }
+
   @Test func windowsOfOtherVideos() throws {
     let truth = """
       {"qid": 1, "query": "q", "vid": "a", "duration": 20, "relevant_windows": [[2, 6]], \
@@ -138,6 +151,8 @@ import Testing
     #expect(try score(#"{"1": 0}"#, events).figures["valid/acc"] == 1)
     let captions = #"{"vid_name": "a", "clip_id": 1, "ts": [0, 1], "descs": []}"#
     #expect(try refused(#"{"1": 0}"#, captions).contains("is an annotation of tvc"))
+    let queries = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [0, 1]}"#
+    #expect(try refused(#"{"1": 0}"#, queries).contains("is an annotation of tvr"))
     // Rows of another kind are no queries, whatever they are.
     let found = #"{"video2idx": {"v": 3}, "VR": [{"desc_id": 1, "predictions": [3]}]}"#
     #expect(try refused(found, Self.questions([0])).contains("not a row of tvr"))

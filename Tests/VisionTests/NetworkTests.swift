@@ -53,6 +53,33 @@ import Testing
     #expect(worstRow(try encoder.features(small), tinyCLIP.rows(small)) < 0.03)
   }
 
+  /// A hole, a variance below 0 and a fourth colour each leave a network that is none.
+  @Test func brokenWeightsAreRefused() throws {
+    func refused(_ change: (inout [(name: String, array: NDArray)]) throws -> Void) throws -> DataError {
+      var arrays = TinyResNet().arrays.list
+      try change(&arrays)
+      let weights = NetworkWeights(path: "tiny", arrays: arrays)
+      return try #require(throws: DataError.self) { try ResNet(weights, precision: .float32) }
+    }
+    let hole = try refused { $0.removeAll { $0.name.hasPrefix("layer1.0.") } }
+    #expect(hole.problem == "has “layer1.1.…” and no “layer1.0.…”", "\(hole)")
+    let negative = try refused { arrays in
+      let place = try #require(arrays.firstIndex { $0.name == "layer2.0.bn1.running_var" })
+      var values = arrays[place].array.floats()
+      values[1] = -0.5
+      arrays[place].array = NDArray(floats: values, shape: arrays[place].array.shape)
+    }
+    #expect(
+      negative.problem.hasPrefix("element 1 of ") && negative.problem.contains("is -0.5"), "\(negative)")
+    let colours = try refused { arrays in
+      let place = try #require(arrays.firstIndex { $0.name == "conv1.weight" })
+      let shape = arrays[place].array.shape
+      arrays[place].array = NDArray(
+        floats: [Float](repeating: 0.1, count: shape[0] * 4 * 49), shape: [shape[0], 4, 7, 7])
+    }
+    #expect(colours.problem == "reads 4 channels, and pictures have 3", "\(colours)")
+  }
+
   @Test func otherNetworksWeightsAreRefused() throws {
     let (resnet, clip) = (TinyResNet().arrays.weights, TinyCLIP().arrays.weights)
     let error = try #require(throws: DataError.self) { try ResNet(clip, precision: .float32) }

@@ -22,9 +22,13 @@ extension DataError {
 extension DataError {
   /// What to do about a path where nothing is.
   public static func missingCure(_ path: String) -> String {
-    addressCure(path)
-      ?? (path.hasPrefix("~") || path.contains("$")
-        ? "Write the path out: ~ and $NAME mean something to a shell alone" : "Check the path")
+    if let cure = addressCure(path) { return cure }
+    if path.hasPrefix("~") || path.contains("$") {
+      return "Write the path out: ~ and $NAME mean something to a shell alone"
+    }
+    return path.hasPrefix("/")
+      ? "Check the path"
+      : "Check the path, which is taken from \(FileManager.default.currentDirectoryPath) on"
   }
 
   /// What to do about the address of something elsewhere (`s3://…`, `https://…`) or with its kind

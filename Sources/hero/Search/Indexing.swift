@@ -135,13 +135,29 @@ public struct Indexing {
 
   private func described(_ name: String, frames: Int) throws -> IndexedVideo {
     let interval = head.frameInterval
+    let duration =
+      files.duration(of: name, frames: frames, interval: interval)
+      ?? source.duration(of: name).flatMap { IndexChecks.isDuration($0) ? $0 : nil } ?? Double(frames)
+      * interval
     return IndexedVideo(
-      name: name,
-      duration: files.duration(of: name, frames: frames, interval: interval)
-        ?? source.duration(of: name).flatMap { IndexChecks.isDuration($0) ? $0 : nil }
-        ?? Double(frames) * interval,
-      frames: frames, sentences: try source.sentences(of: name) ?? [], file: files.media(name),
-      sources: try source.marks(of: name))
+      name: name, duration: duration, frames: frames, sentences: try sentences(of: name, until: duration),
+      file: files.media(name), sources: try source.marks(of: name))
+  }
+
+  /// What is said before a video ends: a later sentence would be found where there is nothing to
+  /// see.
+  private func sentences(of name: String, until duration: Double) throws -> [SpokenSentence] {
+    let all = try source.sentences(of: name) ?? []
+    // The last frame stands for as long as the others.
+    let end = duration + head.frameInterval
+    let within = all.filter { $0.start < end }
+    if within.count < all.count {
+      Notice.tell(
+        "\(path): \(all.count - within.count) of \(all.count) sentences of \(name.spelled) begin after its end at "
+          + "\(duration) s and are left out. Other videos like it are not told. Check that times are seconds and that "
+          + "the subtitles are the video's", about: "late sentences of \(path)")
+    }
+    return within.map { SpokenSentence(start: $0.start, end: min($0.end, end), text: $0.text) }
   }
 }
 

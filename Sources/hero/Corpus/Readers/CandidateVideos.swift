@@ -22,6 +22,9 @@ public struct CandidateVideos: Sendable, Equatable {
   /// The place of a video in `names`, or nil if it is no candidate.
   public func place(of video: String) -> Int? { places[video] }
 
+  /// What of some videos that are no candidates is one under a similar name; nil where nothing is.
+  public func hint(missing: [String]) -> String? { SimilarNames.hint(missing: missing, among: names) }
+
   /// All videos that a file `vid2dur_idx.json` lists under `split`, numbered as it says: the one at
   /// `list`, or that of the subtitle store.
   ///

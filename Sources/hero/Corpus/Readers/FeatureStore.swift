@@ -56,6 +56,8 @@ public final class FeatureStore: Sendable {
   private let absent: Set<Int>
   /// Whether a list that contradicts the rows has been reported.
   private let hasToldFrames = Mutex(false)
+  /// Missing videos for which a similar name was looked for.
+  private let looked = Mutex(0)
   /// Features of a frame, which most of a few videos have.
   private let knownWidth = Mutex<Int?>(nil)
 
@@ -182,9 +184,16 @@ public final class FeatureStore: Sendable {
     return Dictionary(zip(sorted, sorted.indices)) { first, _ in first }
   }
 
+  /// Looking for a similar name goes over all names, and messages tell a few.
+  private static let mostLooks = 64
+
   /// The error for a video that the store lacks.
   func missing(_ video: String) -> DataError {
-    let twin = SimilarNames.hint(missing: [video], among: table.names)
+    let looks = looked.withLock { count in
+      count += 1
+      return count <= Self.mostLooks
+    }
+    let twin = looks ? SimilarNames.hint(missing: [video], among: table.names) : nil
     return DataError(
       "the feature store lacks a video that is asked for" + (twin.map { "; \($0)" } ?? ""), file: path,
       place: "video \"\(video)\"", cure: "Convert its features, or leave its items out")

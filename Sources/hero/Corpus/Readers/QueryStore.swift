@@ -27,15 +27,6 @@ public final class QueryStore: AnnotationStore {
   /// several annotators mark it.
   public var holdsWindows: Bool { meta.task.flatMap(TextStoreTask.init(rawValue:))?.content == .windows }
 
-  /// Refuses a store whose moments mean something else than a task takes them for.
-  /// - Parameter windows: whether the task takes all moments of a query for answers.
-  public func require(windows: Bool) throws {
-    guard let task = meta.task, TextStoreTask(rawValue: task) != nil, holdsWindows != windows else { return }
-    throw DataError(
-      "the store was made for the task \"\(task)\", which \(holdsWindows ? "looks" : "does not look") for all "
-        + "moments of a given video", file: path, cure: "Give the store of the task that is asked for")
-  }
-
   /// The file with the annotations as they were given.
   public var annotationPath: String { path + "/query_data.jsonl" }
 

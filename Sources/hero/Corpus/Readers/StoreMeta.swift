@@ -28,6 +28,17 @@ public struct StoreMeta: Sendable, Equatable {
   /// The file, as the user named its folder.
   public let path: String
 
+  /// What a tokenizer fixes of a store.
+  private var tokens: [Int32] { [pad, bos, eos, sep, cls, mask, unk, vRange.lowerBound, vRange.upperBound] }
+
+  /// Tells where two stores that one model reads were made by different tokenizers.
+  public func compare(_ other: StoreMeta) {
+    guard tokens != other.tokens else { return }
+    Notice.tell(
+      "\(path): its special tokens are other ids than those of \(other.path), so that two tokenizers made the stores, "
+        + "and one model cannot know both. Make both by one tokenizer")
+  }
+
   /// The tokenizer that made the store, where the file says it.
   public var tokenizer: TokenizerFolder.Note? {
     guard let folder = json["tokenizer"]?.string ?? json["toker"]?.string, !folder.isEmpty else { return nil }
@@ -87,5 +98,36 @@ public struct StoreMeta: Sendable, Equatable {
     throw DataError(
       "the store was made for the task \"\(task)\"", file: path,
       cure: "Give the store of the task that is asked for")
+  }
+
+  /// Refuses a store whose rows mean something else than those of a task's own stores, and tells of
+  /// one that was made for another task with such rows.
+  /// - Parameter path: the store's folder.
+  public func require(_ asked: TextStoreTask, path: String) throws {
+    guard let made = task.flatMap(TextStoreTask.init(rawValue:)), made != asked else { return }
+    guard asked.reads(made) else {
+      throw DataError(
+        "the store was made for the task \"\(made.rawValue)\", which has no rows of \(asked.rawValue)",
+        file: path,
+        cure: "Give a store of \(asked.rawValue), or train for \(made.rawValue)")
+    }
+    guard !asked.captions(made), let origin = origin(made, asked) else { return }
+    Notice.tell(
+      "\(path): the store was made for the task \(origin.rawValue), and \(asked.rawValue) is asked for; its rows are "
+        + "used as they are. Give a store of \(asked.rawValue) if that is not meant")
+  }
+
+  /// The task that a store is sure to be of; nil where it may well be of the one that is asked for.
+  ///
+  /// The reference's scripts call every store of queries TVR's and every one of questions TVQA's.
+  /// So do people with data of their own. There the annotation's name decides.
+  private func origin(_ made: TextStoreTask, _ asked: TextStoreTask) -> TextStoreTask? {
+    guard made == .tvr || made == .tvqa else { return made }
+    let file = ((json["annotation"]?.string ?? "") as NSString).lastPathComponent.lowercased()
+    let words = file.split { !$0.isLetter && !$0.isNumber }
+    let named = TextStoreTask.allCases.filter { task in
+      made.reads(task) && words.contains { $0 == task.rawValue }
+    }
+    return named.contains { $0 == asked || asked.captions($0) } ? nil : named.first
   }
 }

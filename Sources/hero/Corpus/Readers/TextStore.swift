@@ -23,15 +23,25 @@ public struct TextStore: Sendable {
     self.path = path
     meta = try StoreMeta(path: path + "/meta.json")
     try meta.require(holds, path: path)
+    for (file, what) in [("vid2len.json", "subtitles"), ("cap.db", "captions")]
+    where FileManager.default.fileExists(atPath: "\(path)/\(file)") {
+      throw DataError(
+        "is a store of \(what)", file: path, cure: "Give the store of the task that is asked for")
+    }
     reader = try LMDBReader(path: path)
     let (identifiers, lengths) = try IdentifierTable.read(
       path: path + "/id2len.json", expecting: "a length, nor a list of lengths", Self.length)
+    guard identifiers.count > 0 else {
+      throw DataError("lists no items", file: path + "/id2len.json", cure: "Make the store again")
+    }
     var videos = IdentifierTable()
     var videoNumbers: [Int32] = []
     let videoFile = path + "/query2video.json"
     if FileManager.default.fileExists(atPath: videoFile) {
       videoNumbers = [Int32](repeating: -1, count: identifiers.count)
+      var listed = 0
       try JSON.readMembers(path: videoFile) { id, value in
+        listed += 1
         guard let video = value.string else {
           throw DataError(
             "\(value.shown) is not a video's name", file: videoFile, place: "key \"\(id)\"",
@@ -39,6 +49,9 @@ public struct TextStore: Sendable {
         }
         guard let number = identifiers.number(of: id) else { return }
         videoNumbers[number] = Int32(clamping: videos.insert(video))
+      }
+      if listed > 0, videos.count == 0 {
+        Notice.tell("\(videoFile): names the video of none of the store's items; its rows count")
       }
     }
     let listFile = path + "/video_ids.json"

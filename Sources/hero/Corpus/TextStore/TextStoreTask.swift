@@ -83,6 +83,20 @@ public struct TextStoreTask: RawRepresentable, CaseIterable, Hashable, Sendable 
   public var takesNoCandidates: Bool { content == .clips || content == .videoCaptions }
   /// Whether making the store needs the videos' subtitles.
   public var needsSubtitles: Bool { content == .clips }
+
+  /// Whether the rows of another task's store mean what this one's do.
+  func reads(_ other: TextStoreTask) -> Bool {
+    switch (content, other.content) {
+    case (.questions, .questions): true
+    case (.clips, .videoCaptions), (.videoCaptions, .clips), (.videoCaptions, .queries): true
+    default: content == other.content
+    }
+  }
+
+  /// Whether it describes the videos that another task searches: `yc2c` those of `yc2r`.
+  func captions(_ other: TextStoreTask) -> Bool {
+    content == .videoCaptions && other.content == .queries && rawValue.dropLast() == other.rawValue.dropLast()
+  }
 }
 
 extension TextStoreTask {

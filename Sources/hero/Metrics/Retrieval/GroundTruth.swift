@@ -27,6 +27,16 @@ public struct RetrievalTruth: Sendable, Equatable {
   /// one.
   var agreementNeeded: Int { spans.count >= 4 ? 2 : 1 }
 
+  /// A line to be told where some queries have a moment and others only their video; nil where all
+  /// are alike.
+  package static func momentless(_ truths: [RetrievalTruth]) -> String? {
+    let without = truths.filter(\.spans.isEmpty)
+    guard let first = without.first, without.count < truths.count else { return nil }
+    return
+      "\(without.count) of \(truths.count) queries, the first \(first.id), have no moment; no figure of moments "
+      + "counts them"
+  }
+
   /// Reads an annotation row: `desc_id` (or MSR-VTT's `sen_id`), `vid_name`, `ts` as one span or a
   /// list of spans, `type`.
   ///

@@ -22,15 +22,18 @@ public struct RetrievalMetrics: Sendable {
   ///
   /// - Parameters:
   ///   - results: predictions per task, the best first.
-  ///   - truth: one per query. Where none has a span, moments are not measured.
+  ///   - truth: one per query. Figures of moments count those with a span; where none has one,
+  ///     moments are not measured.
   ///   - byQueryType: whether to add the recall within each query type, for those types that occur.
   /// - Throws: `DataError` if predictions answer a query without ground truth, or a true video has
   ///   no number.
   public init(results: RetrievalResults, truth: [RetrievalTruth], byQueryType: Bool) throws {
     var byType: [Recall] = []
-    for (task, queries) in results.tasks
-    where !task.findsMoments || truth.contains(where: { !$0.spans.isEmpty }) {
-      let hits = try Self.hits(task: task, queries: queries, truth: truth, results: results)
+    let known = Set(truth.map(\.id))
+    for (task, queries) in results.tasks {
+      let truth = task.findsMoments ? truth.filter { !$0.spans.isEmpty } : truth
+      if truth.isEmpty, task.findsMoments { continue }
+      let hits = try Self.hits(task: task, queries: queries, truth: truth, known: known, results: results)
       recalls += Self.recalls(task: task, hits: hits, type: nil)
       guard byQueryType else { continue }
       for type in Self.queryTypes {
@@ -49,9 +52,9 @@ public struct RetrievalMetrics: Sendable {
   }
 
   private static func hits(
-    task: RetrievalTask, queries: [QueryPredictions], truth: [RetrievalTruth], results: RetrievalResults
+    task: RetrievalTask, queries: [QueryPredictions], truth: [RetrievalTruth], known: Set<QueryID>,
+    results: RetrievalResults
   ) throws -> [FirstHits] {
-    let known = Set(truth.map(\.id))
     if let stranger = queries.first(where: { !known.contains($0.id) }) {
       throw DataError(
         "\(task.rawValue) answers query \(stranger.id), which has no ground truth",

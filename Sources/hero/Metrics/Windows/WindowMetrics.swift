@@ -50,12 +50,13 @@ public struct WindowMetrics: Sendable {
       }
     }
     let pairs = truth.map { (truth: $0, answer: answers[$0.id]) }
-    unanswered = pairs.count { $0.answer == nil }
+    let hasMoments = predictions.contains { !$0.windows.isEmpty }
+    unanswered = pairs.count { pair in pair.answer.map { hasMoments && $0.windows.isEmpty } ?? true }
     unordered = predictions.count { row in
       zip(row.windows, row.windows.dropFirst()).contains { $0.score < $1.score }
     }
     reversed = predictions.reduce(0) { $0 + $1.windows.count { $0.span.end < $0.span.start } }
-    if predictions.contains(where: { !$0.windows.isEmpty }) {
+    if hasMoments {
       addMoments(pairs)
       addRecalls(pairs)
     }

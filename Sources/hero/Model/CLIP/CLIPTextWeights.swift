@@ -62,6 +62,9 @@ struct CLIPTextWeights {
     }
     var layers = 0
     while file.contains(attentionNorm(layers) + ".weight"), layers <= Self.mostLayers { layers += 1 }
+    if let later = (layers...Self.mostLayers + 1).first(where: { file.contains(up($0) + ".weight") }) {
+      throw refused("has layer \(later), and layer \(layers) is not whole")
+    }
     let (words, positions) = (try sizes(words), try sizes(positions))
     let inner = try sizes(up(0) + ".weight")[0]
     let projected = try sizes(projection)

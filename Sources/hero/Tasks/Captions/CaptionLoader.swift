@@ -51,7 +51,10 @@ public struct CaptionLoader: BatchLoader {
       }
       return store.videos.map { (place, $0, nil) }
     }
-    for store in stores { try videos.requireMost(store.videos, "videos", file: store.path) }
+    for store in stores {
+      videos.compare(store.meta)
+      try videos.requireMost(store.videos, "videos", file: store.path)
+    }
   }
 
   /// Videos, or captions where each is an item of its own.

@@ -12,6 +12,20 @@ extension TimeSpan {
     return FrameSpan(start: first, end: min(max(last, first + 1), frames - 1))
   }
 
+  /// The same; tells of the first moment of a store that begins after its video.
+  func target(
+    of item: String, in store: String, within video: VideoItem, interval: Double
+  ) -> FrameSpan {
+    let frames = video.frameCount
+    if start >= Double(frames) * interval {
+      Notice.tell(
+        "\(store), \(item): its moment begins at \(start) s, after the last of the \(frames) frames of "
+          + "\(video.name.spelled), one every \(interval) s, and counts as the last of them. Others like it are not told. "
+          + "Times are seconds; max_clip_len cuts longer videos", about: "late moments of \(store)")
+    }
+    return target(frames: frames, interval: interval)
+  }
+
   /// The frames of a clip: ⌊start/Δ⌋ up to but without end/Δ rounded half to even, at least one,
   /// within the video.
   ///

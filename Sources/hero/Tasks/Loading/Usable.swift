@@ -79,6 +79,9 @@ extension VideoReader {
     }
   }
 
+  /// Tells where the subtitles and a store of texts were made by different tokenizers.
+  public func compare(_ meta: StoreMeta) { subtitles?.meta.compare(meta) }
+
   /// Checks whether the stores have the videos of most items, by their side files only; the other
   /// items are left out when they are read.
   /// - Parameters:

@@ -130,6 +130,20 @@ public func checkQuery(_ tokens: [Int32], _ model: ModelConfiguration, _ place: 
   try checkTokens(tokens, model, place)
 }
 
+/// Every text that is read with each sentence of a video passes through here: attention grows with
+/// its square, and with sentences and answers.
+///
+/// - Throws: `DataError` for more tokens than the model has positions, and for ids that the
+///   vocabulary lacks.
+func checkText(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
+  guard tokens.count <= model.cross.positions else {
+    throw DataError(
+      "has \(tokens.count) tokens, the model reads \(model.cross.positions)", place: place,
+      cure: "Shorten it, or leave it out")
+  }
+  try checkTokens(tokens, model, place)
+}
+
 /// - Throws: `DataError` for ids that the model's vocabulary lacks.
 public func checkTokens(_ tokens: [Int32], _ model: ModelConfiguration, _ place: String) throws {
   for token in tokens where token < 0 || token >= model.vocabularyRows {

@@ -46,6 +46,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     case .evaluation: ids = store.ids
     case .training(let maxTextLength): ids = store.ids(maxTextLength: maxTextLength)
     }
+    videos.compare(store.meta)
     try videos.requireMost(ids.lazy.map { store.video(of: $0) }, "\(Store.entryName)s", file: store.path)
   }
 
@@ -68,7 +69,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     try Tasks.requireMost(of: ids, "\(Store.entryName)s", file: store.path) { id in
       let entry = try store.asked(id)
       guard let video = entry.video else { throw DataError("its video is not known") }
-      for text in entry.texts { try checkTokens(text, model, "\(Store.entryName) \(id)") }
+      for text in entry.texts { try checkText(text, model, "\(Store.entryName) \(id)") }
       _ = try readable.frames(of: video)
     }
   }
@@ -94,7 +95,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
       do {
         let entry = try store.asked(id)
         guard let video = entry.video else { throw DataError("its video is not known") }
-        for text in entry.texts { try checkTokens(text, model, name) }
+        for text in entry.texts { try checkText(text, model, name) }
         let place = try read.place(of: video)
         passes += entry.texts.map { (place, $0) }
         used.append(id)
@@ -102,8 +103,14 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
         targets.append(entry.target ?? -1)
         if Store.hasMoments {
           // Where a moment is not annotated ("nan-nan"), the answer alone teaches.
-          spans.append(
-            entry.span?.target(frames: read.items[place].frameCount, interval: frameInterval) ?? .unknown)
+          let video = read.items[place]
+          // An evaluation looks at answers only.
+          let span = entry.span.map {
+            isTraining
+              ? $0.target(of: name, in: store.path, within: video, interval: frameInterval)
+              : $0.target(frames: video.frameCount, interval: frameInterval)
+          }
+          spans.append(span ?? .unknown)
         }
       } catch let error as DataError {
         skips.skip(name, file: store.path, error)

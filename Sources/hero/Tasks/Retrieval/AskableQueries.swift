@@ -45,6 +45,9 @@ public struct AskableQueries: Sendable {
     let strangers = queries.ids.filter { id in
       queries.video(of: id).map { candidates.place(of: $0) == nil } ?? false
     }
+    if let hint = candidates.hint(missing: strangers.compactMap { queries.video(of: $0) }) {
+      Notice.tell("\(queries.path): videos of \(strangers.count) queries are no candidates; \(hint)")
+    }
     let first = strangers.first.map { id in
       notACandidate(queries.video(of: id) ?? "").located(file: queries.path, place: "query \(id)")
     }

@@ -46,6 +46,7 @@ public struct RetrievalLoader: BatchLoader {
     self.hasSpans = hasSpans
     ids = queries.ids(maxTextLength: maxTextLength).filter { queries.video(of: $0) != nil }
     groups = queriesPerVideo > 1 ? Self.groups(of: ids, in: queries, each: queriesPerVideo) : nil
+    videos.compare(queries.meta)
     try videos.requireMost(ids.lazy.map { queries.video(of: $0) }, "queries", file: queries.path)
   }
 
@@ -116,7 +117,7 @@ public struct RetrievalLoader: BatchLoader {
         try checkQuery(text, model, "query \(query.id)")
         let place = try read.place(of: name)
         let span = span(of: query, random: &random)
-        usable.append((place, text, target(span, frames: read.items[place].frameCount)))
+        usable.append((place, text, target(span, of: query.id, within: read.items[place])))
       } catch let error as DataError {
         skips.skip("query \(ids[query])", file: self.queries.path, error)
       }
@@ -130,8 +131,8 @@ public struct RetrievalLoader: BatchLoader {
     return query.spans.randomElement(using: &random)
   }
 
-  private func target(_ span: TimeSpan?, frames: Int) -> FrameSpan {
+  private func target(_ span: TimeSpan?, of id: String, within video: VideoItem) -> FrameSpan {
     guard hasSpans, let span else { return .unknown }
-    return span.target(frames: frames, interval: frameInterval)
+    return span.target(of: "query \(id)", in: queries.path, within: video, interval: frameInterval)
   }
 }

@@ -115,6 +115,13 @@ public struct RunTask: ConfigurationName, Hashable {
     }
   }
 
+  /// Refuses a store whose rows mean something else than the task's, and tells of one that was made
+  /// for another task.
+  /// - Parameter path: the store's folder.
+  func require(_ meta: StoreMeta, path: String) throws {
+    if let annotation { try meta.require(annotation, path: path) }
+  }
+
   /// The ending of files of its predictions.
   var resultEnding: String { family == .captioning || findsWindows ? "jsonl" : "json" }
 

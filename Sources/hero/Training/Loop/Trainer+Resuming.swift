@@ -72,26 +72,51 @@ extension Trainer {
         "the run has the seed \(saved.state.seed), the command \(configuration.seed)", file: folder.path,
         cure: "Give the run's own seed")
     }
+    guard saved.state.step <= configuration.trainSteps else {
+      throw DataError(
+        "the run has done \(saved.state.step) updates, the command asks for \(configuration.trainSteps)",
+        file: folder.path, cure: "Raise --num-train-steps, or use the run's checkpoints as they are")
+    }
     for parameter in store.parameters {
+      let updates = saved.state.counters["updates.\(parameter.name)"]
       let arrays = try Self.kinds.map { kind in
         guard let array = try saved.tensors.array(named: "\(kind).\(parameter.name)"),
-          array.shape == parameter.shape
+          array.shape == parameter.shape, array.type.isFloatingPoint
         else {
           throw DataError(
-            "the saved state lacks it or has it in another shape", file: folder.path,
+            "the saved state lacks it or has it in another shape or type", file: folder.path,
             place: "parameter \"\(parameter.name)\"",
             cure: "Resume with the configuration the run was begun with")
         }
         try array.requireFinite(file: saved.tensors.path, parameter: "\(kind).\(parameter.name)")
         return array.floats()
       }
+      let (first, second) = (arrays[1], arrays[2])
+      guard !second.contains(where: { $0 < 0 }), updates != nil || (first + second).allSatisfy({ $0 == 0 })
+      else {
+        throw DataError(
+          updates == nil ? "has moments of no update" : "has a mean of squares below 0",
+          file: saved.tensors.path, place: "parameter \"\(parameter.name)\"",
+          cure: "The state is damaged: delete the file to go on from the state before it")
+      }
       store.set(parameter, to: arrays[0])
       optimizer.restore(
-        parameter, first: arrays[1], second: arrays[2],
-        updates: saved.state.counters["updates.\(parameter.name)"])
+        parameter, first: first, second: second, updates: updates)
     }
+    tellForeign(saved.tensors)
     log.info("going on after update \(saved.state.step)")
     savedStep = saved.state.step
     return saved.state.step
+  }
+
+  /// Says which parameters of a state the model has no place for: those of a task that is no longer
+  /// trained.
+  private func tellForeign(_ tensors: SafetensorsFile) {
+    let known = Set(store.parameters.lazy.map { Name("model.\($0.name)") })
+    let foreign = tensors.entries.filter { $0.name.hasPrefix("model.") && !known.contains(Name($0.name)) }
+    guard let first = foreign.first else { return }
+    log.warning(
+      "\(tensors.path): the model has no place for \(foreign.count) of its parameters, such as "
+        + "\"\(first.name.dropFirst(6))\"; they are left out")
   }
 }

@@ -11,15 +11,18 @@ public struct SavedTrainingState: Sendable {
 
   static let metadataKey = "hero_state"
 
+  /// - Parameter step: the update that the file's name says.
   /// - Throws: `DataError` where the file is damaged or is no such state.
-  init(path: String) throws {
+  init(path: String, step: Int) throws {
     tensors = try SafetensorsFile(path: path)
     try tensors.verify()
     guard let text = tensors.metadata[Self.metadataKey] else {
       throw DataError("holds no training state", file: path)
     }
     state = try DataError.locating(file: path, cure: "Delete the file to go on from the state before it") {
-      try TrainingState(json: JSON.parse(text, file: path))
+      let state = try TrainingState(json: JSON.parse(text, file: path))
+      guard state.step == step else { throw DataError("is the state after update \(state.step)") }
+      return state
     }
   }
 }
@@ -67,9 +70,9 @@ extension RunFolder {
   /// - Throws: `DataError` where there are states and none can be read.
   public func latestState(warn: (String) -> Void) throws -> SavedTrainingState? {
     var failure: (any Error)?
-    for (_, path) in savedStates().reversed() {
+    for (step, path) in savedStates().reversed() {
       do {
-        return try SavedTrainingState(path: path)
+        return try SavedTrainingState(path: path, step: step)
       } catch {
         warn("\(error)")
         failure = error

@@ -39,7 +39,9 @@ extension TrainingState {
     else { throw DataError("the training state is malformed") }
     self.init(step: step, seed: seed)
     for (name, count) in counted {
-      guard let count = count.int else { throw DataError("the training state is malformed") }
+      guard let count = count.int, count >= 0, count <= step else {
+        throw DataError("the training state is malformed")
+      }
       counters[name] = count
     }
   }

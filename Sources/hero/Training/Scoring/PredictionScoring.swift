@@ -90,6 +90,7 @@ public struct PredictionScoring {
         "\(references): \(late) true moments begin after their video ends (\"duration\"), as times in another unit "
           + "do; they cannot be found")
     }
+    let momentless = RetrievalTruth.momentless(truths)
     return try DataError.locating(file: predictions) {
       let results = try RetrievalResults(json: json, numbers: try numbers())
       let numbers = Set(results.videoIndex.values)
@@ -116,6 +117,9 @@ public struct PredictionScoring {
               + "They count in the order in which they come.")
         }
       }
+      if let momentless, results.tasks.contains(where: \.task.findsMoments) {
+        warn("\(references): \(momentless)")
+      }
       let recalls = try RetrievalMetrics(results: results, truth: truths, byQueryType: true).recalls
       return (
         recalls.map { ($0.name(prefix: "valid_\(split)"), $0.value) },
@@ -141,18 +145,16 @@ public struct PredictionScoring {
     try refuseMeteor()
     let annotation = try annotation()
     // Statements of a hidden split look like queries.
-    guard annotation.map({ $0.hasAnswers || $0.hasQueries }) ?? true else {
-      throw DataError(
-        "is an annotation of \(annotation?.rawValue ?? ""), and the predictions hold an answer for each id",
-        file: references, cure: "Give the annotation of the questions or statements, or check --predictions")
-    }
+    guard annotation.map({ $0.hasAnswers || $0.hasQueries }) ?? true else { throw unfitting(annotation) }
     var truth: [(id: QueryID, answer: Int)] = []
     var hidden: [QueryID] = []
+    var haveMoments = false
     var distinct = DistinctIDs()
     var answers = 2
     try forEachReference(of: annotation, warn) { row in
       let id = try QueryID(in: .object(row), "qid", "example_id", "desc_id")
       guard let value = row["answer_idx"] ?? row["answer"] ?? row["label"], !value.isNull else {
+        haveMoments = haveMoments || row["ts"] != nil
         return hidden.append(id)
       }
       guard let answer = AnswerResults.answer(value) else {
@@ -165,6 +167,7 @@ public struct PredictionScoring {
     }
     distinct.tell(of: references, warn)
     guard !truth.isEmpty else {
+      guard annotation?.hasQueries != true || !haveMoments else { throw unfitting(annotation) }
       throw DataError("no row tells its answer: the truth is hidden", file: references)
     }
     try requirePlaces(truth.map(\.answer), of: answers, references, warn)
@@ -191,6 +194,12 @@ public struct PredictionScoring {
     table.add("accuracy, %", [100 * accuracy])
     let name = annotation?.hasStatements == true ? "valid/\(split)_acc" : "valid/acc"
     return ([(name, accuracy)], table)
+  }
+
+  private func unfitting(_ annotation: TextStoreTask?) -> DataError {
+    DataError(
+      "is an annotation of \(annotation?.rawValue ?? ""), and the predictions hold an answer for each id",
+      file: references, cure: "Give the annotation of the questions or statements, or check --predictions")
   }
 
   /// No question has more answers.

@@ -57,6 +57,7 @@ struct CaptionSuite: EvaluableSuite {
         "holds retrieval's queries, which caption whole videos, and \(configuration.task.rawValue) describes clips",
         file: path, cure: "Make a store of \(configuration.task.rawValue)'s annotation")
     }
+    try configuration.task.require(store.meta, path: path)
     return store
   }
 

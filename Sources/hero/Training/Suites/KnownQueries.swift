@@ -21,16 +21,16 @@ struct KnownQueries {
   typealias Facts = (text: String?, video: String?, duration: Double?)
 
   /// - Parameters:
-  ///   - findsWindows: whether queries search their own video.
+  ///   - task: what the queries are asked for.
   ///   - skips: reports every annotation whose truth cannot be read; no figure counts its query.
   /// - Throws: `DataError` where the store or its annotations cannot be read.
-  init(path: String, findsWindows: Bool, skips: SkipReport) throws {
+  init(path: String, for task: RunTask, skips: SkipReport) throws {
     (store, self.skips) = (try QueryStore(path: path), skips)
-    try store.require(windows: findsWindows)
+    try task.require(store.meta, path: path)
     var asked = Set(store.ids.lazy.map { QueryID($0) })
     try JSONLines.read(path: store.annotationPath) { line, row in
       do {
-        try findsWindows ? addWindows(row, &asked) : addMoment(row, &asked)
+        try task.findsWindows ? addWindows(row, &asked) : addMoment(row, &asked)
       } catch let error as DataError {
         skips.skip("line \(line)", file: store.annotationPath, error)
       }

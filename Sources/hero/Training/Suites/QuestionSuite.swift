@@ -24,8 +24,10 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   private func loader(
     _ model: Model, _ videos: VideoReader, _ store: String, _ purpose: QuestionLoader<Model.Store>.Purpose
   ) throws -> QuestionLoader<Model.Store> {
-    try QuestionLoader(
-      Model.Store(path: store), videos: videos, purpose: purpose, frameInterval: configuration.frameInterval,
+    let store = try Model.Store(path: store)
+    try configuration.task.require(store.meta, path: store.path)
+    return try QuestionLoader(
+      store, videos: videos, purpose: purpose, frameInterval: configuration.frameInterval,
       model: model.configuration, skips: SkipReport(log: log))
   }
 

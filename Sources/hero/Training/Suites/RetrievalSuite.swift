@@ -19,7 +19,7 @@ struct RetrievalSuite: EvaluableSuite {
 
   func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> Learning {
     let queries = try QueryStore(path: try configuration.required(\.trainQueries))
-    try queries.require(windows: findsWindows)
+    try configuration.task.require(queries.meta, path: queries.path)
     let source = RetrievalSource(
       name: configuration.task.rawValue, model: model,
       loader: try loader(
@@ -46,7 +46,7 @@ struct RetrievalSuite: EvaluableSuite {
 
   /// The queries of a store, and what is right about them.
   func known(_ path: String) throws -> KnownQueries {
-    try KnownQueries(path: path, findsWindows: findsWindows, skips: SkipReport(log: log))
+    try KnownQueries(path: path, for: configuration.task, skips: SkipReport(log: log))
   }
 
   // MARK: Validation
@@ -87,6 +87,7 @@ struct RetrievalSuite: EvaluableSuite {
   private func candidates(
     _ split: String, _ queries: KnownQueries, _ videos: VideoReader
   ) throws -> CandidateVideos {
+    videos.compare(queries.store.meta)
     let candidates = try CandidateVideos(
       split: split, queries: queries.store, subtitles: videos.subtitles, features: videos.features,
       list: run.vid2durIdx)
@@ -178,6 +179,9 @@ struct RetrievalSuite: EvaluableSuite {
       tellLate(split, counted.windows.map { (counted.facts[$0.id]?.video, $0.windows) }, encoded[0].index)
     } else {
       tellLate(split, counted.truths.map { ($0.video, $0.spans) }, encoded[0].index)
+      if settings.hasSpans, let note = RetrievalTruth.momentless(counted.truths) {
+        log.warning("\(split): \(note)")
+      }
       tellOptions(split, isHidden: counted.truths.isEmpty)
     }
     return try report(results, counted, options, split: split, title: title)

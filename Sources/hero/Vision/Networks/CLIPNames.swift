@@ -31,7 +31,7 @@ struct CLIPNames {
   var firstNorm: String { name("ln_pre", "pre_layrnorm") }
   var lastNorm: String { name("ln_post", "post_layernorm") }
   var projection: String { isHuggingFace ? "visual_projection.weight" : "visual.proj" }
-  var layers: Int { weights.blocks { layer($0, "", "") } }
+  var layers: Int { get throws { try weights.blocks { layer($0, "", "") } } }
 
   func attentionNorm(_ number: Int) -> String { layer(number, "ln_1", "layer_norm1") }
   func attentionResult(_ number: Int) -> String { layer(number, "attn.out_proj", "self_attn.out_proj") }

@@ -56,7 +56,7 @@ final class CLIPResNet: FeatureNetwork {
     var blocks: [Block] = []
     var depths: [Int] = []
     for stage in 1...4 {
-      let depth = weights.blocks { "visual.layer\(stage).\($0)." }
+      let depth = try weights.blocks { "visual.layer\(stage).\($0)." }
       for number in 0..<depth {
         let block = "visual.layer\(stage).\(number)"
         let stride = stage > 1 && number == 0 ? 2 : 1

@@ -76,11 +76,24 @@ public struct NetworkWeights {
   }
 
   /// How many of prefix0, prefix1, … there are, each the beginning of a name.
-  func blocks(_ prefix: (Int) -> String) -> Int {
+  /// - Throws: `DataError` where one is missing between others.
+  func blocks(_ prefix: (Int) -> String) throws -> Int {
+    func holds(_ number: Int) -> Bool {
+      let start = prefix(number).utf8
+      return names.contains { $0.utf8.starts(with: start) }
+    }
     var count = 0
-    while names.contains(where: { $0.hasPrefix(prefix(count)) }) { count += 1 }
+    while holds(count) { count += 1 }
+    if let later = (count + 1..<count + Self.mostMissing).first(where: holds) {
+      throw DataError(
+        "has “\(prefix(later))…” and no “\(prefix(count))…”", file: path,
+        cure: "The weights are not whole: get them again")
+    }
     return count
   }
+
+  /// Blocks that are looked for behind the last; no stage of a known network has more.
+  private static let mostMissing = 64
 
   /// Whether it begins like a pickle, and not like the older files of PyTorch, whose first pickle
   /// is a number of ten bytes.

@@ -39,10 +39,11 @@ public final class ResNet: FeatureNetwork {
     (self.precision, self.isUnit) = (precision, isUnit)
     input = .pictures(side: side, isCropped: false)
     stem = try Convolution("conv1", norm: "bn1", strides: [2, 2], from: weights)
+    try stem.requireColours("conv1", file: weights.path)
     var blocks: [Block] = []
     var depths: [Int] = []
     for stage in 1...4 {
-      let depth = weights.blocks { "layer\(stage).\($0)." }
+      let depth = try weights.blocks { "layer\(stage).\($0)." }
       for number in 0..<depth {
         let block = "layer\(stage).\(number)"
         let stride = stage > 1 && number == 0 ? 2 : 1

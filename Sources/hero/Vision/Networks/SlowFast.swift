@@ -49,9 +49,12 @@ public final class SlowFast: FeatureNetwork {
     self.frames = frames
     self.batch = batch
     input = .clips(side: side, frames: frames)
-    stems = try (0..<2).map {
-      try Convolution(
-        "s1.pathway\($0)_stem.conv", norm: "s1.pathway\($0)_stem.bn", strides: [1, 2, 2], from: weights)
+    stems = try (0..<2).map { pathway in
+      let stem = "s1.pathway\(pathway)_stem"
+      let convolution = try Convolution(
+        "\(stem).conv", norm: "\(stem).bn", strides: [1, 2, 2], from: weights)
+      try convolution.requireColours("\(stem).conv", file: weights.path)
+      return convolution
     }
     let alpha = alpha
     bridges = try (1...4).map {
@@ -71,7 +74,7 @@ public final class SlowFast: FeatureNetwork {
   }
 
   private static func blocks(stage: Int, pathway: Int, from weights: NetworkWeights) throws -> [Block] {
-    let count = weights.blocks { "s\(stage).pathway\(pathway)_res\($0)." }
+    let count = try weights.blocks { "s\(stage).pathway\(pathway)_res\($0)." }
     return try (0..<count).map { number in
       let block = "s\(stage).pathway\(pathway)_res\(number)"
       let stride = stage > 2 && number == 0 ? 2 : 1

@@ -50,6 +50,12 @@ struct Convolution {
     )
     let mean = try weights.floats("\(norm).running_mean", count: outputs)
     let variance = try weights.floats("\(norm).running_var", count: outputs)
+    if let place = variance.firstIndex(where: { $0 < 0 }) {
+      throw DataError(
+        "element \(place) of \(outputs) is \(variance[place]), and no variance is below 0",
+        file: weights.path,
+        place: "parameter “\(norm).running_var”", cure: "The weights are damaged: get them again")
+    }
     var values = kernel.floats()
     var bias = [Float](repeating: 0, count: outputs)
     let each = values.count / max(outputs, 1)
@@ -65,5 +71,14 @@ struct Convolution {
     self.strides = strides
     let half = kernel.shape.dropFirst(2).map { $0 / 2 }
     (before, after) = padding ?? (half, half)
+  }
+
+  /// Refuses a first convolution that reads something else than pictures' three colours.
+  func requireColours(_ name: String, file: String) throws {
+    guard weight.shape[1] != 3 else { return }
+    throw DataError(
+      "reads \(weight.shape[1]) channels, and pictures have 3", file: file,
+      place: "parameter “\(name).weight”",
+      cure: "Give the weights of a network of colour pictures")
   }
 }
