@@ -53,6 +53,15 @@ import Testing
     #expect(isFinite)
   }
 
+  /// The driver's figure holds what tensors took, the room of products and the regions' ends.
+  @Test func theDriverTellsTheMemory() throws {
+    let backend = try TestGPU.open()
+    let tensor = backend.makeTensor(rows: 3000, columns: 20_000)
+    let peak = try #require(backend.peakDeviceMemory)
+    #expect(peak >= backend.memory.peak && peak >= 4 * tensor.count + (32 << 20))
+    #expect(try CPUBackend(threads: 1).peakDeviceMemory == nil)
+  }
+
   /// Blocks run in another order every second launch, which no result shows.
   @Test(arguments: [Precision.fp32, .bf16]) func runsRepeatBitForBit(precision: Precision) throws {
     let runs = try (0..<2).map { run in

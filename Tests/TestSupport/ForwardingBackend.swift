@@ -30,6 +30,8 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   public var operations: Int { base.operations }
   /// Handed on to ``base``.
   public var memory: (peak: Int, now: Int) { base.memory }
+  /// Handed on to ``base``.
+  open var peakDeviceMemory: Int? { base.peakDeviceMemory }
 
   open func run(_ operation: some Engine.Operation) { base.run(operation) }
   /// Handed on to ``base``.

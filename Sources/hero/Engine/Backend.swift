@@ -38,6 +38,9 @@ public protocol Backend: AnyObject, Sendable {
   /// Bytes of tensor memory held at most so far, and now. The CPU's `makeZeros`, the optimizer's
   /// moments, do not count: how many of their pages were written nobody knows.
   var memory: (peak: Int, now: Int) { get }
+  /// Bytes of the device's own memory that this process held at most; nil of a device that computes
+  /// in the host's.
+  var peakDeviceMemory: Int? { get }
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int, type: ElementType) -> Storage
   /// Zeros of float32. Those that are never written take no memory where the device can tell.

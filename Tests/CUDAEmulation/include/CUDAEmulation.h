@@ -17,9 +17,17 @@ extern "C" {
 /// does so too.
 const hero_cuda_functions *hero_cuda_emulation(void);
 
-/// Waits for streams, copies to the host, launches and allocations of this thread so far.
-typedef struct { long waits, downloads, launches, allocations; } hero_cuda_emulation_counts;
+/// Waits for streams, copies to the host, launches, allocations and products by each of cuBLASLt's
+/// three algorithms, of this thread so far.
+typedef struct { long waits, downloads, launches, allocations, products[3]; } hero_cuda_emulation_counts;
 hero_cuda_emulation_counts hero_cuda_emulation_count(void);
+
+/// Milliseconds that a product takes by each of cuBLASLt's three algorithms, of those that this
+/// thread asks for; 1 at first. The last fits only where the result's columns are a multiple of 8.
+void hero_cuda_emulation_time_products(double first, double second, double third);
+
+/// Whether cuBLASLt proposes its algorithms to this thread the other way round.
+void hero_cuda_emulation_propose_last_first(bool yes);
 
 #ifdef __cplusplus
 }

@@ -125,6 +125,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   /// Bytes that the pool of buffers holds, at most and at present.
   public var memory: (peak: Int, now: Int) { host.use }
+  /// nil: it is the process's.
+  public var peakDeviceMemory: Int? { nil }
 
   /// Memory of the host, from the pool of buffers.
   public func makeStorage(count: Int, type: ElementType) -> Storage {

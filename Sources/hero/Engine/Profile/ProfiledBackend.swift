@@ -43,6 +43,8 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
   public var operations: Int { base.operations }
   /// The device's own.
   public var memory: (peak: Int, now: Int) { base.memory }
+  /// The device's own.
+  public var peakDeviceMemory: Int? { base.peakDeviceMemory }
 
   /// Products are counted by the device.
   public func run<O: Operation>(_ operation: O) {
