@@ -33,9 +33,11 @@ std::map<uint64_t, size_t> blocks;
 // Of the calling thread: other tests use devices meanwhile.
 thread_local hero_cuda_emulation_counts counts;
 thread_local double product_milliseconds[3] = {1, 1, 1};
-thread_local bool proposes_last_first;
+thread_local bool proposes_last_first, copies_at_once;
 // Bytes of all blocks, now and at most.
 uint64_t taken, most_taken;
+
+void wait(Stream *stream, const std::function<bool()> &enough);
 
 // A device's memory is where somebody asked for it.
 void check(uint64_t address, size_t bytes) {
@@ -97,8 +99,7 @@ int stream_create(void **stream, unsigned) { return *stream = new Stream, SUCCES
 int stream_synchronize(void *stream) {
   Lock lock(device);
   check_context();
-  counts.waits++;
-  run(static_cast<Stream *>(stream), [] { return false; });
+  wait(static_cast<Stream *>(stream), [] { return false; });
   return SUCCESS;
 }
 
@@ -141,6 +142,21 @@ int event_query(void *event) {
   Lock lock(device);
   auto own = static_cast<Event *>(event);
   return own->done == own->recorded ? SUCCESS : NOT_READY;
+}
+
+// Somebody who waits finds the device idle afterwards, or still at work.
+void wait(Stream *stream, const std::function<bool()> &enough) {
+  counts.waits++;
+  run(stream, enough);
+  if (stream->work.empty()) counts.stalls++;
+}
+
+int event_synchronize(void *event) {
+  Lock lock(device);
+  check_context();
+  auto own = static_cast<Event *>(event);
+  if (own->stream) wait(own->stream, [own, mark = own->recorded] { return own->done >= mark; });
+  return SUCCESS;
 }
 
 // The mark of now: the event may be recorded again.
@@ -213,7 +229,9 @@ int upload(uint64_t to, const void *from, size_t bytes, void *stream) {
   Lock lock(device);
   check_context();
   check(to, bytes);
+  counts.uploaded += bytes;
   queue(static_cast<Stream *>(stream), [=] { std::memcpy(reinterpret_cast<void *>(to), from, bytes); });
+  if (copies_at_once) run(static_cast<Stream *>(stream), [] { return false; });
   return SUCCESS;
 }
 
@@ -461,7 +479,7 @@ const hero_cuda_functions *hero_cuda_emulation(void) {
   static const hero_cuda_functions functions = {
       error_string, init, device_count, device_get, device_name, device_attribute, device_memory,
       device_uuid, retain_context, release_context, set_context, stream_create, stream_destroy, stream_synchronize, stream_wait, event_create,
-      event_destroy, event_record, event_query, event_elapsed, default_pool, set_pool_attribute, get_pool_attribute, allocate, release,
+      event_destroy, event_record, event_query, event_synchronize, event_elapsed, default_pool, set_pool_attribute, get_pool_attribute, allocate, release,
       allocate_host, release_host, upload, download, load_module, unload_module, get_function, set_function_attribute,
       launch, compiler_version, program_create, program_compile, program_log_size, program_log, program_binary_size,
       program_binary, program_destroy, products_version, products_create, products_destroy, product_create,
@@ -482,4 +500,8 @@ void hero_cuda_emulation_time_products(double first, double second, double third
 
 void hero_cuda_emulation_propose_last_first(bool yes) {
   proposes_last_first = yes;
+}
+
+void hero_cuda_emulation_copy_at_once(bool yes) {
+  copies_at_once = yes;
 }

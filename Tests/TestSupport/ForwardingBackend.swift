@@ -17,7 +17,7 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   /// Handed on to ``base``.
   public var precision: Precision { base.precision }
   /// Handed on to ``base``.
-  public var stepsBetweenReads: Int { base.stepsBetweenReads }
+  open var stepsBetweenReads: Int { base.stepsBetweenReads }
   /// Handed on to ``base``.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
   /// Handed on to ``base``.
@@ -61,5 +61,5 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
     base.download(indices, to: values)
   }
   /// Handed on to ``base``.
-  public func numbers(of tensors: [Tensor]) -> [Double] { base.numbers(of: tensors) }
+  public func reading(_ tensors: [Tensor]) -> any Reading { base.reading(tensors) }
 }

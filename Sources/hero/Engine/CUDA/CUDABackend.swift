@@ -43,7 +43,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         "compute capability \(major).\(minor) has no \(precision.rawValue); that begins with 8.0")
     }
     self.precision = precision
-    deviceMemory = CUDAMemory(stream)
+    deviceMemory = try CUDAMemory(stream)
     var choices: CUDAChoices?
     if timesProducts, let cache { choices = try CUDAChoices(stream, precision, folder: cache) }
     products = try CUDAProducts(stream, deviceMemory, precision, choices: choices)

@@ -186,6 +186,12 @@ extension CUDAStream {
     check(functions.event_record(event, handle), "mark a place in a stream")
   }
 
+  /// Waits until the device has come to what the event marks.
+  func wait(until event: UnsafeMutableRawPointer) {
+    enter()
+    check(functions.event_synchronize(event), "wait for the device")
+  }
+
   /// Lets what is queued from here on come after what the event marks now.
   func wait(for event: UnsafeMutableRawPointer) {
     enter()

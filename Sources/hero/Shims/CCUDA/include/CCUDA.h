@@ -35,6 +35,7 @@ typedef struct {
   int (*event_destroy)(void *event);
   int (*event_record)(void *event, void *stream);
   int (*event_query)(void *event);
+  int (*event_synchronize)(void *event);
   int (*event_elapsed)(float *milliseconds, void *start, void *end);
   int (*default_pool)(void **pool, int device);
   int (*set_pool_attribute)(void *pool, int attribute, void *value);
