@@ -120,7 +120,7 @@ let package = Package(
     tests("Metrics", ["Formats"]),
     tests("Corpus", ["Text", "Formats"]),
     tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
-    tests("Training", ["Tasks", "Model", "Corpus", "Metrics", "Engine", "Formats"]),
+    tests("Training", ["Tasks", "Model", "Corpus", "Metrics", "Engine", "Formats", "CUDAEmulation"]),
     tests("Bench", ["Model", "Metrics", "Engine", "Formats"]),
     tests("Demo", ["Text", "Formats"]),
     tests(

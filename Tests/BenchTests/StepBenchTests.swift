@@ -45,6 +45,18 @@ struct StepBenchTests {
     #expect(try #require(line["tensor_memory"]?.int) > 0)
   }
 
+  /// A device with memory of its own, of which it held so much.
+  private final class Apart: ForwardingBackend, @unchecked Sendable {
+    override var peakDeviceMemory: Int? { 12_345 }
+  }
+
+  @Test func memoryIsTheDevicesOwn() throws {
+    let batch = try folder.file("batch.json", Self.oneVideo)
+    let device = Apart(try CPUBackend(threads: 1))
+    let result = try StepBench(backend: device, model: Self.model).run(.encode, batch: batch, steps: 1)
+    #expect(result.json["peak_memory"] == 12_345)
+  }
+
   @Test(arguments: [
     ("{}", "there are no \"videos\""), (#"{"videos": [{"frames": 0}]}"#, "frames"),
     (#"{"videos": [{"frames": 3, "subs": [[0, 1]]}]}"#, "subs"),

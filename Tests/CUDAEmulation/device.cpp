@@ -26,11 +26,18 @@ struct Event {
   // How often it was recorded, and how many of these marks were passed.
   long recorded = 0, done = 0;
   Stream *stream = nullptr;
+  double milliseconds = 0;
 };
 
 std::map<uint64_t, size_t> blocks;
 // Of the calling thread: other tests use devices meanwhile.
 thread_local hero_cuda_emulation_counts counts;
+thread_local double product_milliseconds[3] = {1, 1, 1};
+thread_local bool proposes_last_first, copies_at_once;
+// Bytes of all blocks, now and at most.
+uint64_t taken, most_taken;
+
+void wait(Stream *stream, const std::function<bool()> &enough);
 
 // A device's memory is where somebody asked for it.
 void check(uint64_t address, size_t bytes) {
@@ -92,8 +99,7 @@ int stream_create(void **stream, unsigned) { return *stream = new Stream, SUCCES
 int stream_synchronize(void *stream) {
   Lock lock(device);
   check_context();
-  counts.waits++;
-  run(static_cast<Stream *>(stream), [] { return false; });
+  wait(static_cast<Stream *>(stream), [] { return false; });
   return SUCCESS;
 }
 
@@ -117,14 +123,40 @@ int event_record(void *event, void *stream) {
   auto own = static_cast<Event *>(event);
   long mark = ++own->recorded;
   own->stream = static_cast<Stream *>(stream);
-  queue(own->stream, [own, mark] { own->done = mark; });
+  queue(own->stream, [own, mark] {
+    own->done = mark;
+    own->milliseconds = own->stream->milliseconds;
+  });
   return SUCCESS;
+}
+
+int event_elapsed(float *milliseconds, void *start, void *end) {
+  Lock lock(device);
+  auto first = static_cast<Event *>(start), last = static_cast<Event *>(end);
+  if (first->recorded == 0 || last->recorded == 0) return INVALID_VALUE;
+  if (first->done < first->recorded || last->done < last->recorded) return NOT_READY;
+  return *milliseconds = float(last->milliseconds - first->milliseconds), SUCCESS;
 }
 
 int event_query(void *event) {
   Lock lock(device);
   auto own = static_cast<Event *>(event);
   return own->done == own->recorded ? SUCCESS : NOT_READY;
+}
+
+// Somebody who waits finds the device idle afterwards, or still at work.
+void wait(Stream *stream, const std::function<bool()> &enough) {
+  counts.waits++;
+  run(stream, enough);
+  if (stream->work.empty()) counts.stalls++;
+}
+
+int event_synchronize(void *event) {
+  Lock lock(device);
+  check_context();
+  auto own = static_cast<Event *>(event);
+  if (own->stream) wait(own->stream, [own, mark = own->recorded] { return own->done >= mark; });
+  return SUCCESS;
 }
 
 // The mark of now: the event may be recorded again.
@@ -139,7 +171,21 @@ int stream_wait(void *stream, void *event, unsigned) {
 }
 
 int default_pool(void **pool, int) { return *pool = &blocks, SUCCESS; }
-int set_pool_attribute(void *, int, void *) { return SUCCESS; }
+
+// What is set of the most bytes is 0: from then on they count anew.
+int set_pool_attribute(void *, int attribute, void *value) {
+  Lock lock(device);
+  if (attribute == 4) return SUCCESS;
+  if (attribute != 8 || *static_cast<uint64_t *>(value) != 0) return INVALID_VALUE;
+  return most_taken = taken, SUCCESS;
+}
+
+int get_pool_attribute(void *, int attribute, void *value) {
+  Lock lock(device);
+  if (attribute != 8) return INVALID_VALUE;
+  std::memcpy(value, &most_taken, sizeof most_taken);
+  return SUCCESS;
+}
 
 int allocate(uint64_t *address, size_t bytes, void *) {
   Lock lock(device);
@@ -151,6 +197,8 @@ int allocate(uint64_t *address, size_t bytes, void *) {
   std::memset(static_cast<char *>(memory) + bytes, 0xA5, MARGIN);
   *address = reinterpret_cast<uint64_t>(memory);
   blocks[*address] = bytes;
+  taken += bytes;
+  if (taken > most_taken) most_taken = taken;
   return SUCCESS;
 }
 
@@ -164,6 +212,7 @@ int release(uint64_t address, void *stream) {
     for (size_t i = 0; i < MARGIN; i++)
       if (memory[bytes + i] != char(0xA5)) fail("somebody wrote past the end of a block");
     blocks.erase(address);
+    taken -= bytes;
     std::free(memory);
   });
   return SUCCESS;
@@ -180,7 +229,9 @@ int upload(uint64_t to, const void *from, size_t bytes, void *stream) {
   Lock lock(device);
   check_context();
   check(to, bytes);
+  counts.uploaded += bytes;
   queue(static_cast<Stream *>(stream), [=] { std::memcpy(reinterpret_cast<void *>(to), from, bytes); });
+  if (copies_at_once) run(static_cast<Stream *>(stream), [] { return false; });
   return SUCCESS;
 }
 
@@ -337,10 +388,21 @@ int preference_set(void *, int attribute, const void *, size_t bytes) {
   return bytes == wanted ? SUCCESS : INVALID_VALUE;
 }
 
-int heuristic(void *, void *, void *, void *, void *, void *, void *, int wanted, void *results, int *found) {
+// Three algorithms, of which the last needs columns by eight.
+constexpr uint64_t ALGORITHM = 0xA160000000000000;
+bool fits(uint64_t number, const Layout &out) { return number < 2 || (number == 2 && out.rows % 8 == 0); }
+
+int heuristic(void *, void *, void *, void *, void *, void *out, void *, int wanted, void *results, int *found) {
   if (wanted < 1) return INVALID_VALUE;
-  std::memset(results, 0, sizeof(hero_cuda_heuristic));
-  return *found = 1, SUCCESS;
+  auto proposals = static_cast<hero_cuda_heuristic *>(results);
+  *found = 0;
+  for (uint64_t place = 0; place < 3 && *found < wanted; place++) {
+    uint64_t number = proposes_last_first ? 2 - place : place;
+    if (!fits(number, *static_cast<Layout *>(out))) continue;
+    proposals[*found] = {};
+    proposals[(*found)++].algorithm[0] = ALGORITHM + number;
+  }
+  return SUCCESS;
 }
 
 float element(const void *from, const Layout &layout, uint64_t i) {
@@ -370,8 +432,8 @@ std::vector<float> floats(const void *from, const Layout &layout) {
 }
 
 int multiply(void *, void *product, const void *alpha, const void *a, void *a_layout, const void *b, void *b_layout,
-             const void *beta, const void *c, void *c_layout, void *d, void *d_layout, const void *, void *, size_t,
-             void *stream) {
+             const void *beta, const void *c, void *c_layout, void *d, void *d_layout, const void *algorithm, void *,
+             size_t, void *stream) {
   Lock lock(device);
   check_context();
   Product how = *static_cast<Product *>(product);
@@ -384,8 +446,16 @@ int multiply(void *, void *product, const void *alpha, const void *a, void *a_la
   float factor, keep;
   std::memcpy(&factor, alpha, 4);
   std::memcpy(&keep, beta, 4);
+  uint64_t number;
+  std::memcpy(&number, algorithm, sizeof number);
+  number -= ALGORITHM;
+  if (!fits(number, ld)) return INVALID_VALUE;
   counts.launches++;
-  queue(static_cast<Stream *>(stream), [=] {
+  counts.products[number]++;
+  double milliseconds = product_milliseconds[number];
+  auto own_stream = static_cast<Stream *>(stream);
+  queue(own_stream, [=] {
+    own_stream->milliseconds += milliseconds;
     auto left = floats(a, la), right = floats(b, lb);
     std::vector<float> out(m * n);
     // Column-major is row-major with the sides exchanged.
@@ -409,7 +479,7 @@ const hero_cuda_functions *hero_cuda_emulation(void) {
   static const hero_cuda_functions functions = {
       error_string, init, device_count, device_get, device_name, device_attribute, device_memory,
       device_uuid, retain_context, release_context, set_context, stream_create, stream_destroy, stream_synchronize, stream_wait, event_create,
-      event_destroy, event_record, event_query, default_pool, set_pool_attribute, allocate, release,
+      event_destroy, event_record, event_query, event_synchronize, event_elapsed, default_pool, set_pool_attribute, get_pool_attribute, allocate, release,
       allocate_host, release_host, upload, download, load_module, unload_module, get_function, set_function_attribute,
       launch, compiler_version, program_create, program_compile, program_log_size, program_log, program_binary_size,
       program_binary, program_destroy, products_version, products_create, products_destroy, product_create,
@@ -422,4 +492,16 @@ const hero_cuda_functions *hero_cuda_emulation(void) {
 
 hero_cuda_emulation_counts hero_cuda_emulation_count(void) {
   return counts;
+}
+
+void hero_cuda_emulation_time_products(double first, double second, double third) {
+  product_milliseconds[0] = first, product_milliseconds[1] = second, product_milliseconds[2] = third;
+}
+
+void hero_cuda_emulation_propose_last_first(bool yes) {
+  proposes_last_first = yes;
+}
+
+void hero_cuda_emulation_copy_at_once(bool yes) {
+  copies_at_once = yes;
 }

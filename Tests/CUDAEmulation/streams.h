@@ -15,6 +15,8 @@ namespace emulation {
 
 struct Stream {
   std::deque<std::function<void()>> work;
+  // What its products have taken, by their algorithms.
+  double milliseconds = 0;
   // Who does its work at the moment.
   std::thread::id runner;
 };

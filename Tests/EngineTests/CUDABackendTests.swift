@@ -53,6 +53,60 @@ import Testing
     #expect(isFinite)
   }
 
+  /// Uploads come after what still uses their memory, and before what reads them or has the memory
+  /// next: small ones in line, large ones on a stream of their own, early or late.
+  @Test(arguments: [100, 20_000], [false, true]) func uploadsKeepTheirOrder(count: Int, atOnce: Bool) throws {
+    hero_cuda_emulation_copy_at_once(atOnce)
+    defer { hero_cuda_emulation_copy_at_once(false) }
+    let backend = try TestGPU.open()
+    func uploaded(_ value: Float) -> Tensor {
+      backend.makeTensor([Float](repeating: value, count: count), rows: 1, columns: count)
+    }
+    func has(_ tensor: Tensor, _ value: Float) -> Bool {
+      backend.values(of: tensor).allSatisfy { $0 == value }
+    }
+    let copy = backend.makeTensor(rows: 1, columns: count)
+    do { backend.run(Copy(uploaded(1), to: copy)) }
+    // These have the memory of the first, one after the other.
+    do { _ = uploaded(2) }
+    let filled = backend.makeTensor(rows: 1, columns: count)
+    backend.run(Fill(filled, with: 3))
+    backend.synchronize()
+    let last = uploaded(4)
+    #expect(has(last, 4) && has(filled, 3) && has(copy, 1))
+    // The same memory once more, by another upload.
+    let other = backend.makeTensor(rows: 1, columns: count)
+    backend.run(Copy(last, to: other))
+    [Float](repeating: 5, count: count).withUnsafeBufferPointer { backend.upload($0, to: last) }
+    #expect(has(last, 5) && has(other, 4))
+  }
+
+  /// Numbers are those of when they were asked for; waiting for them leaves later work alone.
+  @Test func readingsAreWaitedForAlone() throws {
+    let backend = try TestGPU.open()
+    let sums = backend.makeSums(2)
+    backend.run(Fill(sums, with: 1))
+    let first = backend.reading([sums])
+    backend.run(Fill(sums, with: 2))
+    let second = backend.reading([sums.element(0), sums])
+    do { _ = backend.reading([sums]) }
+    backend.run(Fill(sums, with: 3))
+    let before = hero_cuda_emulation_count()
+    #expect(first.numbers() == [1, 1] && second.numbers() == [2, 2, 2])
+    let after = hero_cuda_emulation_count()
+    #expect(!TestGPU.isEmulated || (after.waits == before.waits + 2 && after.stalls == before.stalls))
+    #expect(backend.numbers(of: [sums]) == [3, 3])
+  }
+
+  /// The driver's figure holds what tensors took, the room of products and the regions' ends.
+  @Test func theDriverTellsTheMemory() throws {
+    let backend = try TestGPU.open()
+    let tensor = backend.makeTensor(rows: 3000, columns: 20_000)
+    let peak = try #require(backend.peakDeviceMemory)
+    #expect(peak >= backend.memory.peak && peak >= 4 * tensor.count + (32 << 20))
+    #expect(try CPUBackend(threads: 1).peakDeviceMemory == nil)
+  }
+
   /// Blocks run in another order every second launch, which no result shows.
   @Test(arguments: [Precision.fp32, .bf16]) func runsRepeatBitForBit(precision: Precision) throws {
     let runs = try (0..<2).map { run in

@@ -17,7 +17,7 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   /// Handed on to ``base``.
   public var precision: Precision { base.precision }
   /// Handed on to ``base``.
-  public var stepsBetweenReads: Int { base.stepsBetweenReads }
+  open var stepsBetweenReads: Int { base.stepsBetweenReads }
   /// Handed on to ``base``.
   public var keepsProbabilities: Bool { base.keepsProbabilities }
   /// Handed on to ``base``.
@@ -30,6 +30,8 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   public var operations: Int { base.operations }
   /// Handed on to ``base``.
   public var memory: (peak: Int, now: Int) { base.memory }
+  /// Handed on to ``base``.
+  open var peakDeviceMemory: Int? { base.peakDeviceMemory }
 
   open func run(_ operation: some Engine.Operation) { base.run(operation) }
   /// Handed on to ``base``.
@@ -59,5 +61,5 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
     base.download(indices, to: values)
   }
   /// Handed on to ``base``.
-  public func numbers(of tensors: [Tensor]) -> [Double] { base.numbers(of: tensors) }
+  public func reading(_ tensors: [Tensor]) -> any Reading { base.reading(tensors) }
 }

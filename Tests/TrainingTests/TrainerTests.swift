@@ -1,3 +1,4 @@
+import CUDAEmulation
 import Engine
 import Formats
 import Foundation
@@ -37,10 +38,10 @@ private final class Pull: Source {
   let poisoned: Int?
   let endless: Int?
 
-  init(poisoned: Int? = nil, endless: Int? = nil) throws {
+  init(poisoned: Int? = nil, endless: Int? = nil, on backend: (any Backend)? = nil) throws {
     self.poisoned = poisoned
     self.endless = endless
-    store = ParameterStore(backend: try CPUBackend(threads: 1))
+    store = ParameterStore(backend: try backend ?? CPUBackend(threads: 1))
     weights = store.add("weights", [4], .constant(0))
     store.initialize(seed: 1)
   }
@@ -134,6 +135,61 @@ struct TrainerTests {
     #expect(!pull.store.values(of: pull.weights).contains { !$0.isFinite })
     #expect(checkpoints("poisoned") == ["2"])
     #expect(RunFolder(path: folder.path("poisoned")).savedStates().isEmpty)
+  }
+
+  /// A device whose results take a wait.
+  private final class Apart: ForwardingBackend, @unchecked Sendable {
+    override var stepsBetweenReads: Int { 8 }
+  }
+
+  /// What is read an update late is what is read at once: the weights, and the losses, norms and
+  /// rates of every update.
+  @Test func readingLateChangesNothing() throws {
+    let cpu = try CPUBackend(threads: 1)
+    let runs = try [("at once", cpu), ("late", Apart(cpu))].map { (name: String, backend: any Backend) in
+      let weights = try run(name, pull: try Pull(on: backend)) { _ in
+      } configure: {
+        $0.trainSteps = 7
+        $0.validSteps = 4
+        $0.accumulationSteps = 2
+      }
+      let logs = RunFolder(path: folder.path(name)).logs
+      let files = try FileManager.default.contentsOfDirectory(atPath: logs)
+      let file = try #require(files.first { $0.contains("tfevents") })
+      let scalars = try EventReader(path: "\(logs)/\(file)").scalars.filter {
+        $0.tag.hasPrefix("loss/") || ["lr", "grad_norm"].contains($0.tag)
+      }
+      return (weights: weights, scalars: scalars.map { "\($0.step) \($0.tag) \($0.value)" })
+    }
+    #expect(runs[0].weights == runs[1].weights)
+    #expect(runs[0].scalars == runs[1].scalars && runs[0].scalars.count == 7 * 4)
+  }
+
+  /// The device has the next update to do while the host reads of one: it waits once an update, and
+  /// the device runs dry only where weights are saved.
+  @Test(.enabled(if: TestGPU.isEmulated, "a GPU does not count its calls"))
+  func theDeviceIsNeverOutOfWork() throws {
+    let counts = try [4, 8].map { steps in
+      let before = hero_cuda_emulation_count()
+      _ = try run("\(steps)", pull: try Pull(on: try TestGPU.open())) { _ in
+      } configure: {
+        ($0.trainSteps, $0.validSteps, $0.saveSteps) = (steps, steps, steps)
+      }
+      let after = hero_cuda_emulation_count()
+      return (waits: after.waits - before.waits, stalls: after.stalls - before.stalls)
+    }
+    #expect(counts[1].waits - counts[0].waits == 4)
+    #expect(counts[1].stalls == counts[0].stalls)
+  }
+
+  /// Where losses are read late, the update is named that a number was none in, and nothing of it
+  /// is kept.
+  @Test func notANumberStopsTheRunLate() throws {
+    let pull = try Pull(poisoned: 2, on: Apart(try CPUBackend(threads: 1)))
+    let error = #expect(throws: DataError.self) { try run("late", pull: pull) { _ in } }
+    #expect(error?.description.contains("loss of update 3 is not a finite number") == true)
+    #expect(checkpoints("late") == ["2"])
+    #expect(RunFolder(path: folder.path("late")).savedStates().isEmpty)
   }
 
   /// A gradient without an end stops the run as well, before it reaches the weights.

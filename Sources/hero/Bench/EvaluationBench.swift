@@ -86,7 +86,7 @@ package struct EvaluationBench {
       "seconds": .double(rounded(seconds)), "of_it_suppression": .double(rounded(seconds - ranked)),
       "flops": .int(operations),
       "fraction_of_peak": .double(rounded(Double(operations) / seconds / max(peak, backend.measurePeak()))),
-      "encoded_bytes": .int(4 * split.frames.count), "peak_memory": .int(bytes),
+      "encoded_bytes": .int(4 * split.frames.count), "peak_memory": .int(backend.peakDeviceMemory ?? bytes),
       "memory_before": .int(before.0),
     ]
   }

@@ -63,7 +63,8 @@ package struct StepBench {
     package let operations: Int
     /// Products' best rate in this run, operations a second.
     package let peak: Double
-    /// Most memory the process held since the bench was made, in bytes.
+    /// Most memory held since the bench was made, in bytes: the device's, or the process's where
+    /// the device has none of its own.
     package let peakMemory: Int
     /// Most bytes that tensors took on the device.
     package let tensorMemory: Int
@@ -192,7 +193,7 @@ package struct StepBench {
     return Result(
       kind: kind, seconds: median(times), realTokens: work.realTokens,
       operations: (backend.operations - before) / times.count, peak: max(peak, backend.measurePeak()),
-      peakMemory: memory.bytes, tensorMemory: backend.memory.peak,
+      peakMemory: backend.peakDeviceMemory ?? memory.bytes, tensorMemory: backend.memory.peak,
       decodingSeconds: kind == .caption ? median(parts) : nil,
       queuedSeconds: exchange == nil ? nil : median(parts),
       precision: backend.precision,

@@ -24,7 +24,8 @@ struct BenchSteps: ParsableCommand {
     abstract: "Time one full-size step on a described batch.",
     discussion: """
       Prints one line of JSON a kind: seconds (median), precision, real_tokens, flops, the fraction of the best rate of \
-      the device's products measured in the same run, and the process's peak memory in bytes.
+      the device's products measured in the same run, and the peak memory in bytes: a GPU's own, else the process's. \
+      queued_seconds tells when the host had asked for all of an update, seconds when it was done.
 
         hero bench finetune encode caption --batch batch.json
         hero bench --table Benchmarks/history.jsonl --into README.md

@@ -14,7 +14,7 @@ public protocol Backend: AnyObject, Sendable {
   /// How exactly this device computes.
   var precision: Precision { get }
   /// Steps of a loop, such as a decoder's, to ask for before reading what they came to: 1 where
-  /// reading costs nothing.
+  /// reading costs nothing. A training elsewhere reads of an update once it has asked for the next.
   var stepsBetweenReads: Int { get }
   /// Whether the backward pass of an attention reads its probabilities, or makes them again of the
   /// logarithms of their sums.
@@ -38,6 +38,9 @@ public protocol Backend: AnyObject, Sendable {
   /// Bytes of tensor memory held at most so far, and now. The CPU's `makeZeros`, the optimizer's
   /// moments, do not count: how many of their pages were written nobody knows.
   var memory: (peak: Int, now: Int) { get }
+  /// Bytes of the device's own memory that this process held at most; nil of a device that computes
+  /// in the host's.
+  var peakDeviceMemory: Int? { get }
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int, type: ElementType) -> Storage
   /// Zeros of float32. Those that are never written take no memory where the device can tell.
@@ -51,8 +54,14 @@ public protocol Backend: AnyObject, Sendable {
   func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices)
   /// Waits, and copies row numbers.
   func download(_ indices: Indices, to values: UnsafeMutableBufferPointer<Int32>)
-  /// Waits once for all of them: the elements of float64 tensors, end to end.
-  func numbers(of tensors: [Tensor]) -> [Double]
+  /// Asks for the elements of float64 tensors, end to end, as they are now.
+  func reading(_ tensors: [Tensor]) -> any Reading
+}
+
+/// Numbers that a device was asked for.
+public protocol Reading {
+  /// Waits until the device has come to where they were asked for, and no further.
+  func numbers() -> [Double]
 }
 
 /// How wide rows may be on a backend. Nil where there is no limit.
@@ -90,6 +99,9 @@ extension Backend {
     values.withUnsafeBufferPointer { upload($0, to: tensor) }
     return tensor
   }
+
+  /// Waits once for all of them: the elements of float64 tensors, end to end.
+  public func numbers(of tensors: [Tensor]) -> [Double] { reading(tensors).numbers() }
 
   /// Room for row numbers.
   public func makeIndices(count: Int) -> Indices {

@@ -47,18 +47,23 @@ public enum Device {
   ///   - place: of this process among those of a job on this machine, each of which takes the next
   ///     GPU.
   /// - Throws: `EngineError` for an unknown name, a device that this machine lacks (with the
-  ///   missing part), or a precision that the device does not have.
+  ///   missing part), a precision that the device does not have, or a `HERO_CUDA_TIMING` that is
+  ///   neither 0 nor 1.
   public static func open(
     _ name: String = "auto", precision: Precision? = .fp32, threads: Int? = nil, place: Int = 0
   ) throws -> any Backend {
     switch Kind(name) {
     case .cpu: return try openCPU(precision, threads)
-    case .cuda(let ordinal): return try openCUDA(ordinal, place, precision)
+    case .cuda(let ordinal):
+      return try openCUDA(ordinal, place, precision, timesProducts: CUDAChoices.areWanted())
     case .automatic:
       // No GPU computes in it.
       if precision == .int8 { return try openCPU(precision, threads) }
+      let timesProducts = try CUDAChoices.areWanted()
       // Why there is no GPU is told by `list`, and where one is asked for.
-      do { return try openCUDA(nil, place, precision) } catch is EngineError {
+      do {
+        return try openCUDA(nil, place, precision, timesProducts: timesProducts)
+      } catch is EngineError {
         return try openCPU(precision, threads)
       }
     case nil:
@@ -71,11 +76,15 @@ public enum Device {
     return try CPUBackend(threads: threads, precision: precision ?? fastest)
   }
 
-  private static func openCUDA(_ ordinal: Int?, _ place: Int, _ precision: Precision?) throws -> CUDABackend {
+  private static func openCUDA(
+    _ ordinal: Int?, _ place: Int, _ precision: Precision?, timesProducts: Bool
+  ) throws -> CUDABackend {
     let functions = try CUDALibraries.open().functions
     let ordinal = try ordinal ?? CUDAStream.ordinal(functions, place: place)
     func open(_ precision: Precision) throws -> CUDABackend {
-      try CUDABackend(functions, ordinal: ordinal, precision: precision, cache: CUDAProgram.cacheFolder)
+      try CUDABackend(
+        functions, ordinal: ordinal, precision: precision, cache: CUDAProgram.cacheFolder,
+        timesProducts: timesProducts)
     }
     if let precision { return try open(precision) }
     // Where bf16 is not the reason that it cannot be opened, fp32 says what is.

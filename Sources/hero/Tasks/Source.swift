@@ -26,7 +26,13 @@ public typealias LossTerm = LossPart<Tensor?>
 extension [LossTerm] {
   /// Waits for the device, once, and reads the values.
   public func read(on backend: any Backend) -> [LossPart<Float>] {
-    var values = backend.numbers(of: compactMap(\.value))[...]
+    read(backend.numbers(of: compactMap(\.value)))
+  }
+
+  /// The parts with their values.
+  /// - Parameter values: those of the parts that have one, in order.
+  public func read(_ values: some Collection<Double>) -> [LossPart<Float>] {
+    var values = values[...]
     return map { $0.with($0.value == nil ? 0 : Float(values.removeFirst())) }
   }
 }

@@ -139,6 +139,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
   /// Bytes that the pool of buffers holds, at most and at present.
   public var memory: (peak: Int, now: Int) { host.use }
+  /// nil: it is the process's.
+  public var peakDeviceMemory: Int? { nil }
 
   /// Memory of the host, from the pool of buffers.
   public func makeStorage(count: Int, type: ElementType) -> Storage {
@@ -194,8 +196,15 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   }
 
   /// The float64 elements of the tensors, end to end. Nothing has to be waited for.
-  public func numbers(of tensors: [Tensor]) -> [Double] {
-    tensors.flatMap { tensor in UnsafeBufferPointer(start: tensor.sums, count: tensor.count) }
+  public func reading(_ tensors: [Tensor]) -> any Reading {
+    Sums(
+      elements: tensors.flatMap { tensor in UnsafeBufferPointer(start: tensor.sums, count: tensor.count) })
+  }
+
+  private struct Sums: Reading {
+    let elements: [Double]
+
+    func numbers() -> [Double] { elements }
   }
 
   /// Every operation is done when its call returns.

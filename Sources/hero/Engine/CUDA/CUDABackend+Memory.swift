@@ -24,18 +24,20 @@ extension CUDABackend {
   public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
     precondition(values.count == tensor.count)
     changes(tensor)
+    let storage = tensor.storage.onDevice
     if tensor.storage.type == .bfloat16 {
-      deviceMemory.uploadNarrowed(values, to: tensor.address)
+      deviceMemory.uploadNarrowed(values, to: storage, offset: tensor.offset)
     } else {
       precondition(tensor.storage.type == .float32)
-      deviceMemory.upload(UnsafeRawBufferPointer(values), to: tensor.address)
+      deviceMemory.upload(UnsafeRawBufferPointer(values), to: storage, offset: tensor.offset)
     }
   }
 
   /// Queues a copy of int32 numbers through a pinned buffer.
   public func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices) {
     precondition(values.count == indices.count)
-    deviceMemory.upload(UnsafeRawBufferPointer(values), to: indices.address)
+    deviceMemory.upload(
+      UnsafeRawBufferPointer(values), to: indices.storage.onDevice, offset: indices.offset)
   }
 
   /// Waits for the stream. Widens bfloat16 on the host.
@@ -62,22 +64,13 @@ extension CUDABackend {
     synchronize()
   }
 
-  /// Reads the float64 elements of all tensors with one wait for the stream.
-  public func numbers(of tensors: [Tensor]) -> [Double] {
-    var numbers = [Double](repeating: 0, count: tensors.reduce(0) { $0 + $1.count })
-    numbers.withUnsafeMutableBufferPointer { numbers in
-      var at = 0
-      for tensor in tensors {
+  /// Queues copies to pinned memory, which only `numbers` waits for.
+  public func reading(_ tensors: [Tensor]) -> any Reading {
+    deviceMemory.reading(
+      tensors.map { tensor in
         precondition(tensor.storage.type == .float64)
-        deviceMemory.download(
-          tensor.address,
-          to: UnsafeMutableRawBufferPointer(
-            UnsafeMutableBufferPointer(rebasing: numbers[at..<at + tensor.count])))
-        at += tensor.count
-      }
-      synchronize()
-    }
-    return numbers
+        return (tensor.address, 8 * tensor.count)
+      })
   }
 
   /// Waits until the device has done everything that is queued.

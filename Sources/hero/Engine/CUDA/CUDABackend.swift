@@ -19,15 +19,16 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   let sharedMemory: Int
   /// By `CUDAKernel.place`; nil for what a program or a device does not have.
   private let kernels: [UnsafeMutableRawPointer?]
-  private let name: String
-
   /// - Parameters:
   ///   - functions: of the driver, NVRTC and cuBLASLt.
   ///   - ordinal: the device's number, as the driver counts.
-  ///   - cache: a folder for compiled kernels; nil for none.
+  ///   - cache: a folder for compiled kernels and for the products' algorithms; nil for none.
+  ///   - timesProducts: whether algorithms are chosen by their times, where there is a folder to
+  ///     keep the choice in.
   /// - Throws: `EngineError` for what the device cannot do, or what does not compile.
   package init(
-    _ functions: hero_cuda_functions, ordinal: Int = 0, precision: Precision = .fp32, cache: URL? = nil
+    _ functions: hero_cuda_functions, ordinal: Int = 0, precision: Precision = .fp32, cache: URL? = nil,
+    timesProducts: Bool = true
   ) throws {
     guard precision != .int8 else {
       throw EngineError("int8 is the CPU's; a GPU computes in fp32, tf32 or bf16: give one of those")
@@ -42,17 +43,16 @@ public final class CUDABackend: Backend, @unchecked Sendable {
         "compute capability \(major).\(minor) has no \(precision.rawValue); that begins with 8.0")
     }
     self.precision = precision
-    deviceMemory = CUDAMemory(stream)
-    products = try CUDAProducts(stream, deviceMemory, precision)
+    deviceMemory = try CUDAMemory(stream)
+    var choices: CUDAChoices?
+    if timesProducts, let cache { choices = try CUDAChoices(stream, precision, folder: cache) }
+    products = try CUDAProducts(stream, deviceMemory, precision, choices: choices)
     let program = CUDAProgram(architecture: 10 * major + minor, precision: precision)
     let room = try stream.attribute(.sharedMemory)
     sharedMemory = room
     (module, kernels) = try program.load(functions, cache: cache) {
       try Self.load($0, functions, precision, room: room)
     }
-    var title = [CChar](repeating: 0, count: 256)
-    _ = functions.device_name(&title, 256, stream.device)
-    name = String(decoding: title.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   /// The kernels of a compiled program.
@@ -106,8 +106,9 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 
   /// Device, precision and version of cuBLASLt.
   public var summary: String {
-    let bytes = stream.functions.products_version()
-    return "CUDA, \(name), \(precision.rawValue), cuBLASLt \(bytes / 10_000).\(bytes / 100 % 100)"
+    let version = stream.functions.products_version()
+    return
+      "CUDA, \(stream.name), \(precision.rawValue), cuBLASLt \(version / 10_000).\(version / 100 % 100)"
   }
 
   /// Multiplications and additions of products so far.
@@ -125,6 +126,8 @@ public final class CUDABackend: Backend, @unchecked Sendable {
 
   /// Bytes that the pool of buffers holds, at most and at present.
   public var memory: (peak: Int, now: Int) { deviceMemory.use }
+  /// What the driver's pool says: tensors, their regions' ends and what products work in.
+  public var peakDeviceMemory: Int? { stream.peakBytes }
   /// A wait for the device costs about as much as a decoder's step.
   public var stepsBetweenReads: Int { 8 }
   /// False: the backward pass of an attention recomputes its probabilities.

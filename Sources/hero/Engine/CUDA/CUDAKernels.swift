@@ -125,7 +125,7 @@ struct CUDAProgram {
   }
 
   /// FNV-1a over all parts and their ends.
-  private static func hash(_ parts: [String]) -> String {
+  static func hash(_ parts: [String]) -> String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for part in parts {
       for byte in Array(part.utf8) + [0] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }

@@ -1,18 +1,20 @@
 import CCUDA
+import CKernels
 import Foundation
 
 /// A device's memory: blocks of its stream-ordered pool, kept and used again.
 ///
 /// A block that is given back may be taken at once, by any thread: what it is used for next comes
-/// later in the same stream.
+/// later in the same stream. Uploads on the other stream come after what is queued on this one.
 final class CUDAMemory: @unchecked Sendable {
   let stream: CUDAStream
   private let pool: BufferPool<UInt64>
   private let staging: CUDAStaging
 
-  init(_ stream: CUDAStream) {
+  /// - Throws: `EngineError` where the driver refuses a second stream.
+  init(_ stream: CUDAStream) throws {
     self.stream = stream
-    staging = CUDAStaging(stream)
+    staging = try CUDAStaging(stream)
     pool = BufferPool { bytes in
       stream.enter()
       var address: UInt64 = 0
@@ -29,18 +31,26 @@ final class CUDAMemory: @unchecked Sendable {
   func give(_ buffer: BufferPool<UInt64>.Buffer) { pool.give(buffer) }
 
   /// Copies to the device without waiting; `values` may be changed afterwards.
-  func upload(_ values: UnsafeRawBufferPointer, to address: UInt64) {
-    staging.upload(count: values.count, to: address) { $0.copyMemory(from: values) }
+  /// - Parameter offset: elements from the storage's start.
+  func upload(_ values: UnsafeRawBufferPointer, to storage: CUDAStorage, offset: Int = 0) {
+    staging.upload(count: values.count, to: storage, at: offset * storage.type.size) {
+      $0.copyMemory(from: values)
+    }
   }
 
   /// Copies float32 numbers as bfloat16.
-  func uploadNarrowed(_ values: UnsafeBufferPointer<Float>, to address: UInt64) {
-    staging.upload(count: 2 * values.count, to: address) { bytes in
-      for (place, value) in values.enumerated() {
-        bytes.storeBytes(of: BFloat16.bits(value), toByteOffset: 2 * place, as: UInt16.self)
-      }
+  func uploadNarrowed(_ values: UnsafeBufferPointer<Float>, to storage: CUDAStorage, offset: Int) {
+    staging.upload(count: 2 * values.count, to: storage, at: 2 * offset) { bytes in
+      hero_kernels_best().pointee.narrow(
+        bytes.baseAddress?.assumingMemoryBound(to: hero_bf16.self), values.baseAddress, values.count)
     }
   }
+
+  /// Lets what is queued from here on come after an upload.
+  func continueAfter(_ upload: CUDAUpload) { staging.continueAfter(upload) }
+
+  /// Asks for float64 elements at some addresses, end to end.
+  func reading(_ parts: [(address: UInt64, bytes: Int)]) -> any Reading { staging.reading(parts) }
 
   /// Queues a copy to the host, where `values` must stay until the caller has waited.
   func download(_ address: UInt64, to values: UnsafeMutableRawBufferPointer) {
@@ -51,23 +61,44 @@ final class CUDAMemory: @unchecked Sendable {
   }
 }
 
-/// Pinned memory of the host through which uploads go without waiting. A buffer is free again once
-/// the device has read it.
+/// An upload by its number; they are done in the order of these.
+typealias CUDAUpload = Int
+
+/// Pinned memory of the host, through which data travels without waiting. A buffer is free again
+/// once the device has read it.
+///
+/// Large uploads have a stream of their own, so that the next batches come while an update is under
+/// way. Small ones take less time in line than the events that would mark them.
 private final class CUDAStaging: @unchecked Sendable {
+  typealias Buffer = BufferPool<Pinned>.Buffer
+
   private let stream: CUDAStream
+  private let side: CUDAStream
   private let lock = NSLock()
   private let pool: BufferPool<Pinned>
-  private var underWay: [(buffer: BufferPool<Pinned>.Buffer, read: UnsafeMutableRawPointer)] = []
+  /// Uploads by the stream that does them, the earlier ones first.
+  private var underWay: [(upload: CUDAUpload, buffer: Buffer, read: UnsafeMutableRawPointer)] = []
+  private var inLine: [(buffer: Buffer, read: UnsafeMutableRawPointer)] = []
   private var events: [UnsafeMutableRawPointer] = []
+  /// Marks what the next upload comes after.
+  private let ready: UnsafeMutableRawPointer
+  private var uploads: CUDAUpload = 0
+  /// The last upload that the device's stream waits for.
+  private var awaited: CUDAUpload = 0
 
-  private struct Pinned: MemoryAddress, @unchecked Sendable {
+  struct Pinned: MemoryAddress, @unchecked Sendable {
     let memory: UnsafeMutableRawPointer
 
     func advanced(by bytes: Int) -> Pinned { Pinned(memory: memory + bytes) }
   }
 
-  init(_ stream: CUDAStream) {
+  /// Bytes of the largest upload in line.
+  private static let mostInLine = 1 << 16
+
+  init(_ stream: CUDAStream) throws {
     self.stream = stream
+    side = try CUDAStream(stream.functions, ordinal: stream.ordinal)
+    ready = stream.makeEvent()
     pool = BufferPool { bytes in
       stream.enter()
       var memory: UnsafeMutableRawPointer?
@@ -78,42 +109,132 @@ private final class CUDAStaging: @unchecked Sendable {
     }
   }
 
-  func upload(count: Int, to address: UInt64, fill: (UnsafeMutableRawBufferPointer) -> Void) {
-    guard count > 0 else { return }
-    stream.enter()
-    lock.lock()
-    takeBack()
-    let buffer = pool.take(bytes: count)
-    let event = events.popLast() ?? stream.makeEvent()
-    lock.unlock()
-    fill(UnsafeMutableRawBufferPointer(start: buffer.address.memory, count: count))
-    stream.check(
-      stream.functions.upload(address, buffer.address.memory, count, stream.handle), "copy to the device")
-    stream.record(event)
-    lock.lock()
-    underWay.append((buffer, event))
-    lock.unlock()
-  }
-
-  private func takeBack() {
-    underWay.removeAll { entry in
-      guard stream.functions.event_query(entry.read) == 0 else { return false }
-      pool.give(entry.buffer)
-      events.append(entry.read)
-      return true
+  private func take(bytes: Int) -> (buffer: Buffer, event: UnsafeMutableRawPointer) {
+    lock.withLock {
+      takeBack()
+      return (pool.take(bytes: bytes), events.popLast() ?? stream.makeEvent())
     }
   }
 
+  func upload(
+    count: Int, to storage: CUDAStorage, at offset: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) {
+    guard count > 0 else { return }
+    stream.enter()
+    let (buffer, event) = take(bytes: count)
+    fill(UnsafeMutableRawBufferPointer(start: buffer.address.memory, count: count))
+    func copy(on stream: CUDAStream) {
+      stream.check(
+        stream.functions.upload(
+          storage.start + UInt64(offset), buffer.address.memory, count, stream.handle),
+        "copy to the device")
+      stream.record(event)
+    }
+    if count <= Self.mostInLine {
+      if storage.upload != 0 { continueAfter(storage.upload) }
+      lock.withLock {
+        copy(on: stream)
+        inLine.append((buffer, event))
+      }
+      return
+    }
+    lock.withLock {
+      // What is queued so far may still use this memory.
+      stream.record(ready)
+      side.wait(for: ready)
+      copy(on: side)
+      uploads += 1
+      storage.upload = uploads
+      underWay.append((uploads, buffer, event))
+    }
+  }
+
+  func continueAfter(_ upload: CUDAUpload) {
+    lock.withLock {
+      guard upload > awaited else { return }
+      // One that is not under way is done.
+      if let entry = underWay.first(where: { $0.upload == upload }) { stream.wait(for: entry.read) }
+      awaited = upload
+    }
+  }
+
+  /// Each stream reads its buffers in order.
+  private func takeBack() {
+    func isRead(_ event: UnsafeMutableRawPointer) -> Bool { stream.functions.event_query(event) == 0 }
+    let line = inLine.prefix { isRead($0.read) }
+    let own = underWay.prefix { isRead($0.read) }
+    for (buffer, event) in line + own.map({ ($0.buffer, $0.read) }) {
+      pool.give(buffer)
+      events.append(event)
+    }
+    inLine.removeFirst(line.count)
+    underWay.removeFirst(own.count)
+  }
+
   deinit {
-    stream.synchronize()
+    for stream in [side, stream] { stream.synchronize() }
     takeBack()
-    for event in events { _ = stream.functions.event_destroy(event) }
+    for event in events + [ready] { _ = stream.functions.event_destroy(event) }
+  }
+
+  // MARK: - Readings
+
+  func reading(_ parts: [(address: UInt64, bytes: Int)]) -> any Reading {
+    let bytes = parts.reduce(0) { $0 + $1.bytes }
+    let (buffer, event) = take(bytes: bytes)
+    var at = buffer.address.memory
+    stream.enter()
+    for (address, bytes) in parts where bytes > 0 {
+      stream.check(
+        stream.functions.download(at, address, bytes, stream.handle), "copy from the device")
+      at += bytes
+    }
+    stream.record(event)
+    return Copies(staging: self, buffer: buffer, count: bytes / 8, written: event)
+  }
+
+  /// Numbers that are written to pinned memory.
+  private final class Copies: Reading {
+    private let staging: CUDAStaging
+    private let buffer: Buffer
+    private let count: Int
+    private let written: UnsafeMutableRawPointer
+
+    init(staging: CUDAStaging, buffer: Buffer, count: Int, written: UnsafeMutableRawPointer) {
+      (self.staging, self.buffer, self.count, self.written) = (staging, buffer, count, written)
+    }
+
+    func numbers() -> [Double] {
+      staging.stream.wait(until: written)
+      let elements = buffer.address.memory.assumingMemoryBound(to: Double.self)
+      return [Double](UnsafeBufferPointer(start: elements, count: count))
+    }
+
+    deinit {
+      // Numbers that nobody asked for are written too.
+      if staging.stream.functions.event_query(written) != 0 { staging.stream.wait(until: written) }
+      staging.lock.withLock {
+        staging.pool.give(buffer)
+        staging.events.append(written)
+      }
+    }
   }
 }
 
 /// A block on loan from `CUDAMemory`; it goes back when the last tensor that looks at it is gone.
 final class CUDAStorage: Storage {
-  var address: UInt64 { buffer.address }
+  /// Where the elements are, for work that is queued now: it comes after their upload.
+  var address: UInt64 {
+    if upload != 0 {
+      memory.continueAfter(upload)
+      upload = 0
+    }
+    return start
+  }
+  /// The same for an upload.
+  fileprivate var start: UInt64 { buffer.address }
+  /// The upload that is to be waited for; 0 for none.
+  fileprivate var upload: CUDAUpload = 0
   /// A bfloat16 copy to multiply with, in the same places; nil where there is none.
   let copy: CUDAStorage?
   /// Whether the elements have changed since the copy was made.
@@ -128,7 +249,11 @@ final class CUDAStorage: Storage {
     super.init(count: count, type: type)
   }
 
-  deinit { memory.give(buffer) }
+  deinit {
+    // What has the memory next comes after an upload that nobody has read.
+    if upload != 0 { memory.continueAfter(upload) }
+    memory.give(buffer)
+  }
 }
 
 extension Storage {

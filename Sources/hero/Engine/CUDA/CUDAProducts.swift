@@ -1,13 +1,15 @@
 import CCUDA
 
-/// Products by cuBLASLt, whose algorithm is chosen once for each class of shapes.
+/// Products by cuBLASLt, whose algorithm is chosen once for each class of shapes: the quickest on
+/// this device where there is a file to keep the choice in, else cuBLASLt's first proposal.
 final class CUDAProducts {
   private let stream: CUDAStream
   private let memory: CUDAMemory
   private let precision: Precision
   private let handle: UnsafeMutableRawPointer
   private let workspace: BufferPool<UInt64>.Buffer
-  private var algorithms: [ShapeClass: hero_cuda_heuristic] = [:]
+  private let choices: CUDAChoices?
+  private var algorithms: [ShapeClass: CUDAAlgorithm] = [:]
   private var plans: [Shape: Plan] = [:]
   private(set) var operations = 0
 
@@ -19,7 +21,7 @@ final class CUDAProducts {
   }
 
   /// What a product is described by, but for its addresses.
-  private struct Shape: Hashable {
+  struct Shape: Hashable {
     var (m, n, k): (Int, Int, Int)
     /// Transpositions, types, whether there is a bias and a sum to add to, and how the addresses
     /// are aligned.
@@ -27,8 +29,8 @@ final class CUDAProducts {
   }
 
   /// What an algorithm is chosen by: sizes stand for those of their class, an eighth apart or less.
-  private struct ShapeClass: Hashable {
-    var shape: Shape
+  struct ShapeClass: Hashable {
+    let shape: Shape
 
     init(_ shape: Shape) {
       self.shape = Shape(
@@ -47,7 +49,7 @@ final class CUDAProducts {
   private struct Plan {
     var product: UnsafeMutableRawPointer?
     var layouts: (b: UnsafeMutableRawPointer?, a: UnsafeMutableRawPointer?, out: UnsafeMutableRawPointer?)
-    var algorithm = hero_cuda_heuristic()
+    var algorithm: CUDAAlgorithm = []
   }
 
   /// Batches differ in length, so that shapes never end; an update has some hundred.
@@ -63,9 +65,14 @@ final class CUDAProducts {
   }
 
   private static let workspaceBytes = 32 << 20
+  /// Proposals that are timed.
+  private static let mostProposals = 8
 
-  init(_ stream: CUDAStream, _ memory: CUDAMemory, _ precision: Precision) throws {
-    (self.stream, self.memory, self.precision) = (stream, memory, precision)
+  /// - Parameter choices: those of other runs, by times; nil where nothing is timed.
+  init(
+    _ stream: CUDAStream, _ memory: CUDAMemory, _ precision: Precision, choices: CUDAChoices?
+  ) throws {
+    (self.stream, self.memory, self.precision, self.choices) = (stream, memory, precision, choices)
     var handle: UnsafeMutableRawPointer?
     try CUDAStream.check(stream.functions, stream.functions.products_create(&handle), "open cuBLASLt")
     guard let handle else { throw EngineError("cuBLASLt gave no handle") }
@@ -97,9 +104,9 @@ final class CUDAProducts {
     let shape = Shape(m: m, n: n, k: k, flags: flags)
     stream.enter()
     var (one, kept): (Float, Float) = (1, accumulate ? 1 : 0)
-    func run(_ plan: Plan) -> Int32 {
+    func run(_ plan: Plan, to out: UInt64) -> Int32 {
       if let bias { set(plan.product, Code.bias, bias) }
-      return withUnsafeBytes(of: plan.algorithm.algorithm) { algorithm in
+      return plan.algorithm.withUnsafeBytes { algorithm in
         stream.functions.multiply(
           handle, plan.product, &one, pointer(b.address), plan.layouts.b, pointer(a.address), plan.layouts.a,
           &kept, pointer(out), plan.layouts.out, pointer(out), plan.layouts.out, algorithm.baseAddress,
@@ -107,34 +114,60 @@ final class CUDAProducts {
       }
     }
     if let plan = plans[shape] {
-      must(run(plan), "multiply [\(m), \(k)] by [\(k), \(n)]")
+      must(run(plan, to: out), "multiply [\(m), \(k)] by [\(k), \(n)]")
       operations += 2 * m * n * k
       return true
     }
     var plan = describe(a, b, m: m, n: n, k: k, hasBias: bias != nil, type)
-    if let known = algorithms[ShapeClass(shape)] {
-      plan.algorithm = known
-      if run(plan) == 0 {
-        keep(plan, for: shape)
-        operations += 2 * m * n * k
-        return true
-      }
-    }
-    // The first of its class, or one that the class's algorithm does not fit.
     if let bias { set(plan.product, Code.bias, bias) }
-    guard let chosen = choose(plan, alignments.map { 1 << $0 }) else {
-      guard bias != nil else {
-        deviceFailed("cuBLASLt has no algorithm for [\(m), \(k)] by [\(k), \(n)]")
+    let (own, bytes) = (ShapeClass(shape), alignments.map { 1 << $0 })
+    if algorithms[own] == nil {
+      let size = own.shape
+      let typical = describe(a, b, m: size.m, n: size.n, k: size.k, hasBias: bias != nil, type)
+      defer { discard(typical) }
+      if let bias { set(typical.product, Code.bias, bias) }
+      algorithms[own] = choice(own, typical, bytes) {
+        // Sums go to a place of their own: each is added once.
+        let place = accumulate ? memory.take(bytes: m * n * type.size) : nil
+        defer { if let place { memory.give(place) } }
+        return stream.quickest(of: $0) {
+          plan.algorithm = $0
+          return run(plan, to: place?.address ?? out)
+        }
       }
-      discard(plan)
-      return false
     }
-    algorithms[ShapeClass(shape)] = chosen
-    plan.algorithm = chosen
-    must(run(plan), "multiply [\(m), \(k)] by [\(k), \(n)]")
+    plan.algorithm = algorithms[own] ?? []
+    if plan.algorithm.isEmpty || run(plan, to: out) != 0 {
+      // A shape that its class's algorithm does not fit takes its own, and leaves the class as it
+      // is.
+      guard let first = propose(plan, bytes, 1).first else {
+        guard bias != nil else {
+          deviceFailed("cuBLASLt has no algorithm for [\(m), \(k)] by [\(k), \(n)]")
+        }
+        discard(plan)
+        return false
+      }
+      plan.algorithm = first
+      must(run(plan, to: out), "multiply [\(m), \(k)] by [\(k), \(n)]")
+    }
     keep(plan, for: shape)
     operations += 2 * m * n * k
     return true
+  }
+
+  /// The algorithm of a class. Proposals are those for its largest sizes, whichever of its shapes
+  /// comes first.
+  /// - Parameter quickest: of some algorithms, for the product at hand.
+  private func choice(
+    _ shapes: ShapeClass, _ typical: Plan, _ alignments: [Int],
+    _ quickest: ([CUDAAlgorithm]) -> CUDAAlgorithm?
+  ) -> CUDAAlgorithm? {
+    if let kept = choices?.kept(shapes) { return kept }
+    if let choices, choices.isKept {
+      let proposals = propose(typical, alignments, Self.mostProposals)
+      if let best = quickest(proposals), let kept = choices.keep(best, for: shapes) { return kept }
+    }
+    return propose(typical, alignments, 1).first
   }
 
   private func describe(
@@ -171,7 +204,9 @@ final class CUDAProducts {
     _ = stream.functions.product_destroy(plan.product)
   }
 
-  private func choose(_ plan: Plan, _ alignments: [Int]) -> hero_cuda_heuristic? {
+  /// At most `wanted` algorithms, the one that cuBLASLt thinks the quickest first. All of them add
+  /// in a fixed order.
+  private func propose(_ plan: Plan, _ alignments: [Int], _ wanted: Int) -> [CUDAAlgorithm] {
     let functions = stream.functions
     var preference: UnsafeMutableRawPointer?
     must(functions.preference_create(&preference), "prefer")
@@ -188,11 +223,15 @@ final class CUDAProducts {
     for (number, alignment) in (alignments + [alignments[2]]).enumerated() {
       prefer(Code.firstAlignment + Int32(number), UInt32(alignment))
     }
-    var (result, found) = (hero_cuda_heuristic(), Int32(0))
+    var results = [hero_cuda_heuristic](repeating: hero_cuda_heuristic(), count: wanted)
+    var found: Int32 = 0
     let failure = functions.heuristic(
-      handle, plan.product, plan.layouts.b, plan.layouts.a, plan.layouts.out, plan.layouts.out, preference, 1,
-      &result, &found)
-    return failure == 0 && found > 0 ? result : nil
+      handle, plan.product, plan.layouts.b, plan.layouts.a, plan.layouts.out, plan.layouts.out, preference,
+      Int32(wanted), &results, &found)
+    guard failure == 0 else { return [] }
+    return results.prefix(Int(found)).filter { $0.state == 0 }.map { result in
+      withUnsafeBytes(of: result.algorithm) { [UInt64]($0.bindMemory(to: UInt64.self)) }
+    }
   }
 
   /// Column-major, without gaps.

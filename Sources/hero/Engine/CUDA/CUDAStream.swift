@@ -7,10 +7,12 @@ enum DriverCode {
   static let sharedBytes: Int32 = 8
   /// Of a pool: bytes that are kept when they are given back.
   static let keptBytes: Int32 = 4
+  /// Of a pool: the most bytes that were taken of it, since this was set to 0.
+  static let mostBytes: Int32 = 8
   /// Not synchronised with the stream that others may use by default.
   static let ownStream: UInt32 = 1
-  /// An event without a time.
-  static let untimed: UInt32 = 2
+  /// An event with a time, and one without.
+  static let (timed, untimed): (UInt32, UInt32) = (0, 2)
   /// Pinned for every context.
   static let pinnedForAll: UInt32 = 1
 }
@@ -26,6 +28,7 @@ final class CUDAStream: @unchecked Sendable {
   let ordinal: Int
   private let context: UnsafeMutableRawPointer
   let handle: UnsafeMutableRawPointer
+  private let pool: UnsafeMutableRawPointer?
 
   /// Attributes by the driver's numbers.
   enum Attribute: Int32 {
@@ -46,17 +49,18 @@ final class CUDAStream: @unchecked Sendable {
     try Self.check(functions, functions.set_context(context), "use device \(ordinal)")
     try Self.check(functions, functions.stream_create(&stream, DriverCode.ownStream), "make a stream")
     guard let context, let stream else { throw EngineError("CUDA gave no context") }
-    (self.device, self.context, handle) = (device, context, stream)
-    guard try attribute(.memoryPools) == 1 else {
+    guard try Self.attribute(.memoryPools, functions, device) == 1 else {
       throw EngineError("this device has no stream-ordered memory; hero needs it")
     }
-    // Memory that was given back stays with this process.
     var pool: UnsafeMutableRawPointer?
-    var threshold = UInt64.max
     try Self.check(functions, functions.default_pool(&pool, device), "find the memory pool")
-    try Self.check(
-      functions, functions.set_pool_attribute(pool, DriverCode.keptBytes, &threshold),
-      "set up the memory pool")
+    (self.device, self.context, handle, self.pool) = (device, context, stream, pool)
+    // Memory that was given back stays with this process.
+    for (attribute, value) in [(DriverCode.keptBytes, UInt64.max), (DriverCode.mostBytes, 0)] {
+      var value = value
+      try Self.check(
+        functions, functions.set_pool_attribute(pool, attribute, &value), "set up the memory pool")
+    }
   }
 
   deinit {
@@ -66,10 +70,31 @@ final class CUDAStream: @unchecked Sendable {
   }
 
   func attribute(_ attribute: Attribute) throws -> Int {
+    try Self.attribute(attribute, functions, device)
+  }
+
+  private static func attribute(
+    _ attribute: Attribute, _ functions: hero_cuda_functions, _ device: Int32
+  ) throws -> Int {
     var value: Int32 = 0
-    try Self.check(
+    try check(
       functions, functions.device_attribute(&value, attribute.rawValue, device), "ask for \(attribute)")
     return Int(value)
+  }
+
+  /// The device's name, as the driver has it.
+  var name: String {
+    var title = [CChar](repeating: 0, count: 256)
+    _ = functions.device_name(&title, 256, device)
+    return String(decoding: title.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The most bytes that this process has taken of the device's pool since the stream was made.
+  var peakBytes: Int {
+    var bytes: UInt64 = 0
+    enter()
+    check(functions.get_pool_attribute(pool, DriverCode.mostBytes, &bytes), "ask the memory pool")
+    return Int(bytes)
   }
 
   /// The number of the device for one of several processes of a machine; more than there are
@@ -146,10 +171,11 @@ final class CUDAStream: @unchecked Sendable {
 // MARK: - Events
 
 extension CUDAStream {
-  func makeEvent() -> UnsafeMutableRawPointer {
+  func makeEvent(timed: Bool = false) -> UnsafeMutableRawPointer {
     enter()
     var event: UnsafeMutableRawPointer?
-    check(functions.event_create(&event, DriverCode.untimed), "make an event")
+    check(
+      functions.event_create(&event, timed ? DriverCode.timed : DriverCode.untimed), "make an event")
     guard let event else { deviceFailed("CUDA gave no event") }
     return event
   }
@@ -158,6 +184,12 @@ extension CUDAStream {
   func record(_ event: UnsafeMutableRawPointer) {
     enter()
     check(functions.event_record(event, handle), "mark a place in a stream")
+  }
+
+  /// Waits until the device has come to what the event marks.
+  func wait(until event: UnsafeMutableRawPointer) {
+    enter()
+    check(functions.event_synchronize(event), "wait for the device")
   }
 
   /// Lets what is queued from here on come after what the event marks now.

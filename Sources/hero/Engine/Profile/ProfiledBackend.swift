@@ -43,6 +43,8 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
   public var operations: Int { base.operations }
   /// The device's own.
   public var memory: (peak: Int, now: Int) { base.memory }
+  /// The device's own.
+  public var peakDeviceMemory: Int? { base.peakDeviceMemory }
 
   /// Products are counted by the device.
   public func run<O: Operation>(_ operation: O) {
@@ -92,8 +94,8 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
     moved("download", bytes: 2 * indices.bytes) { base.download(indices, to: values) }
   }
   /// Records "read".
-  public func numbers(of tensors: [Tensor]) -> [Double] {
-    moved("read", bytes: tensors.reduce(0) { $0 + $1.bytes }) { base.numbers(of: tensors) }
+  public func reading(_ tensors: [Tensor]) -> any Reading {
+    moved("read", bytes: tensors.reduce(0) { $0 + $1.bytes }) { base.reading(tensors) }
   }
 }
 

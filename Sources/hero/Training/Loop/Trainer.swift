@@ -94,21 +94,36 @@ public final class Trainer {
     if step > 0 || steps == 0, isValidated(step), communicator.broadcast([isThere ? 1 : 0]) == [0] {
       try validateAndSave(step, events)
     }
-    while step < steps {
-      let (place, losses, norm, signal) = try update(step, queue)
-      let source = mixture.entries[place].source
-      try requireUsableItems()
-      step += 1
+    func finish(_ update: Update) throws -> Int32? {
+      let (losses, norm, signal) = try results(of: update)
+      let (source, done) = (mixture.entries[update.source].source, update.step + 1)
       rates.add(
-        source.name, examples: parts * mixture.batchSize(of: place, in: plan) * communicator.size,
+        source.name, examples: parts * mixture.batchSize(of: update.source, in: plan) * communicator.size,
         loss: Double(losses.total))
-      record(losses, of: source, norm, step, events)
+      record(losses, of: source, norm, done, events)
       let measured = rates.isMixed ? source.name : "loss"
       progress.advance(note: measured + String(format: " %.3f", losses.total))
-      if step % Self.updatesBetweenRates == 0 || step == steps {
-        for (name, rate) in rates.scalars + exchangeScalars() { try events?.scalar(name, rate, step: step) }
+      if done % Self.updatesBetweenRates == 0 || done == steps {
+        for (name, rate) in rates.scalars + exchangeScalars() { try events?.scalar(name, rate, step: done) }
       }
-      if step % configuration.saveSteps == 0 || step == steps || signal != nil {
+      return signal
+    }
+    // Where reading takes a wait, the device has the next update meanwhile.
+    let readsLate = store.backend.stepsBetweenReads > 1
+    var earlier: Update?
+    while step < steps {
+      let asked = try update(step, queue)
+      try requireUsableItems()
+      step += 1
+      var signal: Int32?
+      if let earlier { signal = try finish(earlier) }
+      earlier = asked
+      let isSaved = step % configuration.saveSteps == 0 || step == steps
+      if !readsLate || isSaved || isValidated(step) || signal != nil {
+        signal = try finish(asked) ?? signal
+        earlier = nil
+      }
+      if isSaved || signal != nil {
         try save(step)
       }
       if let signal { try stop(step, signal) }
@@ -159,11 +174,19 @@ public final class Trainer {
     throw Interruption(signal: signal)
   }
 
-  /// One update; what its batches were drawn from, their mean losses, the norm of the gradients
-  /// before clipping, and the signal that any rank was sent.
-  private func update(
-    _ step: Int, _ queue: Prefetch<Mixture.Batch>
-  ) throws -> (source: Int, losses: [LossPart<Float>], norm: Double, signal: Int32?) {
+  /// An update that the device was asked for.
+  private struct Update {
+    /// Counted from 0.
+    let step: Int
+    /// What its batches were drawn from.
+    let source: Int
+    let terms: [LossTerm]
+    /// The values of the terms, then the sum of the gradients' squares.
+    let reading: any Reading
+  }
+
+  /// Asks for one update, and waits for nothing.
+  private func update(_ step: Int, _ queue: Prefetch<Mixture.Batch>) throws -> Update {
     let backend = store.backend
     var source = 0
     var terms: [LossTerm] = []
@@ -184,11 +207,20 @@ public final class Trainer {
     }
     let squares = optimizer.step(
       learningRate: Float(schedule.rate(at: step + 1)), gradientNorm: configuration.gradientNorm)
+    return Update(
+      step: step, source: source, terms: terms,
+      reading: backend.reading(terms.compactMap(\.value) + [squares]))
+  }
 
-    // The one place where an update waits for the device.
-    let (read, sums) = (terms.read(on: backend), backend.numbers(of: [squares]))
+  /// Waits for an update, and for nothing that was asked for after it.
+  /// - Returns: the mean losses of its batches, the norm of the gradients before clipping, and the
+  ///   signal that any rank was sent.
+  private func results(
+    of update: Update
+  ) throws -> (losses: [LossPart<Float>], norm: Double, signal: Int32?) {
+    let read = update.reading.numbers()
     var losses: [LossPart<Float>] = []
-    for part in read {
+    for part in update.terms.read(read.dropLast()) {
       if let place = losses.firstIndex(where: { $0.name == part.name }) {
         losses[place].value += part.value
       } else {
@@ -196,10 +228,11 @@ public final class Trainer {
       }
     }
     let signal = combine(&losses)
-    guard losses.total.isFinite else { throw notFinite("loss", step) }
-    let norm = sums[0].squareRoot()
-    guard norm.isFinite else { throw notFinite("gradient", step) }
-    return (source, losses.map { $0.with($0.value / Float(parts)) }, norm, signal)
+    guard losses.total.isFinite else { throw notFinite("loss", update.step) }
+    let norm = read[read.count - 1].squareRoot()
+    guard norm.isFinite else { throw notFinite("gradient", update.step) }
+    let parts = Float(configuration.accumulationSteps)
+    return (losses.map { $0.with($0.value / parts) }, norm, signal)
   }
 
   /// Adds the ranks' parts of the losses up, and asks whether any rank was sent a signal: all stop

@@ -119,7 +119,7 @@ struct OptimizerStep: Operation {
     guard blocks > 0 else { return }
     let bytes = table.count * MemoryLayout<hero_slice>.stride
     let slicesOnDevice = gpu.makeStorage(count: bytes / 4, type: .int32).onDevice
-    table.withUnsafeBytes { gpu.deviceMemory.upload($0, to: slicesOnDevice.address) }
+    table.withUnsafeBytes { gpu.deviceMemory.upload($0, to: slicesOnDevice) }
     let storage = parameters.storage.onDevice
     var arguments = hero_update_arguments()
     (arguments.values, arguments.first, arguments.second) = (parameters.floats, first.floats, second.floats)

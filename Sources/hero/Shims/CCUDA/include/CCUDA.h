@@ -35,8 +35,11 @@ typedef struct {
   int (*event_destroy)(void *event);
   int (*event_record)(void *event, void *stream);
   int (*event_query)(void *event);
+  int (*event_synchronize)(void *event);
+  int (*event_elapsed)(float *milliseconds, void *start, void *end);
   int (*default_pool)(void **pool, int device);
   int (*set_pool_attribute)(void *pool, int attribute, void *value);
+  int (*get_pool_attribute)(void *pool, int attribute, void *value);
   int (*allocate)(uint64_t *address, size_t bytes, void *stream);
   int (*release)(uint64_t address, void *stream);
   int (*allocate_host)(void **memory, size_t bytes, unsigned flags);
