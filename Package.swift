@@ -119,7 +119,7 @@ let package = Package(
     tests("Text", ["Formats"]),
     tests("Metrics", ["Formats"]),
     tests("Corpus", ["Text", "Formats"]),
-    tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text"]),
+    tests("Tasks", ["Model", "Engine", "Corpus", "Metrics", "Formats", "Text", "CUDAEmulation"]),
     tests("Training", ["Tasks", "Model", "Corpus", "Metrics", "Engine", "Formats", "CUDAEmulation"]),
     tests("Bench", ["Model", "Metrics", "Engine", "Formats"]),
     tests("Demo", ["Text", "Formats"]),

@@ -39,6 +39,13 @@ uint64_t taken, most_taken;
 
 void wait(Stream *stream, const std::function<bool()> &enough);
 
+// What hero does not do while a graph is recorded.
+Stream *own_stream(void *stream) {
+  auto own = static_cast<Stream *>(stream);
+  if (own->recorded) fail("a copy, an event, a wait or memory while a graph is recorded");
+  return own;
+}
+
 // A device's memory is where somebody asked for it.
 void check(uint64_t address, size_t bytes) {
   auto after = blocks.upper_bound(address);
@@ -99,7 +106,7 @@ int stream_create(void **stream, unsigned) { return *stream = new Stream, SUCCES
 int stream_synchronize(void *stream) {
   Lock lock(device);
   check_context();
-  wait(static_cast<Stream *>(stream), [] { return false; });
+  wait(own_stream(stream), [] { return false; });
   return SUCCESS;
 }
 
@@ -122,7 +129,7 @@ int event_record(void *event, void *stream) {
   check_context();
   auto own = static_cast<Event *>(event);
   long mark = ++own->recorded;
-  own->stream = static_cast<Stream *>(stream);
+  own->stream = own_stream(stream);
   queue(own->stream, [own, mark] {
     own->done = mark;
     own->milliseconds = own->stream->milliseconds;
@@ -164,7 +171,7 @@ int stream_wait(void *stream, void *event, unsigned) {
   Lock lock(device);
   check_context();
   auto own = static_cast<Event *>(event);
-  queue(static_cast<Stream *>(stream), [own, source = own->stream, mark = own->recorded] {
+  queue(own_stream(stream), [own, source = own->stream, mark = own->recorded] {
     if (own->done < mark) run(source, [=] { return own->done >= mark; });
   });
   return SUCCESS;
@@ -187,9 +194,10 @@ int get_pool_attribute(void *, int attribute, void *value) {
   return SUCCESS;
 }
 
-int allocate(uint64_t *address, size_t bytes, void *) {
+int allocate(uint64_t *address, size_t bytes, void *stream) {
   Lock lock(device);
   check_context();
+  own_stream(stream);
   counts.allocations++;
   void *memory = nullptr;
   if (bytes == 0 || posix_memalign(&memory, 256, bytes + MARGIN)) return INVALID_VALUE;
@@ -206,7 +214,7 @@ int release(uint64_t address, void *stream) {
   Lock lock(device);
   check_context();
   if (!blocks.count(address)) fail("memory is given back that nobody asked for");
-  queue(static_cast<Stream *>(stream), [address] {
+  queue(own_stream(stream), [address] {
     size_t bytes = blocks[address];
     char *memory = reinterpret_cast<char *>(address);
     for (size_t i = 0; i < MARGIN; i++)
@@ -230,7 +238,7 @@ int upload(uint64_t to, const void *from, size_t bytes, void *stream) {
   check_context();
   check(to, bytes);
   counts.uploaded += bytes;
-  queue(static_cast<Stream *>(stream), [=] { std::memcpy(reinterpret_cast<void *>(to), from, bytes); });
+  queue(own_stream(stream), [=] { std::memcpy(reinterpret_cast<void *>(to), from, bytes); });
   if (copies_at_once) run(static_cast<Stream *>(stream), [] { return false; });
   return SUCCESS;
 }
@@ -240,7 +248,7 @@ int download(void *to, uint64_t from, size_t bytes, void *stream) {
   check_context();
   check(from, bytes);
   counts.downloads++;
-  queue(static_cast<Stream *>(stream), [=] { std::memcpy(to, reinterpret_cast<void *>(from), bytes); });
+  queue(own_stream(stream), [=] { std::memcpy(to, reinterpret_cast<void *>(from), bytes); });
   return SUCCESS;
 }
 
@@ -288,6 +296,40 @@ int launch(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, u
   std::vector<char> copy(bytes, bytes + own->kernel->argument_size);
   auto body = own->kernel->body;
   queue(static_cast<Stream *>(stream), [=]() mutable { run_grid({gx, gy, gz}, {bx, by, bz}, shared, body, copy.data()); });
+  return SUCCESS;
+}
+
+int begin_capture(void *stream, unsigned mode) {
+  Lock lock(device);
+  check_context();
+  if (mode != 2) return INVALID_VALUE;
+  return own_stream(stream)->recorded = new Graph, SUCCESS;
+}
+
+int end_capture(void *stream, void **graph) {
+  Lock lock(device);
+  auto own = static_cast<Stream *>(stream);
+  if (!own->recorded) return INVALID_VALUE;
+  *graph = own->recorded;
+  own->recorded = nullptr;
+  return SUCCESS;
+}
+
+int graph_instantiate(void **executable, void *graph, unsigned long long flags) {
+  if (flags != 0) return INVALID_VALUE;
+  return *executable = new Graph(*static_cast<Graph *>(graph)), SUCCESS;
+}
+
+int graph_launch(void *executable, void *stream) {
+  Lock lock(device);
+  check_context();
+  counts.graphs++;
+  for (const auto &work : *static_cast<Graph *>(executable)) queue(own_stream(stream), work);
+  return SUCCESS;
+}
+
+int graph_destroy(void *graph) {
+  delete static_cast<Graph *>(graph);
   return SUCCESS;
 }
 
@@ -481,7 +523,7 @@ const hero_cuda_functions *hero_cuda_emulation(void) {
       device_uuid, retain_context, release_context, set_context, stream_create, stream_destroy, stream_synchronize, stream_wait, event_create,
       event_destroy, event_record, event_query, event_synchronize, event_elapsed, default_pool, set_pool_attribute, get_pool_attribute, allocate, release,
       allocate_host, release_host, upload, download, load_module, unload_module, get_function, set_function_attribute,
-      launch, compiler_version, program_create, program_compile, program_log_size, program_log, program_binary_size,
+      launch, begin_capture, end_capture, graph_instantiate, graph_launch, graph_destroy, graph_destroy, compiler_version, program_create, program_compile, program_log_size, program_log, program_binary_size,
       program_binary, program_destroy, products_version, products_create, products_destroy, product_create,
       product_destroy, product_set, layout_create, layout_destroy, preference_create, preference_destroy, preference_set,
       heuristic, multiply, ranks_version, ranks_id, ranks_create, ranks_abort, ranks_failure, ranks_error_string, ranks_sum,

@@ -31,6 +31,7 @@ const Kernel *find_kernel(const char *name) {
       ENTRY(ranking_gradient), ENTRY(softmax_pool), ENTRY(softmax_pool_backward), ENTRY(segment_max),
       ENTRY(segment_max_backward), ENTRY(pair_dot), ENTRY(pair_dot_queries), ENTRY(pair_dot_rows), ENTRY(convolve),
       ENTRY(convolve_rows), ENTRY(convolve_kernel), ENTRY(segment_softmax), ENTRY(update), ENTRY(thin_product),
+      ENTRY(step_attention), ENTRY(append_numbers),
       ATTENTION_ENTRIES(fp32, 64), ATTENTION_ENTRIES(fp32, 128), ATTENTION_ENTRIES(bf16, 64),
       ATTENTION_ENTRIES(bf16, 128)};
   for (const Kernel &kernel : kernels)

@@ -14,7 +14,7 @@ void fail(const std::string &what) {
 }
 
 void queue(Stream *stream, std::function<void()> work) {
-  stream->work.push_back(std::move(work));
+  (stream->recorded ? *stream->recorded : stream->work).push_back(std::move(work));
 }
 
 void run(Stream *stream, const std::function<bool()> &enough) {

@@ -13,8 +13,13 @@ namespace emulation {
 
 [[noreturn]] void fail(const std::string &what);
 
+// Work that is queued as one, again and again.
+using Graph = std::deque<std::function<void()>>;
+
 struct Stream {
   std::deque<std::function<void()>> work;
+  // What takes the work in place of the stream, while a graph is recorded.
+  Graph *recorded = nullptr;
   // What its products have taken, by their algorithms.
   double milliseconds = 0;
   // Who does its work at the moment.

@@ -1,8 +1,10 @@
+import CUDAEmulation
 import Corpus
 import Engine
 import Formats
 import Foundation
 import Model
+import TestSupport
 import Testing
 
 @testable import Tasks
@@ -83,6 +85,38 @@ struct CaptionLoadingTests {
     #expect(!late.isEmpty)
     #expect(skipped.all.count == late.count)
     #expect(Set(skipped.all.compactMap(\.place)) == late)
+  }
+
+  /// Eight more words take eight starts of a graph and one reading: nothing is uploaded in a step,
+  /// and no kernel is started by itself.
+  @Test(.enabled(if: TestGPU.isEmulated, "a GPU does not count its calls"))
+  func aStepIsAGraph() throws {
+    let model = try CaptionGoldenTests.model(on: .gpuBF16)
+    let (batch, tape) = (try Golden("tvc").captions(), Tape.inference(model.store.backend))
+    let clip = ClipInput(
+      batch.videos, clips: [batch.clips[0]], for: model.configuration, on: model.store.backend)
+    let memory = model.memory(tape, clip)
+    func calls(steps: Int) -> hero_cuda_emulation_counts {
+      var options = DecodingOptions()
+      options.maximumSteps = steps
+      let before = hero_cuda_emulation_count()
+      // No word ends a caption.
+      let found = model.decode(
+        tape, memory: memory, clips: clip.clips, CaptionBounds(beginning: 0, end: -1), options)
+      #expect(found.map(\.count) == [steps])
+      var calls = hero_cuda_emulation_count()
+      calls.launches -= before.launches
+      calls.graphs -= before.graphs
+      calls.uploaded -= before.uploaded
+      calls.waits -= before.waits
+      calls.downloads -= before.downloads
+      return calls
+    }
+    _ = calls(steps: 16)
+    let (few, many) = (calls(steps: 8), calls(steps: 16))
+    #expect(many.launches == few.launches && many.uploaded == few.uploaded)
+    #expect(many.graphs == few.graphs + 8)
+    #expect(many.waits == few.waits + 1 && many.downloads == few.downloads + 1)
   }
 
   /// With as many beams as words, two steps of beam search are an exhaustive search.

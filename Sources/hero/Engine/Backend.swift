@@ -32,6 +32,10 @@ public protocol Backend: AnyObject, Sendable {
 
   /// Queues an operation.
   func run(_ operation: some Operation)
+  /// Operations that are asked for again and again.
+  /// - Parameter body: asks for them. They read and write memory from before, which stays, beside
+  ///   what they make and use themselves; `body` neither uploads nor waits.
+  func repetition(_ body: @escaping () -> Void) -> any Repetition
   /// Waits until everything queued is done.
   func synchronize()
 
@@ -64,6 +68,19 @@ public protocol Reading {
   func numbers() -> [Double]
 }
 
+/// Operations that are asked for again and again.
+public protocol Repetition {
+  /// Asks for them once more.
+  func run()
+}
+
+/// Operations of which each is asked for every time.
+private struct Calls: Repetition {
+  let body: () -> Void
+
+  func run() { body() }
+}
+
 /// How wide rows may be on a backend. Nil where there is no limit.
 public struct BackendLimits: Equatable, Sendable {
   /// Columns of a layer norm.
@@ -80,9 +97,12 @@ public struct BackendLimits: Equatable, Sendable {
 }
 
 extension Backend {
-  /// A float32 matrix: inputs, statistics, losses, scores, gradients of weights, moments.
-  public func makeTensor(rows: Int, columns: Int) -> Tensor {
-    Tensor(rows: rows, columns: columns, storage: makeStorage(count: rows * columns, type: .float32))
+  /// Each operation is asked for every time.
+  public func repetition(_ body: @escaping () -> Void) -> any Repetition { Calls(body: body) }
+
+  /// A matrix; of float32: inputs, statistics, losses, scores, gradients of weights, moments.
+  public func makeTensor(rows: Int, columns: Int, type: ElementType = .float32) -> Tensor {
+    Tensor(rows: rows, columns: columns, storage: makeStorage(count: rows * columns, type: type))
   }
 
   /// Sums in double precision, which start at zero: losses, norms.

@@ -83,9 +83,12 @@ public struct CaptionWriter {
   }
 
   /// How far the captions are, as every stream's decoder keeps it.
-  private struct Progress {
+  private final class Progress {
     let decoders: [(decoder: CaptionDecoder, cache: CaptionDecoder.Cache)]
     let steps: Int
+    /// Words that each caption has.
+    private(set) var length = 0
+    private(set) var places: CaptionPlaces
 
     init(_ streams: [Stream], _ tape: Tape, capacity: Int) {
       steps = capacity
@@ -97,48 +100,68 @@ public struct CaptionWriter {
             tape, memory: stream.memory, memoryRanges: stream.clips.rowRanges, capacity: capacity)
         )
       }
+      places = CaptionPlaces(
+        captions: streams[0].clips.count, capacity: capacity, length: 0, on: tape.backend)
     }
 
-    var length: Int { decoders[0].cache.length }
-
     /// Scores of every caption's next word, the mean of all streams': [captions, vocabulary rounded
-    /// up to 8].
+    /// up to 8]. Until `advance` the captions stay as long as they are.
     func step(_ tape: Tape, last: Indices) -> Tensor {
-      let scores = decoders.map { $0.decoder.step(tape, $0.cache, last: last) }
+      let scores = decoders.map { $0.decoder.step(tape, $0.cache, at: places, last: last) }
       guard scores.count > 1 else { return scores[0] }
       return tape.scale(tape.gatherSum(scores.map { ($0, nil) }), by: 1 / Float(scores.count))
     }
 
+    /// The host's part of going on by a word; `AppendNumbers` is the device's.
+    func advance() {
+      precondition(length < steps)
+      length += 1
+    }
+
     func keep(_ tape: Tape, _ captions: [Int]) {
-      for (decoder, cache) in decoders { decoder.keep(tape, cache, captions) }
+      let rows = tape.backend.makeIndices(
+        captions.flatMap { caption in (0..<steps).map { $0 < length ? caption * steps + $0 : -1 } })
+      for (decoder, cache) in decoders { decoder.keep(tape, cache, captions, rows: rows) }
+      places = CaptionPlaces(captions: captions.count, capacity: steps, length: length, on: tape.backend)
     }
   }
 
-  /// The best word at each step, which the device hands on to the next itself. The host reads the
-  /// words of several steps at once; captions that have ended by then leave the batch.
+  /// The best word at each step, which the device hands on to the next itself: a step is the same
+  /// work on the same memory every time. The host reads the words of several steps at once;
+  /// captions that have ended by then leave the batch.
   private func decodeGreedily(_ tape: Tape, _ progress: Progress, _ bounds: CaptionBounds) -> [[Int32]] {
     let (backend, steps) = (tape.backend, progress.steps)
     var captions = [[Int32]](repeating: [], count: count)
     var open = Array(0..<count)
-    var last = backend.makeIndices([Int32](repeating: bounds.beginning, count: count))
+    func begin(_ last: [Int32]) -> (words: Indices, step: any Repetition) {
+      let places = progress.places
+      let (next, words) = (
+        backend.makeIndices(count: last.count), backend.makeIndices(count: last.count * steps)
+      )
+      last.withUnsafeBufferPointer { backend.upload($0, to: next) }
+      let step = backend.repetition {
+        backend.run(Argmax(progress.step(tape, last: next), columns: vocabulary, places: next))
+        backend.run(AppendNumbers(next, to: words, places: places.rows, counters: places.positions))
+      }
+      return (words, step)
+    }
+    var (words, step) = begin([Int32](repeating: bounds.beginning, count: count))
     while progress.length < steps, !open.isEmpty {
-      let (count, ahead) = (open.count, min(backend.stepsBetweenReads, steps - progress.length))
-      let words = backend.makeIndices(count: ahead * count)
-      for step in 0..<ahead {
-        let places = words.view(step * count..<(step + 1) * count)
-        backend.run(Argmax(progress.step(tape, last: last), columns: vocabulary, places: places))
-        last = places
+      let (start, ahead) = (progress.length, min(backend.stepsBetweenReads, steps - progress.length))
+      for _ in 0..<ahead {
+        step.run()
+        progress.advance()
       }
       let read = backend.values(of: words)
       var going: [Int] = []
-      for row in 0..<count {
-        let own = (0..<ahead).lazy.map { read[$0 * count + row] }.prefix { $0 != bounds.end }
+      for row in open.indices {
+        let own = read[row * steps + start..<row * steps + start + ahead].prefix { $0 != bounds.end }
         captions[open[row]] += own
         if own.count == ahead { going.append(row) }
       }
-      if going.count < count {
+      if going.count < open.count, !going.isEmpty {
         progress.keep(tape, going)
-        last = backend.makeIndices(going.map { read[(ahead - 1) * count + $0] })
+        (words, step) = begin(going.map { read[$0 * steps + start + ahead - 1] })
       }
       open = going.map { open[$0] }
     }
@@ -166,6 +189,9 @@ public struct CaptionWriter {
     for step in 0..<steps {
       let last = tape.backend.makeIndices(open.map { $0.words.last ?? bounds.beginning })
       let values = tape.backend.values(of: progress.step(tape, last: last))
+      tape.backend.run(
+        AppendNumbers(last, to: nil, places: progress.places.rows, counters: progress.places.positions))
+      progress.advance()
       let width = values.count / open.count
       var candidates = [[(parent: Int, hypothesis: Hypothesis)]](repeating: [], count: count)
       for (row, hypothesis) in open.enumerated() {

@@ -84,15 +84,12 @@ final class CaptionDecoder {
   final class Cache {
     fileprivate let memory: [Tensor]
     fileprivate var own: [Tensor]
-    fileprivate let capacity: Int
     /// The memory rows of each sequence that is being decoded.
     fileprivate var memoryRanges: RowRanges
-    fileprivate(set) var length = 0
 
-    fileprivate init(memory: [Tensor], own: [Tensor], capacity: Int, memoryRanges: RowRanges) {
+    fileprivate init(memory: [Tensor], own: [Tensor], memoryRanges: RowRanges) {
       self.memory = memory
       self.own = own
-      self.capacity = capacity
       self.memoryRanges = memoryRanges
     }
   }
@@ -101,46 +98,58 @@ final class CaptionDecoder {
   ///   - memoryRanges: rows of `memory` for each sequence to decode; several may share one clip.
   ///   - capacity: the most words to decode.
   func makeCache(_ tape: Tape, memory: Tensor, memoryRanges: RowRanges, capacity: Int) -> Cache {
+    let backend = tape.backend
     let own = layers.map { _ in
-      let rows = tape.backend.makeTensor(rows: memoryRanges.count * capacity, columns: 2 * width)
-      tape.backend.run(Fill(rows, with: 0))
-      return rows
+      backend.makeTensor(
+        rows: memoryRanges.count * capacity, columns: 2 * width, type: backend.precision.activations)
     }
     return Cache(
-      memory: layers.map { $0.cross.project(tape, memory) }, own: own, capacity: capacity,
-      memoryRanges: memoryRanges)
+      memory: layers.map { $0.cross.project(tape, memory) }, own: own, memoryRanges: memoryRanges)
   }
 
   /// One more word for every sequence: its scores [sequences, vocabulary rounded up to 8].
   /// - Parameter last: the word that each sequence had last.
-  func step(_ tape: Tape, _ cache: Cache, last: Indices) -> Tensor {
-    precondition(last.count == cache.memoryRanges.count && cache.length < cache.capacity)
-    let backend = tape.backend
-    let segments = Segments(lengths: repeatElement(1, count: last.count), on: backend)
-    let place = backend.makeIndices((0..<last.count).map { $0 * cache.capacity + cache.length })
-    let seen = RowRanges(
-      (0..<last.count).map { $0 * cache.capacity..<$0 * cache.capacity + cache.length + 1 }, on: backend)
-    var x = embed(
-      tape, tokens: last,
-      positions: backend.makeIndices([Int32](repeating: Int32(cache.length), count: last.count)))
+  func step(_ tape: Tape, _ cache: Cache, at places: CaptionPlaces, last: Indices) -> Tensor {
+    precondition(last.count == cache.memoryRanges.count)
+    var x = embed(tape, tokens: last, positions: places.positions)
     for (number, layer) in layers.enumerated() {
-      // The cache's new rows are zero: adding writes them.
-      backend.run(ScatterAdd(layer.own.project(tape, x), indices: place, to: cache.own[number]))
-      x = layer.own.attend(tape, x, segments, keysValues: cache.own[number], seen)
-      x = layer.cross.attend(tape, x, segments, keysValues: cache.memory[number], cache.memoryRanges)
+      x = layer.own.step(tape, x, cache: cache.own[number], places: places.rows)
+      x = layer.cross.attend(
+        tape, x, places.segments, keysValues: cache.memory[number], cache.memoryRanges)
       x = layer.feedForward(tape, x)
     }
-    cache.length += 1
     return head(tape, x)
   }
 
   /// Continues with some of the sequences (a beam's survivors, the unfinished ones), in the given
   /// order.
-  func keep(_ tape: Tape, _ cache: Cache, _ sequences: [Int]) {
-    let rows = tape.backend.makeIndices(
-      sequences.flatMap { s in (0..<cache.capacity).map { $0 < cache.length ? s * cache.capacity + $0 : -1 } }
-    )
+  /// - Parameter rows: their rows of the cache, −1 for those that have no word yet.
+  func keep(_ tape: Tape, _ cache: Cache, _ sequences: [Int], rows: Indices) {
     cache.own = cache.own.map { tape.gather($0, rows) }
     cache.memoryRanges = RowRanges(sequences.map { cache.memoryRanges[$0] }, on: tape.backend)
+  }
+}
+
+/// Where captions are at that are decoded word by word. The device itself goes from word to word.
+struct CaptionPlaces {
+  /// The row of a cache, or of a list of words, that the next word of each caption has.
+  let rows: Indices
+  /// How many words each caption has.
+  let positions: Indices
+  /// A row for each caption.
+  let segments: Segments
+
+  /// - Parameters:
+  ///   - capacity: rows that each caption has of a cache.
+  ///   - length: how many words the captions have.
+  init(captions: Int, capacity: Int, length: Int, on backend: any Backend) {
+    func numbers(_ values: [Int32]) -> Indices {
+      let numbers = backend.makeIndices(count: values.count)
+      values.withUnsafeBufferPointer { backend.upload($0, to: numbers) }
+      return numbers
+    }
+    rows = numbers((0..<captions).map { Int32($0 * capacity + length) })
+    positions = numbers([Int32](repeating: Int32(length), count: captions))
+    segments = Segments(lengths: repeatElement(1, count: captions), on: backend)
   }
 }

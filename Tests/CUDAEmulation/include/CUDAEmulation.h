@@ -25,7 +25,8 @@ typedef struct {
   long waits, stalls;
   /// Copies to the host, and bytes copied from it.
   long downloads, uploaded;
-  long launches, allocations;
+  /// Kernels and products, whether queued or recorded; graphs; blocks of memory.
+  long launches, graphs, allocations;
   /// By each of cuBLASLt's three algorithms.
   long products[3];
 } hero_cuda_emulation_counts;

@@ -145,6 +145,9 @@ public final class CUDABackend: Backend, @unchecked Sendable {
     operation.run(on: self)
   }
 
+  /// A graph of kernels from the second run on.
+  public func repetition(_ body: @escaping () -> Void) -> any Repetition { CUDARepetition(self, body) }
+
   /// Queues a kernel.
   /// - Parameters:
   ///   - grid: blocks; none is no work.

@@ -11,7 +11,7 @@ enum CUDAKernel: Int, CaseIterable {
   case rankingRanks, rankingLosses, rankingGradient
   case softmaxPool, softmaxPoolBackward, segmentMax, segmentMaxBackward
   case pairDot, pairDotQueries, pairDotRows, convolve, convolveRows, convolveKernel, segmentSoftmax
-  case thinProduct, update
+  case thinProduct, update, stepAttention, appendNumbers
   case attentionShort, attentionShortBackward, attentionForward, attentionQueries, attentionKeys
 
   /// Those that a program of this precision has.

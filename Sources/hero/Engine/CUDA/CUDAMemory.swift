@@ -10,25 +10,70 @@ final class CUDAMemory: @unchecked Sendable {
   let stream: CUDAStream
   private let pool: BufferPool<UInt64>
   private let staging: CUDAStaging
+  private let lock = NSLock()
+  /// What was given back while a graph was recorded; nil where none is.
+  private var held: [BufferPool<UInt64>.Buffer]?
+  private let recording = Recording()
+  /// Marks what is queued before a graph is recorded.
+  private let began: UnsafeMutableRawPointer
 
-  /// - Throws: `EngineError` where the driver refuses a second stream.
+  /// The mark while a graph is recorded: the stream itself cannot be waited for then.
+  private final class Recording { var began: UnsafeMutableRawPointer? }
+
+  /// - Throws: `EngineError` where the driver refuses a stream.
   init(_ stream: CUDAStream) throws {
     self.stream = stream
     staging = try CUDAStaging(stream)
+    // Regions are in no other stream's order, which may be recorded meanwhile.
+    let own = try CUDAStream(stream.functions, ordinal: stream.ordinal)
+    let recording = recording
+    began = stream.makeEvent()
     pool = BufferPool { bytes in
       stream.enter()
       var address: UInt64 = 0
-      return stream.functions.allocate(&address, bytes, stream.handle) == 0 ? address : nil
+      guard stream.functions.allocate(&address, bytes, own.handle) == 0 else { return nil }
+      own.synchronize()
+      return address
     } release: {
-      stream.enter()
-      _ = stream.functions.release($0, stream.handle)
+      // Work that is queued may still use it.
+      if let began = recording.began { stream.wait(until: began) } else { stream.synchronize() }
+      _ = stream.functions.release($0, own.handle)
     }
+  }
+
+  deinit {
+    stream.synchronize()
+    _ = stream.functions.event_destroy(began)
   }
 
   var use: (peak: Int, now: Int) { pool.use }
 
   func take(bytes: Int) -> BufferPool<UInt64>.Buffer { pool.take(bytes: bytes) }
-  func give(_ buffer: BufferPool<UInt64>.Buffer) { pool.give(buffer) }
+  func give(_ buffer: BufferPool<UInt64>.Buffer) {
+    let isHeld = lock.withLock {
+      held?.append(buffer)
+      return held != nil
+    }
+    if !isHeld { pool.give(buffer) }
+  }
+
+  /// Keeps what is given back while a graph is recorded, and other threads from queueing uploads.
+  /// - Returns: what was given back.
+  func recording(_ body: () -> Void) -> [BufferPool<UInt64>.Buffer] {
+    staging.alone {
+      stream.record(began)
+      recording.began = began
+      lock.withLock { held = [] }
+      body()
+      recording.began = nil
+      return lock.withLock {
+        defer { held = nil }
+        return held ?? []
+      }
+    }
+  }
+
+  func release(_ buffers: [BufferPool<UInt64>.Buffer]) { for buffer in buffers { pool.give(buffer) } }
 
   /// Copies to the device without waiting; `values` may be changed afterwards.
   /// - Parameter offset: elements from the storage's start.
@@ -74,7 +119,9 @@ private final class CUDAStaging: @unchecked Sendable {
 
   private let stream: CUDAStream
   private let side: CUDAStream
-  private let lock = NSLock()
+  /// The thread that records a graph has it, and must not upload.
+  private let lock = NSRecursiveLock()
+  private var isAlone = false
   private let pool: BufferPool<Pinned>
   /// Uploads by the stream that does them, the earlier ones first.
   private var underWay: [(upload: CUDAUpload, buffer: Buffer, read: UnsafeMutableRawPointer)] = []
@@ -109,8 +156,18 @@ private final class CUDAStaging: @unchecked Sendable {
     }
   }
 
+  /// Keeps other threads' uploads away from the device's stream.
+  func alone<Result>(_ body: () -> Result) -> Result {
+    lock.withLock {
+      isAlone = true
+      defer { isAlone = false }
+      return body()
+    }
+  }
+
   private func take(bytes: Int) -> (buffer: Buffer, event: UnsafeMutableRawPointer) {
     lock.withLock {
+      precondition(!isAlone, "a copy within a repetition")
       takeBack()
       return (pool.take(bytes: bytes), events.popLast() ?? stream.makeEvent())
     }
@@ -152,6 +209,7 @@ private final class CUDAStaging: @unchecked Sendable {
   func continueAfter(_ upload: CUDAUpload) {
     lock.withLock {
       guard upload > awaited else { return }
+      precondition(!isAlone, "an upload that a repetition is the first to read")
       // One that is not under way is done.
       if let entry = underWay.first(where: { $0.upload == upload }) { stream.wait(for: entry.read) }
       awaited = upload

@@ -13,6 +13,8 @@ enum DriverCode {
   static let ownStream: UInt32 = 1
   /// An event with a time, and one without.
   static let (timed, untimed): (UInt32, UInt32) = (0, 2)
+  /// Of a recording: what other threads do is not looked at.
+  static let relaxed: UInt32 = 2
   /// Pinned for every context.
   static let pinnedForAll: UInt32 = 1
 }

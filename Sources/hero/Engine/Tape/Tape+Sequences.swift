@@ -54,6 +54,20 @@ extension Tape {
       keyRanges: keySegments.rowRanges, causal: causal, dropout: probability)
   }
 
+  /// Attention of one more row of every sequence to itself and those before it, whose keys and
+  /// values `cache` keeps, where its own go.
+  /// - Parameters:
+  ///   - rows: [sequences, 3·width]: queries, keys and values.
+  ///   - cache: [sequences·capacity, 2·width], of the type of `rows`.
+  ///   - places: the cache's row that is new of each sequence.
+  /// - Precondition: the tape is not training.
+  public func stepAttention(_ rows: Tensor, cache: Tensor, places: Indices, heads: Int) -> Tensor {
+    precondition(!isTraining)
+    let out = output(rows: rows.rows, columns: rows.columns / 3, from: [rows])
+    backend.run(StepAttention(rows: rows, cache: cache, places: places, heads: heads, out: out))
+    return out
+  }
+
   /// Σ softmax(scores within a segment)·rows, one row a segment.
   /// - Parameters:
   ///   - x: [rows, d]

@@ -70,6 +70,18 @@ struct AttentionBlock {
     return finish(tape, context, residual: x)
   }
 
+  /// Self-attention of one more row of every sequence.
+  /// - Parameters:
+  ///   - x: [sequences, width]
+  ///   - cache: [sequences·capacity, 2·width]: keys and values of the rows so far.
+  ///   - places: the cache's row that is new of each sequence.
+  func step(_ tape: Tape, _ x: Tensor, cache: Tensor, places: Indices) -> Tensor {
+    let all = tape.linear(
+      x, stack([query.weight, key.weight, value.weight]), stack([query.bias, key.bias, value.bias]))
+    let context = tape.stepAttention(all, cache: cache, places: places, heads: heads)
+    return finish(tape, context, residual: x)
+  }
+
   private func finish(_ tape: Tape, _ context: Tensor, residual: Tensor) -> Tensor {
     norm(
       tape, dense(tape, context), residual: residual, innerDropout: hiddenDropout, overwriting: true)

@@ -30,6 +30,9 @@ END
 SOURCE(thin_cuh)
 #embed "kernels/thin.cuh"
 END
+SOURCE(steps_cuh)
+#embed "kernels/steps.cuh"
+END
 SOURCE(updates_cuh)
 #embed "kernels/updates.cuh"
 END
@@ -46,8 +49,8 @@ const hero_cuda_source *hero_cuda_sources(int *count) {
       {"elements.cuh", elements_cuh},   {"rows.cuh", rows_cuh},
       {"losses.cuh", losses_cuh},       {"sequences.cuh", sequences_cuh},
       {"attention.cuh", attention_cuh}, {"thin.cuh", thin_cuh},
-      {"updates.cuh", updates_cuh},     {"kernel_arguments.h", kernel_arguments_h},
-      {"hero_dropout.h", hero_dropout_h},
+      {"steps.cuh", steps_cuh},         {"updates.cuh", updates_cuh},
+      {"kernel_arguments.h", kernel_arguments_h}, {"hero_dropout.h", hero_dropout_h},
   };
   *count = sizeof sources / sizeof *sources;
   return sources;

@@ -52,6 +52,12 @@ typedef struct {
   int (*set_function_attribute)(void *function, int attribute, int value);
   int (*launch)(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
                 unsigned block_z, unsigned shared_bytes, void *stream, void **arguments, void **extra);
+  int (*begin_capture)(void *stream, unsigned mode);
+  int (*end_capture)(void *stream, void **graph);
+  int (*graph_instantiate)(void **executable, void *graph, unsigned long long flags);
+  int (*graph_launch)(void *executable, void *stream);
+  int (*graph_destroy)(void *graph);
+  int (*graph_executable_destroy)(void *executable);
   // NVRTC (libnvrtc.so)
   int (*compiler_version)(int *major, int *minor);
   int (*program_create)(void **program, const char *source, const char *name, int header_count,

@@ -179,6 +179,20 @@ typedef struct {
   int width, accumulate_x, accumulate_kernel;
 } hero_convolution_arguments;
 
+// Sequences that grow by a row a step
+
+/// The new row of sequence s, [3 * width], has queries, keys and values. The last two go to row
+/// places[s] of the cache, which keeps keys and values of `capacity` rows a sequence.
+typedef struct {
+  hero_view rows, cache, out;
+  const int *places;
+  long long sequences, capacity;
+  int heads, head;
+  float scale;
+} hero_step_attention_arguments;
+/// log[places[i]] = numbers[i] (none: no pointer); then places and counters go on by one.
+typedef struct { const int *numbers; int *log, *places, *counters; long long count; } hero_append_arguments;
+
 // Updates
 
 /// Elements of the weights from `start` on; their gradients have a place of their own.

@@ -16,4 +16,5 @@
 #include "sequences.cuh"
 #include "attention.cuh"
 #include "thin.cuh"
+#include "steps.cuh"
 #include "updates.cuh"
