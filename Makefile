@@ -14,7 +14,7 @@ help:
 
 ## Installs missing packages and builds the program: .build/release/hero.
 build: packages
-	swift build -c release
+	swift build -c release --product hero
 	@Scripts/note-commit $(HERO).commit
 	@$(MAKE) --no-print-directory mpi
 
@@ -59,6 +59,8 @@ format:
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift Fuzz/Sources Fuzz/Package.swift
 	Scripts/long-lines
+	@! grep -rn '^@testable' Sources Tests/*Support || \
+	  { echo "'swift build -c release' compiles these without -enable-testing" >&2; exit 1; }
 
 ## Times a step of every kind of training. BATCH: the lengths of a batch of videos, as JSON; by
 ## default 8 TV-like ones.

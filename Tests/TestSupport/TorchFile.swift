@@ -1,6 +1,6 @@
 import Foundation
 
-@testable import Formats
+import Formats
 
 /// Checkpoints as PyTorch's `save` makes them, from pickles that are put together here.
 public struct TorchFile {

@@ -2,10 +2,10 @@ import CZip
 import Foundation
 
 /// Builds a zip archive in memory.
-enum ZipWriter {
+package enum ZipWriter {
   /// An archive of `entries` in order, deflated or stored, with a fixed date so that equal input
   /// gives equal bytes.
-  static func archive(_ entries: [(name: String, bytes: [UInt8])], compress: Bool) throws -> [UInt8] {
+  package static func archive(_ entries: [(name: String, bytes: [UInt8])], compress: Bool) throws -> [UInt8] {
     var error = zip_error_t()
     zip_error_init(&error)
     defer { zip_error_fini(&error) }
