@@ -80,6 +80,26 @@ import Testing
     #expect(colours.problem == "reads 4 channels, and pictures have 3", "\(colours)")
   }
 
+  /// Whatever the network, its first convolution reads three colours.
+  @Test func fourColoursAreRefused() throws {
+    let (slowfast, clip) = (TinyArrays(), TinyArrays())
+    for pathway in 0..<2 {
+      let stem = "s1.pathway\(pathway)_stem"
+      slowfast.addConvolution("\(stem).conv", norm: "\(stem).bn", [2, 4, 1, 3, 3])
+    }
+    for (number, inputs) in zip(1...3, [4, 2, 2]) {
+      clip.addConvolution("visual.conv\(number)", norm: "visual.bn\(number)", [2, inputs, 3, 3])
+    }
+    let tower = CLIPFiles.Tower(activation: .quickGELU, heads: nil)
+    let errors = [
+      try #require(throws: DataError.self) { try SlowFast(slowfast.weights, precision: .float32) },
+      try #require(throws: DataError.self) {
+        try CLIPResNet(clip.weights, tower, name: "clip-rn50x4", precision: .float32)
+      },
+    ]
+    for error in errors { #expect(error.problem == "reads 4 channels, and pictures have 3", "\(error)") }
+  }
+
   @Test func otherNetworksWeightsAreRefused() throws {
     let (resnet, clip) = (TinyResNet().arrays.weights, TinyCLIP().arrays.weights)
     let error = try #require(throws: DataError.self) { try ResNet(clip, precision: .float32) }

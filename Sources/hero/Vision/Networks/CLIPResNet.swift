@@ -53,6 +53,7 @@ final class CLIPResNet: FeatureNetwork {
         "visual.conv\(number)", norm: "visual.bn\(number)", strides: number == 1 ? [2, 2] : [1, 1],
         from: weights)
     }
+    try stem[0].requireColours("visual.conv1", file: weights.path)
     var blocks: [Block] = []
     var depths: [Int] = []
     for stage in 1...4 {

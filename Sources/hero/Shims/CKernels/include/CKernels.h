@@ -48,7 +48,9 @@ typedef struct {
   const uint32_t *left, *right;
   long left_stride, right_stride;  // words from group to group
   long pairs;                      // of this stretch of the inner dimension
-  float *sums;                     // of the stretches so far, with room for whole groups of rows and columns; NULL for a single stretch
+  // Of the stretches so far, with room for whole groups of rows and columns; NULL for a single
+  // stretch.
+  float *sums;
   long sums_stride;
   bool is_first, is_last;          // of the stretches
   hero_product_result result;      // used with the last stretch
