@@ -73,6 +73,10 @@ import Testing
     #expect(fact("features", of: try check("video_db/tv/resnet_slowfast_1.5")) == "16 numbers a frame")
     #expect(fact("rows", of: try check("corpus/ann/tvr_val.jsonl")) == "12")
     #expect(fact("split val", of: try check("txt_db/subtitles.db")) == "6 videos")
+    // Heads of pre-training take no part in this task.
+    let still = try #require(fact("1: without a gradient", of: try check("run")))
+    #expect(still.wholeMatch(of: /[1-9][0-9]* of [0-9]+ arrays: .*/) != nil, "\(still)")
+    #expect(still.contains("v_encoder.f_encoder.pooler.dense.weight"))
   }
 
   @Test func whatIsWrongIsNamed() throws {

@@ -53,7 +53,8 @@ struct TranscribeTests {
     #expect(made.errors.contains("silent: has no sound"))
     #expect(try own.said("spoken") == ["guten Tag"] && own.said("silent") == [])
     #expect(try own.said("subtitled") == ["beside"] && own.said("inside")?.isEmpty == false)
-    #expect(calls.count == 1 && calls[0].contains("-l auto") && calls[0].contains("-m \(model) "))
+    #expect(calls.count == 2 && calls[1].contains("-l auto") && calls[1].contains("-m \(model) "))
+    #expect(calls[0].contains("silence.wav"))
 
     // They are made once, whatever becomes of the file's name, and stay where nobody asks for them
     // again.
@@ -62,25 +63,31 @@ struct TranscribeTests {
     #expect(try own.run("--transcribe", model, environment: environment).status == 0)
     #expect(try own.said("renamed") == ["guten Tag"])
     #expect(try own.run().status == 0)
-    #expect(try own.said("renamed") == ["guten Tag"] && calls.count == 1)
+    #expect(try own.said("renamed") == ["guten Tag"] && calls.count == 2)
     // Another model writes others, and a replaced file is another one.
     let other = try own.folder.file("better.bin", "lmgg, better")
     let better = try install(speaking("guten Abend"))
     #expect(try own.run("--transcribe", other, environment: better).status == 0)
-    #expect(try own.said("renamed") == ["guten Abend"] && calls.count == 2)
+    #expect(try own.said("renamed") == ["guten Abend"] && calls.count == 4)
     try own.add("late.mkv", as: "renamed.mkv", mark: "new")
     #expect(try own.run("--transcribe", other, environment: better).status == 0)
-    #expect(calls.count == 3)
+    #expect(calls.count == 5)
     // What somebody lays beside a video goes before.
     _ = try own.folder.file("v/renamed.srt", "1\n00:00:00,500 --> 00:00:01,500\nchosen\n")
     #expect(try own.run("--transcribe", other, environment: better).status == 0)
-    #expect(try own.said("renamed") == ["chosen"] && calls.count == 3)
+    #expect(try own.said("renamed") == ["chosen"] && calls.count == 5)
   }
 
   @Test(arguments: [
     ("echo 'error: no memory' >&2; exit 3", "status 3: error: no memory"), ("kill -9 $$", "signal 9"),
     ("exit 0", "wrote no subtitles"),
   ]) func aFailureIsOneLine(script: String, reason: String) throws {
+    // A model that no sound can be transcribed with is refused.
+    let refused = try own.run("--transcribe", model, environment: try install(script, as: "main"))
+    #expect(refused.status == 1 && refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
+    #expect(refused.errors.contains(reason) && refused.errors.contains(model))
+    #expect(!FileManager.default.fileExists(atPath: own.index + ".work"))
+    let script = "case \"$*\" in *silence.wav*) ;; *) \(script);; esac\n" + speaking("nothing")
     let made = try own.run("--transcribe", model, environment: try install(script, as: "main"))
     #expect(made.status == 0, "\(made.errors)")
     let told = made.errors.split(separator: "\n").filter { $0.contains("not transcribed") }

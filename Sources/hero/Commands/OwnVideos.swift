@@ -85,8 +85,9 @@ struct OwnVideos {
     guard !library.videos.isEmpty else {
       throw DataError("none of its videos is left", file: videos, cure: "See the lines above")
     }
-    try lock.take(work)
     // What cannot begin leaves no folder behind.
+    try Transcripts(work: self.index, recognizer: recognizer).tryModel()
+    try lock.take(work)
     try networks.requireSameWeights(in: self.index)
     for name in try library.bringFeaturesUpToDate(with: known) { tell("\(name) was replaced") }
     return (library, others.isEmpty ? [videos] : library.videos.map(\.path))

@@ -28,6 +28,16 @@ struct Transcripts {
     made = zip(made, dates).sorted { ($0.1, $0.0) < ($1.1, $1.0) }.map(\.0)
   }
 
+  /// Tries the model, unless it has made transcripts here.
+  /// - Throws: `DataError` where no video can be transcribed with it.
+  func tryModel() throws {
+    guard let recognizer, let model, !made.contains(where: { $0.hasSuffix("-\(model).srt") }) else { return }
+    let console = Console.standardError
+    console.show(status: "trying \(recognizer.model)")
+    defer { console.show(status: "") }
+    try recognizer.probe { try InterruptHandler.check() }
+  }
+
   /// The transcript of a video: one of this model, or where no model is given the last one that was
   /// made.
   /// - Parameter tell: is given a line where it is made now, or cannot be.

@@ -19,6 +19,11 @@ extension FileReport {
       report.facts += checkpoint.facts.map { ("\(newest.name): \($0.name)", $0.value) }
       report.notes = checkpoint.notes
     }
+    var notes: [String] = []
+    if let saved = try folder.latestState(warn: { notes.append($0) }) {
+      report.facts.append(("\(saved.state.step): without a gradient", try Self.withoutGradient(saved)))
+    }
+    report.notes += notes
     let stores = [configuration.videos, configuration.subtitles].compactMap { $0 }
     report.notes += stores.filter { !FileManager.default.fileExists(atPath: $0) }.map {
       "\($0), which it was trained on, is not there from this folder"
@@ -29,6 +34,13 @@ extension FileReport {
       report.use("hero index --output FILE --model-dir", folder.path)
     }
     return report
+  }
+
+  private static func withoutGradient(_ saved: SavedTrainingState) throws -> String {
+    let (names, count) = try saved.parametersWithoutGradient()
+    guard !names.isEmpty else { return "none of \(count) arrays" }
+    let rest = names.count > 4 ? " and \(names.count - 4) more" : ""
+    return "\(names.count) of \(count) arrays: \(names.prefix(4).joined(separator: ", "))\(rest)"
   }
 
   /// A store of features by itself.

@@ -19,6 +19,10 @@ extension DemoCommand {
       reached.add("\(task.rawValue): \(name)", value)
     }
     let training = self.training(DemoTraining(task))
+    let saved = try RunFolder(path: "\(output)/runs/\(training.name)").latestState { _ in }
+    reached.add(
+      "\(task.rawValue): arrays without a gradient",
+      try saved.map { Double(try $0.parametersWithoutGradient().names.count) })
     guard task.family != .captioning else {
       for (name, value) in try captionScores(training) where name == "CIDEr" || name == "Bleu_4" {
         add("captions, \(name)", nil, value)

@@ -11,6 +11,16 @@ public struct SavedTrainingState: Sendable {
 
   static let metadataKey = "hero_state"
 
+  /// The parameters that no gradient has moved: what Adam keeps of their squares is zero.
+  /// - Returns: their names, and how many arrays there are in all.
+  /// - Throws: `DataError` where the file cannot be read.
+  public func parametersWithoutGradient() throws -> (names: [String], of: Int) {
+    let start = "exp_avg_sq."
+    let squares = tensors.entries.filter { $0.name.hasPrefix(start) }
+    let still = try squares.filter { try tensors.withBytes(of: $0) { $0.allSatisfy { $0 == 0 } } }
+    return (still.map { String($0.name.dropFirst(start.count)) }, squares.count)
+  }
+
   /// - Parameter step: the update that the file's name says.
   /// - Throws: `DataError` where the file is damaged or is no such state.
   init(path: String, step: Int) throws {

@@ -118,6 +118,26 @@ public struct SpeechRecognizer: Sendable {
     return Transcript(cues: cues, language: Self.language(in: said))
   }
 
+  /// Tries program and model on a second of silence, so that a model whose download was cut off is
+  /// refused before hours of work, not told at each video.
+  /// - Parameter check: is called often; what it throws ends the program.
+  /// - Throws: `DataError` where the program fails.
+  public func probe(check: () throws -> Void) throws {
+    var template = Array((NSTemporaryDirectory() + "/hero-speech-XXXXXX").utf8CString)
+    guard mkdtemp(&template) != nil else { throw DataError.system("write", file: NSTemporaryDirectory()) }
+    let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let wave = "\(folder)/silence.wav"
+    try Data(VideoSound.silence(seconds: 1)).write(to: URL(fileURLWithPath: wave))
+    do {
+      _ = try transcribe(wave: wave, seconds: 1, in: folder, check: check)
+    } catch let error as DataError {
+      throw DataError(
+        "nothing can be transcribed with it: \(error.sentence)", file: model,
+        cure: "Download the model again if it is not whole, or give another")
+    }
+  }
+
   /// Noises and silences come in brackets: `[BLANK_AUDIO]`, `(music)`.
   private static func isNoise(_ cue: Formats.SubtitleCue) -> Bool {
     let text = cue.text.trimmingCharacters(in: .whitespaces)

@@ -144,6 +144,12 @@ public final class VideoSound {
     try put(try filter.pull())
   }
 
+  /// A WAV file of silence.
+  static func silence(seconds: Int) -> [UInt8] {
+    let samples = [UInt8](repeating: 0, count: 2 * rate * seconds)
+    return header(bytes: samples.count) + samples
+  }
+
   /// Of a WAV file of PCM.
   private static func header(bytes: Int) -> [UInt8] {
     func number(_ value: Int, _ size: Int) -> [UInt8] {
