@@ -24,9 +24,10 @@ let package = Package(
   products: [
     .executable(name: "hero", targets: ["hero"]),
     // For the fuzz targets, which are a package of their own.
+    .library(name: "HeroFormats", targets: ["Formats", "Text"]),
     .library(
       name: "HeroModules",
-      targets: ["Formats", "Text", "Corpus", "Metrics", "Model", "Training", "Bench", "Search", "Serve"]),
+      targets: ["Corpus", "Metrics", "Model", "Training", "Bench", "Search", "Serve"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -1,6 +1,7 @@
 import Corpus
 import Formats
 import Foundation
+import Fuzzing
 
 @testable import Search
 @testable import Serve

@@ -2,14 +2,14 @@ import Formats
 import Foundation
 
 /// A reader and what it is given.
-struct Target {
+package struct Target {
   /// Reads an input, and may throw a `DataError` over it.
-  let read: ([UInt8]) throws -> Void
+  package let read: ([UInt8]) throws -> Void
 
-  init(_ read: @escaping ([UInt8]) throws -> Void) { self.read = read }
+  package init(_ read: @escaping ([UInt8]) throws -> Void) { self.read = read }
 
   /// A reader of files.
-  init(file read: @escaping (String) throws -> Void) {
+  package init(file read: @escaping (String) throws -> Void) {
     self.read = { bytes in
       try Self.write(bytes)
       try read(Self.path)
@@ -17,7 +17,7 @@ struct Target {
   }
 
   /// Whatever the input, reading it ends, and ends in a value or in a `DataError`.
-  func test(_ bytes: [UInt8]) {
+  package func test(_ bytes: [UInt8]) {
     do {
       try read(bytes)
     } catch is DataError {
