@@ -124,8 +124,9 @@ public final class ZipReader {
       throw unopened(entry)
     }
     defer { zip_fclose(stream) }
+    guard count > 0 else { return [] }
     return try [UInt8](unsafeUninitializedCapacity: count) { buffer, written in
-      let read = zip_fread(stream, buffer.baseAddress, zip_uint64_t(count))
+      let read = zip_fread(stream, buffer.baseAddress!, zip_uint64_t(count))
       guard read >= 0 else {
         throw damaged(entry, "cannot be read: \(String(cString: zip_file_strerror(stream)))")
       }
