@@ -68,7 +68,8 @@ struct EnsembleTests {
     }
     let (alone, another, both) = (try run([model]), try run([other]), try run([model, other]))
     for (row, logits) in alone.scores.enumerated() {
-      let mean = [logits, another.scores[row]].map { 1 / (1 + exp(-Double($0[0]))) }.reduce(0, +) / 2
+      let answers: [Double] = [logits, another.scores[row]].map { 1 / (1 + exp(-Double($0[0]))) }
+      let mean = (answers[0] + answers[1]) / 2
       #expect(abs(Double(both.scores[row][0]) - mean) < 1e-6)
       #expect(both.results.rows[row].answer == (mean > 0.5 ? 1 : 0))
     }
