@@ -161,7 +161,7 @@ import Testing
         var wide = 0
         for item in 0..<division.items {
           let (some, part) = division[item]
-          #expect(part.lowerBound % 48 == 0 && part.count <= division.width && part.count <= most)
+          #expect(part.lowerBound % 16 == 0 && part.count <= division.width && part.count <= most)
           if part.count == columns, some.count == 64, columns > 48 { wide += 1 }
           for row in some {
             for column in part { covered[row * columns + column] += 1 }

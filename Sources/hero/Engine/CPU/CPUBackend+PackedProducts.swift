@@ -62,13 +62,14 @@ private struct PackedColumns {
 /// divided finer, so that no thread waits for a block of another's.
 struct BlockDivision {
   let threads: Int
-  private let rows, columns, blockRows: Int
+  let blockRows: Int
+  private let rows, columns: Int
   /// Full blocks that are shared equally, and the parts of each.
   private let whole, wholeWidth, wholeParts: Int
   /// The other blocks.
   private let rest, restWidth, restParts: Int
 
-  /// - Parameter mostColumns: of a part; a multiple of 48, as all but a block's last part have.
+  /// - Parameter mostColumns: of a part; a multiple of 16, as all but a block's last part have.
   init(rows: Int, columns: Int, blockRows: Int, mostColumns: Int, threads: Int) {
     (self.rows, self.columns, self.blockRows, self.threads) = (rows, columns, blockRows, threads)
     whole = rows / blockRows / threads * threads
@@ -76,8 +77,9 @@ struct BlockDivision {
     wholeWidth = min(columns, mostColumns)
     wholeParts = (columns + wholeWidth - 1) / wholeWidth
     let wanted = threads == 1 ? 1 : max(1, 4 * threads / max(1, rest))
-    let least = rows <= 2 * CPUBackend.thinRows ? 48 : 192
-    restWidth = min(max(least, (columns / wanted + 47) / 48 * 48), wholeWidth)
+    // A thread packs a sole block once, and two of them in turn.
+    let least = rest > 1 ? 192 : 48
+    restWidth = min(max(least, (columns / wanted + 15) / 16 * 16), wholeWidth)
     restParts = (columns + restWidth - 1) / restWidth
   }
 
@@ -108,6 +110,8 @@ extension CPUBackend {
   /// Rows of a block of the left factor, which stays in a core's second cache with its stretch of
   /// the inner dimension.
   private static var blockRows: Int { 64 }
+  /// Rows that make one block where there are no more, such as a text's.
+  private static var soleBlockRows: Int { 96 }
   /// Columns of a block of the right factor.
   private static var blockColumns: Int { 3072 }
   /// Columns of an item of work where sums are kept between stretches.
@@ -203,15 +207,13 @@ extension CPUBackend {
     let resultLoops = loops(result.out.storage.type)
     let keepsSums = global == nil && stretches.count > 1
     let work = BlockDivision(
-      rows: m, columns: columns.count, blockRows: Self.blockRows,
+      rows: m, columns: columns.count, blockRows: m <= Self.soleBlockRows ? m : Self.blockRows,
       mostColumns: keepsSums ? Self.itemColumns : .max,
       threads: m * columns.count * inner.count < 1 << 17 ? 1 : pool.threads)
     let width = work.width
     let lanes = min(work.threads, work.items)
-    let blockRows = min(m, Self.blockRows)
-    let mostWords = stretches.reduce(0) { max($0, form.words($1.count)) }
-    let groupedRows = (blockRows + 15) / 16 * 16
-    let packedWords = groupedRows * mostWords
+    let groupedRows = (work.blockRows + 15) / 16 * 16
+    let packedWords = groupedRows * form.words(inner.count)
     let each = packedWords + (keepsSums ? groupedRows * (width + 16) : 0)
     let storage = scratch(parts: lanes, each: max(16, each))
     let next = Atomic<Int>(0)
@@ -220,15 +222,22 @@ extension CPUBackend {
       let room = storage.bytes + 4 * lane * each
       let words = room.bindMemory(to: UInt32.self, capacity: packedWords)
       let sums = (room + 4 * packedWords).bindMemory(to: Float.self, capacity: each - packedWords)
+      var packedRow: Int?
       while true {
         let item: Int = next.add(1, ordering: .relaxed).oldValue
         guard item < work.items else { return }
         let (rows, part) = work[item]
         let (firstRow, firstColumn, some) = (rows.lowerBound, part.lowerBound, part.count)
         let target = result.at(row: firstRow, column: columns.lowerBound + firstColumn)
+        // A thread packs a block of rows once for all of its parts.
+        let isPacked = packedRow == firstRow
+        packedRow = firstRow
         for (number, stretch) in stretches.enumerated() {
           let ownWords = form.words(stretch.count)
-          left.pack(rows, stretch, to: words, stride: 16 * ownWords, isLeft: true, form, by: kernels)
+          let words = words + groupedRows * form.words(stretch.lowerBound - inner.lowerBound)
+          if !isPacked {
+            left.pack(rows, stretch, to: words, stride: 16 * ownWords, isLeft: true, form, by: kernels)
+          }
           var product = hero_packed_product()
           product.left = UnsafePointer(words)
           product.left_stride = 16 * ownWords

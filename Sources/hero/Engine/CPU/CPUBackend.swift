@@ -5,8 +5,8 @@ import Foundation
 /// The engine on the processor: OpenBLAS for products, vectorised loops for the rest, one pool of
 /// threads for both.
 ///
-/// Products in bf16, and in fp32 those with weights outside training, are our own (`packedProduct`).
-/// In bf16 loops that much time goes into read and write bfloat16.
+/// Products in bf16 are our own too, and in fp32 those with weights outside training
+/// (`packedProduct`). In bf16 loops that much time goes into read and write bfloat16.
 public final class CPUBackend: Backend, @unchecked Sendable {
   let pool: ThreadPool
   let kernels: hero_kernels

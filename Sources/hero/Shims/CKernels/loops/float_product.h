@@ -30,7 +30,7 @@ static void float_product(const hero_packed_product *p, long rows, long columns)
     for (long r = 0; r < rows; r += VECTOR_ROWS) {
       long height = rows - r < VECTOR_ROWS ? rows - r : VECTOR_ROWS;
       float *sums = p->sums ? p->sums + r * ld + c : tile;
-      vector_tiles(true, p, r, c, width, sums, ld);
+      vector_tiles(true, p, r, height, c, width, sums, ld);
       if (p->is_last) finish((float *)p->result.out, &p->result, sums, ld, r, height, c, width);
     }
   }
