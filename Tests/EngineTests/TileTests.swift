@@ -69,10 +69,10 @@ import TileEmulation
           Backends.poison(backend)
           let out = backend.makeTensor(rows: m, columns: n)
           let factors = [(left, acrossLeft), (right, acrossRight)].map { matrix, isAcross in
-            BF16Factor(
+            PackedFactor(
               tensor: leaf(isAcross ? turned(matrix) : matrix, type: type, on: backend), isAcross: isAcross)
           }
-          backend.bf16Product(factors[0], factors[1], m: m, n: n, k: k, ProductResult(out: out))
+          backend.packedProduct(factors[0], factors[1], m: m, n: n, k: k, ProductResult(out: out))
           let values = backend.values(of: out)
           results.insert(values)
           let isNear = values.indices.allSatisfy {

@@ -35,17 +35,16 @@ extension CPUBackend {
   /// Calls `body` for every head of every sequence, with its rows of queries and of keys, and
   /// scratch.
   ///
-  /// Items come in runs, so that threads meet rarely; the runs are the same for any number of
-  /// threads.
+  /// Items come in runs, so that threads meet rarely. Of few items each thread has as many.
   func forEachHead(
     of input: AttentionInput,
     _ body: (AttentionItem, Range<Int>, Range<Int>, UnsafePointer<hero_dropout>?, UnsafeMutablePointer<Float>)
       -> Void
   ) {
     let items = items(input)
-    let run = 24
-    let runs = (items.count + run - 1) / run
     let (lanes, each) = (pool.threads, scratchSize(input))
+    let run = max(1, min(24, (items.count + lanes - 1) / lanes))
+    let runs = (items.count + run - 1) / run
     let storage = scratch(parts: lanes, each: each)
     let room = storage.pointer
     input.dropout.withKernelForm { drop in

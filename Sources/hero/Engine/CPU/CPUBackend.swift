@@ -5,8 +5,8 @@ import Foundation
 /// The engine on the processor: OpenBLAS for products, vectorised loops for the rest, one pool of
 /// threads for both.
 ///
-/// In bf16 products are our own too (`bf16Product`), and loops that much time goes into read and
-/// write bfloat16.
+/// Products in bf16 are our own too, and in fp32 those with weights outside training
+/// (`packedProduct`). In bf16 loops that much time goes into read and write bfloat16.
 public final class CPUBackend: Backend, @unchecked Sendable {
   let pool: ThreadPool
   let kernels: hero_kernels
@@ -150,11 +150,10 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   /// The system's pages of zeros, which take memory only once they are written.
   public func makeZeros(count: Int) -> Storage { HostStorage(zeros: count) }
 
-  /// In bf16, weights that few rows are multiplied with again and again are kept packed besides; in
-  /// int8 all weights are.
+  /// Weights that are multiplied with again and again outside training are kept packed besides,
+  /// until they change: at half of their bytes in bf16, a quarter in int8, as many in fp32.
   public func makeWeights(count: Int) -> Storage {
-    HostStorage(
-      count: count, memory: host, packings: precision == .fp32 ? nil : WeightPackings())
+    HostStorage(count: count, memory: host, packings: WeightPackings())
   }
 
   /// Scratch of `each` floats for every part of a divided loop.

@@ -20,8 +20,12 @@ extension Tape {
       let inner = out.needsGradient ? makeTensor(like: pre) : pre
       kept = backend.keepsGELU ? inner : nil
       backend.run(
-        Product(x, weight: up.weight, bias: up.bias, activation: .gelu, pre: pre, out: inner))
-      backend.run(Product(inner, weight: down.weight, bias: down.bias, out: out))
+        Product(
+          x, weight: up.weight, bias: up.bias, activation: .gelu, pre: pre, keepsWeight: !isTraining,
+          out: inner
+        ))
+      backend.run(
+        Product(inner, weight: down.weight, bias: down.bias, keepsWeight: !isTraining, out: out))
     }
     let pending = PendingBias(down.bias)
     out.pendingBias = pending

@@ -18,7 +18,9 @@ extension Tape {
     let pre =
       activation == .gelu && out.needsGradient
       ? makeTensor(like: out) : out
-    backend.run(Product(x, weight: weight, bias: bias, activation: activation, pre: pre, out: out))
+    backend.run(
+      Product(
+        x, weight: weight, bias: bias, activation: activation, pre: pre, keepsWeight: !isTraining, out: out))
     let argument = pre.withoutGradient
     let pending = PendingBias(bias)
     if activation == .none { out.pendingBias = pending }

@@ -32,12 +32,16 @@ struct Product: Operation {
   /// Receives a GELU's argument for its slope; it may be `out` if nothing needs that.
   let pre: Tensor
   let out: GradientTarget
+  /// Whether the right factor, a weight, is worth keeping packed: outside training, where the next
+  /// batch meets it unchanged.
+  let keepsWeight: Bool
 
   /// x·weightᵀ with what follows it.
   init(
     _ x: Tensor, weight: Tensor, bias: Tensor? = nil, activation: Activation = .none, pre: Tensor? = nil,
-    out: Tensor
+    keepsWeight: Bool = false, out: Tensor
   ) {
+    self.keepsWeight = keepsWeight
     (left, right) = (Factor(x), Factor(weight, transposed: true))
     (self.bias, self.activation, self.pre) = (bias, activation, pre ?? out)
     self.out = GradientTarget(tensor: out, accumulate: false)
@@ -45,7 +49,7 @@ struct Product: Operation {
 
   init(_ left: Factor, _ right: Factor, to out: GradientTarget) {
     (self.left, self.right, self.out, pre) = (left, right, out, out.tensor)
-    (bias, activation) = (nil, .none)
+    (bias, activation, keepsWeight) = (nil, .none, false)
   }
 
   /// Rows that lie along memory on both sides, of which few are done by kernels of their own.
@@ -65,18 +69,26 @@ struct Product: Operation {
   var writes: [(any Operand)?] { [out, activation == .gelu && pre !== out.tensor ? pre : nil] }
   var shape: [Int] { [left.rows, left.columns, right.columns] }
 
+  private var packedResult: ProductResult {
+    ProductResult(out: out.tensor, accumulate: out.accumulate, bias: bias, activation: activation, pre: pre)
+  }
+
   func run(on cpu: CPUBackend) {
     let (rows, inner, columns) = (left.rows, left.columns, right.columns)
+    if isOfRows, keepsWeight, cpu.packsFloats(right.tensor) {
+      return cpu.packedProduct(
+        PackedFactor(tensor: left.tensor, isAcross: false),
+        PackedFactor(tensor: right.tensor, isAcross: false), m: rows, n: columns, k: inner, as: .floats,
+        keepsRight: true, packedResult)
+    }
     if cpu.precision.activations == .bfloat16 {
-      let result = ProductResult(
-        out: out.tensor, accumulate: out.accumulate, bias: bias, activation: activation, pre: pre)
       if isOfRows, cpu.quantises(right.tensor) {
-        return cpu.int8Product(left.tensor, right.tensor, result)
+        return cpu.int8Product(left.tensor, right.tensor, packedResult)
       }
-      return cpu.bf16Product(
-        BF16Factor(tensor: left.tensor, isAcross: left.isTransposed),
-        BF16Factor(tensor: right.tensor, isAcross: !right.isTransposed), m: rows, n: columns, k: inner, result
-      )
+      return cpu.packedProduct(
+        PackedFactor(tensor: left.tensor, isAcross: left.isTransposed),
+        PackedFactor(tensor: right.tensor, isAcross: !right.isTransposed), m: rows, n: columns, k: inner,
+        keepsRight: keepsWeight, packedResult)
     }
     if isOfRows, rows <= CPUBackend.thinRows, columns >= 64 {
       cpu.thinProduct(left.tensor, right.tensor, into: target)

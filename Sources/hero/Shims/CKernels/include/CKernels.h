@@ -40,21 +40,21 @@ typedef struct {
   bool accumulate;    // without activation
 } hero_product_result;
 
-/// A stretch of a product of bfloat16, of packed factors: `pack_along` and `pack_across` make
-/// groups of sixteen rows of the left or columns of the right, in which each pair of the inner
-/// dimension takes sixteen words. Where a group of the left has which pair is the kernel set's own
-/// matter. Of the right, a stretch may begin at any pair.
+/// A stretch of a product of packed factors: groups of sixteen rows of the left or columns of the
+/// right, in which each word of the inner dimension takes sixteen words. A word is a pair of
+/// bfloat16 (`pack_along`, `pack_across`) or a float32 (`pack_floats`). Where a group of the left
+/// has which pair is the kernel set's own matter. Of the right, a stretch may begin at any word.
 typedef struct {
   const uint32_t *left, *right;
   long left_stride, right_stride;  // words from group to group
-  long pairs;                      // of this stretch of the inner dimension
+  long words;                      // of this stretch of the inner dimension
   // Of the stretches so far, with room for whole groups of rows and columns; NULL for a single
   // stretch.
   float *sums;
   long sums_stride;
   bool is_first, is_last;          // of the stretches
   hero_product_result result;      // used with the last stretch
-} hero_bf16_product;
+} hero_packed_product;
 
 /// A product of rows and columns in int8, packed by `pack_int8`. The sums are int32; each is scaled
 /// by its row's and its column's scale.
@@ -127,7 +127,7 @@ typedef struct {
   void (*pack_int8)(uint32_t *to, long stride, float *scales, int32_t *starts, const void *from, long ld, long count,
                     long inner);
   // Products whose result is of these values.
-  void (*bf16_product)(const hero_bf16_product *product, long rows, long columns);
+  void (*bf16_product)(const hero_packed_product *product, long rows, long columns);
   void (*int8_product)(const hero_int8_product *product, long rows, long columns);
 } hero_value_loops;
 
@@ -153,6 +153,11 @@ typedef struct {
   // C = X Wᵀ for at most 32 rows: x is transposed, [inner x padded(rows)]; w is [columns x inner],
   // c [rows x columns].
   void (*thin_product)(float *c, long ldc, const float *x, long rows, const float *w, long columns, long inner);
+
+  // Items of float32, packed as `pack_along` packs those of bfloat16, and products of them. NULL
+  // where vectors are shorter than sixteen: OpenBLAS is as fast there.
+  void (*pack_floats)(uint32_t *to, long stride, const float *from, long ld, long count, long inner);
+  void (*float_product)(const hero_packed_product *product, long rows, long columns);
 
   // Losses. Row-wise log-sum-exp of x[0 ..< columns].
   float (*log_sum_exp)(const float *x, long columns);

@@ -21,6 +21,9 @@
 #include "values/all.h"
 #undef VALUE
 #undef NAME
+#if defined(SET_WIDE)
+#include "float_product.h"
+#endif
 #include "attention.h"
 #include "bf16_attention.h"
 #include "thin.h"

@@ -12,10 +12,10 @@ INLINE bf16_head bf16_head_room(float *scratch, long query_count, long key_count
   return (bf16_head){(uint32_t *)scratch, (uint32_t *)right, scores, scores + query_count * keys};
 }
 
-INLINE hero_bf16_product packed_product(const bf16_head *room, long inner, void *out, long ld_out) {
+INLINE hero_packed_product packed_product(const bf16_head *room, long inner, void *out, long ld_out) {
   long pairs = (inner + 1) / 2;
-  return (hero_bf16_product){.left = room->left, .right = room->right, .left_stride = pairs * LANES,
-                              .right_stride = pairs * LANES, .pairs = pairs, .is_first = true, .is_last = true,
+  return (hero_packed_product){.left = room->left, .right = room->right, .left_stride = pairs * LANES,
+                              .right_stride = pairs * LANES, .words = pairs, .is_first = true, .is_last = true,
                               .result = {.out = out, .out_stride = ld_out}};
 }
 
@@ -25,7 +25,7 @@ static void score_product(float *out, long ld_out, const hero_bf16 *a, long lda,
   long stride = (inner + 1) / 2 * LANES;
   pack_along_of_bf16(room->left, stride, a, lda, rows, inner, true);
   pack_along_of_bf16(room->right, stride, b, ldb, columns, inner, false);
-  hero_bf16_product product = packed_product(room, inner, out, ld_out);
+  hero_packed_product product = packed_product(room, inner, out, ld_out);
   bf16_product_of_floats(&product, rows, columns);
 }
 
@@ -37,7 +37,7 @@ static void weighted_product(hero_bf16 *out, long ld_out, const float *w, long l
   if (turned) pack_across_of_floats(room->left, stride, w, ldw, rows, inner, true);
   else pack_along_of_floats(room->left, stride, w, ldw, rows, inner, true);
   pack_across_of_bf16(room->right, stride, b, ldb, columns, inner, false);
-  hero_bf16_product product = packed_product(room, inner, out, ld_out);
+  hero_packed_product product = packed_product(room, inner, out, ld_out);
   bf16_product_of_bf16(&product, rows, columns);
 }
 

@@ -8,17 +8,11 @@
 
 enum { PACK_AHEAD = 8 };  // rows that are asked for before they are packed
 
-#if !defined(SET_TILES)
-enum {
-  TILE_ROWS = 8,
-  TILE_GROUPS = 3,
-};
+enum { VECTOR_ROWS = 8, VECTOR_GROUPS = 3 };
 
-INLINE void begin_product(void) {}
-INLINE void end_product(void) {}
-
-// sum + left . right, pair by pair.
-INLINE vf pair_product(vf sum, uint32_t left, vu right) {
+// sum + left . right, word by word: float32, or pairs of bfloat16.
+INLINE vf word_product(bool floats, vf sum, uint32_t left, vu right) {
+  if (floats) return vfma((vf)(vu)left, (vf)right, sum);
 #if defined(SET_BF16)
   return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(vu)left, (__m512bh)right);
 #else
@@ -28,41 +22,60 @@ INLINE vf pair_product(vf sum, uint32_t left, vu right) {
 #endif
 }
 
-// sums[8 x 16 groups] (+)= the products of eight rows of a group of the left with some groups of
-// the right.
-INLINE void bf16_tile(int groups, const hero_bf16_product *p, const uint32_t *left, const uint32_t *right, float *sums,
-                      long ld) {
+// sums[8 x 16 groups] (+)= the products of eight rows of a group of the left, or of the first of
+// them, with some groups of the right.
+INLINE void vector_tile(bool floats, int rows, int groups, const hero_packed_product *p, const uint32_t *left,
+                        const uint32_t *right, float *sums, long ld) {
   long stride = p->right_stride;
-  vf own[TILE_ROWS][TILE_GROUPS];
+  vf own[VECTOR_ROWS][VECTOR_GROUPS];
   _Pragma("clang loop unroll(full)")
-  for (int i = 0; i < TILE_ROWS; i++)
+  for (int i = 0; i < rows; i++)
     _Pragma("clang loop unroll(full)")
     for (int j = 0; j < groups; j++) own[i][j] = p->is_first ? (vf)0 : load(sums + i * ld + j * LANES);
-  for (long k = 0; k < p->pairs; k++) {
-    vu columns[TILE_GROUPS];
+  for (long k = 0; k < p->words; k++) {
+    vu columns[VECTOR_GROUPS];
     _Pragma("clang loop unroll(full)")
     for (int j = 0; j < groups; j++) memcpy(&columns[j], right + j * stride + k * LANES, sizeof columns[j]);
     _Pragma("clang loop unroll(full)")
-    for (int i = 0; i < TILE_ROWS; i++)
+    for (int i = 0; i < rows; i++)
       _Pragma("clang loop unroll(full)")
-      for (int j = 0; j < groups; j++) own[i][j] = pair_product(own[i][j], left[k * LANES + i], columns[j]);
+      for (int j = 0; j < groups; j++) own[i][j] = word_product(floats, own[i][j], left[k * LANES + i], columns[j]);
   }
   _Pragma("clang loop unroll(full)")
-  for (int i = 0; i < TILE_ROWS; i++)
+  for (int i = 0; i < rows; i++)
     _Pragma("clang loop unroll(full)")
     for (int j = 0; j < groups; j++) store(sums + i * ld + j * LANES, own[i][j]);
 }
 
 // The same for at most 48 columns from a place of the product on.
-static void bf16_tiles(const hero_bf16_product *p, long row, long rows, long column, long width, float *sums, long ld) {
-  (void)rows;
+INLINE void vector_tiles(bool floats, const hero_packed_product *p, long row, long height, long column, long width,
+                         float *sums, long ld) {
   const uint32_t *left = p->left + row / LANES * p->left_stride + row % LANES;
   const uint32_t *right = p->right + column / LANES * p->right_stride;
-  switch ((width + LANES - 1) / LANES) {
-    case 1: bf16_tile(1, p, left, right, sums, ld); break;
-    case 2: bf16_tile(2, p, left, right, sums, ld); break;
-    default: bf16_tile(3, p, left, right, sums, ld); break;
+  int groups = width > 2 * LANES ? 3 : width > LANES ? 2 : 1;
+  // A query has few rows: those that are not there take no time.
+#define WITH_ROWS(rows)                                                  \
+  switch (groups) {                                                      \
+    case 1: vector_tile(floats, rows, 1, p, left, right, sums, ld); break; \
+    case 2: vector_tile(floats, rows, 2, p, left, right, sums, ld); break; \
+    default: vector_tile(floats, rows, 3, p, left, right, sums, ld); break; \
   }
+  if (height > 6) WITH_ROWS(8)
+  else if (height > 4) WITH_ROWS(6)
+  else if (height > 2) WITH_ROWS(4)
+  else WITH_ROWS(2)
+#undef WITH_ROWS
+}
+
+#if !defined(SET_TILES)
+enum { TILE_ROWS = VECTOR_ROWS, TILE_GROUPS = VECTOR_GROUPS };
+
+INLINE void begin_product(void) {}
+INLINE void end_product(void) {}
+
+static void bf16_tiles(const hero_packed_product *p, long row, long rows, long column, long width, float *sums,
+                       long ld) {
+  vector_tiles(false, p, row, rows, column, width, sums, ld);
 }
 #endif
 

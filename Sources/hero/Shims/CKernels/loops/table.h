@@ -41,6 +41,10 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .narrow = narrow,
     .add_bf16 = add_bf16,
     .thin_product = thin_product,
+#if defined(SET_WIDE)
+    .pack_floats = pack_floats,
+    .float_product = float_product,
+#endif
     .log_sum_exp = log_sum_exp,
     .exp_shift_scale = exp_shift_scale,
     .sum = sum,

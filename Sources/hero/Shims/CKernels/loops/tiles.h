@@ -85,7 +85,7 @@ INLINE void store_tiles(bool tall, bool wide, float *sums, long ld) {
   if (tall && wide) _tile_stored(3, sums + LANES * ld + LANES, 4 * ld);
 }
 
-INLINE void bf16_block(bool tall, bool wide, const hero_bf16_product *p, const uint32_t *a, const uint32_t *b,
+INLINE void bf16_block(bool tall, bool wide, const hero_packed_product *p, const uint32_t *a, const uint32_t *b,
                        float *sums, long ld) {
   if (p->is_first) {
     _tile_zero(0);
@@ -98,7 +98,7 @@ INLINE void bf16_block(bool tall, bool wide, const hero_bf16_product *p, const u
     if (tall) _tile_loadd(2, sums + LANES * ld, 4 * ld);
     if (tall && wide) _tile_loadd(3, sums + LANES * ld + LANES, 4 * ld);
   }
-  multiply_tiles(false, tall, wide, a, p->left_stride, b, p->right_stride, p->pairs);
+  multiply_tiles(false, tall, wide, a, p->left_stride, b, p->right_stride, p->words);
   store_tiles(tall, wide, sums, ld);
 }
 
@@ -130,7 +130,7 @@ INLINE void int8_block(bool tall, bool wide, const hero_int8_product *p, const u
     else block(false, false, __VA_ARGS__);                    \
   }
 
-static void bf16_tiles(const hero_bf16_product *p, long row, long rows, long column, long width, float *sums, long ld) {
+static void bf16_tiles(const hero_packed_product *p, long row, long rows, long column, long width, float *sums, long ld) {
   const uint32_t *a = p->left + row / LANES * p->left_stride, *b = p->right + column / LANES * p->right_stride;
   BY_SIZE(bf16_block, p, a, b, sums, ld)
 }

@@ -87,7 +87,7 @@ INLINE EITHER void finish(VALUE *out, const hero_product_result *p, const float 
     }
 }
 
-static void NAME(bf16_product)(const hero_bf16_product *p, long rows, long columns) {
+static void NAME(bf16_product)(const hero_packed_product *p, long rows, long columns) {
   enum { WIDTH = TILE_GROUPS * LANES };
   float tile[TILE_ROWS * WIDTH];
   long ld = p->sums ? p->sums_stride : WIDTH;

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Engine
 
-/// Products in bfloat16 against double precision, in all shapes that their blocks and stretches can
-/// take.
-@Suite(.serialized) struct BF16ProductTests {
+/// Products of packed factors against double precision, in all shapes that their blocks and
+/// stretches can take.
+@Suite(.serialized) struct PackedProductTests {
   struct Shape: CustomTestStringConvertible {
     var m: Int
     var n: Int
@@ -46,10 +46,10 @@ import Testing
         for (acrossLeft, acrossRight) in [(false, false), (false, true), (true, true)] {
           let out = Self.tensor(before, .float32, on: backend)
           let factors = [(left, acrossLeft), (right, acrossRight)].map { matrix, isAcross in
-            BF16Factor(
+            PackedFactor(
               tensor: Self.tensor(isAcross ? turned(matrix) : matrix, type, on: backend), isAcross: isAcross)
           }
-          backend.bf16Product(
+          backend.packedProduct(
             factors[0], factors[1], m: m, n: n, k: k, ProductResult(out: out, accumulate: true))
           #expect(
             backend.values(of: out) == expected.floats,
@@ -73,20 +73,122 @@ import Testing
     }
   }
 
-  /// Weights that a few rows are multiplied with stay packed until they change, in whatever way.
-  @Test func keptWeightsFollowTheirChanges() throws {
-    let backend = try CPUBackend(threads: 2, emulating: .bf16)
+  /// Single numbers of float32 as factors, packed anew and kept packed.
+  @Test(arguments: shapes) func sumsOfFloatsAreExact(shape: Shape) throws {
+    let (m, n, k) = (shape.m, shape.n, shape.k)
+    let (left, right) = (Self.numbers(m, k, seed: 1), Self.numbers(n, k, seed: 2))
+    var expected = Matrix(rows: m, columns: n)
+    for i in 0..<m {
+      for j in 0..<n {
+        for l in 0..<k { expected[i, j] += left[i, l] * right[j, l] }
+      }
+    }
+    for kernels in KernelSets.all where kernels.float_product != nil {
+      for threads in [1, 3] {
+        let backend = try CPUBackend(threads: threads, kernels: kernels)
+        let weight = Self.weight(right, on: backend)
+        for _ in 0..<3 {
+          let out = backend.makeTensor(rows: m, columns: n)
+          backend.packedProduct(
+            PackedFactor(tensor: leaf(left, on: backend), isAcross: false),
+            PackedFactor(tensor: weight, isAcross: false), m: m, n: n, k: k, as: .floats, keepsRight: true,
+            ProductResult(out: out))
+          #expect(backend.values(of: out) == expected.floats, "\(backend.summary)")
+        }
+      }
+    }
+  }
+
+  private static func weight(_ values: Matrix, on backend: CPUBackend) -> Tensor {
+    let storage = backend.makeWeights(count: values.rows * values.columns)
+    let weight = Tensor(rows: values.rows, columns: values.columns, storage: storage)
+    values.floats.withUnsafeBufferPointer { backend.upload($0, to: weight) }
+    return weight
+  }
+
+  /// A row's numbers are the same alone and among others, the first time and when the weight is
+  /// kept, whatever follows the product.
+  @Test(arguments: [Precision.fp32, .bf16]) func rowsDoNotDependOnOthers(precision: Precision) throws {
+    let (x, w) = (Matrix.random(200, 1700, seed: 1), Matrix.random(100, 1700, seed: 2))
+    for kernels in KernelSets.all where precision == .bf16 || kernels.float_product != nil {
+      let backend = try CPUBackend(threads: 2, kernels: kernels, precision: precision)
+      for activation in [Activation.none, .relu, .gelu, .quickGELU] {
+        let (weight, bias) = (Self.weight(w, on: backend), leaf(.random(1, 100, seed: 3), on: backend))
+        func rows(_ count: Int) -> [Float] {
+          let some = Matrix(rows: count, columns: 1700) { x[$0, $1] }
+          return backend.values(
+            of: Tape.inference(backend).linear(
+              leaf(some, on: backend), weight, bias, activation: activation))
+        }
+        let all = rows(200)
+        for count in [3, 40, 200, 1] {
+          #expect(rows(count) == Array(all.prefix(count * 100)), "\(backend.summary) \(activation) \(count)")
+        }
+      }
+    }
+  }
+
+  /// Outside training weights are kept packed from the second time on, as often as they are
+  /// multiplied with, and further passes take no memory. A training step keeps nothing of them.
+  @Test(arguments: [Precision.fp32, .bf16]) func onlyWhatStaysIsKept(precision: Precision) throws {
+    for kernels in KernelSets.all where precision == .bf16 || kernels.float_product != nil {
+      let backend = try CPUBackend(threads: 2, kernels: kernels, precision: precision)
+      let store = ParameterStore(backend: backend)
+      let weight = store.add("weight", [300, 200], .normal(deviation: 1))
+      store.initialize(seed: 1)
+      let x = leaf(.random(90, 200, seed: 1), on: backend)
+      func kept() -> Int? { weight.tensor.storage.onHost.packings?.kept.count }
+      for _ in 0..<3 { _ = Tape.training(backend, seed: 1, step: 0).linear(x, weight.tensor) }
+      #expect(kept() == 0)
+      for _ in 0..<3 { _ = Tape.inference(backend).linear(x, weight.tensor) }
+      #expect(kept() == 1)
+      let memory = backend.memory.now
+      for _ in 0..<3 { _ = Tape.inference(backend).linear(x, weight.tensor) }
+      #expect(kept() == 1 && backend.memory.now == memory)
+    }
+  }
+
+  /// Every element is in one block, and full blocks are shared equally.
+  @Test func blocksCoverTheProduct() {
+    for threads in [1, 2, 3, 8] {
+      for (rows, columns, most) in [
+        (1, 1, Int.max), (64, 48, .max), (77, 1536, .max), (2464, 512, .max), (2464, 3072, 768),
+        (640, 3100, 768), (63, 100, 768), (8 * 64, 16, .max), (129, 2000, 768),
+      ] {
+        let division = BlockDivision(
+          rows: rows, columns: columns, blockRows: 64, mostColumns: most, threads: threads)
+        var covered = [Int](repeating: 0, count: rows * columns)
+        var wide = 0
+        for item in 0..<division.items {
+          let (some, part) = division[item]
+          #expect(part.lowerBound % 16 == 0 && part.count <= division.width && part.count <= most)
+          if part.count == columns, some.count == 64, columns > 48 { wide += 1 }
+          for row in some {
+            for column in part { covered[row * columns + column] += 1 }
+          }
+        }
+        #expect(covered.allSatisfy { $0 == 1 }, "\(rows) x \(columns), \(threads) threads")
+        if most == .max, columns > 192 { #expect(wide % threads == 0) }
+      }
+    }
+  }
+
+  /// Weights stay packed until they change, in whatever way.
+  @Test(arguments: [(Precision.bf16, 8), (.bf16, 80), (.fp32, 8), (.fp32, 80)])
+  func keptWeightsFollowTheirChanges(precision: Precision, rows: Int) throws {
+    let backend = try CPUBackend(threads: 2, emulating: precision)
     let store = ParameterStore(backend: backend)
     let weight = store.add("weight", [70, 40], .normal(deviation: 1))
     store.initialize(seed: 1)
-    let x = leaf(.random(8, 40, seed: 1), on: backend)
+    let x = leaf(.random(rows, 40, seed: 1), on: backend)
     func product(_ weight: Tensor) -> [Float] {
-      let out = backend.makeTensor(rows: 8, columns: 70)
-      backend.run(Product(x, weight: weight, out: out))
+      let out = backend.makeTensor(rows: rows, columns: 70)
+      backend.run(Product(x, weight: weight, keepsWeight: true, out: out))
       return backend.values(of: out)
     }
     func check(_ change: String) {
-      let plain = leaf(Matrix(rows: 70, columns: 40) { _, _ in 0 }, on: backend)
+      // Of a weight that was not multiplied with before.
+      let plain = Self.weight(Matrix(rows: 70, columns: 40) { _, _ in 0 }, on: backend)
       backend.run(Copy(weight.tensor, to: plain))
       let expected = product(plain)
       for _ in 0..<3 { #expect(product(weight.tensor) == expected, "after \(change)") }
@@ -102,7 +204,7 @@ import Testing
     store.clearGradients()
     let tape = Tape.training(backend, seed: 1, step: 0)
     let out = tape.linear(x, weight.tensor)
-    tape.customLoss([out]) { _ in [Matrix.random(8, 70, seed: 7).floats] }
+    tape.customLoss([out]) { _ in [Matrix.random(rows, 70, seed: 7).floats] }
     tape.backward()
     optimizer.step(learningRate: 0.1)
     check("an update")
