@@ -25,6 +25,8 @@ enum { MARGIN = 256 };
 struct Event {
   // How often it was recorded, and how many of these marks were passed.
   long recorded = 0, done = 0;
+  // Marks and waits for them that streams have not come to.
+  long queued = 0;
   Stream *stream = nullptr;
   double milliseconds = 0;
 };
@@ -120,7 +122,10 @@ int stream_destroy(void *stream) {
 int event_create(void **event, unsigned) { return *event = new Event, SUCCESS; }
 
 int event_destroy(void *event) {
-  delete static_cast<Event *>(event);
+  Lock lock(device);
+  auto own = static_cast<Event *>(event);
+  if (own->queued) fail("an event is destroyed whose mark, or a wait for it, is queued");
+  delete own;
   return SUCCESS;
 }
 
@@ -130,7 +135,9 @@ int event_record(void *event, void *stream) {
   auto own = static_cast<Event *>(event);
   long mark = ++own->recorded;
   own->stream = own_stream(stream);
+  own->queued++;
   queue(own->stream, [own, mark] {
+    own->queued--;
     own->done = mark;
     own->milliseconds = own->stream->milliseconds;
   });
@@ -171,8 +178,10 @@ int stream_wait(void *stream, void *event, unsigned) {
   Lock lock(device);
   check_context();
   auto own = static_cast<Event *>(event);
+  own->queued++;
   queue(own_stream(stream), [own, source = own->stream, mark = own->recorded] {
     if (own->done < mark) run(source, [=] { return own->done >= mark; });
+    own->queued--;
   });
   return SUCCESS;
 }

@@ -133,4 +133,20 @@ import Testing
         losses: backend.makeTensor(rows: 1, columns: 2)))
     backend.synchronize()
   }
+
+  /// The emulated driver ends the program where an event goes before its mark is passed.
+  @Test func eventsThatAreQueuedStay() async {
+    await #expect(processExitsWith: .failure) { DeviceLimitTests.destroyEvent(afterWaiting: false) }
+    await #expect(processExitsWith: .success) { DeviceLimitTests.destroyEvent(afterWaiting: true) }
+  }
+
+  private static func destroyEvent(afterWaiting waits: Bool) {
+    let driver = hero_cuda_emulation().pointee
+    var (context, stream): (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?)
+    var event: UnsafeMutableRawPointer?
+    _ = (driver.retain_context(&context, 0), driver.set_context(context))
+    _ = (driver.stream_create(&stream, 0), driver.event_create(&event, 0), driver.event_record(event, stream))
+    if waits { _ = driver.stream_synchronize(stream) }
+    _ = driver.event_destroy(event)
+  }
 }

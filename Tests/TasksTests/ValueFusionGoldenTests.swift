@@ -76,13 +76,14 @@ struct ValueFusionGoldenTests {
     let model: RetrievalModel = try Self.model(fusion, on: device)
     let (backend, batch) = (model.store.backend, try golden.retrieval())
     let input = batch.prepared(for: model.configuration, on: backend)
-    let fused = model.videoEncoder.fuse(.inference(backend), input.videos)
+    let fused = model.videoEncoder.fuse(.inference(backend), input.videos).rows
     try expectFused(backend.values(of: fused), expected, input.videos, batch)
     let frames = model.videoEncoder(.inference(backend), input.videos)
     let wanted = try #require(expected["frame_embeddings"])
     expectClose(
       backend.values(of: frames), Self.unpadded(wanted, batch.videos.lengths), "frame_embeddings")
-    let queries = model.encodeQueries(.inference(backend), input.queries)
+    let queries = model.encodeQueries(
+      .inference(backend), TextInput(batch.queries, for: model.configuration, on: backend))
     let spans = model.spanLogits(
       .inference(backend), queries: queries, frames: frames, pairs: input.pairs, places: input.places)
     let lengths = batch.slots.map { batch.videos.lengths[$0] }

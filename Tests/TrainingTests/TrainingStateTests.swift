@@ -78,13 +78,14 @@ struct TrainingStateTests {
 
   @Test(arguments: [
     #"{"version": 1, "step": 1, "seed": 1, "random_counters": {}}"#,
-    #"{"version": 3, "step": 1, "seed": 1, "random_counters": {}}"#, "[",
+    #"{"version": 2, "step": 1, "seed": 1, "random_counters": {}}"#,
+    #"{"version": 4, "step": 1, "seed": 1, "random_counters": {}}"#, "[",
     "3",
-    #"{"version": 2, "step": -1, "seed": 1, "random_counters": {}}"#,
-    #"{"version": 2, "step": 1, "seed": 1, "random_counters": {"a": "b"}}"#,
-    #"{"version": 2, "step": 1, "seed": 1, "random_counters": {"updates.a": -1}}"#,
-    #"{"version": 2, "step": 1, "seed": 1, "random_counters": {"updates.a": 2}}"#,
-    #"{"version": 2, "step": 2, "seed": 1, "random_counters": {}}"#,
+    #"{"version": 3, "step": -1, "seed": 1, "random_counters": {}}"#,
+    #"{"version": 3, "step": 1, "seed": 1, "random_counters": {"a": "b"}}"#,
+    #"{"version": 3, "step": 1, "seed": 1, "random_counters": {"updates.a": -1}}"#,
+    #"{"version": 3, "step": 1, "seed": 1, "random_counters": {"updates.a": 2}}"#,
+    #"{"version": 3, "step": 2, "seed": 1, "random_counters": {}}"#,
   ])
   func strangeMetadataIsRefused(text: String) throws {
     let path = "\(temporary.root)/ckpt/state_step_1.safetensors"
@@ -92,6 +93,7 @@ struct TrainingStateTests {
     let error = #expect(throws: DataError.self) { try SavedTrainingState(path: path, step: 1) }
     #expect(error?.file == path)
     // A run begun before dropout drew its present numbers is told so.
-    #expect(error?.problem.contains("dropout") == text.contains(#""version": 1,"#))
+    let begunBefore = [1, 2].contains { text.contains(#""version": \#($0),"#) }
+    #expect(error?.problem.contains("dropout") == begunBefore)
   }
 }

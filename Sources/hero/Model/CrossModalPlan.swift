@@ -15,8 +15,8 @@ struct CrossModalPlan: Sendable {
   let fromFrames: Indices
   let fromTokens: Indices
   let segments: Segments
-  /// The rows whose outputs go to frames: the frames, or each sequence's first token where text is
-  /// read alone.
+  /// The rows whose outputs are wanted: the frames, or each sequence's first token where text is
+  /// read alone; then all words of the queries.
   let outputs: RowSelection
   /// Per token the row it has.
   let tokenRows: [Int32]
@@ -27,23 +27,29 @@ struct CrossModalPlan: Sendable {
 
   /// - Parameters:
   ///   - sequences: frames first, then text.
+  ///   - queries: texts that follow the sequences, each a sequence of its own.
   ///   - textAlone: leaves the frames out.
   ///   - textPositions: positions the text table has; later tokens share the last that the
   ///     reference uses (511).
   init(
-    _ sequences: [SubtitleSequence], textAlone: Bool = false, textPositions: Int, on backend: any Backend
+    _ sequences: [SubtitleSequence], queries: [[Int32]] = [], textAlone: Bool = false,
+    textPositions: Int, on backend: any Backend
   ) {
-    self.init(sequences, textAlone: textAlone, on: backend) { tokens in
-      let last = min(511, textPositions - 1)
-      return tokens.indices.map { Int32(min($0, last)) }
-    }
+    let positions = { Self.positions(of: $0, below: textPositions) }
+    self.init(
+      sequences, queries: queries, textAlone: textAlone, on: backend, positions: (positions, positions))
+  }
+
+  private static func positions(of tokens: [Int32], below textPositions: Int) -> [Int32] {
+    let last = min(511, textPositions - 1)
+    return tokens.indices.map { Int32(min($0, last)) }
   }
 
   /// Sentences by themselves, with RoBERTa's positions: 2, 3 …, and 1 for its padding, which does
-  /// not count.
-  init(sentences: [[Int32]], textPositions: Int, on backend: any Backend) {
+  /// not count. Queries have theirs from 0.
+  init(sentences: [[Int32]], queries: [[Int32]], textPositions: Int, on backend: any Backend) {
     let texts = sentences.map { SubtitleSequence(frames: [], tokens: $0) }
-    self.init(texts, textAlone: false, on: backend) { tokens in
+    let robertas = { (tokens: [Int32]) -> [Int32] in
       var next = robertaStart
       return tokens.map { token in
         guard token != robertaPadding else { return Int32(min(robertaStart - 1, textPositions - 1)) }
@@ -51,20 +57,25 @@ struct CrossModalPlan: Sendable {
         return Int32(min(next, textPositions - 1))
       }
     }
+    self.init(
+      texts, queries: queries, textAlone: false, on: backend,
+      positions: (robertas, { Self.positions(of: $0, below: textPositions) }))
   }
 
-  /// - Parameter positions: those of a text's tokens.
+  /// - Parameter positions: those of a text's tokens, in a sequence and in a query.
   private init(
-    _ sequences: [SubtitleSequence], textAlone: Bool, on backend: any Backend,
-    positions: ([Int32]) -> [Int32]
+    _ given: [SubtitleSequence], queries: [[Int32]], textAlone: Bool, on backend: any Backend,
+    positions: (sequence: ([Int32]) -> [Int32], query: ([Int32]) -> [Int32])
   ) {
+    let sequences = given + queries.map { SubtitleSequence(frames: [], tokens: $0) }
     let framesOf = { (sequence: SubtitleSequence) in textAlone ? [] : sequence.frames }
     var frameNumbers: [Int] = []
     var (framePositions, outputRows): ([Int32], [Int32]) = ([], [])
     var (tokens, tokenPositions, tokenRows): ([Int32], [Int32], [Int32]) = ([], [], [])
     var (fromFrames, fromTokens): ([Int32], [Int32]) = ([], [])
-    for sequence in sequences {
-      if textAlone { outputRows.append(Int32(fromFrames.count)) }
+    for (number, sequence) in sequences.enumerated() {
+      let isQuery = number >= given.count
+      if textAlone, !isQuery { outputRows.append(Int32(fromFrames.count)) }
       for (position, frame) in framesOf(sequence).enumerated() {
         outputRows.append(Int32(fromFrames.count))
         fromFrames.append(Int32(frameNumbers.count))
@@ -73,12 +84,13 @@ struct CrossModalPlan: Sendable {
         framePositions.append(Int32(position))
       }
       for token in sequence.tokens {
+        if isQuery { outputRows.append(Int32(fromFrames.count)) }
         tokenRows.append(Int32(fromFrames.count))
         fromFrames.append(-1)
         fromTokens.append(Int32(tokens.count))
         tokens.append(token)
       }
-      tokenPositions += positions(sequence.tokens)
+      tokenPositions += (isQuery ? positions.query : positions.sequence)(sequence.tokens)
     }
     self.frameNumbers = frameNumbers
     self.tokenRows = tokenRows
@@ -92,7 +104,8 @@ struct CrossModalPlan: Sendable {
     segments = Segments(lengths: sequences.map { framesOf($0).count + $0.tokens.count }, on: backend)
     outputs = RowSelection(
       rows: backend.makeIndices(outputRows),
-      segments: Segments(lengths: sequences.map { textAlone ? 1 : $0.frames.count }, on: backend))
+      segments: Segments(
+        lengths: given.map { textAlone ? 1 : $0.frames.count } + queries.map(\.count), on: backend))
     tokenSegments = Segments(lengths: sequences.map(\.tokens.count), on: backend)
   }
 }

@@ -54,10 +54,11 @@ public final class CrossModalTransformer {
   }
 
   /// Sentences by themselves: of each the largest of its words' outputs in every column.
-  /// - Returns: [sentences, width]
-  func maxima(_ tape: Tape, _ sentences: CrossModalPlan) -> Tensor {
-    let words = encoder(tape, embedText(tape, sentences), sentences.segments)
-    return tape.transpose(tape.segmentMax(tape.transpose(words), segments: sentences.segments))
+  /// - Returns: [texts of the plan, width]; the outputs: [Σ words, width].
+  func maxima(_ tape: Tape, _ texts: CrossModalPlan) -> (maxima: Tensor, words: Tensor) {
+    let words = encoder(tape, embedText(tape, texts), texts.segments)
+    let maxima = tape.transpose(tape.segmentMax(tape.transpose(words), segments: texts.segments))
+    return (maxima, words)
   }
 
   /// Embedded words without the layers (video question answering feeds them to the temporal

@@ -20,26 +20,28 @@ struct FeatureFusion {
   /// frame + ReLU(W·LN(sentence)), or ReLU(W₂·LN([frame, ReLU(W·LN(sentence))])); a frame of no
   /// sentence has zero for it.
   /// - Parameter frames: [feature rows, width], transformed.
-  /// - Returns: [Σ frames, width]
+  /// - Returns: [Σ frames, width]; the words' outputs.
   func callAsFunction(
     _ tape: Tape, _ input: VideoInput, frames: Tensor, _ cross: CrossModalTransformer
-  ) -> Tensor {
-    let said = sentences(tape, matched(tape, input, cross))
+  ) -> Fused {
+    let (matched, words) = matched(tape, input, cross)
+    let said = sentences(tape, matched)
     guard let both, let halves = input.halves else {
-      return tape.gatherSum([(frames, input.shared), (said, nil)])
+      return (tape.gatherSum([(frames, input.shared), (said, nil)]), words)
     }
     let side = tape.gatherSum([(frames, halves.frames), (said, halves.sentences)])
-    return both(tape, tape.reshape(side, rows: said.rows, columns: 2 * width))
+    return (both(tape, tape.reshape(side, rows: said.rows, columns: 2 * width)), words)
   }
 
-  /// What each frame's sentence is: [Σ frames, width].
-  private func matched(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Tensor {
+  /// What each frame's sentence is: [Σ frames, width]; the words' outputs.
+  private func matched(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Fused {
     guard input.plan.segments.count > 0 else {
       let nothing = tape.backend.makeTensor(rows: input.segments.rows, columns: width)
       tape.backend.run(Fill(nothing, with: 0))
-      return nothing
+      return (nothing, nil)
     }
-    return tape.gather(cross.maxima(tape, input.plan), input.slots)
+    let (maxima, words) = cross.maxima(tape, input.plan)
+    return (tape.gather(maxima, input.slots), words)
   }
 }
 
@@ -65,20 +67,23 @@ struct SequenceFusion {
 
   /// A frame is dropout(LN(W·LN(feature) + position + type)), a sentence dropout(LN(sentence +
   /// position + type)).
-  /// - Returns: [Σ frames and sentences, width]
-  func callAsFunction(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Tensor {
+  /// - Returns: [Σ frames and sentences, width]; the words' outputs.
+  func callAsFunction(_ tape: Tape, _ input: VideoInput, _ cross: CrossModalTransformer) -> Fused {
     guard let sequence = input.sequence else { preconditionFailure("prepared for another model") }
     let table = types.weight.tensor
     let frames = frames(
       tape, input.features, rows: input.shared, mask: nil, positions: input.places,
       types: (table, sequence.frameTypes))
-    guard input.plan.segments.count > 0 else { return frames }
+    guard input.plan.segments.count > 0 else { return (frames, nil) }
+    let (maxima, words) = cross.maxima(tape, input.plan)
+    guard sequence.sentences.count > 0 else { return (frames, words) }
     let sum = tape.gatherSum([
-      (cross.maxima(tape, input.plan), nil), (positions.weight.tensor, sequence.sentencePositions),
+      (maxima, sequence.sentences), (positions.weight.tensor, sequence.sentencePositions),
       (table, sequence.sentenceTypes),
     ])
-    return tape.gatherSum([
+    let rows = tape.gatherSum([
       (frames, sequence.fromFrames), (norm(tape, sum, outerDropout: dropout), sequence.fromSentences),
     ])
+    return (rows, words)
   }
 }

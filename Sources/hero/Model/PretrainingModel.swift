@@ -28,7 +28,7 @@ public final class PretrainingModel: HeroModel {
 
   /// Scores of the places that moved frames may have come from: [places, frameOrderPlaces].
   public func frameOrderScores(_ tape: Tape, _ input: FrameOrderInput) -> Tensor {
-    let moved = tape.gather(videoEncoder.fuse(tape, input.videos), input.source)
+    let moved = tape.gather(videoEncoder.fuse(tape, input.videos).rows, input.source)
     let encoded = videoEncoder.temporal(tape, moved, input.videos.segments, places: input.videos.places)
     return videoEncoder.heads.frameOrder(tape, tape.gather(encoded, input.places))
   }

@@ -29,6 +29,16 @@ public final class RetrievalModel: HeroModel {
     queryEncoder(tape, videoEncoder.cross(tape, queries), queries.segments, places: queries.places)
   }
 
+  /// Videos and queries, which pass the cross-modal transformer together.
+  /// - Returns: [Σ frames, width], the videos end to end; [queries, width].
+  package func encode(_ tape: Tape, _ input: RetrievalInput) -> (frames: Tensor, queries: Tensor) {
+    let (rows, words) = videoEncoder.fuse(tape, input.videos)
+    guard let words else { preconditionFailure("prepared without queries") }
+    // Before the frames go on: the way back then comes to the words' gradient when it needs it.
+    let queries = queryEncoder(tape, words, input.queries, places: input.wordPlaces)
+    return (videoEncoder.encode(tape, fused: rows, input.videos), queries)
+  }
+
   /// Cosine similarity of every query with the best frame of every video.
   /// - Parameters:
   ///   - queries: [m, width]

@@ -38,45 +38,59 @@ public final class VideoEncoder {
     return heads
   }
 
-  /// Frames with what their sentences say, before time.
+  /// Frames with what their sentences say, before time, and the words of the queries that pass the
+  /// cross-modal transformer with the videos.
   /// - Returns: [Σ rows of the videos, width]: a row for every frame, and of a sequence model one
-  ///   for every sentence behind its video's frames.
-  func fuse(_ tape: Tape, _ input: VideoInput) -> Tensor {
-    switch fusion {
-    case .hierarchical(let heads): fuse(tape, input, heads)
-    case .feature(let fusion): fusion(tape, input, frames: frameTransform(tape, input.features), cross)
-    case .sequence(let fusion): fusion(tape, input, cross)
-    }
+  ///   for every sentence behind its video's frames; [Σ words, width], nil without queries.
+  func fuse(_ tape: Tape, _ input: VideoInput) -> (rows: Tensor, words: Tensor?) {
+    let fused =
+      switch fusion {
+      case .hierarchical(let heads): fuse(tape, input, heads)
+      case .feature(let fusion): fusion(tape, input, frames: frameTransform(tape, input.features), cross)
+      case .sequence(let fusion): fusion(tape, input, cross)
+      }
+    let words = input.words.flatMap { words in fused.outputs.map { tape.gather($0, words) } }
+    return (fused.rows, words)
   }
 
   /// Fused cross-modal outputs + transformed features.
-  private func fuse(_ tape: Tape, _ input: VideoInput, _ heads: PretrainingHeads) -> Tensor {
+  private func fuse(_ tape: Tape, _ input: VideoInput, _ heads: PretrainingHeads) -> Fused {
     let transformed = frameTransform(
       tape, maskedFeatures(tape, input.features, mask: input.mask, embedding: heads.maskEmbedding))
     guard input.plan.segments.count > 0 else {
-      return input.shared.map { tape.gather(transformed, $0) } ?? transformed
+      return (input.shared.map { tape.gather(transformed, $0) } ?? transformed, nil)
     }
-    let frames = cross(
+    let outputs = cross(
       tape, input.plan, features: input.features, rows: input.frameRows, mask: input.mask,
       selection: input.plan.outputs)
-    return tape.gatherSum([(transformed, input.shared), (frames, input.slots)])
+    return (tape.gatherSum([(transformed, input.shared), (outputs, input.slots)]), outputs)
   }
 
   /// The rows of every video with their places in time. In a sequence model they have places of
   /// their own already, and these come on top where a question follows them.
   func embed(_ tape: Tape, _ input: VideoInput) -> Tensor {
-    temporal.embed(tape, fuse(tape, input), places: input.rowPlaces)
+    temporal.embed(tape, fuse(tape, input).rows, places: input.rowPlaces)
   }
 
   /// All frames of every video, encoded.
   /// - Returns: [Σ frames, width], the videos end to end.
   public func callAsFunction(_ tape: Tape, _ input: VideoInput) -> Tensor {
+    encode(tape, fused: fuse(tape, input).rows, input)
+  }
+
+  /// The rows of `fuse` in time.
+  /// - Returns: [Σ frames, width], the videos end to end.
+  func encode(_ tape: Tape, fused: Tensor, _ input: VideoInput) -> Tensor {
     if let sequence = input.sequence {
-      return temporal.encode(tape, fuse(tape, input), sequence.rows, selection: sequence.frames)
+      return temporal.encode(tape, fused, sequence.rows, selection: sequence.frames)
     }
-    return temporal.encode(tape, embed(tape, input), input.segments)
+    return temporal.encode(tape, temporal.embed(tape, fused, places: input.rowPlaces), input.segments)
   }
 }
+
+/// Rows for the temporal transformer, and the outputs of the cross-modal transformer that they come
+/// of; nil where nothing is said.
+typealias Fused = (rows: Tensor, outputs: Tensor?)
 
 /// What pre-training asks of HERO's video encoder.
 struct PretrainingHeads {

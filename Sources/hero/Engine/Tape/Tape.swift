@@ -20,25 +20,11 @@ public final class Tape {
   private var users: [(record: Int, parameter: Parameter)] = []
   /// Records whose way back is a collective of all ranks.
   private(set) var exchanges: [Int] = []
-  /// What has been read since the last record and has a gradient.
-  private var reads: [ObjectIdentifier] = []
-  private var isDeferring = false
 
   private struct Record {
     /// Nil for a loss, where the backward pass starts.
     var output: Tensor?
-    /// The parameters and results whose gradients it adds to.
-    var reads: [ObjectIdentifier]
-    /// Whether its way back waits for the first record that adds to the same gradients.
-    var isDeferred: Bool
     var backward: (Tensor?) -> Void
-
-    /// Whether this one has to come before an earlier one of the tape.
-    func precedes(_ earlier: Record) -> Bool {
-      reads.contains { read in
-        earlier.reads.contains(read) || earlier.output.map { ObjectIdentifier($0) == read } ?? false
-      }
-    }
   }
 
   /// A tape that computes without remembering anything.
@@ -92,11 +78,9 @@ public final class Tape {
       needsGradient: isTraining && inputs.contains { $0?.needsGradient == true })
   }
 
-  /// Remembers that a record reads an input, and where its parameters are first read.
+  /// Remembers where an input's parameters are first read.
   func note(_ input: Tensor?) {
     guard let input, input.needsGradient else { return }
-    reads += input.parameters.map { ObjectIdentifier($0) }
-    if input.parameters.isEmpty { reads.append(ObjectIdentifier(input)) }
     for parameter in input.parameters {
       let key = ObjectIdentifier(parameter)
       guard firstUses[key] == nil else { continue }
@@ -119,8 +103,7 @@ public final class Tape {
   }
 
   private func append(_ output: Tensor?, _ backward: @escaping (Tensor?) -> Void) {
-    records.append(Record(output: output, reads: reads, isDeferred: isDeferring, backward: backward))
-    reads = []
+    records.append(Record(output: output, backward: backward))
   }
 
   /// Remembers a place where gradients begin.
@@ -174,45 +157,22 @@ public final class Tape {
     }
   }
 
-  /// Runs `body`, whose way back waits until a record that came before it adds to a gradient of
-  /// the same parameters.
-  ///
-  /// A few rows that pass the same layers as many rows before them would otherwise take the memory
-  /// of all the layers' gradients while the results of the many are still there. Whatever is added
-  /// to a gradient comes in the order of the tape, so sums keep their bits. With several ranks
-  /// nothing waits: gradients leave early.
-  public func deferringBackward<Result>(_ body: () -> Result) -> Result {
-    isDeferring = communicator.size == 1
-    defer { isDeferring = false }
-    return body()
-  }
-
   /// Carries the losses' gradients back to the parameters and empties the tape.
   /// - Parameters:
   ///   - exchanged: called for every collective that was begun on the way.
   ///   - finished: called for every parameter that was read, once its gradient is whole.
   public func backward(exchanged: () -> Void = {}, finished: (Parameter) -> Void = { _ in }) {
-    // In the order in which they run.
-    var waiting: [Record] = []
     while let record = records.popLast() {
-      if record.isDeferred {
-        waiting.append(record)
-        continue
-      }
-      if let last = waiting.lastIndex(where: { $0.precedes(record) }) {
-        for _ in 0...last { run(waiting.removeFirst()) }
-      }
       run(record)
       if exchanges.last == records.count {
         exchanges.removeLast()
         exchanged()
       }
-      while waiting.isEmpty, let last = users.last, last.record >= records.count {
+      while let last = users.last, last.record >= records.count {
         users.removeLast()
         finished(last.parameter)
       }
     }
-    while !waiting.isEmpty { run(waiting.removeFirst()) }
     // What was read before the first record needs no gradient of it.
     while let last = users.popLast() { finished(last.parameter) }
     firstUses = [:]

@@ -28,10 +28,11 @@ public struct RetrievalBatch: Sendable {
 
   /// Puts the batch into a device's memory. Loading threads do it.
   public func prepared(for model: ModelConfiguration, on backend: any Backend) -> RetrievalInput {
-    let videos = videos.prepared(for: model, on: backend)
+    let videos = videos.prepared(for: model, with: queries, on: backend)
+    let words = Segments(lengths: queries.map(\.count), on: backend)
     let pairs = queries.indices.map { videos.segments[slots[$0 / queriesPerSlot]] }
     return RetrievalInput(
-      videos: videos, queries: TextInput(queries, for: model, on: backend),
+      videos: videos, queries: words, wordPlaces: rowPositions(words, on: backend),
       slots: backend.makeIndices(slots), queriesPerSlot: queriesPerSlot, pairs: RowRanges(pairs, on: backend),
       places: Segments(lengths: pairs.map(\.count), on: backend),
       starts: RetrievalInput.Targets(targets.map(\.start), on: backend),
@@ -52,8 +53,12 @@ public struct RetrievalInput: Sendable {
     }
   }
 
+  /// The videos, and the words of the queries, which pass the cross-modal transformer with them.
   package let videos: VideoInput
-  package let queries: TextInput
+  /// The words of each query.
+  package let queries: Segments
+  /// 0, 1, 2 … within every query.
+  let wordPlaces: Indices
   package let slots: Indices
   package let queriesPerSlot: Int
   /// Rows of the batch's frames that each query's own video has, and where its scores for them go.

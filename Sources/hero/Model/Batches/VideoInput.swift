@@ -7,6 +7,9 @@ public struct VideoInput: @unchecked Sendable {
   /// The frames of each video.
   public let segments: Segments
   let plan: CrossModalPlan
+  /// The outputs of the cross-modal transformer that are the queries' words, where queries pass it
+  /// with the videos.
+  let words: Indices?
   /// The feature row of every frame of a sequence.
   let frameRows: Indices
   /// Per feature row 1 where it is hidden, else −1; nil if nothing is hidden.
@@ -44,6 +47,8 @@ struct FrameSentenceSequence: Sendable {
   let fromSentences: Indices
   /// The rows that are frames.
   let frames: RowSelection
+  /// The sentences among the texts that pass the cross-modal transformer.
+  let sentences: Indices
   /// Per sentence its position, RoBERTa's first being 2.
   let sentencePositions: Indices
   /// The type row that all share, per frame and per sentence.
@@ -66,6 +71,7 @@ struct FrameSentenceSequence: Sendable {
     self.fromFrames = backend.makeIndices(fromFrames)
     self.fromSentences = backend.makeIndices(fromSentences)
     self.frames = RowSelection(rows: backend.makeIndices(chosen), segments: frames)
+    self.sentences = backend.makeIndices(0..<first)
     self.sentencePositions = backend.makeIndices(sentencePositions)
     frameTypes = backend.makeIndices([Int32](repeating: sharedType, count: chosen.count))
     sentenceTypes = backend.makeIndices([Int32](repeating: sharedType, count: first))
@@ -75,15 +81,24 @@ struct FrameSentenceSequence: Sendable {
 extension VideoBatch {
   /// Puts the videos and all that follows from their sequences into a device's memory. Loading
   /// threads do it.
-  public func prepared(for model: ModelConfiguration, on backend: any Backend) -> VideoInput {
+  /// - Parameter queries: texts that pass the cross-modal transformer with the videos.
+  public func prepared(
+    for model: ModelConfiguration, with queries: [[Int32]] = [], on backend: any Backend
+  ) -> VideoInput {
     let isFused = model.fusion != .hierarchical
     // A sentence without frames reaches no frame: nothing downstream reads it, unless sentences
     // follow the frames.
     let read = model.fusion == .sequence ? sequences : sequences.filter { !$0.frames.isEmpty }
     let plan =
       isFused
-      ? CrossModalPlan(sentences: read.map(\.tokens), textPositions: model.cross.positions, on: backend)
-      : CrossModalPlan(read, textAlone: readsTextAlone, textPositions: model.cross.positions, on: backend)
+      ? CrossModalPlan(
+        sentences: read.map(\.tokens), queries: queries, textPositions: model.cross.positions, on: backend)
+      : CrossModalPlan(
+        read, queries: queries, textAlone: readsTextAlone, textPositions: model.cross.positions,
+        on: backend)
+    // A fusion model reads all words of its sentences.
+    let outputs = isFused ? plan.segments.rows : plan.outputs.rows.count
+    let words = queries.reduce(0) { $0 + $1.count }
     let rows = features.count / featureWidth
     var slots = [Int32](repeating: -1, count: frameCount)
     if readsTextAlone || isFused {
@@ -101,7 +116,7 @@ extension VideoBatch {
     }
     return VideoInput(
       features: backend.makeTensor(features, rows: rows, columns: featureWidth), segments: segments,
-      plan: plan,
+      plan: plan, words: queries.isEmpty ? nil : backend.makeIndices(outputs - words..<outputs),
       frameRows: backend.makeIndices(plan.frameNumbers.map { featureRows?[$0] ?? $0 }),
       mask: mask.isEmpty ? nil : backend.makeIndices(mask),
       shared: featureRows.map { backend.makeIndices($0) }, slots: backend.makeIndices(slots),

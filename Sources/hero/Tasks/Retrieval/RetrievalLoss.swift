@@ -25,7 +25,7 @@ extension RetrievalInput: TaskInput {
   /// ranked.
   public var counts: [Counted: Int] {
     [
-      .starts: starts.known, .ends: ends.known, .queries: queries.segments.count, .slots: slots.count,
+      .starts: starts.known, .ends: ends.known, .queries: queries.count, .slots: slots.count,
       .videos: videos.segments.count,
     ]
   }
@@ -49,12 +49,7 @@ extension RetrievalModel {
   ) -> [LossTerm] {
     let share = share ?? BatchShare(alone: input?.counts ?? [:])
     var terms = Self.parts(options)
-    let encoded = input.map { input in
-      (
-        frames: videoEncoder(tape, input.videos),
-        queries: tape.deferringBackward { encodeQueries(tape, input.queries) }
-      )
-    }
+    let encoded = input.map { encode(tape, $0) }
     let dropped =
       tape.isTraining && options.spanDropProbability > 0 && random.uniform() <= options.spanDropProbability
     if options.spanWeight != 0, !dropped, let input, let encoded {

@@ -12,8 +12,8 @@ public struct TrainingState: Equatable, Sendable {
 }
 
 extension TrainingState {
-  /// 1 is of the runs whose dropout drew other numbers: these would not go on as they began.
-  private static let version = 2
+  /// 1 and 2 are of the runs whose dropout drew other numbers: these would not go on as they began.
+  private static let version = 3
 
   var json: JSON {
     var counted = JSONObject()
@@ -26,12 +26,13 @@ extension TrainingState {
 
   /// - Throws: `DataError` without a file's name where the JSON is no state.
   init(json: JSON) throws {
-    guard json["version"]?.int != 1 else {
+    let version = json["version"]?.int
+    guard version != 1, version != 2 else {
       throw DataError(
         "the run was begun by a version of hero whose dropout draws other random numbers",
         cure: "Finish it with that version, or begin a new run with --checkpoint from its last checkpoint")
     }
-    guard json["version"]?.int == Self.version else {
+    guard version == Self.version else {
       throw DataError("the training state was written by another version of hero")
     }
     guard let step = json["step"]?.int, step >= 0, let seed = json["seed"]?.int,

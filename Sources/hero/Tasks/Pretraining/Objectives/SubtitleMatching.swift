@@ -68,7 +68,7 @@ struct SubtitleMatching: Objective {
     options.spanDropProbability = 0
     var random = RandomStream(seed: 0, step: UInt64(first), for: .validationLoss)
     let parts = model.retrieval.loss(tape, input, options, random: &random).read(on: tape.backend)
-    let queries = Double(input.queries.segments.count)
+    let queries = Double(input.queries.count)
     // A video by itself has no negatives; the reference counts it as one query without loss.
     let ranked = input.slots.count > 1 ? queries : 1
     sums.count += queries
