@@ -48,6 +48,16 @@ import Testing
     }
   }
 
+  /// A text is no damaged checkpoint.
+  @Test func textOfAnUnknownKind() throws {
+    let path = try folder.file("captions.xyz", "a line, so to say – and another\n")
+    let checked = try HeroProcess("check", path)
+    #expect(checked.status == 1)
+    #expect(
+      (checked.output + checked.errors).contains(
+        "captions.xyz: is text, of a kind that its name does not tell"))
+  }
+
   /// A video with two tracks has two facts of one name; options may name no task, or stand under a
   /// key of their own.
   @Test func factsOfOneNameAndOptions() throws {

@@ -116,6 +116,15 @@ struct PrecisionTests {
     }
   }
 
+  /// Settings that cannot be followed are refused by commands that open no device, too.
+  @Test(arguments: [("HERO_KERNELS", "sse9"), ("HERO_NUM_THREADS", "all"), ("HERO_NUM_THREADS", "1000000")])
+  func wrongSettingsAreRefusedEverywhere(name: String, value: String) throws {
+    let refused = try HeroProcess(arguments: ["check", "/"], environment: [name: value])
+    #expect(refused.status == 1 && refused.errors.contains("\(name) is \"\(value)\""), "\(refused.errors)")
+    let help = try HeroProcess(arguments: ["help", "check"], environment: [name: value])
+    #expect(help.status == 0)
+  }
+
   /// What a processor cannot do is refused with the way out; `auto` takes what it can.
   @Test func whatIsMissingIsSaid() throws {
     let base = ["HERO_KERNELS": "base"]

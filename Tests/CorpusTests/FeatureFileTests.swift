@@ -48,6 +48,25 @@ import Testing
     #expect(made.lines.isEmpty)
   }
 
+  /// What Windows and macOS put into folders is no video whose features are lost.
+  @Test func filesOfSystemsAreNoVideos() throws {
+    try both("good.npz")
+    for name in ["Thumbs.db", "desktop.ini", "Icon\r"] {
+      try Data("x".utf8).write(to: URL(fileURLWithPath: path("resnet", name)))
+    }
+    let made = try make()
+    #expect(made.names == ["good"] && made.report.corrupted.isEmpty)
+    #expect(
+      made.lines.count == 3 && made.lines.allSatisfy { $0.hasSuffix("is no feature file and is passed over") }
+    )
+  }
+
+  @Test func aPathForAShell() throws {
+    let options = VideoStoreOptions(source: .folder("~/features"), output: scratch.path("db"), dataset: "x")
+    let error = try #require(throws: DataError.self) { try VideoStoreBuilder(options).run(onSkip: { _ in }) }
+    #expect(error.file == "~/features" && error.cure?.hasPrefix("Write the path out") == true, "\(error)")
+  }
+
   @Test func whatIsNotTakenIsToldAndListed() throws {
     try both("good.npz")
     try Data("x".utf8).write(to: URL(fileURLWithPath: path("resnet", "text.txt")))

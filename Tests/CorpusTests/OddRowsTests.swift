@@ -215,6 +215,15 @@ import Testing
     #expect(error.place == "line 1" && error.cure != nil)
   }
 
+  @Test func aTableByColumnsIsNoRow() throws {
+    let folder = try TemporaryFolder()
+    let builder = try folder.builder(
+      .tvr, #"{"desc_id": [1, 2], "desc": ["a", "b"], "vid_name": ["v", "w"], "ts": [[0, 1], [2, 3]]}"#)
+    let error = try #require(throws: DataError.self) { try builder.build() }
+    #expect(error.problem == "is a table by columns (desc_id, desc, vid_name, ts), not a row")
+    #expect(error.cure?.contains("orient=\"records\"") == true)
+  }
+
   @Test func textsWithoutWordsAndMomentsBehindTheEndAreTold() throws {
     let folder = try TemporaryFolder()
     let row = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [1, 31], "duration": 30}"#

@@ -41,6 +41,23 @@ struct SubtitleFolderTests {
     #expect(try store.sentences(of: "silent").isEmpty)
   }
 
+  /// A file that is named twice is read once, and formats that are not read are told.
+  @Test func filesGivenTwiceAndFormatsThatAreNotRead() throws {
+    let folder = try TemporaryFolder()
+    let file = try folder.file("s/one.srt", "1\n00:00:00,500 --> 00:00:02,000\nab\n")
+    _ = try folder.file("s/two.scc", "Scenarist_SCC V1.0\n")
+    var told: [String] = []
+    let paths = [file, folder.path("s/./one.srt"), folder.path("s"), folder.path("s/")]
+    let list = try SubtitleFileList(paths: paths) { told.append($0) }
+    #expect(list.byVideo { $0 == "one" }.map(\.video) == ["one"])
+    #expect(
+      told == [
+        "\(folder.path("s/./one.srt")): is given twice and read once",
+        "\(folder.path("s"))/two.scc: subtitles of this format are not read. Convert them to .srt",
+        "\(folder.path("s/")): is given twice and read once",
+      ], "\(told)")
+  }
+
   @Test(arguments: [
     ("clip.en.srt", "clip"), ("clip.pt-BR.vtt", "clip"), ("clip.eng.forced.srt", "clip"),
     ("clip.zh-Hans.srt", "clip"),

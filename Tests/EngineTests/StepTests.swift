@@ -92,7 +92,8 @@ import Testing
     let (before, operations) = (hero_cuda_emulation_count(), backend.operations)
     for _ in 0..<3 { repetition.run() }
     let after = hero_cuda_emulation_count()
-    #expect(backend.operations - operations == 3 * 2 * 4 * 6 * 8)
+    let wanted: Int = 3 * (2 * 4 * 6 * 8)
+    #expect(backend.operations - operations == wanted)
     #expect(!TestGPU.isEmulated || (after.launches == before.launches && after.graphs == before.graphs + 3))
   }
 

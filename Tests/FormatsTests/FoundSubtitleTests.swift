@@ -55,6 +55,26 @@ struct FoundSubtitleTests {
     #expect(cues == both && told.isEmpty, "\(cues) \(told)")
   }
 
+  /// Without its first line WebVTT would be read as SubRip, and its notes and names as speech.
+  @Test(arguments: [
+    "Kind: captions\nLanguage: en\n\n",
+    "NOTE\nsomebody's notes\nof two lines\n\n", "STYLE\n::cue { color: red }\n\n", "",
+  ])
+  func webVTTWithoutItsFirstLine(_ head: String) {
+    let (cues, told) = parse(
+      head
+        + "intro\n00:00:01.000 --> 00:00:02.000\nHello there\n\nthe end\n00:03.000 --> 00:04.000 line:1,end\nBye now\n\n"
+        + "NOTE not said\n")
+    #expect(cues == both && told.isEmpty, "\(cues) \(told)")
+  }
+
+  /// SubRip with points stays SubRip: a word before a time is said.
+  @Test func subRipWithPoints() {
+    let text =
+      "1\n00:00:01.000 --> 00:00:02.000\nHello\n\nthere\n\n2\n00:00:03.000 --> 00:00:04.000\nBye now\n"
+    #expect(parse(text).cues == [cue(1, 2, "Hello", "there"), cue(3, 4, "Bye now")])
+  }
+
   @Test func numbersThatAreSaid() {
     let text = "00:01,0 --> 00:02,0\nHow many\n\n00:03,0 --> 00:04,0\n42\n\n00:05,0 --> 00:06,0\nBye\n"
     #expect(parse(text).cues == [cue(1, 2, "How many"), cue(3, 4, "42"), cue(5, 6, "Bye")])
@@ -122,6 +142,8 @@ struct FoundSubtitleTests {
     #"{"result": {}, "transcription": [{"offsets": {"from": 1000, "to": 2000}, "text": " Hello there"}, {"offsets": {"from": 3000, "to": 4000}, "text": " Bye now"}]}"#,
     #"[{"text": "Hello there", "start": 1, "duration": 1}, {"text": "Bye now", "start": 3.0, "duration": 1.0}]"#,
     "0:00:01.000,0:00:02.000\nHello there\n\n0:00:03.000,0:00:04.000\nBye now\n",
+    "start\tend\ttext\n1000\t2000\tHello there\n3000\t4000\tBye now\n",
+    "start\tend\ttext\r\n1000\t2000\t Hello there\r\n3000\t4000\tBye now",
   ])
   func captionsOfVideoSites(_ text: String) {
     let (cues, told) = parse(text)

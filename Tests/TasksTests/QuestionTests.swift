@@ -72,7 +72,7 @@ struct QuestionLoadingTests {
     let largest = try #require(((first.tokens ?? []) + first.answers.flatMap { $0 }).max())
     small.cross.vocabulary = Int(largest) / 8 * 8
     let skipped = Skipped()
-    let loader = try GoldenStores.questions("val", model: small) { skipped.add($0) }
+    let loader = try GoldenStores.questions("val", .evaluation, model: small) { skipped.add($0) }
     #expect(try loader.load([0]) == nil)
     #expect(skipped.all.map(\.place) == ["question \(longest.ids[0])"])
   }

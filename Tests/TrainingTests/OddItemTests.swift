@@ -128,7 +128,34 @@ import Testing
     try run.train(task, options)
     let told = NoticeLog.shared.about(late)
     #expect(
-      told.count == 1 && told[0].contains("its moment begins at 3000.0 s, after the last of the"), "\(told)")
+      (2...10).contains(told.count)
+        && told.allSatisfy { $0.contains("its moment begins at 3000.0 s, after the last of the") }, "\(told)")
+  }
+
+  /// A store of another tokenizer is refused before the first update, and not query by query.
+  @Test(arguments: [RunTask.tvr, .tvqa]) func aStoreOfAnotherTokenizer(task: RunTask) throws {
+    let run = try TinyRun()
+    let store = run.folder.path("other.db")
+    try FileManager.default.copyItem(atPath: TinyRun.store("\(task.rawValue)_train"), toPath: store)
+    let meta = try String(contentsOfFile: store + "/meta.json", encoding: .utf8)
+    let other = meta.replacing("\"MASK\": 551", with: "\"MASK\": 50264")
+    #expect(other != meta)
+    try AtomicFile.write(other, to: store + "/meta.json")
+    var options = try run.options(task)
+    options["train_query_txt_db"] = .string(store)
+    let error = #expect(throws: DataError.self) { try run.train(task, options) }
+    #expect(
+      error?.description.contains("has 50265 tokens at least, the model knows 552") == true,
+      "\(String(describing: error))")
+  }
+
+  @Test func aStoreOfCaptionsThatIsGivenTwice() throws {
+    let run = try TinyRun()
+    var options = try run.options(.tvc)
+    let store = try #require(options["train_db"]?.string)
+    options["train_db"] = .array([.string(store), .string(store + "/")])
+    let error = #expect(throws: DataError.self) { try run.train(.tvc, options) }
+    #expect(error?.description.contains("key \"train_db\": names \(store)/ twice") == true)
   }
 
   /// A text longer than the model's positions is left out and told, as a query is.

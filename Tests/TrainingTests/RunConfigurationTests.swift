@@ -321,6 +321,10 @@ struct PretrainingTargetTests {
       #"[{"name": "tv", "sub_txt_db": "s", "vfeat_db": "v", "vfeat_shards": [], "splits": []}]"#,
       "targets[0].vfeat_shards"
     ),
+    (
+      #"[{"name": "tv", "sub_txt_db": "s", "vfeat_db": "v", "vfeat_shards": ["a", "b", "a/"], "splits": []}]"#,
+      "targets[0].vfeat_shards"
+    ),
   ])
   func wrongEntriesAreNamed(targets: String, place: String) {
     let error = #expect(throws: DataError.self) { try load(targets) }

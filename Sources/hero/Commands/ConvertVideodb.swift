@@ -85,7 +85,7 @@ struct ConvertVideodb: ParsableCommand {
     options.compression = compression
     options.clipInterval = clipInterval.value
     if let nproc {
-      guard nproc > 0 else { throw UsageError("--nproc must be 1 or more") }
+      guard 1...1024 ~= nproc else { throw UsageError("--nproc must be from 1 to 1024") }
       options.threadCount = nproc
     } else if let threads = Processes.threads() {
       options.threadCount = threads

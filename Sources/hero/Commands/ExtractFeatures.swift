@@ -169,7 +169,7 @@ struct ExtractFeatures: ParsableCommand {
       guard isOfQueries else { throw UsageError("--queries is for --layout qvhighlights") }
       guard clip != nil else { throw UsageError("--queries needs --clip, whose text tower reads them") }
     }
-    guard jobs > 0 else { throw UsageError("--jobs must be 1 or more") }
+    guard 1...1024 ~= jobs else { throw UsageError("--jobs must be from 1 to 1024") }
     try reference.check(resnet: resnet != nil)
     let weights = [resnet, slowfast, clip, s3d].compactMap { $0 }
     guard !weights.isEmpty else {

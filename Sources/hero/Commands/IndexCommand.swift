@@ -139,6 +139,11 @@ struct IndexCommand: ParsableCommand {
 
   /// Brings the index up to date.
   private func make(_ log: RunLog) throws -> (Indexing.Report, IndexFile) {
+    if let videos, let other = overrides.first, !other.hasPrefix("-") {
+      throw UsageError(
+        "--videos takes one folder, \(videos), and \(other) is another path: give a folder that holds both; "
+          + "it may hold links to them")
+    }
     let work = try clip.flatMap { modelDir == nil ? try indexing(byCLIP: $0, log) : nil } ?? indexing(log)
     let report = try IndexProgress.follow { progress in
       try work.indexing.run(

@@ -8,6 +8,8 @@ import Training
 enum Program {
   /// Runs a command in this process, or in its part of a job of several.
   static func launch(arguments: [String]) -> Int32 {
+    // Writing beyond `ulimit -f` fails with a message, as on a full disk.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       try Processes.join()
     } catch {
@@ -37,6 +39,10 @@ enum Program {
       for repetition in try CommandWords.repetitions(in: words) { Console.standardError.print(repetition) }
       try CommandWords.refuseUnknownCommand(in: words)
       var command = try Hero.parseAsRoot(words)
+      // 'devices' lists what is wrong beside what can be used.
+      if !["help", "devices"].contains(words.first) { try CPUBackend.requireSettings() }
+      // Also where the work ends early.
+      defer { Notice.tellRest() }
       try command.run()
       return 0
     } catch let interruption as Interruption {

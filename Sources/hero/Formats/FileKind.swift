@@ -35,6 +35,7 @@ public struct FileKind: Equatable, Sendable {
     (Array("FEA1\0".utf8), "a Feather file", "Save its rows as JSON lines"),
     ([0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1], "a document of Microsoft Office", "Save it as text"),
     (Array("MATLAB 5.0".utf8), "a MATLAB file", "Save what is in it in a form that is read here"),
+    (Array("{\\rtf".utf8), "a document in Rich Text Format", "Save it as plain text"),
     (Array("%PDF-".utf8), "a PDF document", "Give the file that is meant"),
   ]
 

@@ -18,15 +18,23 @@ public enum FileEndings {
   /// what programs keep.
   public static let besideVideos: Set<String> = [
     "7z", "aac", "ac3", "ass", "bak", "bmp", "bup", "bz2", "cpi", "csv", "db", "dfxp", "dts", "exif", "flac",
-    "gz", "heic", "htm", "html", "idx", "ifo", "ini", "jpeg", "jpg", "json", "json3", "jsonl", "lnk", "log",
+    "gz", "heic", "htm", "html", "idx", "ifo", "ini", "itt", "jpeg", "jpg", "json", "json3", "jsonl", "lnk",
+    "log",
     "lrc",
-    "m3u", "m3u8", "m4a", "m4b", "md", "md5", "mka", "mks", "mp3", "mpd", "nfo", "npy", "npz", "oga", "opus",
-    "pdf", "png", "rar", "sami", "sbv", "sfv", "sha256", "smi", "srt", "srv1", "srv2", "srv3", "ssa", "stl",
+    "m3u", "m3u8", "m4a", "m4b", "mcc", "md", "md5", "mka", "mks", "mp3", "mpd", "nfo", "npy", "npz", "oga",
+    "opus",
+    "pdf", "png", "rar", "rt", "sami", "sbv", "scc", "sfv", "sha256", "smi", "srt", "srv1", "srv2", "srv3",
+    "ssa", "stl",
     "sub", "sup", "svg",
     "tar", "thm", "tif", "tiff", "torrent", "tsv", "ttml", "txt", "url", "vtt", "wav", "webp", "xml", "xmp",
     "xz",
     "yaml", "yml", "zip", "zst",
   ]
+
+  /// Whether a file is one that Windows or macOS puts into folders for itself.
+  public static func isSystems(_ name: String) -> Bool {
+    ["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"].contains(name.lowercased())
+  }
 
   /// The ending of a name in lower case, without its point; empty where there is none.
   public static func ending(of name: String) -> String {

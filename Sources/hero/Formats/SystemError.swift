@@ -8,6 +8,7 @@ extension DataError {
       case ENOENT: missingCure(file)
       case EACCES, EPERM, EROFS: "Check the permissions"
       case ENOSPC, EDQUOT: "Free some space on that disk, then run again"
+      case EFBIG: "Raise the limit of file sizes (ulimit -f)"
       case ENODEV: "This file system cannot do that; use a local disk, and copy what is made"
       case EIO: "The disk may be full or failing"
       case ENOTDIR: "A part of the path is a file; give another path"
@@ -26,9 +27,11 @@ extension DataError {
     if path.hasPrefix("~") || path.contains("$") {
       return "Write the path out: ~ and $NAME mean something to a shell alone"
     }
-    return path.hasPrefix("/")
-      ? "Check the path"
-      : "Check the path, which is taken from \(FileManager.default.currentDirectoryPath) on"
+    if path.hasPrefix("/") { return "Check the path" }
+    let folder = FileManager.default.currentDirectoryPath
+    return folder.isEmpty
+      ? "The current folder was removed; change into one that is there"
+      : "Check the path, which is taken from \(folder) on"
   }
 
   /// What to do about the address of something elsewhere (`s3://…`, `https://…`) or with its kind

@@ -154,8 +154,8 @@ public struct Indexing {
     if within.count < all.count {
       Notice.tell(
         "\(path): \(all.count - within.count) of \(all.count) sentences of \(name.spelled) begin after its end at "
-          + "\(duration) s and are left out. Other videos like it are not told. Check that times are seconds and that "
-          + "the subtitles are the video's", about: "late sentences of \(path)")
+          + "\(duration) s and are left out. Check that times are seconds and that "
+          + "the subtitles are the video's", among: "videos of \(path) with sentences after their end")
     }
     return within.map { SpokenSentence(start: $0.start, end: min($0.end, end), text: $0.text) }
   }

@@ -107,8 +107,22 @@ struct FileReport {
       return try weights(path)
     case _ where SubtitleFile.endings.contains(ending): return try subtitles(path)
     case _ where FileEndings.videos.contains(ending): return try video(path)
-    default: return try weights(path)
+    default:
+      if try isText(path) {
+        throw DataError(
+          "is text, of a kind that its name does not tell", file: path,
+          cure: "Annotations end in .json or .jsonl, subtitles in .srt, .vtt or another ending of theirs")
+      }
+      return try weights(path)
     }
+  }
+
+  /// Whether a file begins as text does, and not as something whose first bytes tell what it is.
+  private static func isText(_ path: String) throws -> Bool {
+    guard FileKind(path: path) == nil, let file = FileHandle(forReadingAtPath: path) else { return false }
+    defer { try? file.close() }
+    let head = try file.read(upToCount: FileKind.headLength) ?? Data()
+    return !head.isEmpty && head.allSatisfy { $0 >= 0x20 && $0 != 0x7F || (0x09...0x0D).contains($0) }
   }
 
   static func ending(of name: String) -> String { (name as NSString).pathExtension.lowercased() }

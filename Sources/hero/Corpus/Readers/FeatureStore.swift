@@ -55,7 +55,6 @@ public final class FeatureStore: Sendable {
   /// Numbers of listed videos that the store has not.
   private let absent: Set<Int>
   /// Whether a list that contradicts the rows has been reported.
-  private let hasToldFrames = Mutex(false)
   /// Missing videos for which a similar name was looked for.
   private let looked = Mutex(0)
   /// Features of a frame, which most of a few videos have.
@@ -307,15 +306,10 @@ public final class FeatureStore: Sendable {
   }
 
   private func tell(listed: Int, rows: Int, of video: String) {
-    let isFirst = hasToldFrames.withLock { told in
-      defer { told = true }
-      return !told
-    }
-    guard isFirst else { return }
     Notice.tell(
       "\(listPath): lists \(listed) frames of \(video.spelled), of which \(path) has \(rows) rows; "
-        + "\(listed > 0 ? "the first \(min(listed, rows))" : "all") count. Others like it are not told. Make both by one convert-videodb"
-    )
+        + "\(listed > 0 ? "the first \(min(listed, rows))" : "all") count. Make both by one convert-videodb",
+      among: "videos of \(listPath) with other numbers of rows")
   }
 
   private func check(width: Int) throws {

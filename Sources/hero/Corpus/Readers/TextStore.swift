@@ -111,8 +111,8 @@ public struct TextStore: Sendable {
     if let own = record.video, !own.hasSameBytes(as: listed) {
       Notice.tell(
         "\(path)/query2video.json: says that \"\(id)\" is about \(listed.spelled), its row that it is about "
-          + "\(own.spelled); the file counts. Others like it are not told. Make the store again",
-        about: "videos of \(path)")
+          + "\(own.spelled); the file counts. Make the store again",
+        among: "items of \(path) whose rows name another video")
     }
     return listed
   }

@@ -39,7 +39,7 @@ public struct SubtitleFileList {
 
   /// Endings of subtitles in unsupported formats: pictures of text, or formats without marks of
   /// their own.
-  private static let unreadEndings: Set<String> = ["idx", "stl", "sup", "usf"]
+  private static let unreadEndings: Set<String> = ["idx", "mcc", "rt", "scc", "stl", "sup", "usf"]
 
   private static func isSubtitles(_ path: String) -> Bool { endings.contains(FileEndings.ending(of: path)) }
 
@@ -49,11 +49,16 @@ public struct SubtitleFileList {
   }
 
   /// The files that are named, and those in the folders that are.
-  /// - Parameter onLeftOut: is given a line for whatever is passed over in folders.
+  /// - Parameter onLeftOut: is given a line for whatever is passed over in folders or given twice.
   /// - Throws: `DataError` for a path that is neither, or a folder without subtitles.
   public init(paths: [String], onLeftOut: (String) -> Void = { _ in }) throws {
     var candidates: [Candidate] = []
+    var seen: Set<Name> = []
     for path in paths {
+      guard seen.insert(Name((path as NSString).standardizingPath)).inserted else {
+        onLeftOut("\(path): is given twice and read once")
+        continue
+      }
       guard FileManager.default.isFolder(path) else {
         try PlainFile.size(path)
         candidates.append(Candidate(path: path))

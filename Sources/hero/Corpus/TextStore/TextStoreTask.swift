@@ -126,9 +126,21 @@ extension TextStoreTask {
       cure: "Give that list alone, or its rows one a line")
   }
 
+  /// Refuses a table by columns, as pandas and datasets write dictionaries.
+  private static func refuseColumns(_ row: JSONObject) throws(DataError) {
+    let counts = row.map { $0.value.array?.count }
+    guard counts.count > 2, let first = counts[0], first > 0, counts.allSatisfy({ $0 == first }) else {
+      return
+    }
+    throw DataError(
+      "is a table by columns (\(row.map { $0.key.prefix(40) }.prefix(5).joined(separator: ", "))), not a row",
+      cure: "Write its rows: df.to_json(path, orient=\"records\", lines=True)")
+  }
+
   /// Refuses an annotation whose first row is one of another task.
   /// - Throws: `DataError` naming the tasks that have such rows.
   func requireRow(_ row: JSONObject) throws(DataError) {
+    try Self.refuseColumns(row)
     guard let found = Self.content(of: row) else { return try Self.refuseWrapper(row) }
     guard found != content else { return }
     switch (found, content) {

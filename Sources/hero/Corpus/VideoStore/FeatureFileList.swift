@@ -103,6 +103,9 @@ struct FeatureFileList {
     if let name = names.first(where: { FileManager.default.isFolder("\(folder)/\($0)") }) {
       return "\(folder)/\(name)"
     }
+    guard FileManager.default.fileExists(atPath: folder) else {
+      throw DataError("there is no such folder", file: folder, cure: DataError.missingCure(folder))
+    }
     let others = ((try? FolderNames(path: folder).entries) ?? []).filter { $0.kind == .folder }.map(\.name)
     throw DataError(
       "there is no such folder, nor \(names.dropFirst().joined(separator: " nor "))"

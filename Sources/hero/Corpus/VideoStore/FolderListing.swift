@@ -44,7 +44,7 @@ struct FolderListing {
       case .folder: folders.append(name)
       case .file where rank != nil && !stem.text.isEmpty && !stem.text.hasPrefix("._"):
         found.append((stem, 2 * (rank ?? 0) + (name.hasSuffix(".\(ending)") ? 0 : 1), file))
-      case .file where name.hasPrefix("."):
+      case .file where name.hasPrefix(".") || FileEndings.isSystems(name):
         notes.append("\(file): is no feature file and is passed over")
       case .file:
         lost.insert(stem)

@@ -22,6 +22,22 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     try self.init(threads: threads ?? Self.defaultThreads, kernels: try Self.chosenKernels())
   }
 
+  /// Refuses settings of the environment that cannot be followed: some work on the processor opens
+  /// no backend and would follow others.
+  /// - Throws: `EngineError` where `HERO_KERNELS` names no kernels of this processor, or
+  ///   `HERO_NUM_THREADS` no number of threads.
+  public static func requireSettings() throws {
+    _ = try chosenKernels()
+    guard let text = ProcessInfo.processInfo.environment["HERO_NUM_THREADS"], !text.isEmpty else { return }
+    guard let count = Int(text), 1...mostThreads ~= count else {
+      throw EngineError(
+        "HERO_NUM_THREADS is \"\(text)\"; give a whole number from 1 to \(mostThreads), or leave it out")
+    }
+  }
+
+  /// The most threads that the environment may ask for.
+  private static let mostThreads = 1024
+
   /// The kernels that `HERO_KERNELS` names, or the best.
   private static func chosenKernels() throws -> hero_kernels {
     let best = hero_kernels_best().pointee
@@ -105,8 +121,11 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   /// What the environment says (`HERO_NUM_THREADS`, `OMP_NUM_THREADS`).
   public static var chosenThreads: Int? {
     for name in ["HERO_NUM_THREADS", "OMP_NUM_THREADS"] {
-      if let text = ProcessInfo.processInfo.environment[name], let count = Int(text), count > 0 {
-        return count
+      // OpenMP's may list several levels.
+      if let text = ProcessInfo.processInfo.environment[name]?.split(separator: ",").first,
+        let count = Int(text), count > 0
+      {
+        return min(count, mostThreads)
       }
     }
     return nil

@@ -28,6 +28,30 @@ extension SubtitleFile {
     line.hasPrefix("WEBVTT") && line.utf8.dropFirst(6).first.map { $0 == 0x20 || $0 == 0x09 } ?? true
   }
 
+  /// Whether a line begins a block of WebVTT that is no cue.
+  private static func beginsNote(_ line: Substring) -> Bool {
+    ["NOTE", "STYLE", "REGION"].contains(Substring(line.utf8.prefix { $0 != 0x20 && $0 != 0x09 }))
+  }
+
+  /// Whether lines are WebVTT whose first line was lost: all times have points, and there are
+  /// notes, styles, a header's keys or names of most cues, which SubRip would say aloud.
+  static func isWebVTTWithoutHeader(_ lines: [Substring]) -> Bool {
+    let times = lines.indices.filter { CueTiming.isMeant(by: lines[$0]) }
+    guard let first = times.first,
+      times.allSatisfy({ time in
+        let begin = lines[time].prefix { $0 != "-" && $0 != "–" && $0 != "—" && $0 != "→" }
+        return begin.contains(".") && !begin.contains(",")
+      })
+    else { return false }
+    func followsBlank(_ place: Int) -> Bool { place == 0 || isBlank(lines[place - 1]) }
+    if lines[..<first].contains(where: { $0.hasPrefix("Kind:") || $0.hasPrefix("Language:") }) { return true }
+    if lines.indices.contains(where: { followsBlank($0) && beginsNote(lines[$0]) }) { return true }
+    let names = times.count { time in
+      time > 0 && followsBlank(time - 1) && !isBlank(lines[time - 1]) && !isNumber(lines[time - 1])
+    }
+    return names * 2 > times.count
+  }
+
   private static func isBlank(_ line: Substring) -> Bool { line.utf8.allSatisfy { $0 <= 0x20 } }
 
   private static func isNumber(_ line: Substring) -> Bool {
@@ -63,9 +87,7 @@ extension SubtitleFile {
       if CueTiming.isMeant(by: line) {
         finish()
         cue = Block(line: place, text: place + 1..<place + 1, shift: shift)
-      } else if isAfterBlank,
-        ["NOTE", "STYLE", "REGION"].contains(Substring(line.utf8.prefix { $0 != 0x20 && $0 != 0x09 }))
-      {
+      } else if isAfterBlank, beginsNote(line) {
         finish()
         place = lines[place...].firstIndex(where: isBlank) ?? lines.count
         continue

@@ -1,8 +1,9 @@
 import Foundation
 
 /// Subtitles as players have them: SubRip (`.srt`), WebVTT (`.vtt`), SubStation Alpha (`.ass`,
-/// `.ssa`), Timed Text (`.ttml`, `.dfxp`), SAMI (`.smi`), lyrics (`.lrc`), YouTube's (`.sbv`,
-/// `.srv1` to `.srv3`, `.json3`), and MicroDVD, MPL2 and SubViewer (`.sub`, `.mpl`, `.txt`).
+/// `.ssa`), Timed Text (`.ttml`, `.dfxp`, `.itt`), SAMI (`.smi`), lyrics (`.lrc`), YouTube's
+/// (`.sbv`, `.srv1` to `.srv3`, `.json3`), Whisper's (`.json`, `.tsv`), and MicroDVD, MPL2 and
+/// SubViewer (`.sub`, `.mpl`, `.txt`).
 ///
 /// Reads files as they occur, not only as they should be: numbers and blank lines may be missing or
 /// too many, times may have points or commas, any of the usual encodings and line ends. Reports and
@@ -12,7 +13,7 @@ public enum SubtitleFile {
   /// Endings of names of files that this reads.
   public static let endings = [
     "srt", "vtt", "ass", "ssa", "ttml", "dfxp", "smi", "sami", "lrc", "sbv",
-    "srv1", "srv2", "srv3", "json3", "sub", "mpl",
+    "srv1", "srv2", "srv3", "json3", "sub", "mpl", "itt",
   ]
   /// No film's subtitles have so many bytes.
   private static let mostBytes = 64 << 20
@@ -22,10 +23,10 @@ public enum SubtitleFile {
   static let mostSeconds = 3_600_000.0
 
   /// Endings of names that others have too, so that the content decides.
-  public static let sharedEndings: Set<String> = ["json", "txt"]
+  public static let sharedEndings: Set<String> = ["json", "tsv", "txt"]
 
   /// Whether a file of one of ``sharedEndings`` holds subtitles: captions of Whisper, whisper.cpp
-  /// or YouTube in `.json`, lines of MicroDVD or MPL2 in `.txt`.
+  /// or YouTube in `.json`, Whisper's table in `.tsv`, lines of MicroDVD or MPL2 in `.txt`.
   public static func isFound(in path: String) -> Bool {
     let ending = FileEndings.ending(of: path)
     guard sharedEndings.contains(ending), let size = try? PlainFile.size(path),
@@ -184,7 +185,7 @@ public enum SubtitleFile {
     if let cues = VideoSiteCaptions.timed(text, onProblem: onProblem) { return cues }
     if SAMI.isMeant(by: text) { return SAMI.timed(text, onProblem: onProblem) }
     let lines = self.lines(of: text)
-    let isWebVTT = lines.first.map(isHeader) ?? false
+    let isWebVTT = lines.first.map(isHeader) ?? false || isWebVTTWithoutHeader(lines)
     if !isWebVTT, AdvancedSubStation.isMeant(by: lines) {
       return AdvancedSubStation.timed(lines, onProblem: onProblem)
     }

@@ -1,6 +1,6 @@
 /// Captions as YouTube hands them out and as speech recognizers save them: XML in thousandths
 /// (`<p t="1000" d="2000">`) or seconds (`<text start="1" dur="2">`), and JSON of YouTube's events
-/// (`.json3`), of Whisper's segments and of whisper.cpp's transcription.
+/// (`.json3`), of Whisper's segments and of whisper.cpp's transcription; and Whisper's `.tsv`.
 enum VideoSiteCaptions {
   /// A tree of JSON takes many times its text.
   static let mostBytes = 16 << 20
@@ -19,8 +19,25 @@ enum VideoSiteCaptions {
     case UInt8(ascii: "{"), UInt8(ascii: "["):
       guard text.utf8.count <= mostBytes, let json = try? JSON.parse(text) else { return nil }
       return captions(json, onProblem: onProblem)
-    default: return nil
+    default: return table(text)
     }
+  }
+
+  /// Whisper's table: start and end in thousandths, and the text.
+  private static func table(_ text: String) -> [TimedLines]? {
+    guard text.hasPrefix("start\tend\ttext") else { return nil }
+    var result: [TimedLines] = []
+    for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+      .enumerated()
+      .dropFirst()
+    {
+      let fields = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false)
+      guard fields.count == 3, let start = Double(fields[0]), let end = Double(fields[1]),
+        append(to: &result, line: number, start: start / 1000, length: (end - start) / 1000)
+      else { continue }
+      result[result.count - 1].lines = [fields[2]]
+    }
+    return ended(result)
   }
 
   private static func markup(_ text: String) -> [TimedLines] {

@@ -52,7 +52,7 @@ public struct CaptionLoader: BatchLoader {
       return store.videos.map { (place, $0, nil) }
     }
     for store in stores {
-      videos.compare(store.meta)
+      try videos.require(store.meta, for: model)
       try videos.requireMost(store.videos, "videos", file: store.path)
     }
   }

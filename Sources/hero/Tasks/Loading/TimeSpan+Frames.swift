@@ -12,7 +12,7 @@ extension TimeSpan {
     return FrameSpan(start: first, end: min(max(last, first + 1), frames - 1))
   }
 
-  /// The same; tells of the first moment of a store that begins after its video.
+  /// The same; tells of moments that begin after their video.
   func target(
     of item: String, in store: String, within video: VideoItem, interval: Double
   ) -> FrameSpan {
@@ -20,8 +20,8 @@ extension TimeSpan {
     if start >= Double(frames) * interval {
       Notice.tell(
         "\(store), \(item): its moment begins at \(start) s, after the last of the \(frames) frames of "
-          + "\(video.name.spelled), one every \(interval) s, and counts as the last of them. Others like it are not told. "
-          + "Times are seconds; max_clip_len cuts longer videos", about: "late moments of \(store)")
+          + "\(video.name.spelled), one every \(interval) s, and counts as the last of them. "
+          + "Times are seconds; max_clip_len cuts longer videos", among: "late moments of \(store)")
     }
     return target(frames: frames, interval: interval)
   }

@@ -82,6 +82,20 @@ extension VideoReader {
   /// Tells where the subtitles and a store of texts were made by different tokenizers.
   public func compare(_ meta: StoreMeta) { subtitles?.meta.compare(meta) }
 
+  /// The same of stores to learn from.
+  /// - Throws: `DataError` where one was made by a tokenizer with more tokens than a model knows:
+  ///   also the ids that the model has would be other words to it.
+  func require(_ meta: StoreMeta, for model: ModelConfiguration) throws {
+    compare(meta)
+    for meta in [meta, subtitles?.meta].compactMap({ $0 }) {
+      let last = max(meta.mask, meta.vRange.upperBound - 1)
+      guard last >= model.vocabularyRows else { continue }
+      throw DataError(
+        "its tokenizer has \(last + 1) tokens at least, the model knows \(model.vocabularyRows)",
+        file: meta.path, cure: "Use the stores and the model of one tokenizer")
+    }
+  }
+
   /// Checks whether the stores have the videos of most items, by their side files only; the other
   /// items are left out when they are read.
   /// - Parameters:

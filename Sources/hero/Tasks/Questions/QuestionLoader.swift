@@ -46,7 +46,7 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
     case .evaluation: ids = store.ids
     case .training(let maxTextLength): ids = store.ids(maxTextLength: maxTextLength)
     }
-    videos.compare(store.meta)
+    if isTraining { try videos.require(store.meta, for: model) } else { videos.compare(store.meta) }
     try videos.requireMost(ids.lazy.map { store.video(of: $0) }, "\(Store.entryName)s", file: store.path)
   }
 

@@ -46,7 +46,7 @@ public struct RetrievalLoader: BatchLoader {
     self.hasSpans = hasSpans
     ids = queries.ids(maxTextLength: maxTextLength).filter { queries.video(of: $0) != nil }
     groups = queriesPerVideo > 1 ? Self.groups(of: ids, in: queries, each: queriesPerVideo) : nil
-    videos.compare(queries.meta)
+    try videos.require(queries.meta, for: model)
     try videos.requireMost(ids.lazy.map { queries.video(of: $0) }, "queries", file: queries.path)
   }
 

@@ -105,8 +105,13 @@ struct Dataset {
     return options
   }
 
+  /// The first of paths that came before.
+  static func firstRepeated(_ paths: [String]) -> String? {
+    paths.enumerated().first { place, path in paths[..<place].contains { same($0, path) } }?.element
+  }
+
   /// Whether two paths are the same but for slashes at their ends.
-  private static func same(_ a: String, _ b: String) -> Bool {
+  static func same(_ a: String, _ b: String) -> Bool {
     func trimmed(_ path: String) -> Substring {
       var path = path[...]
       while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }

@@ -59,6 +59,9 @@ extension RunConfiguration {
       guard shards?.isEmpty != true else {
         throw fields.wrong("vfeat_shards", "a list of at least one folder")
       }
+      guard Dataset.firstRepeated(shards ?? []) == nil else {
+        throw fields.wrong("vfeat_shards", "a list of folders, each once")
+      }
       guard interval > 0 else { throw fields.wrong("vfeat_interval", "a number above 0") }
       return PretrainingTarget(
         name: try fields.value("name", String.self),

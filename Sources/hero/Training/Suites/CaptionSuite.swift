@@ -25,6 +25,9 @@ struct CaptionSuite: EvaluableSuite {
   func trainingStores() throws -> [String] {
     let stores = configuration.trainCaptions.paths
     guard !stores.isEmpty else { throw configuration.missing(\.trainCaptions) }
+    if let twice = Dataset.firstRepeated(stores) {
+      throw DataError("names \(twice) twice", place: "key \"train_db\"", cure: "Give each store once")
+    }
     return stores
   }
 

@@ -42,7 +42,8 @@ struct KnownQueries {
   /// Rows that are compared with the store, as a store and another one's annotations differ in all.
   private static let compared = 64
 
-  /// Refuses annotations of none of the store's queries, and tells those that contradict it.
+  /// Refuses annotations of none of the store's queries, and tells what of the first queries they
+  /// contradict.
   private func checkAnnotation(unread: Set<QueryID>) throws {
     let all = store.ids.count
     guard unread.count < all || all == 0 else {
@@ -60,10 +61,11 @@ struct KnownQueries {
       guard let query = try? store.query(truth.id.text),
         !Self.areAlike(query.spans, truth.spans)
       else { continue }
-      return Notice.tell(
+      Notice.tell(
         "\(store.annotationPath): says that \(truth.id.text.spelled) is found at \(Self.shown(truth.spans)), the store that it "
-          + "is at \(Self.shown(query.spans)); the file counts. Others like it are not told. Make the store again"
-      )
+          + "is at \(Self.shown(query.spans)); the file counts. Make the store again",
+        among:
+          "queries of \(store.annotationPath) that the store finds elsewhere, of the first \(Self.compared)")
     }
   }
 
