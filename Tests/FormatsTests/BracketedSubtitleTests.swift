@@ -83,6 +83,10 @@ struct SubtitleMarkTests {
     var told: [String] = []
     #expect(SubtitleFile.parse(Array(text.utf8)) { told.append($0) }.map(\.lines) == [["kept"]])
     #expect(told == ["line 1: 1 captions have no times; they are left out"])
+    told = []
+    let table = "start\tend\ttext\n1000\t2000\tkept\nsoon\t4000\tlost\n\n"
+    #expect(SubtitleFile.parse(Array(table.utf8)) { told.append($0) }.map(\.lines) == [["kept"]])
+    #expect(told == ["line 3: the times cannot be read; the cue is left out"])
   }
 
   /// Segments of a stream that were joined count from the first one's clock.

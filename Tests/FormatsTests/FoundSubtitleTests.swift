@@ -144,6 +144,8 @@ struct FoundSubtitleTests {
     "0:00:01.000,0:00:02.000\nHello there\n\n0:00:03.000,0:00:04.000\nBye now\n",
     "start\tend\ttext\n1000\t2000\tHello there\n3000\t4000\tBye now\n",
     "start\tend\ttext\r\n1000\t2000\t Hello there\r\n3000\t4000\tBye now",
+    #"{"text": "…", "chunks": [{"timestamp": [1.0, 2.0], "text": " Hello there"}, {"timestamp": [3.0, 4.0], "text": " Bye now"}]}"#,
+    #"[{"text": "Hello there", "start": "1.0", "end": "2.0"}, {"text": "Bye now", "start": "3", "end": "4"}]"#,
   ])
   func captionsOfVideoSites(_ text: String) {
     let (cues, told) = parse(text)

@@ -1,6 +1,7 @@
 /// Captions as YouTube hands them out and as speech recognizers save them: XML in thousandths
 /// (`<p t="1000" d="2000">`) or seconds (`<text start="1" dur="2">`), and JSON of YouTube's events
-/// (`.json3`), of Whisper's segments and of whisper.cpp's transcription; and Whisper's `.tsv`.
+/// (`.json3`), of Whisper's segments, of whisper.cpp's transcription and of Transformers' chunks;
+/// and Whisper's `.tsv`.
 enum VideoSiteCaptions {
   /// A tree of JSON takes many times its text.
   static let mostBytes = 16 << 20
@@ -19,22 +20,25 @@ enum VideoSiteCaptions {
     case UInt8(ascii: "{"), UInt8(ascii: "["):
       guard text.utf8.count <= mostBytes, let json = try? JSON.parse(text) else { return nil }
       return captions(json, onProblem: onProblem)
-    default: return table(text)
+    default: return table(text, onProblem: onProblem)
     }
   }
 
   /// Whisper's table: start and end in thousandths, and the text.
-  private static func table(_ text: String) -> [TimedLines]? {
+  private static func table(_ text: String, onProblem: (Int, String) -> Void) -> [TimedLines]? {
     guard text.hasPrefix("start\tend\ttext") else { return nil }
     var result: [TimedLines] = []
     for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
       .enumerated()
-      .dropFirst()
+      .dropFirst() where !line.isBlank
     {
       let fields = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false)
       guard fields.count == 3, let start = Double(fields[0]), let end = Double(fields[1]),
         append(to: &result, line: number, start: start / 1000, length: (end - start) / 1000)
-      else { continue }
+      else {
+        onProblem(number, "the times cannot be read; the cue is left out")
+        continue
+      }
       result[result.count - 1].lines = [fields[2]]
     }
     return ended(result)
@@ -86,12 +90,15 @@ enum VideoSiteCaptions {
         let times = ["from", "to"].map { segment["offsets"]?[$0]?.double.map { $0 / 1000 } }
         add(times[0], times[1], nil, segment["text"]?.string ?? "")
       }
-    } else if let segments = json["segments"]?.array ?? json.array {
+    } else if let segments = json["segments"]?.array ?? json["chunks"]?.array ?? json.array {
+      func number(_ json: JSON?) -> Double? { json?.double ?? json?.string.flatMap(Double.init) }
       for segment in segments {
         guard let text = segment["text"]?.string else { return nil }
+        // Transformers' pipeline gives both times in one list.
+        let times = segment["timestamp"]?.array ?? []
         add(
-          segment["start"]?.double, segment["end"]?.double,
-          (segment["duration"] ?? segment["dur"])?.double, text)
+          number(segment["start"] ?? times.first), number(segment["end"] ?? times.dropFirst().first),
+          number(segment["duration"] ?? segment["dur"]), text)
       }
     } else {
       return nil
