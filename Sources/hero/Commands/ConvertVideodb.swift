@@ -1,5 +1,6 @@
 import ArgumentParser
 import Corpus
+import Engine
 import Formats
 import Foundation
 import Training
@@ -85,7 +86,9 @@ struct ConvertVideodb: ParsableCommand {
     options.compression = compression
     options.clipInterval = clipInterval.value
     if let nproc {
-      guard 1...1024 ~= nproc else { throw UsageError("--nproc must be from 1 to 1024") }
+      guard 1...CPUBackend.mostThreads ~= nproc else {
+        throw UsageError("--nproc must be from 1 to \(CPUBackend.mostThreads)")
+      }
       options.threadCount = nproc
     } else if let threads = Processes.threads() {
       options.threadCount = threads

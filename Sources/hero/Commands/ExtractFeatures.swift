@@ -169,7 +169,9 @@ struct ExtractFeatures: ParsableCommand {
       guard isOfQueries else { throw UsageError("--queries is for --layout qvhighlights") }
       guard clip != nil else { throw UsageError("--queries needs --clip, whose text tower reads them") }
     }
-    guard 1...1024 ~= jobs else { throw UsageError("--jobs must be from 1 to 1024") }
+    guard 1...CPUBackend.mostThreads ~= jobs else {
+      throw UsageError("--jobs must be from 1 to \(CPUBackend.mostThreads)")
+    }
     try reference.check(resnet: resnet != nil)
     let weights = [resnet, slowfast, clip, s3d].compactMap { $0 }
     guard !weights.isEmpty else {

@@ -155,7 +155,7 @@ struct IndexCommand: ParsableCommand {
         "all \(report.skipped) videos were left out", file: output, cure: "See the warnings for the reasons")
     }
     if !report.removed.isEmpty {
-      log.info("removed, for their files are gone from their folders: \(Self.names(report.removed))")
+      log.info("removed, for their files are gone from their folders: \(report.removed.listed(10))")
     }
     work.tell(report)
     try tellMissing(index, log)
@@ -303,10 +303,6 @@ struct IndexCommand: ParsableCommand {
       encoding: encoding, recognizer: recognizer)
   }
 
-  private static func names(_ names: [String]) -> String {
-    names.prefix(10).joined(separator: ", ") + (names.count > 10 ? " and \(names.count - 10) more" : "")
-  }
-
   /// Those of making an index with a trained model, of stores or with other networks than CLIP.
   private var flagsOfRuns: KeyValuePairs<String, Bool> {
     [
@@ -352,7 +348,7 @@ struct IndexCommand: ParsableCommand {
     if !report.short.isEmpty {
       let least = Double(model.opened.options.minLength + 1) * model.head.frameInterval
       log.info(
-        "shorter than the shortest moment (\(least) s), found as a whole: \(Self.names(report.short))")
+        "shorter than the shortest moment (\(least) s), found as a whole: \(report.short.listed(10))")
     }
   }
 

@@ -8,8 +8,13 @@ public enum Notice {
   private static let mostTold = 10
 
   private static let told = Mutex<Set<Name>>([])
-  /// Lines of each subject with many items, reported or not.
-  private static let counted = Mutex<[Name: Int]>([:])
+  /// Lines about one subject, by their hashes: there may be as many as a store has items.
+  private struct Lines {
+    var seen: Set<Int> = []
+    /// Not reported yet, not even in number.
+    var untold = 0
+  }
+  private static let subjects = Mutex<[Name: Lines]>([:])
   private static let teller = Mutex<@Sendable (String) -> Void> { line in
     try? FileHandle.standardError.write(contentsOf: Data((line.printable + "\n").utf8))
   }
@@ -31,22 +36,25 @@ public enum Notice {
   /// noticed, the number of the others by ``tellRest()``.
   /// - Parameter subject: what the items have in common, such as `late moments of tvr_train.db`.
   public static func tell(_ line: String, among subject: String) {
-    guard told.withLock({ $0.insert(Name(line)).inserted }) else { return }
-    let count = counted.withLock { counted in
-      counted[Name(subject), default: 0] += 1
-      return counted[Name(subject), default: 0]
+    let isTold = subjects.withLock { subjects in
+      guard subjects[Name(subject), default: Lines()].seen.insert(Name(line).hashValue).inserted else {
+        return false
+      }
+      if subjects[Name(subject), default: Lines()].seen.count <= mostTold { return true }
+      subjects[Name(subject), default: Lines()].untold += 1
+      return false
     }
-    if count <= mostTold { teller.withLock { $0 }(line) }
+    if isTold { teller.withLock { $0 }(line) }
   }
 
   /// Reports how many lines of each subject were left out so far.
   public static func tellRest() {
-    let counts = counted.withLock { counted in
-      defer { counted = counted.mapValues { min($0, mostTold) } }
-      return counted
+    let counts = subjects.withLock { subjects in
+      defer { for subject in subjects.keys { subjects[subject]?.untold = 0 } }
+      return subjects.mapValues(\.untold).filter { $0.value > 0 }
     }
-    for (subject, count) in counts.sorted(by: { $0.key < $1.key }) where count > mostTold {
-      teller.withLock { $0 }("… and \(count - mostTold) more: \(subject)")
+    for (subject, count) in counts.sorted(by: { $0.key < $1.key }) {
+      teller.withLock { $0 }("… and \(count) more: \(subject)")
     }
   }
 }

@@ -25,3 +25,10 @@ extension StringProtocol {
     }
   }
 }
+
+extension Array where Element == String {
+  /// The first `most` of names, and how many more there are: `a, b and 3 more`.
+  public func listed(_ most: Int) -> String {
+    prefix(most).joined(separator: ", ") + (count > most ? " and \(count - most) more" : "")
+  }
+}

@@ -19,11 +19,9 @@ extension FileReport {
       report.facts += checkpoint.facts.map { ("\(newest.name): \($0.name)", $0.value) }
       report.notes = checkpoint.notes
     }
-    var notes: [String] = []
-    if let saved = try folder.latestState(warn: { notes.append($0) }) {
+    if let saved = try folder.latestState(warn: { report.notes.append($0) }) {
       report.facts.append(("\(saved.state.step): without a gradient", try Self.withoutGradient(saved)))
     }
-    report.notes += notes
     let stores = [configuration.videos, configuration.subtitles].compactMap { $0 }
     report.notes += stores.filter { !FileManager.default.fileExists(atPath: $0) }.map {
       "\($0), which it was trained on, is not there from this folder"
@@ -39,8 +37,7 @@ extension FileReport {
   private static func withoutGradient(_ saved: SavedTrainingState) throws -> String {
     let (names, count) = try saved.parametersWithoutGradient()
     guard !names.isEmpty else { return "none of \(count) arrays" }
-    let rest = names.count > 4 ? " and \(names.count - 4) more" : ""
-    return "\(names.count) of \(count) arrays: \(names.prefix(4).joined(separator: ", "))\(rest)"
+    return "\(names.count) of \(count) arrays: \(names.listed(4))"
   }
 
   /// A store of features by itself.

@@ -54,7 +54,6 @@ public final class FeatureStore: Sendable {
   private let listPath: String
   /// Numbers of listed videos that the store has not.
   private let absent: Set<Int>
-  /// Whether a list that contradicts the rows has been reported.
   /// Missing videos for which a similar name was looked for.
   private let looked = Mutex(0)
   /// Features of a frame, which most of a few videos have.

@@ -35,8 +35,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     }
   }
 
-  /// The most threads that the environment may ask for.
-  private static let mostThreads = 1024
+  /// The most threads that a person may ask for.
+  package static let mostThreads = 1024
 
   /// The kernels that `HERO_KERNELS` names, or the best.
   private static func chosenKernels() throws -> hero_kernels {

@@ -1,3 +1,4 @@
+import Formats
 import Model
 
 extension LoadReport {
@@ -31,9 +32,6 @@ extension LoadReport {
       let isWhole = ["v_encoder", "roberta"].contains(parts.first)
       return parts.prefix(isWhole ? 2 : 1).joined(separator: ".")
     }.mapValues(\.count).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-    let shown = 3
-    let listed = counts.prefix(shown).map { $0.value == 1 ? $0.key : "\($0.key) \($0.value)" }
-    let rest = counts.count > shown ? " and \(counts.count - shown) more" : ""
-    return listed.joined(separator: ", ") + rest
+    return counts.map { $0.value == 1 ? $0.key : "\($0.key) \($0.value)" }.listed(3)
   }
 }

@@ -128,7 +128,7 @@ public struct SpeechRecognizer: Sendable {
     let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let wave = "\(folder)/silence.wav"
-    try Data(VideoSound.silence(seconds: 1)).write(to: URL(fileURLWithPath: wave))
+    try AtomicFile.write(VideoSound.silence(seconds: 1), to: wave)
     do {
       _ = try transcribe(wave: wave, seconds: 1, in: folder, check: check)
     } catch let error as DataError {
