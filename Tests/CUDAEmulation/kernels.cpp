@@ -23,7 +23,7 @@ template <class Arguments> Arguments argument(void (*)(Arguments), void *at) { r
 
 const Kernel *find_kernel(const char *name) {
   static const Kernel kernels[] = {
-      ENTRY(fill), ENTRY(copy), ENTRY(bias), ENTRY(slope), ENTRY(slope_sums), ENTRY(column_sums), ENTRY(add_parts),
+      ENTRY(fill), ENTRY(copy), ENTRY(halves), ENTRY(bias), ENTRY(slope), ENTRY(slope_sums), ENTRY(column_sums), ENTRY(add_parts),
       ENTRY(sum_elements), ENTRY(add_total), ENTRY(gather_sum), ENTRY(scatter_count), ENTRY(scatter_parts), ENTRY(scatter_add), ENTRY(transpose),
       ENTRY(layer_norm), ENTRY(layer_norm_wide), ENTRY(layer_norm_backward), ENTRY(layer_norm_backward_wide), ENTRY(normalize_rows),
       ENTRY(normalize_rows_backward), ENTRY(top), ENTRY(cross_entropy), ENTRY(segment_cross_entropy),

@@ -54,31 +54,50 @@ import Testing
   }
 
   /// Uploads come after what still uses their memory, and before what reads them or has the memory
-  /// next: small ones in line, large ones on a stream of their own, early or late.
-  @Test(arguments: [100, 20_000], [false, true]) func uploadsKeepTheirOrder(count: Int, atOnce: Bool) throws {
+  /// next: small ones in line, large ones on a stream of their own, as floats or as halves, early or
+  /// late.
+  @Test(arguments: [(100, 0), (20_000, 0.1), (40_000, 0)] as [(Int, Float)], [false, true])
+  func uploadsKeepTheirOrder(upload: (count: Int, fraction: Float), atOnce: Bool) throws {
     hero_cuda_emulation_copy_at_once(atOnce)
     defer { hero_cuda_emulation_copy_at_once(false) }
-    let backend = try TestGPU.open()
-    func uploaded(_ value: Float) -> Tensor {
-      backend.makeTensor([Float](repeating: value, count: count), rows: 1, columns: count)
-    }
-    func has(_ tensor: Tensor, _ value: Float) -> Bool {
-      backend.values(of: tensor).allSatisfy { $0 == value }
-    }
+    let (count, backend) = (upload.count, try TestGPU.open())
+    func values(_ value: Float) -> [Float] { [Float](repeating: value + upload.fraction, count: count) }
+    func uploaded(_ value: Float) -> Tensor { backend.makeTensor(values(value), rows: 1, columns: count) }
+    func has(_ tensor: Tensor, _ value: Float) -> Bool { backend.values(of: tensor) == values(value) }
     let copy = backend.makeTensor(rows: 1, columns: count)
     do { backend.run(Copy(uploaded(1), to: copy)) }
     // These have the memory of the first, one after the other.
     do { _ = uploaded(2) }
     let filled = backend.makeTensor(rows: 1, columns: count)
-    backend.run(Fill(filled, with: 3))
+    backend.run(Fill(filled, with: 3 + upload.fraction))
     backend.synchronize()
     let last = uploaded(4)
     #expect(has(last, 4) && has(filled, 3) && has(copy, 1))
     // The same memory once more, by another upload.
     let other = backend.makeTensor(rows: 1, columns: count)
     backend.run(Copy(last, to: other))
-    [Float](repeating: 5, count: count).withUnsafeBufferPointer { backend.upload($0, to: last) }
+    values(5).withUnsafeBufferPointer { backend.upload($0, to: last) }
     #expect(has(last, 5) && has(other, 4))
+  }
+
+  /// Every finite half travels in two bytes, and arrives to the bit; one other number among them
+  /// makes all travel as floats.
+  @Test(arguments: [nil, 0.1, 65_504.5, .infinity, 0x1p-25, 0x1.0002p-3, 0x1p-140] as [Float?])
+  func halvesTravelAsHalves(other: Float?) throws {
+    var values = (0...UInt16.max).map { Float(Float16(bitPattern: $0)) }.filter(\.isFinite)
+    if let other { values[50_000] = other }
+    let backend = try TestGPU.open()
+    let tensor = backend.makeTensor(rows: 1, columns: values.count + 5)
+    let before = hero_cuda_emulation_count().uploaded
+    values.withUnsafeBufferPointer { values in
+      // Where the device cannot write four at once.
+      let part = Tensor(rows: 1, columns: values.count, storage: tensor.storage, offset: 3)
+      backend.upload(values, to: part)
+      let arrived = backend.values(of: part)
+      #expect(arrived.map(\.bitPattern) == values.map(\.bitPattern))
+    }
+    let bytes = hero_cuda_emulation_count().uploaded - before
+    #expect(!TestGPU.isEmulated || bytes == (other == nil ? 2 : 4) * values.count)
   }
 
   /// Numbers are those of when they were asked for; waiting for them leaves later work alone.

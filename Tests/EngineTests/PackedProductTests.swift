@@ -234,6 +234,28 @@ struct BF16ValueTests {
     }
   }
 
+  /// All finite halves are found, and nothing else: not a float one bit away, at any place.
+  @Test func halves() throws {
+    let all = (0...UInt16.max).filter { Float16(bitPattern: $0).isFinite }
+    let floats = all.map { Float(Float16(bitPattern: $0)) }
+    var random = TestRandom(seed: 2)
+    for kernels in KernelSets.all {
+      var found = [UInt16](repeating: 0, count: all.count)
+      #expect(kernels.halve(&found, floats, floats.count))
+      #expect(found == all)
+      for _ in 0..<200 {
+        let (place, bit) = (Int(random.next() % UInt64(floats.count)), UInt32(random.next() % 13))
+        var other = floats
+        other[place] = Float(bitPattern: other[place].bitPattern ^ 1 << bit)
+        let isHalf = Float(Float16(other[place])) == other[place]
+        #expect(kernels.halve(&found, other, other.count) == isHalf)
+      }
+      for other in [Float.infinity, -.infinity, .nan, 65_520, 0x1p-25, 0x1p-130] {
+        #expect(!kernels.halve(&found, [1, other], 2))
+      }
+    }
+  }
+
   /// What is dropped does not depend on the type.
   @Test func dropoutDropsTheSame() throws {
     try Backends.forEachBF16 { backend in

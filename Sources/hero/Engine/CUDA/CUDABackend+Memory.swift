@@ -21,6 +21,7 @@ extension CUDABackend {
   }
 
   /// Queues a copy through a pinned buffer; rounds to bfloat16 on the host where the tensor is so.
+  /// Many floats that are all IEEE halves are copied as these and widened by a kernel.
   public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
     precondition(values.count == tensor.count)
     changes(tensor)
@@ -29,7 +30,12 @@ extension CUDABackend {
       deviceMemory.uploadNarrowed(values, to: storage, offset: tensor.offset)
     } else {
       precondition(tensor.storage.type == .float32)
-      deviceMemory.upload(UnsafeRawBufferPointer(values), to: storage, offset: tensor.offset)
+      deviceMemory.upload(values, to: storage, offset: tensor.offset) { halves, address, count, stream in
+        let to = hero_view(data: UnsafeMutableRawPointer(bitPattern: UInt(address)), bf16: 0)
+        self.launch(
+          .halves, elements: count, each: 4,
+          hero_halves_arguments(x: UnsafePointer(bitPattern: UInt(halves)), y: to, count: Int64(count)), on: stream)
+      }
     }
   }
 

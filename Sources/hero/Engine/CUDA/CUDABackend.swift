@@ -100,6 +100,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   }
 
   deinit {
+    deviceMemory.finishUploads()
     stream.synchronize()
     _ = stream.functions.unload_module(module)
   }
@@ -152,10 +153,11 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   /// - Parameters:
   ///   - grid: blocks; none is no work.
   ///   - headWidth: of an attention's kernel.
+  ///   - side: a stream other than that of all work.
   func launch<Argument>(
     _ kernel: CUDAKernel, headWidth: Int = 0, grid: (x: Int, y: Int, z: Int), block: Int,
     sharedBytes: Int = 0,
-    _ argument: Argument
+    _ argument: Argument, on side: CUDAStream? = nil
   ) {
     guard grid.x > 0, grid.y > 0, grid.z > 0 else { return }
     guard let function = kernels[kernel.place(headWidth: headWidth)] else {
@@ -166,7 +168,7 @@ public final class CUDABackend: Backend, @unchecked Sendable {
       var pointer: UnsafeMutableRawPointer? = UnsafeMutableRawPointer(mutating: argument)
       return stream.functions.launch(
         function, UInt32(grid.x), UInt32(grid.y), UInt32(grid.z), UInt32(block), 1, 1, UInt32(sharedBytes),
-        stream.handle, &pointer, nil)
+        (side ?? stream).handle, &pointer, nil)
     }
     guard failure == 0 else { return stream.check(failure, "start \(kernel)") }
   }
@@ -177,8 +179,10 @@ public final class CUDABackend: Backend, @unchecked Sendable {
   }
 
   /// As many threads as there are elements (or fours of them).
-  func launch<Argument>(_ kernel: CUDAKernel, elements: Int, each: Int = 1, _ argument: Argument) {
-    launch(kernel, grid: ((elements + 256 * each - 1) / (256 * each), 1, 1), block: 256, argument)
+  func launch<Argument>(
+    _ kernel: CUDAKernel, elements: Int, each: Int = 1, _ argument: Argument, on side: CUDAStream? = nil
+  ) {
+    launch(kernel, grid: ((elements + 256 * each - 1) / (256 * each), 1, 1), block: 256, argument, on: side)
   }
 
   /// Room of the kernels' own, float32.

@@ -3,7 +3,7 @@ import Foundation
 
 /// The kernels, by the names of their sources: `layerNorm` is `layer_norm`.
 enum CUDAKernel: Int, CaseIterable {
-  case fill, copy, bias, slope, slopeSums, columnSums, addParts, sumElements, addTotal
+  case fill, copy, halves, bias, slope, slopeSums, columnSums, addParts, sumElements, addTotal
   case gatherSum, scatterCount, scatterParts, scatterAdd, transpose
   case layerNorm, layerNormWide, layerNormBackward, layerNormBackwardWide
   case normalizeRows, normalizeRowsBackward, top

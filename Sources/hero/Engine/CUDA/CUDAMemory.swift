@@ -23,7 +23,6 @@ final class CUDAMemory: @unchecked Sendable {
   /// - Throws: `EngineError` where the driver refuses a stream.
   init(_ stream: CUDAStream) throws {
     self.stream = stream
-    staging = try CUDAStaging(stream)
     // Regions are in no other stream's order, which may be recorded meanwhile.
     let own = try CUDAStream(stream.functions, ordinal: stream.ordinal)
     let recording = recording
@@ -39,6 +38,7 @@ final class CUDAMemory: @unchecked Sendable {
       if let began = recording.began { stream.wait(until: began) } else { stream.synchronize() }
       _ = stream.functions.release($0, own.handle)
     }
+    staging = try CUDAStaging(stream, deviceRoom: pool)
   }
 
   deinit {
@@ -80,14 +80,43 @@ final class CUDAMemory: @unchecked Sendable {
   func upload(_ values: UnsafeRawBufferPointer, to storage: CUDAStorage, offset: Int = 0) {
     staging.upload(count: values.count, to: storage, at: offset * storage.type.size) {
       $0.copyMemory(from: values)
+      return true
     }
   }
+
+  /// Copies float32 numbers. Many that are all IEEE halves, as the features of most stores are,
+  /// travel as these: half of the bytes, and no bit changes.
+  /// - Parameter widen: queues what makes `count` floats of the halves at an address.
+  func upload(
+    _ values: UnsafeBufferPointer<Float>, to storage: CUDAStorage, offset: Int,
+    widen: @escaping (_ halves: UInt64, _ to: UInt64, _ count: Int, CUDAStream) -> Void
+  ) {
+    let bytes = UnsafeRawBufferPointer(values)
+    let halve = hero_kernels_best().pointee.halve
+    // Other numbers show at once that they are none.
+    let first = min(64, values.count)
+    let areHalves =
+      CUDAStaging.hasOwnStream(bytes: 2 * values.count)
+      && withUnsafeTemporaryAllocation(of: UInt16.self, capacity: first) {
+        halve?($0.baseAddress, values.baseAddress, first) == true
+      }
+      && staging.upload(count: 2 * values.count, to: storage, at: 4 * offset) { bytes in
+        halve?(bytes.baseAddress?.assumingMemoryBound(to: UInt16.self), values.baseAddress, values.count) == true
+      } widen: { halves, address, stream in
+        widen(halves, address, values.count, stream)
+      }
+    if !areHalves { upload(bytes, to: storage, offset: offset) }
+  }
+
+  /// Waits for uploads that nothing has waited for.
+  func finishUploads() { staging.finish() }
 
   /// Copies float32 numbers as bfloat16.
   func uploadNarrowed(_ values: UnsafeBufferPointer<Float>, to storage: CUDAStorage, offset: Int) {
     staging.upload(count: 2 * values.count, to: storage, at: 2 * offset) { bytes in
       hero_kernels_best().pointee.narrow(
         bytes.baseAddress?.assumingMemoryBound(to: hero_bf16.self), values.baseAddress, values.count)
+      return true
     }
   }
 
@@ -123,8 +152,9 @@ private final class CUDAStaging: @unchecked Sendable {
   private let lock = NSRecursiveLock()
   private var isAlone = false
   private let pool: BufferPool<Pinned>
+  private let deviceRoom: BufferPool<UInt64>
   /// Uploads by the stream that does them, the earlier ones first.
-  private var underWay: [(upload: CUDAUpload, buffer: Buffer, read: UnsafeMutableRawPointer)] = []
+  private var underWay: [UnderWay] = []
   private var inLine: [(buffer: Buffer, read: UnsafeMutableRawPointer)] = []
   private var events: [UnsafeMutableRawPointer] = []
   /// Marks what the next upload comes after.
@@ -132,6 +162,15 @@ private final class CUDAStaging: @unchecked Sendable {
   private var uploads: CUDAUpload = 0
   /// The last upload that the device's stream waits for.
   private var awaited: CUDAUpload = 0
+
+  /// An upload on the stream for large ones, and the event after it.
+  private struct UnderWay {
+    let upload: CUDAUpload
+    let buffer: Buffer
+    /// Of the device, for numbers that are widened there.
+    let room: BufferPool<UInt64>.Buffer?
+    let read: UnsafeMutableRawPointer
+  }
 
   struct Pinned: MemoryAddress, @unchecked Sendable {
     let memory: UnsafeMutableRawPointer
@@ -142,8 +181,12 @@ private final class CUDAStaging: @unchecked Sendable {
   /// Bytes of the largest upload in line.
   private static let mostInLine = 1 << 16
 
-  init(_ stream: CUDAStream) throws {
-    self.stream = stream
+  /// Whether an upload of so many bytes has the stream for large ones.
+  static func hasOwnStream(bytes: Int) -> Bool { bytes > mostInLine }
+
+  /// - Parameter deviceRoom: memory of the device, used in the order of `stream`.
+  init(_ stream: CUDAStream, deviceRoom: BufferPool<UInt64>) throws {
+    (self.stream, self.deviceRoom) = (stream, deviceRoom)
     side = try CUDAStream(stream.functions, ordinal: stream.ordinal)
     ready = stream.makeEvent()
     pool = BufferPool { bytes in
@@ -173,37 +216,57 @@ private final class CUDAStaging: @unchecked Sendable {
     }
   }
 
+  /// Fills pinned memory and queues a copy of it.
+  /// - Parameters:
+  ///   - count: bytes.
+  ///   - offset: bytes from the storage's start.
+  ///   - fill: false for numbers that cannot be copied so, of which nothing is queued.
+  ///   - widen: queues what writes the storage's elements, of those copied to an address. For
+  ///     large uploads only.
+  /// - Returns: what `fill` returns.
+  @discardableResult
   func upload(
-    count: Int, to storage: CUDAStorage, at offset: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
-  ) {
-    guard count > 0 else { return }
+    count: Int, to storage: CUDAStorage, at offset: Int, fill: (UnsafeMutableRawBufferPointer) -> Bool,
+    widen: ((_ from: UInt64, _ to: UInt64, CUDAStream) -> Void)? = nil
+  ) -> Bool {
+    guard count > 0 else { return true }
     stream.enter()
     let (buffer, event) = take(bytes: count)
-    fill(UnsafeMutableRawBufferPointer(start: buffer.address.memory, count: count))
-    func copy(on stream: CUDAStream) {
-      stream.check(
-        stream.functions.upload(
-          storage.start + UInt64(offset), buffer.address.memory, count, stream.handle),
-        "copy to the device")
-      stream.record(event)
+    guard fill(UnsafeMutableRawBufferPointer(start: buffer.address.memory, count: count)) else {
+      lock.withLock {
+        pool.give(buffer)
+        events.append(event)
+      }
+      return false
     }
-    if count <= Self.mostInLine {
+    let address = storage.start + UInt64(offset)
+    func copy(to address: UInt64, on stream: CUDAStream) {
+      stream.check(
+        stream.functions.upload(address, buffer.address.memory, count, stream.handle), "copy to the device")
+    }
+    if !Self.hasOwnStream(bytes: count) {
+      precondition(widen == nil)
       if storage.upload != 0 { continueAfter(storage.upload) }
       lock.withLock {
-        copy(on: stream)
+        copy(to: address, on: stream)
+        stream.record(event)
         inLine.append((buffer, event))
       }
-      return
+      return true
     }
     lock.withLock {
+      let room = widen.map { _ in deviceRoom.take(bytes: count) }
       // What is queued so far may still use this memory.
       stream.record(ready)
       side.wait(for: ready)
-      copy(on: side)
+      copy(to: room?.address ?? address, on: side)
+      if let room { widen?(room.address, address, side) }
+      side.record(event)
       uploads += 1
       storage.upload = uploads
-      underWay.append((uploads, buffer, event))
+      underWay.append(UnderWay(upload: uploads, buffer: buffer, room: room, read: event))
     }
+    return true
   }
 
   func continueAfter(_ upload: CUDAUpload) {
@@ -221,6 +284,7 @@ private final class CUDAStaging: @unchecked Sendable {
     func isRead(_ event: UnsafeMutableRawPointer) -> Bool { stream.functions.event_query(event) == 0 }
     let line = inLine.prefix { isRead($0.read) }
     let own = underWay.prefix { isRead($0.read) }
+    for room in own.compactMap(\.room) { deviceRoom.give(room) }
     for (buffer, event) in line + own.map({ ($0.buffer, $0.read) }) {
       pool.give(buffer)
       events.append(event)
@@ -228,6 +292,8 @@ private final class CUDAStaging: @unchecked Sendable {
     inLine.removeFirst(line.count)
     underWay.removeFirst(own.count)
   }
+
+  func finish() { side.synchronize() }
 
   deinit {
     for stream in [side, stream] { stream.synchronize() }

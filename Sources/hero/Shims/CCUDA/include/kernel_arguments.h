@@ -34,6 +34,8 @@ typedef struct {
 typedef struct { hero_view y; double *sums; float value; long long count; } hero_fill_arguments;
 /// y = factor·x + (accumulate ? y : 0)
 typedef struct { hero_view x, y; float factor; int accumulate; long long count; } hero_copy_arguments;
+/// y = the IEEE halves x, which are finite
+typedef struct { const unsigned short *x; hero_view y; long long count; } hero_halves_arguments;
 /// pre += bias (none: no pointer; float32), out = gelu(pre) or relu(pre) or pre.
 typedef struct { hero_view pre, out; const float *bias; long long rows, columns; int activation; } hero_bias_arguments;
 /// dy *= activation'(saved); where `out` is given it becomes gelu(saved). With sums, as

@@ -27,6 +27,25 @@ KERNEL copy(const hero_copy_arguments a) {
   }
 }
 
+// A finite half as a float. One without an exponent is a whole number of 2^-24.
+__device__ inline float half_value(u32 half) {
+  u32 magnitude = half & 0x7FFFu;
+  float size = magnitude < 0x400u ? (float)magnitude * 5.9604644775390625e-8f
+                                  : __uint_as_float((magnitude << 13) + 0x38000000u);
+  return half & 0x8000u ? -size : size;
+}
+
+KERNEL halves(const hero_halves_arguments a) {
+  long long i = first_of_four();
+  if (i + 4 <= a.count) {
+    uint2 w = *(const uint2 *)(a.x + i);
+    put_four(
+        a.y, i, {{half_value(w.x & 0xFFFFu), half_value(w.x >> 16), half_value(w.y & 0xFFFFu), half_value(w.y >> 16)}});
+  } else {
+    for (; i < a.count; i++) put(a.y, i, half_value(a.x[i]));
+  }
+}
+
 // Not a maximum, where a ReLU is meant: that would make 0 of NaN.
 __device__ inline float activated(float x, int activation) {
   if (activation == ACTIVATION_RELU) return x < 0 ? 0.0f : x;

@@ -148,6 +148,8 @@ typedef struct {
   void (*bias_quick_gelu)(float *y, const float *bias, long rows, long columns);
   void (*widen)(float *to, const hero_bf16 *from, long n);
   void (*narrow)(hero_bf16 *to, const float *from, long n);           // rounds to the nearest
+  // Floats as IEEE halves; false, and `to` of no use, where one of them is no finite half itself.
+  bool (*halve)(uint16_t *to, const float *from, long n);
   void (*add_bf16)(float *y, const hero_bf16 *x, long n);           // y += x
 
   // C = X Wᵀ for at most 32 rows: x is transposed, [inner x padded(rows)]; w is [columns x inner],

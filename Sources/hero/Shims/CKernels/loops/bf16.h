@@ -18,6 +18,28 @@ INLINE vh narrowed(vf v) {
 #endif
 }
 
+// Floats as IEEE halves; false, and `to` of no use, where one of them is no finite half itself.
+static bool halve(uint16_t *to, const float *from, long n) {
+  for (long start = 0; start < n; start += 4096) {
+    vi exact = -1;
+    for (long i = start; i < n && i < start + 4096; i += LANES) {
+      vu bits = (vu)load_up_to(from + i, n - i), magnitude = bits & 0x7FFFFFFFu;
+      vf size = (vf)magnitude;
+      // Adding 0.5 lines the last bit up with the smallest half's.
+      vu small = (vu)(size + 0.5f) - 0x3F000000u;
+      vi is_small = size < 0x1p-14f;
+      vi small_fits = (vu)(__builtin_convertvector(small, vf) * 0x1p-24f) == magnitude;
+      vi fits = (magnitude & 0x1FFFu) == 0 & size <= 65504.0f;
+      exact &= (is_small & small_fits) | (~is_small & fits);
+      vu half = ((vu)is_small & small) | (~(vu)is_small & (magnitude - 0x38000000u) >> 13);
+      vh h = __builtin_convertvector((bits >> 16 & 0x8000u) | (half & 0x7FFFu), vh);
+      memcpy(to + i, &h, (size_t)(n - i < LANES ? n - i : LANES) * sizeof *to);
+    }
+    if (__builtin_reduce_and(exact) == 0) return false;
+  }
+  return true;
+}
+
 INLINE EITHER vf load(const hero_bf16 *p) { vh h; memcpy(&h, p, sizeof h); return widened(h); }
 INLINE EITHER void store(hero_bf16 *p, vf v) { vh h = narrowed(v); memcpy(p, &h, sizeof h); }
 INLINE EITHER vf load_part(const hero_bf16 *p, long n) {

@@ -39,6 +39,7 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .bias_quick_gelu = bias_quick_gelu,
     .widen = widen,
     .narrow = narrow,
+    .halve = halve,
     .add_bf16 = add_bf16,
     .thin_product = thin_product,
 #if defined(SET_WIDE)
