@@ -134,7 +134,8 @@ release-arm64:
 ARM64_TESTS := .build/arm64/tests
 test-arm64:
 	Scripts/arm64 swift build --scratch-path $(ARM64_TESTS) -c release -Xswiftc -enable-testing --build-tests \
-	  -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=deadobject-elim -Xswiftc -Xfrontend -Xswiftc -solver-scope-threshold=100000000
+	  -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=deadobject-elim -Xswiftc -Xfrontend -Xswiftc -solver-scope-threshold=100000000 \
+	  -Xswiftc -Xfrontend -Xswiftc -solver-trail-threshold=1000000000 -Xswiftc -Xfrontend -Xswiftc -solver-memory-threshold -Xswiftc -Xfrontend -Xswiftc 4000000000
 	Scripts/arm64 env HERO_TEST_GPU=none $(ARM64_TESTS)/release/heroPackageTests.xctest --testing-library swift-testing \
 	  --filter 'GoldenTests|FormatsTests|TextTests' --skip OnTheDevice
 

@@ -72,7 +72,8 @@ struct OwnVideoIndex {
     // Means more or less, so that nothing grows from layer to layer.
     let inputs = Float(shape.dropFirst().reduce(1, *))
     let values = (0..<count).map { place in
-      (0.4 + 1.2 * Float((place * 7919 + name.utf8.count * 31) % 17) / 17) / inputs
+      let spread = Float((place * 7919 + name.utf8.count * 31) % 17) / 17
+      return (0.4 + 1.2 * spread) / inputs
     }
     let norms: [(String, Float)] = [
       ("weight", 1), ("bias", 0.5), ("running_mean", 0.1), ("running_var", 1),

@@ -98,6 +98,64 @@ struct DeviceLinkTests {
     }
   }
 
+  /// Of a table only rows that some rank names travel, unless a rank uses all of it: between GPUs,
+  /// through the host, and between processors.
+  @Test(arguments: ["linked", "apart", "cpu"], [false, true])
+  func tablesTravelByRows(kind: String, isReadWhole: Bool) throws {
+    let named: [[Int32]] = [[5, 2000, 5, -1], [], [7, 5]]
+    let found = try ThreadRanks.run(3) { ranks in
+      let backend: any Backend
+      switch kind {
+      case "linked": backend = try Self.device(ranks)
+      case "apart": backend = try CUDABackend(hero_cuda_emulation().pointee)
+      default: backend = try CPUBackend(threads: 1)
+      }
+      let store = ParameterStore(backend: backend)
+      let table = store.add("words", [2048, 3], .constant(1))
+      let other = store.add("other", [4, 3], .constant(1))
+      store.initialize(seed: 1)
+      let exchange = GradientExchange(store, communicator: ranks)
+      var gradients: [[Float]] = []
+      for step in 0..<2 {
+        let tape = Tape.training(backend, seed: 1, step: UInt64(step), communicator: ranks)
+        for indices in [named[ranks.rank], Array(named[ranks.rank].reversed())] where !indices.isEmpty {
+          let rows = tape.gather(table.tensor, backend.makeIndices(indices))
+          let zero = backend.makeTensor([Float](repeating: 0, count: rows.count), rows: rows.rows, columns: 3)
+          _ = tape.distances(rows, targets: zero, weight: Float(1 + ranks.rank))
+        }
+        if isReadWhole, ranks.rank == 1 {
+          let zero = backend.makeTensor([Float](repeating: 0, count: 2048 * 3), rows: 2048, columns: 3)
+          _ = tape.distances(tape.scale(table.tensor, by: 1), targets: zero, weight: 0.5)
+        }
+        let zero = backend.makeTensor([Float](repeating: 0, count: 12), rows: 4, columns: 3)
+        _ = tape.distances(tape.scale(other.tensor, by: 1), targets: zero, weight: 1)
+        exchange.backward(tape)
+        for parameter in [table, other] {
+          gradients.append(backend.values(of: try #require(parameter.gradient)))
+        }
+        store.clearGradients()
+      }
+      return (gradients, exchange.timing.bytes)
+    }
+    // d‖(1, 1, 1)‖ is 1/√3. Both uses count, and the steps are alike.
+    let each = 1 / Float(3).squareRoot()
+    var uses = [Float](repeating: isReadWhole ? 0.5 : 0, count: 2048)
+    for (rank, rows) in named.enumerated() {
+      for row in rows where row >= 0 { uses[Int(row)] += 2 * Float(1 + rank) }
+    }
+    for (gradients, bytes) in found {
+      #expect(gradients == found[0].0)
+      for (place, gradient) in gradients.enumerated() {
+        let wanted = place % 2 == 0 ? uses : [3, 3, 3, 3]
+        try #require(gradient.count == 3 * wanted.count)
+        for (element, value) in gradient.enumerated() {
+          #expect(abs(value - wanted[element / 3] * each) < 1e-5)
+        }
+      }
+      #expect(bytes == 2 * 4 * 3 * (4 + (isReadWhole ? 2048 : 3)))
+    }
+  }
+
   @Test func whoCannotBeLinkedIsNamed() throws {
     func reasons(_ make: @escaping @Sendable (Int) throws -> any Backend) throws -> [String] {
       try ThreadRanks.run(2) { ranks in

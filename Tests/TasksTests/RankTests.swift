@@ -207,6 +207,28 @@ struct RankTests {
     }
   }
 
+  /// Ranks have as many frames as the others, to half of an item, one item at least, and none is
+  /// left out.
+  @Test(arguments: [2, 3, 8], [1, 7, 100]) func ranksHaveEqualParts(ranks: Int, longest: Int) throws {
+    func size(_ item: Int) -> Int { item * 7919 % longest }
+    for number in 0..<20 {
+      let parts = (0..<ranks).map {
+        BatchPlan(batchSize: 4, seed: 3, rank: $0, of: ranks).items(number, of: 1000, size: size).items
+      }
+      let whole = BatchPlan(batchSize: 4 * ranks, seed: 3).items(number, of: 1000).items
+      #expect(parts.flatMap { $0 } == whole)
+      if whole.count >= ranks { #expect(!parts.contains([])) }
+      let loads = parts.map { $0.reduce(0) { $0 + max(1, size($1)) } }
+      let total = loads.reduce(0, +)
+      for load in loads { #expect(load <= total / ranks + 1 + longest) }
+    }
+    // One long video is a part by itself.
+    let alone = (0..<3).map {
+      BatchPlan(batchSize: 2, seed: 3, rank: $0, of: 3).items(0, of: 6) { $0 == 4 ? 1000 : 10 }.items
+    }
+    #expect(!alone.contains([]) && alone.contains([4]))
+  }
+
   /// Answers of ranks that divide a split are those of one process, in its order.
   @Test func evaluationsAreDivided() throws {
     let alone = try Self.evaluate(SoleCommunicator.shared)

@@ -23,6 +23,8 @@ private final class Pull: Source {
     let itemCount = 64
     let skips = SkipReport()
 
+    func frames(of item: Int) -> Int { 1 }
+
     func batch(of items: [Int], random: RandomStream) throws -> Target? {
       var random = random
       return Target(values: (0..<4).map { _ in random.uniform() })

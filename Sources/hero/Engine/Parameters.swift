@@ -19,7 +19,9 @@ public final class Parameter {
   /// till then.
   public internal(set) var updates: Int?
   /// Whether there is a gradient in this step.
-  public internal(set) var hasGradient = false
+  public var hasGradient: Bool { gradientRows != nil }
+  /// Which rows of this step's gradient may be other than zero; nil without one.
+  var gradientRows: GradientRows?
   let offset: Int
   /// The store whose arenas hold the values and gradients.
   public unowned let store: ParameterStore
@@ -46,6 +48,13 @@ public final class Parameter {
   public var gradient: Tensor? {
     hasGradient ? store.gradients(range, rows: tensor.rows, columns: tensor.columns) : nil
   }
+}
+
+/// Rows of a gradient that may be other than zero.
+enum GradientRows {
+  case all
+  /// Those that indices named, one list for each use.
+  case named([[Int32]])
 }
 
 /// All parameters of a model, end to end in one arena, and their gradients: the optimizer and the
@@ -182,7 +191,7 @@ public final class ParameterStore {
   /// Forgets the gradients of the last step. Nothing is written: the first gradient to arrive
   /// overwrites.
   public func clearGradients() {
-    for parameter in parameters { parameter.hasGradient = false }
+    for parameter in parameters { parameter.gradientRows = nil }
     gradientBlocks.clear()
   }
 
@@ -190,7 +199,7 @@ public final class ParameterStore {
   func completeGradient(of parameter: Parameter) {
     guard !parameter.hasGradient else { return }
     backend.run(Fill(gradients(parameter.range, rows: 1, columns: parameter.count), with: 0))
-    parameter.hasGradient = true
+    parameter.gradientRows = .named([])
   }
 
   /// The runs of elements that have gradients, as few as possible.
@@ -214,14 +223,25 @@ public final class ParameterStore {
   }
 
   /// Where the gradient of these adjoining parameters goes.
-  func target(for group: [Parameter], rows: Int, columns: Int) -> GradientTarget {
+  /// - Parameter indices: the only rows of a sole parameter that it is other than zero in; nil
+  ///   where it may be anywhere.
+  func target(
+    for group: [Parameter], rows: Int, columns: Int, at indices: Indices? = nil
+  ) -> GradientTarget {
     let fresh = group.filter { !$0.hasGradient }
     let accumulate = fresh.count < group.count
     for parameter in fresh {
       if accumulate {
         backend.run(Fill(gradients(parameter.range, rows: 1, columns: parameter.count), with: 0))
       }
-      parameter.hasGradient = true
+      parameter.gradientRows = .named([])
+    }
+    for parameter in group {
+      if case .named(let lists) = parameter.gradientRows, group.count == 1, let own = indices?.given {
+        parameter.gradientRows = .named(lists + [own])
+      } else {
+        parameter.gradientRows = .all
+      }
     }
     let range = group[0].offset..<group[0].offset + rows * columns
     return GradientTarget(

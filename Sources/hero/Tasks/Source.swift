@@ -67,12 +67,35 @@ public struct BatchPlan: Equatable, Sendable {
   /// visits.
   ///
   /// All ranks' items end to end are the batch that one process with as many items at once would
-  /// have.
-  public func items(_ number: Int, of count: Int) -> (items: [Int], first: Int) {
+  /// have. A rank's part ends where its items' sizes come nearest to an equal share, since the
+  /// ranks wait for the last; each has an item if there are enough.
+  /// - Parameter size: what an item costs, in any unit.
+  public func items(
+    _ number: Int, of count: Int, size: (_ item: Int) -> Int = { _ in 1 }
+  ) -> (items: [Int], first: Int) {
     let order = EpochOrder(items: count, batchSize: batchSize * ranks, seed: seed)
     let all = order.batch(number)
-    let own = all.count * rank / ranks..<all.count * (rank + 1) / ranks
+    let own = part(of: ranks > 1 ? all.map { max(1, size($0)) } : all.map { _ in 1 })
     return (Array(all[own]), number * order.batchSize + own.lowerBound)
+  }
+
+  /// This rank's stretch of items with these sizes.
+  private func part(of sizes: [Int]) -> Range<Int> {
+    let total = sizes.reduce(0, +)
+    var (start, end, sum) = (0, 0, 0)
+    for part in 1...rank + 1 {
+      start = end
+      let isEnough = sizes.count >= ranks
+      let most = part == ranks || !isEnough ? sizes.count : sizes.count - (ranks - part)
+      // An item belongs to the part that its middle is in.
+      while end < most,
+        part == ranks || isEnough && end == start || (2 * sum + sizes[end]) * ranks < 2 * total * part
+      {
+        sum += sizes[end]
+        end += 1
+      }
+    }
+    return start..<end
   }
 }
 
@@ -96,6 +119,8 @@ public protocol BatchLoader: Sendable {
   associatedtype Batch: TaskBatch
   /// Items in all.
   var itemCount: Int { get }
+  /// Frames of an item's video, as the side files say: about what it costs.
+  func frames(of item: Int) -> Int
   /// Reports every item that cannot be used.
   var skips: SkipReport { get }
   /// What the batches are made of, in words: `4000 items`.
@@ -115,7 +140,7 @@ extension BatchLoader {
   /// so a resumed run continues with the very batch that would have come. nil where none of its
   /// items can be used, or the rank has none.
   public func batch(_ number: Int, of plan: BatchPlan) throws -> Batch? {
-    let (items, first) = plan.items(number, of: itemCount)
+    let (items, first) = plan.items(number, of: itemCount, size: frames)
     return try batch(of: items, random: RandomStream(seed: plan.seed, step: UInt64(first), for: .batch))
   }
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// The gradient of a large table, of which only rows with a gradient on some rank travel.
 ///
 /// A batch reads some thousand of fifty thousand words, and their table is a third of all
@@ -20,15 +18,18 @@ final class SharedTable {
   }
 
   /// Begins to ask which rows there are.
-  /// - Parameter gradient: whole on this rank, in the host's memory.
-  init(_ gradient: Tensor, backend: any Backend, communicator: any Communicator) {
+  /// - Parameters:
+  ///   - gradient: whole on this rank.
+  ///   - rows: of it that may be other than zero.
+  init(_ gradient: Tensor, rows: GradientRows, backend: any Backend, communicator: any Communicator) {
     (self.gradient, self.backend) = (gradient, backend)
     marks = .allocate(capacity: gradient.rows)
-    let zeros = [Float](repeating: 0, count: gradient.columns)
-    for row in 0..<gradient.rows {
-      let own = gradient.pointer + row * gradient.columns
-      let isEmpty = memcmp(own, zeros, gradient.columns * MemoryLayout<Float>.stride) == 0
-      marks.initializeElement(at: row, to: isEmpty ? 0 : 1)
+    switch rows {
+    case .all:
+      marks.initialize(repeating: 1)
+    case .named(let lists):
+      marks.initialize(repeating: 0)
+      for row in lists.joined() where row >= 0 { marks[Int(row)] = 1 }
     }
     union = communicator.begin(.union(marks), on: .gradients)
   }
@@ -41,10 +42,7 @@ final class SharedTable {
     let rows = marks.indices.filter { marks[$0] != 0 }
     guard 2 * rows.count < gradient.rows else { return gradient }
     let tensor = backend.makeTensor(rows: rows.count, columns: gradient.columns)
-    for (place, row) in rows.enumerated() {
-      (tensor.pointer + place * gradient.columns).update(
-        from: gradient.pointer + row * gradient.columns, count: gradient.columns)
-    }
+    backend.run(GatherSum(terms: [(gradient, backend.makeIndices(rows))], out: tensor))
     packed = (rows, tensor)
     return tensor
   }
@@ -52,9 +50,8 @@ final class SharedTable {
   /// Puts the sums into their places.
   func finish() {
     guard let packed else { return }
-    for (place, row) in packed.rows.enumerated() {
-      (gradient.pointer + row * gradient.columns).update(
-        from: packed.tensor.pointer + place * gradient.columns, count: gradient.columns)
-    }
+    var places = [Int32](repeating: -1, count: gradient.rows)
+    for (place, row) in packed.rows.enumerated() { places[row] = Int32(place) }
+    backend.run(GatherSum(terms: [(packed.tensor, backend.makeIndices(places))], out: gradient))
   }
 }

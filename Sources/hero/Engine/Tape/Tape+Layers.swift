@@ -102,7 +102,7 @@ extension Tape {
     record(out) { [unowned self] dy in
       let identity = terms.lastIndex { $0.indices == nil }
       for term in terms {
-        guard let indices = term.indices, let target = target(term.table) else { continue }
+        guard let indices = term.indices, let target = target(term.table, at: indices) else { continue }
         if !target.accumulate { backend.run(Fill(target.tensor, with: 0)) }
         backend.run(ScatterAdd(dy, indices: indices, to: target.tensor))
       }

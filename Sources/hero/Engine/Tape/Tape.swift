@@ -131,10 +131,12 @@ public final class Tape {
   }
 
   /// Where to leave the gradient of `tensor`; nil where none is needed.
-  func target(_ tensor: Tensor?) -> GradientTarget? {
+  /// - Parameter indices: the only rows that it is other than zero in; nil where it may be anywhere.
+  func target(_ tensor: Tensor?, at indices: Indices? = nil) -> GradientTarget? {
     guard let tensor, tensor.needsGradient else { return nil }
     if let first = tensor.parameters.first {
-      return first.store.target(for: tensor.parameters, rows: tensor.rows, columns: tensor.columns)
+      return first.store.target(
+        for: tensor.parameters, rows: tensor.rows, columns: tensor.columns, at: indices)
     }
     if let gradient = tensor.gradient { return GradientTarget(tensor: gradient, accumulate: true) }
     let gradient = makeTensor(like: tensor)

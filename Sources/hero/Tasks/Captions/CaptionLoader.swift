@@ -59,6 +59,8 @@ public struct CaptionLoader: BatchLoader {
 
   /// Videos, or captions where each is an item of its own.
   public var itemCount: Int { names.count }
+  /// Of the whole video, which is encoded for any of its clips.
+  public func frames(of item: Int) -> Int { videos.frameCount(of: names[item].video) ?? 0 }
 
   /// The clips of these videos with their captions: `[BOS] caption` as input, `caption [EOS]` as
   /// target, both cut to `max_txt_len`.

@@ -37,6 +37,11 @@ public struct PretrainingLoader<Asked: Objective>: BatchLoader {
 
   /// A video is an item; how many sentences of it are used is the objective's choice.
   public var itemCount: Int { videos.count }
+  /// Of the video.
+  public func frames(of item: Int) -> Int {
+    let (part, id) = videos.video(item)
+    return part.reader.frameCount(of: id) ?? 0
+  }
   /// As in "4000 videos".
   public var summary: String { "\(itemCount) videos" }
 

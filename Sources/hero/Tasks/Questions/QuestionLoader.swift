@@ -52,6 +52,10 @@ public struct QuestionLoader<Store: AskingStore>: BatchLoader {
 
   /// Entries after those that ``purpose`` leaves out.
   public var itemCount: Int { ids.count }
+  /// Of the entry's video.
+  public func frames(of item: Int) -> Int {
+    store.video(of: ids[item]).flatMap { videos.frameCount(of: $0) } ?? 0
+  }
 
   private var isTraining: Bool { if case .training = purpose { true } else { false } }
 

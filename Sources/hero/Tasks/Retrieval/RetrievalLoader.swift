@@ -72,6 +72,11 @@ public struct RetrievalLoader: BatchLoader {
 
   /// Queries, or videos with their queries where ``queriesPerVideo`` is above 1.
   public var itemCount: Int { groups?.items.count ?? ids.count }
+  /// Of the query's video.
+  public func frames(of item: Int) -> Int {
+    let query = groups.map { $0.videos[$0.items[item]][0] } ?? item
+    return queries.video(of: ids[query]).flatMap { videos.frameCount(of: $0) } ?? 0
+  }
   /// As in "4000 items" or "900 items of 5 queries".
   public var summary: String {
     groups.map { "\($0.items.count) items of \(queriesPerVideo) queries" } ?? "\(itemCount) items"
