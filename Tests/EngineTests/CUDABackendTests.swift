@@ -54,8 +54,8 @@ import Testing
   }
 
   /// Uploads come after what still uses their memory, and before what reads them or has the memory
-  /// next: small ones in line, large ones on a stream of their own, as floats or as halves, early or
-  /// late.
+  /// next: small ones in line, large ones on a stream of their own, as floats or as halves, early
+  /// or late.
   @Test(arguments: [(100, 0), (20_000, 0.1), (40_000, 0)] as [(Int, Float)], [false, true])
   func uploadsKeepTheirOrder(upload: (count: Int, fraction: Float), atOnce: Bool) throws {
     hero_cuda_emulation_copy_at_once(atOnce)

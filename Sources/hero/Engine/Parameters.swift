@@ -223,8 +223,8 @@ public final class ParameterStore {
   }
 
   /// Where the gradient of these adjoining parameters goes.
-  /// - Parameter indices: the only rows of a sole parameter that it is other than zero in; nil
-  ///   where it may be anywhere.
+  /// - Parameter indices: the only rows of a sole parameter that it is other than zero in; nil for
+  ///   any.
   func target(
     for group: [Parameter], rows: Int, columns: Int, at indices: Indices? = nil
   ) -> GradientTarget {

@@ -34,7 +34,8 @@ extension CUDABackend {
         let to = hero_view(data: UnsafeMutableRawPointer(bitPattern: UInt(address)), bf16: 0)
         self.launch(
           .halves, elements: count, each: 4,
-          hero_halves_arguments(x: UnsafePointer(bitPattern: UInt(halves)), y: to, count: Int64(count)), on: stream)
+          hero_halves_arguments(x: UnsafePointer(bitPattern: UInt(halves)), y: to, count: Int64(count)),
+          on: stream)
       }
     }
   }

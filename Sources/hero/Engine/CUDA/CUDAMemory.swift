@@ -101,7 +101,8 @@ final class CUDAMemory: @unchecked Sendable {
         halve?($0.baseAddress, values.baseAddress, first) == true
       }
       && staging.upload(count: 2 * values.count, to: storage, at: 4 * offset) { bytes in
-        halve?(bytes.baseAddress?.assumingMemoryBound(to: UInt16.self), values.baseAddress, values.count) == true
+        halve?(bytes.baseAddress?.assumingMemoryBound(to: UInt16.self), values.baseAddress, values.count)
+          == true
       } widen: { halves, address, stream in
         widen(halves, address, values.count, stream)
       }

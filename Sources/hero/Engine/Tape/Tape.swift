@@ -131,7 +131,7 @@ public final class Tape {
   }
 
   /// Where to leave the gradient of `tensor`; nil where none is needed.
-  /// - Parameter indices: the only rows that it is other than zero in; nil where it may be anywhere.
+  /// - Parameter indices: the only rows that it is other than zero in; nil for any.
   func target(_ tensor: Tensor?, at indices: Indices? = nil) -> GradientTarget? {
     guard let tensor, tensor.needsGradient else { return nil }
     if let first = tensor.parameters.first {
