@@ -32,6 +32,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
   ],
   targets: [
@@ -60,6 +61,7 @@ let package = Package(
       [
         "CLMDB", "CZstd", "CLZ4", "CZip", "CZlib", "CFileFaults",
         .product(name: "OrderedCollections", package: "swift-collections"),
+        .product(name: "SystemPackage", package: "swift-system"),
       ]),
     module("Text", ["Formats"]),
     module("Metrics", ["Formats", .product(name: "HeapModule", package: "swift-collections")]),

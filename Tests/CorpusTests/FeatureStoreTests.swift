@@ -45,7 +45,7 @@ import Testing
   @Test func everyFormOfValueIsTold() throws {
     let folder = try TemporaryFolder()
     let array = NDArray(floats: [1, 2, 3, -4, 0.5, 6], shape: [2, 3])
-    let half = try array.asHalfPrecision(.float16)
+    let half = array.asFloat16()
     let packed = try Self.value(array)
     try Self.makeStore(
       folder.root, name: "resnet_slowfast_2.0",

@@ -24,7 +24,7 @@ import Testing
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let floats = (0..<rows).flatMap { row in (0..<width).map { Float(10 * row + $0) } }
     let array = NDArray(floats: floats, shape: [rows, width])
-    let half = type == .float16 ? try array.asHalfPrecision(.float16) : array
+    let half = type == .float16 ? array.asFloat16() : array
     try NPZ.write(path: "\(folder)/\(name).npz", [(name: "features", array: half)])
   }
 

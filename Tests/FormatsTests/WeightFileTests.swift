@@ -249,8 +249,15 @@ import Testing
   @Test(arguments: [ScalarType.float32, .float16, .bfloat16, .float64], [Float.nan, .infinity, -.infinity])
   func whatIsNotFiniteIsRefusedByName(_ type: ScalarType, _ value: Float) throws {
     let floats = NDArray(floats: [1, 0, value, 3], shape: [4])
-    let array =
-      type == .float32 ? floats : type == .float64 ? floats.asFloat64() : try floats.asHalfPrecision(type)
+    let array: NDArray
+    switch type {
+    case .float16: array = floats.asFloat16()
+    case .float64: array = floats.asFloat64()
+    case .bfloat16:
+      let upper = floats.floats().map { UInt16($0.bitPattern >> 16) }
+      array = try NDArray(shape: [4], type: type, bytes: upper.withUnsafeBytes { [UInt8]($0) })
+    default: array = floats
+    }
     #expect(array.firstNotFinite == 2)
     let path = folder.path("m.safetensors")
     try Safetensors.write(path: path, tensors: [("a", array), ("b", NDArray(floats: [1], shape: [1]))])

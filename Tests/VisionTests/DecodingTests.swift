@@ -187,10 +187,10 @@ struct DecodingTests {
     #expect(tracks.map(\.codec) == ["subrip", "ass"])
     #expect(
       tracks.first?.cues == [
-        SubtitleCue(start: 0.5, end: 1.25, text: "Hello,\nthere"),
-        SubtitleCue(start: 2, end: 3, text: "A & B"),
+        SubtitleCue(start: 0.5, end: 1.25, lines: ["Hello,", "there"]),
+        SubtitleCue(start: 2, end: 3, lines: ["A & B"]),
       ])
-    #expect(tracks.last?.cues == [SubtitleCue(start: 1, end: 2.5, text: "Guten Tag,\nihr")])
+    #expect(tracks.last?.cues == [SubtitleCue(start: 1, end: 2.5, lines: ["Guten Tag,", "ihr"])])
     #expect(try VideoFile.subtitles(of: Self.path("plain.mp4")).isEmpty)
   }
 }

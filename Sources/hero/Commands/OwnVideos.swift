@@ -1,7 +1,6 @@
 import ArgumentParser
 import Corpus
 import Formats
-import struct Formats.SubtitleCue
 import Foundation
 import Search
 import Training
@@ -191,13 +190,8 @@ struct OwnVideos {
         if track.signs > 0 {
           tell("\(video.path): \(track.signs) cues of signs in it are not said; they are left out")
         }
-        let cues = track.cues.map { cue in
-          SubtitleCue(
-            start: cue.start, end: cue.end,
-            lines: cue.text.split(whereSeparator: \.isNewline).map(String.init))
-        }
         try OutputFolder.make(inside)
-        try AtomicFile.write(SubtitleFile.subRip(cues), to: own)
+        try AtomicFile.write(SubtitleFile.subRip(track.cues), to: own)
       } else {
         continue
       }

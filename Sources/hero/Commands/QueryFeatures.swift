@@ -103,6 +103,6 @@ struct QueryFeatures {
 
   private func array(_ values: ArraySlice<Float>, _ shape: [Int]) throws -> NDArray {
     let array = NDArray(floats: Array(values), shape: shape)
-    return isHalf ? try array.asHalfPrecision(.float16) : array
+    return isHalf ? array.asFloat16() : array
   }
 }

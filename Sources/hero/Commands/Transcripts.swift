@@ -1,5 +1,4 @@
 import Formats
-import struct Formats.SubtitleCue
 import Foundation
 import Search
 import Training

@@ -59,7 +59,7 @@ extension DemoCorpus {
   /// As float16.
   private func writeArray(_ array: NDArray, to path: String) throws {
     let bytes = try NPZ.encode(
-      [(name: "features", array: array.asHalfPrecision(.float16))], compress: false)
+      [(name: "features", array: array.asFloat16())], compress: false)
     do {
       try Data(bytes).write(to: URL(fileURLWithPath: path))
     } catch {

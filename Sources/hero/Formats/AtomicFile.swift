@@ -131,16 +131,7 @@ public final class AtomicFile {
   /// - Parameter offset: where over earlier bytes; nil for the end.
   private func writeThrough(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil) throws {
     guard descriptor >= 0 else { throw DataError("the file is finished already", file: path) }
-    var done = 0
-    while done < bytes.count {
-      let (rest, count) = (bytes.baseAddress.map { $0 + done }, bytes.count - done)
-      let written =
-        offset.map { pwrite(descriptor, rest, count, off_t($0 + done)) }
-        ?? Foundation.write(descriptor, rest, count)
-      if written < 0, errno == EINTR { continue }
-      guard written > 0 else { throw DataError.system("write", file: path) }
-      done += written
-    }
+    try OpenFile(descriptor, path: path).write(bytes, at: offset)
   }
 
   private func discard() {

@@ -93,11 +93,11 @@ public final class EventWriter: Sendable {
   }
 
   private func append(_ event: ProtocolBuffer) throws {
-    let length = withUnsafeBytes(of: UInt64(event.bytes.count).littleEndian) { [UInt8]($0) }
+    let length = UInt64(event.bytes.count).littleEndianBytes
     var record = length
-    record += Self.littleEndian(CRC32C.masked(length))
+    record += CRC32C.masked(length).littleEndianBytes
     record += event.bytes
-    record += Self.littleEndian(CRC32C.masked(event.bytes))
+    record += CRC32C.masked(event.bytes).littleEndianBytes
     try state.withLock {
       $0.buffer += record
       if $0.buffer.count >= Self.bufferSize { try write(&$0) }
@@ -107,18 +107,8 @@ public final class EventWriter: Sendable {
   private func write(_ state: inout State) throws {
     var written = 0
     defer { state.buffer.removeFirst(written) }
-    while written < state.buffer.count {
-      let count = state.buffer.withUnsafeBytes {
-        Foundation.write(state.descriptor, $0.baseAddress.map { $0 + written }, $0.count - written)
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw DataError.system("write", file: path) }
-      written += count
-    }
-  }
-
-  private static func littleEndian(_ number: UInt32) -> [UInt8] {
-    withUnsafeBytes(of: number.littleEndian) { [UInt8]($0) }
+    let file = OpenFile(state.descriptor, path: path)
+    try state.buffer.withUnsafeBytes { try file.write($0, done: &written) }
   }
 }
 
@@ -150,12 +140,12 @@ struct ProtocolBuffer {
 
   mutating func double(_ field: Int, _ value: Double) {
     key(field, 1)
-    withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
+    bytes += value.bitPattern.littleEndianBytes
   }
 
   mutating func float(_ field: Int, _ value: Float) {
     key(field, 5)
-    withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
+    bytes += value.bitPattern.littleEndianBytes
   }
 
   mutating func string(_ field: Int, _ value: String) {

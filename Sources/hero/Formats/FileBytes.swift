@@ -98,13 +98,9 @@ public enum FileBytes {
   ) throws -> Int {
     let count = min(count, 1 << 20)
     return try withUnsafeTemporaryAllocation(byteCount: count, alignment: 1) { buffer in
-      while true {
-        let got = Foundation.read(descriptor, buffer.baseAddress, count)
-        if got < 0, errno == EINTR { continue }
-        if got < 0 { throw DataError.system("read", file: path) }
-        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
-        return got
-      }
+      let got = try OpenFile(descriptor, path: path).readOnce(into: buffer)
+      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+      return got
     }
   }
 }

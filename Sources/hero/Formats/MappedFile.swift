@@ -47,16 +47,14 @@ public final class MappedFile: Sendable {
   /// The whole file in memory of its own, which `free` gives back.
   private static func read(_ descriptor: Int32, count: Int, file: String) throws -> UnsafeRawPointer {
     guard let memory = malloc(count) else { throw DataError.system("read", file: file) }
-    var done = 0
-    while done < count {
-      let length = pread(descriptor, memory + done, count - done, off_t(done))
-      if length < 0, errno == EINTR { continue }
-      guard length > 0 else {
-        let error = DataError.system("read", file: file, code: length == 0 ? EIO : errno)
-        free(memory)
-        throw error
+    do {
+      let buffer = UnsafeMutableRawBufferPointer(start: memory, count: count)
+      guard try OpenFile(descriptor, path: file).read(into: buffer, at: 0) == count else {
+        throw DataError.system("read", file: file, code: EIO)
       }
-      done += length
+    } catch {
+      free(memory)
+      throw error
     }
     return UnsafeRawPointer(memory)
   }

@@ -29,7 +29,7 @@ public struct FileMark: Equatable, Sendable {
 
   private static func hash(_ descriptor: Int32, size: Int, file: String) throws -> String {
     var hash = ContentHash()
-    withUnsafeBytes(of: UInt64(size).littleEndian) { hash.update($0) }
+    hash.update(UInt64(size).littleEndianBytes)
     for place in Set([0, max(0, size - part)]).sorted() {
       hash.update(try read(descriptor, at: place, file: file))
     }
@@ -60,15 +60,8 @@ public struct FileMark: Equatable, Sendable {
 
   private static func read(_ descriptor: Int32, at place: Int, file: String) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: part)
-    var done = 0
-    while done < part {
-      let count = bytes.withUnsafeMutableBytes {
-        pread(descriptor, $0.baseAddress.map { $0 + done }, part - done, off_t(place + done))
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw DataError.system("read", file: file) }
-      if count == 0 { break }
-      done += count
+    let done = try bytes.withUnsafeMutableBytes {
+      try OpenFile(descriptor, path: file).read(into: $0, at: place)
     }
     return Array(bytes.prefix(done))
   }

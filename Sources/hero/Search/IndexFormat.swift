@@ -29,7 +29,7 @@ struct NumberBytes {
   private(set) var bytes: [UInt8] = []
 
   mutating func append(_ value: some FixedWidthInteger) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    bytes += value.littleEndianBytes
   }
 
   mutating func append(_ value: Double) { append(value.bitPattern) }

@@ -165,16 +165,7 @@ public final class IndexWriter {
   }
 
   private func write(_ bytes: [UInt8], at place: Int) throws {
-    try bytes.withUnsafeBytes { bytes in
-      var done = 0
-      while done < bytes.count {
-        let written = pwrite(
-          descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(place + done))
-        if written < 0, errno == EINTR { continue }
-        guard written > 0 else { throw DataError.system("write", file: path) }
-        done += written
-      }
-    }
+    try bytes.withUnsafeBytes { try OpenFile(descriptor, path: path).write($0, at: place) }
   }
 }
 

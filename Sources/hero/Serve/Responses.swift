@@ -59,9 +59,8 @@ final class OpenedFile: Sendable {
   /// Some bytes from a place; fewer where the file has been cut short, none at its end.
   func bytes(at place: Int, count: Int) throws -> Data {
     var data = Data(count: count)
-    let read = data.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress!, count, off_t(place)) }
-    guard read >= 0 else { throw DataError("it cannot be read (\(String(cString: strerror(errno))))") }
-    return data.prefix(read)
+    let file = OpenFile(descriptor, path: "the video's file")
+    return data.prefix(try data.withUnsafeMutableBytes { try file.read(into: $0, at: place) })
   }
 
   /// Some of its bytes, read as they are sent.

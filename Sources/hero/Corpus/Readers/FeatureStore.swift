@@ -293,7 +293,7 @@ public final class FeatureStore: Sendable {
     guard let bytes = try reader.get(video) else { throw missing(video) }
     let (page, places) = (4096, 8)
     var hash = ContentHash()
-    withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { hash.update($0) }
+    hash.update(UInt64(bytes.count).littleEndianBytes)
     bytes.withUnsafeBytes { bytes in
       guard bytes.count > page * places else { return hash.update(bytes) }
       for place in 0..<places {

@@ -1,5 +1,5 @@
-/// Conversions between 32-bit floats and the two 16-bit kinds, written without branches so that the
-/// compiler turns the loops into vector code.
+/// Conversions between 32-bit floats and IEEE halves, written without branches so that the compiler
+/// turns the loops into vector code.
 enum HalfPrecision {
   /// The IEEE half with these bits, as a float; exact for every half, subnormals and infinities
   /// included.
@@ -14,12 +14,6 @@ enum HalfPrecision {
     let finite = bits & 0x7c00 == 0 ? subnormal : normal
     let value = bits & 0x7c00 == 0x7c00 ? magnitude | 0x7f80_0000 : finite
     return Float(bitPattern: value | UInt32(bits & 0x8000) << 16)
-  }
-
-  /// The bfloat16 with these bits, as a float; exact.
-  @inline(__always)
-  static func float(brain bits: UInt16) -> Float {
-    Float(bitPattern: UInt32(bits) << 16)
   }
 
   /// The bits of the half nearest to `value`, ties to even.
@@ -39,13 +33,5 @@ enum HalfPrecision {
     }
     let rounded = magnitude &+ 0xfff &+ ((magnitude >> 13) & 1)
     return sign | UInt16(truncatingIfNeeded: (rounded &- 0x3800_0000) >> 13)
-  }
-
-  /// The bits of the bfloat16 nearest to `value`, ties to even.
-  @inline(__always)
-  static func brain(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    if bits & 0x7fff_ffff > 0x7f80_0000 { return UInt16(truncatingIfNeeded: bits >> 16) | 0x40 }
-    return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) >> 16)
   }
 }

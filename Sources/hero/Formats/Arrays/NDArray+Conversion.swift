@@ -14,7 +14,7 @@ extension NDArray {
     case .float32:
       bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(output).copyMemory(from: $0) }
     case .float16: fill(output, from: UInt16.self) { HalfPrecision.float(half: $0) }
-    case .bfloat16: fill(output, from: UInt16.self) { HalfPrecision.float(brain: $0) }
+    case .bfloat16: fill(output, from: UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
     case .float64: fill(output, from: Double.self) { Float($0) }
     case .int8: fill(output, from: Int8.self) { Float($0) }
     case .uint8: fill(output, from: UInt8.self) { Float($0) }
@@ -54,16 +54,11 @@ extension NDArray {
     type == .float32 ? self : NDArray(floats: floats(), shape: shape)
   }
 
-  /// The same array as 16-bit floats of either kind, rounded to nearest even.
-  public func asHalfPrecision(_ type: ScalarType) throws -> NDArray {
-    if self.type == type { return self }
-    let halves: [UInt16]
-    switch type {
-    case .float16: halves = floats().map(HalfPrecision.half)
-    case .bfloat16: halves = floats().map(HalfPrecision.brain)
-    default: throw DataError("\(type) is not a 16-bit float")
-    }
-    return NDArray(unchecked: halves.withUnsafeBytes { [UInt8]($0) }, shape: shape, type: type)
+  /// The same array as IEEE halves, rounded to nearest even.
+  public func asFloat16() -> NDArray {
+    if type == .float16 { return self }
+    let halves = floats().map(HalfPrecision.half)
+    return NDArray(unchecked: halves.withUnsafeBytes { [UInt8]($0) }, shape: shape, type: .float16)
   }
 
   /// The same array as 64-bit floats.

@@ -52,9 +52,9 @@ final class StoredZipFile {
   }
 
   private static func words(_ words: UInt16...) -> [UInt8] {
-    words.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }
+    words.flatMap(\.littleEndianBytes)
   }
   private static func long(_ number: some BinaryInteger) -> [UInt8] {
-    withUnsafeBytes(of: UInt32(truncatingIfNeeded: number).littleEndian) { Array($0) }
+    UInt32(truncatingIfNeeded: number).littleEndianBytes
   }
 }

@@ -65,7 +65,7 @@ public enum Safetensors {
     text += [UInt8](repeating: 0x20, count: (8 - text.count % 8) % 8)
     let file = try AtomicFile(path: path)
     var hash = ContentHash()
-    try withUnsafeBytes(of: UInt64(text.count).littleEndian) { try file.write($0) }
+    try file.write(UInt64(text.count).littleEndianBytes)
     try file.write(text)
     hash.update(text)
     for (index, size) in zip(order, sizes) {

@@ -57,11 +57,11 @@ public enum TorchWriter {
     // A count beyond 32 bits is an integer of eight bytes.
     number <= Int(Int32.max)
       ? [UInt8(ascii: "J")] + little(number)
-      : [0x8A, 8] + withUnsafeBytes(of: Int64(number).littleEndian) { Array($0) }
+      : [0x8A, 8] + Int64(number).littleEndianBytes
   }
 
   private static func little(_ number: Int) -> [UInt8] {
-    withUnsafeBytes(of: UInt32(truncatingIfNeeded: number).littleEndian) { Array($0) }
+    UInt32(truncatingIfNeeded: number).littleEndianBytes
   }
 
   private static func tuple(_ items: [[UInt8]]) -> [UInt8] {

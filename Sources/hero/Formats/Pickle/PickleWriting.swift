@@ -16,10 +16,10 @@ extension JSON {
     case .int(let value):
       put(.long1)
       bytes.append(8)
-      withUnsafeBytes(of: Int64(value).littleEndian) { bytes += $0 }
+      bytes += Int64(value).littleEndianBytes
     case .double(let value):
       put(.binFloat)
-      withUnsafeBytes(of: value.bitPattern.bigEndian) { bytes += $0 }
+      bytes += value.bitPattern.littleEndianBytes.reversed()
     case .string(let text): Self.pickle(text, to: &bytes)
     case .array(let values):
       put(.emptyList)
@@ -40,7 +40,7 @@ extension JSON {
   /// - Precondition: less than 4 GiB.
   private static func pickle(_ text: String, to bytes: inout [UInt8]) {
     bytes.append(PickleOpcode.binUnicode.rawValue)
-    withUnsafeBytes(of: UInt32(text.utf8.count).littleEndian) { bytes += $0 }
+    bytes += UInt32(text.utf8.count).littleEndianBytes
     bytes += text.utf8
   }
 }

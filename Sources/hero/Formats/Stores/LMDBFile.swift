@@ -110,22 +110,13 @@ final class LMDBFile: Sendable {
   // MARK: - Pages
 
   private static func read(_ descriptor: Int32, offset: Int, count: Int, path: String) throws -> [UInt8] {
-    var done = 0
-    var code: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      while done < count {
-        let got = pread(descriptor, buffer.baseAddress.map { $0 + done }, count - done, off_t(offset + done))
-        if got < 0, errno == EINTR { continue }
-        if got < 0 { code = errno }
-        if got <= 0 { break }
-        done += got
-      }
-      initialized = done
+    let bytes = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      let room = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+      initialized = try OpenFile(descriptor, path: path).read(into: room, at: offset)
     }
-    if code != 0 { throw DataError.system("read", file: path, code: code) }
-    guard done == count else {
+    guard bytes.count == count else {
       throw DataError(
-        "the file ends inside a page", file: path, place: "byte \(offset + done)",
+        "the file ends inside a page", file: path, place: "byte \(offset + bytes.count)",
         cure: "Copy or download it again, whole")
     }
     return bytes

@@ -28,7 +28,7 @@ public final class CLIPTokenizer: Sendable {
     vocabularySize = Int(parts.vocabulary.values.max() ?? -1) + 1
     var hash = ContentHash()
     for merge in parts.merges { hash.update(Array(merge.first) + [0x20] + merge.second + [0x0A]) }
-    for id in symbolIDs + [start, end] { withUnsafeBytes(of: id.littleEndian) { hash.update($0) } }
+    for id in symbolIDs + [start, end] { hash.update(id.littleEndianBytes) }
     identity = hash.text
   }
 

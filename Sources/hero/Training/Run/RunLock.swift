@@ -65,13 +65,14 @@ final class RunLock {
 
   private static func read(_ descriptor: Int32) -> String? {
     var bytes = [UInt8](repeating: 0, count: 512)
-    let count = pread(descriptor, &bytes, bytes.count, 0)
-    return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
+    let file = OpenFile(descriptor, path: "")
+    let count = bytes.withUnsafeMutableBytes { try? file.read(into: $0, at: 0) }
+    return count.map { String(decoding: bytes.prefix($0), as: UTF8.self) }
   }
 
   private func write(_ owner: String) {
     let bytes = Array(owner.utf8)
     guard ftruncate(descriptor, 0) == 0 else { return }
-    _ = pwrite(descriptor, bytes, bytes.count, 0)
+    try? bytes.withUnsafeBytes { try OpenFile(descriptor, path: "").write($0, at: 0) }
   }
 }

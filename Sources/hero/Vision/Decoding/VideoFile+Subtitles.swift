@@ -2,16 +2,6 @@ import CFFmpeg
 import Formats
 import Foundation
 
-/// One subtitle: what is shown from when to when.
-public struct SubtitleCue: Equatable, Sendable {
-  /// Seconds from the beginning of the video.
-  public let start: Double
-  /// Seconds from the beginning of the video.
-  public let end: Double
-  /// Plain text; lines end with a line feed.
-  public let text: String
-}
-
 /// The subtitles of one language within a video file.
 public struct SubtitleTrack: Sendable {
   /// As the container has it, such as `eng`; nil if it says nothing.
@@ -129,7 +119,9 @@ private final class SubtitleReader {
       }
     }
     let text = lines.joined(separator: "\n").trimmingCharacters(in: .whitespacesAndNewlines)
-    if !text.isEmpty { cues.append((SubtitleCue(start: from, end: end, text: text), place)) }
+    guard !text.isEmpty else { return }
+    lines = text.split(whereSeparator: \.isNewline).map(String.init)
+    cues.append((SubtitleCue(start: from, end: end, lines: lines), place))
   }
 
   var track: SubtitleTrack {

@@ -16,7 +16,7 @@ public struct VideoFeatures: Sendable {
   /// - Parameter isHalf: float16, else float32.
   public func array(isHalf: Bool = true) throws -> NDArray {
     let array = NDArray(floats: values, shape: [rows, width])
-    return isHalf ? try array.asHalfPrecision(.float16) : array
+    return isHalf ? array.asFloat16() : array
   }
 }
 

@@ -119,9 +119,7 @@ public final class FeatureFolder {
   }
 
   private static func array(of span: VideoSpan) throws -> NDArray {
-    let bytes = [span.start, span.duration].flatMap { number in
-      withUnsafeBytes(of: number.bitPattern.littleEndian) { Array($0) }
-    }
+    let bytes = [span.start, span.duration].flatMap(\.bitPattern.littleEndianBytes)
     return try NDArray(shape: [2], type: .float64, bytes: bytes)
   }
 

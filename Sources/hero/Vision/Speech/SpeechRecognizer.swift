@@ -52,7 +52,7 @@ public struct SpeechRecognizer: Sendable {
   /// What was said.
   public struct Transcript: Sendable {
     /// In order, in seconds from the sound's beginning.
-    public var cues: [Formats.SubtitleCue]
+    public var cues: [SubtitleCue]
     /// As whisper.cpp abbreviates it; nil where it does not say.
     public var language: String?
   }
@@ -139,7 +139,7 @@ public struct SpeechRecognizer: Sendable {
   }
 
   /// Noises and silences come in brackets: `[BLANK_AUDIO]`, `(music)`.
-  private static func isNoise(_ cue: Formats.SubtitleCue) -> Bool {
+  private static func isNoise(_ cue: SubtitleCue) -> Bool {
     let text = cue.text.trimmingCharacters(in: .whitespaces)
     return [("[", "]"), ("(", ")"), ("*", "*")].contains { text.hasPrefix($0.0) && text.hasSuffix($0.1) }
       && !text.dropFirst().dropLast().contains { "[]()*".contains($0) }

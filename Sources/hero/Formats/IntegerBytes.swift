@@ -1,0 +1,4 @@
+extension FixedWidthInteger {
+  /// The bytes, the lowest first.
+  public var littleEndianBytes: [UInt8] { withUnsafeBytes(of: littleEndian) { [UInt8]($0) } }
+}
