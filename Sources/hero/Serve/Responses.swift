@@ -60,7 +60,8 @@ final class OpenedFile: Sendable {
   func bytes(at place: Int, count: Int) throws -> Data {
     var data = Data(count: count)
     let file = OpenFile(descriptor, path: "the video's file")
-    return data.prefix(try data.withUnsafeMutableBytes { try file.read(into: $0, at: place) })
+    let read = try data.withUnsafeMutableBytes { try file.read(into: $0, at: place) }
+    return data.prefix(read)
   }
 
   /// Some of its bytes, read as they are sent.
