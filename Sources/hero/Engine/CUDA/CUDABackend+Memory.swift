@@ -1,4 +1,5 @@
 import CCUDA
+import CKernels
 
 extension CUDABackend {
   /// Memory of the device, from the pool of buffers; freed in the stream's order.
@@ -21,15 +22,24 @@ extension CUDABackend {
   }
 
   /// Queues a copy through a pinned buffer; rounds to bfloat16 on the host where the tensor is so.
-  public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
-    precondition(values.count == tensor.count)
+  public func upload(to tensor: Tensor, _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void) {
+    let type = tensor.storage.type
+    precondition(type == .float32 || type == .bfloat16)
     changes(tensor)
-    let storage = tensor.storage.onDevice
-    if tensor.storage.type == .bfloat16 {
-      deviceMemory.uploadNarrowed(values, to: storage, offset: tensor.offset)
-    } else {
-      precondition(tensor.storage.type == .float32)
-      deviceMemory.upload(UnsafeRawBufferPointer(values), to: storage, offset: tensor.offset)
+    deviceMemory.upload(count: tensor.count, to: tensor.storage.onDevice, offset: tensor.offset) { bytes in
+      var done = 0
+      fill { run in
+        precondition(done + run.count <= tensor.count)
+        guard let base = run.baseAddress, let start = bytes.baseAddress else { return }
+        let place = start + done * type.size
+        if type == .bfloat16 {
+          hero_kernels_best().pointee.narrow(place.assumingMemoryBound(to: hero_bf16.self), base, run.count)
+        } else {
+          place.copyMemory(from: base, byteCount: run.count * type.size)
+        }
+        done += run.count
+      }
+      precondition(done == tensor.count)
     }
   }
 

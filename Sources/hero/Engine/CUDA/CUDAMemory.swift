@@ -1,5 +1,4 @@
 import CCUDA
-import CKernels
 import Foundation
 
 /// A device's memory: blocks of its stream-ordered pool, kept and used again.
@@ -83,12 +82,13 @@ final class CUDAMemory: @unchecked Sendable {
     }
   }
 
-  /// Copies float32 numbers as bfloat16.
-  func uploadNarrowed(_ values: UnsafeBufferPointer<Float>, to storage: CUDAStorage, offset: Int) {
-    staging.upload(count: 2 * values.count, to: storage, at: 2 * offset) { bytes in
-      hero_kernels_best().pointee.narrow(
-        bytes.baseAddress?.assumingMemoryBound(to: hero_bf16.self), values.baseAddress, values.count)
-    }
+  /// Copies to the device without waiting what `fill` writes into the pinned memory that it gets.
+  /// - Parameter count: elements of the storage's type.
+  func upload(
+    count: Int, to storage: CUDAStorage, offset: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) {
+    let size = storage.type.size
+    staging.upload(count: count * size, to: storage, at: offset * size, fill: fill)
   }
 
   /// Lets what is queued from here on come after an upload.
