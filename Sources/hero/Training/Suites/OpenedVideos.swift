@@ -27,12 +27,10 @@ extension RunConfiguration {
   }
 
   /// The reader of the stores that the options name.
-  /// - Parameter store: the text store that goes with them; where no subtitles are read its `[CLS]`
-  ///   is their text.
-  func videoReader(for store: String) throws -> VideoReader {
+  /// - Parameter cls: the id of `[CLS]`, which is the text where no subtitles are read.
+  func videoReader(cls: @autoclosure () throws -> Int32) throws -> VideoReader {
     try videoReader(
-      required(\.videos), subtitles: videoChannels == .video ? nil : required(\.subtitles),
-      cls: StoreMeta(path: store + "/meta.json").cls)
+      required(\.videos), subtitles: videoChannels == .video ? nil : required(\.subtitles), cls: cls())
   }
 
   /// A reader of stores, as the options say to cut videos and to put them together.

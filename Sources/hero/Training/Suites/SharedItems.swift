@@ -9,8 +9,10 @@ enum SharedItems {
   /// Lines to be told where what a run measures itself by has items that it trains on.
   static func notes(of configuration: RunConfiguration) -> [String] {
     let run = configuration.unobserved
+    guard run.trainSteps > 0 else { return [] }
     switch run.task.family {
-    case .multitask: return ((try? run.parts()) ?? []).flatMap { notes(of: $0.configuration) }
+    case .multitask:
+      return ((try? run.parts()) ?? []).filter { $0.ratio > 0 }.flatMap { notes(of: $0.configuration) }
     case .pretraining: return ((try? run.pretrainingTargets()) ?? []).flatMap(\.splits).flatMap(notes)
     case .captioning:
       return run.trainCaptions.paths.flatMap { trained in
