@@ -114,13 +114,13 @@ struct Dataset {
   }
 
   /// Whether two paths are the same but for slashes at their ends.
-  static func same(_ a: String, _ b: String) -> Bool {
-    func trimmed(_ path: String) -> Substring {
-      var path = path[...]
-      while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
-      return path
-    }
-    return trimmed(a) == trimmed(b)
+  static func same(_ a: String, _ b: String) -> Bool { trimmed(a) == trimmed(b) }
+
+  /// A path without slashes at its end.
+  static func trimmed(_ path: String) -> Substring {
+    var path = path[...]
+    while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
+    return path
   }
 }
 

@@ -36,7 +36,7 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   func open(toEvaluate store: String) throws -> VideoReader {
-    let videos = try configuration.videoReader(cls: cls(store))
+    let videos = try configuration.videoReader(of: run.stores, cls: cls(store))
     if let note = videos.cutNote { log.info(note) }
     return videos
   }
@@ -72,7 +72,7 @@ struct CaptionSuite: EvaluableSuite {
 
   /// - Throws: `DataError` for queries in place of clips: their moments have no captions.
   private func opened(_ path: String) throws -> CaptionStore {
-    let store = try CaptionStore(path: path)
+    let store = try run.stores.captions(path)
     guard !store.holdsQueries || configuration.task.annotation?.needsSubtitles != true else {
       throw DataError(
         "holds retrieval's queries, which caption whole videos, and \(configuration.task.rawValue) describes clips",
@@ -153,7 +153,7 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   private func rows(_ path: String) throws -> [CaptionRow] {
-    try CaptionRow.read(path: path, skips: SkipReport(log: log))
+    try run.stores.clips(path, skips: SkipReport(log: log))
   }
 
   /// Tells where reference captions and a store are of other clips.

@@ -39,11 +39,11 @@ struct PretrainingSuite: TaskSuite {
 
   func openForTraining() throws -> [Corpus] {
     try targets.map { target in
-      let subtitles = try SubtitleStore(path: target.subtitles)
+      let subtitles = try run.stores.subtitles(target.subtitles)
       let readers = try target.videos.map { path in
         VideoReader(
-          features: try FeatureStore(
-            path: path, featureVersion: configuration.featureVersion, frameLength: target.frameInterval,
+          features: try run.stores.features(
+            path, featureVersion: configuration.featureVersion, frameLength: target.frameInterval,
             compressed: configuration.compressed),
           subtitles: subtitles, maxClipLength: configuration.maxClipLength,
           contextLength: configuration.subtitleContext)
@@ -111,7 +111,7 @@ struct PretrainingSuite: TaskSuite {
       }
       let lists = training ? Array(zip(corpus.readers, split.trainIDs)) : [(corpus.readers[0], split.valIDs)]
       let videos = try PretrainingVideos(
-        lists.map { ($0.0, try PretrainingVideos.readIDs(path: $0.1)) })
+        lists.map { ($0.0, try run.stores.videoIDs($0.1)) })
       for (what, names) in [
         ("they have no frames", videos.withoutFrames), ("no store has them", videos.missing),
       ] {

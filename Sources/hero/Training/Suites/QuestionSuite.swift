@@ -30,7 +30,7 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   private func loader(
     _ model: Model, _ videos: VideoReader, _ store: String, _ purpose: QuestionLoader<Model.Store>.Purpose
   ) throws -> QuestionLoader<Model.Store> {
-    let store = try Model.Store(path: store)
+    let store: Model.Store = try run.stores.texts(store)
     try configuration.task.require(store.meta, path: store.path)
     return try QuestionLoader(
       store, videos: videos, purpose: purpose, frameInterval: configuration.frameInterval,

@@ -33,7 +33,7 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   private func training(_ model: RetrievalModel, _ videos: VideoReader) throws -> RetrievalLoader {
-    let queries = try QueryStore(path: try configuration.required(\.trainQueries))
+    let queries: QueryStore = try run.stores.texts(configuration.required(\.trainQueries))
     try configuration.task.require(queries.meta, path: queries.path)
     return try loader(
       model, queries, videos, maxTextLength: configuration.maxTextLength,
@@ -54,7 +54,9 @@ struct RetrievalSuite: EvaluableSuite {
 
   /// The queries of a store, and what is right about them.
   func known(_ path: String) throws -> KnownQueries {
-    try KnownQueries(path: path, for: configuration.task, skips: SkipReport(log: log))
+    try run.stores.once(path, configuration.task.rawValue) {
+      try KnownQueries(run.stores.texts(path), for: configuration.task, skips: SkipReport(log: log))
+    }
   }
 
   // MARK: Validation

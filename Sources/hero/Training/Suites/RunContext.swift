@@ -11,6 +11,8 @@ struct RunContext {
   var vid2durIdx: String?
   /// What METEOR scores captions with; nil for words and stems alone.
   var meteor: MeteorResources?
+  /// What its tasks and splits read.
+  var stores = OpenedStores()
   /// Whether it is a task of a run of several that is never drawn.
   var isMeasuredOnly = false
 

@@ -66,7 +66,8 @@ extension EvaluableSuite {
     return try open(toEvaluate: measured ?? trainingStores()[0])
   }
   func open(toEvaluate store: String) throws -> VideoReader {
-    let videos = try configuration.videoReader(cls: StoreMeta(path: store + "/meta.json").cls)
+    let videos = try configuration.videoReader(
+      of: run.stores, cls: StoreMeta(path: store + "/meta.json").cls)
     if let note = videos.cutNote { log.info(note) }
     return videos
   }
