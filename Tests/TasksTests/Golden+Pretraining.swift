@@ -25,7 +25,7 @@ extension Golden {
       let isReal = seen[row.lowerBound] == 1
       let own = isReal ? frames : 0
       let start = sequence * padded * width
-      result.features += values[start..<start + own * width]
+      result.features.append(values[start..<start + own * width])
       let first = sequence * ids.shape[1]
       result.sequences.append(
         SubtitleSequence(
@@ -40,8 +40,11 @@ extension Golden {
   }
 
   func maskedFrames() throws -> MaskedFrameBatch {
-    MaskedFrameBatch(
-      videos: try videos(maskedFrames: true), targets: try #require(batch["feat_targets"]).floats())
+    let (videos, targets) = (try videos(maskedFrames: true), try #require(batch["feat_targets"]).floats())
+    let width = videos.featureWidth
+    return MaskedFrameBatch(
+      videos: videos,
+      targets: stride(from: 0, to: targets.count, by: width).map { targets[$0..<$0 + width] })
   }
 
   func frameOrder() throws -> FrameOrderBatch {

@@ -102,7 +102,7 @@ struct Golden {
       firstFrame += lengths[video]
     }
     return VideoBatch(
-      features: packed, featureWidth: width, lengths: lengths, sequences: sequences,
+      features: [packed[...]], featureWidth: width, lengths: lengths, sequences: sequences,
       sentenceCounts: try #require(rest["num_subs"]?.array).compactMap(\.int), maskedFrames: masked,
       readsTextAlone: textAlone ?? name.hasSuffix(".sub_only"))
   }

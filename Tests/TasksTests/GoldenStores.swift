@@ -57,6 +57,11 @@ enum GoldenStores {
   }
 }
 
+extension VideoBatch {
+  /// The rows of features in one array.
+  var allFeatures: [Float] { features.flatMap { $0 } }
+}
+
 /// One video of a batch by itself: what it holds does not depend on how the batch shares or numbers
 /// rows.
 struct Pass: Equatable {
@@ -71,7 +76,7 @@ struct Pass: Equatable {
       let rows = frames.map { batch.featureRows?[$0] ?? $0 }
       return Pass(
         features: rows.flatMap { row in
-          batch.features[row * batch.featureWidth..<(row + 1) * batch.featureWidth]
+          batch.allFeatures[row * batch.featureWidth..<(row + 1) * batch.featureWidth]
         },
         sequences: batch.sequences.filter { $0.frames.contains(where: frames.contains) }.map { sequence in
           SubtitleSequence(

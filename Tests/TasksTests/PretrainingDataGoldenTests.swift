@@ -34,16 +34,16 @@ struct PretrainingDataGoldenTests {
 
   @Test func fom() throws {
     let batch = try Golden("fom").videos()
-    let stored = try VideoBatch(videos(of: batch, features: batch.features), model: model)
+    let stored = try VideoBatch(videos(of: batch, features: batch.allFeatures), model: model)
     #expect(batch.sequences == stored.sequences)
   }
 
   @Test(arguments: ["mfm-nce", "mffr"]) func mfm(_ name: String) throws {
     let golden = try Golden(name).maskedFrames()
-    var features = golden.videos.features
+    var features = golden.videos.allFeatures
     for (row, frame) in golden.videos.maskedFrames.enumerated() {
       let place = frame * golden.videos.featureWidth..<(frame + 1) * golden.videos.featureWidth
-      features.replaceSubrange(place, with: golden.targets[golden.row(row)])
+      features.replaceSubrange(place, with: golden.targets[row])
     }
     let stored = try VideoBatch(videos(of: golden.videos, features: features), model: model)
     #expect(golden.videos.sequences == stored.sequences)
@@ -66,7 +66,7 @@ struct PretrainingDataGoldenTests {
   @Test func vsm() throws {
     let golden = try Golden("vsm").retrieval(queriesPerSlot: 5)
     let cls = try #require(reader.subtitles).meta.cls
-    let stored = try videos(of: golden.videos, features: golden.videos.features)
+    let stored = try videos(of: golden.videos, features: golden.videos.allFeatures)
     #expect(golden.slots == Array(stored.indices))
     let chosen = stored.enumerated().map { slot, item in
       let queries = slot * 5..<slot * 5 + 5
@@ -94,7 +94,8 @@ struct PretrainingDataGoldenTests {
     var tokens = golden.sequences.flatMap(\.tokens)
     for (place, target) in paired(golden.masked, golden.targets) { tokens[place] = target }
     let texts = Segments(lengths: golden.sequences.map(\.tokens.count)).ranges.map { Array(tokens[$0]) }
-    let frames = golden.sequences.map { $0.frames.flatMap { row($0, of: golden.features) } }
+    let features = golden.features.flatMap { $0 }
+    let frames = golden.sequences.map { $0.frames.flatMap { row($0, of: features) } }
     #expect(!texts.isEmpty)
     let matches = try readers.map { reader in
       let cls = try #require(reader.subtitles).meta.cls

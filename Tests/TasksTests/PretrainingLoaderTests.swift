@@ -56,7 +56,7 @@ struct PretrainingLoaderTests {
         }
       }
     }
-    #expect(batch.features == features)
+    #expect(batch.features.flatMap { $0 } == features)
     #expect(batch.sequences.flatMap(\.frames) == Array(0..<features.count / batch.featureWidth))
     #expect(batch.sequences.map(\.tokens.count) == original.map(\.count))
     var tokens = batch.sequences.flatMap(\.tokens)
@@ -83,13 +83,13 @@ struct PretrainingLoaderTests {
     _ batch: MaskedFrameBatch, _ loader: PretrainingLoader<Asked>
   ) throws {
     let whole = try VideoBatch(items(loader), model: loader.model)
-    var features = batch.videos.features
+    var features = batch.videos.allFeatures
     for (row, frame) in batch.videos.maskedFrames.enumerated() {
       let place = frame * whole.featureWidth..<(frame + 1) * whole.featureWidth
       #expect(features[place].allSatisfy { $0 == 0 })
-      features.replaceSubrange(place, with: batch.targets[batch.row(row)])
+      features.replaceSubrange(place, with: batch.targets[row])
     }
-    #expect(features == whole.features && batch.videos.sequences == whole.sequences)
+    #expect(features == whole.allFeatures && batch.videos.sequences == whole.sequences)
     for video in Segments(lengths: whole.lengths).ranges {
       #expect(batch.videos.maskedFrames.contains { video.contains($0) })
     }
@@ -165,12 +165,5 @@ struct PretrainingLoaderTests {
     // Where all are missing, the list or the store is the wrong one.
     let error = try #require(throws: DataError.self) { try PretrainingVideos([(reader, ["no such video"])]) }
     #expect(error.place == "video \"no such video\"")
-  }
-}
-
-extension MaskedFrameBatch {
-  /// Where the elements of a hidden frame lie in `targets`.
-  func row(_ number: Int) -> Range<Int> {
-    number * videos.featureWidth..<(number + 1) * videos.featureWidth
   }
 }

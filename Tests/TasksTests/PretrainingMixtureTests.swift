@@ -45,6 +45,23 @@ struct PretrainingMixtureTests {
     }
   }
 
+  /// What is never drawn need not be there: the others have the items that they have beside it.
+  @Test func undrawnSourcesMayBeAbsent() throws {
+    let whole = try mixture()
+    let drawn = Self.ratios.indices.filter { Self.ratios[$0] > 0 }
+    let rest = try Mixture(
+      whole.name,
+      drawn.map { Mixture.Entry(whole.entries[$0].source, ratio: Self.ratios[$0], number: $0) })
+    let plan = BatchPlan(batchSize: 3, batchesPerUpdate: 2, seed: 11)
+    let (all, fewer) = (whole.reading(plan), rest.reading(plan))
+    for number in 0..<24 {
+      let (one, other) = (try all(number), try fewer(number))
+      #expect(one.source == drawn[other.source])
+      let same = Mixture.Batch(source: one.source, input: other.input)
+      #expect(try Self.describe(one) == Self.describe(same))
+    }
+  }
+
   /// Ratios take no memory, and what has no sum is an error.
   @Test func ratiosMayBeLarge() throws {
     let draws = try SourceDraws(ratios: [1 << 61, 0, 1 << 61])

@@ -35,14 +35,15 @@ struct QueryPassTests {
     func with(_ sequences: [SubtitleSequence], textAlone: Bool) -> RetrievalBatch {
       var other = batch
       other.videos = VideoBatch(
-        features: TinyModel.features(12).map { textAlone ? 0 : $0 },
+        features: [TinyModel.features(12).map { textAlone ? 0 : $0 }[...]],
         featureWidth: TinyModel.featureWidth, lengths: TinyModel.lengths, sequences: sequences,
         sentenceCounts: TinyModel.sentenceCounts, readsTextAlone: textAlone)
       return other
     }
     var none = batch
     none.videos = VideoBatch(
-      features: TinyModel.features(12), featureWidth: TinyModel.featureWidth, lengths: TinyModel.lengths,
+      features: [TinyModel.features(12)[...]], featureWidth: TinyModel.featureWidth,
+      lengths: TinyModel.lengths,
       sequences: [], sentenceCounts: [0, 0, 0])
     let alone = fusion == .hierarchical ? [with(TinyModel.sequences, textAlone: true)] : []
     return [batch, with(silent, textAlone: false), none] + alone

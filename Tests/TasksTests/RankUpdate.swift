@@ -91,7 +91,7 @@ extension VideoBatch {
       SubtitleSequence(frames: $0.frames.map { $0 - first }, tokens: $0.tokens)
     }
     return VideoBatch(
-      features: Array(features[rows.lowerBound * featureWidth..<rows.upperBound * featureWidth]),
+      features: [allFeatures[rows.lowerBound * featureWidth..<rows.upperBound * featureWidth]],
       featureWidth: featureWidth, lengths: Array(lengths[own]), sequences: sequences,
       sentenceCounts: Array(sentenceCounts[own]), readsTextAlone: readsTextAlone)
   }

@@ -40,7 +40,7 @@ enum TinyModel {
 
   static var videos: VideoBatch {
     VideoBatch(
-      features: features(12), featureWidth: featureWidth, lengths: lengths, sequences: sequences,
+      features: [features(12)[...]], featureWidth: featureWidth, lengths: lengths, sequences: sequences,
       sentenceCounts: sentenceCounts)
   }
 
@@ -86,7 +86,7 @@ enum TinyModel {
     }
     return QuestionBatch(
       videos: VideoBatch(
-        features: features(9), featureWidth: featureWidth, lengths: passes, sequences: sequences,
+        features: [features(9)[...]], featureWidth: featureWidth, lengths: passes, sequences: sequences,
         sentenceCounts: sentences, featureRows: rows),
       texts: texts, pairsPerQuestion: [answers, answers], targets: [1, 0],
       spans: spans ? [FrameSpan(start: 1, end: 3), FrameSpan(start: 0, end: 2)] : [])
@@ -100,7 +100,7 @@ enum TinyModel {
 
   static var maskedText: MaskedTextBatch {
     MaskedTextBatch(
-      features: features(5), featureWidth: featureWidth,
+      features: [features(5)[...]], featureWidth: featureWidth,
       sequences: [
         SubtitleSequence(frames: [0, 1, 2], tokens: [0, 20, 6, 20]),
         SubtitleSequence(frames: [3, 4], tokens: [0, 20, 9]),
@@ -111,15 +111,15 @@ enum TinyModel {
   static var maskedFrames: MaskedFrameBatch {
     var features = features(12)
     let hidden = [1, 6, 11]
-    var targets: [Float] = []
+    var targets: [ArraySlice<Float>] = []
     for frame in hidden {
       let row = frame * featureWidth..<(frame + 1) * featureWidth
-      targets += features[row]
+      targets.append(features[row])
       for place in row { features[place] = 0 }
     }
     return MaskedFrameBatch(
       videos: VideoBatch(
-        features: features, featureWidth: featureWidth, lengths: lengths, sequences: sequences,
+        features: [features[...]], featureWidth: featureWidth, lengths: lengths, sequences: sequences,
         sentenceCounts: sentenceCounts, maskedFrames: hidden),
       targets: targets)
   }

@@ -45,8 +45,8 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
   /// Handed on to ``base``.
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
   /// Handed on to ``base``.
-  public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
-    base.upload(values, to: tensor)
+  open func upload(to tensor: Tensor, _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void) {
+    base.upload(to: tensor, fill)
   }
   /// Handed on to ``base``.
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {

@@ -100,7 +100,8 @@ struct FirstValidationTests {
 
   private func shared(_ options: JSONObject, _ task: RunTask? = nil) throws -> [String] {
     let file = try run.folder.file("shared.json", JSON.object(options).encoded())
-    return SharedItems.notes(of: try RunConfiguration.load(task: task, file: file, arguments: []).0)
+    return SharedItems.notes(
+      of: try RunConfiguration.load(task: task, file: file, arguments: []).0, OpenedStores())
   }
 
   /// `query_data.jsonl` of another store than the one that it lies in.
@@ -113,7 +114,7 @@ struct FirstValidationTests {
       let text = try String(contentsOfFile: store + "/query_data.jsonl", encoding: .utf8)
       try AtomicFile.write(change(text), to: store + "/query_data.jsonl")
       _ = NoticeLog.shared
-      let queries = try KnownQueries(path: store, for: .tvr, skips: SkipReport())
+      let queries = try KnownQueries(QueryStore(path: store), for: .tvr, skips: SkipReport())
       return (queries, NoticeLog.shared.about(store))
     }
     #expect(try opened("same.db") { $0 }.told.isEmpty)

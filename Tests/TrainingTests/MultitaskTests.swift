@@ -76,6 +76,89 @@ struct MultitaskTests {
     #expect(try Data(contentsOf: URL(fileURLWithPath: folder.checkpointPath(step: 8))) == weights)
   }
 
+  /// A task of ratio 0 is measured, and needs no store to train on.
+  @Test func aTaskOfRatioZeroIsMeasuredOnly() throws {
+    let run = try TinyRun()
+    var entries = try #require(try run.options(.multitask)["train_datasets"]?.array)
+    entries[1]["ratio"] = 0
+    entries[1]["query_txt_db"] = "gone.db"
+    for place in [2, 3] {
+      entries[place]["ratio"] = 0
+      for key in ["query_txt_db", "cap_txt_db"] { entries[place][key] = nil }
+    }
+    let changes: JSONObject = ["train_datasets": .array(entries), "num_train_steps": 2, "valid_steps": 2]
+    let said = try train(try multitask(run, changes))
+    #expect(
+      said.contains("since their ratio is 0: tvqa_video_sub, violin_video_sub, tvc_video_sub; "), "\(said)")
+    #expect(said.contains("meta-average") && !said.contains("(0 %"))
+    let results = RunFolder(path: run.folder.path("run")).results
+    for file in ["tvqa_video_sub/val_results_2.json", "tvc_video_sub/val_captions_2.jsonl"] {
+      #expect(FileManager.default.fileExists(atPath: "\(results)/\(file)"))
+    }
+    // Without anything to measure it by, it is of no use; that is told, and its key is asked for.
+    let store: JSON = .string(TinyRun.store("tvqa_train"))
+    entries[1]["query_txt_db"] = store
+    var options = try run.options(.multitask)
+    options["train_datasets"] = .array(Array(entries.prefix(2)))
+    options["val_datasets"] = []
+    let file = try run.folder.file("other.json", JSON.object(options).encoded())
+    let warnings = try RunConfiguration.load(file: file, arguments: []).warnings.joined(separator: "\n")
+    #expect(warnings.contains("tvqa_video_sub is neither trained nor measured"))
+    entries[1]["query_txt_db"] = nil
+    let error = try #require(throws: DataError.self) {
+      try multitask(
+        run, ["train_datasets": .array(Array(entries.prefix(2))), "val_datasets": []])
+    }
+    #expect("\(error)".contains("train_datasets[1].query_txt_db"))
+  }
+
+  /// A run without updates measures, and reads no store to train on.
+  @Test(arguments: ["tvr", "tvr_video_only", "tvqa", "violin", "tvc", "tvc_video_only", "multitask"])
+  func aRunWithoutUpdatesMeasures(name: String) throws {
+    let run = try TinyRun()
+    let task = try #require(RunTask(rawValue: name))
+    var options = try run.options(task)
+    (options["num_train_steps"], options["warmup_steps"]) = (0, 0)
+    options["train_query_txt_db"] = "gone.db"
+    if task.family == .captioning {
+      options["train_query_txt_db"] = nil
+      options["train_db"] = "gone.db"
+      // Clips of a file alone: a tokenizer knows [CLS].
+      (options["val_db"], options["test_db"]) = (nil, nil)
+      options["tokenizer"] = .string("\(SharedData.golden.path)/corpus/tokenizer")
+    }
+    if task == .multitask {
+      options["train_query_txt_db"] = nil
+      var entries = try #require(options["train_datasets"]?.array)
+      for place in entries.indices {
+        if entries[place]["query_txt_db"] != nil { entries[place]["query_txt_db"] = "gone.db" }
+        if entries[place]["cap_txt_db"] != nil { entries[place]["cap_txt_db"] = nil }
+      }
+      options["train_datasets"] = .array(entries)
+    }
+    let (_, said) = try run.train(task, options)
+    #expect(said.contains("nothing is trained") && said.contains("validation after update 0"), "\(said)")
+  }
+
+  /// Objectives of pre-training that are never drawn need no list to train on.
+  @Test func objectivesOfRatioZeroAreMeasuredOnly() throws {
+    let run = try TinyRun()
+    var options = try run.options(.pretrain)
+    var target = run.target(["mlm", "fom"])
+    var splits = try #require(target["splits"]?.array)
+    splits[0]["ratio"] = [1, 0]
+    splits.append(splits[0])
+    splits[1]["name"] = "other"
+    splits[1]["ratio"] = [0, 0]
+    splits[1]["train_idx"] = ["gone.json"]
+    target["splits"] = .array(splits)
+    options["targets"] = [target]
+    (options["num_train_steps"], options["valid_steps"]) = (2, 2)
+    let (_, said) = try run.train(.pretrain, options)
+    #expect(said.contains("ratio is 0: fom_tv_all, mlm_tv_other, fom_tv_other; "), "\(said)")
+    #expect(said.contains("mlm_tv_other") && said.contains("validation after update 2"))
+  }
+
   /// A file of one dataset is the task's own file under other keys.
   @Test(arguments: ["tvr", "tvqa", "violin"]) func oneDatasetIsOneTask(task: String) throws {
     let run = try TinyRun()

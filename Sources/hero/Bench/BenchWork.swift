@@ -78,7 +78,7 @@ struct BenchWork {
       features.append(pair.1)
     }
     videos = VideoBatch(
-      features: Array(features.prefix(count)), featureWidth: model.featureWidth, lengths: lengths,
+      features: [features.prefix(count)], featureWidth: model.featureWidth, lengths: lengths,
       sequences: sequences, sentenceCounts: sentenceCounts)
     realTokens = sequences.reduce(0) { $0 + $1.frames.count + $1.tokens.count }
   }

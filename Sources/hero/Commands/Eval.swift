@@ -176,11 +176,12 @@ struct Eval: ParsableCommand {
     let meteor = try meteorData.map { try MeteorResources(folder: $0) }
     var given = try config.map { try RunArguments(file: $0) } ?? RunArguments()
     given.append(try RunArguments(overrides))
+    let stores = OpenedStores()
     func saved(_ path: String, _ own: String? = nil, _ channels: VideoChannels? = nil) throws -> SavedRun {
       let run = try SavedRun(
         path: path, checkpoint: own ?? checkpoint, task: task?.task, given, batchSize: batchSize,
         for: .evaluation, log: log, communicator: Processes.communicator, meteor: meteor,
-        vid2durIdx: vid2durIdx)
+        vid2durIdx: vid2durIdx, stores: stores)
       if let channels { try run.require(channels) }
       return run
     }

@@ -209,7 +209,8 @@ struct IndexCommand: ParsableCommand {
         ["--sub-txt-db": subTxtDb != nil], "the subtitles of --videos lie beside them or inside of them")
     }
     let recognizer = try recognizer()
-    let store = try subTxtDb.map { try SubtitleStore(path: $0) }
+    let opened = OpenedStores()
+    let store = try subTxtDb.map { try opened.subtitles($0) }
     let tokenizer = try SearchModel.tokenizer(option: tokenizer, subtitles: store?.meta)
     let model = try SearchModel(
       folder: modelDir, checkpoint: checkpoint, tokenizer: tokenizer, subtitles: store?.meta,
@@ -233,7 +234,7 @@ struct IndexCommand: ParsableCommand {
     if let media { files.media = { media.file(of: $0) } }
     files.subtitlesAreKnown = files.subtitlesAreKnown || stores.subtitles != nil
     let reader = try model.opened.reader(
-      features: stores.features, subtitles: stores.subtitles, cls: model.tokenizer.cls)
+      features: stores.features, subtitles: stores.subtitles, of: opened, cls: model.tokenizer.cls)
     let (width, read) = (try reader.features.width(), model.model.configuration.featureWidth)
     guard width == read else {
       throw DataError(

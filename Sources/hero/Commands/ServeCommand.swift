@@ -126,14 +126,17 @@ struct ServeCommand: ParsableCommand {
     let arguments = try IndexWork(index: search.index).arguments(features: vfeatDb, subtitles: subTxtDb)
     let tokenizer = searcher.model.tokenizerFolder
     let backend = searcher.model.model.store.backend
+    let stores = OpenedStores()
     let models = VideoModels(
       searcher: searcher,
       captioning: try captionModelDir.map {
-        let run = try SavedRun(path: $0, usual: .tvc, arguments, for: .description, log: log)
+        let run = try SavedRun(
+          path: $0, usual: .tvc, arguments, for: .description, log: log, stores: stores)
         return try OpenedCaptioning(run, tokenizer: tokenizer, options, backend: backend)
       },
       answering: try qaModelDir.map {
-        let run = try SavedRun(path: $0, usual: .tvqa, arguments, for: .description, log: log)
+        let run = try SavedRun(
+          path: $0, usual: .tvqa, arguments, for: .description, log: log, stores: stores)
         return try OpenedAnswering(run, tokenizer: tokenizer, backend: backend)
       })
     let missing = try models.missing()

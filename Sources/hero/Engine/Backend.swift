@@ -52,7 +52,10 @@ public protocol Backend: AnyObject, Sendable {
   /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply
   /// with in bfloat16.
   func makeWeights(count: Int) -> Storage
-  func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor)
+  /// Copies elements to a tensor of values, row by row; they may be changed afterwards.
+  /// - Parameter fill: gives `put` runs of elements that lie end to end in the tensor, of as many
+  ///   elements as it has.
+  func upload(to tensor: Tensor, _ fill: (_ put: (UnsafeBufferPointer<Float>) -> Void) -> Void)
   /// Waits, and copies the elements of a tensor of values, as float32.
   func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>)
   func upload(_ values: UnsafeBufferPointer<Int32>, to indices: Indices)
@@ -110,6 +113,21 @@ extension Backend {
     let sums = Tensor(rows: 1, columns: count, storage: makeStorage(count: count, type: .float64))
     run(Fill(sums, with: 0))
     return sums
+  }
+
+  /// Copies elements to a tensor of values, row by row; they may be changed afterwards.
+  public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
+    upload(to: tensor) { put in put(values) }
+  }
+
+  /// A matrix with the elements of runs that lie end to end in it, each copied from where it is.
+  public func makeTensor(runs: [ArraySlice<Float>], rows: Int, columns: Int) -> Tensor {
+    precondition(runs.reduce(0) { $0 + $1.count } == rows * columns)
+    let tensor = makeTensor(rows: rows, columns: columns)
+    upload(to: tensor) { put in
+      for run in runs { run.withUnsafeBufferPointer(put) }
+    }
+    return tensor
   }
 
   /// A matrix with these elements, row by row.

@@ -13,21 +13,29 @@ public struct Mixture {
     public let ratio: Int
     /// Items of a rank's batch; the run's where it is nil.
     public let batchSize: Int?
+    /// Its place among all that the run names, which decides the order of its items; nil for its
+    /// place among the sources.
+    let number: Int?
 
     /// - Parameters:
     ///   - ratio: how often it is drawn, relative to the others.
     ///   - batchSize: items of a rank's batch; nil takes the run's.
-    public init(_ source: any Source, ratio: Int, batchSize: Int? = nil) {
+    ///   - number: its place among all that the run names, also those that are never drawn; nil
+    ///     where the sources are all.
+    public init(_ source: any Source, ratio: Int, batchSize: Int? = nil, number: Int? = nil) {
       self.source = source
       self.ratio = ratio
       self.batchSize = batchSize
+      self.number = number
     }
   }
 
   /// What the run learns: the sole source's name, or that of the whole.
   public let name: String
-  /// At least one. A batch names its source by the place here.
+  /// None where nothing is trained. A batch names its source by the place here.
   public let entries: [Entry]
+  /// The parameters that all sources share.
+  public let store: ParameterStore
   /// Nil for a sole source.
   let draws: SourceDraws?
 
@@ -35,6 +43,14 @@ public struct Mixture {
   public init(_ source: any Source) {
     name = source.name
     entries = [Entry(source, ratio: 1)]
+    store = source.store
+    draws = nil
+  }
+
+  /// A run without updates, which measures what its parameters are.
+  public init(untrained name: String, _ store: ParameterStore) {
+    (self.name, self.store) = (name, store)
+    entries = []
     draws = nil
   }
 
@@ -52,11 +68,9 @@ public struct Mixture {
         cure: "Check its training store or train_idx, or set its ratio to 0")
     }
     draws = try SourceDraws(ratios: entries.map(\.ratio))
-    precondition(entries.allSatisfy { $0.source.store === entries[0].source.store })
+    store = entries[0].source.store
+    precondition(entries.allSatisfy { [store] in $0.source.store === store })
   }
-
-  /// The parameters that all sources share.
-  public var store: ParameterStore { entries[0].source.store }
 
   /// Items of the sources that can be drawn.
   public var itemCount: Int { entries.reduce(0) { $0 + ($1.ratio > 0 ? $1.source.itemCount : 0) } }
@@ -66,7 +80,9 @@ public struct Mixture {
   /// The sources with their items, shares and batches of their own: `mlm_tv_all 17435 videos (29
   /// %), …`.
   public var summary: String {
-    guard let draws else { return entries[0].source.summary }
+    guard let draws else {
+      return entries.first?.source.summary ?? "nothing is trained, and no store to train on is read"
+    }
     return entries.map { entry in
       let share = 100 * Double(max(0, entry.ratio)) / Double(draws.sum)
       let batches = entry.batchSize.map { ", batches of \($0)" } ?? ""
@@ -91,7 +107,7 @@ public struct Mixture {
       var own = plan
       own.batchSize = entry.batchSize ?? plan.batchSize
       // Sources of one corpus visit its videos in orders of their own.
-      if draws != nil { own.seed = plan.seed &+ UInt64(place + 1) &* 0x9E37_79B9_7F4A_7C15 }
+      if draws != nil { own.seed = plan.seed &+ UInt64((entry.number ?? place) + 1) &* 0x9E37_79B9_7F4A_7C15 }
       return entry.source.reading(own)
     }
     guard let draws else { return { Batch(source: 0, input: try readers[0]($0)) } }

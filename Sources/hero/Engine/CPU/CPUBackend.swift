@@ -179,15 +179,20 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   func scratch(parts: Int, each: Int) -> HostStorage { HostStorage(count: parts * each, memory: host) }
 
   /// Copies, and rounds to bfloat16 where the tensor is so.
-  public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
-    precondition(values.count == tensor.count)
-    guard let base = values.baseAddress else { return }
+  public func upload(to tensor: Tensor, _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void) {
     tensor.storage.onHost.changes()
-    if tensor.storage.type == .bfloat16 {
-      kernels.narrow(tensor.bf16, base, values.count)
-    } else {
-      tensor.pointer.update(from: base, count: values.count)
+    var done = 0
+    fill { run in
+      precondition(done + run.count <= tensor.count)
+      guard let base = run.baseAddress else { return }
+      if tensor.storage.type == .bfloat16 {
+        kernels.narrow(tensor.bf16 + done, base, run.count)
+      } else {
+        (tensor.pointer + done).update(from: base, count: run.count)
+      }
+      done += run.count
     }
+    precondition(done == tensor.count)
   }
 
   /// Copies, and widens to float32 where the tensor is bfloat16.

@@ -1,5 +1,4 @@
 import CCUDA
-import CKernels
 import Foundation
 
 /// A device's memory: blocks of its stream-ordered pool, kept and used again.
@@ -78,48 +77,34 @@ final class CUDAMemory: @unchecked Sendable {
   /// Copies to the device without waiting; `values` may be changed afterwards.
   /// - Parameter offset: elements from the storage's start.
   func upload(_ values: UnsafeRawBufferPointer, to storage: CUDAStorage, offset: Int = 0) {
-    staging.upload(count: values.count, to: storage, at: offset * storage.type.size) {
-      $0.copyMemory(from: values)
+    guard let base = values.baseAddress else { return }
+    upload(count: values.count, to: storage, at: offset * storage.type.size) {
+      $0.copyMemory(from: base, byteCount: values.count)
       return true
     }
   }
 
-  /// Copies float32 numbers. Many that are all IEEE halves, as the features of most stores are,
-  /// travel as these: half of the bytes, and no bit changes.
-  /// - Parameter widen: queues what makes `count` floats of the halves at an address.
+  /// Whether an upload of so many bytes has the stream for large ones.
+  static func hasOwnStream(bytes: Int) -> Bool { CUDAStaging.hasOwnStream(bytes: bytes) }
+
+  /// Copies to the device without waiting what `fill` writes into the pinned memory that it gets.
+  /// - Parameters:
+  ///   - count: bytes.
+  ///   - offset: bytes from the storage's start.
+  ///   - fill: false for numbers that cannot be copied so, of which nothing is queued.
+  ///   - widen: queues what writes the storage's elements, of those copied to an address. For
+  ///     uploads with a stream of their own.
+  /// - Returns: what `fill` returns.
+  @discardableResult
   func upload(
-    _ values: UnsafeBufferPointer<Float>, to storage: CUDAStorage, offset: Int,
-    widen: @escaping (_ halves: UInt64, _ to: UInt64, _ count: Int, CUDAStream) -> Void
-  ) {
-    let bytes = UnsafeRawBufferPointer(values)
-    let halve = hero_kernels_best().pointee.halve
-    // Other numbers show at once that they are none.
-    let first = min(64, values.count)
-    let areHalves =
-      CUDAStaging.hasOwnStream(bytes: 2 * values.count)
-      && withUnsafeTemporaryAllocation(of: UInt16.self, capacity: first) {
-        halve?($0.baseAddress, values.baseAddress, first) == true
-      }
-      && staging.upload(count: 2 * values.count, to: storage, at: 4 * offset) { bytes in
-        halve?(bytes.baseAddress?.assumingMemoryBound(to: UInt16.self), values.baseAddress, values.count)
-          == true
-      } widen: { halves, address, stream in
-        widen(halves, address, values.count, stream)
-      }
-    if !areHalves { upload(bytes, to: storage, offset: offset) }
+    count: Int, to storage: CUDAStorage, at offset: Int, fill: (UnsafeMutableRawPointer) -> Bool,
+    widen: ((_ from: UInt64, _ to: UInt64, CUDAStream) -> Void)? = nil
+  ) -> Bool {
+    staging.upload(count: count, to: storage, at: offset, fill: fill, widen: widen)
   }
 
   /// Waits for uploads that nothing has waited for.
   func finishUploads() { staging.finish() }
-
-  /// Copies float32 numbers as bfloat16.
-  func uploadNarrowed(_ values: UnsafeBufferPointer<Float>, to storage: CUDAStorage, offset: Int) {
-    staging.upload(count: 2 * values.count, to: storage, at: 2 * offset) { bytes in
-      hero_kernels_best().pointee.narrow(
-        bytes.baseAddress?.assumingMemoryBound(to: hero_bf16.self), values.baseAddress, values.count)
-      return true
-    }
-  }
 
   /// Lets what is queued from here on come after an upload.
   func continueAfter(_ upload: CUDAUpload) { staging.continueAfter(upload) }
@@ -217,23 +202,14 @@ private final class CUDAStaging: @unchecked Sendable {
     }
   }
 
-  /// Fills pinned memory and queues a copy of it.
-  /// - Parameters:
-  ///   - count: bytes.
-  ///   - offset: bytes from the storage's start.
-  ///   - fill: false for numbers that cannot be copied so, of which nothing is queued.
-  ///   - widen: queues what writes the storage's elements, of those copied to an address. For
-  ///     large uploads only.
-  /// - Returns: what `fill` returns.
-  @discardableResult
   func upload(
-    count: Int, to storage: CUDAStorage, at offset: Int, fill: (UnsafeMutableRawBufferPointer) -> Bool,
-    widen: ((_ from: UInt64, _ to: UInt64, CUDAStream) -> Void)? = nil
+    count: Int, to storage: CUDAStorage, at offset: Int, fill: (UnsafeMutableRawPointer) -> Bool,
+    widen: ((_ from: UInt64, _ to: UInt64, CUDAStream) -> Void)?
   ) -> Bool {
     guard count > 0 else { return true }
     stream.enter()
     let (buffer, event) = take(bytes: count)
-    guard fill(UnsafeMutableRawBufferPointer(start: buffer.address.memory, count: count)) else {
+    guard fill(buffer.address.memory) else {
       lock.withLock {
         pool.give(buffer)
         events.append(event)

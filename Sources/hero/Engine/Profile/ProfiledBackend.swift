@@ -78,8 +78,8 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
   /// Not recorded.
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
   /// Records "upload", with the tensor read once and written once.
-  public func upload(_ values: UnsafeBufferPointer<Float>, to tensor: Tensor) {
-    moved("upload", bytes: 2 * tensor.bytes) { base.upload(values, to: tensor) }
+  public func upload(to tensor: Tensor, _ fill: ((UnsafeBufferPointer<Float>) -> Void) -> Void) {
+    moved("upload", bytes: 2 * tensor.bytes) { base.upload(to: tensor, fill) }
   }
   /// Records "download", with the tensor read once and written once.
   public func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>) {

@@ -4,25 +4,36 @@ import Engine
 public struct MaskedFrameBatch: Sendable {
   /// The hidden frames are zero, and are the `maskedFrames`.
   public var videos: VideoBatch
-  /// What the hidden frames were, end to end.
-  public var targets: [Float]
+  /// What each hidden frame was.
+  public var targets: [ArraySlice<Float>]
 
   /// - Precondition: `targets` has `featureWidth` numbers for each masked frame.
-  public init(videos: VideoBatch, targets: [Float]) {
-    precondition(targets.count == videos.maskedFrames.count * videos.featureWidth)
+  public init(videos: VideoBatch, targets: [ArraySlice<Float>]) {
+    precondition(targets.count == videos.maskedFrames.count)
+    precondition(targets.allSatisfy { $0.count == videos.featureWidth })
     self.videos = videos
     self.targets = targets
   }
 
-  /// Hides some frames of videos, counted over all of them.
+  /// Hides some frames of videos, ascending, counted over all of them.
   public init(hiding frames: [Int], of videos: VideoBatch) {
     let width = videos.featureWidth
-    var features = videos.features
-    var targets: [Float] = []
-    for frame in frames {
-      let row = frame * width..<(frame + 1) * width
-      targets += features[row]
-      features.replaceSubrange(row, with: repeatElement(0, count: width))
+    let zeros = [Float](repeating: 0, count: width)[...]
+    var (features, targets): ([ArraySlice<Float>], [ArraySlice<Float>]) = ([], [])
+    var (first, next) = (0, 0)
+    for run in videos.features {
+      let rows = run.count / width
+      var shown = run.startIndex
+      while next < frames.count, frames[next] < first + rows {
+        let start = run.startIndex + (frames[next] - first) * width
+        if shown < start { features.append(run[shown..<start]) }
+        shown = start + width
+        features.append(zeros)
+        targets.append(run[start..<shown])
+        next += 1
+      }
+      if shown < run.endIndex { features.append(run[shown...]) }
+      first += rows
     }
     self.init(
       videos: VideoBatch(
@@ -57,7 +68,7 @@ extension MaskedFrameBatch {
     return MaskedFrameInput(
       videos: videos.prepared(for: model, on: backend), hidden: backend.makeIndices(hidden),
       others: backend.makeIndices(others),
-      targets: backend.makeTensor(targets, rows: hidden.count, columns: videos.featureWidth),
+      targets: backend.makeTensor(runs: targets, rows: hidden.count, columns: videos.featureWidth),
       fromTargets: backend.makeIndices(Array(hidden.indices) + others.map { _ in -1 }),
       fromOthers: backend.makeIndices(hidden.map { _ in -1 } + Array(others.indices)),
       own: backend.makeIndices(hidden.indices))

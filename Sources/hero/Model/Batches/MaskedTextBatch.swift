@@ -2,8 +2,8 @@ import Engine
 
 /// Sentences with some words hidden, each with its own frames (Docs/Computation.md §3 "MLM").
 public struct MaskedTextBatch: Sendable {
-  /// Feature rows of all sentences end to end.
-  public var features: [Float]
+  /// Feature rows of all sentences end to end, in runs of whole rows that lie where they were read.
+  public var features: [ArraySlice<Float>]
   /// Numbers per row of ``features``.
   public var featureWidth: Int
   /// Frames (rows of `features`) and ids, some of them masked.
@@ -15,7 +15,8 @@ public struct MaskedTextBatch: Sendable {
 
   /// - Precondition: as many masked places as targets.
   public init(
-    features: [Float], featureWidth: Int, sequences: [SubtitleSequence], masked: [Int], targets: [Int32]
+    features: [ArraySlice<Float>], featureWidth: Int, sequences: [SubtitleSequence], masked: [Int],
+    targets: [Int32]
   ) {
     precondition(masked.count == targets.count)
     self.features = features
@@ -48,8 +49,9 @@ extension MaskedTextBatch {
       while token >= plan.tokenSegments[sequence].upperBound { sequence += 1 }
       counts[sequence] += 1
     }
+    let rows = features.reduce(0) { $0 + $1.count } / featureWidth
     return MaskedTextInput(
-      features: backend.makeTensor(features, rows: features.count / featureWidth, columns: featureWidth),
+      features: backend.makeTensor(runs: features, rows: rows, columns: featureWidth),
       plan: plan, frameRows: backend.makeIndices(plan.frameNumbers),
       masked: RowSelection(
         rows: backend.makeIndices(masked.map { plan.tokenRows[$0] }),

@@ -20,8 +20,9 @@ public struct SubtitleSequence: Equatable, Sendable {
 ///
 /// Made on a loading thread; holds no tensors. `prepared` puts it into a device's memory.
 public struct VideoBatch: Sendable {
-  /// [rows, featureWidth], the videos end to end.
-  public let features: [Float]
+  /// [rows, featureWidth], the videos end to end, in runs of whole rows that lie where they were
+  /// read.
+  public let features: [ArraySlice<Float>]
   /// Numbers per row.
   public let featureWidth: Int
   /// Frames of each video.
@@ -42,13 +43,15 @@ public struct VideoBatch: Sendable {
   /// Frames of all videos.
   public var frameCount: Int { lengths.reduce(0, +) }
 
+  /// Rows of `features`.
+  var rows: Int { features.reduce(0) { $0 + $1.count } / featureWidth }
+
   /// - Precondition: each frame is in at most one sequence.
   public init(
-    features: [Float], featureWidth: Int, lengths: [Int], sequences: [SubtitleSequence],
+    features: [ArraySlice<Float>], featureWidth: Int, lengths: [Int], sequences: [SubtitleSequence],
     sentenceCounts: [Int], maskedFrames: [Int] = [],
     featureRows: [Int]? = nil, readsTextAlone: Bool = false
   ) {
-    precondition(featureRows?.count ?? (features.count / featureWidth) == lengths.reduce(0, +))
     precondition(sentenceCounts.count == lengths.count && sentenceCounts.reduce(0, +) == sequences.count)
     self.sentenceCounts = sentenceCounts
     self.featureRows = featureRows
@@ -58,5 +61,7 @@ public struct VideoBatch: Sendable {
     self.lengths = lengths
     self.sequences = sequences
     self.maskedFrames = maskedFrames
+    precondition(features.allSatisfy { $0.count.isMultiple(of: featureWidth) })
+    precondition(featureRows?.count ?? rows == frameCount)
   }
 }

@@ -99,7 +99,7 @@ extension VideoBatch {
     // A fusion model reads all words of its sentences.
     let outputs = isFused ? plan.segments.rows : plan.outputs.rows.count
     let words = queries.reduce(0) { $0 + $1.count }
-    let rows = features.count / featureWidth
+    let rows = rows
     var slots = [Int32](repeating: -1, count: frameCount)
     if readsTextAlone || isFused {
       for (row, sequence) in read.enumerated() {
@@ -115,7 +115,7 @@ extension VideoBatch {
       for frame in maskedFrames { mask[frame] = 1 }
     }
     return VideoInput(
-      features: backend.makeTensor(features, rows: rows, columns: featureWidth), segments: segments,
+      features: backend.makeTensor(runs: features, rows: rows, columns: featureWidth), segments: segments,
       plan: plan, words: queries.isEmpty ? nil : backend.makeIndices(outputs - words..<outputs),
       frameRows: backend.makeIndices(plan.frameNumbers.map { featureRows?[$0] ?? $0 }),
       mask: mask.isEmpty ? nil : backend.makeIndices(mask),

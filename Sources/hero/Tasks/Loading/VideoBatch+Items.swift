@@ -16,7 +16,8 @@ extension VideoBatch {
       first += video.frameCount
     }
     self.init(
-      features: packed(videos), featureWidth: model.featureWidth, lengths: videos.map(\.frameCount),
+      features: videos.map { $0.features[...] }, featureWidth: model.featureWidth,
+      lengths: videos.map(\.frameCount),
       sequences: sequences, sentenceCounts: videos.map(\.subtitles.count),
       readsTextAlone: videos.contains(where: \.isTextAlone))
   }
@@ -42,18 +43,11 @@ extension VideoBatch {
       featureRows += firstRows[pass.video]..<firstRows[pass.video] + video.frameCount
     }
     self.init(
-      features: packed(videos), featureWidth: model.featureWidth,
+      features: videos.map { $0.features[...] }, featureWidth: model.featureWidth,
       lengths: passes.map { videos[$0.video].frameCount }, sequences: sequences,
       sentenceCounts: passes.map { videos[$0.video].subtitles.count }, featureRows: featureRows,
       readsTextAlone: videos.contains(where: \.isTextAlone))
   }
-}
-
-private func packed(_ videos: [VideoItem]) -> [Float] {
-  var features: [Float] = []
-  features.reserveCapacity(videos.reduce(0) { $0 + $1.features.count })
-  for video in videos { features += video.features }
-  return features
 }
 
 extension VideoItem {

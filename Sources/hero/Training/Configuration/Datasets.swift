@@ -70,12 +70,15 @@ struct Dataset {
   }
 
   /// The stores to train on, under the names of the task's own options.
-  func trainingOptions() throws -> JSONObject {
+  /// - Parameter isTrained: whether the task is trained; one that is measured only needs no texts
+  ///   to train on.
+  func trainingOptions(isTrained: Bool) throws -> JSONObject {
     var options: JSONObject = ["vfeat_db": .string(try fields.value("vfeat_db", String.self))]
     let subtitles = try fields.optional("sub_txt_db", String.self)
     guard subtitles != nil || task.channels == .video else { throw fields.wrong("sub_txt_db", "a text") }
     options["sub_txt_db"] = subtitles.map { .string($0) }
     let key = textKey(isTrained: true)
+    guard isTrained || fields.has(key) else { return options }
     guard task.family == .captioning else {
       options["train_query_txt_db"] = .string(try fields.value(key, String.self))
       return options
@@ -111,13 +114,13 @@ struct Dataset {
   }
 
   /// Whether two paths are the same but for slashes at their ends.
-  static func same(_ a: String, _ b: String) -> Bool {
-    func trimmed(_ path: String) -> Substring {
-      var path = path[...]
-      while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
-      return path
-    }
-    return trimmed(a) == trimmed(b)
+  static func same(_ a: String, _ b: String) -> Bool { trimmed(a) == trimmed(b) }
+
+  /// A path without slashes at its end.
+  static func trimmed(_ path: String) -> Substring {
+    var path = path[...]
+    while path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
+    return path
   }
 }
 
@@ -173,7 +176,15 @@ extension RunConfiguration {
         "names \(other.task.rawValue), which train_datasets does not", place: "key \"val_datasets\"",
         cure: "Leave it out, or give it an entry of train_datasets with \"ratio\": 0")
     }
-    return train.map { dataset in (dataset, val.first { $0.task == dataset.task }) }
+    return train.map { dataset in
+      let measured = val.first { $0.task == dataset.task }
+      if dataset.ratio == 0, measured == nil {
+        warn(
+          "\(dataset.fields.place) has a ratio of 0 and no entry of val_datasets, so \(dataset.task.rawValue) is "
+            + "neither trained nor measured")
+      }
+      return (dataset, measured)
+    }
   }
 
   /// VALUE's file of one task as a file of that task: its stores under the task's own keys.
@@ -187,13 +198,17 @@ extension RunConfiguration {
     guard datasets.count == 1 else { return nil }
     var result = object
     for key in ["train_datasets", "val_datasets"] { result[key] = nil }
-    for (key, value) in try options(of: datasets[0].train, datasets[0].val) { result[key] = value }
+    for (key, value) in try options(of: datasets[0].train, datasets[0].val, isTrained: true) {
+      result[key] = value
+    }
     if let size = datasets[0].train.batchSize { result["train_batch_size"] = .int(size) }
     return (datasets[0].train.task, result)
   }
 
-  private static func options(of train: Dataset, _ val: Dataset?) throws -> JSONObject {
-    var options = try train.trainingOptions()
+  private static func options(
+    of train: Dataset, _ val: Dataset?, isTrained: Bool
+  ) throws -> JSONObject {
+    var options = try train.trainingOptions(isTrained: isTrained)
     for (key, value) in try val?.validationOptions(beside: train) ?? [:] { options[key] = value }
     return options
   }
@@ -205,7 +220,8 @@ extension RunConfiguration {
       if let weight = self.questionSpanWeight, train.task.family == .questionAnswering {
         part.spanWeight = weight
       }
-      _ = try part.apply(try Self.options(of: train, val), file: "")
+      let isTrained = train.ratio > 0 && self.trainSteps > 0
+      _ = try part.apply(try Self.options(of: train, val, isTrained: isTrained || val == nil), file: "")
       return RunPart(configuration: part, ratio: train.ratio, batchSize: train.batchSize)
     }
   }

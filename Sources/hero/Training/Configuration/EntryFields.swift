@@ -13,9 +13,12 @@ struct EntryFields {
     return value
   }
 
+  /// Whether the key is there, and not `null` as in VALUE's files.
+  func has(_ key: String) -> Bool { json[key] ?? .null != .null }
+
   /// nil where the key is left out, or `null` as in VALUE's files.
   func optional<Value: ConfigurationValue>(_ key: String, _ type: Value.Type) throws -> Value? {
-    guard let field = json[key], field != .null else { return nil }
+    guard has(key), let field = json[key] else { return nil }
     guard let value = Value(json: field) else { throw wrong(key, Value.expectation) }
     return value
   }

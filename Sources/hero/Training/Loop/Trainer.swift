@@ -60,7 +60,7 @@ public final class Trainer {
   /// Checks whether a run can begin, before its folder is written.
   /// - Throws: `DataError` where there is no item to train on, or no space for what a run keeps.
   public func check() throws {
-    guard mixture.itemCount > 0 else {
+    guard mixture.itemCount > 0 || configuration.trainSteps == 0 else {
       throw DataError(
         "no item can be trained on", cure: "Check the training store, and that max_txt_len is not too small")
     }

@@ -34,12 +34,13 @@ public struct SavedRun {
   ///   - communicator: the ranks that the work is divided among.
   ///   - meteor: what METEOR scores captions with; nil for words and stems alone.
   ///   - vid2durIdx: the file with the candidates of retrieval; nil for the subtitle store's.
+  ///   - stores: those that it shares with other runs.
   /// - Throws: `UsageError` for options that mean nothing to the work, `DataError` for files.
   public init(
     path: String, checkpoint name: String = "best", task: RunTask? = nil, usual: RunTask? = nil,
     _ arguments: RunArguments = RunArguments(), batchSize: Int? = nil, for work: RunWork, log: RunLog,
     communicator: any Communicator = SoleCommunicator.shared, meteor: MeteorResources? = nil,
-    vid2durIdx: String? = nil
+    vid2durIdx: String? = nil, stores: OpenedStores = OpenedStores()
   ) throws {
     folder = RunFolder(path: path)
     var configuration = try folder.configuration(task: task, usual: usual)
@@ -54,7 +55,7 @@ public struct SavedRun {
     try Self.requireStores(configuration, given: arguments, for: work, file: folder.hyperparameters)
     let context = RunContext(
       configuration: configuration, log: log, communicator: communicator, vid2durIdx: vid2durIdx,
-      meteor: meteor)
+      meteor: meteor, stores: stores)
     context.tellIdle(
       configuration.idleOptions.filter { option in
         arguments.settings.contains { $0.option.name == option.name && $0.option.group == .ignored }

@@ -31,30 +31,48 @@ struct CaptionSuite: EvaluableSuite {
     return stores
   }
 
-  /// A file of clips has no `[CLS]` to stand for the subtitles that frames alone do without; a
-  /// store to train on has.
+  var measuredStores: [String] {
+    [configuration.valCaptions ?? configuration.valReferences, configuration.testCaptions].compactMap { $0 }
+  }
+
   func open(toEvaluate store: String) throws -> VideoReader {
-    let meta = FileManager.default.isFolder(store) ? store : configuration.trainCaptions.paths.first ?? store
-    let videos = try configuration.videoReader(for: meta)
+    let videos = try configuration.videoReader(of: run.stores, cls: cls(store))
     if let note = videos.cutNote { log.info(note) }
     return videos
   }
 
+  /// The id of `[CLS]`, which stands for the subtitles that frames alone do without. A file of
+  /// clips has none; a store to train on has, and a tokenizer where that is not there.
+  private func cls(_ store: String) throws -> Int32 {
+    let trained = configuration.trainCaptions.paths.first
+    let folder = [store, trained].compactMap { $0 }.first { FileManager.default.isFolder($0) }
+    if folder == nil, let tokenizer = configuration.tokenizer {
+      return try TokenizerFolder.open(tokenizer).cls
+    }
+    return try StoreMeta(path: (folder ?? trained ?? store) + "/meta.json").cls
+  }
+
   func learning(_ model: CaptionModel, _ videos: VideoReader) throws -> Learning {
+    let mixture =
+      try run.isTrained
+      ? Mixture(source(model, videos)) : Mixture(untrained: configuration.task.rawValue, model.store)
+    let splits = try validated(model, videos)
+    return Learning(mixture: mixture) { try validate(splits, step: $0, results: $1) }
+  }
+
+  private func source(_ model: CaptionModel, _ videos: VideoReader) throws -> CaptionSource {
     let loader = try CaptionLoader(
       captions: try trainingStores().map { try opened($0) }, videos: videos,
       maxTextLength: configuration.maxTextLength, captionsPerVideo: configuration.maxCaptionsPerVideo,
       frameInterval: configuration.frameInterval, model: model.configuration, skips: SkipReport(log: log))
-    let source = CaptionSource(
+    return CaptionSource(
       name: configuration.task.rawValue, model: model, loader: loader,
       smoothing: Float(configuration.labelSmoothing))
-    let splits = try validated(model, videos)
-    return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, results: $1) }
   }
 
   /// - Throws: `DataError` for queries in place of clips: their moments have no captions.
   private func opened(_ path: String) throws -> CaptionStore {
-    let store = try CaptionStore(path: path)
+    let store = try run.stores.captions(path)
     guard !store.holdsQueries || configuration.task.annotation?.needsSubtitles != true else {
       throw DataError(
         "holds retrieval's queries, which caption whole videos, and \(configuration.task.rawValue) describes clips",
@@ -135,7 +153,7 @@ struct CaptionSuite: EvaluableSuite {
   }
 
   private func rows(_ path: String) throws -> [CaptionRow] {
-    try CaptionRow.read(path: path, skips: SkipReport(log: log))
+    try run.stores.clips(path, skips: SkipReport(log: log))
   }
 
   /// Tells where reference captions and a store are of other clips.

@@ -5,7 +5,7 @@ import Tasks
 
 /// Queries to evaluate on, with the truth of their annotations. Opening the store reads both, so
 /// replacing it during a run changes nothing.
-struct KnownQueries {
+struct KnownQueries: Sendable {
   let store: QueryStore
   /// Of the queries whose truth is known, in the order of the annotations; of queries that search
   /// many videos.
@@ -21,12 +21,13 @@ struct KnownQueries {
   typealias Facts = (text: String?, video: String?, duration: Double?)
 
   /// - Parameters:
+  ///   - store: has its annotations beside it.
   ///   - task: what the queries are asked for.
   ///   - skips: reports every annotation whose truth cannot be read; no figure counts its query.
   /// - Throws: `DataError` where the store or its annotations cannot be read.
-  init(path: String, for task: RunTask, skips: SkipReport) throws {
-    (store, self.skips) = (try QueryStore(path: path), skips)
-    try task.require(store.meta, path: path)
+  init(_ store: QueryStore, for task: RunTask, skips: SkipReport) throws {
+    (self.store, self.skips) = (store, skips)
+    try task.require(store.meta, path: store.path)
     var asked = Set(store.ids.lazy.map { QueryID($0) })
     try JSONLines.read(path: store.annotationPath) { line, row in
       do {

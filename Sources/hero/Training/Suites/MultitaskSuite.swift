@@ -36,12 +36,14 @@ struct MultitaskSuite: TaskSuite {
     parts = try run.configuration.parts().map { part in
       var context = run
       context.configuration = part.configuration
+      context.isMeasuredOnly = part.ratio == 0
       return (part, try part.task.family.suite.init(run: context))
     }
   }
 
   func openForTraining() throws -> [OpenedPart] {
-    try parts.map { part, suite in try open(suite, part) }
+    run.tellUndrawn(parts.filter(\.suite.run.isMeasuredOnly).map(\.part.task.rawValue))
+    return try parts.map { part, suite in try open(suite, part) }
   }
 
   private func open<Suite: TaskSuite>(_ suite: Suite, _ part: RunPart) throws -> OpenedPart {
@@ -67,13 +69,14 @@ struct MultitaskSuite: TaskSuite {
       try part.check(model.configuration)
       return (part: part.part, learning: try part.learning(model.trunk))
     }
-    let mixture = try Mixture(
-      configuration.task.rawValue,
-      learned.flatMap { part, learning in
-        learning.mixture.entries.map {
-          Mixture.Entry($0.source, ratio: part.ratio, batchSize: part.batchSize)
-        }
-      })
+    let name = configuration.task.rawValue
+    let entries = learned.enumerated().flatMap { number, part in
+      part.learning.mixture.entries.map {
+        Mixture.Entry(
+          $0.source, ratio: part.part.ratio, batchSize: part.part.batchSize, number: number)
+      }
+    }
+    let mixture = try run.isTrained ? Mixture(name, entries) : Mixture(untrained: name, model.store)
     return Learning(mixture: mixture) { step, results in
       try validate(learned, step: step, results: results)
     }

@@ -28,12 +28,15 @@ public struct OpenedRetrieval {
   /// A reader of videos from stores, cut and put together as the model was trained to read them.
   /// - Parameters:
   ///   - subtitles: nil for a model that reads frames alone.
+  ///   - stores: those that are open; none opens the stores as they are.
   ///   - cls: the id of `[CLS]`.
-  public func reader(features: String, subtitles: String?, cls: Int32) throws -> VideoReader {
+  public func reader(
+    features: String, subtitles: String?, of stores: OpenedStores = OpenedStores(), cls: Int32
+  ) throws -> VideoReader {
     if subtitles == nil, configuration.videoChannels == .subtitles {
       throw DataError(
         "the model reads subtitles alone, and there are none", file: features, cure: "Give --sub-txt-db")
     }
-    return try configuration.videoReader(features, subtitles: subtitles, cls: cls)
+    return try configuration.videoReader(features, subtitles: subtitles, of: stores, cls: cls)
   }
 }

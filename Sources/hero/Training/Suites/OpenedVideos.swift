@@ -27,29 +27,29 @@ extension RunConfiguration {
   }
 
   /// The reader of the stores that the options name.
-  /// - Parameter store: the text store that goes with them; where no subtitles are read its `[CLS]`
-  ///   is their text.
-  func videoReader(for store: String) throws -> VideoReader {
+  /// - Parameter cls: the id of `[CLS]`, which is the text where no subtitles are read.
+  func videoReader(of stores: OpenedStores, cls: @autoclosure () throws -> Int32) throws -> VideoReader {
     try videoReader(
-      required(\.videos), subtitles: videoChannels == .video ? nil : required(\.subtitles),
-      cls: StoreMeta(path: store + "/meta.json").cls)
+      required(\.videos), subtitles: videoChannels == .video ? nil : required(\.subtitles), of: stores,
+      cls: cls())
   }
 
   /// A reader of stores, as the options say to cut videos and to put them together.
   /// - Parameters:
   ///   - subtitles: nil for frames alone.
+  ///   - stores: those that are open.
   ///   - cls: the id of `[CLS]`.
   func videoReader(
-    _ features: String, subtitles: String?, cls: @autoclosure () throws -> Int32
+    _ features: String, subtitles: String?, of stores: OpenedStores, cls: @autoclosure () throws -> Int32
   ) throws -> VideoReader {
-    let features = try FeatureStore(
-      path: features, featureVersion: self.featureVersion, frameLength: self.frameInterval,
+    let features = try stores.features(
+      features, featureVersion: self.featureVersion, frameLength: self.frameInterval,
       compressed: self.compressed)
     guard let subtitles, videoChannels != .video else {
       return VideoReader(features: features, videoOnly: try cls(), maxClipLength: self.maxClipLength)
     }
     return VideoReader(
-      features: features, subtitles: try SubtitleStore(path: subtitles), maxClipLength: self.maxClipLength,
+      features: features, subtitles: try stores.subtitles(subtitles), maxClipLength: self.maxClipLength,
       contextLength: self.subtitleContext, textAlone: videoChannels == .subtitles)
   }
 }

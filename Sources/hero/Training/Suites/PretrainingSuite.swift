@@ -39,11 +39,11 @@ struct PretrainingSuite: TaskSuite {
 
   func openForTraining() throws -> [Corpus] {
     try targets.map { target in
-      let subtitles = try SubtitleStore(path: target.subtitles)
+      let subtitles = try run.stores.subtitles(target.subtitles)
       let readers = try target.videos.map { path in
         VideoReader(
-          features: try FeatureStore(
-            path: path, featureVersion: configuration.featureVersion, frameLength: target.frameInterval,
+          features: try run.stores.features(
+            path, featureVersion: configuration.featureVersion, frameLength: target.frameInterval,
             compressed: configuration.compressed),
           subtitles: subtitles, maxClipLength: configuration.maxClipLength,
           contextLength: configuration.subtitleContext)
@@ -56,12 +56,15 @@ struct PretrainingSuite: TaskSuite {
   func featureWidth(of corpora: [Corpus]) throws -> Int { try corpora[0].readers[0].features.width() }
 
   func learning(_ model: PretrainingModel, _ corpora: [Corpus]) throws -> Learning {
-    let entries = try corpora.flatMap { try self.sources($0, model, training: true) }
-    let measured = try corpora.flatMap { try self.sources($0, model, training: false) }.map(\.source)
-    return Learning(
-      mixture: try Mixture(
-        configuration.task.rawValue, entries.map { Mixture.Entry($0.source, ratio: $0.ratio) })
-    ) { step, _ in try validate(measured, step: step) }
+    let name = configuration.task.rawValue
+    let trained = try corpora.flatMap { try self.sources($0, model, training: true) }
+    let measured = try corpora.flatMap { try self.sources($0, model, training: false) }.compactMap(\.source)
+    let entries = trained.enumerated().compactMap { number, entry in
+      entry.source.map { Mixture.Entry($0, ratio: entry.ratio, number: number) }
+    }
+    run.tellUndrawn(trained.filter { $0.ratio == 0 }.map(\.name))
+    let mixture = try run.isTrained ? Mixture(name, entries) : Mixture(untrained: name, model.store)
+    return Learning(mixture: mixture) { step, _ in try validate(measured, step: step) }
   }
 
   private func validate(_ sources: [any PretrainingSource], step: Int) throws -> Validation {
@@ -87,15 +90,28 @@ struct PretrainingSuite: TaskSuite {
     return result
   }
 
-  /// One source for every objective of every split, with how often it is drawn.
+  /// An objective of a split, and how often it is drawn.
+  private typealias Entry = (name: String, source: (any PretrainingSource)?, ratio: Int)
+
+  /// One source for every objective of every split; none of those to train that are never drawn.
   private func sources(
     _ corpus: Corpus, _ model: PretrainingModel, training: Bool
-  ) throws -> [(source: any PretrainingSource, ratio: Int)] {
+  ) throws -> [Entry] {
     let settings = settings
-    return try corpus.target.splits.flatMap { split -> [(source: any PretrainingSource, ratio: Int)] in
+    return try corpus.target.splits.flatMap { split -> [Entry] in
+      let entries = zip(split.objectives, split.ratio).map { objective, ratio in
+        (
+          name: "\(objective.name)_\(corpus.target.name)_\(split.name)", objective: objective,
+          ratio: ratio * corpus.target.ratio
+        )
+      }
+      func isRead(_ ratio: Int) -> Bool { !training || run.isTrained && ratio > 0 }
+      guard entries.contains(where: { isRead($0.ratio) }) else {
+        return entries.map { ($0.name, nil, $0.ratio) }
+      }
       let lists = training ? Array(zip(corpus.readers, split.trainIDs)) : [(corpus.readers[0], split.valIDs)]
       let videos = try PretrainingVideos(
-        lists.map { ($0.0, try PretrainingVideos.readIDs(path: $0.1)) })
+        lists.map { ($0.0, try run.stores.videoIDs($0.1)) })
       for (what, names) in [
         ("they have no frames", videos.withoutFrames), ("no store has them", videos.missing),
       ] {
@@ -104,11 +120,10 @@ struct PretrainingSuite: TaskSuite {
         log.warning("\(list): left out because \(what): \(names.count), such as \"\(first)\"")
       }
       if !training { try videos.requireUsable(for: model.configuration) }
-      return try zip(split.objectives, split.ratio).map { objective, ratio in
-        let name = "\(objective.name)_\(corpus.target.name)_\(split.name)"
-        let source = try objective.source(
-          named: name, model, videos, settings, skips: SkipReport(log: log))
-        return (source, ratio * corpus.target.ratio)
+      return try entries.map { name, objective, ratio in
+        guard isRead(ratio) else { return (name, nil, ratio) }
+        let source = try objective.source(named: name, model, videos, settings, skips: SkipReport(log: log))
+        return (name, source, ratio)
       }
     }
   }

@@ -10,21 +10,27 @@ struct QuestionSuite<Model: AnsweringModel>: EvaluableSuite {
   let run: RunContext
 
   func learning(_ model: Model, _ videos: VideoReader) throws -> Learning {
+    let mixture =
+      try run.isTrained
+      ? Mixture(source(model, videos)) : Mixture(untrained: configuration.task.rawValue, model.store)
+    let splits = try validated(model, videos)
+    return Learning(mixture: mixture) { try validate(splits, step: $0, results: $1) }
+  }
+
+  private func source(_ model: Model, _ videos: VideoReader) throws -> QuestionSource<Model> {
     let loader = try loader(
       model, videos, try configuration.required(\.trainQueries),
       .training(maxTextLength: configuration.maxTextLength))
     try loader.requireTruth()
-    let source = QuestionSource(
+    return QuestionSource(
       name: configuration.task.rawValue, model: model, loader: loader,
       spanWeight: Model.Store.hasMoments ? Float(configuration.spanWeight) : 0)
-    let splits = try validated(model, videos)
-    return Learning(mixture: Mixture(source)) { try validate(splits, step: $0, results: $1) }
   }
 
   private func loader(
     _ model: Model, _ videos: VideoReader, _ store: String, _ purpose: QuestionLoader<Model.Store>.Purpose
   ) throws -> QuestionLoader<Model.Store> {
-    let store = try Model.Store(path: store)
+    let store: Model.Store = try run.stores.texts(store)
     try configuration.task.require(store.meta, path: store.path)
     return try QuestionLoader(
       store, videos: videos, purpose: purpose, frameInterval: configuration.frameInterval,

@@ -18,18 +18,26 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   func learning(_ model: RetrievalModel, _ videos: VideoReader) throws -> Learning {
-    let queries = try QueryStore(path: try configuration.required(\.trainQueries))
-    try configuration.task.require(queries.meta, path: queries.path)
-    let source = RetrievalSource(
-      name: configuration.task.rawValue, model: model,
-      loader: try loader(
-        model, queries, videos, maxTextLength: configuration.maxTextLength,
-        queriesPerVideo: configuration.queriesPerVideo),
-      options: settings.loss, curriculum: settings.curriculum)
+    let trained = try run.isTrained ? training(model, videos) : nil
     let validated = try validated(model, videos)
-    return Learning(mixture: Mixture(source)) {
-      try validate(source, validated, videos, step: $0, results: $1)
+    // What is measured only has the losses of what it is measured on.
+    let source = (trained ?? validated.lazy.compactMap(\.loader).first).map {
+      RetrievalSource(
+        name: configuration.task.rawValue, model: model, loader: $0, options: settings.loss,
+        curriculum: settings.curriculum)
     }
+    let mixture = trained == nil ? nil : source.map { Mixture($0) }
+    return Learning(mixture: mixture ?? Mixture(untrained: configuration.task.rawValue, model.store)) {
+      try validate(model, source, validated, videos, step: $0, results: $1)
+    }
+  }
+
+  private func training(_ model: RetrievalModel, _ videos: VideoReader) throws -> RetrievalLoader {
+    let queries: QueryStore = try run.stores.texts(configuration.required(\.trainQueries))
+    try configuration.task.require(queries.meta, path: queries.path)
+    return try loader(
+      model, queries, videos, maxTextLength: configuration.maxTextLength,
+      queriesPerVideo: configuration.queriesPerVideo)
   }
 
   private func loader(
@@ -46,7 +54,9 @@ struct RetrievalSuite: EvaluableSuite {
 
   /// The queries of a store, and what is right about them.
   func known(_ path: String) throws -> KnownQueries {
-    try KnownQueries(path: path, for: configuration.task, skips: SkipReport(log: log))
+    try run.stores.once(path, configuration.task.rawValue) {
+      try KnownQueries(run.stores.texts(path), for: configuration.task, skips: SkipReport(log: log))
+    }
   }
 
   // MARK: Validation
@@ -112,12 +122,13 @@ struct RetrievalSuite: EvaluableSuite {
   }
 
   private func validate(
-    _ source: RetrievalSource, _ validated: [Validated], _ videos: VideoReader, step: Int, results: String
+    _ model: RetrievalModel, _ source: RetrievalSource?, _ validated: [Validated], _ videos: VideoReader,
+    step: Int, results: String
   ) throws -> Validation {
     var result = Validation()
     for asked in validated {
       let split = asked.split
-      if let loader = asked.loader {
+      if let loader = asked.loader, let source {
         let losses = try ProgressReporter.follow(
           "Validation losses", total: loader.itemCount, unit: "queries"
         ) { progress in
@@ -129,7 +140,7 @@ struct RetrievalSuite: EvaluableSuite {
         }
       }
       let report = try evaluate(
-        [(source.model, videos)], asked.queries, split: split, candidates: asked.candidates,
+        [(model, videos)], asked.queries, split: split, candidates: asked.candidates,
         title: "\(split), update \(step)")
       try report.write("\(results)/\(split)_results_\(step).\(configuration.task.resultEnding)", communicator)
       // The names of retrieval's figures have the split in them.

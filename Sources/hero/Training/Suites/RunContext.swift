@@ -11,6 +11,13 @@ struct RunContext {
   var vid2durIdx: String?
   /// What METEOR scores captions with; nil for words and stems alone.
   var meteor: MeteorResources?
+  /// What its tasks and splits read.
+  var stores = OpenedStores()
+  /// Whether it is a task of a run of several that is never drawn.
+  var isMeasuredOnly = false
+
+  /// Whether anything is trained; else no store to train on is read.
+  var isTrained: Bool { !isMeasuredOnly && configuration.trainSteps > 0 }
 
   /// What trains and measures the task, its options decoded.
   /// - Throws: `DataError` for options that do not go together.
@@ -18,6 +25,14 @@ struct RunContext {
     try configuration.checkChannels()
     configuration.use.begin()
     return try configuration.family.suite.init(run: self)
+  }
+
+  /// Says which of several are never drawn.
+  func tellUndrawn(_ names: [String]) {
+    guard !names.isEmpty else { return }
+    log.info(
+      "measured and not trained, since their ratio is 0: \(names.joined(separator: ", ")); what they would train on is "
+        + "not read")
   }
 
   /// Says once which options change nothing.

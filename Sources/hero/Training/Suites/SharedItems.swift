@@ -7,17 +7,25 @@ import Tasks
 /// Items that a run trains on and measures itself by.
 enum SharedItems {
   /// Lines to be told where what a run measures itself by has items that it trains on.
-  static func notes(of configuration: RunConfiguration) -> [String] {
+  /// - Parameter stores: those of the run.
+  static func notes(of configuration: RunConfiguration, _ stores: OpenedStores) -> [String] {
     let run = configuration.unobserved
+    guard run.trainSteps > 0 else { return [] }
     switch run.task.family {
-    case .multitask: return ((try? run.parts()) ?? []).flatMap { notes(of: $0.configuration) }
-    case .pretraining: return ((try? run.pretrainingTargets()) ?? []).flatMap(\.splits).flatMap(notes)
+    case .multitask:
+      return ((try? run.parts()) ?? []).filter { $0.ratio > 0 }.flatMap {
+        notes(of: $0.configuration, stores)
+      }
+    case .pretraining:
+      return ((try? run.pretrainingTargets()) ?? []).flatMap(\.splits).flatMap {
+        notes($0, stores)
+      }
     case .captioning:
       return run.trainCaptions.paths.flatMap { trained in
         [run.valCaptions ?? run.valReferences, run.testCaptions].compactMap { $0 }.compactMap { measured in
           FileManager.default.isFolder(measured)
             ? note(training: clips(of: trained), measured: clips(of: measured))
-            : note(training: trained, rows: measured)
+            : note(training: trained, rows: measured, stores)
         }
       }
     default:
@@ -34,13 +42,13 @@ enum SharedItems {
   }
 
   /// Of lists of videos to pre-train on and to validate by.
-  private static func notes(_ split: PretrainingTarget.Split) -> [String] {
-    guard let measured = try? PretrainingVideos.readIDs(path: split.valIDs) else { return [] }
+  private static func notes(_ split: PretrainingTarget.Split, _ stores: OpenedStores) -> [String] {
+    guard let measured = try? stores.videoIDs(split.valIDs) else { return [] }
     guard !measured.isEmpty else {
       return ["\(split.valIDs): lists no videos, so nothing is measured at validations"]
     }
     return split.trainIDs.compactMap { file in
-      guard let trained = try? PretrainingVideos.readIDs(path: file) else { return nil }
+      guard let trained = try? stores.videoIDs(file) else { return nil }
       let names = Set(trained.lazy.map { Name($0) })
       let shared = measured.filter { names.contains(Name($0)) }
       return shared.first.map { told("\(split.valIDs)", shared.count, measured.count, "videos", $0, file) }
@@ -48,10 +56,10 @@ enum SharedItems {
   }
 
   /// Of a file of clips to describe: compares clips, videos and captions.
-  private static func note(training: String, rows file: String) -> String? {
-    guard let store = try? CaptionStore(path: training), let rows = try? CaptionRow.read(path: file) else {
-      return nil
-    }
+  private static func note(training: String, rows file: String, _ stores: OpenedStores) -> String? {
+    guard let store = try? stores.captions(training),
+      let rows = try? stores.clips(file, skips: SkipReport())
+    else { return nil }
     let some = rows.prefix(mostRows)
     let shared = some.filter { row in
       guard !row.captions.isEmpty, let clip = try? store.clip(row.clip.text) else { return false }

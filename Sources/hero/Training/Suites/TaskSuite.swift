@@ -47,6 +47,8 @@ extension TaskSuite {
 protocol EvaluableSuite: TaskSuite where Videos == VideoReader {
   /// The text stores to train on, one at least.
   func trainingStores() throws -> [String]
+  /// The text stores to measure on.
+  var measuredStores: [String] { get }
   /// - Parameter store: the split's text store.
   func open(toEvaluate store: String) throws -> VideoReader
   /// The answers to a split of a model, or of several together, each with the videos that it reads;
@@ -58,9 +60,14 @@ protocol EvaluableSuite: TaskSuite where Videos == VideoReader {
 
 extension EvaluableSuite {
   func trainingStores() throws -> [String] { [try configuration.required(\.trainQueries)] }
-  func openForTraining() throws -> VideoReader { try open(toEvaluate: trainingStores()[0]) }
+  var measuredStores: [String] { [configuration.valQueries, configuration.testQueries].compactMap { $0 } }
+  func openForTraining() throws -> VideoReader {
+    let measured = run.isTrained ? nil : measuredStores.first
+    return try open(toEvaluate: measured ?? trainingStores()[0])
+  }
   func open(toEvaluate store: String) throws -> VideoReader {
-    let videos = try configuration.videoReader(for: store)
+    let videos = try configuration.videoReader(
+      of: run.stores, cls: StoreMeta(path: store + "/meta.json").cls)
     if let note = videos.cutNote { log.info(note) }
     return videos
   }

@@ -80,7 +80,8 @@ public struct TrainingRun {
     ) { step in
       try learning.validate(step, folder.results)
     }
-    for note in SharedItems.notes(of: configuration) { log.warning(note) }
+    for note in SharedItems.notes(of: configuration, suite.run.stores) { log.warning(note) }
+    suite.run.stores.forget()
     try trainer.check()
     let start = try opened.draw(model.store)
     // A run that goes on has weights of its own. What does not fit them leaves the folder as it

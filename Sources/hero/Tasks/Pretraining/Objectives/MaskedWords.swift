@@ -33,7 +33,9 @@ struct MaskedWords: Objective {
           random: &random)
         batch.masked += places.map { tokens + 1 + $0 }
         batch.targets += places.map { text[$0] }
-        for frame in subtitle.frames { batch.features += item.features[frame * width..<(frame + 1) * width] }
+        for frame in subtitle.frames {
+          batch.features.append(item.features[frame * width..<(frame + 1) * width])
+        }
         batch.sequences.append(
           SubtitleSequence(
             frames: Array(rows..<rows + subtitle.frames.count), tokens: [video.meta.cls] + hidden))
