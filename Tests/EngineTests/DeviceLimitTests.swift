@@ -37,7 +37,7 @@ import Testing
       let losses = backend.makeSums(2)
       let input = RankingInput(
         scores: scores, slots: backend.makeIndices([0, 1]), queriesPerSlot: 1, kind: .hinge, margin: 0.1)
-      backend.run(Ranking(input: input, weights: (1, 1), gradient: nil, losses: losses))
+      backend.run(RankingLoss(input: input, weights: (1, 1), gradient: nil, losses: losses))
       let found = backend.numbers(of: [losses])
       #expect(found.allSatisfy { $0.isNaN }, "\(backend.summary)")
     }

@@ -49,7 +49,7 @@ struct GoldenRetrievalTests {
     let measured = metrics.recalls.map { recall in
       (
         recall.name(
-          prefix: "valid_\(split)", suppression: recall.task.findsMoments ? threshold : nil), recall.value
+          prefix: "valid_\(split)", suppression: recall.ranking.findsMoments ? threshold : nil), recall.value
       )
     }
     #expect(measured.count == expected.keys.count { $0.contains("_nms_") || $0.contains("_VR") })
@@ -60,9 +60,9 @@ struct GoldenRetrievalTests {
   func suppressedResultsStayAsTheyAre(split: String) throws {
     let results = try RetrievalResults(golden: path("expected/eval/tvr_\(split).results.json"))
     let again = results.suppressed(by: try suppression.options)
-    #expect(again.tasks.count == 2)
-    for (task, queries) in again.tasks {
-      let before = try #require(results.tasks.first { $0.task == task }?.queries)
+    #expect(again.rankings.count == 2)
+    for (ranking, queries) in again.rankings {
+      let before = try #require(results.rankings.first { $0.ranking == ranking }?.queries)
       for (query, original) in paired(queries, before) {
         // Rows that score 0 are the reference's padding.
         #expect(query.predictions.filter { $0.score > 0 } == original.predictions.filter { $0.score > 0 })

@@ -5,8 +5,8 @@ import Testing
 @testable import Metrics
 
 struct MetaAverageTests {
-  private func recalls(_ values: [(RetrievalTask, Float?, Int, Double)]) -> [Recall] {
-    values.map { Recall(task: $0.0, type: nil, overlap: $0.1, depth: $0.2, value: $0.3) }
+  private func recalls(_ values: [(Ranking, Float?, Int, Double)]) -> [Recall] {
+    values.map { Recall(ranking: $0.0, type: nil, overlap: $0.1, depth: $0.2, value: $0.3) }
   }
 
   @Test func figuresOfAllKindsAreAveraged() {
@@ -32,13 +32,15 @@ struct MetaAverageTests {
     let wanted = try JSON.read(path: folder + "/meta_average.json")
     func scores(_ name: String) throws -> [Recall] {
       let scores = try JSON.read(path: "\(folder)/submission.\(name).scores.json")
-      let found = RetrievalTask.allCases.flatMap { task in
-        (task.findsMoments ? RetrievalMetrics.overlaps.map(Optional.some) : [nil]).flatMap { overlap in
+      let found = Ranking.allCases.flatMap { ranking in
+        (ranking.findsMoments ? RetrievalMetrics.overlaps.map(Optional.some) : [nil]).flatMap { overlap in
           RetrievalMetrics.recallDepths.compactMap { depth -> Recall? in
-            let recall = Recall(task: task, type: nil, overlap: overlap, depth: depth, value: 0)
+            let recall = Recall(ranking: ranking, type: nil, overlap: overlap, depth: depth, value: 0)
             let value =
               scores[recall.name(prefix: "valid_val")]?.double ?? scores[recall.name(prefix: "valid")]?.double
-            return value.map { Recall(task: task, type: nil, overlap: overlap, depth: depth, value: $0) }
+            return value.map {
+              Recall(ranking: ranking, type: nil, overlap: overlap, depth: depth, value: $0)
+            }
           }
         }
       }

@@ -37,7 +37,7 @@ final class TemporaryFolder {
     ]
     let videos = [QueryPredictions(id: "165", predictions: [MomentPrediction(video: 2, score: -0.5)])]
     let results = RetrievalResults(
-      videoIndex: ["b": 13, "a": 2], tasks: [(.singleVideoMoment, queries), (.video, videos)])
+      videoIndex: ["b": 13, "a": 2], rankings: [(.singleVideoMoment, queries), (.video, videos)])
     try results.write(path: folder.path("r.json"))
     let text = try String(contentsOfFile: folder.path("r.json"), encoding: .utf8)
     #expect(
@@ -46,15 +46,17 @@ final class TemporaryFolder {
     #expect(text.contains(#"{"desc_id":"clip-a""#))
     #expect(text.contains("[2,0,0,-0.5]"))
     let read = try RetrievalResults(golden: folder.path("r.json"))
-    #expect(read.videoIndex == results.videoIndex && read.tasks.map(\.task) == results.tasks.map(\.task))
-    #expect(read.tasks[0].queries[0].predictions == Array(queries[0].predictions.prefix(1)))
-    #expect(read.tasks[1].queries == videos)
+    #expect(
+      read.videoIndex == results.videoIndex && read.rankings.map(\.ranking) == results.rankings.map(\.ranking)
+    )
+    #expect(read.rankings[0].queries[0].predictions == Array(queries[0].predictions.prefix(1)))
+    #expect(read.rankings[1].queries == videos)
   }
 
   @Test func aFolderThatIsMissingIsNamed() throws {
     let path = try TemporaryFolder().path("missing/r.json")
     #expect(throws: DataError.self) { try CaptionRow.write([], to: path) }
-    #expect(throws: DataError.self) { try RetrievalResults(videoIndex: [:], tasks: []).write(path: path) }
+    #expect(throws: DataError.self) { try RetrievalResults(videoIndex: [:], rankings: []).write(path: path) }
   }
 
   @Test func answersSurviveWritingAndReading() throws {

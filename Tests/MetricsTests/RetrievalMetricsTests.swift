@@ -12,16 +12,17 @@ extension [Recall] {
 }
 
 @Suite struct RetrievalMetricsTests {
-  private func results(_ predictions: [MomentPrediction], task: RetrievalTask) -> RetrievalResults {
+  private func results(_ predictions: [MomentPrediction], ranking: Ranking) -> RetrievalResults {
     RetrievalResults(
-      videoIndex: ["a": 0, "b": 1], tasks: [(task, [QueryPredictions(id: "1", predictions: predictions)])])
+      videoIndex: ["a": 0, "b": 1],
+      rankings: [(ranking, [QueryPredictions(id: "1", predictions: predictions)])])
   }
 
   private func recall(
-    _ predictions: [MomentPrediction], spans: [TimeSpan], task: RetrievalTask = .videoCorpusMoment
+    _ predictions: [MomentPrediction], spans: [TimeSpan], ranking: Ranking = .videoCorpusMoment
   ) throws -> [Recall] {
     try RetrievalMetrics(
-      results: results(predictions, task: task),
+      results: results(predictions, ranking: ranking),
       truth: [RetrievalTruth(id: "1", video: "b", spans: spans, type: "vt")], byQueryType: true
     ).recalls
   }
@@ -57,14 +58,14 @@ extension [Recall] {
   }
 
   @Test func videoRetrievalNeedsNoSpans() throws {
-    let table = try recall([MomentPrediction(video: 1, score: 2)], spans: [], task: .video)
+    let table = try recall([MomentPrediction(video: 1, score: 2)], spans: [], ranking: .video)
     #expect(table["VR", "r1"] == 100)
     #expect(try recall([MomentPrediction(video: 1, score: 2)], spans: []).isEmpty)
   }
 
   @Test func nothingPastTheHundredthRankCounts() throws {
     let wrong = (0..<100).map { MomentPrediction(video: 0, score: Float(200 - $0)) }
-    let table = try recall(wrong + [MomentPrediction(video: 1, score: 1)], spans: [], task: .video)
+    let table = try recall(wrong + [MomentPrediction(video: 1, score: 1)], spans: [], ranking: .video)
     #expect(table["VR", "r100"] == 0)
   }
 
@@ -73,13 +74,13 @@ extension [Recall] {
       RetrievalTruth(id: QueryID($0), video: "b", spans: [TimeSpan(start: 0, end: 1)])
     }
     let metrics = try RetrievalMetrics(
-      results: results([MomentPrediction(video: 1, start: 0, end: 1, score: 1)], task: .singleVideoMoment),
+      results: results([MomentPrediction(video: 1, start: 0, end: 1, score: 1)], ranking: .singleVideoMoment),
       truth: truth, byQueryType: false)
     #expect(metrics.recalls["SVMR", "0.5-r1"] == 50)
   }
 
   @Test func refusesAnswersToUnknownQueriesAndUnknownVideos() throws {
-    let results = results([], task: .video)
+    let results = results([], ranking: .video)
     #expect(throws: DataError.self) {
       try RetrievalMetrics(
         results: results, truth: [RetrievalTruth(id: "9", video: "a", spans: [])], byQueryType: false)

@@ -36,7 +36,7 @@ public final class ChoosingBackend: ForwardingBackend, @unchecked Sendable {
   public override func run(_ operation: some Engine.Operation) {
     if let operation = operation as? SegmentMax {
       choose(operation)
-    } else if let operation = operation as? Ranking {
+    } else if let operation = operation as? RankingLoss {
       rank(operation)
     } else {
       base.run(operation)
@@ -67,7 +67,7 @@ public final class ChoosingBackend: ForwardingBackend, @unchecked Sendable {
     most.withUnsafeBufferPointer { base.upload($0, to: out) }
   }
 
-  private func rank(_ operation: Ranking) {
+  private func rank(_ operation: RankingLoss) {
     let input = operation.input
     let own = base.values(of: input.scores)
     guard isFollowing else {

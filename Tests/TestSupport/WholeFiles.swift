@@ -77,15 +77,17 @@ extension RetrievalResults {
   /// Reads a file of the reference's results, or of ours.
   public init(golden path: String) throws {
     let file = try JSON.read(path: path)
-    self.init(videoIndex: [:], tasks: [])
+    self.init(videoIndex: [:], rankings: [])
     for (name, number) in file["video2idx"]?.object ?? [:] { videoIndex[name] = number.int }
-    for task in file.object?.keys.compactMap(RetrievalTask.init(rawValue:)) ?? [] {
-      tasks.append((task, file[task.rawValue]?.array?.map(Self.query) ?? []))
+    for ranking in file.object?.keys.compactMap(Ranking.init(rawValue:)) ?? [] {
+      rankings.append((ranking, file[ranking.rawValue]?.array?.map(Self.query) ?? []))
     }
   }
 
-  /// The predictions for a task, or nil where there are none.
-  public subscript(task: RetrievalTask) -> [QueryPredictions]? { tasks.first { $0.task == task }?.queries }
+  /// The predictions for a ranking, or nil where there are none.
+  public subscript(ranking: Ranking) -> [QueryPredictions]? {
+    rankings.first { $0.ranking == ranking }?.queries
+  }
 
   private static func query(_ row: JSON) -> QueryPredictions {
     let predictions = (row["predictions"]?.array ?? []).map { prediction in

@@ -149,8 +149,8 @@ struct MetricsTableTests {
 
   @Test func retrievalIsSortedByWhatPeopleLookAt() {
     func recall(
-      _ task: RetrievalTask, _ overlap: Float?, _ depth: Int, _ value: Double, type: String? = nil
-    ) -> Recall { Recall(task: task, type: type, overlap: overlap, depth: depth, value: value) }
+      _ ranking: Ranking, _ overlap: Float?, _ depth: Int, _ value: Double, type: String? = nil
+    ) -> Recall { Recall(ranking: ranking, type: type, overlap: overlap, depth: depth, value: value) }
     let table = MetricsTable.retrieval(
       [
         recall(.video, nil, 1, 4), recall(.videoCorpusMoment, 0.5, 1, 1),

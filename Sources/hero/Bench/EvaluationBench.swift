@@ -56,7 +56,7 @@ package struct EvaluationBench {
     let index = RetrievalIndex(
       CandidateVideos(numbers), frames: split.frames, segments: split.segments, on: backend)
     let search = MomentSearch(model: model, videos: index, options: options)
-    var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
+    var found = options.rankings.map { (ranking: $0, queries: [QueryPredictions]()) }
     let together = options.queriesTogether(of: work.queries)
     for first in stride(from: 0, to: work.queries, by: together) {
       let some = first..<min(work.queries, first + together)
@@ -70,7 +70,8 @@ package struct EvaluationBench {
       try progress(some.upperBound)
     }
     let results = RetrievalResults(
-      videoIndex: Dictionary(uniqueKeysWithValues: numbers.map { (Name($0.name), $0.index) }), tasks: found)
+      videoIndex: Dictionary(uniqueKeysWithValues: numbers.map { (Name($0.name), $0.index) }), rankings: found
+    )
     let ranked = Double(DispatchTime.now().uptimeNanoseconds - begun) * 1e-9
     let suppressed = results.suppressed(
       by: NonMaximumSuppression(threshold: 0.5, limit: options.keptAfterSuppression))

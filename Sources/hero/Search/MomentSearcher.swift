@@ -119,7 +119,7 @@ public final class MomentSearcher: @unchecked Sendable {
   /// Whether answers may lack a video that comparing with every frame would find.
   public var isApproximate: Bool { search.videos.isApproximate }
 
-  private var findsMoments: Bool { options.tasks.contains(where: \.findsMoments) }
+  private var findsMoments: Bool { options.rankings.contains(where: \.findsMoments) }
 
   /// A query without the white space around it.
   /// - Throws: `UsageError` for an empty one and an endless one.

@@ -88,7 +88,7 @@ public final class SplitAnswers: Sendable {
     }
     let results = RetrievalResults(
       videoIndex: names,
-      tasks: [
+      rankings: [
         (.videoCorpusMoment, list(\.moments)), (.singleVideoMoment, list(\.ownMoments)),
         (.video, list(\.videos)),
       ])
@@ -97,10 +97,10 @@ public final class SplitAnswers: Sendable {
       return .null
     }
     return .array(
-      RetrievalTask.allCases.map { task in
-        let recalls = metrics.recalls.filter { $0.task == task }
+      Ranking.allCases.map { ranking in
+        let recalls = metrics.recalls.filter { $0.ranking == ranking }
         return [
-          "task": .string(task.rawValue),
+          "task": .string(ranking.rawValue),
           "values": .array(
             recalls.map { recall in
               [

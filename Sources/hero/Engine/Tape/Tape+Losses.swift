@@ -56,7 +56,7 @@ extension Tape {
     let gradient =
       isTraining && scores.needsGradient
       ? backend.makeTensor(rows: scores.rows, columns: scores.columns) : nil
-    backend.run(Ranking(input: input, weights: weights, gradient: gradient, losses: sums))
+    backend.run(RankingLoss(input: input, weights: weights, gradient: gradient, losses: sums))
     if let gradient {
       recordLoss { [unowned self] in accumulate(gradient, to: scores, mayKeep: true) }
     }

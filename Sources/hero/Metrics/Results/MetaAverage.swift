@@ -44,10 +44,11 @@ public struct MetaAverage: Equatable, Sendable {
 
   /// Of all queries; nil where a rank was not measured.
   private static func mean(
-    _ recalls: [Recall], _ task: RetrievalTask, overlap: Float?, depths: [Int]
+    _ recalls: [Recall], _ ranking: Ranking, overlap: Float?, depths: [Int]
   ) -> Double? {
     let values = depths.compactMap { depth in
-      recalls.first { $0.task == task && $0.type == nil && $0.overlap == overlap && $0.depth == depth }?.value
+      recalls.first { $0.ranking == ranking && $0.type == nil && $0.overlap == overlap && $0.depth == depth }?
+        .value
     }
     return values.count == depths.count ? values.reduce(0, +) / Double(depths.count) : nil
   }

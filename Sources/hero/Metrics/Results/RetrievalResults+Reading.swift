@@ -1,9 +1,9 @@
 import Formats
 
 extension RetrievalResults {
-  /// Whether a JSON object is a result file of retrieval: it has a list for one of the tasks.
+  /// Whether a JSON object is a result file of retrieval: it has a list for one of the rankings.
   public static func recognizes(_ json: JSON) -> Bool {
-    RetrievalTask.allCases.contains { json[$0.rawValue]?.array != nil }
+    Ranking.allCases.contains { json[$0.rawValue]?.array != nil }
   }
 
   /// Reads a result file: TVR's, which names its videos and gives scores, or VALUE's, which has
@@ -42,12 +42,12 @@ extension RetrievalResults {
         "has no \"video2idx\", so that its videos' numbers mean nothing",
         cure: "Give --vid2dur-idx the list that the predictions were made with, and --split")
     }
-    self.init(videoIndex: index, tasks: [])
-    for task in RetrievalTask.allCases {
-      guard let rows = json[task.rawValue]?.array else { continue }
+    self.init(videoIndex: index, rankings: [])
+    for ranking in Ranking.allCases {
+      guard let rows = json[ranking.rawValue]?.array else { continue }
       var seen = Set<QueryID>()
       let queries = try rows.enumerated().map { place, row in
-        try DataError.locating(place: "\(task.rawValue), row \(place + 1)") {
+        try DataError.locating(place: "\(ranking.rawValue), row \(place + 1)") {
           let query = try Self.query(row)
           guard seen.insert(query.id).inserted else {
             throw DataError("query \(query.id) has two predictions", cure: "Keep one of them")
@@ -55,7 +55,7 @@ extension RetrievalResults {
           return query
         }
       }
-      tasks.append((task, queries))
+      rankings.append((ranking, queries))
     }
   }
 

@@ -22,37 +22,37 @@ public struct QueryPredictions: Sendable, Equatable {
 public struct RetrievalResults: Sendable {
   /// The number of each candidate video.
   public var videoIndex: [Name: Int]
-  /// Predictions by task, in the order of the file.
-  public var tasks: [(task: RetrievalTask, queries: [QueryPredictions])]
+  /// Predictions by ranking, in the order of the file.
+  public var rankings: [(ranking: Ranking, queries: [QueryPredictions])]
   /// Queries that could not be asked. They have no predictions, and no figure counts them.
   public var leftOut: [QueryID]
 
   /// - Parameters:
   ///   - videoIndex: the number of each video, `video2idx`.
-  ///   - tasks: the queries' predictions, by task.
+  ///   - rankings: the queries' predictions, by ranking.
   ///   - leftOut: queries that could not be asked.
   public init(
-    videoIndex: [Name: Int], tasks: [(task: RetrievalTask, queries: [QueryPredictions])],
+    videoIndex: [Name: Int], rankings: [(ranking: Ranking, queries: [QueryPredictions])],
     leftOut: [QueryID] = []
   ) {
     self.videoIndex = videoIndex
-    self.tasks = tasks
+    self.rankings = rankings
     self.leftOut = leftOut
   }
 
   /// The same about other predictions of the same queries.
   public func with(
-    _ tasks: [(task: RetrievalTask, queries: [QueryPredictions])]
+    _ rankings: [(ranking: Ranking, queries: [QueryPredictions])]
   ) -> RetrievalResults {
-    RetrievalResults(videoIndex: videoIndex, tasks: tasks, leftOut: leftOut)
+    RetrievalResults(videoIndex: videoIndex, rankings: rankings, leftOut: leftOut)
   }
 
   /// The results after non-maximum suppression of moments; video retrieval, which has none, is left
   /// out.
   public func suppressed(by suppression: NonMaximumSuppression) -> RetrievalResults {
     with(
-      tasks.filter(\.task.findsMoments).map { task, queries in
-        (task, queries.map { QueryPredictions(id: $0.id, predictions: suppression($0.predictions)) })
+      rankings.filter(\.ranking.findsMoments).map { ranking, queries in
+        (ranking, queries.map { QueryPredictions(id: $0.id, predictions: suppression($0.predictions)) })
       })
   }
 
@@ -66,11 +66,11 @@ public struct RetrievalResults: Sendable {
   /// - Parameter idsAreText: whether ids that are numbers are written as text.
   public func writeForValue(path: String, idsAreText: Bool) throws {
     let file = try AtomicFile(path: path)
-    for (number, (task, queries)) in tasks.enumerated() {
-      try file.write("\(number == 0 ? "{" : ",")\"\(task.rawValue)\":[")
+    for (number, (ranking, queries)) in rankings.enumerated() {
+      try file.write("\(number == 0 ? "{" : ",")\"\(ranking.rawValue)\":[")
       for (number, query) in queries.enumerated() {
         let predictions = query.predictions.filter { $0.score != 0 }.map { moment -> JSON in
-          guard task.findsMoments else { return .int(moment.video) }
+          guard ranking.findsMoments else { return .int(moment.video) }
           return [.int(moment.video), .double(Double(moment.start)), .double(Double(moment.end))]
         }
         let row: JSON = [
@@ -80,7 +80,7 @@ public struct RetrievalResults: Sendable {
       }
       try file.write("]")
     }
-    try file.write(tasks.isEmpty ? "{}\n" : "}\n")
+    try file.write(rankings.isEmpty ? "{}\n" : "}\n")
     try file.commit()
   }
 
@@ -91,8 +91,8 @@ public struct RetrievalResults: Sendable {
     let videos = videoIndex.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
     let numbers = JSONObject(videos.lazy.map { (key: $0.key.text, value: JSON.int($0.value)) })
     try file.write("{\"video2idx\":\(JSON.object(numbers).encoded())")
-    for (task, queries) in tasks {
-      try file.write(",\"\(task.rawValue)\":[")
+    for (ranking, queries) in rankings {
+      try file.write(",\"\(ranking.rawValue)\":[")
       for (number, query) in queries.enumerated() {
         let row: JSON = [
           "desc_id": query.id.json, "desc": "",

@@ -3,7 +3,7 @@ import Foundation
 /// How many queries are answered within the first predictions.
 public struct Recall: Sendable, Equatable {
   /// What was ranked: moments of all videos, moments of the query's video, or videos.
-  public var task: RetrievalTask
+  public var ranking: Ranking
   /// The query type it is about, `v`, `t` or `vt`; nil for all queries.
   public var type: String?
   /// The least temporal IoU of an answer; nil for whole videos.
@@ -15,10 +15,10 @@ public struct Recall: Sendable, Equatable {
 
   /// All that is told of moments of all queries, where no query is answered.
   public static var ofMoments: [Recall] {
-    RetrievalTask.allCases.filter(\.findsMoments).flatMap { task in
+    Ranking.allCases.filter(\.findsMoments).flatMap { ranking in
       RetrievalMetrics.overlaps.flatMap { overlap in
         RetrievalMetrics.recallDepths.map {
-          Recall(task: task, type: nil, overlap: overlap, depth: $0, value: 0)
+          Recall(ranking: ranking, type: nil, overlap: overlap, depth: $0, value: 0)
         }
       }
     }
@@ -35,10 +35,10 @@ public struct Recall: Sendable, Equatable {
   /// The reference's name, as it logs it: `valid_val_VCMR_nms_0.5/VCMR_0.5-r1`.
   ///
   /// - Parameters:
-  ///   - prefix: comes before the task, such as `valid_val`.
+  ///   - prefix: comes before the ranking, such as `valid_val`.
   ///   - suppression: threshold of the non-maximum suppression that came first, if any.
   public func name(prefix: String, suppression: Float? = nil) -> String {
-    let group = task.rawValue + (type == nil ? "" : "_by_type")
+    let group = ranking.rawValue + (type == nil ? "" : "_by_type")
     let what = [type, overlap.map { "\($0)" }, "r\(depth)"].compactMap { $0 }.joined(separator: "-")
     return "\(prefix)_\(group)\(suppression.map { "_nms_\($0)" } ?? "")/\(group)_\(what)"
   }

@@ -21,7 +21,7 @@ public struct RetrievalMetrics: Sendable {
   /// Measures the predictions of a result file.
   ///
   /// - Parameters:
-  ///   - results: predictions per task, the best first.
+  ///   - results: predictions per ranking, the best first.
   ///   - truth: one per query. Figures of moments count those with a span; where none has one,
   ///     moments are not measured.
   ///   - byQueryType: whether to add the recall within each query type, for those types that occur.
@@ -30,15 +30,16 @@ public struct RetrievalMetrics: Sendable {
   public init(results: RetrievalResults, truth: [RetrievalTruth], byQueryType: Bool) throws {
     var byType: [Recall] = []
     let known = Set(truth.map(\.id))
-    for (task, queries) in results.tasks {
-      let truth = task.findsMoments ? truth.filter { !$0.spans.isEmpty } : truth
-      if truth.isEmpty, task.findsMoments { continue }
-      let hits = try Self.hits(task: task, queries: queries, truth: truth, known: known, results: results)
-      recalls += Self.recalls(task: task, hits: hits, type: nil)
+    for (ranking, queries) in results.rankings {
+      let truth = ranking.findsMoments ? truth.filter { !$0.spans.isEmpty } : truth
+      if truth.isEmpty, ranking.findsMoments { continue }
+      let hits = try Self.hits(
+        ranking: ranking, queries: queries, truth: truth, known: known, results: results)
+      recalls += Self.recalls(ranking: ranking, hits: hits, type: nil)
       guard byQueryType else { continue }
       for type in Self.queryTypes {
         let ofType = zip(hits, truth).filter { $0.1.type == type }.map(\.0)
-        if !ofType.isEmpty { byType += Self.recalls(task: task, hits: ofType, type: type) }
+        if !ofType.isEmpty { byType += Self.recalls(ranking: ranking, hits: ofType, type: type) }
       }
     }
     recalls += byType
@@ -47,17 +48,17 @@ public struct RetrievalMetrics: Sendable {
   /// For each query and criterion, the first rank, from 0, that meets it; `deepest` if none does.
   private typealias FirstHits = [Int]
 
-  private static func criteria(_ task: RetrievalTask) -> [Float?] {
-    task.findsMoments ? overlaps : [nil]
+  private static func criteria(_ ranking: Ranking) -> [Float?] {
+    ranking.findsMoments ? overlaps : [nil]
   }
 
   private static func hits(
-    task: RetrievalTask, queries: [QueryPredictions], truth: [RetrievalTruth], known: Set<QueryID>,
+    ranking: Ranking, queries: [QueryPredictions], truth: [RetrievalTruth], known: Set<QueryID>,
     results: RetrievalResults
   ) throws -> [FirstHits] {
     if let stranger = queries.first(where: { !known.contains($0.id) }) {
       throw DataError(
-        "\(task.rawValue) answers query \(stranger.id), which has no ground truth",
+        "\(ranking.rawValue) answers query \(stranger.id), which has no ground truth",
         cure: "Use the annotations of the split that the predictions were made for")
     }
     let predictions = Dictionary(queries.map { ($0.id, $0.predictions) }) { first, _ in first }
@@ -68,7 +69,7 @@ public struct RetrievalMetrics: Sendable {
           cure: "Evaluate with the vid2dur_idx.json and the split that hold this video")
       }
       let ranked = (predictions[truth.id] ?? []).prefix(deepest)
-      return criteria(task).map { overlap in
+      return criteria(ranking).map { overlap in
         ranked.firstIndex { answers($0, truth, video: video, overlap: overlap) } ?? deepest
       }
     }
@@ -83,13 +84,13 @@ public struct RetrievalMetrics: Sendable {
     return agreeing >= truth.agreementNeeded
   }
 
-  private static func recalls(task: RetrievalTask, hits: [FirstHits], type: String?) -> [Recall] {
-    criteria(task).enumerated().flatMap { criterion, overlap in
+  private static func recalls(ranking: Ranking, hits: [FirstHits], type: String?) -> [Recall] {
+    criteria(ranking).enumerated().flatMap { criterion, overlap in
       recallDepths.map { depth in
         let answered = hits.count { $0[criterion] < depth }
         let share = hits.isEmpty ? 0 : Double(answered) / Double(hits.count)
         return Recall(
-          task: task, type: type, overlap: overlap, depth: depth, value: Recall.percentage(share))
+          ranking: ranking, type: type, overlap: overlap, depth: depth, value: Recall.percentage(share))
       }
     }
   }

@@ -8,7 +8,7 @@ import Model
 /// each.
 public struct RetrievalEvaluationOptions: Equatable, Sendable {
   /// `full_eval_tasks`
-  public var tasks: [RetrievalTask] = [.videoCorpusMoment, .singleVideoMoment, .video]
+  public var rankings: [Ranking] = [.videoCorpusMoment, .singleVideoMoment, .video]
   /// `q2c_alpha`; nil ranks videos by the raw score (MSR-VTT).
   public var videoScoreFactor: Float? = 20
   /// `max_vcmr_video`
@@ -104,12 +104,12 @@ public struct RetrievalEvaluator {
       try batch.filter { $0.query == nil }.map { Answer.leftOut($0.id) } + answer(batch.compactMap(\.query))
     }
     var leftOut: [QueryID] = []
-    var found = options.tasks.map { (task: $0, queries: [QueryPredictions]()) }
+    var found = options.rankings.map { (ranking: $0, queries: [QueryPredictions]()) }
     for answer in answers.joined() {
       switch answer {
       case .leftOut(let id): leftOut.append(QueryID(id))
-      case .found(let task, let predictions):
-        if let place = found.firstIndex(where: { $0.task == task }) {
+      case .found(let ranking, let predictions):
+        if let place = found.firstIndex(where: { $0.ranking == ranking }) {
           found[place].queries.append(predictions)
         }
       }
@@ -119,7 +119,7 @@ public struct RetrievalEvaluator {
     let numbers = Dictionary(
       uniqueKeysWithValues: zip(index.listed.names.lazy.map { Name($0) }, index.listed.indices))
     return RetrievalResults(
-      videoIndex: numbers, tasks: found.filter { !$0.queries.isEmpty }, leftOut: leftOut)
+      videoIndex: numbers, rankings: found.filter { !$0.queries.isEmpty }, leftOut: leftOut)
   }
 
   private func answer(_ batch: [Query]) throws -> [Answer] {
@@ -132,14 +132,14 @@ public struct RetrievalEvaluator {
     let search = EnsembleSearch(
       members.map { MomentSearch(model: $0.model, videos: $0.index, options: options) })
     let answers = try search.rank(
-      encoded, own: own, findsMoments: options.tasks.contains(where: \.findsMoments))
+      encoded, own: own, findsMoments: options.rankings.contains(where: \.findsMoments))
     var found: [Answer] = []
     for (place, (query, answer)) in zip(batch, answers).enumerated() {
       let frameScores =
         options.ratesFrames ? own[place].map { self.frameScores(encoded, of: place, in: $0) } ?? [] : []
-      for task in options.tasks {
+      for ranking in options.rankings {
         let predictions =
-          switch task {
+          switch ranking {
           case .videoCorpusMoment: answer.moments
           case .singleVideoMoment: answer.ownMoments
           case .video: answer.videos
@@ -147,7 +147,8 @@ public struct RetrievalEvaluator {
         guard let predictions else { continue }
         found.append(
           .found(
-            task, QueryPredictions(id: QueryID(query.id), predictions: predictions, frameScores: frameScores))
+            ranking,
+            QueryPredictions(id: QueryID(query.id), predictions: predictions, frameScores: frameScores))
         )
       }
     }
@@ -178,19 +179,19 @@ public struct RetrievalEvaluator {
   }
 }
 
-/// What came of a query: that it was left out, or what a task has found.
+/// What came of a query: that it was left out, or what a ranking has found.
 private enum Answer: Parcelled {
   case leftOut(String)
-  case found(RetrievalTask, QueryPredictions)
+  case found(Ranking, QueryPredictions)
 
-  /// A query without predictions has no task, and no task an empty name.
+  /// A query without predictions has no ranking, and no ranking an empty name.
   func put(into parcel: inout Parcel) {
     switch self {
     case .leftOut(let id):
       parcel.put("")
       parcel.put(id)
-    case .found(let task, let query):
-      parcel.put(task.rawValue)
+    case .found(let ranking, let query):
+      parcel.put(ranking.rawValue)
       parcel.put(query.id.text)
       parcel.put(query.predictions.map { Int32($0.video) })
       parcel.put(query.predictions.flatMap { [$0.start, $0.end, $0.score] })
@@ -199,7 +200,7 @@ private enum Answer: Parcelled {
   }
 
   init(from parcel: inout Parcel) {
-    guard let task = RetrievalTask(rawValue: parcel.takeText()) else {
+    guard let ranking = Ranking(rawValue: parcel.takeText()) else {
       self = .leftOut(parcel.takeText())
       return
     }
@@ -210,6 +211,6 @@ private enum Answer: Parcelled {
         score: figures[3 * place + 2])
     }
     self = .found(
-      task, QueryPredictions(id: QueryID(id), predictions: predictions, frameScores: parcel.take()))
+      ranking, QueryPredictions(id: QueryID(id), predictions: predictions, frameScores: parcel.take()))
   }
 }

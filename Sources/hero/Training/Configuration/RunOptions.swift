@@ -273,8 +273,8 @@ public struct RunOptions: Sendable {
   public let retrievalVideoBatchSize = RunOption<Int>(
     "vr_eval_video_batch_size", .evaluation, 40, in: [.videoRetrieval], .atLeast(1), help: "videos per batch")
   /// `full_eval_tasks`: VCMR, SVMR and VR in any selection.
-  public let rankings = RunOption<[RetrievalTask]>(
-    "full_eval_tasks", .evaluation, RetrievalTask.allCases, in: [.momentRetrieval], help: "what to report")
+  public let rankings = RunOption<[Ranking]>(
+    "full_eval_tasks", .evaluation, Ranking.allCases, in: [.momentRetrieval], help: "what to report")
   /// `eval_with_query_type`: figures for each type of query beside those of all queries.
   public let reportsQueryTypes = RunOption<Bool>(
     "eval_with_query_type", .evaluation, false, in: [.momentRetrieval],

@@ -190,4 +190,4 @@ extension VideoChannels: ConfigurationName {
   }
 }
 extension RankingKind: ConfigurationName {}
-extension RetrievalTask: ConfigurationName {}
+extension Ranking: ConfigurationName {}

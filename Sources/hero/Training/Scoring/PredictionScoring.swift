@@ -94,30 +94,31 @@ public struct PredictionScoring {
     return try DataError.locating(file: predictions) {
       let results = try RetrievalResults(json: json, numbers: try numbers())
       let numbers = Set(results.videoIndex.values)
-      for (task, queries) in results.tasks {
-        if task.findsMoments, truths.allSatisfy(\.spans.isEmpty) {
-          warn("\(references): no row has a moment (\"ts\"), so \(task.rawValue) is not measured")
+      for (ranking, queries) in results.rankings {
+        if ranking.findsMoments, truths.allSatisfy(\.spans.isEmpty) {
+          warn("\(references): no row has a moment (\"ts\"), so \(ranking.rawValue) is not measured")
         }
         let answered = Set(queries.lazy.filter { !$0.predictions.isEmpty }.map(\.id))
         tell(
-          truths.count { !answered.contains($0.id) }, "queries have no prediction of \(task.rawValue)", warn)
+          truths.count { !answered.contains($0.id) }, "queries have no prediction of \(ranking.rawValue)",
+          warn)
         let moments = queries.lazy.flatMap(\.predictions)
         tell(
-          moments.count { $0.end < $0.start }, "moments of \(task.rawValue) end before they begin", warn)
+          moments.count { $0.end < $0.start }, "moments of \(ranking.rawValue) end before they begin", warn)
         tell(
           moments.count { !numbers.contains($0.video) },
-          "predictions of \(task.rawValue) are of videos without a name, as \"video2idx\" or the list of videos does not "
+          "predictions of \(ranking.rawValue) are of videos without a name, as \"video2idx\" or the list of videos does not "
             + "have their numbers", warn)
         let unordered = queries.count { query in
           zip(query.predictions, query.predictions.dropFirst()).contains { $0.score < $1.score }
         }
         if unordered > 0 {
           warn(
-            "\(predictions): the predictions of \(unordered) queries of \(task.rawValue) do not come by falling score. "
+            "\(predictions): the predictions of \(unordered) queries of \(ranking.rawValue) do not come by falling score. "
               + "They count in the order in which they come.")
         }
       }
-      if let momentless, results.tasks.contains(where: \.task.findsMoments) {
+      if let momentless, results.rankings.contains(where: \.ranking.findsMoments) {
         warn("\(references): \(momentless)")
       }
       let recalls = try RetrievalMetrics(results: results, truth: truths, byQueryType: true).recalls

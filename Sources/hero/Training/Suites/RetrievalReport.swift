@@ -27,9 +27,9 @@ extension SplitReport {
       results.suppressed(by: NonMaximumSuppression(threshold: $0, limit: limit))
     }
     var final = ranked
-    for (task, queries) in suppressed?.tasks ?? [] {
-      if let place = final.tasks.firstIndex(where: { $0.task == task }) {
-        final.tasks[place].queries = queries
+    for (ranking, queries) in suppressed?.rankings ?? [] {
+      if let place = final.rankings.firstIndex(where: { $0.ranking == ranking }) {
+        final.rankings[place].queries = queries
       }
     }
     self.init(writeAs: { [final] path, form in
@@ -43,7 +43,7 @@ extension SplitReport {
     let measure = { (results: RetrievalResults) in
       try RetrievalMetrics(
         results: results.with(
-          results.tasks.map { task, queries in (task, queries.filter { known.contains($0.id) }) }),
+          results.rankings.map { ranking, queries in (ranking, queries.filter { known.contains($0.id) }) }),
         truth: truths, byQueryType: options.byQueryType
       ).recalls
     }
@@ -55,8 +55,10 @@ extension SplitReport {
     table = MetricsTable.retrieval(recalls, suppressed: threshold.map { ($0, after) }, title: title)
     // What tells the best checkpoint: VCMR at rank 1 and IoU 0.7, else VR at rank 1.
     let best =
-      recalls.first { $0.task == .videoCorpusMoment && $0.overlap == 0.7 && $0.depth == 1 && $0.type == nil }
-      ?? recalls.first { $0.task == .video && $0.depth == 1 && $0.type == nil }
+      recalls.first {
+        $0.ranking == .videoCorpusMoment && $0.overlap == 0.7 && $0.depth == 1 && $0.type == nil
+      }
+      ?? recalls.first { $0.ranking == .video && $0.depth == 1 && $0.type == nil }
     headline = best.map { ($0.name(prefix: prefix), $0.value, true) }
     figure = .recalls(recalls)
   }
@@ -66,8 +68,11 @@ extension RetrievalResults {
   /// The first predictions of every query.
   func truncated(to count: Int) -> RetrievalResults {
     with(
-      tasks.map { task, queries in
-        (task, queries.map { QueryPredictions(id: $0.id, predictions: Array($0.predictions.prefix(count))) })
+      rankings.map { ranking, queries in
+        (
+          ranking,
+          queries.map { QueryPredictions(id: $0.id, predictions: Array($0.predictions.prefix(count))) }
+        )
       })
   }
 }
@@ -86,8 +91,8 @@ extension MetricsTable {
     ] {
       var rows: [(label: String, values: [Int: Double])] = []
       let types = [nil] + RetrievalMetrics.queryTypes.map(Optional.some)
-      for (type, task) in types.flatMap({ type in RetrievalTask.allCases.map { (type, $0) } }) {
-        for recall in recalls where recall.type == type && recall.task == task {
+      for (type, ranking) in types.flatMap({ type in Ranking.allCases.map { (type, $0) } }) {
+        for recall in recalls where recall.type == type && recall.ranking == ranking {
           let label = Self.label(of: recall) + note
           if rows.last?.label != label { rows.append((label, [:])) }
           rows[rows.count - 1].values[recall.depth] = recall.value
@@ -101,6 +106,6 @@ extension MetricsTable {
   private static func label(of recall: Recall) -> String {
     let kind =
       recall.type.map { [" (video)", " (text)", " (both)"][["v": 0, "t": 1, "vt": 2][$0] ?? 2] } ?? ""
-    return recall.task.rawValue + kind + (recall.overlap.map { " IoU \($0)" } ?? "")
+    return recall.ranking.rawValue + kind + (recall.overlap.map { " IoU \($0)" } ?? "")
   }
 }

@@ -34,7 +34,7 @@ struct RetrievalSettings {
     guard !configuration.rankings.isEmpty else {
       throw DataError(
         "full_eval_tasks is empty, so that nothing would be measured",
-        cure: "Give " + RetrievalTask.allCases.map(\.rawValue).joined(separator: ", ") + " or some of them")
+        cure: "Give " + Ranking.allCases.map(\.rawValue).joined(separator: ", ") + " or some of them")
     }
   }
 
@@ -81,7 +81,7 @@ struct RetrievalSettings {
     var options = RetrievalEvaluationOptions()
     options.frameInterval = configuration.frameInterval
     guard hasSpans else {
-      options.tasks = [.video]
+      options.rankings = [.video]
       options.videoScoreFactor = nil
       options.videosSearched = configuration.maxVideosPerQuery
       options.queryBatch = configuration.retrievalQueryBatchSize
@@ -89,12 +89,12 @@ struct RetrievalSettings {
       return options
     }
     if configuration.task.findsWindows {
-      options.tasks = [.singleVideoMoment]
+      options.rankings = [.singleVideoMoment]
       options.videoScoreFactor = nil
       options.videosSearched = 1
       options.ratesFrames = true
     } else {
-      options.tasks = RetrievalTask.allCases.filter(configuration.rankings.contains)
+      options.rankings = Ranking.allCases.filter(configuration.rankings.contains)
       options.videoScoreFactor = Float(configuration.spanScoreSharpness)
       options.videosSearched = configuration.maxVideosPerMomentQuery
       options.byQueryType = configuration.reportsQueryTypes
@@ -102,7 +102,7 @@ struct RetrievalSettings {
     options.keptAfterSuppression = configuration.maxAfterSuppression
     options.queryBatch = configuration.evaluationQueryBatchSize
     options.videoBatch = configuration.evaluationVideoBatchSize
-    guard options.tasks.contains(where: \.findsMoments) else {
+    guard options.rankings.contains(where: \.findsMoments) else {
       options.suppression = nil
       return options
     }

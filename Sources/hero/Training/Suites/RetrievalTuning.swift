@@ -14,7 +14,7 @@ public struct RetrievalTuning {
   private let run: SavedRun
   private let suite: RetrievalSuite
   private let choices: [Choice]
-  private let task: RetrievalTask
+  private let ranking: Ranking
   /// The figure that is to grow, by the last part of its name.
   public let measure: String
 
@@ -53,27 +53,27 @@ public struct RetrievalTuning {
         file: run.folder.path, cure: cure)
     }
     if let headline = configuration.task.windowHeadline {
-      (self.measure, task) = (measure ?? headline, .singleVideoMoment)
+      (self.measure, ranking) = (measure ?? headline, .singleVideoMoment)
     } else {
       let names = Recall.ofMoments.map(Self.name)
       // VCMR comes before SVMR.
-      let usual = RetrievalTask.allCases.first { $0.findsMoments && configuration.rankings.contains($0) }
+      let usual = Ranking.allCases.first { $0.findsMoments && configuration.rankings.contains($0) }
       let wanted = measure ?? "\((usual ?? .videoCorpusMoment).rawValue)_0.7-r1"
       guard let recall = Recall.ofMoments.first(where: { Self.name($0) == wanted }) else {
-        let videos = wanted.hasPrefix(RetrievalTask.video.rawValue + "_")
+        let videos = wanted.hasPrefix(Ranking.video.rawValue + "_")
         throw UsageError(
           "--measure is one of \(names.joined(separator: ", ")), not \(wanted)"
             + (videos ? ": no option changes the ranks of videos" : ""))
       }
-      (self.measure, task) = (wanted, recall.task)
+      (self.measure, ranking) = (wanted, recall.ranking)
     }
-    choices = Self.choices(task, configuration)
+    choices = Self.choices(ranking, configuration)
   }
 
   private static func name(_ recall: Recall) -> String { last(recall.name(prefix: "")) }
   private static func last(_ name: String) -> String { String(name.split(separator: "/").last ?? "") }
 
-  private static func choices(_ task: RetrievalTask, _ configuration: RunConfiguration) -> [Choice] {
+  private static func choices(_ ranking: Ranking, _ configuration: RunConfiguration) -> [Choice] {
     let longest = configuration.maxClipLength
     var choices = [
       Choice(
@@ -81,7 +81,7 @@ public struct RetrievalTuning {
       Choice(\.minSpanLength, [0, 1, 2, 3, 4], configuration),
       Choice(\.suppressionThreshold, [-1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], configuration),
     ]
-    if task == .videoCorpusMoment {
+    if ranking == .videoCorpusMoment {
       choices.insert(
         Choice(
           \.spanScoreSharpness, [0, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 150], configuration), at: 0
@@ -188,9 +188,9 @@ public struct RetrievalTuning {
     for (choice, place) in zip(choices, places) { configuration.set(choice.option, choice.values[place]) }
     guard configuration.minSpanLength < configuration.maxSpanLength else { return nil }
     var options = try RetrievalSettings(configuration).evaluation
-    (options.tasks, options.byQueryType) = ([task], false)
+    (options.rankings, options.byQueryType) = ([ranking], false)
     // Moments of the queries' own videos need no others.
-    if task == .singleVideoMoment { options.videosSearched = 1 }
+    if ranking == .singleVideoMoment { options.videosSearched = 1 }
     return options
   }
 

@@ -16,7 +16,7 @@ extension SplitReport {
     truths: [WindowTruth], headline name: String, title: String
   ) throws {
     // In the order of the store.
-    let answers = results.tasks.first { $0.task == .singleVideoMoment }?.queries ?? []
+    let answers = results.rankings.first { $0.ranking == .singleVideoMoment }?.queries ?? []
     let rows = answers.map { WindowPredictions($0, options, facts[$0.id]) }
     self.init { try WindowPredictions.write(rows, to: $0) }
     guard !truths.isEmpty else { return }

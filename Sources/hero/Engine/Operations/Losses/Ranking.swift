@@ -48,7 +48,7 @@ public struct RankingInput {
 }
 
 /// Both ranking losses of a batch.
-package struct Ranking: Operation {
+package struct RankingLoss: Operation {
   package let input: RankingInput
   /// Of the two in the gradient.
   package let weights: (context: Float, query: Float)

@@ -1,5 +1,5 @@
 /// What is searched for, by the reference's names.
-public enum RetrievalTask: String, Sendable, CaseIterable {
+public enum Ranking: String, Sendable, CaseIterable {
   /// Video corpus moment retrieval: the video and the moment in it.
   case videoCorpusMoment = "VCMR"
   /// Single video moment retrieval: the moment in the given video.
