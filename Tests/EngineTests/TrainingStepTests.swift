@@ -13,7 +13,9 @@ import Testing
     let width = 32
     let words = 40
 
-    init(_ backend: any Backend, seed: UInt64) {
+    init(
+      _ backend: any Backend, seed: UInt64, moments: MomentsPrecision = .fp32, rounding: UInt64 = 0
+    ) {
       self.backend = backend
       store = ParameterStore(backend: backend)
       _ = store.add("word", [words, width], .normal(deviation: 0.5))
@@ -28,7 +30,9 @@ import Testing
         _ = store.add("\(layer).beta", [width], .constant(0))
       }
       store.initialize(seed: seed)
-      optimizer = Optimizer(.adamw, store: store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
+      optimizer = Optimizer(
+        .adamw, store: store, betas: (0.9, 0.98), moments: moments, seed: rounding, weightDecay: { _ in 0.01 }
+      )
     }
 
     private func tensor(_ name: String) -> Tensor {

@@ -41,7 +41,9 @@ open class ForwardingBackend: Backend, @unchecked Sendable {
     base.makeStorage(count: count, type: type)
   }
   /// Handed on to ``base``.
-  public func makeZeros(count: Int) -> Storage { base.makeZeros(count: count) }
+  public func makeZeros(count: Int, type: ElementType) -> Storage {
+    base.makeZeros(count: count, type: type)
+  }
   /// Handed on to ``base``.
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
   /// Handed on to ``base``.

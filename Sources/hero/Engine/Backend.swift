@@ -47,8 +47,9 @@ public protocol Backend: AnyObject, Sendable {
   var peakDeviceMemory: Int? { get }
   /// Memory for `count` elements, whose values are whatever was there.
   func makeStorage(count: Int, type: ElementType) -> Storage
-  /// Zeros of float32. Those that are never written take no memory where the device can tell.
-  func makeZeros(count: Int) -> Storage
+  /// Zeros of float32 or bfloat16. Those that are never written take no memory where the device can
+  /// tell.
+  func makeZeros(count: Int, type: ElementType) -> Storage
   /// Memory for `count` weights: float32, with whatever the device keeps beside them to multiply
   /// with in bfloat16.
   func makeWeights(count: Int) -> Storage
@@ -103,7 +104,7 @@ extension Backend {
   /// Each operation is asked for every time.
   public func repetition(_ body: @escaping () -> Void) -> any Repetition { Calls(body: body) }
 
-  /// A matrix; of float32: inputs, statistics, losses, scores, gradients of weights, moments.
+  /// A matrix; of float32: inputs, statistics, losses, scores, gradients of weights.
   public func makeTensor(rows: Int, columns: Int, type: ElementType = .float32) -> Tensor {
     Tensor(rows: rows, columns: columns, storage: makeStorage(count: rows * columns, type: type))
   }

@@ -1,3 +1,19 @@
+/// What an optimizer keeps its moments in.
+public enum MomentsPrecision: String, Sendable, CaseIterable {
+  /// float32
+  case fp32
+  /// bfloat16, rounded stochastically: in half the memory, and right in the mean
+  /// (`hero_rounding.h`).
+  case bf16
+
+  fileprivate var type: ElementType {
+    switch self {
+    case .fp32: .float32
+    case .bf16: .bfloat16
+    }
+  }
+}
+
 /// Adam's family over a `ParameterStore` (Docs/Computation.md §4; the reference's `optim/`).
 public final class Optimizer {
   /// Which of the three formulas holds.
@@ -10,6 +26,7 @@ public final class Optimizer {
   public let store: ParameterStore
   private let weightDecay: (Parameter) -> Float
   private let learningRateFactor: (Parameter) -> Float
+  private let seed: UInt64
 
   /// First and second moments (for Adamax the second is the running maximum), in the arena's
   /// places.
@@ -19,22 +36,28 @@ public final class Optimizer {
 
   /// - Parameters:
   ///   - epsilon: AdamW's default is the reference's 1e-6; Adam and Adamax have torch's 1e-8.
+  ///   - moments: what the moments are kept in; every formula is computed in float32.
+  ///   - seed: of the rounding of moments in bfloat16, the same on all ranks.
   ///   - weightDecay: of each parameter.
   ///   - learningRateFactor: multiplies the rate for each parameter (the reference's `lr_mul`).
   public init(
     _ kind: OptimizerKind, store: ParameterStore, betas: (Float, Float), epsilon: Float? = nil,
+    moments: MomentsPrecision = .fp32, seed: UInt64 = 0,
     weightDecay: @escaping (Parameter) -> Float,
     learningRateFactor: @escaping (Parameter) -> Float = { _ in 1 }
   ) {
     self.kind = kind
     self.store = store
     self.betas = betas
+    self.seed = seed
     self.epsilon = epsilon ?? (kind == .adamw ? 1e-6 : 1e-8)
     self.weightDecay = weightDecay
     self.learningRateFactor = learningRateFactor
     // A word that no batch has leaves its moments unwritten.
     func zeros() -> Tensor {
-      Tensor(rows: 1, columns: store.count, storage: store.backend.makeZeros(count: store.count))
+      Tensor(
+        rows: 1, columns: store.count,
+        storage: store.backend.makeZeros(count: store.count, type: moments.type))
     }
     (first, second) = (zeros(), zeros())
   }
@@ -82,7 +105,7 @@ public final class Optimizer {
     store.backend.run(
       OptimizerStep(
         kind: kind, slices: slices, parameters: store.values, first: first, second: second, betas: betas,
-        epsilon: epsilon, clipping: clipping))
+        epsilon: epsilon, clipping: clipping, seed: seed))
   }
 }
 

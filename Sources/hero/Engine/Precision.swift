@@ -1,6 +1,7 @@
 /// How exactly a device computes.
 ///
-/// Weights, their gradients, moments, statistics and losses are float32 or wider in all of them.
+/// Weights, their gradients, statistics and losses are float32 or wider in all of them, and so are
+/// moments unless `MomentsPrecision` says otherwise.
 public enum Precision: String, Sendable, CaseIterable {
   /// Everything in float32.
   case fp32

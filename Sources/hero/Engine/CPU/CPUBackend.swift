@@ -167,7 +167,9 @@ public final class CPUBackend: Backend, @unchecked Sendable {
   }
 
   /// The system's pages of zeros, which take memory only once they are written.
-  public func makeZeros(count: Int) -> Storage { HostStorage(zeros: count) }
+  public func makeZeros(count: Int, type: ElementType) -> Storage {
+    HostStorage(zeros: count, type: type)
+  }
 
   /// Weights that are multiplied with again and again outside training are kept packed besides,
   /// until they change: at half of their bytes in bf16, a quarter in int8, as many in fp32.

@@ -43,9 +43,9 @@ final class HostStorage: Storage {
     super.init(count: count, type: type)
   }
 
-  /// Zeros of float32, which take memory where they are written: a page of them at a time.
-  init(zeros count: Int) {
-    let size = max(1, count * ElementType.float32.size)
+  /// Zeros, which take memory where they are written: a page of them at a time.
+  init(zeros count: Int, type: ElementType) {
+    let size = max(1, count * type.size)
     guard
       let pages = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
       pages != MAP_FAILED
@@ -54,7 +54,7 @@ final class HostStorage: Storage {
     bytes = pages
     giveBack = { munmap(pages, size) }
     packings = nil
-    super.init(count: count, type: .float32)
+    super.init(count: count, type: type)
   }
 
   /// The elements of a storage of float32.

@@ -8,8 +8,8 @@ extension CUDABackend {
   }
 
   /// Memory of the device, filled by a kernel.
-  public func makeZeros(count: Int) -> Storage {
-    let storage = makeStorage(count: count, type: .float32)
+  public func makeZeros(count: Int, type: ElementType) -> Storage {
+    let storage = makeStorage(count: count, type: type)
     run(Fill(Tensor(rows: 1, columns: count, storage: storage), with: 0))
     return storage
   }

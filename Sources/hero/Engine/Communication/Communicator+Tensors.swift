@@ -1,7 +1,7 @@
 /// Tensors between ranks. Where a device's memory is not the host's and the devices have no link,
 /// they pass through the host's.
 extension Communicator {
-  /// Rank 0's elements of a float32 tensor, on all ranks.
+  /// Rank 0's elements of a tensor of values, on all ranks.
   public func broadcast(_ tensor: Tensor, on backend: any Backend) {
     guard size > 1, tensor.count > 0 else { return }
     if let link = backend.link { return link.broadcast(tensor) }

@@ -74,7 +74,9 @@ public final class ProfiledBackend: Backend, @unchecked Sendable {
     base.makeStorage(count: count, type: type)
   }
   /// Not recorded.
-  public func makeZeros(count: Int) -> Storage { base.makeZeros(count: count) }
+  public func makeZeros(count: Int, type: ElementType) -> Storage {
+    base.makeZeros(count: count, type: type)
+  }
   /// Not recorded.
   public func makeWeights(count: Int) -> Storage { base.makeWeights(count: count) }
   /// Records "upload", with the tensor read once and written once.

@@ -42,6 +42,9 @@ END
 SOURCE(hero_dropout_h)
 #embed "../CKernels/include/hero_dropout.h"
 END
+SOURCE(hero_rounding_h)
+#embed "../CKernels/include/hero_rounding.h"
+END
 
 const hero_cuda_source *hero_cuda_sources(int *count) {
   static const hero_cuda_source sources[] = {
@@ -51,6 +54,7 @@ const hero_cuda_source *hero_cuda_sources(int *count) {
       {"attention.cuh", attention_cuh}, {"thin.cuh", thin_cuh},
       {"steps.cuh", steps_cuh},         {"updates.cuh", updates_cuh},
       {"kernel_arguments.h", kernel_arguments_h}, {"hero_dropout.h", hero_dropout_h},
+      {"hero_rounding.h", hero_rounding_h},
   };
   *count = sizeof sources / sizeof *sources;
   return sources;

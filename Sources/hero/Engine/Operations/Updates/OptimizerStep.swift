@@ -51,7 +51,7 @@ public struct GradientClipping {
 }
 
 /// One update of the slices of `parameters`; `first` and `second` are the moments in the same
-/// places.
+/// places, float32 or bfloat16. The weights move by the moments before they are rounded.
 struct OptimizerStep: Operation {
   let kind: OptimizerKind
   let slices: [OptimizerSlice]
@@ -62,9 +62,12 @@ struct OptimizerStep: Operation {
   let epsilon: Float
   /// What every gradient is multiplied by first, found on the device.
   let clipping: GradientClipping?
+  /// Of the rounding of moments in bfloat16.
+  var seed: UInt64 = 0
 
   func check() {
     precondition([first, second].allSatisfy { $0.count == parameters.count })
+    precondition(first.storage.type == second.storage.type)
     precondition(
       slices.allSatisfy {
         $0.range.isWithin(parameters.count) && $0.gradients.count == $0.range.count && $0.step > 0
@@ -76,6 +79,9 @@ struct OptimizerStep: Operation {
   var reads: [(any Operand)?] { moved + slices.map(\.gradients) + [clipping?.sumOfSquares] }
   var writes: [(any Operand)?] { moved }
   var shape: [Int] { [1, count] }
+  private var key: (UInt32, UInt32) {
+    (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+  }
 
   func run(on cpu: CPUBackend) {
     parameters.storage.onHost.changes()
@@ -85,21 +91,25 @@ struct OptimizerStep: Operation {
       guard norm.isFinite else { return }
       if clipping.limit > 0 { gradientScale = Float(min(1, clipping.limit / (norm + 1e-6))) }
     }
-    let (p, m, v) = (parameters.pointer, first.pointer, second.pointer)
+    let (p, m, v) = (parameters.pointer, first.values, second.values)
+    let (type, loops) = (first.storage.type, cpu.loops(first.storage.type))
+    let adapt =
+      switch kind {
+      case .adam: loops.adam
+      case .adamax: loops.adamax
+      case .adamw: loops.adamw
+      }
     for slice in slices {
       let gradients = slice.gradients.pointer
       let rates = slice.rates(kind, betas: betas)
       var settings = hero_adam(
         learning_rate: rates.carried, beta1: betas.0, beta2: betas.1, epsilon: epsilon,
-        weight_decay: slice.weightDecay, step_size: rates.step, gradient_scale: gradientScale)
+        weight_decay: slice.weightDecay, step_size: rates.step, gradient_scale: gradientScale, key: key,
+        step: UInt32(truncatingIfNeeded: slice.step))
       withUnsafePointer(to: &settings) { settings in
         cpu.pool.split(slice.range.count, grain: 1 << 12, multiple: 16) { range, _ in
           let (at, g) = (slice.range.lowerBound + range.lowerBound, gradients + range.lowerBound)
-          switch kind {
-          case .adamw: cpu.kernels.adamw(p + at, g, m + at, v + at, range.count, settings)
-          case .adam: cpu.kernels.adam(p + at, g, m + at, v + at, range.count, settings)
-          case .adamax: cpu.kernels.adamax(p + at, g, m + at, v + at, range.count, settings)
-          }
+          adapt?(p + at, g, m + at * type.size, v + at * type.size, at, range.count, settings)
         }
       }
     }
@@ -114,7 +124,8 @@ struct OptimizerStep: Operation {
       return hero_slice(
         gradients: slice.gradients.floats.map { UnsafePointer($0) }, start: Int64(slice.range.lowerBound),
         count: Int64(slice.range.count), first_block: Int64(blocks),
-        weight_decay: slice.weightDecay, rate: rates.carried, step_size: rates.step)
+        weight_decay: slice.weightDecay, rate: rates.carried, step_size: rates.step,
+        step: UInt32(truncatingIfNeeded: slice.step))
     }
     guard blocks > 0 else { return }
     let bytes = table.count * MemoryLayout<hero_slice>.stride
@@ -122,7 +133,7 @@ struct OptimizerStep: Operation {
     table.withUnsafeBytes { gpu.deviceMemory.upload($0, to: slicesOnDevice) }
     let storage = parameters.storage.onDevice
     var arguments = hero_update_arguments()
-    (arguments.values, arguments.first, arguments.second) = (parameters.floats, first.floats, second.floats)
+    (arguments.values, arguments.first, arguments.second) = (parameters.floats, first.view, second.view)
     // A copy that is old anyway is made anew as a whole.
     if let copy = storage.copy, !storage.copyIsOld {
       arguments.copy = UnsafeMutablePointer(bitPattern: UInt(copy.address) + UInt(2 * parameters.offset))
@@ -138,6 +149,7 @@ struct OptimizerStep: Operation {
       case .adamw: 2
       }
     (arguments.beta1, arguments.beta2, arguments.epsilon) = (betas.0, betas.1, epsilon)
+    arguments.key = key
     gpu.launch(.update, grid: (blocks, 1, 1), block: 256, arguments)
     withExtendedLifetime(slicesOnDevice) {}
   }

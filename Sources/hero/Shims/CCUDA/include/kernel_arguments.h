@@ -2,6 +2,7 @@
 #define HERO_KERNEL_ARGUMENTS_H
 
 #include "hero_dropout.h"
+#include "hero_rounding.h"
 
 // What each kernel takes: one structure by value, the same for the host, for NVRTC and for the
 // emulation. Pointers are addresses of the device. Rows follow one another without gaps unless
@@ -202,16 +203,18 @@ typedef struct {
   const float *gradients;
   long long start, count, first_block;
   float weight_decay, rate, step_size;
+  unsigned int step;
 } hero_slice;
 typedef struct {
   float *values;
   unsigned short *copy;
-  float *first, *second;
+  hero_view first, second;
   const hero_slice *slices;
   const double *squares;
   double limit;
   int slice_count, kind;
   float beta1, beta2, epsilon;
+  unsigned int key[2];
 } hero_update_arguments;
 
 #endif

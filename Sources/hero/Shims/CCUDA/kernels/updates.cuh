@@ -22,6 +22,38 @@ __device__ inline void adapt(const hero_update_arguments &a, const hero_slice &s
   }
 }
 
+// With 16 random bits to bfloat16, as hero_rounding.h has it.
+__device__ inline float rounded(float x, u32 random) {
+  u32 bits = __float_as_uint(x), size = bits & 0x7FFFFFFFu;
+  if (size < 0x7F7F0000u) bits += random;
+  else if (size > 0x7F800000u) bits |= 0x400000u;
+  return __uint_as_float(bits & 0xFFFF0000u);
+}
+
+__device__ inline Words rounding_words(const hero_update_arguments &a, u32 step, unsigned long long four) {
+  return philox((u32)four, (u32)(four >> 32), step, HERO_ROUNDING_WORD, a.key[0], a.key[1]);
+}
+
+// Rounds the moments of four neighbours, the first of which has this place in the arena.
+__device__ inline void round_moments(const hero_update_arguments &a, u32 step, unsigned long long place, Four &m, Four &v) {
+  Words words = rounding_words(a, step, place / 4);
+  if (place % 4) {
+    Words next = rounding_words(a, step, place / 4 + 1);
+    for (u32 skipped = place % 4; skipped > 0; skipped--) {
+#pragma unroll
+      for (int k = 0; k < 3; k++) words.w[k] = words.w[k + 1];
+      words.w[3] = next.w[0];
+#pragma unroll
+      for (int k = 0; k < 3; k++) next.w[k] = next.w[k + 1];
+    }
+  }
+#pragma unroll
+  for (int k = 0; k < 4; k++) {
+    m.x[k] = rounded(m.x[k], words.w[k] & 0xFFFFu);
+    v.x[k] = rounded(v.x[k], words.w[k] >> 16);
+  }
+}
+
 KERNEL update(const hero_update_arguments a) {
   float scale = 1;
   if (a.squares) {
@@ -39,16 +71,18 @@ KERNEL update(const hero_update_arguments a) {
   hero_slice slice = a.slices[low];
   long long first = ((long long)blockIdx.x - slice.first_block) * HERO_UPDATE_STRETCH;
   long long last = first + HERO_UPDATE_STRETCH < slice.count ? first + HERO_UPDATE_STRETCH : slice.count;
-  hero_view values = {a.values, 0}, firsts = {a.first, 0}, seconds = {a.second, 0}, copy = {a.copy, 1};
+  hero_view values = {a.values, 0}, copy = {a.copy, 1};
   long long start = slice.start + first, count = last - first;
   const float *gradients = slice.gradients + first;
   for (long long c = 4 * threadIdx.x; c < count; c += 4 * blockDim.x) {
     Four value = get_columns(values, start, c, count), d = get_columns(gradients, c, count);
-    Four m = get_columns(firsts, start, c, count), v = get_columns(seconds, start, c, count);
+    Four m = get_columns(a.first, start, c, count), v = get_columns(a.second, start, c, count);
 #pragma unroll
     for (int k = 0; k < 4; k++) adapt(a, slice, value.x[k], d.x[k] * scale, m.x[k], v.x[k]);
-    put_columns(firsts, start, c, count, m);
-    put_columns(seconds, start, c, count, v);
+    // The weights have moved by the moments as they were computed.
+    if (a.first.bf16) round_moments(a, slice.step, start + c, m, v);
+    put_columns(a.first, start, c, count, m);
+    put_columns(a.second, start, c, count, v);
     put_columns(values, start, c, count, value);
     if (a.copy) put_columns(copy, start, c, count, value);
   }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "hero_dropout.h"
+#include "hero_rounding.h"
 
 /// The loops that OpenBLAS does not cover, compiled once per instruction set and chosen at run
 /// time.
@@ -26,6 +27,7 @@ typedef struct {
   float learning_rate, beta1, beta2, epsilon, weight_decay;
   float step_size;      // learning rate with bias corrections
   float gradient_scale; // clipping
+  uint32_t key[2], step; // what moments in bfloat16 are rounded with (hero_rounding.h)
 } hero_adam;
 
 enum { HERO_NO_ACTIVATION, HERO_RELU, HERO_GELU, HERO_QUICK_GELU };
@@ -129,6 +131,12 @@ typedef struct {
   // Products whose result is of these values.
   void (*bf16_product)(const hero_packed_product *product, long rows, long columns);
   void (*int8_product)(const hero_int8_product *product, long rows, long columns);
+
+  // Optimizers, over one run of parameters whose moments m and v are of these values. `place` is
+  // that of the first in the arena.
+  void (*adamw)(float *p, const float *g, void *m, void *v, long place, long n, const hero_adam *o);
+  void (*adam)(float *p, const float *g, void *m, void *v, long place, long n, const hero_adam *o);
+  void (*adamax)(float *p, const float *g, void *m, void *v, long place, long n, const hero_adam *o);
 } hero_value_loops;
 
 typedef struct {
@@ -168,11 +176,6 @@ typedef struct {
   float (*sum)(const float *x, long n);
   float (*dot)(const float *x, const float *y, long n);
   void (*axpy)(float *y, float factor, const float *x, long n);        // y += factor * x
-
-  // Optimizers, over one run of parameters.
-  void (*adamw)(float *p, const float *g, float *m, float *v, long n, const hero_adam *o);
-  void (*adam)(float *p, const float *g, float *m, float *v, long n, const hero_adam *o);
-  void (*adamax)(float *p, const float *g, float *m, float *u, long n, const hero_adam *o);
 
   // Searching among rows that are stored in few bits, at any address.
   // x . row, of bfloat16 and of signed bytes.

@@ -4,6 +4,7 @@
 #include "elementwise.h"
 #include "bf16.h"
 #include "philox.h"
+#include "moments.h"
 #include "flat.h"
 #if defined(SET_TILES)
 #include "tiles.h"
@@ -28,7 +29,6 @@
 #include "bf16_attention.h"
 #include "thin.h"
 #include "loss.h"
-#include "optimizer.h"
 #include "search.h"
 #include "codes.h"
 #include "table.h"

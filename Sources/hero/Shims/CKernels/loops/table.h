@@ -15,6 +15,9 @@
     .pack_int8 = pack_int8_of_##values,                   \
     .bf16_product = bf16_product_of_##values,             \
     .int8_product = int8_product_of_##values,             \
+    .adamw = adamw_of_##values,                           \
+    .adam = adam_of_##values,                             \
+    .adamax = adamax_of_##values,                         \
   }
 static const hero_value_loops loops_of_floats = LOOPS_OF(floats), loops_of_bf16 = LOOPS_OF(bf16);
 #undef LOOPS_OF
@@ -51,9 +54,6 @@ const hero_kernels JOIN(hero_kernels_, SET) = {
     .sum = sum,
     .dot = dot,
     .axpy = axpy,
-    .adamw = adamw,
-    .adam = adam,
-    .adamax = adamax,
     .bf16_dot = bf16_dot,
     .byte_dot = byte_dot,
     .sign_products = sign_products,

@@ -2,3 +2,4 @@
 #include "norm.h"
 #include "bf16_product.h"
 #include "int8_product.h"
+#include "optimizer.h"
