@@ -43,8 +43,8 @@ struct EvaluationBenchTests {
     #expect(frames.count == 16 * Int(lengths.reduce(0, +)) && queries.count == 16 * 60)
     #expect(line["frames"] == .int(frames.count / 16))
     let results = try RetrievalResults(golden: folder.path("out/results.json"))
-    #expect(results.tasks.map(\.task) == [.videoCorpusMoment, .singleVideoMoment, .video])
-    #expect(results.tasks.allSatisfy { $0.queries.count == 60 })
+    #expect(results.rankings.map(\.ranking) == [.videoCorpusMoment, .singleVideoMoment, .video])
+    #expect(results.rankings.allSatisfy { $0.queries.count == 60 })
     // Each query's videos by exp(20 · cosine of the best frame).
     for (number, query) in try #require(results[.video]).enumerated() {
       let own = queries[16 * number..<16 * number + 16].map(Double.init)

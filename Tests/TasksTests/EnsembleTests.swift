@@ -123,11 +123,11 @@ struct EnsembleTests {
     for factor in [20, nil, 200] as [Float?] {
       let change = { (options: inout RetrievalEvaluationOptions) in
         options.videoScoreFactor = factor
-        if factor == nil { options.tasks = [.video] }
+        if factor == nil { options.rankings = [.video] }
       }
       let (alone, twice) = (try search([model], change).results, try search([model, model], change).results)
-      #expect(alone.tasks.map(\.task) == twice.tasks.map(\.task))
-      for (one, other) in paired(alone.tasks, twice.tasks) { #expect(one.queries == other.queries) }
+      #expect(alone.rankings.map(\.ranking) == twice.rankings.map(\.ranking))
+      for (one, other) in paired(alone.rankings, twice.rankings) { #expect(one.queries == other.queries) }
     }
   }
 

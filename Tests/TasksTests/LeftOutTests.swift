@@ -80,7 +80,7 @@ import Testing
     #expect(found.videoIndex[video] != nil)
     let undamaged = try results(try GoldenStores.videos(), queries: queries)
     #expect(found.videoIndex == undamaged.videoIndex)
-    for (task, asked) in found.tasks {
+    for (task, asked) in found.rankings {
       let wanted = try #require(undamaged[task])
       #expect(asked.count == wanted.count - own.count)
       for query in asked {
@@ -103,7 +103,7 @@ import Testing
       })
     {
       #expect(ranks.leftOut == found.leftOut)
-      #expect(ranks.tasks.map(\.queries) == found.tasks.map(\.queries))
+      #expect(ranks.rankings.map(\.queries) == found.rankings.map(\.queries))
     }
   }
 

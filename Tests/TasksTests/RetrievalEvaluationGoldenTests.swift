@@ -55,7 +55,7 @@ struct RetrievalEvaluationGoldenTests {
     let expected = try RetrievalResults(
       golden: Golden.folder + "/expected/eval/tvr_\(split).results.json")
     #expect(found.videoIndex == expected.videoIndex)
-    for (task, queries) in expected.tasks {
+    for (task, queries) in expected.rankings {
       let own = try #require(task.findsMoments ? suppressed[task] : found[task])
       let byID = Dictionary(uniqueKeysWithValues: own.map { ($0.id, $0.predictions) })
       #expect(own.count == queries.count)
@@ -117,7 +117,7 @@ struct RetrievalEvaluationGoldenTests {
   @Test func answersDoNotDependOnTheBatch() throws {
     let together = try results("val")
     let apart = try results("val", queryBatch: 1, videoBatch: 1)
-    for (task, queries) in together.tasks {
+    for (task, queries) in together.rankings {
       for (a, b) in paired(queries, try #require(apart[task])) {
         #expect(a.predictions.count == b.predictions.count)
         for (p, q) in zip(a.predictions, b.predictions) {

@@ -80,11 +80,14 @@ extension CUDABackend {
     _ body: (_ run: UnsafePointer<Float>, _ count: Int, _ done: Int) -> Void
   ) {
     var done = 0
-    fill { run in
-      precondition(done + run.count <= count)
-      guard let base = run.baseAddress, run.count > 0 else { return }
-      body(base, run.count, done)
-      done += run.count
+    // The compiler would refuse a closure within a closure that nobody keeps.
+    withoutActuallyEscaping(body) { body in
+      fill { run in
+        precondition(done + run.count <= count)
+        guard let base = run.baseAddress, run.count > 0 else { return }
+        body(base, run.count, done)
+        done += run.count
+      }
     }
     precondition(done == count)
   }
