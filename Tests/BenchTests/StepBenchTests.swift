@@ -42,7 +42,14 @@ struct StepBenchTests {
     for name in ["seconds", "fraction_of_peak"] { #expect(line[name]?.double != nil, "\(name)") }
     #expect((line["decoding_seconds"] != nil) == (kind == .caption))
     #expect((line["queued_seconds"] != nil) == (kind != .caption))
+    #expect(line["moments_precision"] == (kind == .caption ? nil : "fp32"))
     #expect(try #require(line["tensor_memory"]?.int) > 0)
+  }
+
+  @Test func anUpdateKeepsItsMomentsAsAsked() throws {
+    let batch = try folder.file("batch.json", Self.oneVideo)
+    let bench = StepBench(backend: try CPUBackend(threads: 1), model: Self.model, moments: .bf16)
+    #expect(try bench.run(.finetune, batch: batch, steps: 1).json["moments_precision"] == "bf16")
   }
 
   /// A device with memory of its own, of which it held so much.

@@ -70,6 +70,24 @@ struct RunFolderSafetyTests {
     #expect(error.cure?.contains("--resume-changed") == true)
   }
 
+  /// A run from before there was a choice kept its moments in fp32.
+  @Test func otherMomentsAreAChange() throws {
+    let before = RunConfiguration(task: .tvr)
+    try folder.create(configuration: before, modelConfiguration: [:], resuming: false)
+    var object = try #require(before.json.object)
+    object["moments_precision"] = nil
+    try JSON.object(object).encoded(style: .pretty).write(
+      toFile: folder.hyperparameters, atomically: true, encoding: .utf8)
+    var now = before
+    try now.requireUnchanged(since: try folder.configuration(), folder: folder)
+    now.momentsPrecision = .bf16
+    let error = try #require(throws: DataError.self) {
+      try now.requireUnchanged(since: try folder.configuration(), folder: folder)
+    }
+    #expect(error.problem.contains(#"moments_precision was "fp32", now "bf16""#))
+    #expect(error.cure?.contains("--resume-changed") == true)
+  }
+
   @Test func theNewestAndTheBestCheckpointsAreKept() throws {
     try folder.create(configuration: RunConfiguration(task: .tvr), modelConfiguration: [:], resuming: false)
     for name in (1...5).map({ "\($0).safetensors" }) + ["1.pt"] {

@@ -99,9 +99,16 @@ struct TrainerTests {
     RunFolder(path: folder.path(name)).savedCheckpoints().map(\.name)
   }
 
-  /// What was learnt before it is kept, and the validation comes first when the run goes on.
-  @Test func aValidationThatDoesNotEndIsBegunAnew() throws {
+  /// What was learnt before it is kept, and the validation comes first when the run goes on. What
+  /// it comes to is that of one run, to the bit, whatever moments are kept in.
+  @Test(arguments: MomentsPrecision.allCases)
+  func aValidationThatDoesNotEndIsBegunAnew(moments: MomentsPrecision) throws {
     var steps: [Int] = []
+    func run(_ name: String, resume: Bool = false, _ validate: @escaping (Int) throws -> Void) throws
+      -> [Float]
+    {
+      try self.run(name, resume: resume, validate) { $0.momentsPrecision = moments }
+    }
     let whole = try run("whole") { steps.append($0) }
     #expect(steps == [2, 4, 6])
     #expect(checkpoints("whole") == ["2", "4", "6"])
@@ -114,6 +121,29 @@ struct TrainerTests {
       #expect(try run(name, resume: true) { steps.append($0) } == whole)
       #expect(steps == [2, 4, 6].filter { $0 >= broken })
       #expect(checkpoints(name) == ["2", "4", "6"])
+    }
+  }
+
+  /// Moments in bfloat16 are of the run's seed, and its states hold them as they are.
+  @Test func momentsFollowTheSeed() throws {
+    func trained(_ name: String, _ moments: MomentsPrecision, seed: Int) throws -> [Float] {
+      try run(name) { _ in
+      } configure: {
+        ($0.momentsPrecision, $0.seed) = (moments, seed)
+      }
+    }
+    let found = try [
+      trained("fp32", .fp32, seed: 1), trained("one", .bf16, seed: 1), trained("again", .bf16, seed: 1),
+      trained("two", .bf16, seed: 2),
+    ]
+    #expect(found[0] != found[1] && found[1] == found[2] && found[1] != found[3])
+    for name in ["fp32", "one"] {
+      let saved = try #require(try RunFolder(path: folder.path(name)).latestState { Issue.record("\($0)") })
+      for kind in ["exp_avg", "exp_avg_sq"] {
+        let array = try #require(try saved.tensors.array(named: "\(kind).weights"))
+        #expect(array.type == .float32)
+        #expect(array.floats().allSatisfy { $0.bitPattern & 0xFFFF == 0 } == (name == "one"))
+      }
     }
   }
 

@@ -9,10 +9,14 @@ struct BenchUpdate {
   private let optimizer: Optimizer
   private let communicator: any Communicator
 
-  init(_ shape: ModelConfiguration, backend: any Backend, communicator: any Communicator) {
+  init(
+    _ shape: ModelConfiguration, backend: any Backend, communicator: any Communicator,
+    moments: MomentsPrecision = .fp32
+  ) {
     model = PretrainingModel(shape, backend: backend)
     model.store.initialize(seed: 1)
-    optimizer = Optimizer(.adamw, store: model.store, betas: (0.9, 0.98), weightDecay: { _ in 0.01 })
+    optimizer = Optimizer(
+      .adamw, store: model.store, betas: (0.9, 0.98), moments: moments, weightDecay: { _ in 0.01 })
     exchange = GradientExchange(model.store, communicator: communicator)
     self.communicator = communicator
   }

@@ -27,6 +27,7 @@ package struct StepBench {
   private let backend: any Backend
   private let communicator: any Communicator
   private let model: ModelConfiguration
+  private let moments: MomentsPrecision
   private let memory = PeakMemory()
 
   /// The paper's size: 768 wide, 6 + 3 layers, 4,352-wide features, a decoder of 2 layers.
@@ -46,11 +47,12 @@ package struct StepBench {
   ///   `finetune` is timed so.
   package init(
     backend: any Backend, communicator: any Communicator = SoleCommunicator.shared,
-    model: ModelConfiguration = fullSize
+    model: ModelConfiguration = fullSize, moments: MomentsPrecision = .fp32
   ) {
     self.backend = backend
     self.communicator = communicator
     self.model = model
+    self.moments = moments
   }
 
   /// One step's figures.
@@ -73,6 +75,8 @@ package struct StepBench {
     /// Seconds until the host had asked for all of an update.
     package let queuedSeconds: Double?
     package let precision: Precision
+    /// What an update keeps its moments in; nil of a step that is none.
+    package let moments: MomentsPrecision?
     /// What the exchange of gradients took, of several processes.
     package let exchange: GradientExchange.Timing?
     /// Processes that made the update together.
@@ -87,6 +91,7 @@ package struct StepBench {
         "peak_gflops": .double(rounded(peak * 1e-9)), "peak_memory": .int(peakMemory),
         "tensor_memory": .int(tensorMemory),
       ]
+      if let moments { object["moments_precision"] = .string(moments.rawValue) }
       if let decodingSeconds { object["decoding_seconds"] = .double(rounded(decodingSeconds)) }
       if let queuedSeconds { object["queued_seconds"] = .double(rounded(queuedSeconds)) }
       if let exchange, let hidden = exchange.hidden {
@@ -152,7 +157,7 @@ package struct StepBench {
     _ kind: BenchKind, _ work: BenchWork, _ steps: Int,
     _ loss: (PretrainingModel, Tape, inout RandomStream) -> Void
   ) -> Result {
-    let update = BenchUpdate(model, backend: backend, communicator: communicator)
+    let update = BenchUpdate(model, backend: backend, communicator: communicator, moments: moments)
     var step: UInt64 = 0
     return measure(kind, work, steps, update.exchange) {
       defer { step += 1 }
@@ -196,7 +201,7 @@ package struct StepBench {
       peakMemory: backend.peakDeviceMemory ?? memory.bytes, tensorMemory: backend.memory.peak,
       decodingSeconds: kind == .caption ? median(parts) : nil,
       queuedSeconds: exchange == nil ? nil : median(parts),
-      precision: backend.precision,
+      precision: backend.precision, moments: kind.trains ? moments : nil,
       exchange: exchange.flatMap { exchange in earlier.map { exchange.timing - $0 } },
       processes: communicator.size)
   }

@@ -6,6 +6,7 @@ import Foundation
 import Training
 
 extension BenchKind: ExpressibleByArgument {}
+extension MomentsPrecision: ExpressibleByArgument {}
 
 /// `hero bench`: times steps, or what a subcommand names.
 struct BenchCommand: ParsableCommand {
@@ -43,6 +44,9 @@ struct BenchSteps: ParsableCommand {
   @Option(help: "Steps to time, after one that is not timed.")
   var steps = 3
 
+  @Option(help: "What an update keeps its two moments in: fp32, or bf16 in half the memory.")
+  var momentsPrecision = MomentsPrecision.fp32
+
   @Option(file: "Also add a line a kind to this history: commit, day, machine, kernels and figures.")
   var record: String?
 
@@ -58,7 +62,8 @@ struct BenchSteps: ParsableCommand {
   func run() throws {
     guard steps > 0 else { throw UsageError("--steps must be at least 1") }
     if let table {
-      guard kinds.isEmpty, record == nil, batch == nil, steps == 3, profile.profile == nil, !device.isGiven
+      guard kinds.isEmpty, record == nil, batch == nil, steps == 3, momentsPrecision == .fp32,
+        profile.profile == nil, !device.isGiven
       else { throw UsageError("--table times nothing; give it alone, or with --into") }
       return try show(table)
     }
@@ -67,6 +72,13 @@ struct BenchSteps: ParsableCommand {
       throw UsageError("say what to time: " + BenchKind.allCases.map(\.rawValue).joined(separator: ", "))
     }
     if kinds.contains(where: \.trains) { try device.requireTraining() }
+    guard momentsPrecision == .fp32 || kinds.allSatisfy(\.trains) else {
+      throw UsageError("--moments-precision is of updates: finetune, mlm, mfm-nce, mffr, fom, vsm")
+    }
+    guard momentsPrecision == .fp32 || record == nil else {
+      throw UsageError(
+        "--record keeps updates with moments in fp32; leave out --record or --moments-precision")
+    }
     guard let batch else { throw UsageError("give --batch, the batch's lengths") }
     // Before hours are spent: nothing is added to a file that is no history.
     if let record, FileManager.default.fileExists(atPath: record) { _ = try BenchRecord.read(path: record) }
@@ -76,7 +88,8 @@ struct BenchSteps: ParsableCommand {
     }
     for kind in kinds {
       let (result, kernels) = try profile.follow(device) { backend in
-        let bench = StepBench(backend: backend, communicator: Processes.communicator)
+        let bench = StepBench(
+          backend: backend, communicator: Processes.communicator, moments: momentsPrecision)
         return (try bench.run(kind, batch: batch, steps: steps), backend.summary)
       }
       print(result.json.encoded(style: .python))

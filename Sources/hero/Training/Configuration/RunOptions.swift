@@ -179,6 +179,11 @@ public struct RunOptions: Sendable {
   /// `betas`: β₁ of the first moment and β₂ of the second.
   public let betas = RunOption<[Double]>(
     "betas", .training, [0.9, 0.98], .pairBelowOne, help: "decay of the two moments")
+  /// `moments_precision`: this program's own key. Of training alone: weights and gradients stay
+  /// float32.
+  public let momentsPrecision = RunOption<MomentsPrecision>(
+    "moments_precision", .training, .fp32,
+    help: "what the optimiser keeps its two moments in: fp32, or bf16 in half the memory")
   /// `dropout`: overrides every dropout probability of the model configuration.
   public let dropout = RunOption<Double>(
     "dropout", .training, 0.1, .probabilityBelowOne,

@@ -170,6 +170,7 @@ extension RunConfiguration {
 }
 
 extension OptimizerKind: ConfigurationName {}
+extension MomentsPrecision: ConfigurationName {}
 extension VideoChannels: ConfigurationName {
   /// As a message says what is read.
   var described: String {

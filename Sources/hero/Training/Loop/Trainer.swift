@@ -53,6 +53,7 @@ public final class Trainer {
     optimizer = Optimizer(
       configuration.optimizer, store: mixture.store,
       betas: (Float(configuration.betas[0]), Float(configuration.betas[1])),
+      moments: configuration.momentsPrecision, seed: seed,
       weightDecay: { decaysWeight($0.name) ? decay : 0 },
       learningRateFactor: { isTaskHead($0.name) ? headFactor : 1 })
   }
