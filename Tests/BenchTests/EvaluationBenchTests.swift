@@ -65,6 +65,6 @@ struct EvaluationBenchTests {
       }
     }
     let suppressed = try RetrievalResults(golden: folder.path("out/results_nms.json"))
-    #expect(suppressed.tasks.map(\.task) == [.videoCorpusMoment, .singleVideoMoment])
+    #expect(suppressed.rankings.map(\.ranking) == [.videoCorpusMoment, .singleVideoMoment])
   }
 }
