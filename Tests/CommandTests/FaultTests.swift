@@ -226,6 +226,20 @@ struct FaultTests {
     #expect(made.errors.contains("1 videos unreadable") || made.output.contains("1 videos unreadable"))
   }
 
+  /// A limit of file sizes is no full disk.
+  @Test(arguments: [1, 8]) func aLimitOfFileSizesIsTold(kilobytes: Int) throws {
+    let golden = SharedData.golden.path
+    let words = [
+      "create-txtdb", "--task", "tvr", "--annotation", "\(golden)/corpus/ann/tvr_train.jsonl", "--output",
+      "limited.db", "--tokenizer", "\(golden)/corpus/tokenizer",
+    ]
+    let process = try HeroProcess(
+      executable: URL(fileURLWithPath: "/bin/bash"),
+      arguments: ["-c", "ulimit -f \(kilobytes); exec \"$0\" \"$@\"", HeroProcess.binary.path] + words,
+      folder: corpus.folder.root)
+    #expect(process.status == 1 && process.errors.contains("ulimit -f"), "\(process.errors)")
+  }
+
   /// Where memory is short the program says so; OpenBLAS alone would try for ever.
   @Test(.timeLimit(.minutes(30))) func tooLittleMemoryIsTold() throws {
     let arguments = try #require(Self.commands["finetune"]).joined(separator: " ")

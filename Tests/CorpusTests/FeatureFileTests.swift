@@ -61,6 +61,19 @@ import Testing
     )
   }
 
+  /// What is downloaded yet is no video whose features are lost.
+  @Test func unfinishedDownloadsAreNoVideos() throws {
+    try both("good.npz")
+    for name in ["next.npz.part", "other.npz.crdownload", "third.TMP", "good.npz.part"] {
+      try Data("x".utf8).write(to: URL(fileURLWithPath: path("resnet", name)))
+    }
+    let made = try make()
+    #expect(made.names == ["good"] && made.report.corrupted.isEmpty)
+    #expect(
+      made.lines.count == 4
+        && made.lines.allSatisfy { $0.hasSuffix("is an unfinished download and is passed over") })
+  }
+
   @Test func aPathForAShell() throws {
     let options = VideoStoreOptions(source: .folder("~/features"), output: scratch.path("db"), dataset: "x")
     let error = try #require(throws: DataError.self) { try VideoStoreBuilder(options).run(onSkip: { _ in }) }

@@ -178,5 +178,8 @@ import Testing
     #expect(LMDBWriter.cause(EIO, free: 4096) == ENOSPC)
     #expect(LMDBWriter.cause(EIO, free: 1 << 40) == EIO && LMDBWriter.cause(EIO, free: nil) == EIO)
     #expect(LMDBWriter.cause(EACCES, free: 0) == EACCES)
+    #expect(LMDBWriter.cause(ENOSPC, free: 1 << 40, room: 4096) == EFBIG)
+    #expect(LMDBWriter.cause(EIO, free: 4096, room: 4096) == ENOSPC)
+    #expect(LMDBWriter.cause(EIO, free: nil, room: 1 << 40) == EIO)
   }
 }

@@ -79,7 +79,7 @@ struct QuestionGoldenTests {
     #expect(batch.targets == wanted.targets)
     #expect(batch.spans.elementsEqual(wanted.spans) { $0 == $1 })
     #expect(Pass.all(of: batch.videos) == passes)
-    #expect(batch.videos.features.count < wanted.videos.features.count, "answers share feature rows")
+    #expect(batch.videos.allFeatures.count < wanted.videos.allFeatures.count, "answers share feature rows")
   }
 
   @Test func statementBatch() throws {

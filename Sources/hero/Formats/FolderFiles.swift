@@ -36,6 +36,12 @@ public enum FileEndings {
     ["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"].contains(name.lowercased())
   }
 
+  /// Whether a file is one that a browser or another program has not downloaded or copied whole.
+  public static func isUnfinished(_ name: String) -> Bool {
+    ["aria2", "crdownload", "download", "filepart", "opdownload", "part", "partial", "tmp"]
+      .contains(ending(of: name))
+  }
+
   /// The ending of a name in lower case, without its point; empty where there is none.
   public static func ending(of name: String) -> String {
     let bytes = name.utf8

@@ -46,6 +46,8 @@ struct FolderListing {
         found.append((stem, 2 * (rank ?? 0) + (name.hasSuffix(".\(ending)") ? 0 : 1), file))
       case .file where name.hasPrefix(".") || FileEndings.isSystems(name):
         notes.append("\(file): is no feature file and is passed over")
+      case .file where FileEndings.isUnfinished(name):
+        notes.append("\(file): is an unfinished download and is passed over")
       case .file:
         lost.insert(stem)
         notes.append("\(file): is not taken; features are .npz or .npy files")

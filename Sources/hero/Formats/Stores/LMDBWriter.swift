@@ -152,16 +152,32 @@ public final class LMDBWriter {
     environment = nil
   }
 
-  /// What was wrong. Where a disk took a part of what it was given, liblmdb says `EIO`.
-  /// - Parameter free: bytes that are free on the disk; nil where that is not known.
-  static func cause(_ code: Int32, free: Int?) -> Int32 {
-    code == EIO && free.map { $0 < pendingLimit } == true ? ENOSPC : code
+  /// What was wrong. Where a part was taken of what was to be written, liblmdb says `EIO` or
+  /// `ENOSPC`.
+  /// - Parameters:
+  ///   - free: bytes that are free on the disk; nil where that is not known.
+  ///   - room: bytes that the file may grow by (`ulimit -f`); nil where nothing limits it.
+  static func cause(_ code: Int32, free: Int?, room: Int? = nil) -> Int32 {
+    guard code == EIO || code == ENOSPC else { return code }
+    if let free, free < pendingLimit { return ENOSPC }
+    if let room, room < pendingLimit { return EFBIG }
+    return code
+  }
+
+  /// Bytes that the store's file may grow by; nil where nothing limits it.
+  private var room: Int? {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,
+      let most = Int(exactly: limit.rlim_cur)
+    else { return nil }
+    var status = stat()
+    return max(0, most - (stat("\(path)/data.mdb", &status) == 0 ? Int(status.st_size) : 0))
   }
 
   private func check(_ code: Int32, _ action: String, place: String? = nil) throws {
     if code == 0 { return }
     if code > 0 {
-      let cause = Self.cause(code, free: DiskSpace.free(in: path))
+      let cause = Self.cause(code, free: DiskSpace.free(in: path), room: room)
       throw DataError.system("\(action) the store", file: path, code: cause).located(place: place)
     }
     throw DataError(
