@@ -79,24 +79,6 @@ import Testing
     #expect(values == [Int](repeating: 30, count: 32) + [Int](repeating: 29, count: 32))
   }
 
-  /// Work is done alone where waiting takes longer than the others' shares would, judged by some
-  /// loops together, and shared again later.
-  @Test(arguments: [2, 4]) func sharingPaysOrNot(threads: Int) {
-    var cooperation = Cooperation(threads: threads)
-    let (loop, others) = (Cooperation.trial / 10, UInt64(threads - 1))
-    func judged(waits: UInt64) -> [UInt64?] {
-      (0..<40).map { cooperation.note(own: loop, waited: waits, at: 1000 + $0) }
-    }
-    #expect(judged(waits: loop / 2).allSatisfy { $0 == nil })
-    #expect(judged(waits: loop * others).allSatisfy { $0 == nil })
-    let found = judged(waits: loop * others + loop / 2)
-    let first = found.firstIndex { $0 != nil }
-    #expect(first.map { found[$0] == 1000 + UInt64($0) + Cooperation.alone } == true)
-    // A single long wait among short ones does not count.
-    _ = judged(waits: 0)
-    #expect(cooperation.note(own: 10 * loop, waited: 5 * loop, at: 0) == nil)
-  }
-
   /// The threads end with their pool, so that backends may come and go.
   @Test(.timeLimit(.minutes(30))) func threadsEnd() {
     weak var gone: ThreadPool?

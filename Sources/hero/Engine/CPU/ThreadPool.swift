@@ -6,9 +6,7 @@ import Synchronization
 ///
 /// The engine's only threads: OpenBLAS uses one, and the engine divides products, so the two never
 /// compete for cores. Between loops the workers spin for some microseconds (the next operation
-/// usually follows at once), then sleep. Where other programs have the cores and waiting for the
-/// workers takes longer than their work would, the caller works alone for a while
-/// (``Cooperation``). No result depends on who did what.
+/// usually follows at once), then sleep.
 package final class ThreadPool: @unchecked Sendable {
   /// How many threads share a loop, the caller's included.
   package let threads: Int
@@ -21,17 +19,12 @@ package final class ThreadPool: @unchecked Sendable {
   private let stopping = Atomic<Bool>(false)
   private let busy = Atomic<Bool>(false)
   private let lock = NSCondition()
-  /// Until when the caller works alone; 0 for not at all.
-  private let aloneUntil = Atomic<UInt64>(0)
-  /// Of whoever has `busy`.
-  private var cooperation: Cooperation
   /// Of the loop under way; read only by who has taken an index of it, for which the loop then
   /// waits.
   private var body: (Int) -> Void = { _ in }
 
   package init(threads: Int) {
     self.threads = max(1, threads)
-    cooperation = Cooperation(threads: self.threads)
     for number in 1..<max(2, self.threads) where self.threads > 1 {
       let worker = Thread { [self] in work() }
       worker.stackSize = 1 << 20
@@ -54,7 +47,7 @@ package final class ThreadPool: @unchecked Sendable {
   /// A thread that is asleep or has no core is not waited for: the others take its share. A loop
   /// that starts while another is under way (from its body) runs on the calling thread.
   package func run(_ count: Int, _ body: (Int) -> Void) {
-    guard count > 1, threads > 1, !stopping.load(ordering: .relaxed), !isAlone,
+    guard count > 1, threads > 1, !stopping.load(ordering: .relaxed),
       !busy.exchange(true, ordering: .acquiring)
     else {
       for i in 0..<count { body(i) }
@@ -63,7 +56,6 @@ package final class ThreadPool: @unchecked Sendable {
     defer { busy.store(false, ordering: .releasing) }
     precondition(count <= Int(UInt32.max))
     withoutActuallyEscaping(body) { escapable in
-      let began = Self.now
       self.body = escapable
       unfinished.store(count, ordering: .relaxed)
       let number = Self.number(turn.load(ordering: .relaxed)) &+ 1
@@ -74,7 +66,6 @@ package final class ThreadPool: @unchecked Sendable {
         lock.unlock()
       }
       takeTurns(in: number)
-      let free = Self.now
       var spins = 0
       while unfinished.load(ordering: .acquiring) > 0 {
         spins += 1
@@ -82,18 +73,7 @@ package final class ThreadPool: @unchecked Sendable {
         if spins < 20_000 { hero_pause() } else { sched_yield() }
       }
       self.body = { _ in }
-      let ended = Self.now
-      if let until = cooperation.note(own: free - began, waited: ended - free, at: ended) {
-        aloneUntil.store(until, ordering: .relaxed)
-      }
     }
-  }
-
-  private static var now: UInt64 { DispatchTime.now().uptimeNanoseconds }
-
-  private var isAlone: Bool {
-    let until = aloneUntil.load(ordering: .relaxed)
-    return until > 0 && Self.now < until
   }
 
   private static func number(_ turn: UInt64) -> UInt32 { UInt32(turn >> 32) }
@@ -147,35 +127,6 @@ package final class ThreadPool: @unchecked Sendable {
     }
     sleepers.subtract(1, ordering: .sequentiallyConsistent)
     lock.unlock()
-  }
-}
-
-/// Whether sharing loops pays.
-///
-/// A thread that loses its core in the midst of a loop holds the others up until it gets it back,
-/// some milliseconds later. On a busy machine that happens in most loops.
-struct Cooperation {
-  /// How many threads share a loop.
-  let threads: Int
-  private var own: UInt64 = 0
-  private var waited: UInt64 = 0
-
-  /// Nanoseconds of loops to judge by, and those to work alone before the next try.
-  static let (trial, alone): (UInt64, UInt64) = (20_000_000, 200_000_000)
-
-  init(threads: Int) { self.threads = threads }
-
-  /// - Parameters:
-  ///   - own: nanoseconds in which the caller did its share of a loop.
-  ///   - waited: nanoseconds in which it waited for the others after that.
-  /// - Returns: until when the caller should work alone; nil to go on sharing. Alone, it would have
-  ///   done the others' shares in `(threads - 1) · own`.
-  mutating func note(own: UInt64, waited: UInt64, at now: UInt64) -> UInt64? {
-    self.own += own
-    self.waited += waited
-    guard self.own + self.waited >= Self.trial else { return nil }
-    defer { (self.own, self.waited) = (0, 0) }
-    return self.waited > UInt64(threads - 1) * self.own ? now + Self.alone : nil
   }
 }
 
