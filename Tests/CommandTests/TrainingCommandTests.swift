@@ -132,7 +132,7 @@ struct TrainingCommandTests {
     let calls = events.filter { $0["ph"] == "X" }
     let names = Set(calls.compactMap { $0["name"]?.string })
     let expected: Set = [
-      "product", "slope", "column sums", "attention", "attention backward", "layer norm", "ranking",
+      "product", "slope", "column sums", "attention", "attention backward", "layer norm", "ranking loss",
       "optimizer step", "upload",
     ]
     #expect(expected.isSubset(of: names), "\(names)")
