@@ -132,10 +132,12 @@ release-arm64:
 ## Swift 6.2.3 as Debian builds it fails at its own assertion in one pass, and gives up early on
 ## long expressions.
 ARM64_TESTS := .build/arm64/tests
+ARM64_FRONTEND := -solver-scope-threshold=100000000 -solver-trail-threshold=1000000000 \
+  -solver-memory-threshold 4000000000
 test-arm64:
 	Scripts/arm64 swift build --scratch-path $(ARM64_TESTS) -c release -Xswiftc -enable-testing --build-tests \
-	  -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=deadobject-elim -Xswiftc -Xfrontend -Xswiftc -solver-scope-threshold=100000000 \
-	  -Xswiftc -Xfrontend -Xswiftc -solver-trail-threshold=1000000000 -Xswiftc -Xfrontend -Xswiftc -solver-memory-threshold -Xswiftc -Xfrontend -Xswiftc 4000000000
+	  -Xswiftc -Xllvm -Xswiftc -sil-disable-pass=deadobject-elim \
+	  $(foreach flag,$(ARM64_FRONTEND),-Xswiftc -Xfrontend -Xswiftc $(flag))
 	Scripts/arm64 env HERO_TEST_GPU=none $(ARM64_TESTS)/release/heroPackageTests.xctest --testing-library swift-testing \
 	  --filter 'GoldenTests|FormatsTests|TextTests' --skip OnTheDevice
 

@@ -55,7 +55,7 @@ public protocol Backend: AnyObject, Sendable {
   func makeWeights(count: Int) -> Storage
   /// Copies elements to a tensor of values, row by row; they may be changed afterwards.
   /// - Parameter fill: gives `put` runs of elements that lie end to end in the tensor, of as many
-  ///   elements as it has.
+  ///   elements as it has. It may be called several times, and gives the same runs each time.
   func upload(to tensor: Tensor, _ fill: (_ put: (UnsafeBufferPointer<Float>) -> Void) -> Void)
   /// Waits, and copies the elements of a tensor of values, as float32.
   func download(_ tensor: Tensor, to values: UnsafeMutableBufferPointer<Float>)

@@ -1,3 +1,4 @@
+import Foundation
 import SystemPackage
 
 /// Whole stretches of an open file, by swift-system's `FileDescriptor`: a signal or a transfer of
@@ -37,15 +38,18 @@ public struct OpenFile {
   /// Writes all of some bytes.
   /// - Parameters:
   ///   - offset: the place; nil for where the file stands.
-  ///   - done: bytes that were written before, and now, be it that the rest fails.
+  ///   - done: bytes that are written already; counts on, also where the rest fails.
   /// - Throws: `DataError` where the system refuses.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int? = nil, done: inout Int) throws {
     while done < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-      done += try told("write") {
+      let written = try told("write") {
         try offset.map { try descriptor.write(toAbsoluteOffset: Int64($0 + done), rest) }
           ?? descriptor.write(rest)
       }
+      // A system that takes nothing would be asked for ever.
+      guard written > 0 else { throw DataError.system("write", file: path, code: EIO) }
+      done += written
     }
   }
 

@@ -80,7 +80,7 @@ extension CUDABackend {
     _ body: (_ run: UnsafePointer<Float>, _ count: Int, _ done: Int) -> Void
   ) {
     var done = 0
-    // The compiler would refuse a closure within a closure that nobody keeps.
+    // Swift lets no closure capture one that does not escape and is a parameter itself.
     withoutActuallyEscaping(body) { body in
       fill { run in
         precondition(done + run.count <= count)
