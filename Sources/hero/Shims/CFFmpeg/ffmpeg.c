@@ -283,6 +283,16 @@ int hero_av_copy_display_matrix(AVStream *to, const AVStream *from) {
 #endif
 }
 
+AVRational hero_av_average_frame_rate(const AVFormatContext *context, const AVStream *stream) {
+#if LIBAVCODEC_VERSION_MAJOR >= 61
+  const AVRational own = stream->codecpar->framerate;
+  if (context->iformat->flags & AVFMT_NOTIMESTAMPS && own.num > 0 && own.den > 0) return own;
+#else
+  (void)context;
+#endif
+  return stream->avg_frame_rate;
+}
+
 int64_t hero_av_duration(const AVFrame *frame) {
 #if LIBAVUTIL_VERSION_MAJOR >= 58
   return frame->duration;

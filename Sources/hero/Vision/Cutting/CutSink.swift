@@ -39,7 +39,7 @@ final class CutSink {
       // The tag is another container's.
       stream.pointee.codecpar.pointee.codec_tag = 0
       stream.pointee.time_base = part.stream.pointee.time_base
-      stream.pointee.avg_frame_rate = part.stream.pointee.avg_frame_rate
+      stream.pointee.avg_frame_rate = hero_av_average_frame_rate(source.video.context, part.stream)
       stream.pointee.sample_aspect_ratio = part.stream.pointee.sample_aspect_ratio
       stream.pointee.disposition = part.stream.pointee.disposition
       try FFmpeg.check(hero_av_copy_display_matrix(stream, part.stream), "write a video", file: path)

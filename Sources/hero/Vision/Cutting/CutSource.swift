@@ -15,7 +15,7 @@ final class CutSource {
   let path: String
   let ending: String
   private(set) var parts: [Part]
-  private let video: VideoFile
+  let video: VideoFile
 
   /// Sounds that are copied: a film's languages.
   private static let mostSounds = 8

@@ -37,7 +37,7 @@ final class FrameDecoder {
     try FFmpeg.check(
       avcodec_parameters_to_context(codec, stream.pointee.codecpar), "prepare the decoder", file: file.path)
     codec.pointee.pkt_timebase = stream.pointee.time_base
-    codec.pointee.framerate = stream.pointee.avg_frame_rate
+    codec.pointee.framerate = hero_av_average_frame_rate(file.context, stream)
     codec.pointee.thread_count = Int32(threads)
     try FFmpeg.check(avcodec_open2(codec, decoder, nil), "open the decoder of \(file.codec)", file: file.path)
   }

@@ -40,10 +40,11 @@ struct PacketClock {
     unit = stream.pointee.time_base
     shift = 0 &- start
     mayJump = context.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0
-    let rates = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate]
-    let rate = rates.lazy.compactMap(\.value).first { $0.isFinite && $0 > 1e-3 }
+    let averageRate = hero_av_average_frame_rate(context, stream)
+    let rate = [averageRate, stream.pointee.r_frame_rate].lazy.compactMap(\.value)
+      .first { $0.isFinite && $0 > 1e-3 }
     usualDuration = rate.map { Int64((1e6 / $0).rounded()) } ?? 0
-    let average = stream.pointee.avg_frame_rate.value ?? 0
+    let average = averageRate.value ?? 0
     firstDecoding =
       average > 1e-3 && average.isFinite ? 0 &- Int64(Double(max(0, min(delay, 64))) * 1e6 / average) : 0
   }

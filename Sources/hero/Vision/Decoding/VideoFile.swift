@@ -71,8 +71,8 @@ public final class VideoFile {
         : whole > 0 && whole != FFmpeg.noTime
           ? Self.length(of: stream, in: context, whole: Double(whole) / 1e6, start: Double(start) / 1e6) : nil
     startMicroseconds = start
-    frameRate = [stream.pointee.avg_frame_rate, stream.pointee.r_frame_rate].lazy.compactMap(\.value)
-      .first { $0 > 0 && $0.isFinite }
+    let rates = [hero_av_average_frame_rate(context, stream), stream.pointee.r_frame_rate]
+    frameRate = rates.lazy.compactMap(\.value).first { $0 > 0 && $0.isFinite }
   }
 
   /// How long a stream lasts whose container says only how long the longest one does. Matroska
