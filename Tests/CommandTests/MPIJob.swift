@@ -48,7 +48,8 @@ struct MPIJob {
   private var environment: [String: String] {
     [
       "HERO_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-      "OMPI_MCA_rmaps_base_oversubscribe": "1",
+      // More processes than cores: to Open MPI 4, and to 5.
+      "OMPI_MCA_rmaps_base_oversubscribe": "1", "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
       // Containers forbid processes to read one another's memory.
       "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
     ]
