@@ -9,12 +9,10 @@ FROM debian:${DEBIAN}-slim
 ARG TARGETARCH=amd64
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY dist/hero_*_${TARGETARCH}.deb /opt/hero.deb
-# What the package recommends are FFmpeg's libraries, of the version that it was compiled for. They
-# are Debian's, with its repairs: no version is pinned.
+# What the package recommends is FFmpeg. It is Debian's, with its repairs: no version is pinned.
 # hadolint ignore=DL3008
 RUN apt-get update && \
-    dpkg-deb --field /opt/hero.deb Recommends | tr -d , | \
-      xargs apt-get install --yes --no-install-recommends /opt/hero.deb && \
+    apt-get install --yes --no-install-recommends /opt/hero.deb ffmpeg && \
     rm -rf /var/lib/apt/lists/* /opt/hero.deb && \
     useradd --create-home --uid 1000 hero && \
     install --directory --owner=hero --group=hero /data

@@ -36,6 +36,10 @@ struct DecodingTests {
   private static let perClip = PictureRate(numerator: 2, denominator: 3)
   private static let thirty = PictureRate(numerator: 30, denominator: 1)
 
+  /// Whoever compiles with the headers of a version that hero does not know, or that it knows
+  /// otherwise, learns it here.
+  @Test func theHeadersHereAreAmongTheKnownOnes() { #expect(hero_ffmpeg_knows_headers()) }
+
   @Test(arguments: ["plain.mp4", "plain.mkv"]) func headersAreRead(name: String) throws {
     let file = try VideoFile(path: Self.path(name))
     #expect((file.width, file.height) == (80, 60))

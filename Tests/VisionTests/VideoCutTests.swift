@@ -19,9 +19,9 @@ import Testing
     let decoder = try FrameDecoder(VideoFile(path: path), threads: 1)
     var numbers: [Int] = []
     while let frame = try decoder.next() {
-      guard let luma = frame.pointee.data.0 else { continue }
+      guard let luma = frame.data[0] else { continue }
       let middle =
-        Int(frame.pointee.height) / 2 * Int(frame.pointee.linesize.0) + Int(frame.pointee.width) / 2
+        Int(frame.height) / 2 * Int(frame.linesize[0]) + Int(frame.width) / 2
       numbers.append(Int((Double(luma[middle]) - 16) / 6 + 0.5))
     }
     return numbers

@@ -40,7 +40,7 @@ enum LibraryVersions {
 
   private static func ffmpeg() -> String? {
     guard hero_ffmpeg_load() == nil else { return nil }
-    return call("av_version_info", in: loaded("libavutil.so.\(LIBAVUTIL_VERSION_MAJOR)")) ?? "present"
+    return String(cString: hero_ffmpeg_version())
   }
 
   /// What the MPIs call themselves that the plugins beside the program were compiled for.

@@ -3,11 +3,11 @@
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
+#include "rows.h"
 
 /// A function of FFmpeg's, under its own name, that calls the loaded one. Hidden, so that the
 /// libraries themselves never meet these.
@@ -39,12 +39,11 @@ FORWARD(const AVOutputFormat *, av_guess_format, (const char *name, const char *
         (name, file, type))
 FORWARD(int, avformat_query_codec, (const AVOutputFormat *format, enum AVCodecID codec, int strictness),
         (format, codec, strictness))
-#if LIBAVCODEC_VERSION_MAJOR < 61  // From FFmpeg 7 on the parameters have what streams had.
-FORWARD(int, av_stream_add_side_data,
-        (AVStream *stream, enum AVPacketSideDataType type, uint8_t *data, size_t size), (stream, type, data, size))
 FORWARD(void *, av_memdup, (const void *data, size_t size), (data, size))
 FORWARD(void, av_free, (void *data), (data))
-#endif
+// Until FFmpeg 6; from 7 on the parameters have what streams had.
+static int (*loaded_av_stream_add_side_data)(
+    AVStream *stream, enum AVPacketSideDataType type, uint8_t *data, size_t size);
 FORWARD(void, avformat_free_context, (AVFormatContext *context), (context))
 FORWARD(int, avio_open, (AVIOContext **file, const char *url, int flags), (file, url, flags))
 FORWARD(int, avio_closep, (AVIOContext **file), (file))
@@ -103,11 +102,9 @@ FORWARD(int, av_frame_get_buffer, (AVFrame *frame, int alignment), (frame, align
 FORWARD(int, av_frame_make_writable, (AVFrame *frame), (frame))
 FORWARD(AVFrame *, av_frame_clone, (const AVFrame *frame), (frame))
 FORWARD(void, av_frame_unref, (AVFrame *frame), (frame))
-#define HAS_LAYOUTS (LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 24, 100))  // FFmpeg 5.1
-#if HAS_LAYOUTS
 FORWARD(int, av_channel_layout_describe, (const AVChannelLayout *layout, char *text, size_t size),
         (layout, text, size))
-#endif
+FORWARD(const char *, av_version_info, (void), ())
 FORWARD(int, av_strerror, (int code, char *text, size_t size), (code, text, size))
 FORWARD(void, av_log_set_level, (int level), (level))
 FORWARD(int64_t, av_rescale_q, (int64_t value, AVRational from, AVRational to), (value, from, to))
@@ -121,12 +118,25 @@ FORWARD(void, av_dict_free, (AVDictionary **dictionary), (dictionary))
 
 enum { FORMAT, CODEC, FILTER, UTIL, LIBRARIES };
 
-static const char *const libraries[LIBRARIES] = {
-    [FORMAT] = "libavformat.so." TEXT(LIBAVFORMAT_VERSION_MAJOR),
-    [CODEC] = "libavcodec.so." TEXT(LIBAVCODEC_VERSION_MAJOR),
-    [FILTER] = "libavfilter.so." TEXT(LIBAVFILTER_VERSION_MAJOR),
-    [UTIL] = "libavutil.so." TEXT(LIBAVUTIL_VERSION_MAJOR),
+static const char *const names[LIBRARIES] = {
+    [FORMAT] = "libavformat.so", [CODEC] = "libavcodec.so", [FILTER] = "libavfilter.so", [UTIL] = "libavutil.so"};
+
+static const struct layout {
+  int versions[LIBRARIES];
+  unsigned short fields[HERO_AV_FIELD_COUNT];
+} layouts[] = {
+#include "layouts.h"
 };
+enum { LAYOUTS = sizeof layouts / sizeof *layouts };
+
+// The same of the headers here, some of whose fields are on their way out.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static const unsigned short own_row[] = {HERO_AV_ROW};
+#pragma GCC diagnostic pop
+
+/// That of the loaded libraries.
+static const struct layout *layout;
 
 static const struct {
   int library;
@@ -154,11 +164,8 @@ static const struct {
     FIND(CODEC, av_packet_rescale_ts),
     FIND(FORMAT, av_guess_format),
     FIND(FORMAT, avformat_query_codec),
-#if LIBAVCODEC_VERSION_MAJOR < 61
-    FIND(FORMAT, av_stream_add_side_data),
     FIND(UTIL, av_memdup),
     FIND(UTIL, av_free),
-#endif
     FIND(CODEC, avcodec_find_encoder),
     FIND(CODEC, avcodec_descriptor_get),
     FIND(CODEC, avcodec_get_name),
@@ -192,9 +199,8 @@ static const struct {
     FIND(UTIL, av_frame_make_writable),
     FIND(UTIL, av_frame_clone),
     FIND(UTIL, av_frame_unref),
-#if HAS_LAYOUTS
     FIND(UTIL, av_channel_layout_describe),
-#endif
+    FIND(UTIL, av_version_info),
     FIND(UTIL, av_strerror),
     FIND(UTIL, av_log_set_level),
     FIND(UTIL, av_rescale_q),
@@ -204,28 +210,39 @@ static const struct {
     FIND(UTIL, av_dict_free),
 };
 
-static const char *problem;
+static char problem[512];
+
+/// Opens all libraries of a version, or none.
+static bool open_version(const struct layout *version, void *handles[LIBRARIES]) {
+  for (int i = 0; i < LIBRARIES; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "%s.%d", names[i], version->versions[i]);
+    handles[i] = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (handles[i]) continue;
+    const char *reason = dlerror();
+    // Of a version that is partly there, or damaged: that is the one to name.
+    if (i > 0 || !problem[0]) snprintf(problem, sizeof problem, "%s", reason ? reason : name);
+    while (i-- > 0) dlclose(handles[i]);
+    return false;
+  }
+  return true;
+}
 
 static void load(void) {
-  static char text[512];
   void *handles[LIBRARIES];
-  for (int i = 0; i < LIBRARIES; i++) {
-    handles[i] = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
-    if (!handles[i]) {
-      const char *reason = dlerror();
-      snprintf(text, sizeof text, "%s", reason ? reason : libraries[i]);
-      problem = text;
-      return;
-    }
-  }
+  for (int i = LAYOUTS; i-- > 0 && !layout;)
+    if (open_version(&layouts[i], handles)) layout = &layouts[i];
+  if (!layout) return;
+  problem[0] = 0;
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     *functions[i].place = dlsym(handles[functions[i].library], functions[i].name);
     if (!*functions[i].place) {
-      snprintf(text, sizeof text, "%s has no %s", libraries[functions[i].library], functions[i].name);
-      problem = text;
+      const int library = functions[i].library;
+      snprintf(problem, sizeof problem, "%s.%d has no %s", names[library], layout->versions[library], functions[i].name);
       return;
     }
   }
+  *(void **)&loaded_av_stream_add_side_data = dlsym(handles[FORMAT], "av_stream_add_side_data");
   // What a damaged file makes FFmpeg say is said by hero, once.
   av_log_set_level(AV_LOG_QUIET);
 }
@@ -233,11 +250,21 @@ static void load(void) {
 const char *hero_ffmpeg_load(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, load);
-  return problem;
+  return problem[0] ? problem : NULL;
 }
 
-const char *hero_ffmpeg_packages(void) {
-  return "libavformat" TEXT(LIBAVFORMAT_VERSION_MAJOR) " libavfilter" TEXT(LIBAVFILTER_VERSION_MAJOR);
+const char *hero_ffmpeg_version(void) { return av_version_info(); }
+
+void *hero_av_place(const void *structure, hero_av_field field) {
+  const unsigned short place = layout->fields[field];
+  return place == NOWHERE ? NULL : (char *)structure + place;
+}
+
+bool hero_ffmpeg_knows_headers(void) {
+  for (int i = 0; i < LAYOUTS; i++)
+    if (layouts[i].versions[FORMAT] == LIBAVFORMAT_VERSION_MAJOR)
+      return memcmp(layouts[i].fields, own_row, sizeof own_row) == 0;
+  return false;
 }
 
 int hero_av_error_end_of_file(void) { return AVERROR_EOF; }
@@ -256,12 +283,14 @@ static const int32_t *matrix_in(const AVPacketSideData *data, int count) {
   return NULL;
 }
 
+#define FIELD(type, structure, name) ((type *)hero_av_place(structure, HERO_AV_##name))
+
 const int32_t *hero_av_display_matrix(const AVStream *stream) {
-#if LIBAVCODEC_VERSION_MAJOR >= 61
-  return matrix_in(stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data);
-#else
-  return matrix_in(stream->side_data, stream->nb_side_data);
-#endif
+  AVPacketSideData *const *data = FIELD(AVPacketSideData *, stream, STREAM_SIDE_DATA);
+  if (data) return matrix_in(*data, *FIELD(int, stream, STREAM_SIDE_DATA_COUNT));
+  const AVCodecParameters *parameters = *FIELD(AVCodecParameters *, stream, STREAM_PARAMETERS);
+  return matrix_in(*FIELD(AVPacketSideData *, parameters, PARAMETERS_SIDE_DATA),
+                   *FIELD(int, parameters, PARAMETERS_SIDE_DATA_COUNT));
 }
 
 bool hero_av_container_holds(const char *container, enum AVCodecID codec) {
@@ -270,54 +299,42 @@ bool hero_av_container_holds(const char *container, enum AVCodecID codec) {
 }
 
 int hero_av_copy_display_matrix(AVStream *to, const AVStream *from) {
-#if LIBAVCODEC_VERSION_MAJOR < 61
+  // Parameters that have it were copied with it.
+  if (!hero_av_place(from, HERO_AV_STREAM_SIDE_DATA)) return 0;
   const int32_t *matrix = hero_av_display_matrix(from);
   if (!matrix) return 0;
+  if (!loaded_av_stream_add_side_data) return AVERROR(ENOSYS);
   uint8_t *copy = av_memdup(matrix, 9 * sizeof(int32_t));
   if (!copy) return AVERROR(ENOMEM);
-  const int code = av_stream_add_side_data(to, AV_PKT_DATA_DISPLAYMATRIX, copy, 9 * sizeof(int32_t));
+  const int code = loaded_av_stream_add_side_data(to, AV_PKT_DATA_DISPLAYMATRIX, copy, 9 * sizeof(int32_t));
   if (code < 0) av_free(copy);
   return code;
-#else
-  return 0;
-#endif
 }
 
-AVRational hero_av_average_frame_rate(const AVFormatContext *context, const AVStream *stream) {
-#if LIBAVCODEC_VERSION_MAJOR >= 61
-  const AVRational own = stream->codecpar->framerate;
-  if (context->iformat->flags & AVFMT_NOTIMESTAMPS && own.num > 0 && own.den > 0) return own;
-#else
-  (void)context;
-#endif
-  return stream->avg_frame_rate;
+AVRational hero_av_average_frame_rate(const AVFormatContext *container, const AVStream *stream) {
+  const AVCodecParameters *parameters = *FIELD(AVCodecParameters *, stream, STREAM_PARAMETERS);
+  const AVRational *own = FIELD(AVRational, parameters, PARAMETERS_RATE);
+  const AVInputFormat *format = *FIELD(AVInputFormat *, container, CONTAINER_INPUT_FORMAT);
+  const bool is_raw = format && *FIELD(int, format, INPUT_FORMAT_FLAGS) & AVFMT_NOTIMESTAMPS;
+  return is_raw && own && own->num > 0 && own->den > 0 ? *own : *FIELD(AVRational, stream, STREAM_AVERAGE_RATE);
 }
 
 int64_t hero_av_duration(const AVFrame *frame) {
-#if LIBAVUTIL_VERSION_MAJOR >= 58
-  return frame->duration;
-#else
-  return frame->pkt_duration;
-#endif
+  const int64_t *duration = FIELD(int64_t, frame, FRAME_DURATION);
+  return duration ? *duration : *FIELD(int64_t, frame, FRAME_PACKET_DURATION);
 }
 
 const char *hero_av_channels(const AVFrame *frame, char *text, size_t size) {
-#if HAS_LAYOUTS
-  char layout[64];
-  const int length = av_channel_layout_describe(&frame->ch_layout, layout, sizeof layout);
+  const AVChannelLayout *layout = FIELD(AVChannelLayout, frame, FRAME_LAYOUT);
+  char name[64];
+  const int length = av_channel_layout_describe(layout, name, sizeof name);
   // "2 channels" of which nobody says where they are, and layouts with places of their own, go by
   // their number.
-  if (length > 0 && (size_t)length <= sizeof layout && !strpbrk(layout, " @:|()"))
-    snprintf(text, size, "channel_layout=%s", layout);
-  else if (frame->ch_layout.order == AV_CHANNEL_ORDER_NATIVE)
-    snprintf(text, size, "channel_layout=0x%" PRIx64, frame->ch_layout.u.mask);
+  if (length > 0 && (size_t)length <= sizeof name && !strpbrk(name, " @:|()"))
+    snprintf(text, size, "channel_layout=%s", name);
+  else if (layout->order == AV_CHANNEL_ORDER_NATIVE)
+    snprintf(text, size, "channel_layout=0x%" PRIx64, layout->u.mask);
   else
-    snprintf(text, size, "channels=%d", frame->ch_layout.nb_channels);
-#else
-  if (frame->channel_layout)
-    snprintf(text, size, "channel_layout=0x%" PRIx64, frame->channel_layout);
-  else
-    snprintf(text, size, "channels=%d", frame->channels);
-#endif
+    snprintf(text, size, "channels=%d", layout->nb_channels);
   return text;
 }

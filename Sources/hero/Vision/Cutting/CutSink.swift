@@ -34,18 +34,18 @@ final class CutSink {
         throw DataError("out of memory", file: path)
       }
       try FFmpeg.check(
-        avcodec_parameters_copy(stream.pointee.codecpar, part.stream.pointee.codecpar), "write a video",
+        avcodec_parameters_copy(stream.codecpar, part.stream.codecpar), "write a video",
         file: path)
       // The tag is another container's.
-      stream.pointee.codecpar.pointee.codec_tag = 0
-      stream.pointee.time_base = part.stream.pointee.time_base
-      stream.pointee.avg_frame_rate = hero_av_average_frame_rate(source.video.context, part.stream)
-      stream.pointee.sample_aspect_ratio = part.stream.pointee.sample_aspect_ratio
-      stream.pointee.disposition = part.stream.pointee.disposition
+      stream.codecpar.codec_tag = 0
+      stream.time_base = part.stream.time_base
+      stream.avg_frame_rate = hero_av_average_frame_rate(source.video.context, part.stream)
+      stream.sample_aspect_ratio = part.stream.sample_aspect_ratio
+      stream.disposition = part.stream.disposition
       try FFmpeg.check(hero_av_copy_display_matrix(stream, part.stream), "write a video", file: path)
     }
     try FFmpeg.check(
-      avio_open(&container.pointee.pb, "file:" + path, AVIO_FLAG_WRITE), "write", file: path)
+      avio_open(&container.pb, "file:" + path, AVIO_FLAG_WRITE), "write", file: path)
     try FFmpeg.check(avformat_write_header(container, nil), "write", file: path)
   }
 
@@ -56,17 +56,17 @@ final class CutSink {
   func write(
     _ packet: UnsafeMutablePointer<AVPacket>, of number: Int, from unit: AVRational, origin: Double
   ) throws {
-    guard let container, let stream = container.pointee.streams[number] else { return }
+    guard let container, let stream = container.streams[number] else { return }
     let shift = Int64((origin / (unit.value ?? 1)).rounded())
-    packet.pointee.pts = packet.pointee.pts &- shift
-    packet.pointee.dts = packet.pointee.dts &- shift
-    packet.pointee.stream_index = Int32(number)
-    packet.pointee.pos = -1
-    av_packet_rescale_ts(packet, unit, stream.pointee.time_base)
-    if packet.pointee.dts <= last[number] { packet.pointee.dts = last[number] &+ 1 }
-    packet.pointee.pts = max(packet.pointee.pts, packet.pointee.dts)
-    last[number] = packet.pointee.dts
-    bytes += Int(packet.pointee.size)
+    packet.pts = packet.pts &- shift
+    packet.dts = packet.dts &- shift
+    packet.stream_index = Int32(number)
+    packet.pos = -1
+    av_packet_rescale_ts(packet, unit, stream.time_base)
+    if packet.dts <= last[number] { packet.dts = last[number] &+ 1 }
+    packet.pts = max(packet.pts, packet.dts)
+    last[number] = packet.dts
+    bytes += Int(packet.size)
     try FFmpeg.check(av_interleaved_write_frame(container, packet), "write", file: path)
   }
 
@@ -75,14 +75,14 @@ final class CutSink {
   func finish() throws -> Int {
     guard let container else { return 0 }
     try FFmpeg.check(av_write_trailer(container), "write", file: path)
-    try FFmpeg.check(avio_closep(&container.pointee.pb), "write", file: path)
+    try FFmpeg.check(avio_closep(&container.pb), "write", file: path)
     close()
     return try PlainFile.size(path)
   }
 
   private func close() {
     guard let container else { return }
-    if container.pointee.pb != nil { avio_closep(&container.pointee.pb) }
+    if container.pb != nil { avio_closep(&container.pb) }
     avformat_free_context(container)
     self.container = nil
   }

@@ -28,12 +28,12 @@ final class CutSource {
     self.path = path
     video = try VideoFile(path: path)
     let context = video.context
-    let sounds = (0..<Int(context.pointee.nb_streams)).compactMap { context.pointee.streams[$0] }.filter {
-      $0.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_AUDIO
+    let sounds = (0..<Int(context.nb_streams)).compactMap { context.streams[$0] }.filter {
+      $0.codecpar.codec_type == AVMEDIA_TYPE_AUDIO
     }.prefix(Self.mostSounds)
     let streams = [video.stream] + sounds
     let holds = { (container: String) in
-      streams.map { hero_av_container_holds(container, $0.pointee.codecpar.pointee.codec_id) }
+      streams.map { hero_av_container_holds(container, $0.codecpar.codec_id) }
     }
     let inMP4 = holds("mp4")
     ending = inMP4.allSatisfy { $0 } ? "mp4" : "mkv"
@@ -45,13 +45,13 @@ final class CutSource {
     }
     let start = video.startMicroseconds
     parts = kept.map { stream in
-      stream.pointee.discard = AVDISCARD_DEFAULT
-      let isPictures = stream.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
+      stream.discard = AVDISCARD_DEFAULT
+      let isPictures = stream.codecpar.codec_type == AVMEDIA_TYPE_VIDEO
       return Part(
         stream: stream,
         clock: PacketClock(
           stream, in: context, start: start,
-          delay: isPictures ? Int(stream.pointee.codecpar.pointee.video_delay) : 0))
+          delay: isPictures ? Int(stream.codecpar.video_delay) : 0))
     }
   }
 
@@ -81,16 +81,16 @@ final class CutSource {
       try require(deadline, limits)
       guard av_read_frame(video.context, packet) >= 0 else { break }
       defer { av_packet_unref(packet) }
-      guard let number = parts.firstIndex(where: { $0.stream.pointee.index == packet.pointee.stream_index })
+      guard let number = parts.firstIndex(where: { $0.stream.index == packet.stream_index })
       else { continue }
       parts[number].clock.set(packet)
-      let unit = parts[number].stream.pointee.time_base.value ?? 0
+      let unit = parts[number].stream.time_base.value ?? 0
       try fillTime(of: packet, parts[number].stream)
-      let (decoded, shown) = (Double(packet.pointee.dts) * unit, Double(packet.pointee.pts) * unit)
+      let (decoded, shown) = (Double(packet.dts) * unit, Double(packet.pts) * unit)
       if number == 0 {
         pictures = decoded
         if decoded >= end { parts[0].isDone = true }
-        if key == nil, packet.pointee.flags & AV_PKT_FLAG_KEY != 0,
+        if key == nil, packet.flags & AV_PKT_FLAG_KEY != 0,
           first.map({ shown >= $0 - Self.rounding }) ?? true
         {
           // What lies between is not there: the file was not entered where its times say.
@@ -98,20 +98,20 @@ final class CutSource {
           key = shown
         }
         if key != nil, !parts[0].isDone {
-          covered = max(covered, shown + max(Double(packet.pointee.duration) * unit, Self.rounding))
+          covered = max(covered, shown + max(Double(packet.duration) * unit, Self.rounding))
         }
       } else if decoded >= end || pictures > end + Self.lag {
         parts[number].isDone = true
       }
       guard !parts[number].isDone, let key else { continue }
-      if number > 0, shown + Double(packet.pointee.duration) * unit <= (isShown ? max(start, key) : key) {
+      if number > 0, shown + Double(packet.duration) * unit <= (isShown ? max(start, key) : key) {
         continue
       }
-      guard sink.bytes + Int(packet.pointee.size) <= limits.bytes else {
+      guard sink.bytes + Int(packet.size) <= limits.bytes else {
         throw DataError(
           "the moment has more than \(limits.bytes >> 20) MB", file: path, cure: "Cut a shorter moment")
       }
-      try sink.write(packet, of: number, from: parts[number].stream.pointee.time_base, origin: start)
+      try sink.write(packet, of: number, from: parts[number].stream.time_base, origin: start)
     }
     guard let key else { return nil }
     guard covered > start else {
@@ -140,13 +140,13 @@ final class CutSource {
       defer { av_packet_unref(packet) }
       try check()
       try require(deadline, limits)
-      guard packet.pointee.stream_index == parts[0].stream.pointee.index else { continue }
+      guard packet.stream_index == parts[0].stream.index else { continue }
       parts[0].clock.set(packet)
       try fillTime(of: packet, parts[0].stream)
-      let unit = parts[0].stream.pointee.time_base.value ?? 0
-      if Double(packet.pointee.dts) * unit >= end { break }
-      guard packet.pointee.flags & AV_PKT_FLAG_KEY != 0 else { continue }
-      let shown = Double(packet.pointee.pts) * unit
+      let unit = parts[0].stream.time_base.value ?? 0
+      if Double(packet.dts) * unit >= end { break }
+      guard packet.flags & AV_PKT_FLAG_KEY != 0 else { continue }
+      let shown = Double(packet.pts) * unit
       if shown > start + Self.rounding, found != nil || place != nil { break }
       found = shown
     }
@@ -169,14 +169,14 @@ final class CutSource {
   private func fillTime(
     of packet: UnsafeMutablePointer<AVPacket>, _ stream: UnsafeMutablePointer<AVStream>
   ) throws {
-    guard packet.pointee.pts == FFmpeg.noTime else { return }
-    guard stream.pointee.codecpar.pointee.video_delay == 0 else {
+    guard packet.pts == FFmpeg.noTime else { return }
+    guard stream.codecpar.video_delay == 0 else {
       throw DataError(
         "its container does not say when pictures are shown, so that nothing can be cut out without coding it anew",
         file: path,
         cure: "Bring it into another container first: ffmpeg -fflags +genpts -i FILE -c copy FILE.mkv")
     }
-    packet.pointee.pts = packet.pointee.dts
+    packet.pts = packet.dts
   }
 }
 
@@ -184,13 +184,13 @@ extension VideoFile {
   /// Continues reading from the last key picture before `time`, in seconds from the file's
   /// beginning.
   func seek(to time: Double) {
-    let unit = stream.pointee.time_base.value ?? 0
+    let unit = stream.time_base.value ?? 0
     // Streams without times are read from their beginning.
-    guard context.pointee.iformat.pointee.flags & AVFMT_NOTIMESTAMPS == 0, unit > 0, time.isFinite,
+    guard context.iformat.flags & AVFMT_NOTIMESTAMPS == 0, unit > 0, time.isFinite,
       let wanted = Int64(exactly: (time / unit).rounded(.down))
     else { return }
-    let start = av_rescale_q(startMicroseconds, hero_av_microseconds(), stream.pointee.time_base)
+    let start = av_rescale_q(startMicroseconds, hero_av_microseconds(), stream.time_base)
     let (place, overflow) = wanted.addingReportingOverflow(start)
-    if !overflow { _ = avformat_seek_file(context, stream.pointee.index, .min, place, place, 0) }
+    if !overflow { _ = avformat_seek_file(context, stream.index, .min, place, place, 0) }
   }
 }

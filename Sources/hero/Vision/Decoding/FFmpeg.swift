@@ -8,7 +8,7 @@ enum FFmpeg {
     if let problem = hero_ffmpeg_load() {
       throw DataError(
         "FFmpeg's libraries could not be loaded (\(String(cString: problem)))",
-        cure: "Install them: apt-get install \(String(cString: hero_ffmpeg_packages()))")
+        cure: "Install FFmpeg 5 or later: apt-get install ffmpeg")
     }
   }
 

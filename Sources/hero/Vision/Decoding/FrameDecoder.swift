@@ -25,8 +25,8 @@ final class FrameDecoder {
   init(_ file: VideoFile, threads: Int) throws {
     self.file = file
     let stream = file.stream
-    clock = PacketClock(file, delay: Int(stream.pointee.codecpar.pointee.video_delay))
-    guard let decoder = avcodec_find_decoder(stream.pointee.codecpar.pointee.codec_id) else {
+    clock = PacketClock(file, delay: Int(stream.codecpar.video_delay))
+    guard let decoder = avcodec_find_decoder(stream.codecpar.codec_id) else {
       throw DataError(
         "the installed FFmpeg has no decoder for \(file.codec)", file: file.path,
         cure: "Convert the video to H.264")
@@ -35,10 +35,10 @@ final class FrameDecoder {
     (packet, frame) = (av_packet_alloc(), av_frame_alloc())
     guard let codec, packet != nil, frame != nil else { throw DataError("out of memory", file: file.path) }
     try FFmpeg.check(
-      avcodec_parameters_to_context(codec, stream.pointee.codecpar), "prepare the decoder", file: file.path)
-    codec.pointee.pkt_timebase = stream.pointee.time_base
-    codec.pointee.framerate = hero_av_average_frame_rate(file.context, stream)
-    codec.pointee.thread_count = Int32(threads)
+      avcodec_parameters_to_context(codec, stream.codecpar), "prepare the decoder", file: file.path)
+    codec.pkt_timebase = stream.time_base
+    codec.framerate = hero_av_average_frame_rate(file.context, stream)
+    codec.thread_count = Int32(threads)
     try FFmpeg.check(avcodec_open2(codec, decoder, nil), "open the decoder of \(file.codec)", file: file.path)
   }
 
@@ -92,7 +92,7 @@ final class FrameDecoder {
         return true
       }
       defer { av_packet_unref(packet) }
-      guard packet.pointee.stream_index == file.stream.pointee.index else { continue }
+      guard packet.stream_index == file.stream.index else { continue }
       guard !isEncrypted(packet) else {
         throw DataError(
           "is encrypted, as services that sell or lend films do it", file: file.path,
@@ -108,8 +108,8 @@ final class FrameDecoder {
   }
 
   private func isEncrypted(_ packet: UnsafeMutablePointer<AVPacket>) -> Bool {
-    (0..<Int(max(0, packet.pointee.side_data_elems))).contains {
-      packet.pointee.side_data[$0].type == AV_PKT_DATA_ENCRYPTION_INFO
+    (0..<Int(max(0, packet.side_data_elems))).contains {
+      packet.side_data?[$0].type == AV_PKT_DATA_ENCRYPTION_INFO
     }
   }
 }

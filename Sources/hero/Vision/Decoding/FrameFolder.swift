@@ -45,7 +45,7 @@ final class FrameFolder: PictureSource {
       do {
         let picture = try CodedPicture.decoded(file)
         defer { CodedPicture.free(picture) }
-        return (Int(picture.pointee.width), Int(picture.pointee.height))
+        return (Int(picture.width), Int(picture.height))
       } catch let error as DataError {
         reason = reason ?? error
       }
@@ -85,7 +85,7 @@ final class FrameFolder: PictureSource {
         }
         av_frame_free(&shown)
         shown = picture
-        picture.pointee.pts = Int64(number)
+        picture.pts = Int64(number)
         return picture
       }
       return nil
@@ -122,12 +122,12 @@ enum CodedPicture {
       av_frame_free(&frame)
     }
     guard let codec, let packet, let made = frame, av_new_packet(packet, Int32(bytes.count)) == 0,
-      let data = packet.pointee.data
+      let data = packet.data
     else { throw DataError("out of memory", file: path) }
     bytes.withUnsafeBufferPointer { data.update(from: $0.baseAddress!, count: $0.count) }
-    packet.pointee.flags |= AV_PKT_FLAG_KEY
-    codec.pointee.thread_count = 1
-    codec.pointee.max_pixels = mostPixels
+    packet.flags |= AV_PKT_FLAG_KEY
+    codec.thread_count = 1
+    codec.max_pixels = mostPixels
     try FFmpeg.check(avcodec_open2(codec, decoder, nil), "open the decoder of pictures", file: path)
     try FFmpeg.check(avcodec_send_packet(codec, packet), "decode the picture", file: path)
     avcodec_send_packet(codec, nil)

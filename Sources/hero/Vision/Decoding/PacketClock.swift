@@ -37,11 +37,11 @@ struct PacketClock {
     _ stream: UnsafeMutablePointer<AVStream>, in context: UnsafeMutablePointer<AVFormatContext>, start: Int64,
     delay: Int
   ) {
-    unit = stream.pointee.time_base
+    unit = stream.time_base
     shift = 0 &- start
-    mayJump = context.pointee.iformat.pointee.flags & AVFMT_TS_DISCONT != 0
+    mayJump = context.iformat.flags & AVFMT_TS_DISCONT != 0
     let averageRate = hero_av_average_frame_rate(context, stream)
-    let rate = [averageRate, stream.pointee.r_frame_rate].lazy.compactMap(\.value)
+    let rate = [averageRate, stream.r_frame_rate].lazy.compactMap(\.value)
       .first { $0.isFinite && $0 > 1e-3 }
     usualDuration = rate.map { Int64((1e6 / $0).rounded()) } ?? 0
     let average = averageRate.value ?? 0
@@ -61,30 +61,30 @@ struct PacketClock {
     func moved(_ time: Int64, by microseconds: Int64) -> Int64 {
       time == none ? none : time &+ own(microseconds)
     }
-    packet.pointee.dts = moved(packet.pointee.dts, by: shift)
-    packet.pointee.pts = moved(packet.pointee.pts, by: shift)
-    if packet.pointee.dts != none {
-      let time = microseconds(packet.pointee.dts)
+    packet.dts = moved(packet.dts, by: shift)
+    packet.pts = moved(packet.pts, by: shift)
+    if packet.dts != none {
+      let time = microseconds(packet.dts)
       if mayJump {
         // Before anything is expected, a jump is one from the last packet; then one from what is
         // expected.
         if let delta = jump(to: time) {
           shift &-= delta
-          packet.pointee.dts = moved(packet.pointee.dts, by: 0 &- delta)
-          packet.pointee.pts = moved(packet.pointee.pts, by: 0 &- delta)
+          packet.dts = moved(packet.dts, by: 0 &- delta)
+          packet.pts = moved(packet.pts, by: 0 &- delta)
         }
       } else if let expected = nextDecoding {
-        if (time &- expected).magnitude > UInt64(Self.nonsense) { packet.pointee.dts = none }
-        if packet.pointee.pts != none,
-          (microseconds(packet.pointee.pts) &- expected).magnitude > UInt64(Self.nonsense)
+        if (time &- expected).magnitude > UInt64(Self.nonsense) { packet.dts = none }
+        if packet.pts != none,
+          (microseconds(packet.pts) &- expected).magnitude > UInt64(Self.nonsense)
         {
-          packet.pointee.pts = none
+          packet.pts = none
         }
       }
     }
-    let time = packet.pointee.dts == none ? nextDecoding ?? firstDecoding : microseconds(packet.pointee.dts)
-    packet.pointee.dts = own(time)
-    lastDuration = packet.pointee.duration > 0 ? microseconds(packet.pointee.duration) : usualDuration
+    let time = packet.dts == none ? nextDecoding ?? firstDecoding : microseconds(packet.dts)
+    packet.dts = own(time)
+    lastDuration = packet.duration > 0 ? microseconds(packet.duration) : usualDuration
     nextDecoding = time &+ lastDuration
   }
 
@@ -98,9 +98,9 @@ struct PacketClock {
 
   /// Gives a picture its time, and keeps when it ends.
   mutating func show(_ frame: UnsafeMutablePointer<AVFrame>) {
-    let guess = frame.pointee.best_effort_timestamp
+    let guess = frame.best_effort_timestamp
     let shown = guess == FFmpeg.noTime ? next : microseconds(guess)
-    frame.pointee.pts = guess == FFmpeg.noTime ? own(next) : guess
+    frame.pts = guess == FFmpeg.noTime ? own(next) : guess
     let duration = hero_av_duration(frame)
     next = shown &+ (duration > 0 ? microseconds(duration) : lastDuration)
   }

@@ -37,11 +37,11 @@ final class PictureFilter {
     graph = avfilter_graph_alloc()
     output = av_frame_alloc()
     guard let graph, output != nil else { throw DataError("out of memory", file: file.path) }
-    graph.pointee.nb_threads = 1
+    graph.nb_threads = 1
     let unit = file.timeBase
-    let aspect = frame.pointee.sample_aspect_ratio
+    let aspect = frame.sample_aspect_ratio
     var options =
-      "video_size=\(frame.pointee.width)x\(frame.pointee.height):pix_fmt=\(frame.pointee.format)"
+      "video_size=\(frame.width)x\(frame.height):pix_fmt=\(frame.format)"
       + ":time_base=\(unit.num)/\(unit.den):pixel_aspect=\(aspect.num)/\(max(aspect.den, 1))"
     let rate = file.guessedRate
     if rate.num > 0, rate.den > 0 { options += ":frame_rate=\(rate.num)/\(rate.den)" }
@@ -76,7 +76,7 @@ final class PictureFilter {
   }
 
   private static func format(of frame: UnsafeMutablePointer<AVFrame>) -> [Int32] {
-    [frame.pointee.width, frame.pointee.height, frame.pointee.format]
+    [frame.width, frame.height, frame.format]
   }
 
   /// Whether the filters were made for such pictures; a stream may change its pictures' size.

@@ -37,7 +37,7 @@ protocol PictureDecoder: AnyObject {
 }
 
 extension VideoFile: PictureSource {
-  var timeBase: AVRational { stream.pointee.time_base }
+  var timeBase: AVRational { stream.time_base }
   var guessedRate: AVRational { av_guess_frame_rate(context, stream, nil) }
   func decoder(threads: Int) throws -> any PictureDecoder { try FrameDecoder(self, threads: threads) }
 }

@@ -110,7 +110,7 @@ final class PictureStream {
 
   /// Takes one decoded picture.
   func push(_ frame: UnsafeMutablePointer<AVFrame>) throws {
-    let time = frame.pointee.pts
+    let time = frame.pts
     if let lastTime, time != FFmpeg.noTime, seconds(from: lastTime, to: time) > Self.longestGap {
       throw DataError("the times of its pictures jump by hours", file: file.path)
     }
@@ -151,10 +151,10 @@ final class PictureStream {
 
   private func drain() throws {
     while let picture = try filter?.pull() {
-      guard picture.pointee.width == width, picture.pointee.height == height else {
+      guard picture.width == width, picture.height == height else {
         throw DataError("the filters gave a picture of another size", file: file.path)
       }
-      guard let (old, new) = clock.copies(at: picture.pointee.pts), seconds(old + new) <= Self.longestGap
+      guard let (old, new) = clock.copies(at: picture.pts), seconds(old + new) <= Self.longestGap
       else {
         throw DataError("its pictures begin hours after the file does", file: file.path)
       }
@@ -173,10 +173,10 @@ final class PictureStream {
 
   /// Copies a picture's rows end to end.
   private func pack(_ picture: UnsafeMutablePointer<AVFrame>) throws {
-    guard let data = picture.pointee.data.0 else {
+    guard let data = picture.data[0] else {
       throw DataError("a picture without pixels", file: file.path)
     }
-    let (row, step) = (3 * width, Int(picture.pointee.linesize.0))
+    let (row, step) = (3 * width, Int(picture.linesize[0]))
     last.withUnsafeMutableBufferPointer { bytes in
       for line in 0..<height {
         (bytes.baseAddress! + line * row).update(from: data + line * step, count: row)

@@ -13,13 +13,13 @@ extension VideoFile {
     var clock = PacketClock(file, delay: 0)
     var packet = av_packet_alloc()
     defer { av_packet_free(&packet) }
-    let unit = file.stream.pointee.time_base.value ?? 0
+    let unit = file.stream.time_base.value ?? 0
     let limit = max(interval.seconds + 0.1, duration + 0.5)
     while let packet, av_read_frame(file.context, packet) >= 0 {
       defer { av_packet_unref(packet) }
-      guard packet.pointee.stream_index == file.stream.pointee.index else { continue }
+      guard packet.stream_index == file.stream.index else { continue }
       clock.set(packet)
-      if Double(packet.pointee.dts) * unit > limit { return nil }
+      if Double(packet.dts) * unit > limit { return nil }
     }
     return duration
   }

@@ -40,16 +40,16 @@ extension VideoFile {
     defer { avformat_close_input(&context) }
     guard let context else { return [] }
     var readers: [Int: SubtitleReader] = [:]
-    for number in 0..<Int(context.pointee.nb_streams) {
-      guard let stream = context.pointee.streams[number] else { continue }
-      readers[number] = SubtitleReader(stream, start: context.pointee.start_time)
-      if readers[number] == nil { stream.pointee.discard = AVDISCARD_ALL }
+    for number in 0..<Int(context.nb_streams) {
+      guard let stream = context.streams[number] else { continue }
+      readers[number] = SubtitleReader(stream, start: context.start_time)
+      if readers[number] == nil { stream.discard = AVDISCARD_ALL }
     }
     guard !readers.isEmpty else { return [] }
     var packet = av_packet_alloc()
     defer { av_packet_free(&packet) }
     while let packet, av_read_frame(context, packet) >= 0 {
-      readers[Int(packet.pointee.stream_index)]?.read(packet)
+      readers[Int(packet.stream_index)]?.read(packet)
       av_packet_unref(packet)
     }
     return readers.sorted { $0.key < $1.key }.map { $0.value.track }
@@ -72,32 +72,34 @@ private final class SubtitleReader {
 
   /// Nil where the stream is no text, or nothing decodes it.
   init?(_ stream: UnsafeMutablePointer<AVStream>, start: Int64) {
-    let parameters = stream.pointee.codecpar.pointee
+    let parameters = stream.codecpar
     guard parameters.codec_type == AVMEDIA_TYPE_SUBTITLE,
       let descriptor = avcodec_descriptor_get(parameters.codec_id),
-      descriptor.pointee.props & Int32(AV_CODEC_PROP_TEXT_SUB) != 0,
+      descriptor.props & Int32(AV_CODEC_PROP_TEXT_SUB) != 0,
       let decoder = avcodec_find_decoder(parameters.codec_id)
     else { return nil }
     self.stream = stream
-    unit = stream.pointee.time_base.value ?? 0
+    unit = stream.time_base.value ?? 0
     self.start = start == FFmpeg.noTime ? 0 : Double(start) / 1e6
     codec = avcodec_alloc_context3(decoder)
-    guard let codec, avcodec_parameters_to_context(codec, stream.pointee.codecpar) >= 0 else { return nil }
-    codec.pointee.pkt_timebase = stream.pointee.time_base
+    guard let codec, avcodec_parameters_to_context(codec, stream.codecpar) >= 0 else { return nil }
+    codec.pkt_timebase = stream.time_base
     guard avcodec_open2(codec, decoder, nil) >= 0 else { return nil }
   }
 
   deinit { avcodec_free_context(&codec) }
 
   func read(_ packet: UnsafeMutablePointer<AVPacket>) {
-    var subtitle = AVSubtitle()
+    let subtitle = UnsafeMutablePointer<AVSubtitle>.allocate(capacity: 1)
+    subtitle.initialize(to: AVSubtitle())
+    defer { subtitle.deallocate() }
     var got: Int32 = 0
-    guard avcodec_decode_subtitle2(codec, &subtitle, &got, packet) >= 0, got != 0 else { return }
-    defer { avsubtitle_free(&subtitle) }
-    guard packet.pointee.pts != FFmpeg.noTime else { return }
-    let shown = Double(packet.pointee.pts) * unit - start
+    guard avcodec_decode_subtitle2(codec, subtitle, &got, packet) >= 0, got != 0 else { return }
+    defer { avsubtitle_free(subtitle) }
+    guard packet.pts != FFmpeg.noTime else { return }
+    let shown = Double(packet.pts) * unit - start
     let from = shown + Double(subtitle.start_display_time) / 1000
-    var end = shown + Double(max(packet.pointee.duration, 0)) * unit
+    var end = shown + Double(max(packet.duration, 0)) * unit
     if end < from + Self.shortest, subtitle.end_display_time != .max {
       end = shown + Double(subtitle.end_display_time) / 1000
     }
@@ -105,7 +107,7 @@ private final class SubtitleReader {
     var lines: [String] = []
     var place = AdvancedSubStation.TextPlace.usual
     for number in 0..<Int(subtitle.num_rects) {
-      guard let rectangle = subtitle.rects[number]?.pointee else { continue }
+      guard let rectangle = subtitle.rects[number] else { continue }
       if let text = rectangle.ass {
         let fields = String(cString: text).split(
           separator: ",", maxSplits: 8, omittingEmptySubsequences: false)
@@ -126,14 +128,14 @@ private final class SubtitleReader {
 
   var track: SubtitleTrack {
     func note(_ key: String) -> String? {
-      av_dict_get(stream.pointee.metadata, key, nil, 0).map { String(cString: $0.pointee.value) }
+      av_dict_get(stream.metadata, key, nil, 0).map { String(cString: $0.value) }
     }
     let words = Set((note("title") ?? "").lowercased().split { !$0.isLetter }.map(String.init))
-    let disposition = stream.pointee.disposition
+    let disposition = stream.disposition
     let language = note("language")?.lowercased()
     let said = AdvancedSubStation.said(of: cues) { ($0.start, $0.end) }
     return SubtitleTrack(
-      language: language, codec: String(cString: avcodec_get_name(stream.pointee.codecpar.pointee.codec_id)),
+      language: language, codec: String(cString: avcodec_get_name(stream.codecpar.codec_id)),
       cues: said.enumerated().sorted { ($0.element.start, $0.offset) < ($1.element.start, $1.offset) }
         .map(\.element),
       isPartial: disposition & (AV_DISPOSITION_FORCED | AV_DISPOSITION_COMMENT) != 0

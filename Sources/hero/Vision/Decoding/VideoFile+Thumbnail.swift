@@ -16,11 +16,11 @@ extension VideoFile {
   public func thumbnail(at time: Double, width: Int = 320, quality: Int = 4) throws -> [UInt8] {
     let decoder = try FrameDecoder(self, threads: 1)
     if time > 0 { decoder.seek(to: time) }
-    let unit = stream.pointee.time_base.value ?? 0
+    let unit = stream.time_base.value ?? 0
     var shown: UnsafeMutablePointer<AVFrame>?
     defer { av_frame_free(&shown) }
     while let frame = try decoder.next() {
-      let isLater = frame.pointee.pts != FFmpeg.noTime && Double(frame.pointee.pts) * unit > time + 1e-6
+      let isLater = frame.pts != FFmpeg.noTime && Double(frame.pts) * unit > time + 1e-6
       if isLater, shown != nil { break }
       av_frame_free(&shown)
       shown = av_frame_clone(frame)
@@ -33,7 +33,7 @@ extension VideoFile {
       self, like: shown,
       filters: [("scale", "\(columns):\(rows):out_range=full"), ("format", "pix_fmts=yuvj420p")])
     try filter.push(shown)
-    try filter.finish(at: shown.pointee.pts)
+    try filter.finish(at: shown.pts)
     guard let picture = try filter.pull() else { throw DataError("no picture can be made", file: path) }
     return try jpeg(picture, quality: quality)
   }
@@ -49,20 +49,20 @@ extension VideoFile {
       av_packet_free(&packet)
     }
     guard let codec, let packet else { throw DataError("out of memory", file: path) }
-    codec.pointee.width = picture.pointee.width
-    codec.pointee.height = picture.pointee.height
-    codec.pointee.pix_fmt = AV_PIX_FMT_YUVJ420P
-    codec.pointee.time_base = AVRational(num: 1, den: 25)
-    codec.pointee.flags |= Int32(AV_CODEC_FLAG_QSCALE)
-    codec.pointee.thread_count = 1
+    codec.width = picture.width
+    codec.height = picture.height
+    codec.pix_fmt = AV_PIX_FMT_YUVJ420P
+    codec.time_base = AVRational(num: 1, den: 25)
+    codec.flags |= Int32(AV_CODEC_FLAG_QSCALE)
+    codec.thread_count = 1
     let scale = Int32(FF_QP2LAMBDA) * Int32(min(max(quality, 2), 31))
-    codec.pointee.global_quality = scale
-    picture.pointee.quality = scale
-    picture.pointee.pts = 0
+    codec.global_quality = scale
+    picture.quality = scale
+    picture.pts = 0
     try FFmpeg.check(avcodec_open2(codec, encoder, nil), "open the JPEG encoder", file: path)
     try FFmpeg.check(avcodec_send_frame(codec, picture), "write a JPEG", file: path)
     avcodec_send_frame(codec, nil)
     try FFmpeg.check(avcodec_receive_packet(codec, packet), "write a JPEG", file: path)
-    return Array(UnsafeBufferPointer(start: packet.pointee.data, count: Int(packet.pointee.size)))
+    return Array(UnsafeBufferPointer(start: packet.data, count: Int(packet.size)))
   }
 }

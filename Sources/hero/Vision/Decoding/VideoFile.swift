@@ -47,7 +47,7 @@ public final class VideoFile {
     do {
       let stream = try Self.pictures(of: context, path: path)
       self.stream = stream
-      let parameters = stream.pointee.codecpar.pointee
+      let parameters = stream.codecpar
       let (width, height) = (Int(parameters.width), Int(parameters.height))
       guard (1...Self.longestSide).contains(width), (1...Self.longestSide).contains(height) else {
         throw DataError("pictures of \(width)×\(height) pixels", file: path, cure: "The file is damaged")
@@ -59,10 +59,10 @@ public final class VideoFile {
       avformat_close_input(&closing)
       throw error
     }
-    let unit = stream.pointee.time_base.value ?? 0
-    let (own, whole) = (stream.pointee.duration, context.pointee.duration)
-    let isGuessed = context.pointee.duration_estimation_method == AVFMT_DURATION_FROM_BITRATE
-    let start = context.pointee.start_time == FFmpeg.noTime ? 0 : context.pointee.start_time
+    let unit = stream.time_base.value ?? 0
+    let (own, whole) = (stream.duration, context.duration)
+    let isGuessed = context.duration_estimation_method == AVFMT_DURATION_FROM_BITRATE
+    let start = context.start_time == FFmpeg.noTime ? 0 : context.start_time
     duration =
       isGuessed
       ? nil
@@ -71,7 +71,7 @@ public final class VideoFile {
         : whole > 0 && whole != FFmpeg.noTime
           ? Self.length(of: stream, in: context, whole: Double(whole) / 1e6, start: Double(start) / 1e6) : nil
     startMicroseconds = start
-    let rates = [hero_av_average_frame_rate(context, stream), stream.pointee.r_frame_rate]
+    let rates = [hero_av_average_frame_rate(context, stream), stream.r_frame_rate]
     frameRate = rates.lazy.compactMap(\.value).first { $0 > 0 && $0.isFinite }
   }
 
@@ -81,11 +81,11 @@ public final class VideoFile {
     of stream: UnsafeMutablePointer<AVStream>, in context: UnsafeMutablePointer<AVFormatContext>,
     whole: Double, start: Double
   ) -> Double {
-    guard let name = context.pointee.iformat.pointee.name, String(cString: name).contains("matroska") else {
+    guard let name = context.iformat.name, String(cString: name).contains("matroska") else {
       return whole
     }
-    let tag = av_dict_get(stream.pointee.metadata, "DURATION", nil, 0).map {
-      String(cString: $0.pointee.value)
+    let tag = av_dict_get(stream.metadata, "DURATION", nil, 0).map {
+      String(cString: $0.value)
     }
     let fields = (tag ?? "").split(separator: ":").map { Double($0) }
     let end = fields.count == 3 ? fields.reduce(0) { $0 * 60 + ($1 ?? .infinity) } : whole
@@ -158,20 +158,20 @@ public final class VideoFile {
   private static func pictures(
     of context: UnsafeMutablePointer<AVFormatContext>, path: String
   ) throws -> UnsafeMutablePointer<AVStream> {
-    let streams = (0..<Int(context.pointee.nb_streams)).compactMap { context.pointee.streams[$0] }
+    let streams = (0..<Int(context.nb_streams)).compactMap { context.streams[$0] }
     var found: UnsafeMutablePointer<AVStream>?
     var best = -1
-    for stream in streams where stream.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO {
-      guard stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC == 0 else { continue }
-      let parameters = stream.pointee.codecpar.pointee
-      let hasPictures = stream.pointee.event_flags & AVSTREAM_EVENT_FLAG_NEW_PACKETS != 0
-      let isDefault = stream.pointee.disposition & AV_DISPOSITION_DEFAULT != 0
+    for stream in streams where stream.codecpar.codec_type == AVMEDIA_TYPE_VIDEO {
+      guard stream.disposition & AV_DISPOSITION_ATTACHED_PIC == 0 else { continue }
+      let parameters = stream.codecpar
+      let hasPictures = stream.event_flags & AVSTREAM_EVENT_FLAG_NEW_PACKETS != 0
+      let isDefault = stream.disposition & AV_DISPOSITION_DEFAULT != 0
       let size = Int(max(0, parameters.width)).multipliedReportingOverflow(by: Int(max(0, parameters.height)))
       let score =
         min(size.partialValue, 1 << 40) + (hasPictures ? 100_000_000 : 0) + (isDefault ? 5_000_000 : 0)
       if score > best { (found, best) = (stream, score) }
     }
-    for stream in streams where stream != found { stream.pointee.discard = AVDISCARD_ALL }
+    for stream in streams where stream != found { stream.discard = AVDISCARD_ALL }
     guard let found else { throw DataError("there are no moving pictures in the file", file: path) }
     return found
   }

@@ -48,29 +48,29 @@ public final class VideoWriter {
     packet = av_packet_alloc()
     guard let container, let codec, let frame, packet != nil, let stream = avformat_new_stream(container, nil)
     else { throw DataError("out of memory", file: path) }
-    codec.pointee.width = Int32(width)
-    codec.pointee.height = Int32(height)
-    codec.pointee.pix_fmt = AV_PIX_FMT_YUV420P
-    codec.pointee.time_base = AVRational(num: 1, den: Int32(frameRate))
+    codec.width = Int32(width)
+    codec.height = Int32(height)
+    codec.pix_fmt = AV_PIX_FMT_YUV420P
+    codec.time_base = AVRational(num: 1, den: Int32(frameRate))
     // A place to begin at every few seconds: who jumps to a moment should not wait.
-    codec.pointee.gop_size = Int32(4 * frameRate)
-    codec.pointee.thread_count = 1
-    codec.pointee.flags |= Int32(AV_CODEC_FLAG_GLOBAL_HEADER)
+    codec.gop_size = Int32(4 * frameRate)
+    codec.thread_count = 1
+    codec.flags |= Int32(AV_CODEC_FLAG_GLOBAL_HEADER)
     var options: OpaquePointer?
     av_dict_set(&options, "preset", "ultrafast", 0)
     av_dict_set(&options, "crf", "30", 0)
     defer { av_dict_free(&options) }
     try FFmpeg.check(avcodec_open2(codec, encoder, &options), "open the encoder of H.264", file: path)
-    stream.pointee.time_base = codec.pointee.time_base
-    stream.pointee.avg_frame_rate = AVRational(num: Int32(frameRate), den: 1)
+    stream.time_base = codec.time_base
+    stream.avg_frame_rate = AVRational(num: Int32(frameRate), den: 1)
     try FFmpeg.check(
-      avcodec_parameters_from_context(stream.pointee.codecpar, codec), "write a video", file: path)
+      avcodec_parameters_from_context(stream.codecpar, codec), "write a video", file: path)
     try FFmpeg.check(
-      avio_open(&container.pointee.pb, "file:" + temporary, AVIO_FLAG_WRITE), "write", file: path)
+      avio_open(&container.pb, "file:" + temporary, AVIO_FLAG_WRITE), "write", file: path)
     try FFmpeg.check(avformat_write_header(container, nil), "write", file: path)
-    frame.pointee.format = AV_PIX_FMT_YUV420P.rawValue
-    frame.pointee.width = Int32(width)
-    frame.pointee.height = Int32(height)
+    frame.format = AV_PIX_FMT_YUV420P.rawValue
+    frame.width = Int32(width)
+    frame.height = Int32(height)
     try FFmpeg.check(av_frame_get_buffer(frame, 0), "make a picture", file: path)
   }
 
@@ -80,7 +80,7 @@ public final class VideoWriter {
     guard let codec, let frame else { throw DataError("the file is finished already", file: path) }
     try FFmpeg.check(av_frame_make_writable(frame), "make a picture", file: path)
     fill(frame, with: picture)
-    frame.pointee.pts = count
+    frame.pts = count
     count += 1
     try FFmpeg.check(avcodec_send_frame(codec, frame), "encode", file: path)
     try drain()
@@ -89,10 +89,10 @@ public final class VideoWriter {
   /// Luma Y = 16 + 65.5 R + 128.6 G + 25.0 B and the two differences of colours, those of 2 × 2
   /// pixels together (ITU-R BT.601).
   private func fill(_ frame: UnsafeMutablePointer<AVFrame>, with picture: [UInt8]) {
-    guard let luma = frame.pointee.data.0, let blue = frame.pointee.data.1, let red = frame.pointee.data.2
+    guard let luma = frame.data[0], let blue = frame.data[1], let red = frame.data[2]
     else { return }
     let strides = (
-      Int(frame.pointee.linesize.0), Int(frame.pointee.linesize.1), Int(frame.pointee.linesize.2)
+      Int(frame.linesize[0]), Int(frame.linesize[1]), Int(frame.linesize[2])
     )
     for y in 0..<height {
       for x in 0..<width {
@@ -112,28 +112,28 @@ public final class VideoWriter {
     try FFmpeg.check(avcodec_send_frame(codec, nil), "encode", file: path)
     try drain()
     try FFmpeg.check(av_write_trailer(container), "write", file: path)
-    try FFmpeg.check(avio_closep(&container.pointee.pb), "write", file: path)
+    try FFmpeg.check(avio_closep(&container.pb), "write", file: path)
     guard rename(temporary, path) == 0 else { throw DataError.system("write", file: path) }
     close()
   }
 
   /// Brings what the encoder has ready into the file.
   private func drain() throws {
-    guard let container, let codec, let packet, let stream = container.pointee.streams[0] else { return }
+    guard let container, let codec, let packet, let stream = container.streams[0] else { return }
     while true {
       let code = avcodec_receive_packet(codec, packet)
       if code == hero_av_error_again() || code == hero_av_error_end_of_file() { return }
       try FFmpeg.check(code, "encode", file: path)
-      packet.pointee.stream_index = 0
-      packet.pointee.duration = 1
-      av_packet_rescale_ts(packet, codec.pointee.time_base, stream.pointee.time_base)
+      packet.stream_index = 0
+      packet.duration = 1
+      av_packet_rescale_ts(packet, codec.time_base, stream.time_base)
       try FFmpeg.check(av_interleaved_write_frame(container, packet), "write", file: path)
     }
   }
 
   private func close() {
-    if let container, container.pointee.pb != nil {
-      avio_closep(&container.pointee.pb)
+    if let container, container.pb != nil {
+      avio_closep(&container.pb)
       unlink(temporary)
     }
     avformat_free_context(container)

@@ -46,9 +46,9 @@ final class SpeechFilter {
 
   private static func options(of frame: UnsafeMutablePointer<AVFrame>) -> String {
     var channels = [CChar](repeating: 0, count: 128)
-    let rate = frame.pointee.sample_rate
+    let rate = frame.sample_rate
     let layout = String(cString: hero_av_channels(frame, &channels, channels.count))
-    return "time_base=1/\(rate):sample_rate=\(rate):sample_fmt=\(frame.pointee.format):\(layout)"
+    return "time_base=1/\(rate):sample_rate=\(rate):sample_fmt=\(frame.format):\(layout)"
   }
 
   /// Whether the filters were made for such a sound; a stream may change its kind.
@@ -69,7 +69,7 @@ final class SpeechFilter {
       let code = av_buffersink_get_frame(sink, output)
       if code == hero_av_error_again() || code == hero_av_error_end_of_file() { break }
       try FFmpeg.check(code, "filter the sound", file: path)
-      bytes += UnsafeBufferPointer(start: output.pointee.data.0, count: 2 * Int(output.pointee.nb_samples))
+      bytes += UnsafeBufferPointer(start: output.data[0], count: 2 * Int(output.nb_samples))
     }
     return bytes
   }

@@ -38,32 +38,32 @@ public final class VideoSound {
     self.path = path
     let context = try VideoFile.open(path)
     self.context = context
-    let sounds = (0..<Int(context.pointee.nb_streams)).compactMap { context.pointee.streams[$0] }.filter {
-      let parameters = $0.pointee.codecpar.pointee
+    let sounds = (0..<Int(context.nb_streams)).compactMap { context.streams[$0] }.filter {
+      let parameters = $0.codecpar
       return parameters.codec_type == AVMEDIA_TYPE_AUDIO && avcodec_find_decoder(parameters.codec_id) != nil
     }
-    let usual = sounds.first { $0.pointee.disposition & AV_DISPOSITION_DEFAULT != 0 }
+    let usual = sounds.first { $0.disposition & AV_DISPOSITION_DEFAULT != 0 }
     guard let stream = usual ?? sounds.first else {
       var closing: UnsafeMutablePointer<AVFormatContext>? = context
       avformat_close_input(&closing)
       return nil
     }
     self.stream = stream
-    let start = context.pointee.start_time
+    let start = context.start_time
     clock = PacketClock(stream, in: context, start: start == FFmpeg.noTime ? 0 : start, delay: 0)
-    for number in 0..<Int(context.pointee.nb_streams) {
-      if let other = context.pointee.streams[number], other != stream {
-        other.pointee.discard = AVDISCARD_ALL
+    for number in 0..<Int(context.nb_streams) {
+      if let other = context.streams[number], other != stream {
+        other.discard = AVDISCARD_ALL
       }
     }
-    let decoder = avcodec_find_decoder(stream.pointee.codecpar.pointee.codec_id)
+    let decoder = avcodec_find_decoder(stream.codecpar.codec_id)
     codec = avcodec_alloc_context3(decoder)
     (packet, frame) = (av_packet_alloc(), av_frame_alloc())
     guard let codec, packet != nil, frame != nil else { throw DataError("out of memory", file: path) }
     try FFmpeg.check(
-      avcodec_parameters_to_context(codec, stream.pointee.codecpar), "prepare the sound's decoder", file: path
+      avcodec_parameters_to_context(codec, stream.codecpar), "prepare the sound's decoder", file: path
     )
-    codec.pointee.pkt_timebase = stream.pointee.time_base
+    codec.pkt_timebase = stream.time_base
     try FFmpeg.check(avcodec_open2(codec, decoder, nil), "open the sound's decoder", file: path)
   }
 
@@ -93,7 +93,7 @@ public final class VideoSound {
     }
     while let packet, av_read_frame(context, packet) >= 0 {
       defer { av_packet_unref(packet) }
-      guard packet.pointee.stream_index == stream.pointee.index else { continue }
+      guard packet.stream_index == stream.index else { continue }
       try check()
       clock.set(packet)
       guard avcodec_send_packet(codec, packet) >= 0 else { continue }
@@ -111,11 +111,11 @@ public final class VideoSound {
   private func decode(_ put: ([UInt8]) throws -> Void) throws {
     while let frame, avcodec_receive_frame(codec, frame) == 0 {
       defer { av_frame_unref(frame) }
-      guard frame.pointee.sample_rate > 0, frame.pointee.nb_samples > 0 else { continue }
+      guard frame.sample_rate > 0, frame.nb_samples > 0 else { continue }
       clock.show(frame)
-      let length = Double(frame.pointee.nb_samples) / Double(frame.pointee.sample_rate)
-      let unit = stream.pointee.time_base.value ?? 0
-      let ahead = Double(frame.pointee.pts) * unit - count / Double(Self.rate)
+      let length = Double(frame.nb_samples) / Double(frame.sample_rate)
+      let unit = stream.time_base.value ?? 0
+      let ahead = Double(frame.pts) * unit - count / Double(Self.rate)
       guard ahead < Self.longestGap else {
         throw DataError("the times of its sound jump by hours", file: path)
       }
@@ -130,7 +130,7 @@ public final class VideoSound {
       if filter?.accepts(frame) == false { try endFilter(put) }
       let filter = try self.filter ?? SpeechFilter(like: frame, path: path)
       self.filter = filter
-      frame.pointee.pts = FFmpeg.noTime
+      frame.pts = FFmpeg.noTime
       try filter.push(frame)
       count += length * Double(Self.rate)
       try put(try filter.pull())

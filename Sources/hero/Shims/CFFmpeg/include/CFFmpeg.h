@@ -14,16 +14,31 @@
 #include <libavutil/pixdesc.h>
 #include <stdbool.h>
 
-/// Loads FFmpeg's libraries at run time, of the versions that these headers describe. No function
-/// of theirs may be called before.
+#include "fields.h"
+
+/// Loads FFmpeg's libraries at run time, the newest of the versions that hero knows: 5 to 9. No
+/// function of theirs may be called before.
 ///
 /// The functions that hero uses are defined here by their own names and pass their calls on, so
 /// that a machine without FFmpeg starts the program all the same. Returns NULL on success, else
 /// what went wrong.
 const char *hero_ffmpeg_load(void);
 
-/// The Debian packages of those libraries, as apt-get takes them.
-const char *hero_ffmpeg_packages(void);
+/// The version of the loaded libraries, as FFmpeg writes it: "7.1.5-0+deb13u1".
+const char *hero_ffmpeg_version(void);
+
+#define HERO_AV_NAME(name, structure, member) HERO_AV_##name,
+/// A field of one of FFmpeg's structures.
+typedef enum {
+  HERO_AV_FIELDS(HERO_AV_NAME, HERO_AV_NAME, HERO_AV_NAME, HERO_AV_NAME, HERO_AV_NAME) HERO_AV_FIELD_COUNT
+} hero_av_field;
+
+/// Where a field of a structure lies in the loaded version: the headers that hero is compiled with
+/// may be another's. NULL where that version has no such field.
+void *hero_av_place(const void *structure, hero_av_field field);
+
+/// Whether hero knows the layout of the FFmpeg whose headers it is compiled with, for a test.
+bool hero_ffmpeg_knows_headers(void);
 
 /// What FFmpeg's macros say, which Swift does not see.
 int hero_av_error_end_of_file(void);
@@ -43,7 +58,7 @@ bool hero_av_container_holds(const char *container, enum AVCodecID codec);
 int hero_av_copy_display_matrix(AVStream *to, const AVStream *from);
 /// A stream's average pictures a second; 0/0 if unknown. Of a raw stream, which has no times, what
 /// its own headers say: FFmpeg 7 gives such a stream the 25 that its reader supposes.
-AVRational hero_av_average_frame_rate(const AVFormatContext *context, const AVStream *stream);
+AVRational hero_av_average_frame_rate(const AVFormatContext *container, const AVStream *stream);
 /// How long a picture is shown, in the stream's unit; 0 if nobody says.
 int64_t hero_av_duration(const AVFrame *frame);
 /// The channels of a sound, as the filter "abuffer" takes them among its options, cut to `size`
