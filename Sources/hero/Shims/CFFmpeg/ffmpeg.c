@@ -311,12 +311,13 @@ int hero_av_copy_display_matrix(AVStream *to, const AVStream *from) {
   return code;
 }
 
-AVRational hero_av_average_frame_rate(const AVFormatContext *container, const AVStream *stream) {
-  const AVCodecParameters *parameters = *FIELD(AVCodecParameters *, stream, STREAM_PARAMETERS);
-  const AVRational *own = FIELD(AVRational, parameters, PARAMETERS_RATE);
+AVRational hero_av_average_frame_rate(AVFormatContext *container, AVStream *stream) {
   const AVInputFormat *format = *FIELD(AVInputFormat *, container, CONTAINER_INPUT_FORMAT);
   const bool is_raw = format && *FIELD(int, format, INPUT_FORMAT_FLAGS) & AVFMT_NOTIMESTAMPS;
-  return is_raw && own && own->num > 0 && own->den > 0 ? *own : *FIELD(AVRational, stream, STREAM_AVERAGE_RATE);
+  const AVRational average = *FIELD(AVRational, stream, STREAM_AVERAGE_RATE);
+  if (!is_raw || layout->versions[FORMAT] < 60) return average;
+  const AVRational guess = av_guess_frame_rate(container, stream, NULL);
+  return guess.num > 0 && guess.den > 0 ? guess : average;
 }
 
 int64_t hero_av_duration(const AVFrame *frame) {

@@ -57,8 +57,8 @@ bool hero_av_container_holds(const char *container, enum AVCodecID codec);
 /// nothing is left to do. Less than 0 where memory is short.
 int hero_av_copy_display_matrix(AVStream *to, const AVStream *from);
 /// A stream's average pictures a second; 0/0 if unknown. Of a raw stream, which has no times, what
-/// its own headers say: FFmpeg 7 gives such a stream the 25 that its reader supposes.
-AVRational hero_av_average_frame_rate(const AVFormatContext *container, const AVStream *stream);
+/// its own headers say: since FFmpeg 6 its average is the 25 that its reader supposes.
+AVRational hero_av_average_frame_rate(AVFormatContext *container, AVStream *stream);
 /// How long a picture is shown, in the stream's unit; 0 if nobody says.
 int64_t hero_av_duration(const AVFrame *frame);
 /// The channels of a sound, as the filter "abuffer" takes them among its options, cut to `size`

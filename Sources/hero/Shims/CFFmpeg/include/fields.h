@@ -52,7 +52,6 @@
   FIELD(PARAMETERS_HEIGHT, AVCodecParameters, height) \
   FIELD(PARAMETERS_DELAY, AVCodecParameters, video_delay) \
   FIELD(PARAMETERS_SAMPLE_RATE, AVCodecParameters, sample_rate) \
-  FROM_7(PARAMETERS_RATE, AVCodecParameters, framerate) \
   FROM_7(PARAMETERS_SIDE_DATA, AVCodecParameters, coded_side_data) \
   FROM_7(PARAMETERS_SIDE_DATA_COUNT, AVCodecParameters, nb_coded_side_data) \
   FIELD(DESCRIPTOR_PROPERTIES, AVCodecDescriptor, props) \
