@@ -61,6 +61,8 @@ lint:
 	Scripts/long-lines
 	@! grep -rn '^@testable' Sources Tests/*Support || \
 	  { echo "'swift build -c release' compiles these without -enable-testing" >&2; exit 1; }
+	@! grep -rn --include='*.swift' '\.pointee\.' $$(grep -rl 'import CFFmpeg' Sources Tests) || \
+	  { echo "FFmpeg's fields are read by FFmpegStructures.swift" >&2; exit 1; }
 
 ## Times a step of every kind of training. BATCH: the lengths of a batch of videos, as JSON; by
 ## default 8 TV-like ones.

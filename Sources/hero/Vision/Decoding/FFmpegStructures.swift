@@ -1,11 +1,11 @@
 import CFFmpeg
 
-// FFmpeg's structures by the loaded version's layout, under FFmpeg's own names. `pointee` would have
-// the layout of the headers that hero is compiled with.
+// FFmpeg's structures by the loaded version's layout, under FFmpeg's own names. `pointee` would
+// have the layout of the headers that hero is compiled with.
 
-private func place<Value>(_ structure: UnsafeRawPointer, _ field: hero_av_field) -> UnsafeMutablePointer<
-  Value
-> {
+private func place<Value>(
+  _ structure: UnsafeRawPointer, _ field: hero_av_field
+) -> UnsafeMutablePointer<Value> {
   guard let place = hero_av_place(structure, field) else { preconditionFailure("no version is without it") }
   return place.assumingMemoryBound(to: Value.self)
 }
