@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import TestSupport
 import Testing
@@ -20,6 +21,21 @@ struct ProgramTests {
       #expect(!run.output.isEmpty)
       #expect(run.errors.isEmpty)
     }
+  }
+
+  /// The help is 80 columns wide where a terminal does not say otherwise: a longer line of an
+  /// example is broken, and what is copied from there is two commands.
+  @Test func examplesOfTheHelpCanBeCopied() throws {
+    var lines = 0
+    func check(_ command: any ParsableCommand.Type) {
+      for line in command.configuration.discussion.split(separator: "\n") where line.hasPrefix("  ") {
+        lines += 1
+        #expect(line.count <= 80, "\(command._commandName): \(line)")
+      }
+      command.configuration.subcommands.forEach(check)
+    }
+    check(Hero.self)
+    #expect(lines > 20)
   }
 
   @Test func theVersionNamesCommitAndLibraries() throws {

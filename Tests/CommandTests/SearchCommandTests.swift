@@ -70,8 +70,8 @@ struct SearchCommandTests {
     for words in [
       ["--nms-thd=-1", "a man"], ["--nms-thd", "-1", "a man"], ["a", "--nms-thd", "-1", "man"],
     ] {
-      let overruled = try JSON.parse(try corpus.run(search + ["--json"] + words).output)
-      #expect(overruled["query"] == "a man")
+      let overridden = try JSON.parse(try corpus.run(search + ["--json"] + words).output)
+      #expect(overridden["query"] == "a man")
     }
     let refused = try HeroProcess(
       arguments: search + ["--model-dir", "run2", "a"], folder: corpus.folder.root)

@@ -87,8 +87,8 @@ import Text
     #expect(try CLIPFiles(path: folder.path("bare-too"), activation: .gelu).text.activation == .gelu)
     // Widths of which OpenAI has none: heads are not guessed either.
     #expect(throws: DataError.self) { try CLIPFiles(path: folder.path("bare"), activation: .gelu) }
-    let overruled = try CLIPFiles(path: CLIPRows.path("openclip"), activation: .quickGELU)
-    #expect(overruled.text.activation == .quickGELU && overruled.notes.count == 1)
+    let overridden = try CLIPFiles(path: CLIPRows.path("openclip"), activation: .quickGELU)
+    #expect(overridden.text.activation == .quickGELU && overridden.notes.count == 1)
   }
 
   @Test(arguments: [

@@ -16,7 +16,8 @@ struct BenchCurves: ParsableCommand {
       mean; each is a thin line beside it. Seconds are those since the training began, with the validations before. \
       Prints tables, or puts them into a page and pictures beside it.
 
-        hero bench curves runs/tvr_77 runs/tvr_2 runs/tvr_3 --measures VCMR_0.5-r1 VR_r1 --into Docs/Results.md
+        hero bench curves runs/tvr_77 runs/tvr_2 runs/tvr_3 \\
+          --measures VCMR_0.5-r1 VR_r1 --into Docs/Results.md
       """)
 
   @Argument(help: ArgumentHelp("Folders of runs.", valueName: "folder"), completion: .directory)

@@ -12,8 +12,8 @@ struct Caption: ParsableCommand {
       Takes TVC's JSON lines (vid_name, clip_id, ts) and writes them with a caption each, in TVC's submission \
       format. Greedy decoding is the reference's; --beam searches more widely.
 
-        hero caption --model-dir runs/tvc --ckpt-step best --target-clip tvc_val_release.jsonl \\
-          --output captions.jsonl --score
+        hero caption --model-dir runs/tvc --ckpt-step best \\
+          --target-clip tvc_val_release.jsonl --output captions.jsonl --score
       """)
 
   @Option(folder: "Folder of the run.")
@@ -58,7 +58,7 @@ struct Caption: ParsableCommand {
 
   @Argument(
     parsing: .allUnrecognized,
-    help: ArgumentHelp("Options of the run to overrule, such as --vfeat-db.", valueName: "options"))
+    help: ArgumentHelp("Options that override the saved ones, such as --vfeat-db.", valueName: "options"))
   var overrides: [String] = []
 
   func run() throws {

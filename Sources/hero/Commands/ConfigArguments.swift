@@ -60,7 +60,7 @@ struct ConfigArguments: ParsableArguments {
   /// The part of a command's help that lists every key with its default.
   static func discussion(for families: Set<TaskFamily>) -> String {
     """
-    Every key of the JSON file is also a flag, which wins over the file: --learning-rate 1e-4, \
+    Every key of the JSON file is also a flag, which overrides the file: --learning-rate 1e-4, \
     --learning-rate=1e-4; --compressed-db, --no-compressed-db; --betas 0.9 0.98.
 
     \(RunOptions.help(for: families))

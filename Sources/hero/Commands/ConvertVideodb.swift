@@ -18,7 +18,8 @@ struct ConvertVideodb: ParsableCommand {
 
       Under mpirun the processes read and compress files together, and the first writes the same store.
 
-        hero convert-videodb --feature-dir features --output video_db --dataset tv --frame-length 1.5
+        hero convert-videodb --feature-dir features --output video_db --dataset tv \\
+          --frame-length 1.5
       """)
 
   @Option(

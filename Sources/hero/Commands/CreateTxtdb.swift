@@ -27,8 +27,9 @@ struct CreateTxtdb: ParsableCommand {
       WebVTT, SubStation Alpha (.ass), Timed Text (.ttml), SAMI (.smi), lyrics (.lrc) and YouTube's (.sbv, .srv3, \
       .json3). What is guessed or left out of them is told.
 
-        hero create-txtdb --task subtitles --annotation subtitles --vfeat-db video_db/mine \\
-          --output txt_db/subtitles.db --tokenizer roberta-base
+        hero create-txtdb --task subtitles --annotation subtitles \\
+          --vfeat-db video_db/mine --output txt_db/subtitles.db \\
+          --tokenizer roberta-base
       """)
 
   @Option(help: "What the annotations are; by default tvr, as in the reference's script.")

@@ -26,21 +26,25 @@ struct Eval: ParsableCommand {
     discussion: """
       Reads a folder that 'hero finetune' or the reference made, writes results_<split>/results_<checkpoint>_all.json \
       into it and prints the metrics. Results of an earlier evaluation stay: others are written beside them, as \
-      results_<checkpoint>_all.2.json, unless --overwrite is given. A split without ground truth gets predictions only. Options of the run can be \
-      overruled by flags, such as --nms-thd -1 or --full-eval-tasks VCMR VR.
+      results_<checkpoint>_all.2.json, unless --overwrite is given. A split without ground truth gets predictions only. \
+      Flags override the saved options: --nms-thd -1, --full-eval-tasks VCMR VR.
 
-        hero eval --task tvr --split val --query-txt-db txt_db/tvr_val.db --vfeat-db video_db/tv \\
-          --sub-txt-db txt_db/tv_subtitles.db --output-dir runs/tvr --checkpoint best
-        hero eval --task tvc --predictions captions.jsonl --references tvc_val_release.jsonl
-        hero eval --predictions results_tvr_all.json --references tvr_val_release.jsonl
+        hero eval --task tvr --split val --query-txt-db txt_db/tvr_val.db \\
+          --vfeat-db video_db/tv --sub-txt-db txt_db/tv_subtitles.db \\
+          --output-dir runs/tvr --checkpoint best
+        hero eval --task tvc --predictions captions.jsonl \\
+          --references tvc_val_release.jsonl
+        hero eval --predictions results_tvr_all.json \\
+          --references tvr_val_release.jsonl
 
       Several runs answer together by --ensemble, which averages what they score by: probabilities of answers, truths and \
       moments, weights of videos, scores of words. --video-only-model-dir and --sub-only-model-dir are VALUE's two \
       streams: one run reads frames, the other subtitles. The results lie in the first run's folder.
 
-        hero eval --ensemble runs/tvqa_1 runs/tvqa_2 --split val --query-txt-db txt_db/tvqa_val.db
+        hero eval --ensemble runs/tvqa_1 runs/tvqa_2 --split val \\
+          --query-txt-db txt_db/tvqa_val.db
 
-      --config takes such options from a JSON file, as 'hero tune' writes it; flags win over it.
+      --config takes such options from a JSON file, as 'hero tune' writes it. Flags override it.
       """)
 
   @Option(help: "The task; by default what the run was trained for.")
@@ -57,7 +61,7 @@ struct Eval: ParsableCommand {
   @Option(folder: "Folder of the run.")
   var outputDir: String?
 
-  @Option(file: "JSON file of options of the run to overrule, as 'hero tune' writes it.")
+  @Option(file: "JSON file of options that override the saved ones, as 'hero tune' writes it.")
   var config: String?
 
   @Option(
@@ -131,7 +135,7 @@ struct Eval: ParsableCommand {
   @Argument(
     parsing: .allUnrecognized,
     help: ArgumentHelp(
-      "Options of the run to overrule: --vfeat-db, --sub-txt-db, --nms-thd, --tokenizer (captions) …",
+      "Options that override the saved ones: --vfeat-db, --sub-txt-db, --nms-thd, --tokenizer (captions) …",
       valueName: "options"))
   var overrides: [String] = []
 

@@ -19,17 +19,20 @@ struct ExtractFeatures: ParsableCommand {
       are named, listed in failed.json and tried again by the next run. Under mpirun each process takes a part of the \
       videos.
 
-        hero extract-features videos --output features --resnet resnet152-394f9c45.pth \\
-          --slowfast SLOWFAST_8x8_R50.pkl --frame-length 1.5
+        hero extract-features videos --output features \\
+          --resnet resnet152-394f9c45.pth --slowfast SLOWFAST_8x8_R50.pkl \\
+          --frame-length 1.5
 
       Of folders of pictures, such as TVQA's at 3 a second:
 
-        hero extract-features frames_hq --frame-rate 3 --output features --resnet resnet152-394f9c45.pth
+        hero extract-features frames_hq --frame-rate 3 --output features \\
+          --resnet resnet152-394f9c45.pth
 
       As moment_detr and lighthouse read QVHighlights, a row every 2 seconds, with the features of the queries:
 
-        hero extract-features videos --layout qvhighlights --output features --clip ViT-B-32.pt \\
-          --slowfast SLOWFAST_8x8_R50.pkl --queries highlight_val_release.jsonl
+        hero extract-features videos --layout qvhighlights --output features \\
+          --clip ViT-B-32.pt --slowfast SLOWFAST_8x8_R50.pkl \\
+          --queries highlight_val_release.jsonl
       """)
 
   @Argument(

@@ -20,13 +20,15 @@ struct IndexCommand: ParsableCommand {
       frames or subtitles have changed, notes where files have moved to, and removes the videos whose files are gone from \
       a folder that still has others.
 
-        hero index --model-dir runs/tvr --vfeat-db video_db/tv --sub-txt-db txt_db/tv_subtitles.db --output tv.index
+        hero index --model-dir runs/tvr --vfeat-db video_db/tv \\
+          --sub-txt-db txt_db/tv_subtitles.db --output tv.index
 
       From videos themselves, with the subtitles that lie beside them (clip.mp4, clip.en.srt): features and stores are made \
       first, in OUTPUT.work, and what is there is kept.
 
-        hero index --model-dir runs/tvr --videos clips --resnet resnet152.pth --slowfast SLOWFAST_8x8_R50.pkl \\
-          --tokenizer roberta-base --output clips.index
+        hero index --model-dir runs/tvr --videos clips --resnet resnet152.pth \\
+          --slowfast SLOWFAST_8x8_R50.pkl --tokenizer roberta-base \\
+          --output clips.index
 
       Without a trained run: CLIP's weights alone, with its vocabulary beside them. 'hero search' then compares the query \
       with the frames, and with what is said.
@@ -117,7 +119,7 @@ struct IndexCommand: ParsableCommand {
 
   @Argument(
     parsing: .allUnrecognized,
-    help: ArgumentHelp("Options of the run to overrule, such as --vfeat-interval.", valueName: "options"))
+    help: ArgumentHelp("Options that override the saved ones, such as --vfeat-interval.", valueName: "options"))
   var overrides: [String] = []
 
   func run() throws {

@@ -67,7 +67,8 @@ struct SearchCommand: ParsableCommand {
       query, joined with what is said (BM25) by their ranks.
 
         hero search --index tv.index "a man pours coffee while they talk about rent"
-        hero search --index tv.index --m3u "somebody laughs" > moments.m3u && vlc moments.m3u
+        hero search --index tv.index --m3u "somebody laughs" > moments.m3u \\
+          && vlc moments.m3u
         hero search --index tv.index --cut moments "somebody laughs"
         hero search --index tv.index --format csv "somebody laughs" > moments.csv
         hero search --index tv.index --interactive
@@ -105,7 +106,7 @@ struct SearchCommand: ParsableCommand {
   @Argument(
     parsing: .allUnrecognized,
     help: ArgumentHelp(
-      "The sentence, and options of the run to overrule, such as --nms-thd.", valueName: "query"))
+      "The sentence, and options that override the saved ones, such as --nms-thd.", valueName: "query"))
   var words: [String] = []
 
   /// Moments that anybody would look at.

@@ -23,8 +23,9 @@ struct ServeCommand: ParsableCommand {
       which the index does not hold: from --vfeat-db and --sub-txt-db, else from what 'hero index --videos' left beside the \
       index, else from the run's own stores.
 
-        hero serve --index tv.index --caption-model-dir runs/tvc --qa-model-dir runs/tvqa \\
-          --vfeat-db video_db/tv --sub-txt-db txt_db/tv_subtitles.db
+        hero serve --index tv.index --caption-model-dir runs/tvc \\
+          --qa-model-dir runs/tvqa --vfeat-db video_db/tv \\
+          --sub-txt-db txt_db/tv_subtitles.db
       """)
 
   @OptionGroup var search: SearchArguments
@@ -54,7 +55,7 @@ struct ServeCommand: ParsableCommand {
 
   @Argument(
     parsing: .allUnrecognized,
-    help: ArgumentHelp("Options of the run to overrule, such as --nms-thd.", valueName: "options"))
+    help: ArgumentHelp("Options that override the saved ones, such as --nms-thd.", valueName: "options"))
   var overrides: [String] = []
 
   func run() throws {

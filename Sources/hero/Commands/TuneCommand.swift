@@ -15,8 +15,10 @@ struct TuneCommand: ParsableCommand {
       on some queries gains less on others: 'gain' of the halves is measured on the videos that the options were not \
       chosen on.
 
-        hero tune --query-txt-db txt_db/tvr_val.db --output-dir runs/tvr --output runs/tvr/tuned.json
-        hero eval --config runs/tvr/tuned.json --split test --query-txt-db txt_db/tvr_test.db --output-dir runs/tvr
+        hero tune --query-txt-db txt_db/tvr_val.db --output-dir runs/tvr \\
+          --output runs/tvr/tuned.json
+        hero eval --config runs/tvr/tuned.json --split test \\
+          --query-txt-db txt_db/tvr_test.db --output-dir runs/tvr
       """)
 
   @Option(help: "The split: which videos of vid2dur_idx.json are candidates.")
@@ -53,7 +55,7 @@ struct TuneCommand: ParsableCommand {
   @Argument(
     parsing: .allUnrecognized,
     help: ArgumentHelp(
-      "Options of the run to overrule: --vfeat-db, --sub-txt-db …; those of ranking are where the search begins.",
+      "Options that override the saved ones: --vfeat-db, --sub-txt-db …; those of ranking are where the search begins.",
       valueName: "options"))
   var overrides: [String] = []
 

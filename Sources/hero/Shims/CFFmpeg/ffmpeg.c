@@ -220,8 +220,8 @@ static bool open_version(const struct layout *version, void *handles[LIBRARIES])
     handles[i] = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (handles[i]) continue;
     const char *reason = dlerror();
-    // Of a version that is partly there, or damaged: that is the one to name.
-    if (i > 0 || !problem[0]) snprintf(problem, sizeof problem, "%s", reason ? reason : name);
+    // Of a version that is partly there.
+    if (i > 0) snprintf(problem, sizeof problem, "%s", reason ? reason : name);
     while (i-- > 0) dlclose(handles[i]);
     return false;
   }
@@ -229,6 +229,7 @@ static bool open_version(const struct layout *version, void *handles[LIBRARIES])
 }
 
 static void load(void) {
+  snprintf(problem, sizeof problem, "no %s.%d to .%d", names[0], layouts[0].versions[0], layouts[LAYOUTS - 1].versions[0]);
   void *handles[LIBRARIES];
   for (int i = LAYOUTS; i-- > 0 && !layout;)
     if (open_version(&layouts[i], handles)) layout = &layouts[i];

@@ -207,7 +207,7 @@ static inline void hero_prefetch(const void *bytes, long count) {
 }
 
 /// The best kernels for this processor; HERO_KERNELS=base|avx2|avx512|avx512bf16|amx in the
-/// environment overrules. Where that names none of this processor's, the best.
+/// environment overrides. Where that names none of this processor's, the best.
 const hero_kernels *hero_kernels_best(void);
 
 enum { HERO_KERNEL_SETS = 5 };
