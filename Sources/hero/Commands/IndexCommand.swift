@@ -119,7 +119,8 @@ struct IndexCommand: ParsableCommand {
 
   @Argument(
     parsing: .allUnrecognized,
-    help: ArgumentHelp("Options that override the saved ones, such as --vfeat-interval.", valueName: "options"))
+    help: ArgumentHelp(
+      "Options that override the saved ones, such as --vfeat-interval.", valueName: "options"))
   var overrides: [String] = []
 
   func run() throws {
