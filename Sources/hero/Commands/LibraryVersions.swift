@@ -12,7 +12,7 @@ enum LibraryVersions {
     let graphics = devices.filter { $0.isUsable && $0.name != "cpu" }
     return [
       "Swift: compiled by \(compiler)",
-      line("OpenBLAS", call("openblas_get_config", in: loaded("libopenblas.so.0"))),
+      line("OpenBLAS", call("openblas_get_config", in: loaded("libhero-openblas.so.0") ?? loaded("libopenblas.so.0"))),
       line("oneDNN", try? OneDNN.summary()),
       line("FFmpeg", ffmpeg()),
       line("LMDB", call("mdb_version", in: nil)),

@@ -89,17 +89,23 @@ static bool fine(dnnl_status_t status, const char *what) {
   return false;
 }
 
-/// Debian 12 and Ubuntu name the library by its major version, Debian 13 by a minor one as well,
-/// which need not be the headers'. Within a major version what was there stays.
+/// A release's own comes first. Debian 12 and Ubuntu name the library by its major version, Debian
+/// 13 by a minor one as well, which need not be the headers'. Within a major version what was there
+/// stays.
 static void *open_library(void) {
-  void *library = dlopen("libdnnl.so." TEXT(DNNL_VERSION_MAJOR), RTLD_NOW | RTLD_LOCAL);
-  if (library) return library;
-  const char *reason = dlerror();
-  snprintf(problem, sizeof problem, "%s", reason ? reason : "no reason given");
-  for (int minor = 0; !library && minor < 32; minor++) {
-    char name[32];
-    snprintf(name, sizeof name, "libdnnl.so." TEXT(DNNL_VERSION_MAJOR) ".%d", minor);
-    library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  static const char *const names[] = {
+      "libhero-dnnl.so." TEXT(DNNL_VERSION_MAJOR), "libdnnl.so." TEXT(DNNL_VERSION_MAJOR)};
+  void *library = NULL;
+  for (int i = 0; !library && i < 2; i++) {
+    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    if (library) return library;
+    const char *reason = dlerror();
+    snprintf(problem, sizeof problem, "%s", reason ? reason : "no reason given");
+    for (int minor = 0; !library && minor < 32; minor++) {
+      char name[64];
+      snprintf(name, sizeof name, "%s.%d", names[i], minor);
+      library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    }
   }
   return library;
 }

@@ -16,7 +16,7 @@ static const char *core = "";
 static const char *problem;
 
 static void *open_library(void) {
-  static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", "libblas.so.3"};
+  static const char *const names[] = {"libhero-openblas.so.0", "libopenblas.so.0", "libopenblas.so", "libblas.so.3"};
   void *library = NULL;
   for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
     library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
