@@ -12,7 +12,7 @@ enum LibraryVersions {
     let graphics = devices.filter { $0.isUsable && $0.name != "cpu" }
     return [
       "Swift: compiled by \(compiler)",
-      line("OpenBLAS", call("openblas_get_config", in: loaded("libhero-openblas.so.0") ?? loaded("libopenblas.so.0"))),
+      line("OpenBLAS", call("openblas_get_config", in: openBLAS)),
       line("oneDNN", try? OneDNN.summary()),
       line("FFmpeg", ffmpeg()),
       line("LMDB", call("mdb_version", in: nil)),
@@ -61,6 +61,11 @@ enum LibraryVersions {
         .joined(separator: " ")
     }
     return found.isEmpty ? nil : found.joined(separator: "; ")
+  }
+
+  /// A release's own, or the system's.
+  private static var openBLAS: UnsafeMutableRawPointer? {
+    loaded("libhero-openblas.so.0") ?? loaded("libopenblas.so.0")
   }
 
   /// A library that is open already.
