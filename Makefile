@@ -118,8 +118,8 @@ wheel: dist
 	Scripts/check-wheel dist/hero_video-*_$$(uname -m).whl
 
 ## All of a release, and whether it holds what it promises: the archive, a Debian package, the list
-## of parts, SHA256SUMS. As root also whether the commit builds and passes its tests on a bare Debian
-## 12 and 13, and whether the package works there; SUITES= leaves that out.
+## of parts, SHA256SUMS. As root also whether the commit builds and passes its tests on a bare
+## Debian 12 and 13, and whether the package works there; SUITES= leaves that out.
 SUITES ?= bookworm trixie
 release: packages
 	for suite in $(SUITES); do Scripts/check-source $$suite || exit 1; done
