@@ -8,7 +8,7 @@ enum FFmpeg {
     if let problem = hero_ffmpeg_load() {
       throw DataError(
         "FFmpeg's libraries could not be loaded (\(String(cString: problem)))",
-        cure: "Install FFmpeg 5 or later: apt-get install ffmpeg")
+        cure: "Install FFmpeg 5.1 or later: apt-get install ffmpeg")
     }
   }
 
