@@ -7,7 +7,7 @@ import Testing
 @testable import Search
 
 /// `hero index --clip` and `hero search` without a trained model, on small videos and a small CLIP.
-@Suite struct CLIPCommandTests {
+@Suite(.ownThreads) struct CLIPCommandTests {
   private let own: OwnVideoIndex
 
   init() throws {

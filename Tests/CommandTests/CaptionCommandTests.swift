@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `hero caption` and `hero eval --task tvc`, from annotations to scores.
-struct CaptionCommandTests {
+@Suite(.ownThreads) struct CaptionCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 

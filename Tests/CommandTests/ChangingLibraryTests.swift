@@ -6,7 +6,7 @@ import Testing
 @testable import Search
 
 /// A folder of videos that changes, indexed again by the same command.
-@Suite("A library that changes")
+@Suite("A library that changes", .ownThreads)
 struct ChangingLibraryTests {
   private enum Change: CaseIterable {
     case add, replace, delete, rename, move, subtitle, silence, swap
@@ -165,7 +165,7 @@ private struct SeededNumbers: RandomNumberGenerator {
 }
 
 /// What `hero index --videos` keeps of videos and tells of their folder.
-@Suite("A folder of one's own videos")
+@Suite("A folder of one's own videos", .ownThreads)
 struct OwnVideoTests {
   @Test func timesCountFromTheFilesBeginning() throws {
     let own = try OwnVideoIndex()

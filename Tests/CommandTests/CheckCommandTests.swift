@@ -4,12 +4,14 @@ import TestSupport
 import Testing
 
 /// `hero check` says of everything that a run reads and makes what it is.
-@Suite struct CheckCommandTests {
+@Suite(.ownThreads) struct CheckCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 
-  init() throws {
-    corpus = try SmallCorpus()
+  /// The corpus with a run and an index.
+  private static let whole = Result {
+    let corpus = try SmallCorpus()
+    corpus.folder.removeAtExit()
     try corpus.run([
       "finetune", "--config", "finetune.json", "--num-train-steps", "1", "--valid-steps", "1", "--output-dir",
       "run",
@@ -18,7 +20,10 @@ import Testing
       "index", "--model-dir", "run", "--vfeat-db", "video_db/tv", "--sub-txt-db", "txt_db/subtitles.db",
       "--output", "tv.index",
     ])
+    return corpus
   }
+
+  init() throws { corpus = try SmallCorpus(copying: Self.whole.get()) }
 
   private func check(_ path: String) throws -> JSON {
     let checked = try corpus.run(["check", "--json", path])

@@ -5,7 +5,7 @@ import Testing
 @testable import hero
 
 /// What the shells are told of the commands: `hero --generate-completion-script`.
-struct CompletionTests {
+@Suite(.ownThreads) struct CompletionTests {
   /// What bash offers for the last word of a line, by the program's own script.
   private static func offers(_ words: [String], folder: String) throws -> Set<String> {
     let script = try HeroProcess("--generate-completion-script", "bash")

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-struct ConvertVideodbTests {
+@Suite(.ownThreads) struct ConvertVideodbTests {
   private let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }

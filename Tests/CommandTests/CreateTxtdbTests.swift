@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-struct CreateTxtdbTests {
+@Suite(.ownThreads) struct CreateTxtdbTests {
   private let folder: TemporaryFolder
 
   private static let corpus = SharedData.golden.appendingPathComponent("corpus").path

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `hero demo`, as short as it goes: it must run to its tables, not learn anything.
-struct DemoCommandTests {
+@Suite(.ownThreads) struct DemoCommandTests {
   @Test(.timeLimit(.minutes(30))) func everyTaskRunsToItsFigures() throws {
     let folder = try TemporaryFolder()
     _ = try folder.file(

@@ -8,7 +8,7 @@ import Testing
 @testable import hero
 
 /// What README and Docs tell people to type.
-struct DocumentationTests {
+@Suite(.ownThreads) struct DocumentationTests {
   @Test func everyPageOfATaskHasCommands() {
     let pages = DocumentedCommand.pages.filter { $0.hasPrefix("Docs/Tasks/") && !$0.hasSuffix("README.md") }
     #expect(pages.count >= 7)

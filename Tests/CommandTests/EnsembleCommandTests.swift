@@ -5,7 +5,7 @@ import Testing
 
 /// Several runs evaluated together: `--ensemble`, VALUE's two streams, and the scores that are
 /// averaged.
-struct EnsembleCommandTests {
+@Suite(.ownThreads) struct EnsembleCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 

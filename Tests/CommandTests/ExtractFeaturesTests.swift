@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-struct ExtractFeaturesTests {
+@Suite(.ownThreads) struct ExtractFeaturesTests {
   private let folder: TemporaryFolder
   private let video = Fixtures.path("Vision/plain.mp4")
 

@@ -8,7 +8,7 @@ import Testing
 /// nothing happened to.
 ///
 /// A few of the writes of each command are taken; all of them with `HERO_FAULTS=all`.
-struct FaultTests {
+@Suite(.ownThreads) struct FaultTests {
   private let corpus: SmallCorpus
   private let faults: Faults
   private var output: String { faults.folder }

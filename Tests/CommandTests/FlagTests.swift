@@ -5,7 +5,7 @@ import Testing
 @testable import hero
 
 /// Every flag of every command does something, and flags that would do nothing are refused.
-struct FlagTests {
+@Suite(.ownThreads) struct FlagTests {
   /// Every property that a flag fills is used beside its declaration.
   @Test func everyFlagIsRead() throws {
     let folder = SharedData.repository.appendingPathComponent("Sources/hero/Commands")

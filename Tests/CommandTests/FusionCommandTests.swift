@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// VALUE's fusion models through the commands, by the keys of their configurations.
-struct FusionCommandTests {
+@Suite(.ownThreads) struct FusionCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 

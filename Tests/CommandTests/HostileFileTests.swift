@@ -6,7 +6,7 @@ import Testing
 
 /// Commands over files that ask for much: each ends in little memory, with a word about the file,
 /// and keeps what is good.
-@Suite struct HostileFileTests {
+@Suite(.ownThreads) struct HostileFileTests {
   private let folder: TemporaryFolder
   private static let corpus = SharedData.golden.appendingPathComponent("corpus").path
 

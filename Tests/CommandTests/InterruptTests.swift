@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-struct InterruptTests {
+@Suite(.ownThreads) struct InterruptTests {
   private let folder: TemporaryFolder
 
   init() throws { folder = try TemporaryFolder() }

@@ -6,7 +6,7 @@ import Testing
 
 /// What of a split cannot be used is left out by name and told; the rest goes on, in training and
 /// in evaluation.
-struct LeftOutCommandTests {
+@Suite(.ownThreads) struct LeftOutCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 

@@ -5,7 +5,7 @@ import Testing
 
 /// Four processes on two hosts, over TCP.
 @Suite(
-  .serialized,
+  .serialized, .ownThreads,
   .enabled(
     if: MPIHosts.areAllowed,
     "NOT TESTED: two hosts, since this user may not make network namespaces (root may)"))

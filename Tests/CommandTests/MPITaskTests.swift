@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Every task by two and by four processes, against one that has the whole batch.
-@Suite(.serialized) struct MPITaskTests {
+@Suite(.serialized, .ownThreads) struct MPITaskTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 

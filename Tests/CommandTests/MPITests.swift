@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Several processes, started as their users start them, against one.
-@Suite(.serialized) struct MPITests {
+@Suite(.serialized, .ownThreads) struct MPITests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 

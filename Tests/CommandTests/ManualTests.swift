@@ -5,7 +5,7 @@ import Testing
 @testable import hero
 
 /// The pages for `man`, held against what `--help` shows.
-struct ManualTests {
+@Suite(.ownThreads) struct ManualTests {
   private static let pages: [String: String] = {
     let pages = (try? CommandDescription.program()).map(ManualPage.all(of:)) ?? []
     return Dictionary(uniqueKeysWithValues: pages.map { ($0.name, $0.text) })

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `--precision` on a processor that multiplies bfloat16, or is told to compute in it all the same.
-struct PrecisionTests {
+@Suite(.ownThreads) struct PrecisionTests {
   private static let emulation = ["HERO_EMULATE_BF16": "1"]
 
   /// A run in bf16 learns, says so in its folder, repeats to the last bit and goes on in bf16 only.

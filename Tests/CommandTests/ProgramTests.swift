@@ -5,7 +5,7 @@ import Testing
 
 @testable import hero
 
-struct ProgramTests {
+@Suite(.ownThreads) struct ProgramTests {
   @Test func underscoresOfFlagsBecomeDashes() {
     let words = ["create-txtdb", "--vid2dur_idx", "a_b", "--frame_length=1_5", "x_y", "--", "--a_b"]
     #expect(

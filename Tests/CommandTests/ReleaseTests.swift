@@ -4,7 +4,7 @@ import Testing
 
 /// The lists of what a release is made of. `Scripts/check-release` looks at a whole one, whose
 /// build takes minutes.
-struct ReleaseTests {
+@Suite(.ownThreads) struct ReleaseTests {
   private static let tools = ["/usr/bin/python3", "/usr/bin/dpkg-query", "/bin/bash"]
   private static let hasTools = tools.allSatisfy(FileManager.default.isExecutableFile(atPath:))
 

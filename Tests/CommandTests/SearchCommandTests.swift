@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("From videos to moments, by the program itself")
+@Suite("From videos to moments, by the program itself", .ownThreads)
 struct SearchCommandTests {
   /// An index of an older version says why it is slow, and what helps.
   @Test(arguments: ["--list", "--check"]) func olderCodesAreTold(_ flag: String) throws {

@@ -5,11 +5,25 @@ import TestSupport
 import Testing
 
 /// A few synthetic videos, converted by the program itself, and settings of runs that take seconds.
+///
+/// The corpus is made once in a run of the tests; each value has a copy of it.
 struct SmallCorpus {
   let folder: TemporaryFolder
 
-  init() throws {
-    folder = try TemporaryFolder()
+  private static let shared = Result {
+    let corpus = try SmallCorpus(in: TemporaryFolder())
+    corpus.folder.removeAtExit()
+    return corpus
+  }
+
+  init() throws { try self.init(copying: Self.shared.get()) }
+
+  /// A copy of `other`, with all that was made in it.
+  init(copying other: SmallCorpus) throws { folder = try TemporaryFolder(copying: other.folder) }
+
+  /// Makes the corpus.
+  private init(in folder: TemporaryFolder) throws {
+    self.folder = folder
     var options = DemoOptions()
     (options.trainVideos, options.valVideos, options.testVideos) = (24, 6, 6)
     (options.appearanceWidth, options.motionWidth) = (8, 8)

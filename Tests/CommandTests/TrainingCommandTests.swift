@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The program from annotations to metrics, as its users run it.
-struct TrainingCommandTests {
+@Suite(.ownThreads) struct TrainingCommandTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 

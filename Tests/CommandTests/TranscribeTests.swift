@@ -7,7 +7,7 @@ import Testing
 
 /// `hero index --videos --transcribe`, with a program in whisper.cpp's place that writes what the
 /// test says.
-@Suite("Subtitles by a recogniser of speech")
+@Suite("Subtitles by a recogniser of speech", .ownThreads)
 struct TranscribeTests {
   private let own: OwnVideoIndex
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The tasks of the VALUE benchmark, from annotations in its form to results in its form.
-struct ValueTaskTests {
+@Suite(.ownThreads) struct ValueTaskTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
 

@@ -6,7 +6,7 @@ import Testing
 
 /// One model, saved in each of the ways in which people save models: every way is evaluated as the
 /// model is.
-@Suite struct WrappedWeightsTests {
+@Suite(.ownThreads) struct WrappedWeightsTests {
   private let corpus: SmallCorpus
   private var folder: TemporaryFolder { corpus.folder }
   private let weights: [(name: String, array: NDArray)]

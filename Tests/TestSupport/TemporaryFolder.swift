@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A folder of a test's own, removed with everything in it when the value goes.
 public final class TemporaryFolder: Sendable {
@@ -11,6 +12,25 @@ public final class TemporaryFolder: Sendable {
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     root = url.path
   }
+
+  /// Copies `other`.
+  public init(copying other: TemporaryFolder) throws {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("hero-test-\(UUID().uuidString)")
+    try FileManager.default.copyItem(atPath: other.root, toPath: url.path)
+    root = url.path
+  }
+
+  /// Removes the folder when the process ends: static values never go.
+  public func removeAtExit() { Self.lasting.withLock { $0.append(root) } }
+
+  private static let lasting: Mutex<[String]> = {
+    atexit {
+      for folder in TemporaryFolder.lasting.withLock({ $0 }) {
+        try? FileManager.default.removeItem(atPath: folder)
+      }
+    }
+    return Mutex([])
+  }()
 
   deinit { try? FileManager.default.removeItem(atPath: root) }
 
