@@ -224,6 +224,38 @@ import Testing
     #expect(error.cure?.contains("orient=\"records\"") == true)
   }
 
+  /// Documents of no task are refused by what they are, whichever task is asked for.
+  @Test(arguments: [TextStoreTask.tvr, .qvhighlights, .msrvtt, .violin])
+  func documentsOfNoTaskAreNamed(task: TextStoreTask) throws {
+    let folder = try TemporaryFolder()
+    for (document, what, cure) in [
+      (
+        #"{"database": {"v_1": {"subset": "training", "annotations": []}}, "version": "1.3"}"#,
+        "ActivityNet's list of actions", "ActivityNet Captions' train.json"
+      ),
+      (
+        "{\n\"version\": \"1.3\", \"taxonomy\": [{\"nodeId\": 1}],\n\"database\": {\"v_1\": {}}}",
+        "ActivityNet's list of actions", "ActivityNet Captions' train.json"
+      ),
+      (
+        #"{"desc": {"0": "a", "1": "b"}, "desc_id": {"0": 1, "1": 2}, "vid_name": {"0": "v", "1": "w"}}"#,
+        "is a table by columns with numbered rows, as pandas writes it (desc, …)", "orient=\"records\""
+      ),
+      (
+        #"{"0": {"desc": "a", "desc_id": 1, "vid_name": "v"}, "1": {"desc": "b", "desc_id": 2, "vid_name": "w"}}"#,
+        "is a table by row numbers, as pandas writes it (\"0\": {\"desc\": …})", "orient=\"records\""
+      ),
+      (
+        #"{"columns": ["desc", "desc_id"], "index": [0, 1], "data": [["a", 1], ["b", 2]]}"#,
+        "is a table whose rows do not name its 2 columns", "orient=\"records\""
+      ),
+    ] {
+      let error = try #require(throws: DataError.self) { try folder.builder(task, document).build() }
+      #expect(error.problem.contains(what) && error.cure?.contains(cure) == true, "\(error)")
+      #expect(error.file != nil)
+    }
+  }
+
   @Test func textsWithoutWordsAndMomentsBehindTheEndAreTold() throws {
     let folder = try TemporaryFolder()
     let row = #"{"desc_id": 1, "desc": "a", "vid_name": "v", "ts": [1, 31], "duration": 30}"#

@@ -128,18 +128,45 @@ extension TextStoreTask {
 
   /// Refuses a table by columns, as pandas and datasets write dictionaries.
   private static func refuseColumns(_ row: JSONObject) throws(DataError) {
+    if let columns = row["columns"]?.array, row["data"]?.array != nil {
+      throw notRows("is a table whose rows do not name its \(columns.count) columns")
+    }
     let counts = row.map { $0.value.array?.count }
     guard counts.count > 2, let first = counts[0], first > 0, counts.allSatisfy({ $0 == first }) else {
       return
     }
-    throw DataError(
-      "is a table by columns (\(row.map { $0.key.prefix(40) }.prefix(5).joined(separator: ", "))), not a row",
-      cure: "Write its rows: df.to_json(path, orient=\"records\", lines=True)")
+    throw notRows(
+      "is a table by columns (\(row.map { $0.key.prefix(40) }.prefix(5).joined(separator: ", "))), not a row")
+  }
+
+  private static func notRows(_ problem: String) -> DataError {
+    DataError(problem, cure: "Write its rows: df.to_json(path, orient=\"records\", lines=True)")
+  }
+
+  private static let listOfActions = DataError(
+    "is ActivityNet's list of actions ({\"database\": …}), which has no sentences",
+    cure: "Give ActivityNet Captions' train.json or val_1.json: "
+      + "{video: {\"duration\", \"timestamps\", \"sentences\"}}")
+
+  /// Refuses documents that are no task's own but often met, by one of their members.
+  /// - Throws: `DataError` that says what the document is.
+  static func refuseDocument(_ key: String, _ value: JSON) throws(DataError) {
+    if key == "database" || key == "taxonomy" { throw listOfActions }
+    // pandas' to_json: {column: {"0": …, "1": …}}, or {"0": {column: …}, "1": …} for orient="index".
+    guard let members = value.object, let first = members.first(where: { _ in true }) else { return }
+    if key == "0", content(of: members) != nil {
+      throw notRows(
+        "is a table by row numbers, as pandas writes it (\"0\": {\"\(first.key.prefix(40))\": …})")
+    }
+    if members.enumerated().allSatisfy({ $1.key == String($0) && $1.value.object == nil }) {
+      throw notRows("is a table by columns with numbered rows, as pandas writes it (\(key.prefix(40)), …)")
+    }
   }
 
   /// Refuses an annotation whose first row is one of another task.
   /// - Throws: `DataError` naming the tasks that have such rows.
   func requireRow(_ row: JSONObject) throws(DataError) {
+    if row["database"]?.object != nil { throw Self.listOfActions }
     try Self.refuseColumns(row)
     guard let found = Self.content(of: row) else { return try Self.refuseWrapper(row) }
     guard found != content else { return }

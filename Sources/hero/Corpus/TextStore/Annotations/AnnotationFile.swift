@@ -13,7 +13,9 @@ struct AnnotationFile {
   /// Calls `body` with every row.
   /// - Throws: `DataError` naming the line that is not JSON, and what `body` throws.
   func forEachRow(_ body: Handler) throws {
-    switch (task, try AnnotationForm.detect(path: path)) {
+    let form = try AnnotationForm.detect(path: path)
+    if form == .document { try refuseOtherDocuments() }
+    switch (task, form) {
     case (let task, .lines) where task.content == .windows, (let task, .list) where task.content == .windows:
       try requireFirstRow()
       try WindowAnnotation.read(path, .lines, body)
@@ -34,6 +36,20 @@ struct AnnotationFile {
           + (form == .table ? "a table or as plain text" : "one JSON object of other things, not as rows"),
         file: path, cure: "Give JSON lines, or check --task")
     }
+  }
+
+  private struct Seen: Error {}
+
+  /// Refuses a document of what no task reads; its first members show that.
+  private func refuseOtherDocuments() throws {
+    var count = 0
+    do {
+      try JSON.readMembers(path: path) { key, value in
+        try DataError.locating(file: path) { try TextStoreTask.refuseDocument(key, value) }
+        count += 1
+        if count == 3 { throw Seen() }
+      }
+    } catch is Seen {}
   }
 
   /// Refuses a file whose first row is one of another task.
