@@ -152,7 +152,7 @@ extension TextStoreTask {
   /// - Throws: `DataError` that says what the document is.
   static func refuseDocument(_ key: String, _ value: JSON) throws(DataError) {
     if key == "database" || key == "taxonomy" { throw listOfActions }
-    // pandas' to_json: {column: {"0": …, "1": …}}, or {"0": {column: …}, "1": …} for orient="index".
+    // pandas' to_json: {column: {"0": …, "1": …}}, or for orient="index" {"0": {column: …}, …}.
     guard let members = value.object, let first = members.first(where: { _ in true }) else { return }
     if key == "0", content(of: members) != nil {
       throw notRows(
