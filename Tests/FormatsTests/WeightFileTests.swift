@@ -49,6 +49,15 @@ import Testing
     #expect(file.names == Self.names && file.notes.isEmpty)
   }
 
+  /// Each process's own file under ZeRO stage 3 has names and shapes of nothing.
+  @Test(arguments: [[0], [0, 4]]) func arraysWithoutElementsAreRefused(shape: [Int]) throws {
+    let path = folder.path("m.safetensors")
+    try Safetensors.write(path: path, tensors: [(name: "v.a.bias", array: NDArray(floats: [], shape: shape))])
+    let file = try WeightFile(path: path, start: Self.start)
+    let error = try #require(throws: DataError.self) { try file.array("v.a.bias") }
+    #expect("\(error)".contains("zero_to_fp32") && error.place == "parameter \"v.a.bias\"")
+  }
+
   @Test func wrappersMayStandInsideNames() throws {
     let stored = [
       "_fsdp_wrapped_module.v._fsdp_wrapped_module.a._checkpoint_wrapped_module.weight", "v._orig_mod.a.bias",

@@ -189,11 +189,8 @@ extension ParameterStore {
       set(parameter, to: Array(given) + values(of: parameter)[given.count...])
       report.resized.append((parameter.name, shape, parameter.shape))
     } else if shape.contains(0) {
-      throw DataError(
-        "has no elements, as the files of one process have under DeepSpeed's ZeRO stage 3 or FSDP",
-        file: checkpoint.path,
-        place: "parameter \"\(parameter.name)\"",
-        cure: "Gather the weights into one file, by DeepSpeed's zero_to_fp32.py or a full state dict")
+      // It says so.
+      _ = try checkpoint.array(name)
     } else if tolerant {
       report.mismatched.append((parameter.name, shape, parameter.shape))
     } else {

@@ -68,7 +68,7 @@ public final class WeightFile: Sendable {
   /// The array of this name; nil if there is none.
   ///
   /// - Throws: `DataError` naming the file and the parameter if its elements are of a type that is
-  ///   not read, are damaged, are whole numbers, or are not all finite.
+  ///   not read, are damaged, are whole numbers, or are not all finite, or if it has none.
   public func array(_ name: String) throws -> NDArray? {
     guard let place = places[name] else { return nil }
     let source = sources[place.source]
@@ -78,6 +78,12 @@ public final class WeightFile: Sendable {
         "is of \(array.type), as weights are quantized, and nothing says what its numbers stand for",
         file: source.path, place: "parameter \"\(place.name)\"",
         cure: "Give the weights as float32, float16 or bfloat16")
+    }
+    if array?.count == 0 {
+      throw DataError(
+        "has no elements, as the files of one process have under DeepSpeed's ZeRO stage 3 or FSDP",
+        file: source.path, place: "parameter \"\(place.name)\"",
+        cure: "Gather the weights into one file, by DeepSpeed's zero_to_fp32.py or a full state dict")
     }
     try array?.requireFinite(file: source.path, parameter: place.name)
     return array

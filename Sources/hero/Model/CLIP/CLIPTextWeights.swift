@@ -55,6 +55,7 @@ struct CLIPTextWeights {
   func shape() throws -> CLIPTextEncoder.Shape {
     func sizes(_ name: String) throws -> [Int] {
       guard let shape = try file.shape(name) else { throw refused("there is no such array", parameter: name) }
+      if shape.contains(0) { _ = try file.array(name) }
       guard shape.count == 2, shape.allSatisfy({ $0 > 0 }) else {
         throw refused("has the shape \(shape) where 2 dimensions are needed", parameter: name)
       }
