@@ -31,7 +31,7 @@ extension TextStoreBuilder {
     let rows = try JSONLinesFile(path: folder.file("query_data.jsonl"))
     var withoutVideo = 0
     var names = SpelledNames()
-    var (wordless, late, truthless) = ([String](), [String](), [String]())
+    var (wordless, late, instant, truthless) = ([String](), [String](), [String](), [String]())
     var moments = (all: 0, within1: 0)
     var counted = (known: 0, first: 0, beyond: 0)
     try forEachRow(report: &report, onSkip: onSkip) { row in
@@ -50,6 +50,7 @@ extension TextStoreBuilder {
         if end > duration + Self.looseSeconds { late.append(entry.id) }
         if end <= 1, duration >= Self.fewSeconds { moments.within1 += 1 }
       }
+      if Self.spans(of: row).contains(where: { $0.start == $0.end }) { instant.append(entry.id) }
       if !entry.hasTruth { truthless.append(entry.id) }
       names.add(entry.id, entry.video)
       if let video = entry.video {
@@ -76,6 +77,11 @@ extension TextStoreBuilder {
       report.notes.append(
         "\(late.count) rows, the first \"\(first)\", have a moment that ends after their video does "
           + "(\"duration\"); they are kept")
+    }
+    if let first = instant.first {
+      report.notes.append(
+        "\(instant.count) rows, the first \"\(first)\", have a moment that ends when it begins; they are kept"
+      )
     }
     if moments.within1 == moments.all, moments.all >= Self.fewAnswers {
       report.notes.append(
@@ -113,9 +119,14 @@ extension TextStoreBuilder {
 
   /// When the last moment of a row ends, and how long its video is; nil where either is not there.
   private static func lastEnd(_ row: JSONObject) -> (end: Double, duration: Double)? {
-    guard let duration = row["duration"]?.double, duration > 0, let ts = row["ts"] else { return nil }
-    let spans = TimeSpan(ts).map { [$0] } ?? (ts.array ?? []).compactMap { TimeSpan($0) }
-    return spans.map(\.end).max().map { ($0, duration) }
+    guard let duration = row["duration"]?.double, duration > 0 else { return nil }
+    return spans(of: row).map(\.end).max().map { ($0, duration) }
+  }
+
+  /// The moments of a row.
+  private static func spans(of row: JSONObject) -> [TimeSpan] {
+    guard let ts = row["ts"] else { return [] }
+    return TimeSpan(ts).map { [$0] } ?? (ts.array ?? []).compactMap { TimeSpan($0) }
   }
 
   private func entry(of row: JSONObject, with tokenizer: Tokenizer) throws -> QueryEntry {
