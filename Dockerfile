@@ -1,7 +1,7 @@
 # hero in a container, of the Debian package that `make release` leaves in dist:
 #
 #   docker build -t hero .
-#   docker run --rm -v "$PWD:/data" hero index --videos clips --clip ViT-B-32.pt --output clips.index
+#   docker run --rm -v "$PWD:/data" hero index --videos clips --clip ViT-B-32 --output clips.index
 #
 # For arm64, whose package needs a newer glibc: --build-arg DEBIAN=trixie --platform linux/arm64
 ARG DEBIAN=bookworm

@@ -33,7 +33,7 @@ struct IndexCommand: ParsableCommand {
       Without a trained run: CLIP's weights alone, with its vocabulary beside them. 'hero search' then compares the query \
       with the frames, and with what is said.
 
-        hero index --videos clips --clip ViT-B-32.pt --output clips.index
+        hero index --videos clips --clip ViT-B-32 --output clips.index
         hero index --list --output clips.index
       """)
 
